@@ -1,0 +1,43 @@
+# `make demo` and `make test` set up everything they need; Python >= 3.11 and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test test-slow check clean
+
+help:
+	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
+	@echo "make test    run the tests"
+	@echo "make check   lint, format and types"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python >= 3.11 is needed, this is {v.major}.{v.minor}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install
+	$(BIN)/pix2pix train experiment=demo
+	$(BIN)/pix2pix evaluate outputs/demo
+	$(BIN)/python scripts/baselines.py outputs/demo
+	@echo
+	@echo "The picture:  outputs/demo/samples/ (the latest val_epoch sheet)"
+	@echo "The page:     outputs/demo/evaluation/val/index.html"
+
+test: install
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+clean:
+	rm -rf $(VENV) outputs/demo

@@ -1,0 +1,72 @@
+"""What a person watching a training wants to know: how far, how fast, how long yet, and which way the losses go."""
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from tqdm import tqdm
+
+
+class Progress(pl.Callback):
+    """One bar for the whole training: epoch, steps, images a second, time left, smoothed losses.
+
+    Where the output is no terminal (a file, CI), a line for every epoch instead.
+
+    Args:
+        smoothing: share of the past in the running mean of the losses.
+    """
+
+    def __init__(self, *, smoothing: float = 0.98) -> None:
+        self.smoothing = smoothing
+        self.losses: dict[str, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the bar at the step the training starts from."""
+        self.started, self.images = time.monotonic(), 0
+        steps = trainer.max_epochs and trainer.max_epochs > 0 and int(trainer.num_training_batches * trainer.max_epochs)
+        self.bar = tqdm(
+            total=steps or None,
+            initial=trainer.global_step,
+            unit="step",
+            dynamic_ncols=True,
+            smoothing=0.05,
+            disable=not (trainer.is_global_zero and sys.stderr.isatty()),
+            bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} steps [{elapsed}, {remaining} left{postfix}]",
+        )
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts, and smooths the losses without waiting for the device."""
+        self.images += len(batch.name) * trainer.world_size
+        for name, loss in outputs.items():
+            self.losses[name] = loss.lerp(self.losses.get(name, loss), self.smoothing)
+        if self.bar.disable:
+            return
+        self.bar.update()
+        if self.bar.n == self.bar.last_print_n:  # tqdm has just drawn: now the numbers are worth fetching
+            self.bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
+            self.bar.set_postfix_str(self._numbers(), refresh=False)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The line of the epoch, where there is no terminal to draw a bar on."""
+        if self.bar.disable and trainer.is_global_zero:
+            values = {n: v for n, v in trainer.callback_metrics.items() if n.startswith("val/")}
+            validated = "  ".join(f"{name} {float(value):.4g}" for name, value in values.items())
+            epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  step {trainer.global_step}"
+            tqdm.write(f"{epoch}  {self._numbers()}  {validated}", file=sys.stderr)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Closes the bar."""
+        self.bar.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Closes the bar, so that the error stands on a line of its own."""
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+    def _numbers(self) -> str:
+        rate = self.images / max(time.monotonic() - self.started, 1e-9)
+        losses = "  ".join(f"{name} {float(loss):.3f}" for name, loss in self.losses.items())
+        return f"{rate:.1f} img/s  {losses}"

@@ -1,0 +1,51 @@
+"""Sheets of the same pairs after every so many epochs: source, output, target, side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytorch_lightning as pl
+from pydantic import Field
+from torch.utils.data import Dataset
+
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.data.pairs import Pair
+from pix2pix.pictures import save, sheet
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Samples(pl.Callback):
+    """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`.
+
+    Args:
+        pairs: how many of each set, spread evenly over it and the same every time.
+        every_n_epochs: how often; the first and the last epoch are always shown.
+    """
+
+    def __init__(self, *, pairs: Count = 4, every_n_epochs: Count = 1) -> None:
+        self.pairs, self.every_n_epochs = pairs, every_n_epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draws both sheets, on one process."""
+        epoch = trainer.current_epoch + 1
+        due = epoch % self.every_n_epochs == 0 or epoch in {1, trainer.max_epochs}
+        if not due or not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        assert isinstance(data, PairDataModule)
+        for name, pairs in (("val", data.validation), ("train", data.training_plain)):
+            self._draw(pl_module, pairs, Path(trainer.default_root_dir) / "samples" / f"{name}_epoch{epoch:04d}.png")
+
+    def _draw(self, model: pl.LightningModule, pairs: Dataset[Pair], path: Path) -> None:
+        rows = []
+        for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
+            source, target, name = pairs[index]
+            output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
+            rows.append((source, output[0], target))
+        save(sheet(rows, titles=("input", "output", "target")), path)
+
+
+def spread(length: int, count: int) -> list[int]:
+    """`count` indices, or as many as there are, spread evenly over range(length)."""
+    count = min(count, length)
+    return [i * length // count for i in range(count)]

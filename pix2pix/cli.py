@@ -1,0 +1,110 @@
+"""The command line. Imports nothing heavy: `pix2pix --help` answers at once."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+CHECKPOINT = click.option(
+    "--checkpoint", default="best", show_default=True, metavar="best|last|epoch=N|PATH", help="Which weights."
+)
+DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
+NORMALIZATION = click.option(
+    "--normalization",
+    type=click.Choice(["batch", "running"]),
+    help="Statistics of the picture, or of training. Default: the run's.",
+)
+DROPOUT = click.option("--dropout", type=click.Choice(["on", "off"]), help="Dropout as noise. Default: the run's.")
+SEED = click.option("--seed", type=click.IntRange(min=0), help="Of the dropout noise. Default: the run's.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pix2pix")
+def cli() -> None:
+    """Paired image-to-image translation with conditional GANs: train, evaluate, translate.
+
+    \b
+    pix2pix train experiment=demo
+    pix2pix evaluate outputs/demo
+    pix2pix translate outputs/demo drawing.png --output translated/
+    """
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+def train(overrides: tuple[str, ...]) -> None:
+    """Train one run, or with -m a sweep; see `pix2pix train --help`."""
+    from pix2pix import composition
+
+    shows_config = any(word in {"--cfg", "-c"} for word in overrides)
+    sys.argv = ["pix2pix train", *overrides, *(["--resolve"] if shows_config and "--resolve" not in overrides else [])]
+    composition.main()
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@CHECKPOINT
+@NORMALIZATION
+@DROPOUT
+@SEED
+@DEVICE
+def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
+    """Measure runs on a split: per picture and in total, with a page to look at.
+
+    \b
+    pix2pix evaluate outputs/facades --split test
+    """
+    from pix2pix.evaluation.evaluate import evaluate as evaluate_run
+    from pix2pix.run import Run
+
+    for run in map(Run, runs):
+        result = evaluate_run(run, split=split, **options)
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in result.totals.items())
+        click.echo(f"{run.path}  {split}, {len(result.rows)} pairs:  {numbers}\n{result.folder / 'index.html'}")
+
+
+@cli.command()
+@click.argument("run")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
+@click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True)
+@CHECKPOINT
+@NORMALIZATION
+@DROPOUT
+@SEED
+@DEVICE
+def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **options: Any) -> None:
+    """Translate pictures and folders of pictures with a trained RUN (a directory or a checkpoint). No target needed.
+
+    \b
+    pix2pix translate outputs/facades drawing.png more_drawings/ --output photos/
+    """
+    from pix2pix.translate import load_translator, translate_files
+
+    written, failed = translate_files(load_translator(run, **options), inputs, output, suffix)
+    click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
+    if failed:
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """Runs the command; what a user can mend is said in a sentence, everything else with its traceback."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we explain
+    try:
+        cli()
+    except (ValueError, OSError) as error:
+        if wants_traceback:
+            raise
+        raise SystemExit(f"pix2pix: {error}") from error
+    except Exception as error:
+        if wants_traceback or not type(error).__module__.startswith(("hydra.", "omegaconf.")):
+            raise
+        from pix2pix.composition import explain
+
+        raise SystemExit(f"pix2pix: {explain(error)}") from error

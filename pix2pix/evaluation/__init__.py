@@ -1,0 +1,1 @@
+"""How good a run is: metrics, evaluation of a run, its page."""

@@ -1,0 +1,144 @@
+"""One run from a resolved configuration: check it, build its parts, train them, leave a run directory."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from torch import nn
+
+from pix2pix import schema
+from pix2pix.callbacks.checkpoint import AtomicCheckpointIO
+from pix2pix.components import build
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.inference import InferenceMode
+from pix2pix.losses import Objective
+from pix2pix.model import Pix2Pix
+from pix2pix.run import Config, Run
+
+log = logging.getLogger(__name__)
+
+
+def train(config: Config) -> float | None:
+    """Trains the run that `config` describes, or goes on with it where it stopped.
+
+    Returns:
+        The best value of the metric that chooses `best.ckpt`, for a search over settings; None for a finished run.
+
+    Raises:
+        ValueError: for a configuration that cannot be run, or another one than the directory holds.
+        FileNotFoundError: for data that is not there.
+        OSError: when the run directory cannot be written.
+    """
+    check(config)
+    run = Run(config["run_dir"])
+    run.require_same(config)
+    if run.finished():
+        log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
+        return None
+    data = build_data(config)
+    model = build_model(config)
+    run.begin(config, data.pairs.fingerprint())
+    trainer = build_trainer(config, run)
+    _say_where(run, config)
+    resume = run.last if run.last.is_file() else None
+    with warnings.catch_warnings():
+        _hush_lightning()
+        trainer.fit(model, data, ckpt_path=resume, weights_only=True)
+    run.finish()
+    log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+    return _best(trainer)
+
+
+def check(config: Config) -> None:
+    """Raises ValueError, in words, for a configuration that cannot be run; builds and writes nothing."""
+    schema.check(config)
+    _rehearse(config)
+
+
+def build_generator(config: Config) -> nn.Module:
+    """The generator, with whatever weights it is constructed with."""
+    return build(config["generator"])
+
+
+def build_model(config: Config) -> Pix2Pix:
+    """Both players, initialised from the seed, in the module that trains them."""
+    optimizer = config["optimizer"]
+    discriminator = config["discriminator"]
+    return Pix2Pix(
+        build_generator(config),
+        build(discriminator) if discriminator else None,
+        build(config["objective"]),
+        {player: build(optimizer[player]) for player in ("generator", "discriminator")},
+        inference=InferenceMode(**config["inference"]),
+        decay_epochs=optimizer["decay_epochs"],
+        clip_norm=optimizer["clip_norm"],
+        ema_decay=config["ema_decay"],
+        seed=config["seed"],
+        config=config,
+    )
+
+
+def build_data(config: Config) -> PairDataModule:
+    """The pairs of the run, found and matched."""
+    data = config["data"]
+    return PairDataModule(
+        build(data["pairs"]),
+        build(data["transform"]),
+        batch_size=data["batch_size"],
+        num_workers=data["num_workers"],
+        seed=config["seed"],
+    )
+
+
+def build_trainer(config: Config, run: Run) -> pl.Trainer:
+    """The trainer, writing to the run directory only."""
+    return build(
+        config["trainer"],
+        callbacks=[build(callback) for callback in config["callbacks"].values()],
+        logger=[build(logger) for logger in config["logger"].values()],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=run.path,
+    )
+
+
+def _rehearse(config: Config) -> None:
+    """Sends one batch of shapes through both players on the meta device: whatever cannot fit fails here."""
+    data = config["data"]
+    size = data["height"], data["width"]
+    with torch.device("meta"), torch.no_grad():
+        try:
+            source = torch.empty(data["batch_size"], data["source_channels"], *size)
+            fake = build_generator(config)(source)
+            target = torch.empty(data["batch_size"], data["target_channels"], *size)
+            if fake.shape != target.shape:
+                raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
+            objective: Objective = build(config["objective"])
+            if config["discriminator"]:
+                objective.judge(build(config["discriminator"]), source, fake)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"the configuration cannot be run:\n  {error}") from error
+
+
+def _say_where(run: Run, config: Mapping[str, Any]) -> None:
+    if run.last.is_file():
+        log.info("%s is unfinished: going on from %s", run.path, run.last)
+    else:
+        log.info("Training %s (%s); %s epochs.", run.path, config["data"]["name"], config["trainer"].get("max_epochs"))
+
+
+def _best(trainer: pl.Trainer) -> float | None:
+    scores = [getattr(callback, "best", None) for callback in trainer.checkpoint_callbacks]
+    return next((score for score in scores if score is not None), None)
+
+
+def _hush_lightning() -> None:
+    """Leaves out what Lightning says to everyone and nobody here can act on."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")

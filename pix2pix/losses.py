@@ -1,0 +1,162 @@
+"""The objective: adversarial and reconstruction terms, and the weights that join them (paper, section 3.1).
+
+Logits are the discriminator's raw outputs (B, 1, h, w), one per patch; every loss is their mean.
+Losses are computed in float32 whatever the precision of the networks.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class AdversarialLoss(ABC):
+    """What the discriminator minimises on real and on fake pairs, and the generator on its fakes."""
+
+    gradient_penalty: float = 0.0
+
+    @abstractmethod
+    def real(self, logits: Tensor) -> Tensor:
+        """The discriminator's loss on real pairs."""
+
+    @abstractmethod
+    def fake(self, logits: Tensor) -> Tensor:
+        """The discriminator's loss on generated pairs."""
+
+    def generator(self, logits: Tensor) -> Tensor:
+        """The generator's loss on its own output: by default, to be taken for real."""
+        return self.real(logits)
+
+
+class CrossEntropy(AdversarialLoss):
+    """The paper's loss, with G maximising log D(x, G(x)) (section 3.3)."""
+
+    def real(self, logits: Tensor) -> Tensor:
+        """-log sigmoid(z), without overflow."""
+        return F.softplus(-logits).mean()
+
+    def fake(self, logits: Tensor) -> Tensor:
+        """-log(1 - sigmoid(z)), without overflow."""
+        return F.softplus(logits).mean()
+
+
+class LeastSquares(AdversarialLoss):
+    """LSGAN (Mao et al., arXiv 1611.04076, equation 9): real is 1, fake is 0."""
+
+    def real(self, logits: Tensor) -> Tensor:
+        """(z - 1)^2."""
+        return (logits - 1).square().mean()
+
+    def fake(self, logits: Tensor) -> Tensor:
+        """z^2."""
+        return logits.square().mean()
+
+
+class Hinge(AdversarialLoss):
+    """The hinge loss (Lim and Ye, arXiv 1705.02894)."""
+
+    def real(self, logits: Tensor) -> Tensor:
+        """max(0, 1 - z)."""
+        return F.relu(1 - logits).mean()
+
+    def fake(self, logits: Tensor) -> Tensor:
+        """max(0, 1 + z)."""
+        return F.relu(1 + logits).mean()
+
+    def generator(self, logits: Tensor) -> Tensor:
+        """-z."""
+        return -logits.mean()
+
+
+class Wasserstein(AdversarialLoss):
+    """WGAN with gradient penalty (Gulrajani et al., arXiv 1704.00028, equation 3)."""
+
+    def __init__(self, gradient_penalty: Annotated[float, Field(gt=0)] = 10.0) -> None:
+        self.gradient_penalty = gradient_penalty
+
+    def real(self, logits: Tensor) -> Tensor:
+        """-z."""
+        return -logits.mean()
+
+    def fake(self, logits: Tensor) -> Tensor:
+        """z."""
+        return logits.mean()
+
+
+class Objective:
+    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G), and its ablations (equation 4, table 1).
+
+    Args:
+        adversarial: the adversarial term; None leaves the discriminator out altogether.
+        conditional: whether the discriminator sees the source beside the image (equation 1) or the image alone (2).
+        gan_weight: weight of the adversarial term.
+        l1_weight: weight of the mean absolute error, on images in [-1, 1]; the paper's lambda.
+        l2_weight: weight of the mean squared error.
+        smooth_l1_weight: weight of the Huber-like error with its corner at 1.
+
+    Raises:
+        ValueError: when every weight is zero.
+    """
+
+    def __init__(
+        self,
+        adversarial: AdversarialLoss | None,
+        *,
+        conditional: bool = True,
+        gan_weight: Annotated[float, Field(gt=0)] = 1.0,
+        l1_weight: Weight = 100.0,
+        l2_weight: Weight = 0.0,
+        smooth_l1_weight: Weight = 0.0,
+    ) -> None:
+        if adversarial is None and not (l1_weight or l2_weight or smooth_l1_weight):
+            raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
+        self.adversarial = adversarial
+        self.conditional = conditional
+        self.weights = {"gan": gan_weight, "l1": l1_weight, "l2": l2_weight, "smooth_l1": smooth_l1_weight}
+
+    def judge(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> Tensor:
+        """The discriminator's logits for an image, beside its source when conditional."""
+        return discriminator(torch.cat([source, image], dim=1) if self.conditional else image).float()
+
+    def discriminator_terms(
+        self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        """What D minimises: its losses on real and fake pairs, and a penalty where the loss asks for one."""
+        assert self.adversarial is not None
+        terms = {
+            "real": self.adversarial.real(self.judge(discriminator, source, target)),
+            "fake": self.adversarial.fake(self.judge(discriminator, source, fake)),
+        }
+        if self.adversarial.gradient_penalty:
+            penalty = self._gradient_penalty(discriminator, source, target, fake)
+            terms["penalty"] = self.adversarial.gradient_penalty * penalty
+        return terms
+
+    def generator_terms(
+        self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        """What G minimises, each term before its weight in `weights`."""
+        terms = {}
+        if discriminator is not None and self.adversarial is not None:
+            terms["gan"] = self.adversarial.generator(self.judge(discriminator, source, fake))
+        fake, target = fake.float(), target.float()
+        if self.weights["l1"]:
+            terms["l1"] = F.l1_loss(fake, target)
+        if self.weights["l2"]:
+            terms["l2"] = F.mse_loss(fake, target)
+        if self.weights["smooth_l1"]:
+            terms["smooth_l1"] = F.smooth_l1_loss(fake, target)
+        return terms
+
+    def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
+        """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
+        share = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
+        between = torch.lerp(fake.float(), target.float(), share).requires_grad_()
+        logits = self.judge(discriminator, source, between)
+        (slope,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
+        return (slope.flatten(1).norm(dim=1) - 1).square().mean()

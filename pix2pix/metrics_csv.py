@@ -1,0 +1,79 @@
+"""metrics.csv: every logged number against the training step, on disk as soon as it is logged."""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from pix2pix.run import write
+
+
+class MetricsCsv(Logger):
+    """One row for each time something was logged, one column for each metric, flushed row by row.
+
+    A run that is resumed goes on in the same file: rows past the step it resumes from are dropped, so that no step
+    stands there twice.
+
+    Args:
+        directory: of the run; the file is `metrics.csv` in it.
+    """
+
+    def __init__(self, directory: str) -> None:
+        super().__init__()
+        self.path = Path(directory) / "metrics.csv"
+        self.columns: list[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The kind of logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """There is one file a run."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration stands in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Appends one row; a metric not seen before gets a column."""
+        row = {"step": str(step)} | {name: f"{value:.6g}" for name, value in metrics.items()}
+        if self.columns is None:
+            self._take_up(int(step or 0))
+        assert self.columns is not None
+        new = [name for name in row if name not in self.columns]
+        if new:
+            self._rewrite(read(self.path), [*self.columns, *new])
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _take_up(self, step: int) -> None:
+        rows = [row for row in read(self.path) if int(row["step"]) < step]
+        self._rewrite(rows, list(rows[0]) if rows else [])
+
+    def _rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
+        self.columns = columns
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write(self.path, text.getvalue())
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a metrics file, a value "" where nothing was logged; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values()]

@@ -1,0 +1,180 @@
+"""The training step of pix2pix, and the LightningModule that gives it optimizers, precision and a life cycle."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer, do_nothing_closure
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pix2pix.data.pairs import Pair
+from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.inference import InferenceMode
+from pix2pix.losses import Objective
+from pix2pix.networks.initialisation import initialise
+from pix2pix.randomness import seed_step, seed_weights
+
+Update = Callable[[Tensor], None]
+Losses = dict[str, Tensor]
+
+
+def pix2pix_step(
+    source: Tensor,
+    target: Tensor,
+    generator: nn.Module,
+    discriminator: nn.Module | None,
+    objective: Objective,
+    update_generator: Update,
+    update_discriminator: Update,
+) -> Losses:
+    """One step of the paper's alternation (section 3.3): D on real and fake, then G against the updated D.
+
+    Args:
+        source: (B, C, H, W) in [-1, 1]; `target` likewise.
+        update_generator: takes a loss, and one step of G's optimizer down its gradient; likewise for D.
+
+    Returns:
+        Every term before its weight, detached, as `d_real`, `d_fake`, `g_gan`, `g_l1` ...
+    """
+    fake = generator(source)
+
+    d_terms: Losses = {}
+    if discriminator is not None:
+        d_terms = objective.discriminator_terms(discriminator, source, target, fake.detach())
+        update_discriminator(0.5 * torch.stack(list(d_terms.values())).sum())  # halved, to slow D down
+        discriminator.requires_grad_(False)  # G's gradient passes through D, and leaves none in it
+
+    g_terms = objective.generator_terms(discriminator, source, target, fake)
+    update_generator(torch.stack([objective.weights[name] * term for name, term in g_terms.items()]).sum())
+
+    if discriminator is not None:
+        discriminator.requires_grad_(True)
+    losses = {f"d_{name}": term for name, term in d_terms.items()} | {
+        f"g_{name}": term for name, term in g_terms.items()
+    }
+    return {name: loss.detach() for name, loss in losses.items()}
+
+
+class Pix2Pix(pl.LightningModule):
+    """Generator, discriminator and objective, trained in alternation.
+
+    Args:
+        generator: maps (B, C, H, W) to (B, C', H, W) in [-1, 1].
+        discriminator: maps images to logits; None when the objective has no adversarial term.
+        objective: the losses and their weights.
+        optimizers: for each player, a factory that takes its parameters.
+        inference: how the generator is run when it does not train.
+        decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
+        clip_norm: largest norm of a player's gradient, or None.
+        ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
+            made; None for no average.
+        seed: of every random draw.
+        config: the run's configuration, which travels in every checkpoint.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module | None,
+        objective: Objective,
+        optimizers: dict[str, Callable[..., Optimizer]],
+        *,
+        inference: InferenceMode | None = None,
+        decay_epochs: int = 0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        seed: int = 0,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator, self.objective = generator, discriminator, objective
+        self.optimizer_factories = optimizers
+        self.inference = inference or InferenceMode()
+        self.decay_epochs, self.clip_norm, self.seed, self.config = decay_epochs, clip_norm, seed, config or {}
+        self.initialise_weights()
+        self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay)) if ema_decay else None
+
+    def initialise_weights(self) -> None:
+        """Draws the initial weights of both players from the seed."""
+        seed_weights(self.seed)
+        for player in filter(None, (self.generator, self.discriminator)):
+            initialise(player)
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """G's optimizer, then D's where there is a D."""
+        players = {"generator": self.generator, "discriminator": self.discriminator}
+        return [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
+
+    def training_step(self, batch: Pair, batch_index: int) -> Losses:
+        """One batch, one training step: `global_step` counts these, as only G's optimizer is counted."""
+        seed_step(self.seed, self.global_step, self.global_rank)
+        optimizer_g, *rest = self._optimizers()
+        losses = pix2pix_step(
+            batch.source,
+            batch.target,
+            self.generator,
+            self.discriminator,
+            self.objective,
+            update_generator=lambda loss: self._update(optimizer_g, loss),
+            update_discriminator=lambda loss: self._update(uncounted(rest[0]), loss),
+        )
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
+        return losses
+
+    def _optimizers(self) -> list[LightningOptimizer]:
+        optimizers: Any = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
+
+    def _update(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clips the gradient of the player about to step, after any loss scale was taken off it."""
+        if self.clip_norm is not None:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+
+    def on_train_epoch_start(self) -> None:
+        """Sets the learning rates, a function of the epoch alone."""
+        factor = linear_decay(self.current_epoch, self.trainer.max_epochs or 0, self.decay_epochs)
+        for optimizer in self._optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+
+    def generate(self, source: Tensor, name: str) -> Tensor:
+        """The picture for `source`, made as the run's test-time choices say."""
+        network = self.average.module if self.average is not None else self.generator
+        return self.inference.generate(network, source, name)
+
+    def validation_step(self, batch: Pair, batch_index: int) -> None:
+        """Logs the mean of each metric over the validation pairs as `val/...`."""
+        output = self.generate(batch.source, batch.name[0])
+        metrics = pair_metrics(output.float(), batch.target)
+        self.log_dict(
+            {f"val/{name}": value.mean() for name, value in metrics.items()}, batch_size=len(output), sync_dist=True
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the configuration: a checkpoint alone is enough to rebuild the translator."""
+        checkpoint["config"] = self.config
+
+
+def uncounted(optimizer: LightningOptimizer) -> LightningOptimizer:
+    """Keeps Lightning from counting this optimizer's steps: one batch is one training step, whoever plays.
+
+    In manual optimization Lightning counts every optimizer's steps, so two players would double every step number.
+    """
+    optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
+    return optimizer
+
+
+def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
+    """1, then a line that would reach 0 one epoch after the last, as the reference implementation decays."""
+    return 1 - max(0, epoch + 1 - (epochs - decay_epochs)) / (decay_epochs + 1)

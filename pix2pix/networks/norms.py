@@ -1,0 +1,19 @@
+"""The norm that follows a convolution, and what it means for that convolution's bias."""
+
+from typing import Literal
+
+from torch import nn
+
+Norm = Literal["batch", "instance", "none"]
+
+
+def norm_layer(norm: Norm, channels: int) -> list[nn.Module]:
+    """The layers that normalise (B, channels, H, W): one or none. Instance norm is not affine, as in the reference."""
+    if norm == "batch":
+        return [nn.BatchNorm2d(channels)]
+    return [nn.InstanceNorm2d(channels)] if norm == "instance" else []
+
+
+def needs_bias(norm: Norm) -> bool:
+    """Whether a convolution before the norm has a bias: batch norm's own shift makes it idle."""
+    return norm != "batch"

@@ -1,0 +1,44 @@
+"""Every random draw of a run, as a function of where the run stands: nothing is stored, so resuming is exact.
+
+| what | drawn from |
+|---|---|
+| initial weights | seed |
+| order of an epoch | seed, epoch |
+| augmentation of a pair | seed, epoch, index |
+| dropout and penalties of a step | seed, step, rank |
+| dropout at test time | inference seed, name of the picture |
+"""
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import torch
+
+Purpose = Literal["weights", "order", "augmentation", "step", "inference"]
+
+
+def derive(seed: int, purpose: Purpose, *position: int | str) -> int:
+    """A 64-bit seed for one purpose at one position; equal arguments give equal seeds on every machine."""
+    key = repr((seed, purpose, *position)).encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1  # torch's seeds are signed
+
+
+def epoch_order(seed: int, epoch: int, length: int) -> np.ndarray:
+    """The order in which epoch number `epoch` visits `length` pairs, a permutation of range(length)."""
+    return np.random.default_rng(derive(seed, "order", epoch)).permutation(length)
+
+
+def pair_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The source of the one random draw that both images of pair `index` share in epoch `epoch`."""
+    return np.random.default_rng(derive(seed, "augmentation", epoch, index))
+
+
+def seed_weights(seed: int) -> None:
+    """Seeds the initialisation of the networks."""
+    torch.manual_seed(derive(seed, "weights"))
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Seeds dropout and gradient penalties of training step `step` on process `rank`, on every device."""
+    torch.manual_seed(derive(seed, "step", step, rank))

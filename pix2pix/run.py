@@ -1,0 +1,160 @@
+"""A run is a directory: where its files are, how far it got, what it was made of."""
+
+import datetime
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Config = dict[str, Any]
+WHEREABOUTS = {"output_dir", "run_dir", "logger.metrics_csv.directory"}  # may differ when a run was moved
+
+
+class Run:
+    """The directory of one training, which needs nothing else.
+
+    Args:
+        path: the directory; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.provenance_file = self.path / "provenance.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.last = self.checkpoints / "last.ckpt"
+        self.evaluation = self.path / "evaluation"
+
+    def config(self) -> Config:
+        """The resolved configuration. Raises FileNotFoundError when this is no run."""
+        if not self.config_file.is_file():
+            raise FileNotFoundError(
+                f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
+            )
+        return yaml.safe_load(self.config_file.read_text())
+
+    def provenance(self) -> dict[str, Any]:
+        """What made the run, and whether it is finished; empty before it began."""
+        return json.loads(self.provenance_file.read_text()) if self.provenance_file.is_file() else {}
+
+    def finished(self) -> bool:
+        """Whether the training reached its end."""
+        return bool(self.provenance().get("finished"))
+
+    def require_same(self, config: Config) -> None:
+        """Raises ValueError with the differences when the directory holds another run, or something else."""
+        if not self.config_file.exists():
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise ValueError(f"{self.path}: holds files but no run. Choose another name=..., or clear it.")
+            return
+        changed = list(differences(self.config(), config))
+        if changed:
+            raise ValueError(
+                f"{self.path}: holds a run with another configuration:\n"
+                + "\n".join(f"  {key}: {there} there, {here} here" for key, there, here in changed)
+                + "\nGive this run a name of its own, name=..., or delete that directory."
+            )
+
+    def begin(self, config: Config, data_fingerprint: str) -> None:
+        """Writes configuration and provenance, whole or not at all. Raises OSError naming the directory."""
+        new = not self.path.exists()
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            if not self.config_file.exists():
+                write(self.config_file, yaml.safe_dump(config, sort_keys=False))
+            sessions = [*self.provenance().get("sessions", []), _session()]
+            self._write_provenance(finished=False, data_fingerprint=data_fingerprint, sessions=sessions)
+        except OSError as error:
+            if new:
+                self._remove_what_began()
+            raise OSError(
+                f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
+            ) from error
+
+    def finish(self) -> None:
+        """Marks the run as done."""
+        self._write_provenance(**self.provenance() | {"finished": True})
+
+    def checkpoint(self, which: str) -> Path:
+        """The checkpoint `best`, `last`, `epoch=N` or at a path. Raises FileNotFoundError listing those there are."""
+        path = self.checkpoints / f"{which}.ckpt" if re.fullmatch(r"best|last|epoch=\d+", which) else Path(which)
+        if not path.is_file():
+            kept = ", ".join(sorted(p.stem for p in self.checkpoints.glob("*.ckpt"))) or "none yet"
+            raise FileNotFoundError(
+                f"{path}: no such checkpoint. {self.path} has: {kept}; --checkpoint takes one of these or a path."
+            )
+        return path
+
+    def _write_provenance(self, **content: Any) -> None:
+        write(self.provenance_file, json.dumps(content, indent=2) + "\n")
+
+    def _remove_what_began(self) -> None:
+        for leftover in (self.config_file, self.provenance_file):
+            leftover.unlink(missing_ok=True)
+        for folder in (self.checkpoints, self.path):
+            if folder.is_dir():
+                folder.rmdir()
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
+    """The settings in which two configurations differ, by dotted name; where a run lies is no difference."""
+    a, b = dict(_flat(there)), dict(_flat(here))
+    for key in sorted(a.keys() | b.keys()):
+        if key not in WHEREABOUTS and a.get(key, "nothing") != b.get(key, "nothing"):
+            yield key, a.get(key, "nothing"), b.get(key, "nothing")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _session() -> dict[str, Any]:
+    packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(sys.argv),
+        "working_directory": str(Path.cwd()),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in packages},
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that the package runs from; None for an installed package."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

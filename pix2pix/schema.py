@@ -1,0 +1,203 @@
+"""What a run's configuration may say: one model over the resolved tree, and the sentences for what breaks it."""
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
+
+import pytorch_lightning as pl
+import torch
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+from pix2pix import components
+from pix2pix.data.pairs import PairSource
+from pix2pix.data.transforms import PairTransform
+from pix2pix.losses import Objective
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """A part of the configuration: no unknown keys, no conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _component(value: Any) -> Any:
+    if not components.is_component(value):
+        raise ValueError(f"must be a mapping with {components.TARGET}, the class to build")
+    return value
+
+
+Part = Annotated[dict[str, Any], BeforeValidator(_component)]
+
+# What each part of the tree must be; everything else about it stands in the signature of the class it names.
+KINDS: dict[str, type] = {
+    "data.pairs": PairSource,
+    "data.transform": PairTransform,
+    "generator": nn.Module,
+    "discriminator": nn.Module,
+    "objective": Objective,
+    "optimizer.generator": torch.optim.Optimizer,
+    "optimizer.discriminator": torch.optim.Optimizer,
+    "trainer": pl.Trainer,
+    "callbacks": pl.Callback,
+    "logger": Logger,
+}
+
+
+class Data(Settings):
+    """Which pairs, at which size, drawn how. Sizes in pixels; `load_*` is the size before the random crop."""
+
+    name: str
+    root: str
+    path: str | None
+    direction: Literal["AtoB", "BtoA"]
+    size: Positive
+    height: Positive
+    width: Positive
+    jitter: bool
+    mirror: bool
+    load_height: Positive
+    load_width: Positive
+    source_channels: Literal[1, 3, 4]
+    target_channels: Literal[1, 3, 4]
+    batch_size: Positive
+    num_workers: Annotated[int, Field(ge=0)]
+    pairs: Part
+    transform: Part
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> Self:
+        if self.load_height < self.height or self.load_width < self.width:
+            raise ValueError(
+                f"data.load_height x data.load_width = {self.load_height}x{self.load_width} is smaller than the crop "
+                f"{self.height}x{self.width}; raise it, or leave it to follow from data.size"
+            )
+        return self
+
+
+class Optimizer(Settings):
+    """Both players' optimizers and what they share. `decay_epochs`: the last epochs, in which the rate falls to 0."""
+
+    lr: Annotated[float, Field(gt=0)]
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+    decay_epochs: Annotated[int, Field(ge=0)]
+    clip_norm: Annotated[float, Field(gt=0)] | None
+    generator: Part
+    discriminator: Part
+
+
+class Inference(Settings):
+    """Test-time choices a user must see; the paper's are batch statistics and dropout on (section 3.4)."""
+
+    normalization: Literal["batch", "running"]
+    dropout: Literal["on", "off"]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class RunConfig(Settings):
+    """The resolved configuration of one run."""
+
+    name: Annotated[str, Field(min_length=1)]
+    output_dir: str
+    run_dir: str
+    seed: Annotated[int, Field(ge=0)]
+    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed"]
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None
+    data: Data
+    generator: Part
+    discriminator: Part | None
+    objective: Part
+    optimizer: Optimizer
+    inference: Inference
+    trainer: Part
+    callbacks: dict[str, Part]
+    logger: dict[str, Part]
+
+    @model_validator(mode="after")
+    def _players_fit(self) -> Self:
+        adversarial = self.objective.get("adversarial")
+        if adversarial and self.discriminator is None:
+            raise ValueError(
+                "the objective has an adversarial term but discriminator=none; choose one, or objective=l1"
+            )
+        if (
+            adversarial
+            and adversarial.get("gradient_penalty")
+            and (self.discriminator or {}).get("norm", "batch") == "batch"
+        ):
+            raise ValueError(
+                "objective.adversarial: a gradient penalty is a norm per picture, which batch norm mixes; "
+                "set discriminator.norm=instance or none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _trainer_fits(self) -> Self:
+        trainer = self.trainer
+        if trainer.get("gradient_clip_val") is not None:
+            raise ValueError(
+                "trainer.gradient_clip_val does not reach two alternating players; set optimizer.clip_norm"
+            )
+        if trainer.get("accumulate_grad_batches", 1) != 1:
+            raise ValueError(
+                "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead"
+            )
+        if self.precision == "16-mixed" and trainer.get("accelerator") == "cpu":
+            raise ValueError("precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32")
+        epochs = trainer.get("max_epochs")
+        if self.optimizer.decay_epochs and self.optimizer.decay_epochs > (epochs or 0):
+            raise ValueError(
+                f"optimizer.decay_epochs={self.optimizer.decay_epochs} is more than trainer.max_epochs={epochs}"
+            )
+        return self
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises ValueError with every problem of the resolved configuration, one a line, in the user's words."""
+    found = list(_setting_problems(config)) or list(_component_problems(config))
+    if found:
+        raise ValueError("\n".join(["the configuration cannot be run:", *(f"  {problem}" for problem in found)]))
+
+
+def _setting_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        RunConfig.model_validate_json(json.dumps(config))
+    except ValidationError as error:
+        for part in error.errors():
+            yield _sentence(part["loc"], part)
+
+
+def _sentence(location: tuple[int | str, ...], part: ErrorDetails) -> str:
+    key = ".".join(map(str, location))
+    if part["type"] == "extra_forbidden":
+        return components.unknown(key, part["input"], _known_settings(location[:-1]))
+    message = part["msg"].removeprefix("Value error, ")
+    return (
+        f"{key}={components.shown(part['input'])}: {message}."
+        if isinstance(part["input"], str | int | float)
+        else message
+    )
+
+
+def _known_settings(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = RunConfig
+    for name in location:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
+
+
+def _component_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for key, kind in KINDS.items():
+        node: Any = functools.reduce(lambda tree, name: tree[name], key.split("."), config)
+        parts = (
+            {key: node}
+            if components.is_component(node)
+            else {f"{key}.{name}": part for name, part in (node or {}).items()}
+        )
+        for path, part in parts.items():
+            yield from components.problems(part, path, kind)

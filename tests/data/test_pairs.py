@@ -1,0 +1,171 @@
+"""Finding, matching and decoding pairs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix.data.pairs import PairFolder
+
+
+def picture(path: Path, colour: str, size: tuple[int, int] = (8, 6)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+def side_by_side(path: Path, size: tuple[int, int] = (8, 6)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pair = Image.new("RGB", (2 * size[0], size[1]), "red")
+    pair.paste("blue", (size[0], 0, 2 * size[0], size[1]))
+    pair.save(path)
+
+
+def colour(image) -> tuple[int, ...]:
+    return tuple(image[:, 0, 0].tolist())
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "bmp", "tiff", "PNG"])
+def test_a_side_by_side_file_is_a_left_and_b_right(tmp_path, suffix):
+    side_by_side(tmp_path / "train" / f"1.{suffix}")
+    side_by_side(tmp_path / "val" / f"1.{suffix}")
+    pair = PairFolder(str(tmp_path)).split("train")[0]
+    assert pair.source.shape == pair.target.shape == (3, 6, 8)
+    assert pair.name == "1"
+    if suffix != "webp":  # lossy
+        assert (colour(pair.source), colour(pair.target)) == (RED, BLUE)
+
+
+def test_direction_b_to_a_makes_the_right_half_the_source(tmp_path):
+    side_by_side(tmp_path / "train" / "1.png")
+    side_by_side(tmp_path / "val" / "1.png")
+    pair = PairFolder(str(tmp_path), direction="BtoA").split("train")[0]
+    assert (colour(pair.source), colour(pair.target)) == (BLUE, RED)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("trainA/{}_A.png", "trainB/{}_B.png"),  # the layout of data sets on Kaggle
+        ("trainA/{}.png", "trainB/{}.jpg"),
+        ("A/train/{}.png", "B/train/{}.png"),
+        ("train/A/{}.png", "train/B/{}.png"),
+        ("A/{}.png", "B/{}.png"),
+    ],
+)
+def test_two_folders_are_matched_by_name(tmp_path, a, b):
+    for number in range(1, 12):
+        picture(tmp_path / a.format(number), "red")
+        picture(tmp_path / b.format(number), "blue")
+    pairs = PairFolder(str(tmp_path)).split("train")
+    assert len(pairs) == 10  # the tenth is held out: there is no other split
+    assert [pair.name for pair in pairs][:3] == ["1", "2", "3"]
+    assert colour(pairs[0].source) == RED
+    assert colour(pairs[0].target)[2] > 250
+
+
+def test_names_come_in_natural_order(tmp_path):
+    for number in (10, 9, 1, 2):
+        side_by_side(tmp_path / "train" / f"{number}.png")
+        side_by_side(tmp_path / "val" / f"{number}.png")
+    assert [pair.name for pair in PairFolder(str(tmp_path)).split("train")] == ["1", "2", "9", "10"]
+
+
+def test_channels_follow_the_settings(tmp_path):
+    side_by_side(tmp_path / "train" / "1.png")
+    side_by_side(tmp_path / "test" / "1.png")
+    pair = PairFolder(str(tmp_path), source_channels=1, target_channels=4).split("train")[0]
+    assert (pair.source.shape[0], pair.target.shape[0]) == (1, 4)
+
+
+def test_a_missing_val_split_is_the_test_split_and_the_other_way_round(tmp_path):
+    side_by_side(tmp_path / "train" / "1.png")
+    side_by_side(tmp_path / "test" / "2.png")
+    assert [pair.name for pair in PairFolder(str(tmp_path)).split("val")] == ["2"]
+    (tmp_path / "test").rename(tmp_path / "val")
+    assert [pair.name for pair in PairFolder(str(tmp_path)).split("test")] == ["2"]
+
+
+def test_without_splits_every_tenth_pair_is_held_out_and_not_trained_on(tmp_path):
+    for number in range(1, 26):
+        side_by_side(tmp_path / f"{number}.png")
+    pairs = PairFolder(str(tmp_path))
+    assert [pair.name for pair in pairs.split("val")] == ["10", "20"]
+    assert len(pairs.split("train")) == 23
+
+
+def test_the_orientation_a_camera_noted_is_applied(tmp_path):
+    image = Image.fromarray(np.zeros((8, 4, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned by a quarter
+    for split in ("train", "val"):
+        for side in "AB":
+            (tmp_path / f"{split}{side}").mkdir()
+            image.save(tmp_path / f"{split}{side}" / "1.jpg", exif=exif)
+    assert PairFolder(str(tmp_path)).split("train")[0].source.shape == (3, 4, 8)
+
+
+def test_a_missing_folder_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere'.*data\.root"):
+        PairFolder(str(tmp_path / "nowhere"))
+
+
+def test_an_empty_folder_is_named_with_what_was_expected(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no pictures in .*train/ and val/.*\.jpg"):
+        PairFolder(str(tmp_path))
+
+
+def test_an_odd_width_is_refused_with_file_and_width(tmp_path):
+    side_by_side(tmp_path / "train" / "1.png")
+    picture(tmp_path / "train" / "2.png", "red", (15, 6))
+    with pytest.raises(ValueError, match=r"2\.png: width 15 is odd.*trainA"):
+        PairFolder(str(tmp_path))
+
+
+def test_names_without_partner_are_listed(tmp_path):
+    for name in ("1", "2", "3"):
+        picture(tmp_path / "trainA" / f"{name}.png", "red")
+    for name in ("1", "2", "4"):
+        picture(tmp_path / "trainB" / f"{name}.png", "blue")
+    with pytest.raises(ValueError, match=r"2 pictures have no partner.*trainA/3\.png, trainB/4\.png"):
+        PairFolder(str(tmp_path))
+
+
+def test_two_pictures_of_one_name_in_a_folder_are_refused(tmp_path):
+    for name in ("trainA/1.png", "trainA/1.jpg", "trainB/1.png"):
+        picture(tmp_path / name, "red")
+    with pytest.raises(ValueError, match=r"1\.jpg and 1\.png"):
+        PairFolder(str(tmp_path))
+
+
+def test_a_truncated_jpeg_is_named(tmp_path):
+    for number in ("1", "2"):
+        side_by_side(tmp_path / "train" / f"{number}.jpg", (64, 64))
+        side_by_side(tmp_path / "val" / f"{number}.jpg")
+    file = tmp_path / "train" / "2.jpg"
+    Image.effect_noise((128, 64), 60).save(file)
+    file.write_bytes(file.read_bytes()[:-200])
+    pairs = PairFolder(str(tmp_path)).split("train")
+    assert pairs[0].name == "1"
+    with pytest.raises(ValueError, match=r"2\.jpg: cannot be read as a picture.*truncated.*Replace or remove"):
+        pairs[1]
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "1.png").write_text("not a picture")
+    with pytest.raises(ValueError, match=r"1\.png: cannot be read as a picture"):
+        PairFolder(str(tmp_path))
+
+
+def test_the_fingerprint_changes_with_the_files(tmp_path):
+    for number in range(3):
+        side_by_side(tmp_path / "train" / f"{number}.png")
+        side_by_side(tmp_path / "val" / f"{number}.png")
+    before = PairFolder(str(tmp_path)).fingerprint()
+    assert PairFolder(str(tmp_path)).fingerprint() == before
+    side_by_side(tmp_path / "train" / "1.png", (20, 20))
+    assert PairFolder(str(tmp_path)).fingerprint() != before

@@ -1,0 +1,61 @@
+"""One draw for both images."""
+
+import numpy as np
+import pytest
+import torch
+
+from pix2pix.data.pairs import Pair
+from pix2pix.data.transforms import JitterAndMirror, resize
+
+
+def noise_pair(height: int, width: int) -> Pair:
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, height, width), dtype=np.uint8))
+    return Pair(image, image.clone(), "noise")
+
+
+@pytest.fixture
+def jitter() -> JitterAndMirror:
+    return JitterAndMirror(height=16, width=24, load_height=20, load_width=30)
+
+
+def test_both_images_get_the_same_crop_and_mirror(jitter):
+    for draw in range(20):
+        pair = jitter.augment(noise_pair(40, 50), np.random.default_rng(draw))
+        assert torch.equal(pair.source, pair.target)
+
+
+def test_the_draw_depends_on_its_generator_alone(jitter):
+    first = jitter.augment(noise_pair(40, 50), np.random.default_rng(7))
+    np.random.default_rng(1).random(100)
+    again = jitter.augment(noise_pair(40, 50), np.random.default_rng(7))
+    assert torch.equal(first.source, again.source)
+
+
+def test_every_corner_and_both_mirrors_occur(jitter):
+    views = {jitter.augment(noise_pair(20, 30), np.random.default_rng(i)).source.numpy().tobytes() for i in range(2000)}
+    assert len(views) == 5 * 7 * 2
+
+
+def test_no_jitter_and_no_mirror_leave_the_picture_as_it_is():
+    plain = JitterAndMirror(height=20, width=30, load_height=20, load_width=30, mirror=False)
+    pair = noise_pair(20, 30)
+    expected = pair.source / 127.5 - 1
+    assert torch.equal(plain.augment(pair, np.random.default_rng(0)).source, expected)
+    assert torch.equal(plain.plain(pair).source, expected)
+
+
+def test_values_span_minus_one_to_one(jitter):
+    white = torch.full((3, 20, 30), 255, dtype=torch.uint8)
+    pair = jitter.plain(Pair(white, torch.zeros_like(white), "extremes"))
+    assert (pair.source == 1).all()
+    assert (pair.target == -1).all()
+    assert pair.source.dtype == torch.float32
+
+
+def test_resizing_agrees_with_pillow_within_two_levels():
+    from PIL import Image
+
+    smooth = torch.linspace(0, 255, 512)[None, None].expand(3, 512, 512).to(torch.uint8)
+    ours = resize(smooth, (286, 286)).permute(1, 2, 0).numpy().astype(int)
+    theirs = Image.fromarray(smooth.permute(1, 2, 0).numpy()).resize((286, 286), Image.Resampling.BICUBIC)
+    assert abs(ours - np.asarray(theirs).astype(int)).max() <= 2
