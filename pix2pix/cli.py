@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from pix2pix.errors import explained
+
+VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 CHECKPOINT = click.option(
     "--checkpoint", default="best", show_default=True, metavar="best|last|epoch=N|PATH", help="Which weights."
 )
@@ -39,9 +42,22 @@ def train(overrides: tuple[str, ...]) -> None:
     """Train one run, or with -m a sweep; see `pix2pix train --help`."""
     from pix2pix import composition
 
-    shows_config = any(word in {"--cfg", "-c"} for word in overrides)
-    sys.argv = ["pix2pix train", *overrides, *(["--resolve"] if shows_config and "--resolve" not in overrides else [])]
-    composition.main()
+    sys.argv = ["pix2pix train", *_overrides_first(overrides)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
+    with composition.in_words():
+        composition.main()
+
+
+def _overrides_first(words: tuple[str, ...]) -> list[str]:
+    """Hydra's parser wants all overrides in one place; people put flags anywhere. `--cfg` shows resolved values."""
+    overrides, flags, rest = [], [], iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.append(word)
+        else:
+            flags += [word, next(rest, "")] if word in VALUED_FLAGS else [word]
+    shows_config = bool({"--cfg", "-c"} & set(flags)) and "--resolve" not in flags
+    return [*overrides, *flags, *(["--resolve"] if shows_config else [])]
 
 
 @cli.command()
@@ -92,19 +108,7 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **op
 
 
 def main() -> None:
-    """Runs the command; what a user can mend is said in a sentence, everything else with its traceback."""
+    """Runs the command."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and we explain
-    try:
+    with explained():
         cli()
-    except (ValueError, OSError) as error:
-        if wants_traceback:
-            raise
-        raise SystemExit(f"pix2pix: {error}") from error
-    except Exception as error:
-        if wants_traceback or not type(error).__module__.startswith(("hydra.", "omegaconf.")):
-            raise
-        from pix2pix.composition import explain
-
-        raise SystemExit(f"pix2pix: {explain(error)}") from error

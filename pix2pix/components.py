@@ -70,7 +70,7 @@ def _argument_problems(node: Mapping[str, Any], key: str, target: type) -> Itera
         if name in parameters:
             yield from _value_problems(value, f"{key}.{name}", _annotation(target, name))
         elif not takes_any:
-            yield unknown(f"{key}.{name}", value, parameters)
+            yield unknown(f"{key}.{name}", parameters)
 
 
 def _value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
@@ -95,12 +95,12 @@ def _annotation(target: type, name: str) -> Any:
         return Any
 
 
-def unknown(key: str, value: Any, known: Iterable[str]) -> str:
+def unknown(key: str, known: Iterable[str]) -> str:
     """The sentence for a key that does not exist, with the nearest one that does."""
     name, choices = key.rpartition(".")[2], [choice for choice in known if choice not in {"self", TARGET}]
     near = difflib.get_close_matches(name, choices, n=1)
     remedy = f"did you mean {near[0]}?" if near else f"choose from {', '.join(sorted(choices))}."
-    return f"{key}={shown(value)}: there is no setting {name!r} here; {remedy}"
+    return f"{key}: there is no setting {name!r} here; {remedy}"
 
 
 def complaint(error: ValidationError) -> str:

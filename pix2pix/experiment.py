@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import nn
 
@@ -39,14 +40,12 @@ def train(config: Config) -> float | None:
     if run.finished():
         log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
         return None
-    data = build_data(config)
-    model = build_model(config)
-    run.begin(config, data.pairs.fingerprint())
-    trainer = build_trainer(config, run)
-    _say_where(run, config)
-    resume = run.last if run.last.is_file() else None
     with warnings.catch_warnings():
         _hush_lightning()
+        data, model, trainer = build_data(config), build_model(config), build_trainer(config, run)
+        run.begin(config, data.pairs.fingerprint())
+        _say_where(run, config)
+        resume = run.last if run.last.is_file() else None
         trainer.fit(model, data, ckpt_path=resume, weights_only=True)
     run.finish()
     log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
@@ -95,14 +94,17 @@ def build_data(config: Config) -> PairDataModule:
 
 
 def build_trainer(config: Config, run: Run) -> pl.Trainer:
-    """The trainer, writing to the run directory only."""
-    return build(
-        config["trainer"],
-        callbacks=[build(callback) for callback in config["callbacks"].values()],
-        logger=[build(logger) for logger in config["logger"].values()],
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=run.path,
-    )
+    """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
+    try:
+        return build(
+            config["trainer"],
+            callbacks=[build(callback) for callback in config["callbacks"].values()],
+            logger=[build(logger) for logger in config["logger"].values()],
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=run.path,
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
 
 
 def _rehearse(config: Config) -> None:

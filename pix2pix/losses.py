@@ -129,8 +129,8 @@ class Objective:
         """What D minimises: its losses on real and fake pairs, and a penalty where the loss asks for one."""
         assert self.adversarial is not None
         terms = {
-            "real": self.adversarial.real(self.judge(discriminator, source, target)),
             "fake": self.adversarial.fake(self.judge(discriminator, source, fake)),
+            "real": self.adversarial.real(self.judge(discriminator, source, target)),
         }
         if self.adversarial.gradient_penalty:
             penalty = self._gradient_penalty(discriminator, source, target, fake)

@@ -154,12 +154,11 @@ class Pix2Pix(pl.LightningModule):
         return self.inference.generate(network, source, name)
 
     def validation_step(self, batch: Pair, batch_index: int) -> None:
-        """Logs the mean of each metric over the validation pairs as `val/...`."""
+        """The mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
         metrics = pair_metrics(output.float(), batch.target)
-        self.log_dict(
-            {f"val/{name}": value.mean() for name, value in metrics.items()}, batch_size=len(output), sync_dist=True
-        )
+        means = {f"val/{name}": value.mean() for name, value in metrics.items()}
+        self.log_dict(means, batch_size=len(output), sync_dist=True, logger=False)  # TrainingLog sends them on
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the configuration: a checkpoint alone is enough to rebuild the translator."""

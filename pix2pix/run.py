@@ -16,7 +16,8 @@ from typing import Any
 import yaml
 
 Config = dict[str, Any]
-WHEREABOUTS = {"output_dir", "run_dir", "logger.metrics_csv.directory"}  # may differ when a run was moved
+# Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
+WHEREABOUTS = {"output_dir", "run_dir", "logger.metrics_csv.directory", "data.root", "data.path", "data.pairs.path"}
 
 
 class Run:
@@ -138,7 +139,7 @@ def _session() -> dict[str, Any]:
     packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(sys.argv),
+        "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}",
         "working_directory": str(Path.cwd()),
         "host": platform.node(),
         "platform": platform.platform(),

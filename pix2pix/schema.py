@@ -71,6 +71,12 @@ class Data(Settings):
     transform: Part
 
     @model_validator(mode="after")
+    def _names_a_folder(self) -> Self:
+        if self.path is None and "path" in self.pairs:
+            raise ValueError("data.path is not set; give the folder of your pairs, data.path=my/pairs")
+        return self
+
+    @model_validator(mode="after")
     def _crop_fits(self) -> Self:
         if self.load_height < self.height or self.load_width < self.width:
             raise ValueError(
@@ -149,6 +155,11 @@ class RunConfig(Settings):
             )
         if self.precision == "16-mixed" and trainer.get("accelerator") == "cpu":
             raise ValueError("precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32")
+        if self.precision == "16-mixed" and self.optimizer.clip_norm and self.optimizer.generator.get("fused"):
+            raise ValueError(
+                "optimizer.clip_norm cannot see through the loss scale of precision=16-mixed with fused optimizers; "
+                "set precision=bf16-mixed, or optimizer.generator.fused=false and optimizer.discriminator.fused=false"
+            )
         epochs = trainer.get("max_epochs")
         if self.optimizer.decay_epochs and self.optimizer.decay_epochs > (epochs or 0):
             raise ValueError(
@@ -175,7 +186,7 @@ def _setting_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def _sentence(location: tuple[int | str, ...], part: ErrorDetails) -> str:
     key = ".".join(map(str, location))
     if part["type"] == "extra_forbidden":
-        return components.unknown(key, part["input"], _known_settings(location[:-1]))
+        return components.unknown(key, _known_settings(location[:-1]))
     message = part["msg"].removeprefix("Value error, ")
     return (
         f"{key}={components.shown(part['input'])}: {message}."

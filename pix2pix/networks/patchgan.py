@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from pix2pix.networks.arguments import require_positive
 from pix2pix.networks.norms import Norm, needs_bias, norm_layer
 
 STRIDED = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # receptive field -> convolutions of stride 2
@@ -24,7 +25,7 @@ class PatchGAN(nn.Module):
         norm: after every convolution but the first and the last.
 
     Raises:
-        ValueError: for any other receptive field; in `forward`, for an image too small to give a logit.
+        ValueError: for any other receptive field, or no channels; in `forward`, for an image too small to give a logit.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class PatchGAN(nn.Module):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
+        require_positive(in_channels=in_channels, base_channels=base_channels)
         if receptive_field != 1 and receptive_field not in STRIDED:
             choices = ", ".join(map(str, (1, *STRIDED)))
             raise ValueError(f"receptive_field {receptive_field}: no such discriminator. Choose from {choices}.")
@@ -52,7 +54,7 @@ class PatchGAN(nn.Module):
         if min(height, width) < self.smallest:
             raise ValueError(
                 f"image {height}x{width}: a discriminator of receptive field {self.receptive_field} needs at least "
-                f"{self.smallest}x{self.smallest}. Choose a smaller discriminator.receptive_field or a larger data.size."
+                f"{self.smallest}x{self.smallest}. Lower discriminator.receptive_field or raise data.size."
             )
         return self.layers(x)
 

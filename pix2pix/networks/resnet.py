@@ -5,8 +5,11 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from pix2pix.networks.arguments import require_positive, require_probability
 from pix2pix.networks.norms import Norm, needs_bias, norm_layer
 from pix2pix.networks.sizes import require_multiple
+
+SMALLEST = 8  # a quarter of it must leave the residual blocks something to reflect
 
 
 class ResNet(nn.Module):
@@ -23,7 +26,7 @@ class ResNet(nn.Module):
         dropout: its probability inside each residual block.
 
     Raises:
-        ValueError: in `forward`, for a height or width that 4 does not divide.
+        ValueError: for an argument out of range; in `forward`, for a side that 4 does not divide, or below 8.
     """
 
     multiple = 4
@@ -36,9 +39,11 @@ class ResNet(nn.Module):
         base_channels: Annotated[int, Field(ge=1)] = 64,
         blocks: Annotated[int, Field(ge=1)] = 9,
         norm: Norm = "batch",
-        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
     ) -> None:
         super().__init__()
+        require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels, blocks=blocks)
+        require_probability(dropout=dropout)
         c, bias = base_channels, needs_bias(norm)
 
         def halve(a: int, b: int) -> list[nn.Module]:
@@ -61,6 +66,9 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """One pass; the size is kept."""
         require_multiple(x, self.multiple, "Set data.size.")
+        height, width = x.shape[-2:]
+        if min(height, width) < SMALLEST:
+            raise ValueError(f"image {height}x{width}: a ResNet needs at least {SMALLEST}x{SMALLEST}. Raise data.size.")
         return self.layers(x)
 
 
@@ -69,10 +77,10 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, norm: Norm, dropout: float) -> None:
         super().__init__()
-        noise = [nn.Dropout(dropout)] if dropout else []
+        noise = nn.Dropout(dropout) if dropout else nn.Identity()  # in either case one layer: the same state dict
         first, second = (nn.Conv2d(channels, channels, 3, bias=needs_bias(norm)) for _ in range(2))
         self.layers = nn.Sequential(
-            *[nn.ReflectionPad2d(1), first, *norm_layer(norm, channels), nn.ReLU(), *noise],
+            *[nn.ReflectionPad2d(1), first, *norm_layer(norm, channels), nn.ReLU(), noise],
             *[nn.ReflectionPad2d(1), second, *norm_layer(norm, channels)],
         )
 

@@ -1,4 +1,4 @@
-"""The U-Net generator, and the encoder-decoder that it is without its skips (paper, sections 3.2 and 6.1)."""
+"""The U-Net generator (paper, sections 3.2.1 and 6.1.1)."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from pix2pix.networks.arguments import require_positive, require_probability
 from pix2pix.networks.norms import Norm, needs_bias, norm_layer
 from pix2pix.networks.sizes import require_multiple
 
@@ -19,7 +20,8 @@ class UNet(nn.Module):
     Encoder C64-C128-C256-C512-C512-..., each 4x4 with stride 2; the decoder mirrors it, each block also seeing
     the encoder's features of its size. No norm follows the first convolution, nor the innermost one: at 1x1 with
     batch size 1 it would zero the bottleneck (erratum). Dropout is the noise z: on the first three decoder blocks, as
-    far as these have the full width of 8 * base_channels (three at depth 7 and more, two at 6, one at 5).
+    far as these have the full width of 8 * base_channels (three at depth 7 and more, two at 6, one at 5, none below).
+    The innermost block is among them, as in the paper and its Lua code; the PyTorch reference begins one later.
 
     Args:
         in_channels: channels of the source.
@@ -30,7 +32,7 @@ class UNet(nn.Module):
         dropout: its probability.
 
     Raises:
-        ValueError: in `forward`, for a height or width that 2**depth does not divide.
+        ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide.
     """
 
     skips = True
@@ -43,11 +45,13 @@ class UNet(nn.Module):
         base_channels: Annotated[int, Field(ge=1)] = 64,
         depth: Annotated[int, Field(ge=2)] = 8,
         norm: Norm = "batch",
-        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
+        dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
     ) -> None:
         super().__init__()
         if depth < 2:
             raise ValueError(f"depth {depth}: a U-Net halves its input at least twice. Set a size that 4 divides.")
+        require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels)
+        require_probability(dropout=dropout)
         self.multiple = 2**depth
         widths = [base_channels * min(2**level, MAX_WIDTH) for level in range(depth)]
         self.down = nn.ModuleList([_halve(in_channels, widths[0], norm="none", first=True, bias=needs_bias(norm))])
@@ -74,12 +78,6 @@ class UNet(nn.Module):
         for up in self.up[1:]:
             x = up(torch.cat([seen.pop(), x], dim=1) if self.skips else x)
         return x
-
-
-class EncoderDecoder(UNet):
-    """The U-Net without skips: everything passes through the bottleneck (paper, section 6.1 and table 2)."""
-
-    skips = False
 
 
 def _halve(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, first: bool = False) -> nn.Sequential:

@@ -1,0 +1,16 @@
+"""What a user can mend is said in a sentence; everything else keeps its traceback."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def explained(*kinds: type[Exception], words: Callable[[Exception], str] = str) -> Iterator[None]:
+    """Ends the program with a sentence for ValueError, OSError and `kinds`; PIX2PIX_TRACEBACK=1 shows the traceback."""
+    try:
+        yield
+    except (ValueError, OSError, *kinds) as error:
+        if os.environ.get("PIX2PIX_TRACEBACK"):
+            raise
+        raise SystemExit(f"pix2pix: {words(error)}") from error

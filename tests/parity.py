@@ -1,0 +1,56 @@
+"""Numbers recorded from the reference implementation; they lie beside the repository and are not part of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pix2pix import networks
+from pix2pix.networks.reference import from_reference
+
+FOLDER = Path(__file__).parents[2] / "shared" / "parity"
+NAMES = ("unet128_pixel_lsgan", "unet256_patch70_vanilla", "resnet9_patch70_instance")
+needs_fixtures = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the parity fixtures are not at {FOLDER}")
+
+
+class Fixture:
+    """One recorded training: options, initial and final weights, forward passes, losses."""
+
+    def __init__(self, name: str) -> None:
+        from safetensors.torch import load_file
+
+        self.recorded = load_file(FOLDER / f"{name}.safetensors")
+        content = json.loads((FOLDER / f"{name}.json").read_text())
+        self.options: dict[str, Any] = content["options"]
+        self.losses: list[dict[str, float]] = content["losses"]
+        self.source, self.target = (self.recorded[key].float() / 127.5 - 1 for key in "AB")
+
+    def state(self, key: str, network: nn.Module) -> dict[str, Tensor]:
+        below = {k.removeprefix(f"{key}."): v for k, v in self.recorded.items() if k.startswith(f"{key}.")}
+        return from_reference(below, network)
+
+    def generator(self) -> nn.Module:
+        kind, norm, base = self.options["netG"], self.options["norm"], self.options["ngf"]
+        if kind.startswith("unet"):
+            depth = int(kind.removeprefix("unet_")).bit_length() - 1
+            network: nn.Module = networks.UNet(base_channels=base, depth=depth, norm=norm, dropout=0.0)
+        else:
+            network = networks.ResNet(base_channels=base, blocks=9, norm=norm)
+        network.load_state_dict(self.state("init.G", network))
+        return network
+
+    def discriminator(self) -> nn.Module:
+        field = 1 if self.options["netD"] == "pixel" else 70
+        options = {"receptive_field": field, "base_channels": self.options["ndf"], "norm": self.options["norm"]}
+        network = networks.PatchGAN(6, **options)
+        network.load_state_dict(self.state("init.D", network))
+        return network
+
+
+@pytest.fixture(params=NAMES)
+def fixture(request) -> Fixture:
+    torch.manual_seed(0)
+    return Fixture(request.param)
