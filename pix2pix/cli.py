@@ -42,22 +42,23 @@ def train(overrides: tuple[str, ...]) -> None:
     """Train one run, or with -m a sweep; see `pix2pix train --help`."""
     from pix2pix import composition
 
-    sys.argv = ["pix2pix train", *_overrides_first(overrides)]
+    words, flags = _parted(overrides)
+    shows_config = flags[:2] in (["--cfg", "job"], ["-c", "job"])
+    sys.argv = ["pix2pix train", *words, *flags[2 if shows_config else 0 :]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
     with composition.in_words():
-        composition.main()
+        composition.show() if shows_config else composition.main()
 
 
-def _overrides_first(words: tuple[str, ...]) -> list[str]:
-    """Hydra's parser wants all overrides in one place; people put flags anywhere. `--cfg` shows resolved values."""
+def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Overrides and flags: Hydra's parser wants all overrides in one place, people put flags anywhere."""
     overrides, flags, rest = [], [], iter(words)
     for word in rest:
         if not word.startswith("-"):
             overrides.append(word)
         else:
             flags += [word, next(rest, "")] if word in VALUED_FLAGS else [word]
-    shows_config = bool({"--cfg", "-c"} & set(flags)) and "--resolve" not in flags
-    return [*overrides, *flags, *(["--resolve"] if shows_config else [])]
+    return overrides, flags
 
 
 @cli.command()
@@ -112,3 +113,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with explained():
         cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -75,6 +75,13 @@ def main(cfg: DictConfig) -> float | None:
         return train(resolve(cfg))
 
 
+@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
+def show(cfg: DictConfig) -> None:
+    """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
+    with in_words():
+        print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end="")
+
+
 class PrepareSweep(Callback):
     """Before a sweep starts anything: checks the configuration of each of its jobs, and names runs by what differs."""
 

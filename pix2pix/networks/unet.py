@@ -43,7 +43,7 @@ class UNet(nn.Module):
         out_channels: Annotated[int, Field(ge=1)] = 3,
         *,
         base_channels: Annotated[int, Field(ge=1)] = 64,
-        depth: Annotated[int, Field(ge=2)] = 8,
+        depth: int = 8,
         norm: Norm = "batch",
         dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
     ) -> None:

@@ -1,0 +1,163 @@
+"""Every configuration composes and fits; every wrong one is refused in words."""
+
+import itertools
+
+import pytest
+import torch
+
+from pix2pix.composition import CONFIGS
+from pix2pix.experiment import build_data, build_model, check
+from tests.conftest import DATASETS, needs_datasets, resolved
+
+FRAGMENTS = {"data": {"_settings"}, "objective": {"_terms"}}  # shared by others of their group, not for use alone
+EXTRA = {
+    ("data", "folder"): ["data.path=somewhere"],
+    ("objective/adversarial", "wasserstein"): ["discriminator.norm=instance"],
+    ("trainer", "gpu"): [],
+    ("discriminator", "none"): ["objective=l1"],
+}
+
+
+def groups() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file in sorted(CONFIGS.rglob("*.yaml")):
+        group = str(file.parent.relative_to(CONFIGS))
+        if group != "." and not group.startswith("hydra") and file.stem not in FRAGMENTS.get(group, ()):
+            found.setdefault(group, []).append(file.stem)
+    return found
+
+
+def test_all_groups_of_the_architecture_are_there():
+    expected = {"data", "generator", "discriminator", "objective", "optimizer", "trainer", "callbacks", "logger"}
+    assert expected | {"experiment", "data/pairs", "objective/adversarial"} == set(groups())
+
+
+@pytest.mark.parametrize(("group", "option"), [(g, o) for g, options in groups().items() for o in options])
+def test_every_option_composes_and_can_be_run(group, option):
+    extra = EXTRA.get((group, option), [])
+    if (group, option) == ("data/pairs", "files"):
+        extra = ["data.path=somewhere"]
+    check(resolved(f"{group}={option}", *extra))
+
+
+@pytest.mark.parametrize("objective", groups()["objective"])
+def test_every_allowed_combination_of_players_and_losses_can_be_run(objective):
+    all_groups = groups()
+    generators = [resolved(f"generator={name}", "data.size=128")["generator"] for name in all_groups["generator"]]
+    losses = {a: resolved(f"objective/adversarial={a}") for a in all_groups["objective/adversarial"]}
+    for name in all_groups["discriminator"]:
+        config = resolved(f"objective={objective}", f"discriminator={name}", "data.size=128")
+        adversarial = config["objective"]["adversarial"]
+        for node, (kind, loss) in itertools.product(generators, losses.items()):
+            trial = config | {"generator": node}
+            if adversarial:
+                trial["objective"] = config["objective"] | {"adversarial": loss["objective"]["adversarial"]}
+            if adversarial and (name == "none" or kind == "wasserstein"):  # batch norm and a penalty exclude each other
+                with pytest.raises(ValueError, match=r"discriminator=none|gradient penalty"):
+                    check(trial)
+            else:
+                check(trial)
+
+
+@pytest.mark.parametrize("experiment", groups()["experiment"])
+def test_size_64_alone_works_in_every_experiment(experiment):
+    config = resolved(f"experiment={experiment}", "data.size=64")
+    check(config)
+    data = config["data"]
+    assert (data["height"], data["width"], config["generator"]["depth"]) == (64, 64, 6)
+    assert data["load_height"] == (64 if experiment == "edges2shoes" else 72)
+
+
+@needs_datasets
+@pytest.mark.parametrize("experiment", groups()["experiment"])
+def test_every_experiment_builds_on_the_real_data(experiment):
+    small = ["data.size=64", "generator.base_channels=4", "discriminator.base_channels=4"]
+    config = resolved(f"experiment={experiment}", f"data.root={DATASETS}", *small)
+    pair = build_data(config).validation[0]
+    model = build_model(config)
+    assert pair.source.shape == pair.target.shape == (3, 64, 64)
+    assert model.generate(pair.source[None], pair.name).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "epochs", "batch", "load", "mirror", "direction"),
+    [
+        ("facades", 200, 1, 286, True, "BtoA"),
+        ("maps", 200, 1, 286, True, "AtoB"),
+        ("maps_reverse", 200, 1, 286, True, "BtoA"),
+        ("edges2shoes", 15, 4, 256, True, "AtoB"),
+    ],
+)
+def test_experiments_have_the_settings_of_the_paper(experiment, epochs, batch, load, mirror, direction):
+    config = resolved(f"experiment={experiment}")
+    data = config["data"]
+    settings = (data["batch_size"], data["load_height"], data["mirror"], data["direction"])
+    assert (config["trainer"]["max_epochs"], *settings) == (epochs, batch, load, mirror, direction)
+    assert config["optimizer"]["lr"] == 2e-4
+    assert config["optimizer"]["betas"] == [0.5, 0.999]
+    assert config["objective"]["l1_weight"] == 100
+    assert config["generator"]["depth"] == 8
+
+
+def test_height_and_width_are_free():
+    config = resolved("data.height=128", "data.width=384")
+    assert (config["data"]["load_height"], config["data"]["load_width"]) == (143, 429)
+    assert config["generator"]["depth"] == 7
+    check(config)
+
+
+def test_an_objective_without_adversarial_term_has_no_discriminator():
+    assert resolved("objective=l1")["discriminator"] is None
+    assert resolved("objective=l2", "discriminator=pixel")["discriminator"] is None
+    assert build_model(resolved("objective=l1", "generator.base_channels=2")).discriminator is None
+
+
+def test_the_data_root_comes_from_the_environment(monkeypatch):
+    assert resolved("data=facades")["data"]["path"] == "data/facades"
+    monkeypatch.setenv("PIX2PIX_DATA", "/pictures")
+    assert resolved("data=facades")["data"]["pairs"]["path"] == "/pictures/facades"
+    assert resolved("data=facades", "data.root=/here")["data"]["pairs"]["path"] == "/here/facades"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["+generator.dept=7"], "generator.dept: there is no setting 'dept' here; did you mean depth?"),
+        (["+data.sise=7"], "data.sise: there is no setting 'sise' here; did you mean size?"),
+        (["+colour=red"], "colour: there is no setting 'colour' here"),
+        (["generator.depth=deep"], "generator.depth=deep: input should be a valid integer."),
+        (["data.size=large"], "data.size=large: Input should be a valid integer."),
+        (["data.direction=CtoA"], "data.direction=CtoA: Input should be 'AtoB' or 'BtoA'."),
+        (["seed=-1"], "seed=-1: Input should be greater than or equal to 0."),
+        (["optimizer.lr=0"], "optimizer.lr=0: Input should be greater than 0."),
+        (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
+        (["generator.depth=7", "data.size=64"], "image 64x64: height and width must be divisible by 128. Lower"),
+        (["data.size=30"], "a U-Net halves its input at least twice. Set a size that 4 divides."),
+        (["data.size=64", "discriminator=image"], "image 64x64: a discriminator of receptive field 286 needs at least"),
+        (["data.load_height=200"], "data.load_height x data.load_width = 200x286 is smaller than the crop 256x256"),
+        (["trainer.gradient_clip_val=1"], "set optimizer.clip_norm"),
+        (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
+        (["precision=16-mixed"], "precision=16-mixed needs a GPU"),
+        (["precision=16-mixed", "trainer=gpu", "optimizer.clip_norm=1"], "optimizer.clip_norm cannot see through"),
+        (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),
+        (["objective/adversarial=wasserstein"], "set discriminator.norm=instance or none"),
+        (["discriminator=none"], "the objective has an adversarial term but discriminator=none"),
+        (["objective=l1", "objective.l1_weight=0"], "the objective has no term"),
+        (["data=folder"], "data.path is not set; give the folder of your pairs"),
+        (["generator._target_=os.system"], "not a class"),
+        (["generator._target_=subprocess.Popen"], "generator._target_=subprocess.Popen: must be a Module."),
+        (["generator.out_channels=1"], "the generator makes (1, 1, 256, 256), the targets are (1, 3, 256, 256)."),
+        (["ema_decay=1.5"], "ema_decay=1.5: Input should be less than 1."),
+        (["inference.dropout=maybe"], "inference.dropout=maybe: Input should be 'on' or 'off'."),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
+    with pytest.raises(ValueError, match="the configuration cannot be run") as refused:
+        check(resolved(*overrides))
+    assert sentence in str(refused.value)
+
+
+def test_checking_takes_no_memory_for_weights():
+    with torch.device("meta"):
+        assert torch.empty(1).is_meta
+    check(resolved("generator.base_channels=512"))  # 3.5 billion weights, were they built

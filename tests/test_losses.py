@@ -1,0 +1,86 @@
+"""Losses against values computed by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from pix2pix.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein
+
+LOGITS = torch.tensor([[-2.0, 0.0], [1.0, 3.0]])
+
+
+def sigmoid(z: float) -> float:
+    return 1 / (1 + math.exp(-z))
+
+
+def mean(function) -> float:
+    return sum(function(z) for z in LOGITS.flatten().tolist()) / 4
+
+
+@pytest.mark.parametrize(
+    ("loss", "real", "fake", "generator"),
+    [
+        (CrossEntropy(), *[lambda z: -math.log(sigmoid(z)), lambda z: -math.log(1 - sigmoid(z))], None),
+        (LeastSquares(), lambda z: (z - 1) ** 2, lambda z: z**2, None),
+        (Hinge(), lambda z: max(0, 1 - z), lambda z: max(0, 1 + z), lambda z: -z),
+        (Wasserstein(), lambda z: -z, lambda z: z, lambda z: -z),
+    ],
+)
+def test_adversarial_losses_are_their_formulas(loss, real, fake, generator):
+    assert loss.real(LOGITS).item() == pytest.approx(mean(real))
+    assert loss.fake(LOGITS).item() == pytest.approx(mean(fake))
+    assert loss.generator(LOGITS).item() == pytest.approx(mean(generator or real))
+
+
+def test_cross_entropy_stays_finite_for_any_logit():
+    extreme = torch.tensor([1e4, -1e4], requires_grad=True)
+    (CrossEntropy().real(extreme) + CrossEntropy().fake(extreme)).backward()
+    assert extreme.grad is not None
+    assert extreme.grad.isfinite().all()
+
+
+class Mean(nn.Module):
+    """Judges by the weighted mean of the channels it sees."""
+
+    def __init__(self, *weights: float) -> None:
+        super().__init__()
+        self.weights = torch.tensor(weights).reshape(1, -1, 1, 1)
+
+    def forward(self, x):
+        assert x.shape[1] == self.weights.shape[1], "channels seen"
+        return (self.weights * x).sum(1, keepdim=True)
+
+
+SOURCE, TARGET, FAKE = (torch.full((2, 1, 2, 2), value) for value in (0.5, 1.0, -1.0))
+
+
+def test_a_conditional_discriminator_sees_the_source_and_an_unconditional_one_does_not():
+    conditional, blind = Objective(LeastSquares()), Objective(LeastSquares(), conditional=False)
+    assert (conditional.judge(Mean(1, 10), SOURCE, TARGET) == 10.5).all()
+    assert (blind.judge(Mean(10), SOURCE, TARGET) == 10).all()
+
+
+def test_the_generator_gets_each_term_before_its_weight():
+    objective = Objective(LeastSquares(), l1_weight=100, l2_weight=3, smooth_l1_weight=1)
+    terms = objective.generator_terms(Mean(1, 1), SOURCE, TARGET, FAKE)
+    assert {name: term.item() for name, term in terms.items()} == {"gan": 2.25, "l1": 2, "l2": 4, "smooth_l1": 1.5}
+    assert objective.weights == {"gan": 1, "l1": 100, "l2": 3, "smooth_l1": 1}
+
+
+def test_without_an_adversarial_term_there_is_only_reconstruction():
+    terms = Objective(None, l1_weight=7).generator_terms(None, SOURCE, TARGET, FAKE)
+    assert list(terms) == ["l1"]
+
+
+def test_an_objective_without_any_term_is_refused():
+    with pytest.raises(ValueError, match="no term"):
+        Objective(None, l1_weight=0)
+
+
+def test_the_gradient_penalty_measures_the_slope_of_each_picture():
+    # D is linear in the image with slope 3 on each of 4 pixels: |grad| = 6, so the penalty is (6 - 1)^2 * 10.
+    terms = Objective(Wasserstein(10.0)).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)
+    assert terms["penalty"].item() == pytest.approx(250)
+    assert "penalty" not in Objective(Hinge()).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)
