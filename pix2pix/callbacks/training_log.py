@@ -14,13 +14,24 @@ class TrainingLog(pl.Callback):
     checkpoints and the progress bar show, not Lightning's own, which runs one behind for validation.
     """
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the first interval."""
+    def __init__(self) -> None:
         self._begin_interval()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock."""
+        self.images, self.started = 0, time.monotonic()
 
     def _begin_interval(self) -> None:
         self.sums: dict[str, Any] = {}
         self.steps, self.images, self.started = 0, 0, time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The interval so far: a run that is resumed within one logs the same means as an unbroken one."""
+        return {"sums": self.sums, "steps": self.steps}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up the interval."""
+        self.sums, self.steps = state_dict["sums"], state_dict["steps"]
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from pix2pix.data.pairs import Direction, Pair, PairSource, Split
 from pix2pix.data.synthetic import draw_facade
@@ -80,7 +81,8 @@ class DrawnPairs(Sequence[Pair]):
         height, width = self.size
         a, b = draw_facade(FIRST[self.split] + index, seed=self.seed, height=height, width=width)
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        name = f"{self.split}_{index:04d}"
-        return Pair(
-            *(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))) for image in (source, target)), name
-        )
+        return Pair(_to_tensor(source), _to_tensor(target), f"{self.split}_{index:04d}")
+
+
+def _to_tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
