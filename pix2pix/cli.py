@@ -64,6 +64,7 @@ def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@click.option("--data", metavar="DIR", help="The folder of pairs. Default: where it was when the run was trained.")
 @CHECKPOINT
 @NORMALIZATION
 @DROPOUT

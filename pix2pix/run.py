@@ -99,6 +99,8 @@ class Run:
         write(self.provenance_file, json.dumps(content, indent=2) + "\n")
 
     def _remove_what_began(self) -> None:
+        if not self.path.is_dir():
+            return
         for leftover in (self.config_file, self.provenance_file):
             leftover.unlink(missing_ok=True)
         for folder in (self.checkpoints, self.path):

@@ -16,7 +16,7 @@ from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.pictures import save, to_picture
-from pix2pix.run import Run, write
+from pix2pix.run import Config, Run, write
 from pix2pix.trained import Trained, load
 
 BETTER = {"l1": "lower", "psnr": "higher", "ssim": "higher"}
@@ -31,20 +31,21 @@ class Evaluation:
     folder: Path
 
 
-def evaluate(run: Run, *, split: Split = "val", **options: Any) -> Evaluation:
+def evaluate(run: Run, *, split: Split = "val", data: str | Path | None = None, **options: Any) -> Evaluation:
     """Evaluates a run pair by pair into `evaluation/SPLIT/`, replacing what was there only when all is done.
 
     Args:
         run: the run.
         split: `train`, `val` or `test`; plain pictures, without augmentation.
+        data: the folder of pairs, where it is no longer the one of the training.
         options: those of `pix2pix.trained.load`: checkpoint, device, normalization, dropout, seed.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data are not there.
+        ValueError: for `data` where the pairs of the run are no files.
     """
     trained = load(run.path, **options)
-    data = trained.config["data"]
-    pairs = PlainPairs(build(data["pairs"]).split(split), build(data["transform"]))
+    pairs = _pairs(trained.config["data"], split, data)
     folder = run.evaluation / split
     part = folder.with_name(f".{split}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -57,6 +58,15 @@ def evaluate(run: Run, *, split: Split = "val", **options: Any) -> Evaluation:
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
     return Evaluation(totals, rows, folder)
+
+
+def _pairs(config: Config, split: Split, path: str | Path | None) -> PlainPairs:
+    source = dict(config["pairs"])
+    if path is not None:
+        if "path" not in source:
+            raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
+        source["path"] = str(path)
+    return PlainPairs(build(source).split(split), build(config["transform"]))
 
 
 def _evaluate_pair(trained: Trained, pairs: PlainPairs, index: int, images: Path) -> dict[str, Any]:

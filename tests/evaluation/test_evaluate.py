@@ -1,0 +1,96 @@
+"""`pix2pix evaluate`: numbers, pictures and a page that agree."""
+
+import csv
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix.evaluation.evaluate import evaluate
+from pix2pix.run import Run
+from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path) -> Run:
+    shutil.copytree(tiny_run.path, tmp_path / "tiny")
+    return Run(tmp_path / "tiny")
+
+
+def test_numbers_pictures_and_page_agree(run, capsys):
+    pix2pix("evaluate", run.path)
+    folder = run.evaluation / "val"
+    summary = json.loads((folder / "metrics.json").read_text())
+    with (folder / "per_image.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert (summary["pairs"], summary["split"], summary["checkpoint"]) == (3, "val", "best.ckpt")
+    for name, total in summary["metrics"].items():
+        assert total == pytest.approx(np.mean([float(row[name]) for row in rows]))
+    first = rows[0]["name"]
+    output, target = (
+        np.asarray(Image.open(folder / "images" / f"{first}_{kind}.png"), float) for kind in ("output", "target")
+    )
+    assert np.abs(output - target).mean() / 255 == pytest.approx(float(rows[0]["l1"]), abs=1 / 255)
+    page = (folder / "index.html").read_text()
+    links = re.findall(r'src="([^"]+)"', page)
+    assert len(links) == 9
+    assert all((folder / link).is_file() for link in links)
+    assert f"l1 {summary['metrics']['l1']:.4f}" in capsys.readouterr().out
+
+
+def test_splits_stand_side_by_side_and_the_same_command_gives_the_same_numbers(run):
+    first, again = evaluate(run, split="test"), evaluate(run, split="test")
+    assert first.totals == again.totals
+    evaluate(run, split="val")
+    assert {path.name for path in run.evaluation.iterdir()} == {"test", "val"}
+
+
+@pytest.mark.parametrize("option", [{"normalization": "running"}, {"dropout": "off"}, {"seed": 1}], ids=str)
+def test_test_time_choices_change_the_outputs_and_are_recorded(run, option):
+    plain, changed = evaluate(run), evaluate(run, **option)
+    assert plain.totals != changed.totals
+    summary = json.loads((changed.folder / "metrics.json").read_text())
+    assert summary["inference"] == {"normalization": "batch", "dropout": "on", "seed": 0} | option
+
+
+def test_the_checkpoint_is_chosen_by_name_or_path(run):
+    last = evaluate(run, checkpoint="last")
+    assert evaluate(run, checkpoint=str(run.last)).totals == last.totals
+    with pytest.raises(SystemExit, match=r"epoch=7\.ckpt: no such checkpoint.*has: best, last;"):
+        pix2pix("evaluate", run.path, "--checkpoint", "epoch=7")
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"not a run, it has no config\.yaml"):
+        pix2pix("evaluate", tmp_path)
+
+
+def test_drawn_pairs_have_no_folder(run):
+    with pytest.raises(SystemExit, match="the pairs of this run are drawn"):
+        pix2pix("evaluate", run.path, "--data", "elsewhere")
+
+
+@needs_datasets
+def test_data_that_moved_can_be_named(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / "here" / split).mkdir(parents=True)
+        for name in ("1.jpg", "2.jpg"):
+            shutil.copy(DATASETS / "facades" / "test" / name, tmp_path / "here" / split)
+    words = [word for word in TINY if "pairs" not in word]
+    folder = tmp_path / "here"
+    pix2pix("train", "data=folder", f"data.path={folder}", *words, f"output_dir={tmp_path}", "name=moved")
+    folder.rename(tmp_path / "there")
+    with pytest.raises(SystemExit, match=r"no folder .*here"):
+        pix2pix("evaluate", tmp_path / "moved")
+    pix2pix("evaluate", tmp_path / "moved", "--data", tmp_path / "there")
+
+
+def test_an_evaluation_that_fails_leaves_the_former_one(run, monkeypatch):
+    before = evaluate(run).totals
+    monkeypatch.setattr("pix2pix.evaluation.evaluate.to_picture", lambda image: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evaluate(run)
+    assert json.loads((run.evaluation / "val" / "metrics.json").read_text())["metrics"] == before

@@ -1,0 +1,40 @@
+"""Metrics against values worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from pix2pix.evaluation.metrics import pair_metrics
+
+
+def test_l1_and_psnr_of_a_constant_difference():
+    target = torch.zeros(2, 3, 16, 16)
+    output = target.clone()
+    output[1] += 0.2  # a tenth of the range from -1 to 1
+    metrics = pair_metrics(output, target)
+    assert metrics["l1"].tolist() == pytest.approx([0, 0.1])
+    assert metrics["psnr"][0] == math.inf
+    assert float(metrics["psnr"][1]) == pytest.approx(-10 * math.log10(0.1**2), abs=1e-4)
+
+
+def test_ssim_of_flat_pictures_is_its_luminance_term():
+    """Without variance, SSIM = (2ab + c) / (a^2 + b^2 + c) with c = 0.01^2 (Wang et al. 2004, equation 6)."""
+    a, b = 0.25, 0.75
+    metrics = pair_metrics(torch.full((1, 3, 32, 32), a * 2 - 1), torch.full((1, 3, 32, 32), b * 2 - 1))
+    c = 0.01**2
+    assert float(metrics["ssim"]) == pytest.approx((2 * a * b + c) / (a * a + b * b + c), abs=5e-4)  # float32
+
+
+def test_each_picture_has_its_own_numbers():
+    generator = torch.Generator().manual_seed(0)
+    output, target = torch.rand(3, 3, 32, 32, generator=generator), torch.rand(3, 3, 32, 32, generator=generator)
+    together = pair_metrics(output, target)
+    alone = [pair_metrics(output[i : i + 1], target[i : i + 1]) for i in range(3)]
+    for name, values in together.items():
+        assert values.tolist() == pytest.approx([float(one[name]) for one in alone], abs=1e-5)
+
+
+def test_outputs_beyond_the_range_count_as_its_ends():
+    target = torch.ones(1, 3, 16, 16)
+    assert float(pair_metrics(target * 3, target)["l1"]) == 0

@@ -1,0 +1,55 @@
+"""The command line answers at once, in words, and imports nothing heavy to do so."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import command, pix2pix
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; sys.argv = ['pix2pix', '--help']\nfrom pix2pix.cli import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "print([m for m in ('torch', 'hydra', 'numpy', 'PIL') if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "train" in said
+    assert said.endswith("[]\n")
+
+
+@pytest.mark.parametrize("name", ["evaluate", "translate"])
+def test_every_command_has_help_with_an_example(name, capsys):
+    pix2pix(name, "--help")
+    assert f"pix2pix {name} outputs/facades" in capsys.readouterr().out
+
+
+def test_a_mistake_is_a_sentence_and_not_a_traceback(tmp_path):
+    ended = command("evaluate", "nowhere", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert (
+        ended.stderr
+        == "pix2pix: nowhere: not a run, it has no config.yaml. Give a directory that `pix2pix train` made.\n"
+    )
+
+
+def test_the_traceback_is_there_when_asked_for(monkeypatch):
+    monkeypatch.setenv("PIX2PIX_TRACEBACK", "1")
+    with pytest.raises(FileNotFoundError):
+        pix2pix("evaluate", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["experiment=facade"], "facade"),
+        (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
+        (["generator.dept=7"], "did you mean depth?"),
+        (["data.size"], "data.size"),
+    ],
+)
+def test_training_refuses_in_words(words, said, tmp_path):
+    ended = command("train", *words, cwd=tmp_path)
+    assert ended.returncode != 0
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())

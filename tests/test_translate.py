@@ -1,0 +1,128 @@
+"""`pix2pix translate` and `load_translator`: pictures in, pictures of the same size out."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import pix2pix as package
+from tests.conftest import pix2pix
+
+
+def picture(path, size=(32, 32), seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 32), (37, 51), (200, 75), (5, 3), (1, 1)])
+def test_pictures_come_back_at_their_own_size(tiny_run, size, tmp_path):
+    translator = package.load_translator(tiny_run.path)
+    source = Image.open(picture(tmp_path / "a.png", size))
+    assert translator(source).size == size
+
+
+def test_a_file_and_a_picture_give_the_same_and_so_does_the_checkpoint_alone(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png")
+    from_file = package.load_translator(tiny_run.path)(file)
+    (tmp_path / "alone.ckpt").write_bytes(tiny_run.checkpoint("best").read_bytes())
+    from_picture = package.load_translator(tmp_path / "alone.ckpt")(Image.open(file))
+    assert np.array_equal(from_file, from_picture)
+
+
+def test_the_seed_and_the_name_choose_the_noise(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png")
+    translator = package.load_translator(tiny_run.path)
+    assert not np.array_equal(translator(file, name="a"), translator(file, name="b"))
+    silent = package.load_translator(tiny_run.path, dropout="off")
+    assert np.array_equal(silent(file, name="a"), silent(file, name="b"))
+
+
+def test_every_mode_of_picture_is_taken(tiny_run, tmp_path):
+    translator = package.load_translator(tiny_run.path)
+    for mode in ("L", "RGBA", "P", "CMYK", "1"):
+        assert translator(Image.open(picture(tmp_path / "a.png")).convert(mode)).mode == "RGB"
+
+
+def test_translating_leaves_the_random_state_alone(tiny_run, tmp_path):
+    translator = package.load_translator(tiny_run.path)
+    before = torch.random.get_rng_state()
+    translator(picture(tmp_path / "a.png"))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_files_and_folders_become_files_of_their_names(tiny_run, tmp_path, capsys):
+    picture(tmp_path / "in" / "b.jpg")
+    picture(tmp_path / "in" / "c.png", (40, 30))
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    one = picture(tmp_path / "a.webp")
+    pix2pix("translate", tiny_run.path, one, tmp_path / "in", "--output", tmp_path / "out", "--format", "jpg")
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.jpg", "b.jpg", "c.jpg"}
+    with Image.open(tmp_path / "out" / "c.jpg") as translated:
+        assert translated.size == (40, 30)
+    assert "3 pictures in" in capsys.readouterr().out
+
+
+def test_an_unreadable_picture_is_reported_and_does_not_stop_the_rest(tiny_run, tmp_path, caplog):
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.png").write_bytes(b"not a picture")
+    picture(tmp_path / "in" / "c.png")
+    with pytest.raises(SystemExit) as ended:
+        pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
+    assert ended.value.code == 1
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "c.png"}
+    assert "b.png: cannot be read as a picture" in caplog.text
+
+
+def test_an_output_never_replaces_its_input(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png")
+    before = file.read_bytes()
+    with pytest.raises(SystemExit, match=r"a\.png: the output would replace its input"):
+        pix2pix("translate", tiny_run.path, file, "-o", tmp_path)
+    assert file.read_bytes() == before
+
+
+def test_two_inputs_of_one_name_are_refused_before_anything_is_written(tiny_run, tmp_path):
+    files = [picture(tmp_path / folder / "a.png") for folder in ("x", "y")]
+    with pytest.raises(SystemExit, match="would both be written to"):
+        pix2pix("translate", tiny_run.path, *files, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_and_empty_inputs_are_named(tiny_run, tmp_path):
+    with pytest.raises(SystemExit, match=r"nowhere\.png: no such file or folder"):
+        pix2pix("translate", tiny_run.path, "nowhere.png", "-o", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match="no pictures in this folder"):
+        pix2pix("translate", tiny_run.path, tmp_path / "empty", "-o", tmp_path / "out")
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png")
+    with pytest.raises(SystemExit, match="cannot be read as a checkpoint"):
+        pix2pix("translate", file, file, "-o", tmp_path / "out")
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "other.ckpt")
+    with pytest.raises(SystemExit, match=r"other\.ckpt: not a checkpoint that `pix2pix train` wrote"):
+        pix2pix("translate", tmp_path / "other.ckpt", file, "-o", tmp_path / "out")
+
+
+class Malice:
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return (open, (self.file, "w"))
+
+
+def test_a_malicious_checkpoint_executes_nothing(tiny_run, tmp_path):
+    torch.save({"config": Malice(str(tmp_path / "owned"))}, tmp_path / "evil.ckpt")
+    with pytest.raises(SystemExit, match="cannot be read as a checkpoint"):
+        pix2pix("translate", tmp_path / "evil.ckpt", picture(tmp_path / "a.png"), "-o", tmp_path / "out")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_device_that_is_not_there_is_said(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="torch sees no CUDA device here"):
+        pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--device", "cuda")
