@@ -1,0 +1,58 @@
+"""Every command of the README runs, on small pictures and small networks."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import pix2pix
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README.read_text(), flags=re.DOTALL)
+COMMANDS = [line for kind, block in BLOCKS if not kind for line in block.splitlines() if line.startswith("pix2pix ")]
+SMALL = ["data.size=64", "generator.base_channels=4", "discriminator.base_channels=4", "trainer.max_epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory) -> Path:
+    """A folder with what the README speaks of."""
+    folder = tmp_path_factory.mktemp("desk")
+    noise = np.random.default_rng(0)
+
+    def picture(path, width, height):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 256, (height, width, 3), np.uint8)).save(path)
+
+    for split in ("train", "val"):
+        for number in range(3):
+            picture(folder / "my" / "pairs" / split / f"{number}.png", 128, 64)
+    shutil.copytree(folder / "my" / "pairs", folder / "data" / "facades")
+    picture(folder / "photo.png", 70, 50)
+    picture(folder / "folder" / "another.png", 64, 64)
+    return folder
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) > 5
+
+
+def test_every_command_runs_in_the_order_of_the_readme(desk, monkeypatch):
+    monkeypatch.chdir(desk)
+    for line in COMMANDS:
+        words = shlex.split(line, comments=True)[1:]
+        pix2pix(*words, *(SMALL if words[0] == "train" else []))
+    assert (desk / "translated" / "photo.png").is_file()
+    (code,) = [block for kind, block in BLOCKS if kind == "python"]
+    exec(code, {})
+    with Image.open(desk / "translated.png") as translated:
+        assert translated.size == (70, 50)
+
+
+def test_every_picture_and_page_is_there():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
+    assert links
+    assert all((README.parent / link).is_file() for link in links)

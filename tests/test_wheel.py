@@ -1,0 +1,38 @@
+"""Installed from a wheel, in an empty folder elsewhere: the configs are there, runs go to ./outputs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pix2pix.run import Run
+from tests.conftest import TINY
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def installed(tmp_path) -> Path:
+    """A folder with the package as `pip install .` leaves it; its dependencies come from this environment."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    words = ["--no-build-isolation", "--target", str(tmp_path / "site"), str(REPOSITORY)]
+    subprocess.run([*pip, *words], check=True, capture_output=True, cwd=tmp_path)
+    return tmp_path / "site"
+
+
+def test_the_installed_package_trains_from_an_empty_folder(installed, tmp_path):
+    (tmp_path / "empty").mkdir()
+    python = [sys.executable, "-c", "import pix2pix; print(pix2pix.__file__); from pix2pix.cli import main; main()"]
+    ended = subprocess.run(
+        [*python, "train", *TINY, "trainer.max_epochs=1"],
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        cwd=tmp_path / "empty",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(str(installed))
+    assert Run(tmp_path / "empty" / "outputs" / "synthetic_facades").finished()
