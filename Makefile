@@ -25,7 +25,7 @@ demo: install
 	$(BIN)/pix2pix evaluate outputs/demo
 	$(BIN)/python scripts/baselines.py outputs/demo
 	@echo
-	@echo "The picture:  outputs/demo/samples/ (the latest val_epoch sheet)"
+	@echo "The picture:  outputs/demo/samples/val_epoch0020.png"
 	@echo "The page:     outputs/demo/evaluation/val/index.html"
 
 test: install

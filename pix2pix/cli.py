@@ -47,7 +47,7 @@ def train(overrides: tuple[str, ...]) -> None:
     sys.argv = ["pix2pix train", *words, *flags[2 if shows_config else 0 :]]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
     with composition.in_words():
-        composition.show() if shows_config else composition.main()
+        composition.show() if shows_config else composition.train_from_command_line()
 
 
 def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:

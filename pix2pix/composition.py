@@ -2,8 +2,8 @@
 
 import itertools
 import math
-import os
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
 from pix2pix.errors import explained
+from pix2pix.sweep import SWEEP, Job
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parent / "configs", Path(__file__).parents[1] / "configs") if d.is_dir())
@@ -48,18 +49,25 @@ def absolute_path(path: str | None) -> str | None:
     return path and str(Path(path).expanduser().resolve())
 
 
-for resolver in (absolute_path, load_size, unet_depth, discriminator_channels):
+def without_slashes(name: str) -> str:
+    """The name of one directory: the group of `objective/adversarial=hinge` makes no folder."""
+    return name.replace("/", ".")
+
+
+for resolver in (absolute_path, without_slashes, load_size, unet_depth, discriminator_channels):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, every reference followed; no adversarial term, no discriminator."""
     cfg = cfg.copy()
+    with open_dict(cfg):
+        for about_sweeps in ("hydra", "sweep_name"):
+            cfg.pop(about_sweeps, None)
     if OmegaConf.select(cfg, "objective.adversarial") is None:
         OmegaConf.update(cfg, "discriminator", None)
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
-    resolved.pop("hydra", None)
     return resolved  # pyright: ignore[reportReturnType]
 
 
@@ -69,10 +77,25 @@ def main(cfg: DictConfig) -> float | None:
     from pix2pix.experiment import train
 
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        OmegaConf.update(cfg, "run_dir", os.path.relpath(HydraConfig.get().runtime.output_dir))
-        return train(resolve(cfg))
+        return _job_of_another_launcher(cfg)
     with in_words():
-        return train(resolve(cfg))
+        train(resolve(cfg))
+    return None
+
+
+def _job_of_another_launcher(cfg: DictConfig) -> float | None:
+    """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
+    from pix2pix.experiment import train
+
+    job = job_of(OmegaConf.create({"hydra": HydraConfig.get(), "trainer": cfg.trainer}), [])
+    OmegaConf.update(cfg, "run_dir", str(job.run.path))
+    try:
+        train(resolve(cfg))
+    except Exception as error:
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        job.log.write_text("".join(traceback.format_exception(error)))
+        raise
+    return job.run.best()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
@@ -82,29 +105,68 @@ def show(cfg: DictConfig) -> None:
         print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end="")
 
 
+def train_from_command_line() -> None:
+    """One run; or a sweep, and the table of what became of each of its runs."""
+    try:
+        main()
+    except Exception:
+        if not any(SWEEP.outcome(job)[0] == "failed" for job in SWEEP.jobs.values()):
+            raise  # not a job's failure, of which the table tells
+    finally:
+        if SWEEP.jobs:
+            print(SWEEP.table())
+    if SWEEP.failed():
+        raise SystemExit(1)
+
+
+def job_of(config: DictConfig, overrides: list[str]) -> Job:
+    """The job that a sweep's configuration, with Hydra's own part, describes."""
+    trainer, hydra_part = config.trainer, config.hydra
+    own = [source.path for source in hydra_part.runtime.config_sources if source.provider == "command-line"]
+    return Job(
+        Path(hydra_part.sweep.dir),
+        hydra_part.sweep.subdir,
+        overrides,
+        flags=[flag for path in own for flag in ("--config-dir", path)],
+        gpus=_gpus(trainer) if trainer.get("accelerator") != "cpu" else 0,
+    )
+
+
+def _gpus(trainer: DictConfig) -> int | None:
+    devices = trainer.get("devices")
+    return devices if isinstance(devices, int) and devices > 0 else None
+
+
 class PrepareSweep(Callback):
     """Before a sweep starts anything: checks the configuration of each of its jobs, and names runs by what differs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Ends the program with the problems of the first job that cannot be run."""
-        from pix2pix.experiment import check
-
         params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
         overrides = OverridesParser.create().parse_overrides([*params, *config.hydra.overrides.task])
-        for job in _jobs(overrides):
-            try:
-                check(resolve(hydra.compose("train", overrides=list(job))))
-            except ValueError as error:
-                raise SystemExit(f"pix2pix: in job {' '.join(job)!r} {error}\nNo job was started.") from error
-        same = [override.key_or_group for override in overrides if not override.is_sweep_override()]
-        if len(same) < len(overrides):
+        by_key = {override.get_key_element(): override for override in overrides}  # the last word counts
+        same = [override.key_or_group for override in by_key.values() if not override.is_sweep_override()]
+        naming = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(same)}]"
+        for words in _jobs(by_key.values()):
+            self._prepare(list(words), naming)
+        if len(same) < len(by_key):
             with open_dict(config):
-                config.hydra.overrides.hydra.append(
-                    f"hydra.job.config.override_dirname.exclude_keys=[{','.join(same)}]"
-                )
+                config.hydra.overrides.hydra.append(naming)
+
+    def _prepare(self, words: list[str], naming: str) -> None:
+        from pix2pix.experiment import check
+
+        try:
+            composed = hydra.compose("train", overrides=[*words, naming], return_hydra_config=True)
+            job, config = job_of(composed, words), resolve(composed)
+            check(config)
+            job.run.require_same(config)
+        except Exception as error:  # Hydra would only warn of an exception here, and start the jobs
+            raise SystemExit(f"pix2pix: in job {' '.join(words)!r} {_in_words(error)}\nNo job was started.") from error
+        SWEEP.add(job)
 
 
-def _jobs(overrides: Sequence[Override]) -> Iterator[Sequence[str]]:
+def _jobs(overrides: Iterable[Override]) -> Iterator[Sequence[str]]:
     """Every combination of the swept values. Ranges that only a search can draw from are checked job by job instead."""
     axes = []
     for override in overrides:

@@ -12,7 +12,7 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import nn
 
 from pix2pix import schema
-from pix2pix.callbacks.checkpoint import AtomicCheckpointIO
+from pix2pix.callbacks.checkpoint import AtomicCheckpointIO, Checkpoints
 from pix2pix.components import build
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.inference import InferenceMode
@@ -22,12 +22,11 @@ from pix2pix.run import Config, Run
 
 log = logging.getLogger(__name__)
 
+TERMINATED = 143  # the exit code of a program that SIGTERM ended: 128 + 15
 
-def train(config: Config) -> float | None:
+
+def train(config: Config) -> None:
     """Trains the run that `config` describes, or goes on with it where it stopped.
-
-    Returns:
-        The best value of the metric that chooses `best.ckpt`, for a search over settings; None for a finished run.
 
     Raises:
         ValueError: for a configuration that cannot be run, or another one than the directory holds.
@@ -39,7 +38,7 @@ def train(config: Config) -> float | None:
     run.require_same(config)
     if run.finished():
         log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
-        return None
+        return
     with warnings.catch_warnings():
         _hush_lightning()
         data, model, trainer = build_data(config), build_model(config), build_trainer(config, run)
@@ -47,9 +46,10 @@ def train(config: Config) -> float | None:
         _say_where(run, config)
         resume = run.last if run.last.is_file() else None
         trainer.fit(model, data, ckpt_path=resume, weights_only=True)
-    run.finish()
+    if trainer.received_sigterm:
+        raise SystemExit(TERMINATED)
+    run.finish(_best(trainer))
     log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
-    return _best(trainer)
 
 
 def check(config: Config) -> None:
@@ -132,9 +132,9 @@ def _say_where(run: Run, config: Mapping[str, Any]) -> None:
         log.info("Training %s (%s); %s epochs.", run.path, config["data"]["name"], config["trainer"].get("max_epochs"))
 
 
-def _best(trainer: pl.Trainer) -> float | None:
-    scores = [getattr(callback, "best", None) for callback in trainer.checkpoint_callbacks]
-    return next((score for score in scores if score is not None), None)
+def _best(trainer: pl.Trainer) -> dict[str, float]:
+    keepers = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Checkpoints)]
+    return {keeper.monitor: keeper.best for keeper in keepers if keeper.best is not None}
 
 
 def _hush_lightning() -> None:

@@ -81,9 +81,13 @@ class Run:
                 f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
             ) from error
 
-    def finish(self) -> None:
-        """Marks the run as done."""
-        self._write_provenance(**self.provenance() | {"finished": True})
+    def finish(self, best: Mapping[str, float]) -> None:
+        """Marks the run as done, with the best value of the metric that chose `best.ckpt`."""
+        self._write_provenance(**self.provenance() | {"finished": True, "best": dict(best)})
+
+    def best(self) -> float | None:
+        """The best value of the metric that chose `best.ckpt`; None while the run is not finished."""
+        return next(iter(self.provenance().get("best", {}).values()), None)
 
     def checkpoint(self, which: str) -> Path:
         """The checkpoint `best`, `last`, `epoch=N` or at a path. Raises FileNotFoundError listing those there are."""

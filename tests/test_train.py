@@ -121,14 +121,23 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one
     assert ours == unbroken
 
 
+def test_which_way_is_better_is_known_of_the_metric(tmp_path):
+    words = ["trainer.max_epochs=4", "callbacks.checkpoint.monitor=val/l1"]
+    pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=l1", *words)
+    run = Run(tmp_path / "l1")
+    l1 = [float(row["val/l1"]) for row in read(run.path / "metrics.csv") if row["val/l1"]]
+    assert torch.load(run.checkpoint("best"), weights_only=True)["epoch"] == l1.index(min(l1))
+
+
 def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
     words = ["callbacks.checkpoint.every_n_epochs=2", "trainer.max_epochs=4"]
     pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=kept", *words)
     run = Run(tmp_path / "kept")
     assert {file.stem for file in run.checkpoints.iterdir()} == {"last", "best", "epoch=2", "epoch=4"}
-    l1 = [float(row["val/l1"]) for row in read(run.path / "metrics.csv") if row["val/l1"]]
+    ssim = [float(row["val/ssim"]) for row in read(run.path / "metrics.csv") if row["val/ssim"]]
     best = torch.load(run.checkpoint("best"), weights_only=True)
-    assert best["epoch"] == l1.index(min(l1))
+    assert best["epoch"] == ssim.index(max(ssim))
+    assert run.best() == pytest.approx(max(ssim), abs=1e-5)
     assert torch.load(run.checkpoint("epoch=2"), weights_only=True)["epoch"] == 1
 
 

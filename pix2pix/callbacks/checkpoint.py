@@ -4,7 +4,7 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 import torch
@@ -12,24 +12,24 @@ from pydantic import Field
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from pix2pix.evaluation.metrics import higher_is_better
+
 
 class Checkpoints(Checkpoint):
     """Saves `last.ckpt` after every epoch, and keeps as `best.ckpt` the one with the best validation metric.
 
     Args:
-        monitor: the metric that decides, e.g. `val/l1`.
-        mode: whether a smaller (`min`) or larger (`max`) value is better.
+        monitor: the metric that decides, e.g. `val/l1`; which way is better is known of each metric.
         every_n_epochs: keep `epoch=N.ckpt` every so many epochs; None keeps none.
     """
 
     def __init__(
         self,
         *,
-        monitor: str = "val/l1",
-        mode: Literal["min", "max"] = "min",
+        monitor: str = "val/ssim",
         every_n_epochs: Annotated[int, Field(ge=1)] | None = None,
     ) -> None:
-        self.monitor, self.mode, self.every_n_epochs = monitor, mode, every_n_epochs
+        self.monitor, self.every_n_epochs = monitor, every_n_epochs
         self.best: float | None = None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -54,7 +54,7 @@ class Checkpoints(Checkpoint):
                 f"Choose from {', '.join(sorted(trainer.callback_metrics))}."
             )
         value = float(trainer.callback_metrics[self.monitor])
-        sign = 1 if self.mode == "min" else -1
+        sign = -1 if higher_is_better(self.monitor.removeprefix("val/")) else 1
         if math.isnan(value) or (self.best is not None and sign * value >= sign * self.best):
             return False
         self.best = value

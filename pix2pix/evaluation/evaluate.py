@@ -14,12 +14,10 @@ from tqdm import tqdm
 from pix2pix.components import build
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
-from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.evaluation.metrics import BETTER, pair_metrics
 from pix2pix.pictures import save, to_picture
 from pix2pix.run import Config, Run, write
 from pix2pix.trained import Trained, load
-
-BETTER = {"l1": "lower", "psnr": "higher", "ssim": "higher"}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,13 @@
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+BETTER = {"l1": "lower", "psnr": "higher", "ssim": "higher"}
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether more of the metric is better; a name that is none of ours is taken for a loss."""
+    return BETTER.get(name) == "higher"
+
 
 def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Metrics of each picture against its target.

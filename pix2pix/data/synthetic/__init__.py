@@ -4,7 +4,7 @@ import numpy as np
 
 from pix2pix.data.palettes import CMP_FACADES as PALETTE
 from pix2pix.data.synthetic.layout import plan_facade
-from pix2pix.data.synthetic.look import draw_look
+from pix2pix.data.synthetic.look import draw_look, usual_material
 from pix2pix.data.synthetic.render import Picture, Scene, render_labels, render_photo
 
 __all__ = ["PALETTE", "draw_facade"]
@@ -23,8 +23,9 @@ def draw_facade(index: int, *, seed: int, height: int, width: int) -> tuple[Pict
     """
     _check(index, seed, height, width)
     plan, looks, surfaces = (np.random.default_rng([seed, index, stream]) for stream in range(3))
-    scene = Scene(plan_facade(plan), height, width)
-    look = draw_look(looks, scale=min(height, width) / 256)
+    elements = plan_facade(plan)
+    scene = Scene(elements, height, width)
+    look = draw_look(looks, scale=min(height, width) / 256, usual=usual_material(elements))
     return render_photo(scene, look, surfaces), render_labels(scene)
 
 

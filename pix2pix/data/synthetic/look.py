@@ -1,9 +1,13 @@
 """What the labels do not tell: colours, materials, weather and the side the sun shines from."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pix2pix.data.synthetic.elements import Element
 
 Colour = NDArray[Any]
 Material = Literal["brick", "plaster", "stone"]
@@ -23,6 +27,7 @@ WALLS: dict[str, list[tuple[float, float, float]]] = {
     ],
     "stone": [(0.81, 0.76, 0.65), (0.77, 0.65, 0.48), (0.63, 0.62, 0.60), (0.52, 0.40, 0.33)],
 }
+USUAL = 0.85  # share of the buildings that are built of their usual material
 TRIMS = [(0.93, 0.91, 0.85), (0.86, 0.81, 0.70), (0.74, 0.70, 0.63), (0.90, 0.89, 0.88)]
 FRAMES = [(0.93, 0.92, 0.89), (0.90, 0.87, 0.80), (0.32, 0.22, 0.16), (0.18, 0.24, 0.20), (0.24, 0.25, 0.28)]
 PAINTS = [
@@ -70,9 +75,17 @@ class Look(NamedTuple):
     sign: float
 
 
-def draw_look(rng: np.random.Generator, scale: float) -> Look:
+def usual_material(elements: Sequence[Element]) -> Material:
+    """What such a building is mostly built of: the labels hint at the photo's colours, as styles do in real towns."""
+    kinds = Counter(element.kind for element in elements)
+    if kinds["pillar"]:
+        return "stone"
+    return "plaster" if kinds["blind"] >= kinds["window"] else "brick"  # a pair of shutters at every window
+
+
+def draw_look(rng: np.random.Generator, scale: float, usual: Material) -> Look:
     """Draws the look of a building; `sun` is how far (down, right) a shadow falls per unit of relief."""
-    material: Material = rng.choice(["brick", "plaster", "plaster", "stone"])
+    material: Material = usual if rng.random() < USUAL else rng.choice(list(WALLS))
     zenith, horizon, cloud, sunlight, shadow, lit = WEATHERS[rng.choice(len(WEATHERS), p=[0.35, 0.3, 0.2, 0.15])]
     wall = _pick(rng, WALLS[material], jitter=0.05)
     return Look(
