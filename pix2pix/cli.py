@@ -1,8 +1,6 @@
 """The command line. Imports nothing heavy: `pix2pix --help` answers at once."""
 
 import logging
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +41,11 @@ def train(overrides: tuple[str, ...]) -> None:
     from pix2pix import composition
 
     words, flags = _parted(overrides)
-    shows_config = flags[:2] in (["--cfg", "job"], ["-c", "job"])
-    sys.argv = ["pix2pix train", *words, *flags[2 if shows_config else 0 :]]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
     with composition.in_words():
-        composition.show() if shows_config else composition.train_from_command_line()
+        if flags[:2] in (["--cfg", "job"], ["-c", "job"]):
+            composition.show_config([*words, *flags[2:]])
+        else:
+            composition.train([*words, *flags])
 
 
 def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:

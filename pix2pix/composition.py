@@ -2,8 +2,10 @@
 
 import itertools
 import math
+import os
+import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -71,15 +73,44 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return resolved  # pyright: ignore[reportReturnType]
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
-def main(cfg: DictConfig) -> float | None:
-    """One job of `pix2pix train`; a sweep calls it once for each of its runs, each in a directory of the sweep."""
+def show_config(words: list[str]) -> None:
+    """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
+    _with_hydra(lambda cfg: print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end=""), words)
+
+
+def train(words: list[str]) -> None:
+    """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
+    SWEEP.begin()
+    try:
+        _with_hydra(_train_job, words)
+    except Exception:
+        if not any(SWEEP.outcome(job)[0] == "failed" for job in SWEEP.jobs.values()):
+            raise  # not a job's failure, of which the table tells
+    finally:
+        if SWEEP.jobs:
+            print(SWEEP.table())
+    if SWEEP.failed():
+        raise SystemExit(1)
+
+
+def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
+    """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
+    typed, sys.argv = sys.argv, ["pix2pix train", *words]  # Hydra reads them there
+
+    def as_typed(cfg: DictConfig) -> Any:
+        sys.argv = typed  # training on several devices starts its other processes by the command as it was typed
+        return job(cfg)
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(as_typed)()
+
+
+def _train_job(cfg: DictConfig) -> float | None:
     from pix2pix.experiment import train
 
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _job_of_another_launcher(cfg)
-    with in_words():
-        train(resolve(cfg))
+    train(resolve(cfg))
     return None
 
 
@@ -96,27 +127,6 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
         job.log.write_text("".join(traceback.format_exception(error)))
         raise
     return job.run.best()
-
-
-@hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")
-def show(cfg: DictConfig) -> None:
-    """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
-    with in_words():
-        print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end="")
-
-
-def train_from_command_line() -> None:
-    """One run; or a sweep, and the table of what became of each of its runs."""
-    try:
-        main()
-    except Exception:
-        if not any(SWEEP.outcome(job)[0] == "failed" for job in SWEEP.jobs.values()):
-            raise  # not a job's failure, of which the table tells
-    finally:
-        if SWEEP.jobs:
-            print(SWEEP.table())
-    if SWEEP.failed():
-        raise SystemExit(1)
 
 
 def job_of(config: DictConfig, overrides: list[str]) -> Job:

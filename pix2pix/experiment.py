@@ -42,14 +42,21 @@ def train(config: Config) -> None:
     with warnings.catch_warnings():
         _hush_lightning()
         data, model, trainer = build_data(config), build_model(config), build_trainer(config, run)
-        run.begin(config, data.pairs.fingerprint())
-        _say_where(run, config)
-        resume = run.last if run.last.is_file() else None
-        trainer.fit(model, data, ckpt_path=resume, weights_only=True)
+        if trainer.is_global_zero:
+            with run.begun(config, data.pairs.fingerprint()):
+                _say_where(run, config)
+                _fit(trainer, model, data, run)
+                run.finish(_best(trainer))
+            log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+        else:
+            _fit(trainer, model, data, run)
+
+
+def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
+    resume = run.last if run.last.is_file() else None
+    trainer.fit(model, data, ckpt_path=resume, weights_only=True)
     if trainer.received_sigterm:
         raise SystemExit(TERMINATED)
-    run.finish(_best(trainer))
-    log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
 
 def check(config: Config) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import logging
 import os
 import platform
 import re
@@ -9,11 +10,19 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows
+    fcntl = None
+
+log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
@@ -65,11 +74,21 @@ class Run:
                 + "\nGive this run a name of its own, name=..., or delete that directory."
             )
 
-    def begin(self, config: Config, data_fingerprint: str) -> None:
-        """Writes configuration and provenance, whole or not at all. Raises OSError naming the directory."""
+    @contextmanager
+    def begun(self, config: Config, data_fingerprint: str) -> Iterator[None]:
+        """Holds the directory for one training; writes configuration and provenance, whole or not at all.
+
+        Waits while another process trains the same run. Raises OSError naming a directory that cannot be written.
+        """
+        with ExitStack() as stack:
+            self._begin(config, data_fingerprint, stack)
+            yield
+
+    def _begin(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
         new = not self.path.exists()
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_held(self.path))
             if not self.config_file.exists():
                 write(self.config_file, yaml.safe_dump(config, sort_keys=False))
             sessions = [*self.provenance().get("sessions", []), _session()]
@@ -110,6 +129,24 @@ class Run:
         for folder in (self.checkpoints, self.path):
             if folder.is_dir():
                 folder.rmdir()
+
+
+@contextmanager
+def _held(directory: Path) -> Iterator[None]:
+    """A lock on the directory itself, which ends with the process that holds it, however it ends."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("%s is being trained by another process; waiting for it to end.", directory)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write(path: Path, text: str) -> None:

@@ -65,6 +65,10 @@ class Sweep:
     """What became of the jobs of a sweep, read from their directories: the same under every launcher."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets all jobs: a new command begins."""
         self.jobs: dict[Path, Job] = {}
         self.done_before: set[Path] = set()
         self.started = time.time()

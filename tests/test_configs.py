@@ -29,7 +29,7 @@ def groups() -> dict[str, list[str]]:
 
 def test_all_groups_of_the_architecture_are_there():
     expected = {"data", "generator", "discriminator", "objective", "optimizer", "trainer", "callbacks", "logger"}
-    assert expected | {"experiment", "data/pairs", "objective/adversarial"} == set(groups())
+    assert expected | {"experiment", "sweep", "data/pairs", "objective/adversarial"} == set(groups())
 
 
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g, options in groups().items() for o in options])

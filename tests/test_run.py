@@ -21,6 +21,7 @@ def test_a_write_that_fails_leaves_the_former_file(tmp_path):
 
 def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match=r"cannot write the run .*Set output_dir="):
-        Run(tmp_path / "file" / "run").begin({}, "digest")
+    refused = pytest.raises(OSError, match=r"cannot write the run .*Set output_dir=")
+    with refused, Run(tmp_path / "file" / "run").begun({}, "digest"):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

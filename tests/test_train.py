@@ -193,21 +193,6 @@ def test_the_average_of_the_weights_is_what_pictures_are_made_with(tmp_path):
     assert torch.equal(load(tmp_path / "ema").generator.state_dict()["down.0.0.weight"], average)
 
 
-def test_a_sweep_names_runs_by_what_differs_and_leaves_finished_ones_alone(tmp_path, capfd):
-    words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=fields", "discriminator.receptive_field=1,16"]
-    words.remove("discriminator.receptive_field=16")
-    pix2pix(*words)
-    runs = sorted(path.parent.name for path in tmp_path.rglob("config.yaml"))
-    assert runs == ["discriminator.receptive_field=1", "discriminator.receptive_field=16"]
-    assert Run(tmp_path / "fields_sweep" / runs[0]).finished()
-
-
-def test_a_sweep_with_one_impossible_job_starts_none(tmp_path):
-    with pytest.raises(SystemExit, match=r"in job .*generator\.dropout=2.* cannot be run(.|\n)*No job was started"):
-        pix2pix("train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "generator.dropout=0.1,2")
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("wrong", ["generator.dept=7", "+generator.dept=7", "data.size=30", "discriminator=patch7"])
 def test_a_wrong_choice_leaves_nothing_behind(tmp_path, wrong):
     with pytest.raises(SystemExit, match="pix2pix: "):

@@ -1,0 +1,160 @@
+"""Sweeps: runs named by what differs, continued by the same command, each in a process of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pix2pix.run import Run
+from pix2pix.sweep import SWEEP, Job, Slots
+from tests.conftest import DATASETS, TINY, command, needs_datasets, pix2pix
+from tests.test_train import same_weights
+
+WITHOUT_FIELD = [word for word in TINY if "receptive_field" not in word]
+
+
+def test_runs_are_named_by_what_differs_and_skipped_once_finished(tmp_path):
+    words = ["train", "-m", *WITHOUT_FIELD, f"output_dir={tmp_path}", "name=fields", "discriminator=pixel,patch16"]
+    first, again = command(*words), command(*words)
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr
+    sweep = tmp_path / "fields_sweep"
+    runs = {path.parent.name for path in sweep.glob("*/config.yaml")}
+    assert runs == {"discriminator=pixel", "discriminator=patch16"}
+    assert all(Run(sweep / name).finished() for name in runs)
+    assert f"{sweep}: 2 runs, 2 finished\n  finished  discriminator=pixel    val/ssim " in first.stdout
+    assert "2 runs, 2 skipped" in again.stdout
+
+
+@needs_datasets
+def test_a_failed_run_stops_no_other_and_is_tried_again(tmp_path):
+    for folder in ("good", "bad"):
+        for split in ("train", "val"):
+            (tmp_path / folder / split).mkdir(parents=True)
+            for name in ("1.jpg", "2.jpg"):
+                shutil.copy(DATASETS / "facades" / "test" / name, tmp_path / folder / split)
+    broken = tmp_path / "bad" / "train" / "2.jpg"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:2000])
+    tiny = [word for word in TINY if "pairs" not in word]
+    words = ["train", "-m", *tiny, "data=folder", "data.path=bad,good", "name=two", "data.num_workers=0"]
+
+    first = command(*words, cwd=tmp_path)
+    assert first.returncode == 1
+    assert "2 runs, 1 finished, 1 failed" in first.stdout
+    assert "2.jpg: cannot be read as a picture" in first.stdout
+    assert Run(tmp_path / "outputs" / "two_sweep" / "data.path=good").finished()
+
+    broken.write_bytes(whole)
+    second = command(*words, cwd=tmp_path)
+    assert second.returncode == 0, second.stdout
+    assert "2 runs, 1 finished, 1 skipped" in second.stdout
+
+
+def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
+    """Killed with its jobs left running: the same command waits for them, or goes on from where they stopped."""
+    words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=seeds", "seed=0,1"]
+    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.DEVNULL)
+    first = Run(tmp_path / "seeds_sweep" / "seed=0")
+    while not first.config_file.exists():
+        assert process.poll() is None, "it must not end before it began"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = command(*words)
+    assert again.returncode == 0, again.stderr
+    assert "2 runs, " in again.stdout
+    assert "failed" not in again.stdout
+    assert same_weights(first, tiny_run)
+
+
+def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
+    words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=long", "seed=0,1", "trainer.max_epochs=100000"]
+    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.PIPE, text=True)
+    runs = [Run(tmp_path / "long_sweep" / f"seed={seed}") for seed in (0, 1)]
+    while not all(run.last.exists() for run in runs):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, capture_output=True).stdout == b""
+    assert not any(run.finished() for run in runs)
+
+
+def test_a_sweep_with_one_impossible_job_starts_none(tmp_path):
+    with pytest.raises(SystemExit, match=r"in job .*generator\.dropout=2.* cannot be run(.|\n)*No job was started"):
+        pix2pix("train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "generator.dropout=0.1,2")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_that_would_change_a_run_starts_none(tmp_path):
+    words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "seed=0,1"]
+    run = tmp_path / "s_sweep" / "seed=1"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("name: another\n")
+    with pytest.raises(SystemExit, match=r"seed=1: holds a run with another configuration(.|\n)*No job was started"):
+        pix2pix(*words)
+    assert not (tmp_path / "s_sweep" / "seed=0").exists()
+
+
+@pytest.mark.parametrize(
+    ("sweep", "runs"), [("receptive_field", 4), ("loss", 5), ("generator", 4), ("l1_weight", 4)], ids=str
+)
+def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_path):
+    """All jobs are composed and checked, on another experiment and with seeds as a further axis; none is run."""
+    monkeypatch.setattr("pix2pix.sweep.Pool.run", lambda pool, jobs: [None] * len(jobs))
+    with pytest.raises(SystemExit):  # as no run is finished
+        pix2pix("train", f"sweep={sweep}", "experiment=facades", "seed=1,2", f"output_dir={tmp_path}")
+    jobs = SWEEP.jobs.values()
+    assert len(jobs) == len({job.name for job in jobs}) == 2 * runs
+    assert all(job.sweep.name == sweep for job in jobs)
+
+
+def test_a_job_trains_on_two_processes(tmp_path):
+    """Training on several devices starts its processes by their command line, which a job must therefore own."""
+    ddp = ["trainer.devices=2", "trainer.strategy=ddp_find_unused_parameters_true", "trainer.max_epochs=1"]
+    ended = command("train", "-m", *TINY, *ddp, f"output_dir={tmp_path}", "name=ddp", "seed=0,1")
+    assert ended.returncode == 0, ended.stdout
+    run = Run(tmp_path / "ddp_sweep" / "seed=1")
+    assert run.finished()
+    assert len(run.provenance()["sessions"]) == 1
+
+
+def job(name: str = "a", gpus: int | None = 1) -> Job:
+    return Job(sweep=Path("s"), name=name, overrides=[], gpus=gpus)
+
+
+def test_gpus_are_handed_out_and_given_back():
+    slots = Slots.of_this_machine(9, gpus=[0, 3], on_gpu=True)
+    taken = [slots.take(job()) for _ in range(3)]
+    assert taken == [[0], [3], None]
+    assert slots.environment([3]) == {"CUDA_VISIBLE_DEVICES": "3"}
+    slots.free += [3]
+    assert slots.take(job(gpus=2)) is None
+    slots.free += [0]
+    assert sorted(slots.take(job(gpus=2)) or []) == [0, 3]
+
+
+def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
+    slots = Slots.of_this_machine(9, gpus=[0, 1], jobs_per_gpu=2, on_gpu=True)
+    assert slots.take(job(gpus=None)) == [0, 1]
+    assert sorted(slots.free) == [0, 1]
+
+
+def test_cpu_jobs_share_the_threads(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    slots = Slots.of_this_machine(2, on_gpu=False)
+    assert (len(slots.free), slots.threads) == (2, 4)
+    assert slots.environment(slots.take(job(gpus=0)) or []) == {"OMP_NUM_THREADS": "4"}
+    assert len(Slots.of_this_machine(100, on_gpu=False).free) == 4
+
+
+def test_a_runs_best_value_is_what_a_search_sees(tiny_run):
+    best = json.loads(tiny_run.provenance_file.read_text())["best"]
+    assert tiny_run.best() == best["val/ssim"]
