@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
+from pix2pix.data.palettes import PALETTES
 from pix2pix.errors import explained
 from pix2pix.sweep import SWEEP, Job
 
@@ -41,9 +42,20 @@ def unet_depth(height: int, width: int) -> int:
     return (common & -common).bit_length() - 1
 
 
-def discriminator_channels(conditional: bool, source_channels: int, target_channels: int) -> int:
+def one_hot_palette(image: str, direction: str, one_hot: bool, palette: str | None, labels: str | None) -> str | None:
+    """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
+    file_image = image if direction == "AtoB" else {"A": "B", "B": "A"}[image]
+    return palette if one_hot is True and file_image == labels else None
+
+
+def coded_channels(palette: str | None, channels: int) -> int:
+    """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
+    return len(PALETTES[palette]) if palette in PALETTES else channels
+
+
+def discriminator_channels(conditional: bool, input_channels: int, output_channels: int) -> int:
     """What the discriminator sees: the image, and its source when conditional."""
-    return target_channels + (source_channels if conditional else 0)
+    return output_channels + (input_channels if conditional else 0)
 
 
 def absolute_path(path: str | None) -> str | None:
@@ -56,7 +68,11 @@ def without_slashes(name: str) -> str:
     return name.replace("/", ".")
 
 
-for resolver in (absolute_path, without_slashes, load_size, unet_depth, discriminator_channels):
+RESOLVERS = (
+    *(absolute_path, without_slashes, one_hot_palette, coded_channels),
+    *(load_size, unet_depth, discriminator_channels),
+)
+for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 

@@ -19,6 +19,7 @@ from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
 from pix2pix.model import Pix2Pix
 from pix2pix.run import Config, Run
+from pix2pix.trained import palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ def build_model(config: Config) -> Pix2Pix:
         clip_norm=optimizer["clip_norm"],
         ema_decay=config["ema_decay"],
         seed=config["seed"],
+        palette=palette_of(config),
+        targets_are_labels=targets_are_labels(config),
         config=config,
     )
 
@@ -120,9 +123,9 @@ def _rehearse(config: Config) -> None:
     size = data["height"], data["width"]
     with torch.device("meta"), torch.no_grad():
         try:
-            source = torch.empty(data["batch_size"], data["source_channels"], *size)
+            source = torch.empty(data["batch_size"], data["input_channels"], *size)
             fake = build_generator(config)(source)
-            target = torch.empty(data["batch_size"], data["target_channels"], *size)
+            target = torch.empty(data["batch_size"], data["output_channels"], *size)
             if fake.shape != target.shape:
                 raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
             objective: Objective = build(config["objective"])

@@ -12,6 +12,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+LOGITS_PER_OUTPUT = 5.0
+"""Outputs end at -1 and 1; so stretched, a class can be told from eleven others with a probability of 0.9995."""
+
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -98,6 +101,7 @@ class Objective:
         l1_weight: weight of the mean absolute error, on images in [-1, 1]; the paper's lambda.
         l2_weight: weight of the mean squared error.
         smooth_l1_weight: weight of the Huber-like error with its corner at 1.
+        cross_entropy_weight: weight of the cross-entropy of one-hot label maps.
 
     Raises:
         ValueError: when every weight is zero.
@@ -112,12 +116,19 @@ class Objective:
         l1_weight: Weight = 100.0,
         l2_weight: Weight = 0.0,
         smooth_l1_weight: Weight = 0.0,
+        cross_entropy_weight: Weight = 0.0,
     ) -> None:
-        if adversarial is None and not (l1_weight or l2_weight or smooth_l1_weight):
+        if adversarial is None and not (l1_weight or l2_weight or smooth_l1_weight or cross_entropy_weight):
             raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
         self.adversarial = adversarial
         self.conditional = conditional
-        self.weights = {"gan": gan_weight, "l1": l1_weight, "l2": l2_weight, "smooth_l1": smooth_l1_weight}
+        self.weights = {
+            "gan": gan_weight,
+            "l1": l1_weight,
+            "l2": l2_weight,
+            "smooth_l1": smooth_l1_weight,
+            "cross_entropy": cross_entropy_weight,
+        }
 
     def judge(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> Tensor:
         """The discriminator's logits for an image, beside its source when conditional."""
@@ -151,6 +162,8 @@ class Objective:
             terms["l2"] = F.mse_loss(fake, target)
         if self.weights["smooth_l1"]:
             terms["smooth_l1"] = F.smooth_l1_loss(fake, target)
+        if self.weights["cross_entropy"]:
+            terms["cross_entropy"] = F.cross_entropy(LOGITS_PER_OUTPUT * fake, target.argmax(dim=1))
         return terms
 
     def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:

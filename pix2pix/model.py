@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pix2pix.data.pairs import Pair
+from pix2pix.data.palettes import Palette, visible
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
@@ -72,6 +73,8 @@ class Pix2Pix(pl.LightningModule):
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
             made; None for no average.
         seed: of every random draw.
+        palette: of the data's label maps.
+        targets_are_labels: whether what is generated is a label map.
         config: the run's configuration, which travels in every checkpoint.
     """
 
@@ -87,6 +90,8 @@ class Pix2Pix(pl.LightningModule):
         clip_norm: float | None = None,
         ema_decay: float | None = None,
         seed: int = 0,
+        palette: Palette | None = None,
+        targets_are_labels: bool = False,
         config: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -94,6 +99,7 @@ class Pix2Pix(pl.LightningModule):
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
         self.optimizer_factories = optimizers
         self.inference = inference or InferenceMode()
+        self.palette, self.targets_are_labels = palette, targets_are_labels
         self.decay_epochs, self.clip_norm, self.seed, self.config = decay_epochs, clip_norm, seed, config or {}
         self.initialise_weights()
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay)) if ema_decay else None
@@ -151,12 +157,15 @@ class Pix2Pix(pl.LightningModule):
     def generate(self, source: Tensor, name: str) -> Tensor:
         """The picture for `source`, made as the run's test-time choices say."""
         network = self.average.module if self.average is not None else self.generator
-        return self.inference.generate(network, source, name)
+        return visible(self.inference.generate(network, source, name).float(), self.palette)
 
     def validation_step(self, batch: Pair, batch_index: int) -> None:
         """The mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
-        metrics = pair_metrics(output.float(), batch.target)
+        target = visible(batch.target, self.palette)
+        metrics = pair_metrics(output, target)
+        if self.palette is not None and self.targets_are_labels:
+            metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
         self.log_dict(means, batch_size=len(output), sync_dist=True, logger=False)  # TrainingLog sends them on
 

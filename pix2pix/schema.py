@@ -67,8 +67,22 @@ class Data(Settings):
     target_channels: Literal[1, 3, 4]
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)]
+    palette: Literal["cmp_facades", "cityscapes"] | None
+    labels: Literal["A", "B"] | None
+    one_hot: bool
+    input_channels: Positive
+    output_channels: Positive
     pairs: Part
     transform: Part
+
+    @model_validator(mode="after")
+    def _labels_have_a_palette(self) -> Self:
+        if (self.palette is None) != (self.labels is None) or (self.one_hot and self.palette is None):
+            raise ValueError(
+                f"data.palette={self.palette}, data.labels={self.labels}, data.one_hot={self.one_hot}: "
+                "a palette and which image is the label map (A or B) belong together, and one_hot needs both"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_a_folder(self) -> Self:
@@ -139,6 +153,15 @@ class RunConfig(Settings):
             raise ValueError(
                 "objective.adversarial: a gradient penalty is a norm per picture, which batch norm mixes; "
                 "set discriminator.norm=instance or none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_coded(self) -> Self:
+        if self.objective.get("cross_entropy_weight") and not self.data.transform.get("target_palette"):
+            raise ValueError(
+                "objective.cross_entropy_weight: cross-entropy needs label maps as targets, one channel a class; set "
+                "data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
             )
         return self
 

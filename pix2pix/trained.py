@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pix2pix import components
+from pix2pix.data.palettes import Palette, visible
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
 
@@ -23,9 +24,27 @@ class Trained:
     step: int
     device: torch.device
 
+    @property
+    def palette(self) -> Palette | None:
+        """The palette of the data's label maps, where they have one."""
+        return palette_of(self.config)
+
     def generate(self, source: Tensor, name: str) -> Tensor:
-        """Maps source (B, C, H, W) in [-1, 1] to the output, on the CPU; `name` chooses the dropout noise."""
-        return self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
+        """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
+        output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
+        return visible(output, self.palette)
+
+
+def palette_of(config: Config) -> Palette | None:
+    """The palette of the data's label maps, where they have one."""
+    name = config["data"]["palette"]
+    return Palette(name) if name else None
+
+
+def targets_are_labels(config: Config) -> bool:
+    """Whether the data go from photos to label maps."""
+    data = config["data"]
+    return data["labels"] == ("B" if data["direction"] == "AtoB" else "A")
 
 
 def load(

@@ -9,6 +9,8 @@ from torch.utils.data import Dataset
 
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.pairs import Pair
+from pix2pix.data.palettes import visible
+from pix2pix.model import Pix2Pix
 from pix2pix.pictures import save, sheet
 
 Count = Annotated[int, Field(ge=1)]
@@ -33,15 +35,16 @@ class Samples(pl.Callback):
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
+        assert isinstance(pl_module, Pix2Pix)
         for name, pairs in (("val", data.validation), ("train", data.training_plain)):
             self._draw(pl_module, pairs, Path(trainer.default_root_dir) / "samples" / f"{name}_epoch{epoch:04d}.png")
 
-    def _draw(self, model: pl.LightningModule, pairs: Dataset[Pair], path: Path) -> None:
+    def _draw(self, model: Pix2Pix, pairs: Dataset[Pair], path: Path) -> None:
         rows = []
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            rows.append((source, output[0], target))
+            rows.append((visible(source, model.palette), output[0], visible(target, model.palette)))
         save(sheet(rows, titles=("input", "output", "target")), path)
 
 

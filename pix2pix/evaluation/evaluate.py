@@ -1,11 +1,14 @@
 """A run on a split: numbers for each picture and in total, the pictures, and a page to look at."""
 
 import csv
+import itertools
 import json
 import shutil
-from dataclasses import dataclass
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jinja2
 from torch import Tensor
@@ -14,48 +17,102 @@ from tqdm import tqdm
 from pix2pix.components import build
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
-from pix2pix.evaluation.metrics import BETTER, pair_metrics
+from pix2pix.data.palettes import visible
+from pix2pix.evaluation.colour import LabHistograms
+from pix2pix.evaluation.labels import Confusion
+from pix2pix.evaluation.metrics import METRICS, pair_metrics
+from pix2pix.evaluation.perceptual import Perceptual
+from pix2pix.evaluation.scorer import SegmentationScore
+from pix2pix.inference import InferenceMode
 from pix2pix.pictures import save, to_picture
 from pix2pix.run import Config, Run, write
-from pix2pix.trained import Trained, load
+from pix2pix.trained import Trained, load, targets_are_labels
 
 
-@dataclass(frozen=True)
+@dataclass
 class Evaluation:
     """What an evaluation found, and where it left it."""
 
-    totals: dict[str, float]
-    rows: list[dict[str, Any]]
     folder: Path
+    totals: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float] = field(default_factory=dict)
+    ceiling: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    curves: dict[str, Any] = field(default_factory=dict)
 
 
-def evaluate(run: Run, *, split: Split = "val", data: str | Path | None = None, **options: Any) -> Evaluation:
+class SetMetric(Protocol):
+    """A metric of a whole set of pictures: fed picture by picture, read at the end."""
+
+    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
+        """Adds a picture."""
+        ...
+
+    def compute(self) -> dict[str, float]:
+        """The numbers, by name."""
+        ...
+
+
+class LabelAccuracy:
+    """How well generated label maps agree with the true ones (paper, table 6)."""
+
+    def __init__(self, trained: Trained) -> None:
+        assert trained.palette is not None
+        self.palette = trained.palette
+        self.confusion = Confusion(len(self.palette))
+
+    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
+        """Adds label maps, painted or coded."""
+        self.confusion.update(self.palette.read(output), self.palette.read(target))
+
+    def compute(self) -> dict[str, float]:
+        """The accuracies and the intersection over union."""
+        return self.confusion.compute()
+
+
+def evaluate(
+    run: Run,
+    *,
+    split: Split = "val",
+    data: str | Path | None = None,
+    scorer: str | Path | None = None,
+    perceptual: bool = False,
+    samples: int = 1,
+    **options: Any,
+) -> Evaluation:
     """Evaluates a run pair by pair into `evaluation/SPLIT/`, replacing what was there only when all is done.
 
     Args:
         run: the run.
         split: `train`, `val` or `test`; plain pictures, without augmentation.
         data: the folder of pairs, where it is no longer the one of the training.
+        scorer: a run from photos to labels that reads what this run generates.
+        perceptual: whether to measure LPIPS, FID and KID too.
+        samples: outputs for each input, under different dropout noise; metrics are their means.
         options: those of `pix2pix.trained.load`: checkpoint, device, normalization, dropout, seed.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data are not there.
-        ValueError: for `data` where the pairs of the run are no files.
+        ValueError: for `data` where the pairs of the run are no files, or a scorer that does not fit the run.
     """
     trained = load(run.path, **options)
     pairs = _pairs(trained.config["data"], split, data)
-    folder = run.evaluation / split
-    part = folder.with_name(f".{split}.part")
+    measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
+    part = run.evaluation / f".{split}.part"
     shutil.rmtree(part, ignore_errors=True)
-    rows = [
-        _evaluate_pair(trained, pairs, index, part / "images")
+    result = Evaluation(run.evaluation / split)
+    by_sample = [
+        _evaluate_pair(trained, pairs, index, part / "images", samples, measures)
         for index in tqdm(range(len(pairs)), unit="pair", disable=None)
     ]
-    totals = {name: sum(row[name] for row in rows) / len(rows) for name in BETTER}
-    _write_results(part, run, split, trained, totals, rows)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
-    return Evaluation(totals, rows, folder)
+    result.rows = [_mean_row(rows) for rows in by_sample]
+    result.totals, result.spread = _totals(result.rows, by_sample)
+    _add_set_metrics(result, measures)
+    _write_results(part, run, split, trained, samples, result)
+    shutil.rmtree(result.folder, ignore_errors=True)
+    part.replace(result.folder)
+    return result
 
 
 def _pairs(config: Config, split: Split, path: str | Path | None) -> PlainPairs:
@@ -67,34 +124,110 @@ def _pairs(config: Config, split: Split, path: str | Path | None) -> PlainPairs:
     return PlainPairs(build(source).split(split), build(config["transform"]))
 
 
-def _evaluate_pair(trained: Trained, pairs: PlainPairs, index: int, images: Path) -> dict[str, Any]:
-    source, target, name = pairs[index]
-    output = trained.generate(source[None], name)[0]
-    for kind, image in (("input", source), ("output", output), ("target", target)):
-        save(to_picture(image), images / f"{name}_{kind}.png")
-    return {"name": name} | _numbers(output, target)
+def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, device: str) -> list[SetMetric]:
+    measures: list[SetMetric] = []
+    labels = targets_are_labels(trained.config)
+    if labels:
+        measures.append(LabelAccuracy(trained))
+    elif trained.config["data"]["target_channels"] == 3:
+        measures.append(LabHistograms())
+    if scorer is not None:
+        measures.append(SegmentationScore(scorer, trained.config, device))
+    if perceptual and not labels:
+        measures.append(Perceptual())
+    return measures
 
 
-def _numbers(output: Tensor, target: Tensor) -> dict[str, float]:
-    return {name: float(value) for name, value in pair_metrics(output[None], target[None]).items()}
+def _evaluate_pair(
+    trained: Trained, pairs: PlainPairs, index: int, images: Path, samples: int, measures: Sequence[SetMetric]
+) -> list[dict[str, Any]]:
+    """A row of metrics for each sample of the pair; writes its pictures, of the outputs the first."""
+    pair = pairs[index]
+    source, target = (visible(image, trained.palette)[None] for image in (pair.source, pair.target))
+    outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
+    for kind, image in (("input", source), ("output", outputs[0]), ("target", target)):
+        save(to_picture(image[0]), images / f"{pair.name}_{kind}.png")
+    for output, measure in itertools.product(outputs, measures):
+        measure.update(output, target, source)
+    rows = [{name: float(value) for name, value in pair_metrics(output, target).items()} for output in outputs]
+    if samples > 1:
+        diversity = _diversity(outputs)
+        rows = [row | {"diversity": diversity} for row in rows]
+    return [{"name": pair.name} | row for row in rows]
 
 
-def _write_results(
-    folder: Path, run: Run, split: Split, trained: Trained, totals: dict[str, float], rows: list[dict[str, Any]]
-) -> None:
+def _with_seed(trained: Trained, number: int) -> Trained:
+    mode = trained.inference
+    again = InferenceMode(normalization=mode.normalization, dropout=mode.dropout, seed=mode.seed + number)
+    return replace(trained, inference=again)
+
+
+def _diversity(outputs: Sequence[Tensor]) -> float:
+    """The mean L1 between any two outputs, 0 to 1."""
+    return statistics.fmean(float((a - b).abs().mean()) / 2 for a, b in itertools.combinations(outputs, 2))
+
+
+def _mean_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return rows[0] | {name: statistics.fmean(row[name] for row in rows) for name in rows[0] if name != "name"}
+
+
+def _totals(
+    rows: list[dict[str, Any]], by_sample: list[list[dict[str, Any]]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The mean of each metric over the pictures; and how far that mean moves from sample to sample."""
+    names = [name for name in rows[0] if name != "name"]
+    totals = {name: statistics.fmean(row[name] for row in rows) for name in names}
+    of_samples = [_mean_row(list(sample)) for sample in zip(*by_sample, strict=True)]
+    if len(of_samples) == 1:
+        return totals, {}
+    return totals, {name: statistics.stdev(row[name] for row in of_samples) for name in names if name != "diversity"}
+
+
+def _add_set_metrics(result: Evaluation, measures: Sequence[SetMetric]) -> None:
+    for measure in measures:
+        result.totals |= measure.compute()
+        if isinstance(measure, SegmentationScore):
+            result.ceiling = measure.ceiling()
+        elif isinstance(measure, LabHistograms):
+            result.curves = measure.curves()
+        elif isinstance(measure, Perceptual):
+            result.missing = measure.missing
+
+
+def _write_results(folder: Path, run: Run, split: Split, trained: Trained, samples: int, result: Evaluation) -> None:
     with (folder / "per_image.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(result.rows)
     summary = {
         "split": split,
-        "pairs": len(rows),
+        "pairs": len(result.rows),
+        "samples": samples,
         "checkpoint": trained.checkpoint.name,
         "step": trained.step,
         "inference": vars(trained.inference),
-        "metrics": totals,
+        "metrics": result.totals,
+        "spread": result.spread,
+        "real_photos": result.ceiling,
+        "missing": result.missing,
+        "colour_histograms": result.curves,
     }
     write(folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     page = environment.get_template("page.html")
-    write(folder / "index.html", page.render(run=run.path.resolve().name, summary=summary, rows=rows, better=BETTER))
+    columns = [name for name in result.rows[0] if name != "name"]
+    plots = {axis: _plot(curve) for axis, curve in result.curves.items()}
+    content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
+    write(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
+
+
+def _plot(curve: dict[str, list[float]]) -> dict[str, str]:
+    """The points of log-probability curves in a box 300 wide and 100 high, for an SVG polyline each."""
+    low, high = min(curve["centre"]), max(curve["centre"])
+    return {
+        kind: " ".join(
+            f"{300 * (x - low) / (high - low):.1f},{min(100.0, -100 * y / 6):.1f}"
+            for x, y in zip(curve["centre"], curve[kind], strict=True)
+        )
+        for kind in ("output", "target")
+    }

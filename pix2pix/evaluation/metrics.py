@@ -1,24 +1,55 @@
 """How far an output is from its target: tensors in, numbers out."""
 
-from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-BETTER = {"l1": "lower", "psnr": "higher", "ssim": "higher"}
+from torch import Tensor
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+MS_SSIM_LEAST = 161  # pixels: four halvings must leave more than its 11x11 window
+
+
+class Metric(NamedTuple):
+    """What a number means: whether more of it is better, and in a few words what it is."""
+
+    higher_is_better: bool
+    meaning: str
+
+
+METRICS = {
+    "l1": Metric(False, "mean absolute error, 0 to 1 of the intensity range"),
+    "l2": Metric(False, "mean squared error, 0 to 1"),
+    "psnr": Metric(True, "peak signal-to-noise ratio, dB; infinite for equal pictures"),
+    "ssim": Metric(True, "structural similarity, -1 to 1 (Wang et al. 2004; 11x11 Gaussian window)"),
+    "ms_ssim": Metric(True, "multi-scale structural similarity, 0 to 1 (Wang et al. 2003); from 161 pixels on"),
+    "lpips": Metric(False, "learned perceptual distance, from 0 (Zhang et al., arXiv 1801.03924; AlexNet)"),
+    "lab_l": Metric(True, "intersection of the lightness histograms of outputs and targets, 0 to 1 (paper, figure 7)"),
+    "lab_a": Metric(True, "the same for Lab's a, green to red"),
+    "lab_b": Metric(True, "the same for Lab's b, blue to yellow"),
+    "pixel_accuracy": Metric(True, "share of pixels of the right class (paper, table 6)"),
+    "class_accuracy": Metric(True, "the same within each class, mean over classes"),
+    "class_iou": Metric(True, "intersection over union of each class, mean over classes"),
+    "score_pixel_accuracy": Metric(True, "pixel accuracy of the scorer's reading of the outputs (paper, FCN-score)"),
+    "score_class_accuracy": Metric(True, "class accuracy of that reading"),
+    "score_class_iou": Metric(True, "class IoU of that reading"),
+    "fid": Metric(False, "Frechet Inception distance, from 0 (Heusel et al., arXiv 1706.08500)"),
+    "kid": Metric(False, "kernel Inception distance, about 0 for equal sets (Binkowski et al., arXiv 1801.01401)"),
+    "diversity": Metric(True, "mean L1 between outputs of the same input under different noise, 0 to 1"),
+}
+"""Every metric that an evaluation may report."""
 
 
 def higher_is_better(name: str) -> bool:
     """Whether more of the metric is better; a name that is none of ours is taken for a loss."""
-    return BETTER.get(name) == "higher"
+    return name in METRICS and METRICS[name].higher_is_better
 
 
 def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Metrics of each picture against its target.
-
-    | name | range | better | source |
-    |---|---|---|---|
-    | `l1` | 0 to 1, in parts of the full intensity range | lower | mean absolute error |
-    | `psnr` | dB, infinite for equal pictures | higher | peak signal-to-noise ratio |
-    | `ssim` | -1 to 1 | higher | structural similarity (Wang et al. 2004), 11x11 Gaussian window |
+    """The metrics that compare each picture with its own target: `l1`, `l2`, `psnr`, `ssim`, and `ms_ssim` if it fits.
 
     Args:
         output: (B, C, H, W) in [-1, 1].
@@ -28,6 +59,17 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
         For each metric a tensor (B,).
     """
     output, target = (output.clamp(-1, 1) + 1) / 2, (target + 1) / 2
-    psnr = peak_signal_noise_ratio(output, target, data_range=1.0, reduction="none", dim=(1, 2, 3))
-    ssim = structural_similarity_index_measure(output, target, data_range=1.0, reduction="none")
-    return {"l1": (output - target).abs().mean(dim=(1, 2, 3)), "psnr": psnr, "ssim": ssim}  # pyright: ignore
+    difference = output - target
+    found = {
+        "l1": difference.abs().mean(dim=(1, 2, 3)),
+        "l2": difference.square().mean(dim=(1, 2, 3)),
+        "psnr": peak_signal_noise_ratio(output, target, data_range=1.0, reduction="none", dim=(1, 2, 3)),
+        "ssim": _each(structural_similarity_index_measure, output, target),
+    }
+    if min(output.shape[2:]) >= MS_SSIM_LEAST:
+        found["ms_ssim"] = _each(multiscale_structural_similarity_index_measure, output, target)
+    return found
+
+
+def _each(measure: Callable[..., Any], output: Tensor, target: Tensor) -> Tensor:
+    return measure(output, target, data_range=1.0, reduction="none").reshape(len(output))

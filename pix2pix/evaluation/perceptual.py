@@ -1,0 +1,83 @@
+"""LPIPS, FID and KID: distances in the features of networks trained elsewhere (extra `perceptual`).
+
+Their weights are not ours to ship. What cannot be measured says why and where its weights belong; the rest still runs.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WEIGHTS = {
+    "lpips": "alexnet-owt-7be5be79.pth",
+    "fid": "weights-inception-2015-12-05-6726825d.pth",
+    "kid": "weights-inception-2015-12-05-6726825d.pth",
+}
+KID_SUBSET = 50
+
+
+class Perceptual:
+    """The three metrics over a set of pictures, as far as their networks are at hand.
+
+    Args:
+        features: maps uint8 pictures (B, 3, H, W) to features (B, F), in place of the Inception network.
+    """
+
+    def __init__(self, features: torch.nn.Module | None = None) -> None:
+        self.features = features
+        self.missing: dict[str, str] = {}
+        self.pictures = 0
+        makers: dict[str, Callable[[], Any]] = {"lpips": _lpips, "fid": self._fid, "kid": self._kid}
+        self.metrics = {name: metric for name, make in makers.items() if (metric := self._try(name, make)) is not None}
+
+    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
+        """Adds pictures (B, 3, H, W) in [-1, 1]."""
+        output, target = ((image.clamp(-1, 1) + 1) / 2 for image in (output, target))
+        self.pictures += len(output)
+        for name, metric in self.metrics.items():
+            if name == "lpips":
+                metric.update(output, target)
+            else:
+                metric.update(target, real=True)
+                metric.update(output, real=False)
+
+    def compute(self) -> dict[str, float]:
+        """`lpips`, `fid` and `kid`, as far as there are."""
+        found: dict[str, float] = {}
+        for name, metric in self.metrics.items():
+            if name == "kid":
+                metric.subset_size = min(KID_SUBSET, self.pictures)
+                found[name] = float(metric.compute()[0])
+            elif name == "lpips" or self.pictures > 1:  # a covariance takes two
+                found[name] = float(metric.compute())
+        return found
+
+    def _try(self, name: str, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except ModuleNotFoundError:
+            self.missing[name] = "needs the extra: pip install 'pix2pix[perceptual]'"
+        except Exception as error:  # a download fails in as many ways as there are networks
+            place = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS[name]
+            self.missing[name] = f"its weights could not be had ({error}). Put {WEIGHTS[name]} at {place}"
+        return None
+
+    def _fid(self) -> Any:
+        from torchmetrics.image.fid import FrechetInceptionDistance
+
+        return FrechetInceptionDistance(feature=self.features or 2048, normalize=self.features is None)
+
+    def _kid(self) -> Any:
+        from torchmetrics.image.kid import KernelInceptionDistance
+
+        return KernelInceptionDistance(
+            feature=self.features or 2048, subset_size=KID_SUBSET, normalize=self.features is None
+        )
+
+
+def _lpips() -> Any:
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    return LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
