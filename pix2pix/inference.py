@@ -1,5 +1,6 @@
 """How a trained generator is run: which statistics normalise, whether dropout is the noise, from which seed."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -24,6 +25,12 @@ class InferenceMode:
 
     def __init__(self, *, normalization: Normalization = "batch", dropout: Dropout = "on", seed: int = 0) -> None:
         self.normalization, self.dropout, self.seed = normalization, dropout, seed
+
+    def with_seed(self, seed: int) -> "InferenceMode":
+        """The same choices under other noise."""
+        other = copy.copy(self)
+        other.seed = seed
+        return other
 
     def generate(self, generator: nn.Module, source: Tensor, name: str) -> Tensor:
         """Maps source (B, C, H, W) to an image in [-1, 1]; leaves the generator and the random state as found."""

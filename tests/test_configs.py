@@ -13,7 +13,7 @@ FRAGMENTS = {"data": {"_settings"}, "objective": {"_terms"}}  # shared by others
 EXTRA = {
     ("data", "folder"): ["data.path=somewhere"],
     ("objective/adversarial", "wasserstein"): ["discriminator.norm=instance"],
-    ("trainer", "gpu"): [],
+    ("objective", "labels"): ["data.direction=AtoB", "data.one_hot=true"],
     ("discriminator", "none"): ["objective=l1"],
 }
 
@@ -43,10 +43,11 @@ def test_every_option_composes_and_can_be_run(group, option):
 @pytest.mark.parametrize("objective", groups()["objective"])
 def test_every_allowed_combination_of_players_and_losses_can_be_run(objective):
     all_groups = groups()
-    generators = [resolved(f"generator={name}", "data.size=128")["generator"] for name in all_groups["generator"]]
+    extra = EXTRA.get(("objective", objective), [])
+    generators = [resolved(f"generator={g}", "data.size=128", *extra)["generator"] for g in all_groups["generator"]]
     losses = {a: resolved(f"objective/adversarial={a}") for a in all_groups["objective/adversarial"]}
     for name in all_groups["discriminator"]:
-        config = resolved(f"objective={objective}", f"discriminator={name}", "data.size=128")
+        config = resolved(f"objective={objective}", f"discriminator={name}", "data.size=128", *extra)
         adversarial = config["objective"]["adversarial"]
         for node, (kind, loss) in itertools.product(generators, losses.items()):
             trial = config | {"generator": node}
@@ -75,7 +76,8 @@ def test_every_experiment_builds_on_the_real_data(experiment):
     config = resolved(f"experiment={experiment}", f"data.root={DATASETS}", *small)
     pair = build_data(config).validation[0]
     model = build_model(config)
-    assert pair.source.shape == pair.target.shape == (3, 64, 64)
+    assert pair.source.shape == (3, 64, 64)
+    assert pair.target.shape == (config["data"]["output_channels"], 64, 64)
     assert model.generate(pair.source[None], pair.name).shape == (1, 3, 64, 64)
 
 
@@ -139,6 +141,8 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
         (["precision=16-mixed"], "precision=16-mixed needs a GPU"),
         (["precision=16-mixed", "trainer=gpu", "optimizer.clip_norm=1"], "optimizer.clip_norm cannot see through"),
+        (["data.one_hot=true", "data.palette=null"], "a palette and which image is the label map (A or B) belong"),
+        (["objective.cross_entropy_weight=1"], "cross-entropy needs label maps as targets"),
         (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),
         (["objective/adversarial=wasserstein"], "set discriminator.norm=instance or none"),
         (["discriminator=none"], "the objective has an adversarial term but discriminator=none"),

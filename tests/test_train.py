@@ -17,6 +17,8 @@ from pix2pix.metrics_csv import read
 from pix2pix.run import Run
 from tests.conftest import TINY, command, pix2pix
 
+LABELS = ["data.direction=AtoB", "data.one_hot=true", "objective=labels"]
+
 
 def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
     return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]
@@ -142,7 +144,7 @@ def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
 
 
 def test_a_metric_nobody_logs_cannot_choose_the_best_checkpoint(tmp_path):
-    with pytest.raises(SystemExit, match=r"monitor=val/lpips: no such metric.*val/l1, val/psnr, val/ssim"):
+    with pytest.raises(SystemExit, match=r"monitor=val/lpips: no such metric.*val/l1, val/l2, val/psnr, val/ssim"):
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=x", "callbacks.checkpoint.monitor=val/lpips")
 
 
@@ -156,6 +158,8 @@ def test_a_metric_nobody_logs_cannot_choose_the_best_checkpoint(tmp_path):
         ["objective=cgan", "objective/adversarial=wasserstein", "discriminator.norm=instance"],
         ["precision=bf16-mixed"],
         ["generator=encoder_decoder", "data.direction=AtoB", "inference.normalization=running"],
+        [*LABELS, "callbacks.checkpoint.monitor=val/pixel_accuracy"],
+        ["data.one_hot=true"],
         ["generator=resnet6", "generator.norm=instance", "data.width=64", "data.jitter=false", "data.mirror=false"],
     ],
     ids=" ".join,

@@ -23,7 +23,6 @@ from pix2pix.evaluation.labels import Confusion
 from pix2pix.evaluation.metrics import METRICS, pair_metrics
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.scorer import SegmentationScore
-from pix2pix.inference import InferenceMode
 from pix2pix.pictures import save, to_picture
 from pix2pix.run import Config, Run, write
 from pix2pix.trained import Trained, load, targets_are_labels
@@ -157,9 +156,7 @@ def _evaluate_pair(
 
 
 def _with_seed(trained: Trained, number: int) -> Trained:
-    mode = trained.inference
-    again = InferenceMode(normalization=mode.normalization, dropout=mode.dropout, seed=mode.seed + number)
-    return replace(trained, inference=again)
+    return replace(trained, inference=trained.inference.with_seed(trained.inference.seed + number))
 
 
 def _diversity(outputs: Sequence[Tensor]) -> float:

@@ -10,7 +10,7 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-MS_SSIM_LEAST = 161  # pixels: four halvings must leave more than its 11x11 window
+MS_SSIM_LEAST = 176  # pixels: four halvings must leave its 11x11 window
 
 
 class Metric(NamedTuple):
@@ -25,7 +25,7 @@ METRICS = {
     "l2": Metric(False, "mean squared error, 0 to 1"),
     "psnr": Metric(True, "peak signal-to-noise ratio, dB; infinite for equal pictures"),
     "ssim": Metric(True, "structural similarity, -1 to 1 (Wang et al. 2004; 11x11 Gaussian window)"),
-    "ms_ssim": Metric(True, "multi-scale structural similarity, 0 to 1 (Wang et al. 2003); from 161 pixels on"),
+    "ms_ssim": Metric(True, "multi-scale structural similarity, 0 to 1 (Wang et al. 2003); from 176 pixels on"),
     "lpips": Metric(False, "learned perceptual distance, from 0 (Zhang et al., arXiv 1801.03924; AlexNet)"),
     "lab_l": Metric(True, "intersection of the lightness histograms of outputs and targets, 0 to 1 (paper, figure 7)"),
     "lab_a": Metric(True, "the same for Lab's a, green to red"),

@@ -3,6 +3,7 @@
 Their weights are not ours to ship. What cannot be measured says why and where its weights belong; the rest still runs.
 """
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,10 @@ class Perceptual:
     def _kid(self) -> Any:
         from torchmetrics.image.kid import KernelInceptionDistance
 
-        return KernelInceptionDistance(
-            feature=self.features or 2048, subset_size=KID_SUBSET, normalize=self.features is None
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it keeps all features: they are few here
+            normalize = self.features is None
+            return KernelInceptionDistance(feature=self.features or 2048, subset_size=KID_SUBSET, normalize=normalize)
 
 
 def _lpips() -> Any:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.evaluation.metrics import METRICS, higher_is_better, pair_metrics
 
 
 def test_l1_and_psnr_of_a_constant_difference():
@@ -24,6 +24,27 @@ def test_ssim_of_flat_pictures_is_its_luminance_term():
     metrics = pair_metrics(torch.full((1, 3, 32, 32), a * 2 - 1), torch.full((1, 3, 32, 32), b * 2 - 1))
     c = 0.01**2
     assert float(metrics["ssim"]) == pytest.approx((2 * a * b + c) / (a * a + b * b + c), abs=5e-4)  # float32
+
+
+def test_l2_is_the_square():
+    target = torch.zeros(1, 3, 16, 16)
+    assert float(pair_metrics(target + 0.2, target)["l2"]) == pytest.approx(0.01)
+
+
+def test_ms_ssim_is_there_from_176_pixels_on_and_1_for_equal_pictures():
+    picture = torch.rand(1, 3, 176, 176, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert float(pair_metrics(picture, picture)["ms_ssim"]) == pytest.approx(1)
+    assert float(pair_metrics(-picture, picture)["ms_ssim"]) < 0.5
+    assert "ms_ssim" not in pair_metrics(picture[..., :175], picture[..., :175])
+
+
+def test_every_metric_says_what_it_is():
+    picture = torch.zeros(1, 3, 176, 176)
+    assert pair_metrics(picture, picture).keys() < METRICS.keys()
+    assert all(metric.meaning for metric in METRICS.values())
+    assert higher_is_better("ssim")
+    assert not higher_is_better("l1")
+    assert not higher_is_better("loss/g_gan")
 
 
 def test_each_picture_has_its_own_numbers():

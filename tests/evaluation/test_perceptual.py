@@ -1,0 +1,53 @@
+"""LPIPS, FID and KID: measured where their networks are at hand, explained where they are not."""
+
+import importlib.util
+
+import pytest
+import torch
+from torch import nn
+
+from pix2pix.evaluation.perceptual import Perceptual
+from tests.conftest import pix2pix
+
+
+class Means(nn.Module):
+    """Stands in for Inception: the mean of each quarter and channel of a picture."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return nn.functional.adaptive_avg_pool2d(pictures.float(), 2).flatten(1)
+
+
+def pictures(shift: float) -> torch.Tensor:
+    noise = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    return noise - 0.5 + shift
+
+
+def test_sets_of_equal_pictures_have_no_distance_and_shifted_ones_have():
+    equal, shifted = Perceptual(Means()), Perceptual(Means())
+    for number in range(40):
+        one = pictures(0)[number : number + 1]
+        equal.update(one, one, one)
+        shifted.update(one + 0.4, one, one)
+    assert equal.compute()["fid"] == pytest.approx(0, abs=1e-3)
+    assert equal.compute()["kid"] == pytest.approx(0, abs=0.05)
+    # features move by 0.2 of the range in each of twelve: FID, with equal covariances, is the squared distance
+    assert shifted.compute()["fid"] == pytest.approx(12 * 0.2**2, rel=0.05)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is not None, reason="the extra is installed here")
+def test_without_the_extra_the_rest_is_measured_and_the_reason_said(tiny_run, capsys):
+    pix2pix("evaluate", tiny_run.path, "--perceptual", "--split", "test")
+    said = capsys.readouterr().out
+    assert "fid: not measured, needs the extra: pip install 'pix2pix[perceptual]'" in said
+    assert "l1 0." in said
+
+
+def test_weights_that_cannot_be_had_are_named_with_their_place(monkeypatch):
+    def offline():
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("pix2pix.evaluation.perceptual._lpips", offline)
+    missing = Perceptual(Means()).missing["lpips"]
+    assert "Name or service not known" in missing
+    assert "Put alexnet-owt-7be5be79.pth at" in missing
+    assert missing.endswith("checkpoints/alexnet-owt-7be5be79.pth")
