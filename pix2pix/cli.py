@@ -93,6 +93,39 @@ def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="RUN_OR_SWEEP...")
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="The page. Default: comparison.html in the sweep."
+)
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="A table with a row for each run.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="A table with mean and spread over seeds.")
+@click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="How many inputs to show.")
+@click.option("--scorer", metavar="RUN", help="As in evaluate, for runs that have yet to be evaluated.")
+@click.option("--evaluate/--no-evaluate", default=True, help="Evaluate runs that changed since. Default: yes.")
+@DEVICE
+def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: Any) -> None:
+    """Compare runs on one page: numbers, curves, settings, the same pictures side by side.
+
+    \b
+    pix2pix compare outputs/receptive_field --split test
+    """
+    from pix2pix.evaluation import compare as comparing
+    from pix2pix.evaluation.comparison import find_runs
+    from pix2pix.run import write
+
+    runs = find_runs(paths)
+    if options["evaluate"]:
+        comparing.bring_up_to_date(runs, split, scorer=options["scorer"], device=options["device"])
+    page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
+    comparison = comparing.write_page(runs, split, page, pictures=options["pictures"])
+    for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):
+        if file is not None:
+            write(file, text(comparison))
+    click.echo(f"{comparing.as_markdown(comparison)}\n{page}")
+
+
+@cli.command()
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the results.")

@@ -164,16 +164,17 @@ def write(path: Path, text: str) -> None:
 
 def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
     """The settings in which two configurations differ, by dotted name; where a run lies is no difference."""
-    a, b = dict(_flat(there)), dict(_flat(here))
+    a, b = dict(flat(there)), dict(flat(here))
     for key in sorted(a.keys() | b.keys()):
         if key not in WHEREABOUTS and a.get(key, "nothing") != b.get(key, "nothing"):
             yield key, a.get(key, "nothing"), b.get(key, "nothing")
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of a tree by their dotted names."""
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

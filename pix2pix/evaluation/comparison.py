@@ -1,0 +1,167 @@
+"""Runs side by side: what differs, their numbers, mean and spread over seeds. Reads run directories only."""
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pix2pix.evaluation.metrics import METRICS, higher_is_better
+from pix2pix.metrics_csv import read
+from pix2pix.run import Config, Run, flat
+
+SPLITS = ("test", "val", "train")
+UNINTERESTING = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
+
+
+@dataclass
+class Entry:
+    """One run as the comparison sees it."""
+
+    run: Run
+    config: Config
+    label: str
+    differs: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    evaluated: str | None = None
+    finished: bool = False
+    fingerprint: str = ""
+
+    @property
+    def seed(self) -> int:
+        """The seed of its random draws."""
+        return self.config["seed"]
+
+    def state(self) -> str:
+        """Where it stands, in words."""
+        return ("finished" if self.finished else "unfinished") + ("" if self.evaluated else ", not evaluated")
+
+
+@dataclass
+class Group:
+    """Runs that differ in nothing but the seed."""
+
+    entries: list[Entry]
+
+    @property
+    def label(self) -> str:
+        """What sets the group apart."""
+        return ", ".join(f"{key}={value}" for key, value in self.differs.items()) or self.entries[0].label
+
+    @property
+    def differs(self) -> dict[str, Any]:
+        """What differs between groups, by short names."""
+        return {key: value for key, value in self.entries[0].differs.items() if key != "seed"}
+
+    def mean(self, metric: str) -> float | None:
+        """The mean over its runs that have the metric."""
+        values = self._values(metric)
+        return statistics.fmean(values) if values else None
+
+    def spread(self, metric: str) -> float | None:
+        """The standard deviation over seeds; None for a single run."""
+        values = self._values(metric)
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def _values(self, metric: str) -> list[float]:
+        return [entry.metrics[metric] for entry in self.entries if metric in entry.metrics]
+
+
+@dataclass
+class Comparison:
+    """Everything the page and the tables show."""
+
+    entries: list[Entry]
+    split: str
+
+    @property
+    def groups(self) -> list[Group]:
+        """The runs, seeds of one setting together, in the order of the first of each."""
+        found: dict[str, Group] = {}
+        for entry in self.entries:
+            key = json.dumps({key: value for key, value in _settings(entry.config).items() if "seed" not in key})
+            found.setdefault(key, Group([])).entries.append(entry)
+        return list(found.values())
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that any run has, in the order in which they are documented."""
+        there = {name for entry in self.entries for name in entry.metrics}
+        return [name for name in METRICS if name in there]
+
+    @property
+    def columns(self) -> list[str]:
+        """The settings that differ, by short names."""
+        return list(dict.fromkeys(key for group in self.groups for key in group.differs))
+
+    def best(self, metric: str) -> Group | None:
+        """The group with the best mean."""
+        rated = [(value, group) for group in self.groups if (value := group.mean(metric)) is not None]
+        if not rated:
+            return None
+        return (max if higher_is_better(metric) else min)(rated, key=lambda pair: pair[0])[1]
+
+    def differences(self) -> dict[str, list[Any]]:
+        """Every setting that is not the same in all runs: its value in each."""
+        settings = [_settings(entry.config) for entry in self.entries]
+        keys = sorted({key for setting in settings for key in setting})
+        table = {key: [setting.get(key, "") for setting in settings] for key in keys}
+        return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
+
+    def data_sets(self) -> list[str]:
+        """The data sets, by name and fingerprint: more than one cannot be compared number by number."""
+        return sorted({f"{entry.config['data']['name']} ({entry.fingerprint[:8]})" for entry in self.entries})
+
+
+def find_runs(paths: Iterable[str | Path]) -> list[Run]:
+    """The runs at and below the paths. Raises FileNotFoundError for a path that has none."""
+    runs: list[Run] = []
+    for path in map(Path, paths):
+        found = [path] if (path / "config.yaml").is_file() else sorted(p.parent for p in path.rglob("config.yaml"))
+        if not found:
+            raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
+        runs += [Run(run) for run in found]
+    return list({run.path.resolve(): run for run in runs}.values())
+
+
+def gather(runs: Sequence[Run], split: str) -> Comparison:
+    """Reads the runs; numbers come from their evaluation on the split, else from their last validation."""
+    entries = [_entry(run, split) for run in runs]
+    differing = Comparison(entries, split).differences()
+    for entry in entries:
+        entry.differs = _short(entry, differing, entries)
+    return Comparison(entries, split)
+
+
+def _entry(run: Run, split: str) -> Entry:
+    provenance = run.provenance()
+    entry = Entry(run, run.config(), run.path.name, finished=run.finished())
+    entry.fingerprint = provenance.get("data_fingerprint", "")
+    file = run.evaluation / split / "metrics.json"
+    if file.is_file():
+        entry.metrics, entry.evaluated = json.loads(file.read_text())["metrics"], split
+    else:
+        rows = [row for row in read(run.path / "metrics.csv") if row.get("val/l1")]
+        last = rows[-1] if rows else {}
+        entry.metrics = {k.removeprefix("val/"): float(v) for k, v in last.items() if k.startswith("val/") and v}
+    return entry
+
+
+def _short(entry: Entry, differing: dict[str, list[Any]], entries: list[Entry]) -> dict[str, Any]:
+    """What differs, as the sweep names it in its directories; else the settings themselves."""
+    names = [_named(other.run.path.name) for other in entries]
+    if all(names) and len({tuple(name) for name in names}) == 1:
+        return dict(_named(entry.run.path.name))
+    position = next(i for i, other in enumerate(entries) if other is entry)
+    return {key: values[position] for key, values in differing.items()}
+
+
+def _named(directory: str) -> dict[str, str]:
+    """`a=1,b=2` as a mapping; empty for another kind of name."""
+    parts = directory.split(",")
+    return dict(part.split("=", 1) for part in parts) if all("=" in part for part in parts) else {}
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {key: value for key, value in flat(config) if not key.startswith(UNINTERESTING)}
