@@ -53,6 +53,16 @@ def coded_channels(palette: str | None, channels: int) -> int:
     return len(PALETTES[palette]) if palette in PALETTES else channels
 
 
+def derived_channels(operation: str) -> int:
+    """Channels of the input that an operation makes of an RGB picture."""
+    return 1 if operation in {"grayscale", "lab", "edges"} else 3
+
+
+def derived_target_channels(operation: str) -> int:
+    """Channels of the target: Lab's a and b, or the picture itself."""
+    return 2 if operation == "lab" else 3
+
+
 def discriminator_channels(conditional: bool, input_channels: int, output_channels: int) -> int:
     """What the discriminator sees: the image, and its source when conditional."""
     return output_channels + (input_channels if conditional else 0)
@@ -69,7 +79,7 @@ def without_slashes(name: str) -> str:
 
 
 RESOLVERS = (
-    *(absolute_path, without_slashes, one_hot_palette, coded_channels),
+    *(absolute_path, without_slashes, one_hot_palette, coded_channels, derived_channels, derived_target_channels),
     *(load_size, unet_depth, discriminator_channels),
 )
 for resolver in RESOLVERS:

@@ -157,12 +157,12 @@ class Pix2Pix(pl.LightningModule):
     def generate(self, source: Tensor, name: str) -> Tensor:
         """The picture for `source`, made as the run's test-time choices say."""
         network = self.average.module if self.average is not None else self.generator
-        return visible(self.inference.generate(network, source, name).float(), self.palette)
+        return visible(self.inference.generate(network, source, name).float(), self.palette, source)
 
     def validation_step(self, batch: Pair, batch_index: int) -> None:
         """The mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
-        target = visible(batch.target, self.palette)
+        target = visible(batch.target, self.palette, batch.source)
         metrics = pair_metrics(output, target)
         if self.palette is not None and self.targets_are_labels:
             metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()

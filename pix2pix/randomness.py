@@ -6,6 +6,7 @@
 | order of an epoch | seed, epoch |
 | augmentation of a pair | seed, epoch, index |
 | dropout and penalties of a step | seed, step, rank |
+| holes and noise of derived inputs | seed of the data, name of the picture |
 | dropout at test time | inference seed, name of the picture |
 """
 
@@ -15,7 +16,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["weights", "order", "augmentation", "step", "inference"]
+Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation"]
 
 
 def derive(seed: int, purpose: Purpose, *position: int | str) -> int:

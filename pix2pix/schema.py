@@ -64,7 +64,8 @@ class Data(Settings):
     load_height: Positive
     load_width: Positive
     source_channels: Literal[1, 3, 4]
-    target_channels: Literal[1, 3, 4]
+    target_channels: Literal[1, 2, 3, 4]
+    operation: str | None = None
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)]
     palette: Literal["cmp_facades", "cityscapes"] | None

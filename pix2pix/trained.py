@@ -32,7 +32,7 @@ class Trained:
     def generate(self, source: Tensor, name: str) -> Tensor:
         """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
         output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
-        return visible(output, self.palette)
+        return visible(output, self.palette, source.cpu())
 
 
 def palette_of(config: Config) -> Palette | None:

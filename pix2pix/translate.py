@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from pix2pix.data.lab import split_lightness
 from pix2pix.data.pairs import MODES, decode, pictures, to_tensor
 from pix2pix.data.transforms import scale
 from pix2pix.pictures import save, to_picture
@@ -30,15 +31,20 @@ class Translator:
     def __init__(self, trained: Trained) -> None:
         self.trained = trained
         self.mode = MODES[trained.config["data"]["source_channels"]]
+        self.from_lightness = trained.config["data"]["target_channels"] == 2
         self.multiple: int = getattr(trained.generator, "multiple", 1)
 
     def __call__(self, picture: Image.Image | str | Path, *, name: str = "") -> Image.Image:
         """The translation of a picture, at its own size; `name` chooses the dropout noise."""
         image = picture if isinstance(picture, Image.Image) else decode(Path(picture))
-        source = scale(to_tensor(image, self.mode))[None]
+        source = scale(self._read(image))[None]
         padded = pad_to_multiple(source, self.multiple)
         output = self.trained.generate(padded, name)
         return to_picture(output[0, :, : source.shape[2], : source.shape[3]])
+
+    def _read(self, image: Image.Image) -> Tensor:
+        """The picture as the generator was trained to take it, uint8 (C, H, W)."""
+        return split_lightness(to_tensor(image, "RGB"))[0] if self.from_lightness else to_tensor(image, self.mode)
 
 
 def load_translator(path: str | Path, **options: Any) -> Translator:

@@ -44,7 +44,7 @@ class Samples(pl.Callback):
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            rows.append((visible(source, model.palette), output[0], visible(target, model.palette)))
+            rows.append((visible(source, model.palette), output[0], visible(target, model.palette, source)))
         save(sheet(rows, titles=("input", "output", "target")), path)
 
 

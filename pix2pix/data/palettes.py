@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from pix2pix.data.lab import join_lightness
+
 Colours = dict[str, tuple[int, int, int]]
 
 CMP_FACADES: Colours = {
@@ -90,8 +92,13 @@ class Palette:
         return self.colours.to(classes.device)[classes].movedim(-1, -3)
 
 
-def visible(image: Tensor, palette: Palette | None) -> Tensor:
-    """An image as a picture in [-1, 1]: painted, when it is coded with a channel for each class."""
+def visible(image: Tensor, palette: Palette | None, source: Tensor | None = None) -> Tensor:
+    """An image as a picture in [-1, 1]: painted, when it is coded with a channel for each class.
+
+    Two channels are Lab's a and b, which become a picture with the lightness of their `source`.
+    """
+    if image.shape[-3] == 2 and source is not None:
+        return join_lightness(source, image)
     if palette is None or image.shape[-3] != len(palette):
         return image
     return palette.paint(palette.read(image))

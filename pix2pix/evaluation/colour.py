@@ -3,24 +3,12 @@
 import torch
 from torch import Tensor
 
+from pix2pix.data.lab import rgb_to_lab
+
 AXES = ("l", "a", "b")
 LOWEST, HIGHEST = torch.tensor([0.0, -110.0, -110.0]), torch.tensor([100.0, 110.0, 110.0])
 BINS = (50, 110, 110)
 """Two units wide on each axis. The paper does not state its bins; wider ones raise every intersection."""
-
-# sRGB to CIE XYZ under D65, and the white point that belongs to it (IEC 61966-2-1)
-TO_XYZ = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-WHITE = TO_XYZ.sum(dim=1)
-
-
-def rgb_to_lab(image: Tensor) -> Tensor:
-    """sRGB (..., 3, H, W) in [-1, 1] to CIE Lab: L in 0 to 100, a and b about -110 to 110."""
-    rgb = (image.double().clamp(-1, 1).movedim(-3, -1) + 1) / 2
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ TO_XYZ.double().to(image.device).T / WHITE.double().to(image.device)
-    f = torch.where(xyz > (6 / 29) ** 3, xyz.clamp(min=1e-12) ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = f.unbind(dim=-1)
-    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
 
 
 class LabHistograms:

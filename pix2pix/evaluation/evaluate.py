@@ -128,7 +128,7 @@ def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, 
     labels = targets_are_labels(trained.config)
     if labels:
         measures.append(LabelAccuracy(trained))
-    elif trained.config["data"]["target_channels"] == 3:
+    elif trained.config["data"]["target_channels"] in {2, 3}:
         measures.append(LabHistograms())
     if scorer is not None:
         measures.append(SegmentationScore(scorer, trained.config, device))
@@ -142,7 +142,8 @@ def _evaluate_pair(
 ) -> list[dict[str, Any]]:
     """A row of metrics for each sample of the pair; writes its pictures, of the outputs the first."""
     pair = pairs[index]
-    source, target = (visible(image, trained.palette)[None] for image in (pair.source, pair.target))
+    source = visible(pair.source, trained.palette)[None]
+    target = visible(pair.target, trained.palette, pair.source)[None]
     outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
     for kind, image in (("input", source), ("output", outputs[0]), ("target", target)):
         save(to_picture(image[0]), images / f"{pair.name}_{kind}.png")

@@ -1,0 +1,44 @@
+"""CIE Lab: lightness apart from colour, as colourisation needs them (paper, section 4, colorization)."""
+
+import torch
+from torch import Tensor
+
+# sRGB to CIE XYZ under D65, and the white point that belongs to it (IEC 61966-2-1)
+TO_XYZ = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+WHITE = TO_XYZ.sum(dim=1)
+
+
+def rgb_to_lab(image: Tensor) -> Tensor:
+    """sRGB (..., 3, H, W) in [-1, 1] to CIE Lab: L in 0 to 100, a and b about -110 to 110."""
+    rgb = (image.double().clamp(-1, 1).movedim(-3, -1) + 1) / 2
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ TO_XYZ.double().to(image.device).T / WHITE.double().to(image.device)
+    f = torch.where(xyz > (6 / 29) ** 3, xyz.clamp(min=1e-12) ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    x, y, z = f.unbind(dim=-1)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
+
+
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """CIE Lab (..., 3, H, W) to sRGB in [-1, 1]; colours that sRGB does not have end at its borders."""
+    lightness, a, b = lab.double().unbind(dim=-3)
+    y = (lightness + 16) / 116
+    f = torch.stack([y + a / 500, y, y - b / 200], dim=-1)
+    xyz = torch.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * WHITE.double().to(lab.device)
+    linear = (xyz @ torch.linalg.inv(TO_XYZ.double()).to(lab.device).T).clamp(0, 1)
+    rgb = torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=1e-12) ** (1 / 2.4) - 0.055)
+    return (rgb.movedim(-1, -3).clamp(0, 1) * 2 - 1).to(lab.dtype)
+
+
+def split_lightness(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """An RGB picture, uint8 (3, H, W), as its lightness (1, H, W) and its a and b (2, H, W), both uint8.
+
+    Lightness 0 to 100 becomes 0 to 255, as a black and white photo would show it; a and b are moved by 128.
+    """
+    lab = rgb_to_lab(picture.to(torch.float32) / 127.5 - 1)
+    lightness, colour = lab[:1] * 2.55, lab[1:] + 128
+    return lightness.round().to(torch.uint8), colour.round().clamp(0, 255).to(torch.uint8)
+
+
+def join_lightness(lightness: Tensor, colour: Tensor) -> Tensor:
+    """The RGB picture of a lightness (..., 1, H, W) and its a and b (..., 2, H, W), all in [-1, 1]."""
+    return lab_to_rgb(torch.cat([(lightness + 1) * 50, (colour + 1) * 127.5 - 128], dim=-3))
