@@ -144,7 +144,10 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
     """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
     from pix2pix.experiment import train
 
-    job = job_of(OmegaConf.create({"hydra": HydraConfig.get(), "trainer": cfg.trainer}), [])
+    whole = cfg.copy()
+    with open_dict(whole):
+        whole.hydra = HydraConfig.get()
+    job = job_of(whole, [])
     OmegaConf.update(cfg, "run_dir", str(job.run.path))
     try:
         train(resolve(cfg))
