@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pix2pix import components
 from pix2pix.data.palettes import PALETTES
 from pix2pix.errors import explained
-from pix2pix.sweep import SWEEP, Job
+from pix2pix.sweep import SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parent / "configs", Path(__file__).parents[1] / "configs") if d.is_dir())
@@ -109,9 +109,8 @@ def train(words: list[str]) -> None:
     SWEEP.begin()
     try:
         _with_hydra(_train_job, words)
-    except Exception:
-        if not any(SWEEP.outcome(job)[0] == "failed" for job in SWEEP.jobs.values()):
-            raise  # not a job's failure, of which the table tells
+    except JobFailedError:
+        pass  # the table tells of it
     finally:
         if SWEEP.jobs:
             print(SWEEP.table())
@@ -154,7 +153,7 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
     except Exception as error:
         job.log.parent.mkdir(parents=True, exist_ok=True)
         job.log.write_text("".join(traceback.format_exception(error)))
-        raise
+        raise JobFailedError(f"{job.name}: {error}") from error
     return job.run.best()
 
 
@@ -186,23 +185,26 @@ class PrepareSweep(Callback):
         by_key = {override.get_key_element(): override for override in overrides}  # the last word counts
         same = [override.key_or_group for override in by_key.values() if not override.is_sweep_override()]
         naming = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(same)}]"
+        planned = config.hydra.sweeper._target_.endswith("BasicSweeper")  # a search finds its jobs on the way
         for words in _jobs(by_key.values()):
-            self._prepare(list(words), naming)
+            self._prepare(list(words), naming, planned)
         if len(same) < len(by_key):
             with open_dict(config):
                 config.hydra.overrides.hydra.append(naming)
 
-    def _prepare(self, words: list[str], naming: str) -> None:
+    def _prepare(self, words: list[str], naming: str, planned: bool) -> None:
         from pix2pix.experiment import check
 
         try:
             composed = hydra.compose("train", overrides=[*words, naming], return_hydra_config=True)
             job, config = job_of(composed, words), resolve(composed)
             check(config)
-            job.run.require_same(config)
+            if planned:
+                job.run.require_same(config)
         except Exception as error:  # Hydra would only warn of an exception here, and start the jobs
             raise SystemExit(f"pix2pix: in job {' '.join(words)!r} {_in_words(error)}\nNo job was started.") from error
-        SWEEP.add(job)
+        if planned:
+            SWEEP.add(job)
 
 
 def _jobs(overrides: Iterable[Override]) -> Iterator[Sequence[str]]:

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from pix2pix import schema
@@ -55,9 +56,10 @@ def train(config: Config) -> None:
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
     resume = run.last if run.last.is_file() else None
-    trainer.fit(model, data, ckpt_path=resume, weights_only=True)
-    if trainer.received_sigterm:
-        raise SystemExit(TERMINATED)
+    try:
+        trainer.fit(model, data, ckpt_path=resume, weights_only=True)
+    except SIGTERMException as stopped:  # which by itself would end the program as if all were well
+        raise SystemExit(TERMINATED) from stopped
 
 
 def check(config: Config) -> None:

@@ -1,24 +1,27 @@
 """A sweep: several runs from one command, side by side in directories named by what differs."""
 
-import logging
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from pix2pix.run import Run
 
-log = logging.getLogger(__name__)
-
 AT_MOST = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
+POLL = 0.05  # seconds between two looks at the running jobs
 GRACE = 60.0  # seconds a stopped job has to save where it is
+
+
+class JobFailedError(RuntimeError):
+    """A run of a sweep failed; the sweep's table says how."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class Job:
         return lines[-1].strip() if lines else "it left no message"
 
 
+class Ending(NamedTuple):
+    """How a job ended: `done`, `failed` or `stopped`, and what there is to say about it."""
+
+    state: str
+    detail: str
+
+
 class Sweep:
     """What became of the jobs of a sweep, read from their directories: the same under every launcher."""
 
@@ -71,6 +81,7 @@ class Sweep:
         """Forgets all jobs: a new command begins."""
         self.jobs: dict[Path, Job] = {}
         self.done_before: set[Path] = set()
+        self.stopped: set[Path] = set()
         self.started = time.time()
 
     def add(self, job: Job) -> None:
@@ -85,6 +96,8 @@ class Sweep:
         if job.run.finished():
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
             return "skipped" if job.run.path in self.done_before else "finished", best
+        if job.run.path in self.stopped:
+            return "stopped", "without hope"
         if not job.log.is_file() or job.log.stat().st_mtime < self.started - 1:
             return "not run", ""
         return "failed", job.last_words()
@@ -94,15 +107,15 @@ class Sweep:
         lines = [(*self.outcome(job), job.name) for job in self.jobs.values()]
         width = max((len(name) for *_, name in lines), default=0)
         states = [state for state, *_ in lines]
-        kinds = ("finished", "skipped", "failed", "not run")
+        kinds = ("finished", "skipped", "stopped", "failed", "not run")
         counts = ", ".join(f"{states.count(kind)} {kind}" for kind in kinds if kind in states)
         rows = [f"  {state:<9} {name:<{width}}  {detail}".rstrip() for state, detail, name in lines]
         places = sorted({str(job.sweep) for job in self.jobs.values()})
         return "\n".join([f"{' '.join(places)}: {len(lines)} runs, {counts}", *rows])
 
     def failed(self) -> bool:
-        """Whether a run is not finished."""
-        return any(not job.run.finished() for job in self.jobs.values())
+        """Whether a run is neither finished nor was stopped on purpose."""
+        return any(self.outcome(job)[0] in {"failed", "not run"} for job in self.jobs.values())
 
 
 SWEEP = Sweep()
@@ -163,35 +176,44 @@ class Pool:
 
     A process each, because training on several devices starts processes again by their command line, and because a
     job that dies takes none of the others with it.
+
+    Args:
+        slots: what the jobs are given.
+        hopeless: asked about each running job from time to time; True ends it.
     """
 
-    def __init__(self, slots: Slots) -> None:
-        self.slots = slots
+    def __init__(self, slots: Slots, hopeless: Callable[[Job], bool] = lambda job: False) -> None:
+        self.slots, self.hopeless = slots, hopeless
         self.running: dict[subprocess.Popen[bytes], tuple[Job, list[int], float]] = {}
+        self.stopped: set[Path] = set()
 
-    def run(self, jobs: Sequence[Job]) -> list[str | None]:
-        """Runs all jobs, whatever becomes of each. Returns for each its error's last line, or None."""
-        errors: dict[Path, str | None] = {}
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ending]]:
+        """Runs all jobs, whatever becomes of each, and yields them as they end; takes a job when there is room."""
+        waiting = deque(itertools.islice(coming := iter(jobs), 1))
         with self._stopped_with_us():
-            for job, error in self._ended(jobs):
-                errors[job.run.path] = error
-        return [errors[job.run.path] for job in jobs]
+            while waiting or self.running:
+                while waiting and self._start(waiting[0]):
+                    waiting.popleft()
+                    waiting.extend(itertools.islice(coming, 1))
+                yield from self._ended()
+                time.sleep(POLL)
 
-    def _ended(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, str | None]]:
-        waiting, total, done = deque(jobs), len(jobs), 0
-        log.info("%d runs, %d at once; what each says is in %s", total, len(self.slots.free), jobs[0].log.parent)
-        while waiting or self.running:
-            while waiting and self._start(waiting[0]):
-                waiting.popleft()
-            for process in [process for process in self.running if process.poll() is not None]:
-                job, taken, started = self.running.pop(process)
-                self.slots.free += taken
-                done += 1
-                error = job.last_words() if process.returncode else None
-                took = f"{time.monotonic() - started:.0f} s"
-                log.info("[%d/%d] %s: %s", done, total, job.name, f"failed: {error}" if error else f"done in {took}")
-                yield job, error
-            time.sleep(0.05)
+    def _ended(self) -> Iterator[tuple[Job, Ending]]:
+        for process in list(self.running):
+            job, taken, started = self.running[process]
+            if process.poll() is None:
+                if job.run.path not in self.stopped and self.hopeless(job):
+                    self.stopped.add(job.run.path)
+                    os.killpg(process.pid, signal.SIGTERM)
+                continue
+            del self.running[process]
+            self.slots.free += taken
+            yield job, self._ending(job, process.returncode, time.monotonic() - started)
+
+    def _ending(self, job: Job, code: int, seconds: float) -> Ending:
+        if job.run.path in self.stopped and code:
+            return Ending("stopped", f"without hope after {seconds:.0f} s")
+        return Ending("failed", job.last_words()) if code else Ending("done", f"in {seconds:.0f} s")
 
     def _start(self, job: Job) -> bool:
         taken = self.slots.take(job)

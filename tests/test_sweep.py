@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pix2pix.run import Run
-from pix2pix.sweep import SWEEP, Job, Slots
+from pix2pix.sweep import SWEEP, Ending, Job, Pool, Slots
 from tests.conftest import DATASETS, TINY, command, needs_datasets, pix2pix
 from tests.test_train import same_weights
 
@@ -108,7 +108,7 @@ def test_a_sweep_that_would_change_a_run_starts_none(tmp_path):
 )
 def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_path):
     """All jobs are composed and checked, on another experiment and with seeds as a further axis; none is run."""
-    monkeypatch.setattr("pix2pix.sweep.Pool.run", lambda pool, jobs: [None] * len(jobs))
+    monkeypatch.setattr("pix2pix.sweep.Pool.run", lambda pool, jobs: [(job, Ending("done", "")) for job in jobs])
     with pytest.raises(SystemExit):  # as no run is finished
         pix2pix("train", f"sweep={sweep}", "experiment=facades", "seed=1,2", f"output_dir={tmp_path}")
     jobs = SWEEP.jobs.values()
@@ -158,3 +158,48 @@ def test_cpu_jobs_share_the_threads(monkeypatch):
 def test_a_runs_best_value_is_what_a_search_sees(tiny_run):
     best = json.loads(tiny_run.provenance_file.read_text())["best"]
     assert tiny_run.best() == best["val/ssim"]
+
+
+def test_a_search_goes_on_to_the_number_of_trials_asked_for(tmp_path):
+    space = ["generator.base_channels=choice(2,4)", "optimizer.lr=tag(log,interval(0.0001,0.01))"]
+    words = ["train", "sweep=search", *TINY, *space, f"output_dir={tmp_path}", "hydra.sweeper.warmup_trials=1"]
+    words = [word for word in words if word != "generator.base_channels=4"]
+    first = command(*words, "hydra.sweeper.trials=2")
+    assert first.returncode == 0, first.stderr
+    assert "2 runs, " in first.stdout
+    assert "Best val/ssim" in first.stderr + first.stdout
+    second = command(*words, "hydra.sweeper.trials=3")
+    assert "1 runs, " in second.stdout
+    assert len(list((tmp_path / "search").glob("*/config.yaml"))) == 3
+    assert command(*words, "hydra.sweeper.trials=3").returncode == 0
+
+
+def test_a_search_takes_up_the_runs_that_a_kill_left_in_the_middle(tmp_path):
+    words = [
+        "train",
+        "sweep=search",
+        *TINY,
+        f"output_dir={tmp_path}",
+        "hydra.sweeper.trials=1",
+        "trainer.max_epochs=20",
+    ]
+    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.DEVNULL)
+    while not list(tmp_path.glob("search/*/checkpoints/last.ckpt")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    again = command(*words)
+    assert again.returncode == 0, again.stderr
+    assert "1 runs, 1 finished" in again.stdout
+    assert len(list((tmp_path / "search").glob("*/config.yaml"))) == 1
+
+
+def test_a_hopeless_job_is_ended_and_its_slot_given_to_the_next(tmp_path):
+    jobs = [job(name, gpus=0) for name in ("hopeless", "good")]
+    for number, one in enumerate(jobs):
+        object.__setattr__(one, "sweep", tmp_path)
+        wait = "import time; time.sleep(60)" if number == 0 else "pass"
+        object.__setattr__(one, "command", lambda wait=wait: [sys.executable, "-c", wait])
+    pool = Pool(Slots([0], threads=1), hopeless=lambda one: one.name == "hopeless")
+    assert [(one.name, ending.state) for one, ending in pool.run(jobs)] == [("hopeless", "stopped"), ("good", "done")]

@@ -131,6 +131,19 @@ def test_which_way_is_better_is_known_of_the_metric(tmp_path):
     assert torch.load(run.checkpoint("best"), weights_only=True)["epoch"] == l1.index(min(l1))
 
 
+def test_sigterm_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on(tmp_path, tiny_run):
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
+    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stderr=subprocess.DEVNULL)
+    run = Run(tmp_path / "tiny")
+    while not run.last.exists():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 143
+    assert not run.finished()
+    pix2pix(*words)
+    assert same_weights(tiny_run, run)
+
+
 def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
     words = ["callbacks.checkpoint.every_n_epochs=2", "trainer.max_epochs=4"]
     pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=kept", *words)

@@ -4,7 +4,9 @@ Hydra takes launchers from packages under `hydra_plugins` only. No `from __futur
 reads the signatures.
 """
 
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -13,7 +15,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from pix2pix.composition import job_of
-from pix2pix.sweep import SWEEP, Job, Pool, Slots
+from pix2pix.sweep import SWEEP, Ending, Job, JobFailedError, Pool, Slots
+
+log = logging.getLogger(__name__)
 
 
 class ProcessLauncher(Launcher):
@@ -34,21 +38,32 @@ class ProcessLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs all jobs to their end, whatever becomes of each, and says how each ended."""
-        jobs = [self._job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
+        jobs = [self.job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
         for job in jobs:
             SWEEP.add(job)
-        on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
-        ended = Pool(Slots.of_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)).run(jobs)
-        return [_return(error, job) for job, error in zip(jobs, ended, strict=True)]
+        slots = self.slots(jobs)
+        log.info("%d runs, %d at once; what each says is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
+        endings: dict[Path, Ending] = {}
+        for job, ending in Pool(slots).run(jobs):
+            endings[job.run.path] = ending
+            log.info("[%d/%d] %s: %s %s", len(endings), len(jobs), job.name, *ending)
+        return [_return(job, endings[job.run.path]) for job in jobs]
 
-    def _job(self, overrides: list[str], number: int) -> Job:
+    def slots(self, jobs: Sequence[Job]) -> Slots:
+        """What there is to give to jobs like these at once."""
+        on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
+        return Slots.of_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
+
+    def job(self, overrides: list[str], number: int) -> Job:
+        """The job that the overrides make of the sweep's configuration."""
         config: Any = self.loader.load_sweep_config(self.config, overrides)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = number
         return job_of(config, overrides)
 
 
-def _return(error: str | None, job: Job) -> JobReturn:
-    result = JobReturn(overrides=job.overrides, status=JobStatus.FAILED if error else JobStatus.COMPLETED)
-    result.return_value = RuntimeError(f"{job.name}: {error}") if error else job.run.best()
+def _return(job: Job, ending: Ending) -> JobReturn:
+    done = ending.state == "done"
+    result = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if done else JobStatus.FAILED)
+    result.return_value = job.run.best() if done else JobFailedError(f"{job.name}: {ending.detail}")
     return result

@@ -1,0 +1,144 @@
+"""Hydra's door to Optuna: a search over settings whose trials are runs, kept on disk, continued, pruned.
+
+The trials run through the process launcher's pool, and what they have reached is read from their metrics.csv: a run
+knows nothing of the search. No `from __future__ import annotations` here: Hydra reads the signatures.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.pix2pix_processes import ProcessLauncher
+from pix2pix.evaluation.metrics import higher_is_better
+from pix2pix.metrics_csv import read
+from pix2pix.sweep import SWEEP, Ending, Job, Pool
+
+log = logging.getLogger(__name__)
+
+
+class OptunaSearch(Sweeper):
+    """Searches for the settings with the best value of the metric that chooses `best.ckpt`.
+
+    Args:
+        params: the space: for each setting `interval(a, b)`, `tag(log, interval(a, b))`, `range(a, b, step)` or
+            `choice(a, b, c)`. Settings swept on the command line are added.
+        trials: how many runs in all; the same command again goes on to this number.
+        warmup_trials: how many runs must be finished before any is stopped as hopeless (the median rule).
+        warmup_epochs: how many validations a run is given before it may be stopped.
+        seed: of the search.
+    """
+
+    def __init__(
+        self, params: dict[str, str], trials: int = 20, warmup_trials: int = 5, warmup_epochs: int = 3, seed: int = 0
+    ) -> None:
+        self.params, self.trials, self.seed = params, trials, seed
+        self.warmup_trials, self.warmup_epochs = warmup_trials, warmup_epochs
+        self.by_job: dict[Path, Any] = {}
+        self.reported: dict[Path, int] = {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Takes the process launcher. Raises ValueError for another: only its runs can be watched and stopped."""
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        if not isinstance(launcher, ProcessLauncher):
+            raise ValueError("hydra/sweeper=optuna watches the runs it starts; it needs hydra/launcher=processes.")
+        self.processes, self.folder = launcher, Path(config.hydra.sweep.dir)
+        self.monitor: str = config.callbacks.checkpoint.monitor
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Runs trials until there are enough, and says which was best."""
+        parser = OverridesParser.create()
+        given = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
+        by_key = {override.get_key_element(): override for override in given}
+        self.space = {key: override for key, override in by_key.items() if override.is_sweep_override()}
+        self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
+        self.study = self._study(self.folder)
+        example = self.processes.job(self.fixed, 0)
+        pool = Pool(self.processes.slots([example] * self.trials), hopeless=self._hopeless)
+        for job, ending in pool.run(self._jobs()):
+            self._tell(job, ending)
+        if any(trial.state.name == "COMPLETE" for trial in self.study.trials):
+            best = self.study.best_trial
+            log.info("Best %s %.4g: %s", self.monitor, best.value, " ".join(best.user_attrs["overrides"]))
+
+    def _study(self, folder: Path) -> Any:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        folder.mkdir(parents=True, exist_ok=True)
+        return optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(folder / "search.journal"))),
+            study_name="search",
+            load_if_exists=True,
+            direction="maximize" if higher_is_better(self.monitor.removeprefix("val/")) else "minimize",
+            sampler=optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.warmup_trials),
+            pruner=optuna.pruners.MedianPruner(self.warmup_trials, self.warmup_epochs),
+        )
+
+    def _jobs(self) -> Iterator[Job]:
+        """First the runs that a former search left in the middle, then new ones, each asked for when there is room."""
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.state.name == "RUNNING" and "overrides" in trial.user_attrs:
+                yield self._job(trial.user_attrs["overrides"], trial.number)
+        while len(self.study.get_trials(deepcopy=False)) < self.trials:
+            trial = self.study.ask()
+            overrides = [f"{key}={_suggest(trial, key, self.space[key])}" for key in self.space]
+            trial.set_user_attr("overrides", overrides)
+            yield self._job(overrides, trial.number)
+
+    def _job(self, overrides: list[str], number: int) -> Job:
+        job = self.processes.job([*self.fixed, *overrides], number)
+        self.by_job[job.run.path] = number
+        SWEEP.add(job)
+        log.info("trial %d/%d: %s", number + 1, self.trials, job.name)
+        return job
+
+    def _hopeless(self, job: Job) -> bool:
+        """Reports what the run has newly reached; whether the median of the others was better by then."""
+        import optuna
+
+        values = [float(row[self.monitor]) for row in read(job.run.path / "metrics.csv") if row.get(self.monitor)]
+        done = self.reported.get(job.run.path, 0)
+        if len(values) == done:
+            return False
+        trial = optuna.Trial(self.study, self.study.trials[self.by_job[job.run.path]]._trial_id)
+        for epoch, value in enumerate(values[done:], start=done):
+            trial.report(value, epoch)
+        self.reported[job.run.path] = len(values)
+        return trial.should_prune()
+
+    def _tell(self, job: Job, ending: Ending) -> None:
+        import optuna
+
+        states = optuna.trial.TrialState
+        state = {"done": states.COMPLETE, "stopped": states.PRUNED, "failed": states.FAIL}[ending.state]
+        if state is states.PRUNED:
+            SWEEP.stopped.add(job.run.path)
+        value = job.run.best() if state is states.COMPLETE else None
+        self.study.tell(self.by_job[job.run.path], value, state)
+        log.info("%s: %s %s%s", job.name, *ending, "" if value is None else f", {self.monitor} {value:.4g}")
+
+
+def _suggest(trial: Any, key: str, override: Override) -> Any:
+    """A value from the space that the override describes, with no more digits than a directory's name bears."""
+    space: Any = override.value()
+    if isinstance(space, ChoiceSweep):
+        return trial.suggest_categorical(key, list(override.sweep_iterator()))
+    if isinstance(space, IntervalSweep):
+        if isinstance(space.start, int) and isinstance(space.end, int):
+            return trial.suggest_int(key, space.start, space.end, log="log" in space.tags)
+        return float(f"{trial.suggest_float(key, space.start, space.end, log='log' in space.tags):.4g}")
+    if isinstance(space, RangeSweep):
+        return trial.suggest_int(key, int(space.start or 0), int(space.stop or 0) - 1, step=int(space.step))
+    raise ValueError(f"{override.input_line}: a search takes interval(), range() or choice().")
