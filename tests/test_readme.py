@@ -31,6 +31,7 @@ def desk(tmp_path_factory) -> Path:
         for number in range(3):
             picture(folder / "my" / "pairs" / split / f"{number}.png", 128, 64)
     shutil.copytree(folder / "my" / "pairs", folder / "data" / "facades")
+    shutil.copytree(folder / "my" / "pairs" / "train", folder / "my" / "pictures")
     picture(folder / "photo.png", 70, 50)
     picture(folder / "folder" / "another.png", 64, 64)
     return folder
