@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pix2pix.processes import Ending, Pool, Slots
 from pix2pix.run import Run
-from pix2pix.sweep import SWEEP, Ending, Job, Pool, Slots
+from pix2pix.sweep import SWEEP, Job
 from tests.conftest import DATASETS, TINY, command, needs_datasets, pix2pix
 from tests.test_train import same_weights
 
@@ -108,7 +109,7 @@ def test_a_sweep_that_would_change_a_run_starts_none(tmp_path):
 )
 def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_path):
     """All jobs are composed and checked, on another experiment and with seeds as a further axis; none is run."""
-    monkeypatch.setattr("pix2pix.sweep.Pool.run", lambda pool, jobs: [(job, Ending("done", "")) for job in jobs])
+    monkeypatch.setattr("pix2pix.processes.Pool.run", lambda pool, jobs: [(job, Ending("done", "")) for job in jobs])
     with pytest.raises(SystemExit):  # as no run is finished
         pix2pix("train", f"sweep={sweep}", "experiment=facades", "seed=1,2", f"output_dir={tmp_path}")
     jobs = SWEEP.jobs.values()

@@ -1,4 +1,4 @@
-"""Hydra's door to `pix2pix.sweep`: each job of a sweep in a process of its own.
+"""Hydra's door to `pix2pix.processes`: each job of a sweep in a process of its own.
 
 Hydra takes launchers from packages under `hydra_plugins` only. No `from __future__ import annotations` here: Hydra
 reads the signatures.
@@ -15,7 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from pix2pix.composition import job_of
-from pix2pix.sweep import SWEEP, Ending, Job, JobFailedError, Pool, Slots
+from pix2pix.processes import Ending, Pool, Slots
+from pix2pix.sweep import SWEEP, Job, JobFailedError
 
 log = logging.getLogger(__name__)
 
