@@ -4,6 +4,7 @@ import json
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,14 @@ class Group:
         return [entry.metrics[metric] for entry in self.entries if metric in entry.metrics]
 
 
-@dataclass
+@dataclass(eq=False)
 class Comparison:
     """Everything the page and the tables show."""
 
     entries: list[Entry]
     split: str
 
-    @property
+    @cached_property
     def groups(self) -> list[Group]:
         """The runs, seeds of one setting together, in the order of the first of each."""
         found: dict[str, Group] = {}
@@ -84,17 +85,18 @@ class Comparison:
             found.setdefault(key, Group([])).entries.append(entry)
         return list(found.values())
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
         """The metrics that any run has, in the order in which they are documented."""
         there = {name for entry in self.entries for name in entry.metrics}
         return [name for name in METRICS if name in there]
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """The settings that differ, by short names."""
         return list(dict.fromkeys(key for group in self.groups for key in group.differs))
 
+    @cache  # noqa: B019 - a comparison lives as long as its command
     def best(self, metric: str) -> Group | None:
         """The group with the best mean."""
         rated = [(value, group) for group in self.groups if (value := group.mean(metric)) is not None]
