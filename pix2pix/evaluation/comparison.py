@@ -8,6 +8,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from natsort import natsorted
+
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
 from pix2pix.metrics_csv import read
 from pix2pix.run import Config, Run, flat
@@ -48,6 +50,8 @@ class Group:
     @property
     def label(self) -> str:
         """What sets the group apart."""
+        if len(self.differs) == 1:
+            return str(next(iter(self.differs.values())))
         return ", ".join(f"{key}={value}" for key, value in self.differs.items()) or self.entries[0].label
 
     @property
@@ -120,7 +124,11 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
     """The runs at and below the paths. Raises FileNotFoundError for a path that has none."""
     runs: list[Run] = []
     for path in map(Path, paths):
-        found = [path] if (path / "config.yaml").is_file() else sorted(p.parent for p in path.rglob("config.yaml"))
+        found = (
+            [path]
+            if (path / "config.yaml").is_file()
+            else natsorted((p.parent for p in path.rglob("config.yaml")), key=str)
+        )
         if not found:
             raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
         runs += [Run(run) for run in found]

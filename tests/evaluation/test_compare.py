@@ -66,7 +66,7 @@ def test_the_page_needs_no_other_file_and_no_network(sweep):
     assert not re.findall(r'(?:src|href)="(?!data:)', own)
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1].replace("<\\/", "</"))
     assert len(data["runs"]) == 4
-    assert [group["label"] for group in data["groups"]] == ["discriminator=patch16", "discriminator=pixel"]
+    assert [group["label"] for group in data["groups"]] == ["patch16", "pixel"]
     assert all(row["target"].startswith("data:image/webp;base64,") for row in data["rows"])
     assert {len(row["outputs"]) for row in data["rows"]} == {4}
     assert {"val/ssim", "loss/g_l1"} <= data["runs"][0]["curves"].keys()

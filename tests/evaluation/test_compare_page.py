@@ -58,11 +58,11 @@ def test_hiding_a_run_takes_it_from_curves_and_pictures(page):
     lines = lambda: page.execute_script("return document.getElementById('plot').data.length")  # noqa: E731
     heads = lambda: [h.text for h in page.find_elements(By.CSS_SELECTOR, ".cell.head") if h.is_displayed()]  # noqa: E731
     assert lines() == 4
-    assert heads() == ["input", "discriminator=patch16", "discriminator=pixel", "target"]
-    box = page.find_element(By.CSS_SELECTOR, "[aria-label='show discriminator=pixel']")
+    assert heads() == ["input", "patch16", "pixel", "target"]
+    box = page.find_element(By.CSS_SELECTOR, "[aria-label='show pixel']")
     box.click()
     assert lines() == 2
-    assert heads() == ["input", "discriminator=patch16", "target"]
+    assert heads() == ["input", "patch16", "target"]
     box.click()
     assert lines() == 4
 
@@ -73,12 +73,12 @@ def test_seeds_can_be_drawn_as_their_mean(page):
 
 
 def test_a_picture_is_enlarged_and_slides_over_any_other(page):
-    picture = page.find_element(By.CSS_SELECTOR, "#pictures button img[alt^='discriminator=pixel']")
+    picture = page.find_element(By.CSS_SELECTOR, "#pictures button img[alt^='pixel']")
     page.execute_script("arguments[0].scrollIntoView()", picture)
     picture.find_element(By.XPATH, "..").send_keys(Keys.ENTER)
     assert page.find_element(By.ID, "zoom").get_attribute("open") is not None
     under, over = page.find_element(By.ID, "under"), page.find_element(By.ID, "over")
-    assert (under.get_attribute("alt"), over.get_attribute("alt")) == ("discriminator=pixel", "target")
+    assert (under.get_attribute("alt"), over.get_attribute("alt")) == ("pixel", "target")
     assert page.execute_script("return arguments[0].naturalWidth", under) == 32
     page.find_element(By.ID, "cut").send_keys(Keys.HOME)
     assert "0%" in page.find_element(By.CSS_SELECTOR, ".stage").get_attribute("style")
