@@ -41,9 +41,12 @@ def train(overrides: tuple[str, ...]) -> None:
     from pix2pix import composition
 
     words, flags = _parted(overrides)
+    asked = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
     with composition.in_words():
-        if flags[:2] in (["--cfg", "job"], ["-c", "job"]):
-            composition.show_config([*words, *flags[2:]])
+        if asked:
+            at = flags.index(asked[0])
+            others = [flag for flag in flags[:at] + flags[at + 2 :] if flag not in {"-m", "--multirun"}]
+            composition.show_config([*words, "hydra.mode=RUN", *others])
         else:
             composition.train([*words, *flags])
 

@@ -38,6 +38,8 @@ def build(node: Mapping[str, Any], **given: Any) -> Any:
 
 def locate(path: str) -> type:
     """The class at the dotted import path. Raises ValueError where there is none."""
+    if not isinstance(path, str):
+        raise ValueError(f"{path!r} is no class. Give the full dotted path of a class.")
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
@@ -98,6 +100,8 @@ def _annotation(target: type, name: str) -> Any:
 def unknown(key: str, known: Iterable[str]) -> str:
     """The sentence for a key that does not exist, with the nearest one that does."""
     name, choices = key.rpartition(".")[2], [choice for choice in known if choice not in {"self", TARGET}]
+    if not choices:
+        return f"{key}: there is no setting {name!r} here; it takes none."
     near = difflib.get_close_matches(name, choices, n=1)
     remedy = f"did you mean {near[0]}?" if near else f"choose from {', '.join(sorted(choices))}."
     return f"{key}: there is no setting {name!r} here; {remedy}"

@@ -187,22 +187,25 @@ class PrepareSweep(Callback):
         naming = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(same)}]"
         planned = config.hydra.sweeper._target_.endswith("BasicSweeper")  # a search finds its jobs on the way
         for words in _jobs(by_key.values()):
-            self._prepare(list(words), naming, planned)
+            self._prepare(list(words), [*config.hydra.overrides.hydra, naming], planned)
         if len(same) < len(by_key):
             with open_dict(config):
                 config.hydra.overrides.hydra.append(naming)
 
-    def _prepare(self, words: list[str], naming: str, planned: bool) -> None:
+    def _prepare(self, words: list[str], about_hydra: list[str], planned: bool) -> None:
         from pix2pix.experiment import check
 
         try:
-            composed = hydra.compose("train", overrides=[*words, naming], return_hydra_config=True)
+            composed = hydra.compose("train", overrides=[*words, *about_hydra], return_hydra_config=True)
             job, config = job_of(composed, words), resolve(composed)
             check(config)
             if planned:
                 job.run.require_same(config)
         except Exception as error:  # Hydra would only warn of an exception here, and start the jobs
-            raise SystemExit(f"pix2pix: in job {' '.join(words)!r} {_in_words(error)}\nNo job was started.") from error
+            raise SystemExit(
+                f"pix2pix: in job {' '.join(words)!r} {_in_words(error)}\nNo job was started. "
+                "(The name of a sweep is sweep_name=...)"
+            ) from error
         if planned:
             SWEEP.add(job)
 

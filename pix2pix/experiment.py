@@ -38,20 +38,24 @@ def train(config: Config) -> None:
     check(config)
     run = Run(config["run_dir"])
     run.require_same(config)
+    data = build_data(config)
+    fingerprint = data.pairs.fingerprint()
+    run.require_same_data(fingerprint)
     if run.finished():
         log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
         return
     with warnings.catch_warnings():
         _hush_lightning()
-        data, model, trainer = build_data(config), build_model(config), build_trainer(config, run)
-        if trainer.is_global_zero:
-            with run.begun(config, data.pairs.fingerprint()):
+        model, trainer = build_model(config), build_trainer(config, run)
+        if not trainer.is_global_zero:
+            _fit(trainer, model, data, run)
+            return
+        with run.begun(config, fingerprint) as unfinished:
+            if unfinished:
                 _say_where(run, config)
                 _fit(trainer, model, data, run)
                 run.finish(_best(trainer))
-            log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
-        else:
-            _fit(trainer, model, data, run)
+        log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:

@@ -16,7 +16,7 @@ from pix2pix.sweep import Job
 
 AT_MOST = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
 POLL = 0.05  # seconds between two looks at the running jobs
-GRACE = 60.0  # seconds a stopped job has to save where it is
+GRACE = 60.0  # seconds a stopped job has to end its step
 
 
 class Ending(NamedTuple):
@@ -28,10 +28,20 @@ class Ending(NamedTuple):
 
 @dataclass
 class Slots:
-    """What jobs at once are given: GPUs, or shares of the CPU's threads."""
+    """What jobs at once are given: GPUs, or shares of the CPU's threads.
+
+    Args:
+        free: the GPUs, each as often as jobs may share it; on CPUs a number for each share.
+        at_once: how many jobs may run at once.
+        threads: of a share of the CPU; None for GPUs.
+    """
 
     free: list[int]
+    at_once: int
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        self.all = set(self.free)
 
     @classmethod
     def of_this_machine(
@@ -44,29 +54,32 @@ class Slots:
         on_gpu: bool,
     ) -> Self:
         """Slots for `count` jobs: each GPU `jobs_per_gpu` times, or CPU shares when the jobs train on CPUs."""
-        if on_gpu and (cards := list(gpus) if gpus is not None else _visible_gpus()):
-            return cls((cards * jobs_per_gpu)[: at_once or None])
+        cards = list(gpus) if gpus is not None else _visible_gpus() if on_gpu else []
+        if cards:
+            return cls(cards * jobs_per_gpu, at_once or len(cards) * jobs_per_gpu)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         jobs = max(1, min(count, at_once or min(cores, AT_MOST)))
-        return cls(list(range(jobs)), max(1, cores // jobs))
+        return cls(list(range(jobs)), jobs, max(1, cores // jobs))
 
     def take(self, job: Job) -> list[int] | None:
         """The slots for a job; None while there are not enough."""
         if self.threads is not None:
             return [self.free.pop(0)] if self.free else None
         cards = sorted(set(self.free), key=self.free.count, reverse=True)
-        wanted = len(cards) if job.gpus is None else max(1, job.gpus)
-        if not cards or wanted > len(cards):
+        wanted = len(self.all) if job.gpus is None else max(1, job.gpus)
+        if wanted > len(cards):
             return None
         for card in cards[:wanted]:
             self.free.remove(card)
         return cards[:wanted]
 
     def environment(self, taken: list[int]) -> dict[str, str]:
-        """The variables that keep a job to its slots."""
+        """The variables that keep a job to its slots; GPUs are counted among those that this process may see."""
         if self.threads is not None:
             return {"OMP_NUM_THREADS": str(self.threads)}
-        return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, sorted(taken)))}
+        ours = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        names = [ours[card] if card < len(ours) else str(card) for card in sorted(taken)]
+        return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
 def _visible_gpus() -> list[int]:
@@ -99,6 +112,11 @@ class Pool:
                 while waiting and self._start(waiting[0]):
                     waiting.popleft()
                     waiting.extend(itertools.islice(coming, 1))
+                if waiting and not self.running:  # with everything free it cannot start: it never will
+                    job = waiting.popleft()
+                    waiting.extend(itertools.islice(coming, 1))
+                    there = len(self.slots.all)
+                    yield job, Ending("failed", f"trainer.devices={job.gpus}, but the sweep has {there} GPUs to give.")
                 yield from self._ended()
                 time.sleep(POLL)
 
@@ -117,10 +135,12 @@ class Pool:
     def _ending(self, job: Job, code: int, seconds: float) -> Ending:
         if job.run.path in self.stopped and code:
             return Ending("stopped", f"without hope after {seconds:.0f} s")
+        if code < 0:
+            return Ending("failed", f"ended by {signal.Signals(-code).name}, after: {job.last_words()}")
         return Ending("failed", job.last_words()) if code else Ending("done", f"in {seconds:.0f} s")
 
     def _start(self, job: Job) -> bool:
-        taken = self.slots.take(job)
+        taken = self.slots.take(job) if len(self.running) < self.slots.at_once else None
         if taken is None:
             return False
         job.log.parent.mkdir(parents=True, exist_ok=True)

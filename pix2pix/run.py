@@ -74,21 +74,39 @@ class Run:
                 + "\nGive this run a name of its own, name=..., or delete that directory."
             )
 
+    def require_same_data(self, fingerprint: str) -> None:
+        """Raises ValueError when the run was trained on other pairs than those of the fingerprint.
+
+        A run that saved nothing yet may begin again on data that were mended.
+        """
+        there = self.provenance().get("data_fingerprint", fingerprint)
+        if there != fingerprint and self.last.is_file():
+            raise ValueError(
+                f"{self.path}: was trained on other data than these: files were added, removed or changed, or the path "
+                "is another. Give this run a name of its own, name=..., or bring the data back."
+            )
+
     @contextmanager
-    def begun(self, config: Config, data_fingerprint: str) -> Iterator[None]:
+    def begun(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
         """Holds the directory for one training; writes configuration and provenance, whole or not at all.
 
-        Waits while another process trains the same run. Raises OSError naming a directory that cannot be written.
+        Waits while another process trains the same run; gives False when that one finished it. Raises ValueError when
+        the directory has become another run's, OSError naming a directory that cannot be written.
         """
         with ExitStack() as stack:
             self._begin(config, data_fingerprint, stack)
-            yield
+            yield not self.finished()
 
     def _begin(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
         new = not self.path.exists()
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_held(self.path))
+            if self.config_file.exists():
+                self.require_same(config)
+                self.require_same_data(data_fingerprint)
+            if self.finished():
+                return
             if not self.config_file.exists():
                 write(self.config_file, yaml.safe_dump(config, sort_keys=False))
             sessions = [*self.provenance().get("sessions", []), _session()]

@@ -15,6 +15,7 @@ from torch import nn
 from pix2pix import components
 from pix2pix.data.pairs import PairSource
 from pix2pix.data.transforms import PairTransform
+from pix2pix.evaluation.metrics import validation_metrics
 from pix2pix.losses import Objective
 
 Positive = Annotated[int, Field(ge=1)]
@@ -92,6 +93,22 @@ class Data(Settings):
         return self
 
     @model_validator(mode="after")
+    def _channels_are_read(self) -> Self:
+        if self.target_channels == 2 and self.operation != "lab":
+            raise ValueError(
+                "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
+            )
+        drawn = "source_channels" not in self.pairs and self.operation is None
+        label_channels = (
+            self.source_channels if (self.labels == "A") == (self.direction == "AtoB") else self.target_channels
+        )
+        if drawn and (self.source_channels, self.target_channels) != (3, 3):
+            raise ValueError("data.source_channels, data.target_channels: these pairs are RGB, 3 channels each")
+        if self.palette is not None and label_channels != 3:
+            raise ValueError("data.palette: label maps are read by their colours, which takes 3 channels")
+        return self
+
+    @model_validator(mode="after")
     def _crop_fits(self) -> Self:
         if self.load_height < self.height or self.load_width < self.width:
             raise ValueError(
@@ -158,6 +175,21 @@ class RunConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _monitors_are_logged(self) -> Self:
+        if any(not part[components.TARGET].startswith("pix2pix.") for part in self.callbacks.values()):
+            return self  # a callback of the user's own may log more than we know of
+        data = self.data
+        labels = data.labels is not None and data.labels == ("B" if data.direction == "AtoB" else "A")
+        logged = [f"val/{name}" for name in validation_metrics(data.height, data.width, labels=labels)]
+        for name, part in self.callbacks.items():
+            if part.get("monitor", logged[0]) not in logged:
+                raise ValueError(
+                    f"callbacks.{name}.monitor={part['monitor']}: this run logs no such metric. "
+                    f"Choose from {', '.join(logged)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _labels_are_coded(self) -> Self:
         if self.objective.get("cross_entropy_weight") and not self.data.transform.get("target_palette"):
             raise ValueError(
@@ -179,7 +211,8 @@ class RunConfig(Settings):
             )
         if self.precision == "16-mixed" and trainer.get("accelerator") == "cpu":
             raise ValueError("precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32")
-        if self.precision == "16-mixed" and self.optimizer.clip_norm and self.optimizer.generator.get("fused"):
+        fused = any(player.get("fused") for player in (self.optimizer.generator, self.optimizer.discriminator))
+        if self.precision == "16-mixed" and self.optimizer.clip_norm and fused:
             raise ValueError(
                 "optimizer.clip_norm cannot see through the loss scale of precision=16-mixed with fused optimizers; "
                 "set precision=bf16-mixed, or optimizer.generator.fused=false and optimizer.discriminator.fused=false"

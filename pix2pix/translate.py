@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.pairs import MODES, decode, pictures, to_tensor
-from pix2pix.data.transforms import scale
+from pix2pix.data.palettes import Palette
+from pix2pix.data.transforms import coded
 from pix2pix.pictures import save, to_picture
 from pix2pix.trained import Trained, load
 
@@ -31,13 +32,15 @@ class Translator:
     def __init__(self, trained: Trained) -> None:
         self.trained = trained
         self.mode = MODES[trained.config["data"]["source_channels"]]
+        palette = trained.config["data"]["transform"].get("source_palette")
+        self.palette = Palette(palette) if palette else None
         self.from_lightness = trained.config["data"]["target_channels"] == 2
         self.multiple: int = getattr(trained.generator, "multiple", 1)
 
     def __call__(self, picture: Image.Image | str | Path, *, name: str = "") -> Image.Image:
         """The translation of a picture, at its own size; `name` chooses the dropout noise."""
         image = picture if isinstance(picture, Image.Image) else decode(Path(picture))
-        source = scale(self._read(image))[None]
+        source = coded(self._read(image), self.palette)[None]
         padded = pad_to_multiple(source, self.multiple)
         output = self.trained.generate(padded, name)
         return to_picture(output[0, :, : source.shape[2], : source.shape[3]])

@@ -27,14 +27,15 @@ def groups() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for file in sorted(CONFIGS.rglob("*.yaml")):
         group = str(file.parent.relative_to(CONFIGS))
-        if group != "." and not group.startswith("hydra") and file.stem not in FRAGMENTS.get(group, ()):
+        if group not in {".", "hydra/help"} and file.stem not in FRAGMENTS.get(group, ()):
             found.setdefault(group, []).append(file.stem)
     return found
 
 
 def test_all_groups_of_the_architecture_are_there():
     expected = {"data", "generator", "discriminator", "objective", "optimizer", "trainer", "callbacks", "logger"}
-    assert expected | {"experiment", "sweep", "data/pairs", "objective/adversarial"} == set(groups())
+    more = {"experiment", "sweep", "data/pairs", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
+    assert expected | more == set(groups())
 
 
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g, options in groups().items() for o in options])
@@ -153,6 +154,12 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
         (["precision=16-mixed"], "precision=16-mixed needs a GPU"),
         (["precision=16-mixed", "trainer=gpu", "optimizer.clip_norm=1"], "optimizer.clip_norm cannot see through"),
+        (["data.target_channels=2"], "two channels are Lab's a and b"),
+        (["data.source_channels=1"], "these pairs are RGB, 3 channels each"),
+        (["data=facades", "data.source_channels=1"], "label maps are read by their colours, which takes 3 channels"),
+        (["generator._target_=5"], "5 is no class"),
+        (["+objective.adversarial.margin=1"], "it takes none"),
+        (["callbacks.checkpoint.monitor=val/sim"], "this run logs no such metric. Choose from val/l1"),
         (["data.one_hot=true", "data.palette=null"], "a palette and which image is the label map (A or B) belong"),
         (["objective.cross_entropy_weight=1"], "cross-entropy needs label maps as targets"),
         (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),

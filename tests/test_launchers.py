@@ -81,7 +81,7 @@ def test_slurm_is_asked_for_what_was_said(tmp_path, slurm):
         "partition=gpu",
         "array_parallelism=2",
     ]
-    launcher = ["hydra/launcher=submitit_slurm", *(f"hydra.launcher.{setting}" for setting in request)]
+    launcher = ["hydra/launcher=slurm", *(f"hydra.launcher.{setting}" for setting in request)]
     words = ["train", "-m", *WORDS, "discriminator=pixel,patch16", "trainer.max_epochs=1", "name=slurm"]
     ended = command(*words, *launcher, cwd=tmp_path, env=slurm)
     assert ended.returncode == 0, ended.stderr + (tmp_path / "out").read_text()

@@ -57,6 +57,11 @@ def test_a_failed_run_stops_no_other_and_is_tried_again(tmp_path):
     assert "2 runs, 1 finished, 1 skipped" in second.stdout
 
 
+def results(said: str) -> list[str]:
+    """The lines of the table, without whether a run was finished by this command or before."""
+    return [line.split(maxsplit=1)[1] for line in said.splitlines() if line.startswith(("  finished", "  skipped"))]
+
+
 def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
     """Killed with its jobs left running: the same command waits for them, or goes on from where they stopped."""
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=seeds", "seed=0,1"]
@@ -72,6 +77,8 @@ def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
     assert "2 runs, " in again.stdout
     assert "failed" not in again.stdout
     assert same_weights(first, tiny_run)
+    unbroken = command(*[word.replace(str(tmp_path), f"{tmp_path}/unbroken") for word in words])
+    assert results(again.stdout) == results(unbroken.stdout)
 
 
 def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
@@ -142,10 +149,26 @@ def test_gpus_are_handed_out_and_given_back():
     assert sorted(slots.take(job(gpus=2)) or []) == [0, 3]
 
 
+def test_gpus_are_counted_among_those_that_the_sweep_may_see(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-1a2b")
+    assert Slots.of_this_machine(9, gpus=[0, 1], on_gpu=True).environment([0, 1]) == {
+        "CUDA_VISIBLE_DEVICES": "5,GPU-1a2b"
+    }
+
+
+def test_a_job_that_wants_more_gpus_than_there_are_fails_in_words():
+    slots = Slots.of_this_machine(9, gpus=[0, 1], on_gpu=True)
+    ((_, ending),) = Pool(slots).run([job(gpus=4)])
+    assert ending == ("failed", "trainer.devices=4, but the sweep has 2 GPUs to give.")
+
+
 def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
     slots = Slots.of_this_machine(9, gpus=[0, 1], jobs_per_gpu=2, on_gpu=True)
     assert slots.take(job(gpus=None)) == [0, 1]
     assert sorted(slots.free) == [0, 1]
+    assert slots.take(job()) == [0]
+    assert slots.take(job()) == [1]
+    assert slots.take(job(gpus=None)) is None  # all of them, not those that happen to be free
 
 
 def test_cpu_jobs_share_the_threads(monkeypatch):
@@ -170,8 +193,10 @@ def test_a_search_goes_on_to_the_number_of_trials_asked_for(tmp_path):
     assert "2 runs, " in first.stdout
     assert "Best val/ssim" in first.stderr + first.stdout
     second = command(*words, "hydra.sweeper.trials=3")
-    assert "1 runs, " in second.stdout
+    assert "3 runs, 1 finished, 2 skipped" in second.stdout
     assert len(list((tmp_path / "search").glob("*/config.yaml"))) == 3
+    other = command(*words, "hydra.sweeper.trials=3", "objective.l1_weight=7")
+    assert "the sweep's directory holds another search" in other.stderr
     assert command(*words, "hydra.sweeper.trials=3").returncode == 0
 
 
@@ -202,5 +227,5 @@ def test_a_hopeless_job_is_ended_and_its_slot_given_to_the_next(tmp_path):
         object.__setattr__(one, "sweep", tmp_path)
         wait = "import time; time.sleep(60)" if number == 0 else "pass"
         object.__setattr__(one, "command", lambda wait=wait: [sys.executable, "-c", wait])
-    pool = Pool(Slots([0], threads=1), hopeless=lambda one: one.name == "hopeless")
+    pool = Pool(Slots([0], at_once=1, threads=1), hopeless=lambda one: one.name == "hopeless")
     assert [(one.name, ending.state) for one, ending in pool.run(jobs)] == [("hopeless", "stopped"), ("good", "done")]

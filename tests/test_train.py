@@ -157,8 +157,33 @@ def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
 
 
 def test_a_metric_nobody_logs_cannot_choose_the_best_checkpoint(tmp_path):
-    with pytest.raises(SystemExit, match=r"monitor=val/lpips: no such metric.*val/l1, val/l2, val/psnr, val/ssim"):
+    with pytest.raises(
+        SystemExit, match=r"monitor=val/lpips: this run logs no such.*val/l1, val/l2, val/psnr, val/ssim"
+    ):
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=x", "callbacks.checkpoint.monitor=val/lpips")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_data_under_the_name_of_a_run_are_refused(tmp_path):
+    for name in ("one", "two"):
+        for split in ("train", "val"):
+            (tmp_path / name / split).mkdir(parents=True)
+            Image.effect_noise((64, 32), 50).convert("RGB").save(tmp_path / name / split / f"{name}.png")
+    overrides = [word for word in TINY if "data.pairs" not in word]
+    words = ["train", "data=folder", *overrides, f"output_dir={tmp_path}", "name=run", "data.num_workers=0"]
+    pix2pix(*words, f"data.path={tmp_path}/one")
+    with pytest.raises(SystemExit, match="was trained on other data than these"):
+        pix2pix(*words, f"data.path={tmp_path}/two")
+    (tmp_path / "one").rename(tmp_path / "moved")
+    pix2pix(*words, f"data.path={tmp_path}/moved")  # the same data at another place are the same data
+
+
+@pytest.mark.parametrize("flags", ["--cfg job", "-m -c job", "--config-dir . --cfg job"])
+def test_showing_the_configuration_of_a_sweep_starts_nothing(tmp_path, capsys, flags, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pix2pix("train", *flags.split(), "sweep=loss", *TINY)
+    assert yaml.safe_load(capsys.readouterr().out)["data"]["load_width"] == 36
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

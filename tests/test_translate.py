@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import pix2pix as package
-from tests.conftest import pix2pix
+from tests.conftest import TINY, pix2pix
 
 
 def picture(path, size=(32, 32), seed=0):
@@ -43,6 +43,13 @@ def test_every_mode_of_picture_is_taken(tiny_run, tmp_path):
     translator = package.load_translator(tiny_run.path)
     for mode in ("L", "RGBA", "P", "CMYK", "1"):
         assert translator(Image.open(picture(tmp_path / "a.png")).convert(mode)).mode == "RGB"
+
+
+def test_a_run_from_coded_label_maps_takes_their_colours(tmp_path):
+    words = [*TINY, "data.one_hot=true", "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=coded"]
+    pix2pix("train", *words)
+    translator = package.load_translator(tmp_path / "coded")
+    assert translator(picture(tmp_path / "a.png", (40, 20))).size == (40, 20)
 
 
 def test_translating_leaves_the_random_state_alone(tiny_run, tmp_path):

@@ -31,6 +31,9 @@ class ProcessLauncher(Launcher):
     """
 
     def __init__(self, jobs: int | None = None, gpus: Sequence[int] | None = None, jobs_per_gpu: int = 1) -> None:
+        for name, value in (("jobs", jobs), ("jobs_per_gpu", jobs_per_gpu)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"hydra.launcher.{name}={value}: must be a whole number from 1 on.")
         self.jobs, self.gpus, self.jobs_per_gpu = jobs, gpus, jobs_per_gpu
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

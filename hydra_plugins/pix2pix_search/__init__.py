@@ -42,7 +42,8 @@ class OptunaSearch(Sweeper):
     ) -> None:
         self.params, self.trials, self.seed = params, trials, seed
         self.warmup_trials, self.warmup_epochs = warmup_trials, warmup_epochs
-        self.by_job: dict[Path, Any] = {}
+        self.by_job: dict[Path, int] = {}
+        self.looked_at: dict[Path, int] = {}
         self.reported: dict[Path, int] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -72,44 +73,65 @@ class OptunaSearch(Sweeper):
             log.info("Best %s %.4g: %s", self.monitor, best.value, " ".join(best.user_attrs["overrides"]))
 
     def _study(self, folder: Path) -> Any:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
+        try:
+            import optuna
+            from optuna.storages import JournalStorage
+            from optuna.storages.journal import JournalFileBackend
+        except ImportError as error:
+            raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(folder / "search.journal"))),
             study_name="search",
             load_if_exists=True,
             direction="maximize" if higher_is_better(self.monitor.removeprefix("val/")) else "minimize",
-            sampler=optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.warmup_trials),
             pruner=optuna.pruners.MedianPruner(self.warmup_trials, self.warmup_epochs),
         )
+        space = sorted(str(override.input_line) for override in self.space.values())
+        _require_same(study, {"monitor": self.monitor, "fixed": sorted(self.fixed), "space": space})
+        # seeded by where the search stands: one that goes on must not ask for its first trials again
+        seed = self.seed + len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self.warmup_trials)
+        return study
 
     def _jobs(self) -> Iterator[Job]:
         """First the runs that a former search left in the middle, then new ones, each asked for when there is room."""
-        for trial in self.study.get_trials(deepcopy=False):
-            if trial.state.name == "RUNNING" and "overrides" in trial.user_attrs:
-                yield self._job(trial.user_attrs["overrides"], trial.number)
-        while len(self.study.get_trials(deepcopy=False)) < self.trials:
+        before = [trial for trial in self.study.trials if "overrides" in trial.user_attrs]
+        for trial in before:
+            job = self._job(trial.user_attrs["overrides"], trial.number)
+            if trial.state.name == "PRUNED":
+                SWEEP.stopped.add(job.run.path)
+            if trial.state.name == "RUNNING":
+                yield job
+        for _ in range(self.trials - sum(trial.state.name != "FAIL" for trial in before)):
             trial = self.study.ask()
             overrides = [f"{key}={_suggest(trial, key, self.space[key])}" for key in self.space]
             trial.set_user_attr("overrides", overrides)
-            yield self._job(overrides, trial.number)
+            known = set(self.by_job)
+            job = self._job(overrides, trial.number)
+            if job.run.path in known:  # the same settings again: nothing new to learn
+                self.study.tell(trial, job.run.best(), self._state("done" if job.run.best() is not None else "failed"))
+                continue
+            log.info("trial %d/%d: %s", trial.number + 1, self.trials, job.name)
+            yield job
 
     def _job(self, overrides: list[str], number: int) -> Job:
         job = self.processes.job([*self.fixed, *overrides], number)
-        self.by_job[job.run.path] = number
+        self.by_job.setdefault(job.run.path, number)
         SWEEP.add(job)
-        log.info("trial %d/%d: %s", number + 1, self.trials, job.name)
         return job
 
     def _hopeless(self, job: Job) -> bool:
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
 
-        values = [float(row[self.monitor]) for row in read(job.run.path / "metrics.csv") if row.get(self.monitor)]
+        file = job.run.path / "metrics.csv"
+        written = file.stat().st_mtime_ns if file.is_file() else 0
+        if written == self.looked_at.get(job.run.path, 0):
+            return False
+        self.looked_at[job.run.path] = written
+        values = [float(row[self.monitor]) for row in read(file) if row.get(self.monitor)]
         done = self.reported.get(job.run.path, 0)
         if len(values) == done:
             return False
@@ -120,15 +142,29 @@ class OptunaSearch(Sweeper):
         return trial.should_prune()
 
     def _tell(self, job: Job, ending: Ending) -> None:
-        import optuna
-
-        states = optuna.trial.TrialState
-        state = {"done": states.COMPLETE, "stopped": states.PRUNED, "failed": states.FAIL}[ending.state]
-        if state is states.PRUNED:
+        if ending.state == "stopped":
             SWEEP.stopped.add(job.run.path)
-        value = job.run.best() if state is states.COMPLETE else None
-        self.study.tell(self.by_job[job.run.path], value, state)
+        value = job.run.best() if ending.state == "done" else None
+        failed = ending.state == "done" and value is None  # its metric was never a number
+        self.study.tell(self.by_job[job.run.path], value, self._state("failed" if failed else ending.state))
         log.info("%s: %s %s%s", job.name, *ending, "" if value is None else f", {self.monitor} {value:.4g}")
+
+    @staticmethod
+    def _state(ending: str) -> Any:
+        from optuna.trial import TrialState
+
+        return {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}[ending]
+
+
+def _require_same(study: Any, search: dict[str, Any]) -> None:
+    """Raises ValueError when the study on disk is another search's: their values do not compare."""
+    there = study.user_attrs.get("search", search)
+    if there != search:
+        changed = [f"  {key}: {there[key]} there, {here} here" for key, here in search.items() if there[key] != here]
+        raise ValueError(
+            "\n".join(["the sweep's directory holds another search:", *changed, "Give this one a name, sweep_name=..."])
+        )
+    study.set_user_attr("search", search)
 
 
 def _suggest(trial: Any, key: str, override: Override) -> Any:

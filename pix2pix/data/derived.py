@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.pairs import Pair, PairSource, Split, decode, pictures, to_tensor
+from pix2pix.data.pairs import Pair, PairSource, Split, by_name, decode, pictures, to_tensor
 from pix2pix.data.transforms import resize
 from pix2pix.randomness import derive
 
@@ -175,6 +175,9 @@ def _splits(path: Path) -> dict[Split, list[Path]]:
     everything = found["train"] or pictures(path)
     if not everything:
         raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
+    for split in (everything, found["val"], found["test"]):
+        by_name(split)  # says so when two pictures have one name
     held_out = found["val"] or found["test"] or everything[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY] or everything[-1:]
-    train = [file for file in everything if file not in held_out] or everything
+    apart = set(held_out)
+    train = [file for file in everything if file not in apart] or everything
     return {"train": train, "val": found["val"] or held_out, "test": found["test"] or held_out}

@@ -146,6 +146,10 @@ def _with_fallbacks(path: Path) -> dict[Split, list[tuple[Path, ...]]]:
             f"no pictures in {str(path)!r}: expected train/ and val/ with side-by-side files, or trainA/, trainB/ ... "
             f"Known suffixes: {', '.join(SUFFIXES)}."
         )
+    if not train:
+        raise FileNotFoundError(
+            f"no training pairs in {str(path)!r}: expected them in train/, or in trainA/ and trainB/."
+        )
     held_out = found["val"] or found["test"]
     if not held_out:
         train, held_out = _hold_out(train, path)
@@ -157,7 +161,8 @@ def _hold_out(files: list[tuple[Path, ...]], path: Path) -> tuple[list[tuple[Pat
         raise ValueError(f"{path}: one pair alone cannot be split into training and validation. Add pairs.")
     held_out = files[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY] or files[-1:]
     log.info("%s has no val or test split: every tenth pair (%d of %d) is held out.", path, len(held_out), len(files))
-    return [file for file in files if file not in held_out], held_out
+    apart = set(held_out)
+    return [file for file in files if file not in apart], held_out
 
 
 def _find(path: Path, split: str) -> list[tuple[Path, ...]]:
@@ -165,14 +170,14 @@ def _find(path: Path, split: str) -> list[tuple[Path, ...]]:
     for a, b in ((f"{split}A", f"{split}B"), (f"A/{split}", f"B/{split}"), (f"{split}/A", f"{split}/B")):
         if pictures(path / a) or pictures(path / b):
             return _matched(path / a, path / b)
-    files = _by_name(pictures(path / split)).values()
+    files = by_name(pictures(path / split)).values()
     for file in files:
         _require_even(_width(file), file)
     return [(file,) for file in files]
 
 
 def _matched(folder_a: Path, folder_b: Path) -> list[tuple[Path, ...]]:
-    a, b = _by_name(pictures(folder_a)), _by_name(pictures(folder_b))
+    a, b = by_name(pictures(folder_a)), by_name(pictures(folder_b))
     if a.keys() != b.keys():
         alone = [f"{folder_a.name}/{a[key].name}" for key in a.keys() - b.keys()]
         alone += [f"{folder_b.name}/{b[key].name}" for key in b.keys() - a.keys()]
@@ -183,7 +188,8 @@ def _matched(folder_a: Path, folder_b: Path) -> list[tuple[Path, ...]]:
     return [(a[key], b[key]) for key in a]
 
 
-def _by_name(files: list[Path]) -> dict[str, Path]:
+def by_name(files: list[Path]) -> dict[str, Path]:
+    """The files by the names of their pairs. Raises ValueError for two of one name."""
     named: dict[str, Path] = {}
     for file in files:
         other = named.setdefault(_key(file), file)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from pix2pix.data.lab import join_lightness
 
+UNLABELLED = "unlabelled"  # pixels of no class, which no accuracy counts
 Colours = dict[str, tuple[int, int, int]]
 
 CMP_FACADES: Colours = {
@@ -43,7 +44,7 @@ CITYSCAPES: Colours = {
     "train": (0, 80, 100),
     "motorcycle": (0, 0, 230),
     "bicycle": (119, 11, 32),
-    "unlabelled": (0, 0, 0),
+    UNLABELLED: (0, 0, 0),
 }
 """The nineteen classes that Cityscapes evaluates, and what it leaves out (Cordts et al., arXiv 1604.01685)."""
 
@@ -64,6 +65,7 @@ class Palette:
         if name not in PALETTES:
             raise ValueError(f"palette {name!r}: there is none of this name. Choose from {', '.join(PALETTES)}.")
         self.classes = list(PALETTES[name])
+        self.ignored = [index for index, kind in enumerate(self.classes) if kind == UNLABELLED]
         self.colours = torch.tensor(list(PALETTES[name].values()), dtype=torch.float32) / 127.5 - 1
 
     def __len__(self) -> int:

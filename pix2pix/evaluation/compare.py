@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,22 @@ CURVE_POINTS = 400  # a curve on a screen shows no more
 
 
 def bring_up_to_date(runs: Sequence[Run], split: str, **options: Any) -> None:
-    """Evaluates the runs whose best checkpoint is newer than their evaluation on the split."""
+    """Evaluates the runs whose best checkpoint is newer than their evaluation, or that the scorer has not read yet."""
     for run in runs:
-        best, file = run.checkpoints / "best.ckpt", run.evaluation / split / "metrics.json"
-        if best.is_file() and not (file.is_file() and file.stat().st_mtime >= best.stat().st_mtime):
-            log.info("evaluating %s", run.path)
+        best = run.checkpoints / "best.ckpt"
+        if not best.is_file() or _is_current(run.evaluation / split / "metrics.json", best, options.get("scorer")):
+            continue
+        log.info("evaluating %s", run.path)
+        try:
             evaluate(run, split=split, **options)  # pyright: ignore[reportArgumentType]
+        except (ValueError, OSError) as error:  # one run's trouble is not the others'
+            log.error("%s: not evaluated: %s", run.path, error)
+
+
+def _is_current(summary: Path, checkpoint: Path, scorer: str | None) -> bool:
+    if not summary.is_file() or summary.stat().st_mtime < checkpoint.stat().st_mtime:
+        return False
+    return scorer is None or "score_pixel_accuracy" in json.loads(summary.read_text())["metrics"]
 
 
 def write_page(runs: Sequence[Run], split: str, page: Path, *, pictures: int = 8) -> Comparison:
@@ -89,12 +100,12 @@ def as_csv(comparison: Comparison) -> str:
     text = io.StringIO()
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.differs))
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run", *keys, "seed" if "seed" not in keys else "", "state", *comparison.metrics])
+    keys = [key for key in keys if key != "seed"]
+    writer.writerow(["run", *keys, "seed", "state", *comparison.metrics])
     for entry in comparison.entries:
         differs = [entry.differs.get(key, "") for key in keys]
-        seed = "" if "seed" in keys else entry.seed
         numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
-        writer.writerow([entry.run.path, *differs, seed, entry.state(), *numbers])
+        writer.writerow([entry.run.path, *differs, entry.seed, entry.state(), *numbers])
     return text.getvalue()
 
 
@@ -119,7 +130,7 @@ def _curves(run: Run) -> dict[str, list[list[float]]]:
     curves: dict[str, list[list[float]]] = {}
     for row in read(run.path / "metrics.csv"):
         for name, value in row.items():
-            if value and name.startswith(("val/", "loss/")):
+            if value and name.startswith(("val/", "loss/")) and math.isfinite(float(value)):
                 steps, values = curves.setdefault(name, [[], []])
                 steps.append(int(row["step"]))
                 values.append(float(value))
@@ -129,12 +140,19 @@ def _curves(run: Run) -> dict[str, list[list[float]]]:
 def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     """A row for each of `count` inputs of each data set: its picture, each run's output, the target."""
     rows: list[dict[str, Any]] = []
-    for fingerprint in dict.fromkeys(entry.fingerprint for entry in comparison.entries):
-        entries = {n: e for n, e in enumerate(comparison.entries) if e.fingerprint == fingerprint and e.evaluated}
+    for data in comparison.data_sets():
+        entries = {n: e for n, e in _shown(comparison).items() if e.data == data}
         names = list(dict.fromkeys(name for entry in entries.values() for name in _picture_names(entry)))
-        for name in names[:: max(1, len(names) // count)][:count]:
+        for name in names[:: max(1, len(names) // max(1, count))][:count]:
             rows.append(_picture_row(name, entries))
     return rows
+
+
+def _shown(comparison: Comparison) -> dict[int, Entry]:
+    """Of each group the first run that was evaluated, by its number: a column of pictures each."""
+    number = {id(entry): index for index, entry in enumerate(comparison.entries)}
+    evaluated = [[entry for entry in group.entries if entry.evaluated] for group in comparison.groups]
+    return {number[id(entries[0])]: entries[0] for entries in evaluated if entries}
 
 
 def _picture_names(entry: Entry) -> list[str]:
@@ -161,7 +179,7 @@ def _inline(path: Path) -> str:
 
 
 def _json(data: dict[str, Any]) -> str:
-    return json.dumps(data, separators=(",", ":")).replace("</", "<\\/")  # no text may end the script
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")  # no text ends the script
 
 
 def _plotly() -> str:

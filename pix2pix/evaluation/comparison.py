@@ -1,6 +1,8 @@
 """Runs side by side: what differs, their numbers, mean and spread over seeds. Reads run directories only."""
 
+import hashlib
 import json
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +31,8 @@ class Entry:
     metrics: dict[str, float] = field(default_factory=dict)
     evaluated: str | None = None
     finished: bool = False
-    fingerprint: str = ""
+    data: str = ""
+    how: str = ""
 
     @property
     def seed(self) -> int:
@@ -70,7 +73,8 @@ class Group:
         return statistics.stdev(values) if len(values) > 1 else None
 
     def _values(self, metric: str) -> list[float]:
-        return [entry.metrics[metric] for entry in self.entries if metric in entry.metrics]
+        values = [entry.metrics.get(metric, math.nan) for entry in self.entries]
+        return [value for value in values if math.isfinite(value)]
 
 
 @dataclass(eq=False)
@@ -85,7 +89,8 @@ class Comparison:
         """The runs, seeds of one setting together, in the order of the first of each."""
         found: dict[str, Group] = {}
         for entry in self.entries:
-            key = json.dumps({key: value for key, value in _settings(entry.config).items() if "seed" not in key})
+            settings = {key: value for key, value in _settings(entry.config).items() if key != "seed"}
+            key = json.dumps([settings, entry.data], sort_keys=True)
             found.setdefault(key, Group([])).entries.append(entry)
         return list(found.values())
 
@@ -116,8 +121,12 @@ class Comparison:
         return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
 
     def data_sets(self) -> list[str]:
-        """The data sets, by name and fingerprint: more than one cannot be compared number by number."""
-        return sorted({f"{entry.config['data']['name']} ({entry.fingerprint[:8]})" for entry in self.entries})
+        """The data of the runs: more than one cannot be compared number by number."""
+        return sorted({entry.data for entry in self.entries})
+
+    def ways(self) -> list[str]:
+        """How the runs were evaluated: more than one, and their numbers do not quite compare."""
+        return sorted({entry.how for entry in self.entries if entry.how})
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
@@ -141,17 +150,26 @@ def gather(runs: Sequence[Run], split: str) -> Comparison:
     differing = Comparison(entries, split).differences()
     for entry in entries:
         entry.differs = _short(entry, differing, entries)
+    labels = [group.label for group in Comparison(entries, split).groups]
+    if len(set(labels)) < len(labels):
+        for entry in entries:
+            entry.differs = {"where": str(entry.run.path.parent)} | entry.differs
     return Comparison(entries, split)
 
 
 def _entry(run: Run, split: str) -> Entry:
     provenance = run.provenance()
     entry = Entry(run, run.config(), run.path.name, finished=run.finished())
-    entry.fingerprint = provenance.get("data_fingerprint", "")
+    data = entry.config["data"]
+    digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
+    entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"
     file = run.evaluation / split / "metrics.json"
     if file.is_file():
-        entry.metrics, entry.evaluated = json.loads(file.read_text())["metrics"], split
-    else:
+        summary = json.loads(file.read_text())
+        entry.metrics = {name: value for name, value in summary["metrics"].items() if value is not None}
+        mode = " ".join(f"{name}={value}" for name, value in summary["inference"].items())
+        entry.evaluated, entry.how = split, f"{summary['checkpoint']} {mode} samples={summary['samples']}"
+    elif split == "val":
         rows = [row for row in read(run.path / "metrics.csv") if row.get("val/l1")]
         last = rows[-1] if rows else {}
         entry.metrics = {k.removeprefix("val/"): float(v) for k, v in last.items() if k.startswith("val/") and v}

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import math
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from pix2pix.components import build
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
 from pix2pix.data.palettes import visible
+from pix2pix.data.transforms import resize, scale
 from pix2pix.evaluation.colour import LabHistograms
 from pix2pix.evaluation.labels import Confusion
 from pix2pix.evaluation.metrics import METRICS, pair_metrics
@@ -44,8 +46,8 @@ class Evaluation:
 class SetMetric(Protocol):
     """A metric of a whole set of pictures: fed picture by picture, read at the end."""
 
-    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
-        """Adds a picture."""
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
+        """Adds a picture; `labels` are the true classes (B, H, W) of data with a palette."""
         ...
 
     def compute(self) -> dict[str, float]:
@@ -59,11 +61,12 @@ class LabelAccuracy:
     def __init__(self, trained: Trained) -> None:
         assert trained.palette is not None
         self.palette = trained.palette
-        self.confusion = Confusion(len(self.palette))
+        self.confusion = Confusion(len(self.palette), self.palette.ignored)
 
-    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
         """Adds label maps, painted or coded."""
-        self.confusion.update(self.palette.read(output), self.palette.read(target))
+        assert labels is not None
+        self.confusion.update(self.palette.read(output), labels)
 
     def compute(self) -> dict[str, float]:
         """The accuracies and the intersection over union."""
@@ -144,16 +147,27 @@ def _evaluate_pair(
     pair = pairs[index]
     source = visible(pair.source, trained.palette)[None]
     target = visible(pair.target, trained.palette, pair.source)[None]
+    labels = _true_labels(pairs, index, trained)
     outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
     for kind, image in (("input", source), ("output", outputs[0]), ("target", target)):
         save(to_picture(image[0]), images / f"{pair.name}_{kind}.png")
     for output, measure in itertools.product(outputs, measures):
-        measure.update(output, target, source)
+        measure.update(output, target, labels)
     rows = [{name: float(value) for name, value in pair_metrics(output, target).items()} for output in outputs]
     if samples > 1:
         diversity = _diversity(outputs)
         rows = [row | {"diversity": diversity} for row in rows]
     return [{"name": pair.name} | row for row in rows]
+
+
+def _true_labels(pairs: PlainPairs, index: int, trained: Trained) -> Tensor | None:
+    """The classes (1, H, W) of the pair's label map, from the file's own pixels: resampled colours are of no class."""
+    data = trained.config["data"]
+    if trained.palette is None:
+        return None
+    pair = pairs.pairs[index]
+    image = pair.target if targets_are_labels(trained.config) else pair.source
+    return trained.palette.read(scale(resize(image, (data["height"], data["width"]), labels=True)))[None]
 
 
 def _with_seed(trained: Trained, number: int) -> Trained:
@@ -176,9 +190,8 @@ def _totals(
     names = [name for name in rows[0] if name != "name"]
     totals = {name: statistics.fmean(row[name] for row in rows) for name in names}
     of_samples = [_mean_row(list(sample)) for sample in zip(*by_sample, strict=True)]
-    if len(of_samples) == 1:
-        return totals, {}
-    return totals, {name: statistics.stdev(row[name] for row in of_samples) for name in names if name != "diversity"}
+    spread = {name: [row[name] for row in of_samples] for name in names if name != "diversity"}
+    return totals, {n: statistics.stdev(v) for n, v in spread.items() if len(v) > 1 and all(map(math.isfinite, v))}
 
 
 def _add_set_metrics(result: Evaluation, measures: Sequence[SetMetric]) -> None:
@@ -197,19 +210,21 @@ def _write_results(folder: Path, run: Run, split: Split, trained: Trained, sampl
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.rows)
-    summary = {
-        "split": split,
-        "pairs": len(result.rows),
-        "samples": samples,
-        "checkpoint": trained.checkpoint.name,
-        "step": trained.step,
-        "inference": vars(trained.inference),
-        "metrics": result.totals,
-        "spread": result.spread,
-        "real_photos": result.ceiling,
-        "missing": result.missing,
-        "colour_histograms": result.curves,
-    }
+    summary = _finite(
+        {
+            "split": split,
+            "pairs": len(result.rows),
+            "samples": samples,
+            "checkpoint": trained.checkpoint.name,
+            "step": trained.step,
+            "inference": vars(trained.inference),
+            "metrics": result.totals,
+            "spread": result.spread,
+            "real_photos": result.ceiling,
+            "missing": result.missing,
+            "colour_histograms": result.curves,
+        }
+    )
     write(folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     page = environment.get_template("page.html")
@@ -217,6 +232,13 @@ def _write_results(folder: Path, run: Run, split: Split, trained: Trained, sampl
     plots = {axis: _plot(curve) for axis, curve in result.curves.items()}
     content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
     write(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
+
+
+def _finite(tree: Any) -> Any:
+    """The tree with None for infinity and NaN, which JSON does not have."""
+    if isinstance(tree, dict):
+        return {key: _finite(value) for key, value in tree.items()}
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _plot(curve: dict[str, list[float]]) -> dict[str, str]:

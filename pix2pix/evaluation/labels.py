@@ -1,5 +1,7 @@
 """Label maps against label maps: accuracies and intersection over union from one confusion matrix."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,14 +11,18 @@ class Confusion:
 
     Args:
         classes: how many classes there are.
+        ignored: classes whose true pixels are left out.
     """
 
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
+    def __init__(self, classes: int, ignored: Sequence[int] = ()) -> None:
+        self.classes, self.ignored = classes, list(ignored)
         self.counts = torch.zeros(classes, classes, dtype=torch.int64)
 
     def update(self, predicted: Tensor, true: Tensor) -> None:
         """Adds label maps, int64 of equal shape."""
+        if self.ignored:
+            judged = torch.isin(true, torch.tensor(self.ignored, device=true.device), invert=True)
+            predicted, true = predicted[judged], true[judged]
         index = (true * self.classes + predicted).flatten().cpu()
         self.counts += torch.bincount(index, minlength=self.classes**2).reshape(self.classes, self.classes)
 

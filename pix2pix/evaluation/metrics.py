@@ -43,6 +43,12 @@ METRICS = {
 """Every metric that an evaluation may report."""
 
 
+def validation_metrics(height: int, width: int, *, labels: bool) -> list[str]:
+    """The metrics that a validation logs, for pictures of this size, and for `labels` as targets."""
+    names = ["l1", "l2", "psnr", "ssim"]
+    return names + ["ms_ssim"] * (min(height, width) >= MS_SSIM_LEAST) + ["pixel_accuracy"] * labels
+
+
 def higher_is_better(name: str) -> bool:
     """Whether more of the metric is better; a name that is none of ours is taken for a loss."""
     return name in METRICS and METRICS[name].higher_is_better

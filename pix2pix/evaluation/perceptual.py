@@ -33,25 +33,27 @@ class Perceptual:
         makers: dict[str, Callable[[], Any]] = {"lpips": _lpips, "fid": self._fid, "kid": self._kid}
         self.metrics = {name: metric for name, make in makers.items() if (metric := self._try(name, make)) is not None}
 
-    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
-        output, target = ((image.clamp(-1, 1) + 1) / 2 for image in (output, target))
+        output, target = output.clamp(-1, 1), target.clamp(-1, 1)
         self.pictures += len(output)
         for name, metric in self.metrics.items():
             if name == "lpips":
                 metric.update(output, target)
             else:
-                metric.update(target, real=True)
-                metric.update(output, real=False)
+                for image, real in ((target, True), (output, False)):
+                    metric.update(((image + 1) * 127.5).round().to(torch.uint8), real=real)
 
     def compute(self) -> dict[str, float]:
         """`lpips`, `fid` and `kid`, as far as there are."""
         found: dict[str, float] = {}
         for name, metric in self.metrics.items():
+            if name != "lpips" and self.pictures < 2:  # a covariance takes two
+                continue
             if name == "kid":
                 metric.subset_size = min(KID_SUBSET, self.pictures)
                 found[name] = float(metric.compute()[0])
-            elif name == "lpips" or self.pictures > 1:  # a covariance takes two
+            else:
                 found[name] = float(metric.compute())
         return found
 
@@ -68,18 +70,17 @@ class Perceptual:
     def _fid(self) -> Any:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
-        return FrechetInceptionDistance(feature=self.features or 2048, normalize=self.features is None)
+        return FrechetInceptionDistance(feature=self.features or 2048)
 
     def _kid(self) -> Any:
         from torchmetrics.image.kid import KernelInceptionDistance
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that it keeps all features: they are few here
-            normalize = self.features is None
-            return KernelInceptionDistance(feature=self.features or 2048, subset_size=KID_SUBSET, normalize=normalize)
+            return KernelInceptionDistance(feature=self.features or 2048, subset_size=KID_SUBSET)
 
 
 def _lpips() -> Any:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-    return LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
+    return LearnedPerceptualImagePatchSimilarity(net_type="alex")

@@ -27,13 +27,13 @@ class SegmentationScore:
         self.scorer: Trained = load(scorer, device=device)
         _require_fit(scorer, self.scorer.config, config)
         self.palette = Palette(config["data"]["palette"])
-        self.generated, self.real = Confusion(len(self.palette)), Confusion(len(self.palette))
+        self.generated, self.real = (Confusion(len(self.palette), self.palette.ignored) for _ in range(2))
 
-    def update(self, output: Tensor, target: Tensor, source: Tensor) -> None:
-        """Reads outputs and real photos (B, 3, H, W) in [-1, 1], made from the label maps `source`."""
-        true = self.palette.read(source)
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
+        """Reads outputs and real photos (B, 3, H, W) in [-1, 1] of the true classes `labels` (B, H, W)."""
+        assert labels is not None
         for confusion, photo in ((self.generated, output), (self.real, target)):
-            confusion.update(self.palette.read(self.scorer.generate(photo, "")), true)
+            confusion.update(self.palette.read(self.scorer.generate(photo, "")), labels)
 
     def compute(self) -> dict[str, float]:
         """`score_pixel_accuracy`, `score_class_accuracy`, `score_class_iou` of the generated photos."""

@@ -64,11 +64,11 @@ def test_the_page_needs_no_other_file_and_no_network(sweep):
     page = (sweep / "comparison.html").read_text()
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # plotly's own text names hosts it does not ask
     assert not re.findall(r'(?:src|href)="(?!data:)', own)
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1].replace("<\\/", "</"))
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
     assert len(data["runs"]) == 4
     assert [group["label"] for group in data["groups"]] == ["patch16", "pixel"]
     assert all(row["target"].startswith("data:image/webp;base64,") for row in data["rows"])
-    assert {len(row["outputs"]) for row in data["rows"]} == {4}
+    assert {len(row["outputs"]) for row in data["rows"]} == {2}  # one a group
     assert {"val/ssim", "loss/g_l1"} <= data["runs"][0]["curves"].keys()
 
 
@@ -119,11 +119,53 @@ def test_objectives_are_named_as_in_the_paper(objective):
 
 def test_the_papers_numbers_stand_beside_its_sweeps():
     fields = [resolved(f"discriminator={name}") for name in ("pixel", "patch34", "patch70")]
-    ((table, rows),) = beside(fields)
+    (table, rows), (colours, _) = beside(fields)
+    assert colours.title.startswith("Figure 7")
     assert table.title.startswith("Table 3")
     assert rows == [(0.39, 0.15, 0.10), None, (0.66, 0.23, 0.17)]
     losses = beside([resolved("objective=l1"), resolved("objective=l1_cgan")])
     assert [table.title[:8] for table, _ in losses] == ["Table 1:", "Figure 7"]
     generators = beside([resolved(f"generator={name}") for name in ("unet", "encoder_decoder")])
     assert generators[0][1] == [(0.55, 0.20, 0.14), (0.29, 0.09, 0.05)]
+    to_labels = [resolved(f"objective={name}", "data.direction=AtoB") for name in ("l1", "cgan")]
+    assert [(table.title[:7], rows[0]) for table, rows in beside(to_labels)] == [("Table 6", (0.86, 0.42, 0.35))]
     assert beside([resolved("seed=1"), resolved("seed=2")]) == []
+    assert beside([resolved("data=maps", f"objective={name}") for name in ("l1", "cgan")]) == []
+
+
+def numbers(run: Run, **metrics: float | None) -> None:
+    file = run.evaluation / "val" / "metrics.json"
+    summary = json.loads(file.read_text())
+    file.write_text(json.dumps(summary | {"metrics": summary["metrics"] | metrics}))
+
+
+def test_a_run_that_diverged_is_not_the_best_and_does_not_break_the_page(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "bad")
+    numbers(Run(tmp_path / "bad" / "discriminator=pixel,seed=1"), l1=None)
+    numbers(Run(tmp_path / "bad" / "discriminator=pixel,seed=2"), l1=None)
+    file = tmp_path / "bad" / "discriminator=pixel,seed=1" / "metrics.csv"
+    file.write_text(re.sub(r"0\.\d+", "nan", file.read_text()))
+    comparison = write_page(find_runs([tmp_path / "bad"]), "val", tmp_path / "page.html")
+    assert comparison.best("l1").label == "patch16"
+    assert "NaN" not in re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1]
+
+
+def test_two_sweeps_of_the_same_settings_are_told_apart(sweep, tmp_path):
+    for name in ("short", "long"):
+        shutil.copytree(sweep, tmp_path / name)
+        for file in (tmp_path / name).glob("*/config.yaml"):
+            file.write_text(file.read_text().replace("max_epochs: 1", f"max_epochs: {len(name)}"))
+    comparison = gather(find_runs([tmp_path / "short", tmp_path / "long"]), "val")
+    labels = [group.label for group in comparison.groups]
+    assert len(set(labels)) == len(labels) == 4
+
+
+def test_only_the_seed_makes_no_group_of_its_own(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "seeds")
+    file = tmp_path / "seeds" / "discriminator=pixel,seed=1" / "provenance.json"
+    file.write_text(file.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "other'))
+    assert len(gather(find_runs([tmp_path / "seeds"]), "val").groups) == 3
+
+
+def test_numbers_of_another_split_are_not_mixed_in(sweep):
+    assert not any(entry.metrics for entry in gather(find_runs([sweep]), "test").entries)
