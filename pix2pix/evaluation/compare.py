@@ -142,7 +142,7 @@ def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for data in comparison.data_sets():
         entries = {n: e for n, e in _shown(comparison).items() if e.data == data}
-        names = list(dict.fromkeys(name for entry in entries.values() for name in _picture_names(entry)))
+        names = list(dict.fromkeys(name for entry in entries.values() for name in picture_names(entry)))
         for name in names[:: max(1, len(names) // max(1, count))][:count]:
             rows.append(_picture_row(name, entries))
     return rows
@@ -155,7 +155,8 @@ def _shown(comparison: Comparison) -> dict[int, Entry]:
     return {number[id(entries[0])]: entries[0] for entries in evaluated if entries}
 
 
-def _picture_names(entry: Entry) -> list[str]:
+def picture_names(entry: Entry) -> list[str]:
+    """The names of the pairs that the run was evaluated on."""
     with (entry.run.evaluation / str(entry.evaluated) / "per_image.csv").open(newline="") as file:
         return [row["name"] for row in csv.DictReader(file)]
 

@@ -1,0 +1,45 @@
+"""The same pictures of several runs side by side, as one picture: a row for each input, a column for each run.
+
+    python scripts/side_by_side.py outputs/facades_loss --split test --rows 4 --output sheet.png
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from pix2pix.data.pairs import to_tensor
+from pix2pix.data.transforms import scale
+from pix2pix.evaluation.compare import picture_names
+from pix2pix.evaluation.comparison import Entry, find_runs, gather
+from pix2pix.pictures import save, sheet
+
+
+def main() -> None:
+    """Reads the evaluations of the runs and writes the sheet; of seeds, the first is shown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", help="runs or sweeps that were evaluated")
+    parser.add_argument("--split", default="val", choices=["train", "val", "test"])
+    parser.add_argument("--rows", type=int, default=4, help="how many inputs, spread evenly over the split")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    groups = gather(find_runs(options.runs), options.split).groups
+    entries = [group.entries[0] for group in groups]
+    names = picture_names(entries[0])
+    shown = names[:: max(1, len(names) // options.rows)][: options.rows]
+    rows = [
+        [read(entries[0], name, "input"), *(read(e, name, "output") for e in entries), read(entries[0], name, "target")]
+        for name in shown
+    ]
+    save(sheet(rows, ["input", *(group.label for group in groups), "target"]), options.output)
+
+
+def read(entry: Entry, name: str, kind: str) -> torch.Tensor:
+    """One of the pictures that the evaluation left, (3, H, W) in [-1, 1]."""
+    with Image.open(entry.run.evaluation / str(entry.evaluated) / "images" / f"{name}_{kind}.png") as picture:
+        return scale(to_tensor(picture, "RGB"))
+
+
+if __name__ == "__main__":
+    main()
