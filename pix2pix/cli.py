@@ -106,6 +106,7 @@ def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
 @click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="How many inputs to show.")
 @click.option("--scorer", metavar="RUN", help="As in evaluate, for runs that have yet to be evaluated.")
 @click.option("--evaluate/--no-evaluate", default=True, help="Evaluate runs that changed since. Default: yes.")
+@CHECKPOINT
 @DEVICE
 def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: Any) -> None:
     """Compare runs on one page: numbers, curves, settings, the same pictures side by side.
@@ -119,7 +120,8 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
 
     runs = find_runs(paths)
     if options["evaluate"]:
-        comparing.bring_up_to_date(runs, split, scorer=options["scorer"], device=options["device"])
+        chosen = {name: options[name] for name in ("checkpoint", "scorer", "device")}
+        comparing.bring_up_to_date(runs, split, **chosen)
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
     comparison = comparing.write_page(runs, split, page, pictures=options["pictures"])
     for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):

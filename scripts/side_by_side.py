@@ -1,6 +1,6 @@
 """The same pictures of several runs side by side, as one picture: a row for each input, a column for each run.
 
-    python scripts/side_by_side.py outputs/facades_loss --split test --rows 4 --output sheet.png
+python scripts/side_by_side.py outputs/facades_loss --split test --rows 4 --output sheet.png
 """
 
 import argparse

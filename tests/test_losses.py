@@ -66,7 +66,7 @@ def test_the_generator_gets_each_term_before_its_weight():
     objective = Objective(LeastSquares(), l1_weight=100, l2_weight=3, smooth_l1_weight=1)
     terms = objective.generator_terms(Mean(1, 1), SOURCE, TARGET, FAKE)
     assert {name: term.item() for name, term in terms.items()} == {"gan": 2.25, "l1": 2, "l2": 4, "smooth_l1": 1.5}
-    assert objective.weights == {"gan": 1, "l1": 100, "l2": 3, "smooth_l1": 1}
+    assert objective.weights == {"gan": 1, "l1": 100, "l2": 3, "smooth_l1": 1, "cross_entropy": 0}
 
 
 def test_without_an_adversarial_term_there_is_only_reconstruction():

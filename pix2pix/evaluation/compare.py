@@ -26,22 +26,26 @@ CURVE_POINTS = 400  # a curve on a screen shows no more
 
 
 def bring_up_to_date(runs: Sequence[Run], split: str, **options: Any) -> None:
-    """Evaluates the runs whose best checkpoint is newer than their evaluation, or that the scorer has not read yet."""
+    """Evaluates the runs whose evaluation is of another or an older checkpoint, or that the scorer has not read yet.
+
+    Takes the options of `evaluate`; what cannot be evaluated is logged, and the others still are.
+    """
     for run in runs:
-        best = run.checkpoints / "best.ckpt"
-        if not best.is_file() or _is_current(run.evaluation / split / "metrics.json", best, options.get("scorer")):
-            continue
-        log.info("evaluating %s", run.path)
         try:
-            evaluate(run, split=split, **options)  # pyright: ignore[reportArgumentType]
+            checkpoint = run.checkpoint(options["checkpoint"])
+            if not _is_current(run.evaluation / split / "metrics.json", checkpoint, options["scorer"]):
+                log.info("evaluating %s", run.path)
+                evaluate(run, split=split, **options)  # pyright: ignore[reportArgumentType]
         except (ValueError, OSError) as error:  # one run's trouble is not the others'
             log.error("%s: not evaluated: %s", run.path, error)
 
 
-def _is_current(summary: Path, checkpoint: Path, scorer: str | None) -> bool:
-    if not summary.is_file() or summary.stat().st_mtime < checkpoint.stat().st_mtime:
+def _is_current(file: Path, checkpoint: Path, scorer: str | None) -> bool:
+    if not file.is_file() or file.stat().st_mtime < checkpoint.stat().st_mtime:
         return False
-    return scorer is None or "score_pixel_accuracy" in json.loads(summary.read_text())["metrics"]
+    summary = json.loads(file.read_text())
+    scored = scorer is None or "score_pixel_accuracy" in summary["metrics"]
+    return scored and summary["checkpoint"] == checkpoint.name
 
 
 def write_page(runs: Sequence[Run], split: str, page: Path, *, pictures: int = 8) -> Comparison:

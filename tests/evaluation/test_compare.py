@@ -98,6 +98,16 @@ def test_an_evaluation_older_than_its_checkpoint_is_made_again(sweep, tmp_path):
     assert '"pairs": 3' in summary.read_text()
 
 
+def test_another_checkpoint_can_be_compared_and_one_runs_trouble_is_not_the_others(sweep, tmp_path, caplog):
+    shutil.copytree(sweep, tmp_path / "last")
+    (tmp_path / "last" / "discriminator=pixel,seed=2" / "checkpoints" / "last.ckpt").unlink()
+    pix2pix("compare", tmp_path / "last", "--checkpoint", "last")
+    used = [json.loads(file.read_text())["checkpoint"] for file in tmp_path.rglob("metrics.json")]
+    assert sorted(used) == ["best.ckpt", *["last.ckpt"] * 3]
+    assert "seed=2: not evaluated: " in caplog.text
+    assert "not all evaluated in the same way" in (tmp_path / "last" / "comparison.html").read_text()
+
+
 def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path):
     shutil.copytree(tiny_run.path, tmp_path / "other")
     provenance = tmp_path / "other" / "provenance.json"

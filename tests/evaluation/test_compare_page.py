@@ -6,6 +6,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.evaluation.test_compare import sweep  # noqa: F401
 
@@ -31,7 +32,9 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, sweep):  # noqa: F811
+    browser.get("about:blank")  # so that the wait below cannot be answered by the page of the test before
     browser.get(f"file://{sweep / 'comparison.html'}")
+    WebDriverWait(browser, 60).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#plot .main-svg"))  # drawn last
     yield browser
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe, severe
