@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,7 +22,11 @@ LABELS = ["data.direction=AtoB", "data.one_hot=true", "objective=labels"]
 
 
 def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
-    return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]
+    return load(run.checkpoint(checkpoint))
+
+
+def load(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
 
 
 def same_weights(a: Run, b: Run) -> bool:
@@ -142,6 +147,15 @@ def test_sigterm_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on(
     assert not run.finished()
     pix2pix(*words)
     assert same_weights(tiny_run, run)
+
+
+def test_a_training_that_diverges_is_stopped_and_keeps_its_checkpoint(tmp_path):
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=bad", "optimizer.lr=1e30"]
+    with pytest.raises(SystemExit, match=r"is (nan|inf) at step \d+ \(pairs train_\d+, .*: the training has diverged"):
+        pix2pix(*words)
+    run = Run(tmp_path / "bad")
+    assert not run.finished()
+    assert all(value.isfinite().all() for file in run.checkpoints.iterdir() for value in load(file).values())
 
 
 def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):

@@ -1,5 +1,6 @@
 """What a person watching a training wants to know: how far, how fast, how long yet, and which way the losses go."""
 
+import shutil
 import sys
 import time
 from typing import Any
@@ -24,12 +25,15 @@ class Progress(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar at the step the training starts from."""
         self.started, self.images = time.monotonic(), 0
+        known_width = shutil.get_terminal_size((0, 0)).columns > 0  # pseudo-terminals do not always have one
         steps = trainer.max_epochs and trainer.max_epochs > 0 and int(trainer.num_training_batches * trainer.max_epochs)
         self.bar = tqdm(
             total=steps or None,
             initial=trainer.global_step,
             unit="step",
-            dynamic_ncols=True,
+            dynamic_ncols=known_width,
+            ncols=None if known_width else 100,
+            nrows=None if known_width else 24,
             smoothing=0.05,
             disable=not (trainer.is_global_zero and sys.stderr.isatty()),
             bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} steps [{elapsed}, {remaining} left{postfix}]",
