@@ -1,6 +1,7 @@
 """What tests share: the command line in this process, small runs, the real pictures beside the repository."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,10 @@ def tiny_run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("runs")
     pix2pix("train", *TINY, f"output_dir={folder}", "name=tiny")
     return Run(folder / "tiny")
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path) -> Run:
+    """A copy of the finished run, to do with as a test likes."""
+    shutil.copytree(tiny_run.path, tmp_path / "tiny")
+    return Run(tmp_path / "tiny")

@@ -10,14 +10,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.evaluation.evaluate import evaluate
-from pix2pix.run import Run
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
-
-
-@pytest.fixture
-def run(tiny_run, tmp_path) -> Run:
-    shutil.copytree(tiny_run.path, tmp_path / "tiny")
-    return Run(tmp_path / "tiny")
 
 
 def test_numbers_pictures_and_page_agree(run, capsys):

@@ -22,9 +22,9 @@ def scorer(tmp_path_factory) -> Run:
     return Run(folder / "scorer")
 
 
-def test_the_scorer_reads_real_photos_better_than_those_of_an_untrained_run(tiny_run, scorer, capsys):
-    pix2pix("evaluate", tiny_run.path, "--scorer", scorer.path, "--split", "test")
-    summary = json.loads((tiny_run.evaluation / "test" / "metrics.json").read_text())
+def test_the_scorer_reads_real_photos_better_than_those_of_an_untrained_run(run, scorer, capsys):
+    pix2pix("evaluate", run.path, "--scorer", scorer.path, "--split", "test")
+    summary = json.loads((run.evaluation / "test" / "metrics.json").read_text())
     assert 0 < summary["metrics"]["score_pixel_accuracy"] < summary["real_photos"]["score_pixel_accuracy"] <= 1
     assert summary["real_photos"]["score_pixel_accuracy"] > 0.35
     assert "the scorer on the real photos:" in capsys.readouterr().out
@@ -37,11 +37,11 @@ def test_a_scorer_is_judged_by_label_accuracy_and_writes_label_colours(scorer):
     assert summary["metrics"]["pixel_accuracy"] > summary["metrics"]["class_iou"] > 0
 
 
-def test_runs_that_do_not_fit_are_refused(tiny_run, scorer, tmp_path):
+def test_runs_that_do_not_fit_are_refused(run, scorer, tmp_path):
     with pytest.raises(SystemExit, match="it reads photos made from label maps, which this run does not make"):
         pix2pix("evaluate", scorer.path, "--scorer", scorer.path)
     with pytest.raises(SystemExit, match="not a run from photos to cmp_facades labels"):
-        pix2pix("evaluate", tiny_run.path, "--scorer", tiny_run.path)
+        pix2pix("evaluate", run.path, "--scorer", run.path)
     pix2pix("train", *TINY, "data.size=64", "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=big")
     with pytest.raises(SystemExit, match="it was trained at 32x32, the run's pictures are 64x64"):
         pix2pix("evaluate", tmp_path / "big", "--scorer", scorer.path)
