@@ -124,6 +124,10 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
         comparing.bring_up_to_date(runs, split, **chosen)
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
     comparison = comparing.write_page(runs, split, page, pictures=options["pictures"])
+    if len(comparison.data_sets()) > 1:
+        click.echo(
+            f"Trained on different data, their numbers do not compare: {', '.join(comparison.data_sets())}", err=True
+        )
     for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):
         if file is not None:
             write(file, text(comparison))
@@ -146,8 +150,11 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **op
     \b
     pix2pix translate outputs/facades drawing.png more_drawings/ --output photos/
     """
+    from pix2pix.data.pairs import SUFFIXES
     from pix2pix.translate import load_translator, translate_files
 
+    if output.suffix.lower() in SUFFIXES:
+        raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
     written, failed = translate_files(load_translator(run, **options), inputs, output, suffix)
     click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
     if failed:

@@ -122,12 +122,21 @@ def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
     typed, sys.argv = sys.argv, ["pix2pix train", *words]  # Hydra reads them there
 
+    failed: list[Exception] = []
+
     def as_typed(cfg: DictConfig) -> Any:
         sys.argv = typed  # training on several devices starts its other processes by the command as it was typed
-        return job(cfg)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return job(cfg)
+        try:
+            job(cfg)
+        except Exception as error:  # kept from Hydra, which would put a line of its own before ours
+            failed.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(as_typed)()
+    if failed:
+        raise failed[0]
 
 
 def _train_job(cfg: DictConfig) -> float | None:
@@ -232,4 +241,4 @@ def _in_words(error: Exception) -> str:
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return components.unknown(cause.full_key or str(cause.key), [str(name) for name in node])
-    return str(error)
+    return str(error).partition("\nConfig search path")[0]

@@ -13,4 +13,11 @@ def explained(*kinds: type[Exception], words: Callable[[Exception], str] = str) 
     except (ValueError, OSError, *kinds) as error:
         if os.environ.get("PIX2PIX_TRACEBACK"):
             raise
-        raise SystemExit(f"pix2pix: {words(error)}") from error
+        raise SystemExit(f"pix2pix: {_from_worker(words(error))}") from error
+
+
+def _from_worker(text: str) -> str:
+    """A loader worker's error without the traceback that torch puts before it."""
+    if not text.startswith("Caught ") or " in DataLoader worker" not in text:
+        return text
+    return text.strip().splitlines()[-1].partition(": ")[2]

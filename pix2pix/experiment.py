@@ -24,7 +24,7 @@ from pix2pix.trained import palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
 
-TERMINATED = 143  # the exit code of a program that SIGTERM ended: 128 + 15
+TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
 
 
 def train(config: Config) -> None:
@@ -63,7 +63,20 @@ def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) ->
     try:
         trainer.fit(model, data, ckpt_path=resume, weights_only=True)
     except SIGTERMException as stopped:  # which by itself would end the program as if all were well
-        raise SystemExit(TERMINATED) from stopped
+        raise _stopped(run, TERMINATED) from stopped
+    except RuntimeError as stopped:  # loader workers may get the signal, too, and complain first
+        if not trainer.received_sigterm:
+            raise
+        raise _stopped(run, TERMINATED) from stopped
+    except SystemExit as stopped:  # how Lightning ends after Ctrl-C
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        raise _stopped(run, INTERRUPTED) from stopped
+
+
+def _stopped(run: Run, code: int) -> SystemExit:
+    log.info("Stopped. The same command goes on with %s from its last checkpoint.", run.path)
+    return SystemExit(code)
 
 
 def check(config: Config) -> None:
@@ -145,7 +158,9 @@ def _say_where(run: Run, config: Mapping[str, Any]) -> None:
     if run.last.is_file():
         log.info("%s is unfinished: going on from %s", run.path, run.last)
     else:
-        log.info("Training %s (%s); %s epochs.", run.path, config["data"]["name"], config["trainer"].get("max_epochs"))
+        data, epochs = config["data"], config["trainer"].get("max_epochs")
+        what = f"{data['name']} {data['direction']}, {data['height']}x{data['width']}"
+        log.info("Training %s (%s); max_epochs=%s.", run.path, what, epochs)
 
 
 def _best(trainer: pl.Trainer) -> dict[str, float]:

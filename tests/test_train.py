@@ -29,6 +29,12 @@ def load(checkpoint: Path) -> dict[str, torch.Tensor]:
     return torch.load(checkpoint, weights_only=True)["state_dict"]
 
 
+def started(*words: str) -> subprocess.Popen[str]:
+    """The command line in a process of its own, still running; what it says can be read."""
+    python = [sys.executable, "-m", "pix2pix.cli"]
+    return subprocess.Popen([*python, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
 def same_weights(a: Run, b: Run) -> bool:
     first, second = weights(a), weights(b)
     return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
@@ -106,13 +112,13 @@ def test_a_directory_that_holds_something_else_is_refused_and_kept(tmp_path):
 def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one(tiny_run, tmp_path):
     """Killed with SIGKILL as soon as the first epoch's checkpoint is there; the same command then finishes it."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
-    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stderr=subprocess.DEVNULL)
+    process = started(*words)
     run = Run(tmp_path / "tiny")
     while not run.last.exists():
         assert process.poll() is None, "it must not end before it saved"
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not run.finished()
     saved = torch.load(run.last, weights_only=True)["global_step"]
     second = command(*words)
@@ -136,14 +142,17 @@ def test_which_way_is_better_is_known_of_the_metric(tmp_path):
     assert torch.load(run.checkpoint("best"), weights_only=True)["epoch"] == l1.index(min(l1))
 
 
-def test_sigterm_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on(tmp_path, tiny_run):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on(tmp_path, tiny_run, number, code):
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
-    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stderr=subprocess.DEVNULL)
+    process = started(*words)
     run = Run(tmp_path / "tiny")
     while not run.last.exists():
         time.sleep(0.001)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait() == 143
+    process.send_signal(number)
+    said, _ = process.communicate()
+    assert process.returncode == code
+    assert f"Stopped. The same command goes on with {run.path} from its last checkpoint." in said
     assert not run.finished()
     pix2pix(*words)
     assert same_weights(tiny_run, run)
@@ -282,7 +291,8 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_and_no_part(tmp_path):
     assert not run.finished()
 
 
-def test_a_damaged_picture_in_the_middle_is_named_and_the_run_goes_on_once_it_is_mended(tmp_path):
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_in_the_middle_is_named_and_the_run_goes_on_once_it_is_mended(tmp_path, workers):
     for split, count in (("train", 4), ("val", 1)):
         (tmp_path / "pairs" / split).mkdir(parents=True)
         for number in range(count):
@@ -292,10 +302,11 @@ def test_a_damaged_picture_in_the_middle_is_named_and_the_run_goes_on_once_it_is
     file.write_bytes(whole[:-300])
     overrides = [word for word in TINY if "data.pairs" not in word]
     words = ["train", "data=folder", f"data.path={tmp_path}/pairs", *overrides, f"output_dir={tmp_path}", "name=run"]
-    with pytest.raises(SystemExit, match=r"train/2\.jpg: cannot be read as a picture.*truncated"):
-        pix2pix(*words, "data.num_workers=0")
+    words += [f"data.num_workers={workers}"]
+    with pytest.raises(SystemExit, match=r"^pix2pix: .*train/2\.jpg: cannot be read as a picture.*truncated"):
+        pix2pix(*words)
     file.write_bytes(whole)
-    pix2pix(*words, "data.num_workers=0")
+    pix2pix(*words)
     assert Run(tmp_path / "run").finished()
 
 

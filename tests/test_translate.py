@@ -90,6 +90,11 @@ def test_an_output_never_replaces_its_input(tiny_run, tmp_path):
     assert file.read_bytes() == before
 
 
+def test_a_picture_as_output_is_refused_in_words(tiny_run, tmp_path):
+    with pytest.raises(SystemExit, match=r"out\.png: give the folder for the results"):
+        pix2pix("translate", tiny_run.path, picture(tmp_path / "in.png"), "-o", tmp_path / "out.png")
+
+
 def test_two_inputs_of_one_name_are_refused_before_anything_is_written(tiny_run, tmp_path):
     files = [picture(tmp_path / folder / "a.png") for folder in ("x", "y")]
     with pytest.raises(SystemExit, match="would both be written to"):

@@ -16,7 +16,7 @@ from pix2pix.evaluation.metrics import METRICS, higher_is_better
 from pix2pix.metrics_csv import read
 from pix2pix.run import Config, Run, flat
 
-SPLITS = ("test", "val", "train")
+AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
 UNINTERESTING = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
 
 
@@ -107,7 +107,9 @@ class Comparison:
 
     @cache  # noqa: B019 - a comparison lives as long as its command
     def best(self, metric: str) -> Group | None:
-        """The group with the best mean."""
+        """The group with the best mean; none where the data are not the same."""
+        if len(self.data_sets()) > 1:
+            return None
         rated = [(value, group) for group in self.groups if (value := group.mean(metric)) is not None]
         if not rated:
             return None
@@ -181,6 +183,8 @@ def _short(entry: Entry, differing: dict[str, list[Any]], entries: list[Entry]) 
     names = [_named(other.run.path.name) for other in entries]
     if all(names) and len({tuple(name) for name in names}) == 1:
         return dict(_named(entry.run.path.name))
+    if len(differing) > AT_MOST:
+        return {"run": "/".join(entry.run.path.resolve().parts[-2:])}
     position = next(i for i, other in enumerate(entries) if other is entry)
     return {key: values[position] for key, values in differing.items()}
 

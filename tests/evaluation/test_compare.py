@@ -108,12 +108,23 @@ def test_another_checkpoint_can_be_compared_and_one_runs_trouble_is_not_the_othe
     assert "not all evaluated in the same way" in (tmp_path / "last" / "comparison.html").read_text()
 
 
-def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path):
+def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path, capsys):
     shutil.copytree(tiny_run.path, tmp_path / "other")
     provenance = tmp_path / "other" / "provenance.json"
     provenance.write_text(provenance.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "f00d'))
-    write_page([*find_runs([sweep]), Run(tmp_path / "other")], "val", tmp_path / "page.html")
+    pix2pix("compare", sweep, tmp_path / "other", "--no-evaluate", "-o", tmp_path / "page.html")
     assert "These runs were trained on different data" in (tmp_path / "page.html").read_text()
+    assert "Trained on different data, their numbers do not compare" in capsys.readouterr().err
+    assert gather([*find_runs([sweep]), Run(tmp_path / "other")], "val").best("l1") is None
+
+
+def test_runs_that_differ_in_much_go_by_their_own_names(tiny_run, tmp_path):
+    shutil.copytree(tiny_run.path, tmp_path / "much")
+    config = tmp_path / "much" / "config.yaml"
+    for there, here in (("base_channels: 4", "base_channels: 8"), ("dropout: 0.5", "dropout: 0.1"), ("0.0002", "0.1")):
+        config.write_text(config.read_text().replace(there, here))
+    labels = [group.label for group in gather([tiny_run, Run(tmp_path / "much")], "val").groups]
+    assert sorted(label.rpartition("/")[2] for label in labels) == ["much", "tiny"]
 
 
 def test_a_folder_without_runs_is_named(tmp_path):
