@@ -73,13 +73,27 @@ def absolute_path(path: str | None) -> str | None:
     return path and str(Path(path).expanduser().resolve())
 
 
+def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:
+    """The name of the sweep that a run stands in; None for a run by itself."""
+    folder = Path(run_dir).parent
+    return None if Path(run_dir) == Path(output_dir) / name else folder.name
+
+
 def without_slashes(name: str) -> str:
     """The name of one directory: the group of `objective/adversarial=hinge` makes no folder."""
     return name.replace("/", ".")
 
 
 RESOLVERS = (
-    *(absolute_path, without_slashes, one_hot_palette, coded_channels, derived_channels, derived_target_channels),
+    *(
+        absolute_path,
+        sweep_of,
+        without_slashes,
+        one_hot_palette,
+        coded_channels,
+        derived_channels,
+        derived_target_channels,
+    ),
     *(load_size, unet_depth, discriminator_channels),
 )
 for resolver in RESOLVERS:

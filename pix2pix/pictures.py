@@ -3,12 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-GAP = 4
+GAP, TITLE_HEIGHT = 4, 20
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -27,7 +28,7 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     pictures = [[to_picture(image).convert("RGB") for image in row] for row in rows]
     scale = max(1, 128 // pictures[0][0].width)
     width, height = (side * scale for side in pictures[0][0].size)
-    top = 20 if titles else GAP
+    top = TITLE_HEIGHT if titles else GAP
     page = Image.new("RGB", (len(rows[0]) * (width + GAP) + GAP, top + len(rows) * (height + GAP)), "white")
     for column, title in enumerate(titles):
         left = GAP + column * (width + GAP)
@@ -39,12 +40,15 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     return page
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Writes a picture whole or not at all, in the format of the suffix, making the folder if need be."""
+def save(picture: Image.Image, path: Path, **options: Any) -> None:
+    """Writes a picture whole or not at all, in the format of the suffix, making the folder if need be.
+
+    `options` are Pillow's own for that format.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        picture.save(part, format=Image.registered_extensions()[path.suffix.lower()])
+        picture.save(part, format=Image.registered_extensions()[path.suffix.lower()], **options)
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)
