@@ -18,9 +18,12 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.pairs import Pair
-from pix2pix.data.palettes import Palette
+from pix2pix.data.palettes import Palette, PaletteChoice
+from pix2pix.data.pixels import TYPES, Depth
 
 Pixels = Annotated[int, Field(ge=1)]
+Limits = tuple[float, float]
+WHOLE: dict[torch.dtype, Limits] = {torch.uint8: (0, 255), torch.uint16: (0, 65535), torch.float32: (0, 1)}
 
 
 class View(NamedTuple):
@@ -78,6 +81,9 @@ class JitterAndMirror(PairTransform):
         mirror: whether to flip left and right with probability one half.
         source_palette: codes the source, a label map, with a channel for each class; None leaves its colours.
         target_palette: likewise for the target.
+        source_range: the values of the source that become -1 and 1; beyond them it is cut. None: all that its type
+            can hold, and 0 to 1 for floats.
+        target_range: likewise for the target.
     """
 
     def __init__(
@@ -88,13 +94,16 @@ class JitterAndMirror(PairTransform):
         load_height: Pixels,
         load_width: Pixels,
         mirror: bool = True,
-        source_palette: str | None = None,
-        target_palette: str | None = None,
+        source_palette: PaletteChoice | None = None,
+        target_palette: PaletteChoice | None = None,
+        source_range: Limits | None = None,
+        target_range: Limits | None = None,
     ) -> None:
         self.size = height, width
         self.load_size = load_height, load_width
         self.mirror = mirror
-        self.palettes = [Palette(name) if name else None for name in (source_palette, target_palette)]
+        self.palettes = [Palette(choice) if choice else None for choice in (source_palette, target_palette)]
+        self.ranges = source_range, target_range
 
     def load(self, pair: Pair) -> Pair:
         """Both images at the load size."""
@@ -127,7 +136,8 @@ class JitterAndMirror(PairTransform):
 
     def _each(self, loaded: Pair, view: Callable[[Tensor], Tensor]) -> Pair:
         source, target = (
-            coded(view(images), palette) for images, palette in zip(loaded[:2], self.palettes, strict=True)
+            coded(view(images), palette, limits)
+            for images, palette, limits in zip(loaded[:2], self.palettes, self.ranges, strict=True)
         )
         return Pair(source, target, loaded.name)
 
@@ -136,28 +146,55 @@ def cut(images: Tensor | Sequence[Tensor], views: Sequence[View], size: tuple[in
     """The crops (B, C, *size) of images (C, H, W) at the corners of their views, mirrored where the view says so."""
     crops = []
     for image, view in zip(images, views, strict=True):
-        crop = image[:, view.top : view.top + size[0], view.left : view.left + size[1]]
-        crops.append(crop.flip(-1) if view.mirror else crop)
+        rows, columns = slice(view.top, view.top + size[0]), slice(view.left, view.left + size[1])
+        crops.append(mirrored(image[:, rows, columns]) if view.mirror else image[:, rows, columns])
     return torch.stack(crops)
 
 
-def coded(image: Tensor, palette: Palette | None) -> Tensor:
-    """uint8 (..., C, H, W) to float32 in [-1, 1]: its own channels, or one for each class of the palette."""
-    return scale(image) if palette is None else palette.one_hot(palette.read(scale(image)))
+def mirrored(image: Tensor) -> Tensor:
+    """(C, H, W) with left and right exchanged."""
+    if image.dtype != torch.uint16:
+        return image.flip(-1)
+    return image.view(torch.int16).flip(-1).view(torch.uint16)  # which torch cannot flip by itself
+
+
+def coded(image: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
+    """Pixels (..., C, H, W) to float32 in [-1, 1]: their own channels, or one for each class of the palette."""
+    return scale(image, limits) if palette is None else palette.one_hot(palette.read(scale(image)))
 
 
 def resize(image: Tensor, size: tuple[int, int], *, labels: bool = False) -> Tensor:
-    """uint8 (C, H, W) to uint8 (C, *size): bicubic and antialiased, or the nearest pixel where labels must not mix."""
+    """(C, H, W) to (C, *size): bicubic and antialiased, or the nearest pixel where labels must not mix.
+
+    Their type is kept. Bytes are resized as bytes; wider integers as float32, and rounded.
+    """
     if image.shape[1:] == size:
         return image
     if labels:
         return F.interpolate(image[None], size, mode="nearest-exact")[0]
-    return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0]
+    if image.dtype == torch.uint8:
+        return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0]
+    resized = F.interpolate(image[None].to(torch.float32), size, mode="bicubic", antialias=True)[0]
+    if image.dtype.is_floating_point:
+        return resized
+    limits = torch.iinfo(image.dtype)
+    return resized.double().round().clamp(limits.min, limits.max).to(image.dtype)
 
 
-def scale(image: Tensor) -> Tensor:
-    """uint8 to float32 in [-1, 1]."""
-    return image.to(torch.float32).div_(127.5).sub_(1)
+def scale(image: Tensor, limits: Limits | None = None) -> Tensor:
+    """Pixels to float32 in [-1, 1]: the whole range of their type, or from the first limit to the second, cut there."""
+    low, high = limits or WHOLE[image.dtype]
+    wide = image.to(torch.float64 if image.dtype == torch.int32 else torch.float32, copy=True)  # which has 24 bits
+    scaled = wide.sub_(low).div_((high - low) / 2).sub_(1).to(torch.float32)
+    return scaled if limits is None else scaled.clamp_(-1, 1)
+
+
+def unscale(image: Tensor, depth: Depth, limits: Limits | None = None) -> np.ndarray:
+    """An image (C, H, W) in [-1, 1] as the pixels (H, W, C) that `scale` would make it of, rounded to integers."""
+    low, high = limits or WHOLE[torch.from_numpy(np.empty(0, TYPES[depth])).dtype]
+    values = (image.detach().cpu().double().clamp(-1, 1) + 1) * ((high - low) / 2) + low
+    pixels = values.permute(1, 2, 0).numpy()
+    return pixels.astype(TYPES[depth]) if depth == "float" else np.rint(pixels).astype(TYPES[depth])
 
 
 def _batch_of(pair: Pair) -> Pair:
