@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from pix2pix.data.pixels import Picture, encoded, picture_of
-from pix2pix.data.transforms import unscale
+from pix2pix.data.ranges import unscale
 
 GAP = 4
 JPEG = {".jpg", ".jpeg"}

@@ -12,8 +12,9 @@ from pix2pix import components
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
-from pix2pix.data.pixels import Picture, opened, picture_of, pixels_of
-from pix2pix.data.transforms import coded, scale, unscale
+from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
+from pix2pix.data.ranges import scale, unscale
+from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
 
@@ -55,9 +56,10 @@ class Trained:
         name = str(pictures[0]) if isinstance(pictures[0], Path) else name
         if data["target_channels"] == 2:
             return scale(split_lightness(pixels_of(images[0], 3, name=name))[0])
-        palette = transform.get("source_palette")
+        coding = Coding(transform.get("source_palette"), transform.get("source_range"))
         pixels = source_side(self.config).of(images, name)
-        return coded(pixels, Palette(palette) if palette else None, transform.get("source_range"))
+        coding.require_range(pixels, "source")
+        return coding(pixels[None])[0]
 
     def picture(self, output: Tensor) -> Picture:
         """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
@@ -65,20 +67,24 @@ class Trained:
         Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
         the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
         """
-        data, transform = self.config["data"], self.config["data"]["transform"]
+        transform = self.config["data"]["transform"]
         if transform.get("target_palette"):
             palette = Palette(transform["target_palette"])
             labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
-        return picture_of(unscale(output, data.get("target_depth", 8), transform.get("target_range")))
+        return picture_of(unscale(output, target_depth(self.config), transform.get("target_range")))
 
     @property
     def suffix(self) -> str:
         """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
-        data = self.config["data"]
-        shown = data["target_channels"] in {1, 2, 3, 4} and data.get("target_depth", 8) in {8, 16}
-        return ".png" if shown or data["transform"].get("target_palette") else ".tif"
+        channels, depth = self.config["data"]["target_channels"], target_depth(self.config)
+        return ".png" if channels in {1, 2, 3, 4} and depth in {8, 16} else ".tif"
+
+
+def target_depth(config: Config) -> Depth:
+    """The depth of a run's targets; label maps are painted in 8 bits, however many their files have."""
+    return 8 if targets_are_labels(config) else config["data"].get("target_depth", 8)
 
 
 def source_side(config: Config) -> Side:
