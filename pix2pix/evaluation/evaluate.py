@@ -146,8 +146,8 @@ def _evaluate_pair(
 ) -> list[dict[str, Any]]:
     """A row of metrics for each sample of the pair; writes its pictures, of the outputs the first."""
     pair = pairs[index]
-    source = visible(pair.source, trained.palette)[None]
-    target = visible(pair.target, trained.palette, pair.source)[None]
+    source = visible(pair.source, trained.source_palette)[None]
+    target = visible(pair.target, trained.target_palette, pair.source)[None]
     labels = _true_labels(pairs, index, trained)
     outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
     for kind, image in (("input", source), ("output", outputs[0]), ("target", target)):
