@@ -87,8 +87,13 @@ class Trained:
     @property
     def suffix(self) -> str:
         """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
-        channels, depth = self.config["data"]["target_channels"], target_depth(self.config)
-        return ".png" if channels in {1, 2, 3, 4} and depth in {8, 16} else ".tif"
+        fits = target_depth(self.config) in {8, 16} and self.config["data"]["target_channels"] <= 4
+        return ".png" if fits else ".tif"
+
+    @property
+    def deep(self) -> bool:
+        """Whether targets are more than 8 bits or four channels, and a PNG to look at is less than an output."""
+        return target_depth(self.config) != 8 or self.config["data"]["target_channels"] > 4
 
 
 def target_depth(config: Config) -> Depth:
