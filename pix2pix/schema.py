@@ -151,6 +151,15 @@ class Data(Settings):
         return self
 
     @model_validator(mode="after")
+    def _sizes_agree_in_a_batch(self) -> Self:
+        if self.preprocess == "none" and self.batch_size > 1:
+            raise ValueError(
+                f"data.batch_size={self.batch_size}: data.preprocess=none takes pictures of any size, one at a time; "
+                "set data.batch_size=1, or data.preprocess=crop where all are of one size"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _integers_have_a_range(self) -> Self:
         for image in ("source", "target"):
             if getattr(self, f"{image}_depth") == 32 and getattr(self, f"{image}_range") is None:

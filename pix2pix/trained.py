@@ -92,8 +92,10 @@ class Trained:
 
     @property
     def deep(self) -> bool:
-        """Whether targets are more than 8 bits or four channels, and a PNG to look at is less than an output."""
-        return target_depth(self.config) != 8 or self.config["data"]["target_channels"] > 4
+        """Whether a PNG of 8 bits and few channels, over the whole range of values, is less than an output."""
+        data = self.config["data"]
+        ranged = data["transform"].get("target_range") is not None
+        return target_depth(self.config) != 8 or data["target_channels"] > 4 or ranged
 
 
 def target_depth(config: Config) -> Depth:
