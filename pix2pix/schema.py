@@ -139,7 +139,7 @@ class Data(Settings):
                 "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
             )
         if {self.source_depth, self.target_depth} != {8} and "source_depth" not in self.pairs:
-            raise ValueError("data.depth: these pairs are of 8 bits")
+            raise ValueError("data.depth: these pairs are of 8 bits; convert deeper files, or make them pairs of files")
         drawn = "source_channels" not in self.pairs and self.operation is None
         label_channels = (
             self.source_channels if (self.labels == "A") == (self.direction == "AtoB") else self.target_channels

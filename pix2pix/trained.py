@@ -18,6 +18,8 @@ from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
 
+ROWS_AT_A_TIME = 256  # of a large label map: comparing a pixel with every class takes memory
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -78,7 +80,8 @@ class Trained:
         the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
         """
         if (palette := self.target_palette) is not None:
-            labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
+            bands = [palette.read(band) for band in output.split(ROWS_AT_A_TIME, dim=1)]
+            labels = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
         limits = self.config["data"]["transform"].get("target_range")
