@@ -26,8 +26,14 @@ def to_picture(image: Tensor) -> Image.Image:
     return picture
 
 
-def shown(image: Tensor) -> Tensor:
-    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two."""
+def shown(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
+    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two.
+
+    Where the image joins several `inputs` of so many channels each, the first of them in colour, or else the first.
+    """
+    if len(inputs) > 1:
+        parts = image.split(list(inputs))
+        return shown(next((part for part in parts if len(part) == 3), parts[0]))
     channels = image.shape[0]
     return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
 

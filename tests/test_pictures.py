@@ -7,7 +7,7 @@ from PIL import Image
 
 from pix2pix.data.pixels import picture_of, read
 from pix2pix.data.ranges import unscale
-from pix2pix.pictures import GAP, save, sheet, to_picture
+from pix2pix.pictures import GAP, save, sheet, shown, to_picture
 
 
 def test_the_range_ends_at_black_and_white_and_rounds_to_the_nearest():
@@ -24,6 +24,15 @@ def test_channels_choose_the_mode(channels, mode):
 def test_channels_that_cannot_be_shown_are_refused():
     with pytest.raises(ValueError, match="image with 7 channels: only 1, 3 and 4 can be shown"):
         to_picture(torch.zeros(7, 4, 4))
+
+
+def test_of_several_inputs_the_one_in_colour_is_shown():
+    mask, photo, more = torch.zeros(1, 4, 4), torch.ones(3, 4, 4), torch.zeros(5, 4, 4)
+    joined = torch.cat([mask, photo, more])
+    assert torch.equal(shown(joined, (1, 3, 5)), photo)
+    assert torch.equal(shown(torch.cat([mask, more]), (1, 5)), mask)
+    assert torch.equal(shown(joined), joined[:3])
+    assert torch.equal(shown(torch.cat([mask, mask])), mask)
 
 
 def test_a_sheet_enlarges_small_pictures_and_keeps_their_places():

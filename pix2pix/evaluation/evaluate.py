@@ -28,7 +28,7 @@ from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.scorer import SegmentationScore
 from pix2pix.pictures import save, shown, to_picture
 from pix2pix.run import Config, Run, write
-from pix2pix.trained import Trained, load, targets_are_labels
+from pix2pix.trained import Trained, load, source_side, targets_are_labels
 
 
 @dataclass
@@ -164,7 +164,10 @@ def _save_pictures(trained: Trained, stem: Path, source: Tensor, output: Tensor,
     """PNGs to look at, of label maps with their classes; and the output whole, where a PNG is less."""
     made = trained.picture(output)
     whole = trained.target_palette is not None
-    pictures = {"input": to_picture(shown(source)), "target": to_picture(shown(target))}
+    pictures = {
+        "input": to_picture(shown(source, source_side(trained.config).channels)),
+        "target": to_picture(shown(target)),
+    }
     for kind, picture in (pictures | {"output": made if whole else to_picture(shown(output))}).items():
         save(picture, stem.with_name(f"{stem.name}_{kind}.png"))
     if trained.deep:

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from pix2pix.components import build
 from pix2pix.data.pairs import Pair, PairSource
-from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.palettes import visible
 from pix2pix.data.transforms import PairTransform
 from pix2pix.pictures import sheet, shown
 from pix2pix.randomness import pair_generator
+from pix2pix.trained import coded_palettes, source_side
 
 DRAWS = 4
 WIDEST = 192  # pixels of a picture on the sheet
@@ -38,14 +39,12 @@ def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
 
 
 def _pictures(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    transform = config["data"]["transform"]
-    source, target = (
-        Palette(choice) if (choice := transform.get(f"{image}_palette")) else None for image in ("source", "target")
-    )
-    return _small(visible(pair.source, source)), _small(visible(pair.target, target, pair.source))
+    source, target = coded_palettes(config)
+    seen = shown(visible(pair.source, source), source_side(config).channels)
+    return _small(seen), _small(shown(visible(pair.target, target, pair.source)))
 
 
 def _small(image: Tensor) -> Tensor:
-    """The image to look at, averaged over squares where it is wider than the sheet shows it."""
+    """The image, averaged over squares where it is wider than the sheet shows it."""
     squares = -(-max(image.shape[1:]) // WIDEST)
-    return F.avg_pool2d(shown(image), squares) if squares > 1 else shown(image)
+    return F.avg_pool2d(image, squares) if squares > 1 else image
