@@ -1,11 +1,13 @@
 """A sheet of augmented training pairs: what the network will see under a configuration, before it is trained."""
 
+import math
 from typing import Any
 
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from pix2pix.callbacks.samples import spread
 from pix2pix.components import build
 from pix2pix.data.pairs import Pair, PairSource
 from pix2pix.data.palettes import visible
@@ -29,8 +31,7 @@ def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
     transform: PairTransform = build(config["data"]["transform"])
     train = pairs.split("train")
     rows = []
-    for row in range(min(-(-views // DRAWS), len(train))):
-        index = row * len(train) // -(-views // DRAWS)
+    for index in spread(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
         drawn = [transform.augment(pair, pair_generator(config["seed"], epoch, index)) for epoch in range(DRAWS)]
         rows.append([image for view in (transform.plain(pair), *drawn) for image in _pictures(view, config)])
@@ -46,5 +47,5 @@ def _pictures(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 def _small(image: Tensor) -> Tensor:
     """The image, averaged over squares where it is wider than the sheet shows it."""
-    squares = -(-max(image.shape[1:]) // WIDEST)
+    squares = math.ceil(max(image.shape[1:]) / WIDEST)
     return F.avg_pool2d(image, squares) if squares > 1 else image
