@@ -41,7 +41,7 @@ class Samples(pl.Callback):
             self._draw(pl_module, pairs, Path(trainer.default_root_dir) / "samples" / f"{name}_epoch{epoch:04d}.png")
 
     def _draw(self, model: Pix2Pix, pairs: Dataset[Pair], path: Path) -> None:
-        rows, inputs = [], source_side(model.config).channels
+        rows, inputs = [], source_side(model.config).channels if model.config else ()
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
