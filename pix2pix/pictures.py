@@ -5,27 +5,43 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from pix2pix.data.pixels import Picture, encoded, picture_of
+from pix2pix.data.ranges import unscale
+
 GAP, TITLE_HEIGHT = 4, 20
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
+FITS = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # modes that lose nothing; Pillow takes more
 
 
 def to_picture(image: Tensor) -> Image.Image:
     """An image (C, H, W) in [-1, 1] with 1, 3 or 4 channels as a Pillow picture, rounded to 8 bits."""
-    if image.shape[0] not in MODES:
+    picture = picture_of(unscale(image.float(), 8))
+    if not isinstance(picture, Image.Image):
         raise ValueError(
             f"image with {image.shape[0]} channels: only 1, 3 and 4 can be shown. Choose channels to show."
         )
-    pixels = ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).squeeze(-1).cpu().numpy())
+    return picture
+
+
+def shown(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
+    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two.
+
+    Where the image joins several `inputs` of so many channels each, the first of them in colour, or else the first.
+    """
+    if len(inputs) > 1:
+        parts = image.split(list(inputs))
+        return shown(next((part for part in parts if len(part) == 3), parts[0]))
+    channels = image.shape[0]
+    return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
 
 
 def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image.Image:
     """Rows of images of one size, side by side on white, under their titles; small ones are enlarged to 128 pixels."""
-    pictures = [[to_picture(image).convert("RGB") for image in row] for row in rows]
+    pictures = [[to_picture(shown(image)).convert("RGB") for image in row] for row in rows]
     scale = max(1, 128 // pictures[0][0].width)
     width, height = (side * scale for side in pictures[0][0].size)
     top = TITLE_HEIGHT if titles else GAP
@@ -40,15 +56,30 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     return page
 
 
-def save(picture: Image.Image, path: Path, **options: Any) -> None:
-    """Writes a picture whole or not at all, in the format of the suffix, making the folder if need be.
+def save(picture: Picture, path: Path, **options: Any) -> None:
+    """Writes a picture or an array (H, W, C) whole or not at all, in the format of the suffix; makes the folder.
 
     `options` are Pillow's own for that format.
+
+    Raises:
+        ValueError: when that format cannot hold its pixels as they are.
+        OSError: when the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        picture.save(part, format=Image.registered_extensions()[path.suffix.lower()], **options)
+        _write(picture, part, path.suffix.lower(), **options)
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write(picture: Picture, path: Path, suffix: str, **options: Any) -> None:
+    if not isinstance(picture, Image.Image) or suffix == ".npy":
+        pixels = np.asarray(picture)
+        path.write_bytes(encoded(pixels.reshape(*pixels.shape[:2], -1), suffix))
+        return
+    colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
+    if colours.mode not in FITS.get(suffix, {colours.mode}):
+        raise ValueError(f"a picture of mode {colours.mode} cannot be written as {suffix}. Choose png, tif or npy.")
+    colours.save(path, format=Image.registered_extensions()[suffix], **options)

@@ -79,7 +79,7 @@ class Diagnosis(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Takes the batch in."""
-        self.likeness.add(outputs, visible(batch.target, pl_module.palette, batch.source))  # pyright: ignore
+        self.likeness.add(outputs, visible(batch.target, pl_module.target_palette, batch.source))  # pyright: ignore
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Logs `val/variation` and `val/correlation`; low ones mean that the generator ignores its input."""
@@ -110,7 +110,9 @@ class Likeness:
         self.count, self.sums = 0, torch.zeros(())
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Takes in outputs and targets (B, C, H, W)."""
+        """Takes in outputs and targets (B, C, H, W); those of another size than the first are left out."""
+        if self.count and outputs.shape[1:] != self.sums.shape[1:]:
+            return
         o, t = outputs.detach().float(), targets.float()
         sums = torch.stack([x.sum(dim=0) for x in (o, t, o.square(), t.square(), o * t)])
         self.count, self.sums = self.count + len(o), self.sums.to(sums) + sums

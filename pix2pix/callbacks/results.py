@@ -12,7 +12,7 @@ from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import visible
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.loggers import TakesTable
-from pix2pix.pictures import to_picture
+from pix2pix.pictures import shown, to_picture
 
 
 class Results(pl.Callback):
@@ -42,7 +42,8 @@ class Results(pl.Callback):
 
 def _row(best: trained.Trained, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
-    output, target = best.generate(source, pair.name), visible(target, best.palette, source)
-    pictures = {"input": visible(source, best.palette), "output": output, "target": target}
+    output, target = best.generate(source, pair.name), visible(target, best.target_palette, source)
+    seen = shown(visible(source, best.source_palette)[0], trained.source_side(best.config).channels)
+    pictures = {"input": seen, "output": shown(output[0]), "target": shown(target[0])}
     metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
-    return {"pair": pair.name} | {name: to_picture(image[0]) for name, image in pictures.items()} | metrics
+    return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

@@ -13,7 +13,9 @@ from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import visible
 from pix2pix.loggers import TakesSheets
 from pix2pix.model import Pix2Pix
+from pix2pix.pictures import shown
 from pix2pix.sheets import Kind, write_sheet
+from pix2pix.trained import source_side
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -49,10 +51,12 @@ class Samples(pl.Callback):
     def _draw(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
         """The names of the pairs, and for each its source, output and target as pictures."""
         names, rows = [], []
+        inputs = source_side(model.config).channels if model.config else ()
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            rows.append((visible(source, model.palette), output[0], visible(target, model.palette, source)))
+            seen = shown(visible(source, model.source_palette), inputs)
+            rows.append((seen, output[0], visible(target, model.target_palette, source)))
             names.append(name)
         return names, rows
 

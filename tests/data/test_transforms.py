@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pix2pix.data.pairs import Pair
-from pix2pix.data.transforms import JitterAndMirror, resize
+from pix2pix.data.sizing import resize
+from pix2pix.data.transforms import JitterAndMirror
 
 
 def noise_pair(height: int, width: int) -> Pair:
@@ -34,6 +35,28 @@ def test_the_draw_depends_on_its_generator_alone(jitter):
 def test_every_corner_and_both_mirrors_occur(jitter):
     views = {jitter.augment(noise_pair(20, 30), np.random.default_rng(i)).source.numpy().tobytes() for i in range(2000)}
     assert len(views) == 5 * 7 * 2
+
+
+def test_the_papers_jitter_is_resize_crop_mirror_and_scale_bit_for_bit(jitter):
+    pair = noise_pair(40, 50)
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        top, left, mirror = int(random.integers(5)), int(random.integers(7)), bool(random.integers(2))
+        crop = resize(pair.source, (20, 30))[:, top : top + 16, left : left + 24]
+        expected = (crop.flip(-1) if mirror else crop).to(torch.float32) / 127.5 - 1
+        assert torch.equal(jitter.augment(pair, np.random.default_rng(seed)).source, expected)
+
+
+def test_a_batch_of_loaded_pairs_gives_what_each_pair_gives_alone(jitter):
+    pairs = [noise_pair(40, 50), noise_pair(31, 47)]
+    loaded = [jitter.load(pair) for pair in pairs]
+    assert [(image.dtype, image.shape[1:]) for image in loaded[1][:2]] == [(torch.uint8, (20, 30))] * 2
+    views = [jitter.draw(pair, np.random.default_rng(i)) for i, pair in enumerate(loaded)]
+    batch = Pair(torch.stack([p.source for p in loaded]), torch.stack([p.target for p in loaded]), "both")
+    together = jitter.augmented(batch, views)
+    alone = [jitter.augment(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
+    assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))
+    assert torch.equal(together.target, torch.stack([pair.target for pair in alone]))
 
 
 def test_no_jitter_and_no_mirror_leave_the_picture_as_it_is():
