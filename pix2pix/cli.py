@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pix2pix.data.commands import data
 from pix2pix.errors import explained
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
@@ -159,6 +160,9 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **op
     click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
     if failed:
         raise SystemExit(1)
+
+
+cli.add_command(data)
 
 
 def main() -> None:
