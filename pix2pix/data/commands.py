@@ -65,3 +65,28 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
     folder = downloading.download(known, root, downloading.mirrors_of(root, mirrors))
     elsewhere = "" if root == Path("data") else f" data.root={root}"
     click.echo(f"{folder}: {known.pairs} pairs, complete.\nTrain:  pix2pix train experiment={name}{elsewhere}")
+
+
+@data.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", "name", metavar="NAME", help="A data set of the catalogue: its numbers of pairs are compared.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="A picture of pairs to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, with all files.")
+@click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads that read. Default: one on each core.")
+def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, strict: bool, workers: int | None) -> None:
+    """Examine a folder of pairs before training on it. Ends with 0 when it is sound, with 1 when there are errors.
+
+    \b
+    pix2pix data check data/facades --data facades --sheet facades.png
+    """
+    from pix2pix.data.catalogue import known_set
+    from pix2pix.data.doctor import check as doctor
+
+    found = doctor.check(path, known_set(name).name if name else None, workers)
+    if sheet:
+        doctor.write_sheet(found, sheet)
+    click.echo(doctor.as_json(found) if as_json else "\n".join(doctor.as_text(found)))
+    worst = {finding.severity for finding in found.findings}
+    if not found.sound or (strict and "warning" in worst):
+        raise SystemExit(1)
