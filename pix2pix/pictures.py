@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -39,12 +40,12 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     return page
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Writes a picture whole or not at all, in the format of the suffix, making the folder if need be."""
+def save(picture: Image.Image, path: Path, **options: Any) -> None:
+    """Writes a picture whole or not at all, in the format of the suffix and with its options."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        picture.save(part, format=Image.registered_extensions()[path.suffix.lower()])
+        picture.save(part, format=Image.registered_extensions()[path.suffix.lower()], **options)
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)

@@ -121,7 +121,7 @@ def _transparent(image: Image.Image) -> bool:
     """Whether any pixel shows what is behind it."""
     if not image.has_transparency_data:
         return False
-    return image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    return image.convert("RGBA").getchannel("A").histogram()[255] < image.width * image.height
 
 
 def in_colour(image: Image.Image) -> Image.Image:
@@ -143,7 +143,7 @@ def measure(image: Image.Image) -> Side:
     nearest = image.resize((SCALE, SCALE), Image.Resampling.NEAREST)
     statistics = ImageStat.Stat(nearest)
     points = np.asarray(nearest).astype(np.int16)
-    small = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=3)).astype(np.int16)
+    small = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX)).astype(np.int16)
     smooth = np.asarray(image.resize((SCALE, SCALE), Image.Resampling.BILINEAR)).astype(np.int16)
     grey = bool((points == points[..., :1]).all())
     spread, mean = max(statistics.stddev), sum(statistics.mean) / 3

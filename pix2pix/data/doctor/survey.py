@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,53 +43,54 @@ def survey(path: Path) -> Survey:
         raise FileNotFoundError(
             f"no folder {str(path)!r}: the pairs are looked for there. Give the folder of a data set."
         )
-    entries: list[Entry] = []
-    findings: list[Finding] = []
-    for split in SPLITS:
-        found, faults = _split(path, split, split)
-        if split == "train" and not found and not faults:
-            found, faults = _split(path, "", "train")
-        entries += found
-        findings += faults
-    findings += [*_missing(path, entries), *_overlooked(path, entries)]
-    return Survey(path, entries, findings)
+    splits = [_split(path, split, split) for split in SPLITS]
+    if not any(splits[0]):
+        splits[0] = _split(path, "", "train")
+    found = _Split(*(list(chain(*parts)) for parts in zip(*splits, strict=True)))
+    findings = [*_names(found), *_missing(path, found.entries), *_overlooked(path, found.entries)]
+    return Survey(path, found.entries, findings)
 
 
-def _split(path: Path, folder: str, split: str) -> tuple[list[Entry], list[Finding]]:
+class _Split(NamedTuple):
+    """The pairs of a split, the files that have no partner, and those that share a name."""
+
+    entries: list[Entry]
+    alone: list[Path]
+    doubled: list[Path]
+
+
+def _split(path: Path, folder: str, split: str) -> _Split:
     for a, b in ((f"{folder}A", f"{folder}B"), (f"A/{folder}", f"B/{folder}"), (f"{folder}/A", f"{folder}/B")):
         if pictures(path / a) or pictures(path / b):
             return _two_folders(path / a, path / b, split)
-    named, findings = _by_key(path / folder)
-    return [Entry(split, key, (file,)) for key, file in named.items()], findings
+    named, doubled = _by_key(path / folder)
+    return _Split([Entry(split, key, (file,)) for key, file in named.items()], [], doubled)
 
 
-def _two_folders(folder_a: Path, folder_b: Path, split: str) -> tuple[list[Entry], list[Finding]]:
-    (a, faults_a), (b, faults_b) = _by_key(folder_a), _by_key(folder_b)
-    findings = [*faults_a, *faults_b]
+def _two_folders(folder_a: Path, folder_b: Path, split: str) -> _Split:
+    (a, doubled_a), (b, doubled_b) = _by_key(folder_a), _by_key(folder_b)
     alone = [a[key] for key in a.keys() - b.keys()] + [b[key] for key in b.keys() - a.keys()]
-    if alone:
-        findings.append(
-            Finding(
-                "error",
-                "unmatched",
-                f"{counted(len(alone), 'picture has', 'pictures have')} no partner of the same name",
-                "Rename or remove them, or pair them anew: pix2pix data prepare pairs.",
-                natsorted(alone, key=str),
-            )
-        )
-    return [Entry(split, key, (a[key], b[key])) for key in a if key in b], findings
+    entries = [Entry(split, key, (a[key], b[key])) for key in a if key in b]
+    return _Split(entries, natsorted(alone, key=str), [*doubled_a, *doubled_b])
 
 
-def _by_key(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
+def _by_key(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """The first file of each name, and all files whose names are not their own."""
     named: dict[str, list[Path]] = defaultdict(list)
     for file in pictures(folder):
         named[next(iter(by_name([file])))].append(file)
     doubled = [file for files in named.values() if len(files) > 1 for file in files]
-    findings = []
-    if doubled:
-        says = f"{len(doubled)} pictures share their names with others of the same folder"
-        findings.append(Finding("error", "same-name", says, "Rename or remove all but one of each name.", doubled))
-    return {key: files[0] for key, files in named.items()}, findings
+    return {key: files[0] for key, files in named.items()}, doubled
+
+
+def _names(found: _Split) -> Iterator[Finding]:
+    if found.alone:
+        says = f"{counted(len(found.alone), 'picture has', 'pictures have')} no partner of the same name"
+        remedy = "Rename or remove them, or pair them anew: pix2pix data prepare pairs."
+        yield Finding("error", "unmatched", says, remedy, found.alone)
+    if found.doubled:
+        says = f"{len(found.doubled)} pictures share their names with others of the same folder"
+        yield Finding("error", "same-name", says, "Rename or remove all but one of each name.", found.doubled)
 
 
 def _missing(path: Path, entries: list[Entry]) -> Iterator[Finding]:
