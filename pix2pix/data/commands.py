@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from pix2pix.data.preparation.commands import prepare
+
 ROOT = click.option(
     "--root",
     envvar="PIX2PIX_DATA",
@@ -22,7 +24,11 @@ def data() -> None:
     pix2pix data list
     pix2pix data download facades
     pix2pix data check data/facades
+    pix2pix data prepare pairs labels/ photos/ -o data/mine
     """
+
+
+data.add_command(prepare)
 
 
 @data.command("list")

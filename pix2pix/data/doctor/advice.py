@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pix2pix.data.catalogue import KNOWN
 from pix2pix.data.doctor.reading import STEPS, Reading
+from pix2pix.data.pairs import Direction
 
 MANY = 10_000  # pairs from which the paper trains without jitter, in batches of four
 
@@ -16,7 +17,7 @@ MANY = 10_000  # pairs from which the paper trains without jitter, in batches of
 class Guess(NamedTuple):
     """Which image is simpler, and so likely the input: labels, edges, a drawing. None when they are alike."""
 
-    direction: Literal["AtoB", "BtoA"] | None
+    direction: Direction | None
     flat: tuple[float, float]
 
     @property
@@ -35,14 +36,19 @@ def guess(readings: Sequence[Reading]) -> Guess:
     return Guess(None if abs(a - b) < 0.05 else ("AtoB" if a > b else "BtoA"), (a, b))
 
 
-def command(path: Path, readings: Sequence[Reading], name: str | None) -> str:
-    """The `pix2pix train` line for the set, an experiment of the paper when it is known by `name`."""
+def command(
+    path: Path, readings: Sequence[Reading], name: str | None = None, direction: Direction | None = None
+) -> str:
+    """The `pix2pix train` line for the set, an experiment of the paper when it is known by `name`.
+
+    Where no `direction` is given, the simpler image becomes the source.
+    """
     if name in KNOWN:
         where = [] if path == Path("data") / name else [f"data.root={path.parent}"]
         where = where if path.name == name else [f"data.path={path}"]
         return shlex.join(["pix2pix", "train", f"experiment={name}", *where])
     words = ["pix2pix", "train", "data=folder", f"data.path={path}"]
-    direction = guess(readings).direction
+    direction = direction or guess(readings).direction
     words += ["data.direction=BtoA"] if direction == "BtoA" else []
     words += [*_size(readings), *_channels(readings, direction or "AtoB")]
     words += ["data.jitter=false", "data.batch_size=4"] if len(readings) > MANY else []
