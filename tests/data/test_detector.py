@@ -60,6 +60,9 @@ def test_its_edges_are_drawn_black_on_white(tmp_path, photos, scale):
 def test_what_is_no_detector_is_refused(tmp_path, photos):
     with pytest.raises(SystemExit, match="an edge detector gives"):
         prepare(photos, model(tmp_path / "coarse.onnx", stride=2), tmp_path / "one")
+    words = ["--operation", "blur", "--detector", "coarse.onnx"]
+    with pytest.raises(SystemExit, match="--detector finds edges, but --operation is blur"):
+        pix2pix("data", "prepare", "derive", photos, "-o", tmp_path / "out", *words)
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(SystemExit, match="cannot be read as an ONNX model"):
         prepare(photos, tmp_path / "text.onnx", tmp_path / "two")

@@ -13,7 +13,6 @@ from pix2pix.data.doctor.reading import GRID, Reading, Side
 from pix2pix.data.doctor.relation import edge_likeness, edge_maps, likeness, unit
 
 FEWEST = 24  # pairs below which nothing is said of the set
-SAMPLE = 600  # pairs that are compared with each other
 FLAT = 2  # spread in 255ths below which an image shows nothing that could agree
 RIDGE = 1e-2
 CELL = 100 / GRID  # a step of the edge grid in per cent of the picture
@@ -27,10 +26,9 @@ def agreement(readings: Sequence[Reading]) -> Iterator[Finding]:
         return
     yield from _plain_photos([reading for reading, _ in read])
     yield from _swapped_halves(read)
-    shown = [(reading, sides) for reading, sides in read if min(side.spread for side in sides) > FLAT]
-    if len(shown) < FEWEST:
+    some = [(reading, sides) for reading, sides in read if all(s.edges is not None and s.spread > FLAT for s in sides)]
+    if len(some) < FEWEST:
         return
-    some = [shown[int(i)] for i in np.linspace(0, len(shown) - 1, min(SAMPLE, len(shown)))]
     a, b = ([sides[which] for _, sides in some] for which in (0, 1))
     shifted = list(_shift(a, b))
     yield from shifted or [*_partners(likeness(a, b)), *_strangers([r for r, _ in some], edge_likeness(a, b))]

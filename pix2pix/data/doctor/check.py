@@ -17,7 +17,7 @@ from pix2pix.data.doctor.faults import duplicates, file_faults, pair_faults
 from pix2pix.data.doctor.findings import SEVERITIES, Finding
 from pix2pix.data.doctor.reading import Reading, read_all
 from pix2pix.data.doctor.survey import Survey, survey
-from pix2pix.data.pairs import decode, halves, to_tensor
+from pix2pix.data.pairs import PairFolder, decode, halves, to_tensor
 from pix2pix.data.transforms import resize, scale
 from pix2pix.pictures import save, sheet
 
@@ -59,9 +59,19 @@ def check(path: Path, name: str | None = None, workers: int | None = None) -> Ex
     guess = advice.guess(readings)
     found = [*seen.findings, *_counts(seen, name), *file_faults(readings), *pair_faults(readings)]
     found += [*duplicates(readings, guess.photo), *agreement(readings)]
+    found += _refusal(path) if all(finding.severity != "error" for finding in found) else []
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     named = name or (path.resolve().name if path.resolve().name in KNOWN else None)
     return Examination(seen, readings, found, guess, advice.command(path, readings, named))
+
+
+def _refusal(path: Path) -> list[Finding]:
+    """What training says of the folder, should it refuse what was found sound here."""
+    try:
+        PairFolder(str(path))
+    except (ValueError, OSError) as error:
+        return [Finding("error", "refused", f"training refuses it: {error}", "Mend what it names.")]
+    return []
 
 
 def _counts(seen: Survey, name: str | None) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ SCALE = 256  # both images are measured at this size
 GRID = 64
 STEPS = (2, 6, 12, 24, 48)  # differences of neighbours, in 255ths
 AHEAD = 256
+SAMPLE = 600  # pairs whose edges are kept, to be compared with each other: a million would fill the memory
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Side(NamedTuple):
         spread: the largest standard deviation of a channel, in 255ths.
         mean: of all pixels, in 255ths.
         colours: shares of 64 colours (their square roots), then of neighbours that differ by at most STEPS.
-        edges: strength of edges on a grid, (64, 64).
+        edges: strength of edges on a grid, (64, 64); None where it is not asked for.
         grey: whether no pixel has a colour.
     """
 
@@ -53,7 +54,7 @@ class Side(NamedTuple):
     spread: float
     mean: float
     colours: np.ndarray
-    edges: np.ndarray
+    edges: np.ndarray | None
     grey: bool
 
 
@@ -85,11 +86,13 @@ def read_all(entries: Sequence[Entry], workers: int | None = None) -> list[Readi
 
 def _in_order(pool: ThreadPoolExecutor, entries: Sequence[Entry]) -> Iterator[Reading]:
     """A few pairs ahead of the one that is asked for, not a million."""
+    step = -(-len(entries) // SAMPLE)
     for start in range(0, len(entries), AHEAD):
-        yield from pool.map(read, entries[start : start + AHEAD])
+        numbers = range(start, min(start + AHEAD, len(entries)))
+        yield from pool.map(lambda number: read(entries[number], edges=number % step == 0), numbers)
 
 
-def read(entry: Entry) -> Reading:
+def read(entry: Entry, *, edges: bool = True) -> Reading:
     """Reads and measures one pair."""
     kinds, images, broken = [], [], {}
     for file in entry.files:
@@ -104,7 +107,7 @@ def read(entry: Entry) -> Reading:
         return reading
     seam = _seam(images[0]) if len(images) == 1 else None
     a, b = images if len(images) == 2 else _halves(images[0])
-    return Reading(entry, kinds, (measure(a), measure(b)), seam)
+    return Reading(entry, kinds, (measure(a, edges=edges), measure(b, edges=edges)), seam)
 
 
 def _open(file: Path) -> tuple[Kind, Image.Image]:
@@ -138,17 +141,16 @@ def _halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
 
 
-def measure(image: Image.Image) -> Side:
+def measure(image: Image.Image, *, edges: bool = True) -> Side:
     """Measures an RGB picture."""
     nearest = image.resize((SCALE, SCALE), Image.Resampling.NEAREST)
     statistics = ImageStat.Stat(nearest)
     points = np.asarray(nearest).astype(np.int16)
     small = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX)).astype(np.int16)
-    smooth = np.asarray(image.resize((SCALE, SCALE), Image.Resampling.BILINEAR)).astype(np.int16)
     grey = bool((points == points[..., :1]).all())
     spread, mean = max(statistics.stddev), sum(statistics.mean) / 3
-    colours, edges = _colours(small, points), _edges(smooth)
-    return Side(image.size, thumbnail(image), digest(image), spread, mean, colours, edges, grey)
+    colours, outline = _colours(small, points), _edges(image) if edges else None
+    return Side(image.size, thumbnail(image), digest(image), spread, mean, colours, outline, grey)
 
 
 def _colours(small: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -157,8 +159,9 @@ def _colours(small: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.concatenate([np.sqrt(shares), [(steps <= step).mean() for step in STEPS]]).astype(np.float32)
 
 
-def _edges(smooth: np.ndarray) -> np.ndarray:
+def _edges(image: Image.Image) -> np.ndarray:
     """Strength of edges, cut at its 95th percentile so that a few strong ones do not hide the others."""
+    smooth = np.asarray(image.resize((SCALE, SCALE), Image.Resampling.BILINEAR)).astype(np.int16)
     steps = np.pad(_steps(smooth), ((0, 1), (0, 1))).astype(np.float32)
     cut = np.minimum(steps, np.percentile(steps, 95) + 1)
     cell = SCALE // GRID

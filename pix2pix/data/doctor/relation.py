@@ -26,7 +26,7 @@ def likeness(a: Sequence[Side], b: Sequence[Side]) -> np.ndarray:
 
 def edge_maps(sides: Sequence[Side]) -> np.ndarray:
     """Strength of edges, (pairs, GRID, GRID)."""
-    return np.stack([side.edges for side in sides]).astype(np.float32)
+    return np.stack([_edges(side) for side in sides])
 
 
 def unit(maps: np.ndarray) -> np.ndarray:
@@ -57,9 +57,14 @@ def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
 def _cells(side: Side) -> np.ndarray:
     """Colour and strength of edges of each cell, (cells, 4)."""
     cell = GRID // SIDE
-    edges = side.edges.astype(np.float32).reshape(SIDE, cell, SIDE, cell).mean(axis=(1, 3))
+    edges = _edges(side).reshape(SIDE, cell, SIDE, cell).mean(axis=(1, 3))
     colours = side.thumbnail.astype(np.float32) / 127.5 - 1
     return np.concatenate([colours, edges[..., None] / 50], axis=-1).reshape(SIDE * SIDE, -1)
+
+
+def _edges(side: Side) -> np.ndarray:
+    assert side.edges is not None, "only pairs whose edges were asked for are compared"
+    return side.edges.astype(np.float32)
 
 
 def _neighbourhoods(side: Side) -> np.ndarray:

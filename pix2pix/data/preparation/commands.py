@@ -60,12 +60,10 @@ def pairs(a: Path, b: Path, by: str, strip: tuple[str, ...], allow_unmatched: bo
     \b
     pix2pix data prepare pairs masks/ photos/ -o data/mine --strip _mask --labels A
     """
-    from pix2pix.data.preparation import prepare as preparing
     from pix2pix.data.preparation import sources
 
     matched = sources.by_name(a, b, strip) if by == "name" else sources.by_order(a, b)
-    preparing.require_matched(matched, f"{a} and {b}", allow_unmatched)
-    _run(matched, options)
+    _run(matched, f"{a} and {b}", options, allow_unmatched)
 
 
 @prepare.command()
@@ -80,12 +78,10 @@ def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -
     \b
     pix2pix data prepare tiles aerial/ streets/ -o data/city
     """
-    from pix2pix.data.preparation import prepare as preparing
     from pix2pix.data.preparation import sources
 
     matched = sources.tiles(a, b, block)
-    preparing.require_matched(matched, f"{a} and {b}", allow_unmatched)
-    _run(matched, options)
+    _run(matched, f"{a} and {b}", options, allow_unmatched)
 
 
 @prepare.command()
@@ -98,12 +94,10 @@ def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
     \b
     pix2pix data prepare split my/pairs -o data/mine --val 0.1 --test 0.1
     """
-    from pix2pix.data.preparation import prepare as preparing
     from pix2pix.data.preparation import sources
 
     matched = sources.existing(path)
-    preparing.require_matched(matched, str(path), allow_unmatched)
-    _run(matched, options)
+    _run(matched, str(path), options, allow_unmatched)
 
 
 @prepare.command()
@@ -115,12 +109,10 @@ def derive(pictures: Path, **options: Any) -> None:
     \b
     pix2pix data prepare derive photos/ -o data/holes --operation inpaint --size 256
     """
-    from pix2pix.data.preparation import prepare as preparing
     from pix2pix.data.preparation import sources
 
     matched = sources.singles(pictures)
-    preparing.require_matched(matched, str(pictures), allow_unmatched=False)
-    _run(matched, options)
+    _run(matched, str(pictures), options)
 
 
 @prepare.command()
@@ -137,11 +129,13 @@ def video(films: tuple[Path, ...], every: int, **options: Any) -> None:
 
     shares = {"val": options["val"], "test": options["test"]}
     matched = film.items(films, options["output"] / ".frames", every, shares)
-    _run(matched, options, films)
+    _run(matched, ", ".join(map(str, films)), options | {"films": films})
 
 
-def _run(matched: Any, options: dict[str, Any], films: tuple[Path, ...] = ()) -> None:
-    from pix2pix.data.preparation.prepare import prepare as preparing
+def _run(matched: Any, where: str, options: dict[str, Any], allow_unmatched: bool = False) -> None:
+    from pix2pix.data.preparation.prepare import dry_run, job, prepare, require_matched
 
-    for line in preparing(matched, films=films, **options):
+    require_matched(matched, where, allow_unmatched)
+    act = dry_run if options.pop("dry_run") else prepare
+    for line in act(job(matched, **options)):
         click.echo(line)

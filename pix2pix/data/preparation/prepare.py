@@ -4,14 +4,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pix2pix.data.doctor.advice import command
 from pix2pix.data.doctor.reading import read_all
 from pix2pix.data.doctor.survey import survey
 from pix2pix.data.preparation import film, making
 from pix2pix.data.preparation.recipe import Recipe
-from pix2pix.data.preparation.sources import Matched
+from pix2pix.data.preparation.sources import SPLITS, Matched
 from pix2pix.data.preparation.splitting import split
 
 NAMED = 20
@@ -31,79 +31,94 @@ def require_matched(matched: Matched, where: str, allow_unmatched: bool) -> None
         raise ValueError(f"{where}: there is nothing to make pairs of.")
 
 
-def prepare(
-    matched: Matched,
-    *,
-    output: Path,
-    size: str | None,
-    val: float,
-    test: float,
-    workers: int | None,
-    dry_run: bool,
-    films: Sequence[Path] = (),
-    labels: str | None = None,
-    **settings: Any,
-) -> Iterator[str]:
-    """Makes the pairs and tells what it did; the last line is the command that trains on them.
+class Job(NamedTuple):
+    """A preparation: what to make pairs of, how, and where.
 
     Args:
-        matched: what to make pairs of, and what is left out.
+        matched: the pairs, and what is left out.
         output: the new folder.
-        size: N or WxH; None leaves sizes.
-        val: share of validation, likewise `test`.
-        test: see above.
-        workers: threads; None for one on each core.
-        dry_run: tells what would be written, and writes nothing.
+        recipe: how pixels are made.
+        shares: of val and test, each of all pairs.
         films: whose frames are to be unpacked first.
-        labels: as in Recipe, likewise the other `settings`.
+        workers: threads; None for one on each core.
     """
+
+    matched: Matched
+    output: Path
+    recipe: Recipe
+    shares: dict[str, float]
+    films: Sequence[Path] = ()
+    workers: int | None = None
+
+
+def job(
+    matched: Matched, output: Path, *, size: str | None, labels: str | None, val: float, test: float, **rest: Any
+) -> Job:
+    """The job of a command's options. Raises ValueError for options that make no sense together."""
+    films, workers = rest.pop("films", ()), rest.pop("workers", None)
     if val + test >= 1:
         raise ValueError(f"--val {val} and --test {test} leave nothing to train on. Lower them.")
-    recipe = Recipe(size=parsed(size), labels=labels or "", **settings)
-    shares = {"val": val, "test": test}
-    decisive = _decisive(matched, recipe, shares, films)
-    there = making.begun(output, decisive)
+    if rest.get("detector") and rest["operation"] != "edges":
+        raise ValueError(f"--detector finds edges, but --operation is {rest['operation']}. Set --operation edges.")
+    recipe = Recipe(size=parsed(size), labels=labels or "", **rest)
+    return Job(matched, output, recipe, {"val": val, "test": test}, films, workers)
+
+
+def prepare(job: Job) -> Iterator[str]:
+    """Makes the pairs and tells what it did; the last line is the command that trains on them."""
+    decisive = _decisive(job)
+    there = making.begun(job.output, decisive)
     if there and there["finished"]:
-        yield f"{output} is there already, complete."
-        yield _train(output, recipe, workers)
-        return
-    splits = _splits(matched, recipe, shares, workers, unread=bool(films))
-    tasks = making.plan(matched.items, splits, output, recipe)
-    if dry_run:
-        yield from making.described(tasks)
+        yield f"{job.output} is there already, complete."
     else:
-        making.begin(output, decisive)
-        film.unpack(films, matched.items)
-        making.make(tasks, recipe, workers)
-        shutil.rmtree(output / ".frames", ignore_errors=True)
-        making.finish(output)
-    counts = ", ".join(f"{splits.count(name)} {name}" for name in ("train", "val", "test") if name in splits)
-    yield f"{output}: {counts}{' would be written' if dry_run else ''}"
-    if matched.alone:
-        yield f"left out, without a partner: {', '.join(map(str, matched.alone))}"
-    if not dry_run:
-        yield _train(output, recipe, workers)
+        tasks, summary = _plan(job)
+        making.begin(job.output, decisive)
+        film.unpack(job.films, job.matched.items)
+        making.make(tasks, job.recipe, job.workers)
+        shutil.rmtree(job.output / ".frames", ignore_errors=True)
+        making.finish(job.output)
+        yield f"{job.output}: {summary}"
+    yield from _left_out(job)
+    entries = survey(job.output).entries
+    readings = read_all(entries[:: max(1, len(entries) // SAMPLE)], job.workers)
+    yield f"train:  {command(job.output, readings, direction='AtoB' if job.recipe.operation else None)}"
 
 
-def _decisive(matched: Matched, recipe: Recipe, shares: dict[str, float], films: Sequence[Path]) -> dict[str, Any]:
+def dry_run(job: Job) -> Iterator[str]:
+    """Tells every file that `prepare` would write, and writes none."""
+    making.begun(job.output, _decisive(job))
+    tasks, summary = _plan(job)
+    yield from making.described(tasks)
+    yield f"{job.output}: {summary} would be written"
+    yield from _left_out(job)
+
+
+def _plan(job: Job) -> tuple[list[making.Task], str]:
+    """What goes where, and the numbers in words. Frames of films have their splits by time; all else is read first."""
+    if job.films:
+        splits = [item.split or "train" for item in job.matched.items]
+    else:
+        readings = making.examine(job.matched.items, job.recipe, job.workers)
+        splits = split(job.matched.items, readings, job.shares, job.recipe.seed)
+    counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS if name in splits)
+    return making.plan(job.matched.items, splits, job.output, job.recipe), counts
+
+
+def _left_out(job: Job) -> Iterator[str]:
+    if job.matched.alone:
+        yield f"left out, without a partner: {', '.join(map(str, job.matched.alone))}"
+
+
+def _decisive(job: Job) -> dict[str, Any]:
     """All that decides what a prepared folder contains."""
-    sources = list(films) or [file for item in matched.items for file in item.files]
-    sources += [Path(recipe.detector)] if recipe.detector else []
-    names = making.digest([item.name for item in matched.items])
-    return {"recipe": asdict(recipe), "shares": shares, "pairs": names, "sources": making.fingerprint(sources)}
-
-
-def _splits(matched: Matched, recipe: Recipe, shares: dict[str, float], workers: int | None, unread: bool) -> list[str]:
-    """The split of each pair. Frames of films have theirs by their time, and need not be read for it."""
-    if unread:
-        return [item.split or "train" for item in matched.items]
-    return split(matched.items, making.examine(matched.items, recipe, workers), shares, recipe.seed)
-
-
-def _train(output: Path, recipe: Recipe, workers: int | None) -> str:
-    entries = survey(output).entries
-    readings = read_all(entries[:: max(1, len(entries) // SAMPLE)], workers)
-    return f"train:  {command(output, readings, direction='AtoB' if recipe.operation else None)}"
+    sources = list(job.films) or [file for item in job.matched.items for file in item.files]
+    sources += [Path(job.recipe.detector)] if job.recipe.detector else []
+    return {
+        "recipe": asdict(job.recipe),
+        "shares": job.shares,
+        "pairs": making.digest([item.name for item in job.matched.items]),
+        "sources": making.fingerprint(sources),
+    }
 
 
 def parsed(size: str | None) -> tuple[int, int] | None:
