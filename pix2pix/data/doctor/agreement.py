@@ -31,7 +31,8 @@ def agreement(readings: Sequence[Reading]) -> Iterator[Finding]:
         return
     a, b = ([sides[which] for _, sides in some] for which in (0, 1))
     shifted = list(_shift(a, b))
-    yield from shifted or [*_partners(likeness(a, b)), *_strangers([r for r, _ in some], edge_likeness(a, b))]
+    match = likeness(a, b)
+    yield from shifted or [*_partners(match), *_strangers([r for r, _ in some], match, edge_likeness(a, b))]
 
 
 def _shift(a: Sequence[Side], b: Sequence[Side]) -> Iterator[Finding]:
@@ -87,12 +88,12 @@ def _evidence(match: np.ndarray, step: int) -> float:
     return float((found.mean() - match.mean()) / (match.std() + 1e-9) * np.sqrt(len(found)))
 
 
-def _strangers(some: Sequence[Reading], match: np.ndarray) -> Iterator[Finding]:
-    """Single pairs whose halves belong to others, in a set where nearly all know their partners among all."""
-    own = np.diag(match)
-    better = np.minimum((match > own[:, None]).mean(axis=1), (match > own[None]).mean(axis=0))
-    strange = np.flatnonzero(better > 0.1)
-    if len(strange) and np.quantile(better, 0.95) < 0.02:
+def _strangers(some: Sequence[Reading], match: np.ndarray, edges: np.ndarray) -> Iterator[Finding]:
+    """Single pairs whose halves go better with others', by both measures, in a set where nearly all know their own."""
+    better = np.minimum(_better_partners(match), _better_partners(edges))
+    strange = np.flatnonzero(better > 0.15)
+    known = _evidence(edges, 0) / np.sqrt(len(edges)) > 4 and np.quantile(better, 0.95) < 0.02
+    if len(strange) and known:
         yield Finding(
             "error",
             "mismatched",
@@ -100,6 +101,12 @@ def _strangers(some: Sequence[Reading], match: np.ndarray) -> Iterator[Finding]:
             "Look at them; exchange or remove their partners.",
             [file for i in strange for file in some[int(i)].entry.files],
         )
+
+
+def _better_partners(match: np.ndarray) -> np.ndarray:
+    """For each pair the share of all images that go better with its A, or with its B, than its own: the lower one."""
+    own = np.diag(match)
+    return np.minimum((match > own[:, None]).mean(axis=1), (match > own[None]).mean(axis=0))
 
 
 def _swapped_halves(read: Sequence[tuple[Reading, Sides]]) -> Iterator[Finding]:
