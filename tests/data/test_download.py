@@ -238,9 +238,10 @@ def test_two_downloads_at_once_are_one(tmp_path, good):
         assert len(server.asked) == 1
 
 
-def test_the_list_names_terms_and_what_is_here(tmp_path, good, capsys):
+def test_the_list_names_terms_and_what_is_here(tmp_path, good, capsys, monkeypatch):
     fetched(tmp_path, well(good))
-    pix2pix("data", "list", "--root", tmp_path)
+    monkeypatch.setenv("PIX2PIX_DATA", str(tmp_path))
+    pix2pix("data", "list")
     said = capsys.readouterr().out
     assert (
         f"facades  400 train / 100 val / 106 test  about 30 MB  A photo, B label map  in {tmp_path}/facades\n" in said

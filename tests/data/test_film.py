@@ -53,6 +53,11 @@ def test_a_broken_film_and_no_film_are_named(tmp_path):
             pix2pix("data", "prepare", "video", tmp_path / name, "-o", tmp_path / "out", "--operation", "blur")
 
 
+def test_two_films_of_one_name_are_refused(tmp_path, film):
+    with pytest.raises(SystemExit, match="two of one name"):
+        pix2pix("data", "prepare", "video", film, film, "-o", tmp_path / "out", "--operation", "blur")
+
+
 def test_blocks_of_time():
     assert _blocks(10, {"val": 0.2, "test": 0.1}, 1) == [*["train"] * 5, None, "val", "val", None, "test"]
     with pytest.raises(ValueError, match="too short"):

@@ -23,7 +23,15 @@ def items(films: Sequence[Path], frames: Path, every: int, shares: dict[str, flo
         frames: the folder where `unpack` puts the pictures.
         every: one frame in so many.
         shares: of val and test.
+
+    Raises:
+        ValueError: for two films of one name, a film that cannot be read, or one too short to be split.
     """
+    stems = [_stem(film) for film in films]
+    if len(set(stems)) < len(stems):
+        raise ValueError(
+            f"films {', '.join(map(str, films))}: two of one name, after which frames are named. Rename one."
+        )
     found: list[Item] = []
     for film in films:
         numbers, rate = _numbers(film)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,12 +31,17 @@ class Task(NamedTuple):
 
 
 def plan(items: Sequence[Item], splits: Sequence[str], output: Path, recipe: Recipe) -> list[Task]:
-    """Where each pair goes, in folders that `data=folder` reads."""
+    """Where each pair goes, in folders that `data=folder` reads. Raises ValueError for two pairs of one name."""
     tasks = []
     for item, split in zip(items, splits, strict=True):
         name = f"{item.name}.{recipe.suffix}"
         folders = [f"{split}A", f"{split}B"] if recipe.layout == "folders" else [split]
         tasks.append(Task(item, tuple(output / folder / name for folder in folders)))
+    times = Counter(str(task.outputs[0]).lower() for task in tasks)  # some disks take X and x for one
+    several = [task for task in tasks if times[str(task.outputs[0]).lower()] > 1]
+    if several:
+        files = ", ".join(str(task.item.files[0]) for task in several[:5])
+        raise ValueError(f"{files}: folders become part of names, and these come to one. Rename them.")
     return tasks
 
 
