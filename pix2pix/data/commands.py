@@ -1,5 +1,6 @@
 """`pix2pix data ...`: get, verify and make data sets. Each command imports what it needs when it is called."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -69,7 +70,7 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
     known = known_set(name)
     click.echo(f"{name}: {known.whose}.\nTerms: {known.terms} ({known.homepage}).")
     folder = downloading.download(known, root, downloading.mirrors_of(root, mirrors))
-    elsewhere = "" if root == Path("data") else f" data.root={root}"
+    elsewhere = "" if root == Path("data") else f" {shlex.quote(f'data.root={root}')}"
     click.echo(f"{folder}: {known.pairs} pairs, complete.\nTrain:  pix2pix train experiment={name}{elsewhere}")
 
 
