@@ -13,7 +13,8 @@ from tests.conftest import pix2pix
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README.read_text(), flags=re.DOTALL)
-COMMANDS = [line for kind, block in BLOCKS if not kind for line in block.splitlines() if line.startswith("pix2pix ")]
+LINES = [line for kind, block in BLOCKS if not kind for line in block.splitlines() if line.startswith("pix2pix ")]
+COMMANDS = [line for line in LINES if "data download" not in line]  # tests/data/test_download.py has a server for it
 SMALL = ["data.size=64", "generator.base_channels=4", "discriminator.base_channels=4", "trainer.max_epochs=1"]
 
 
@@ -32,6 +33,8 @@ def desk(tmp_path_factory) -> Path:
             picture(folder / "my" / "pairs" / split / f"{number}.png", 128, 64)
     shutil.copytree(folder / "my" / "pairs", folder / "data" / "facades")
     shutil.copytree(folder / "my" / "pairs" / "train", folder / "my" / "pictures")
+    for name in ("labels", "photos"):
+        shutil.copytree(folder / "my" / "pairs" / "train", folder / name)
     picture(folder / "photo.png", 70, 50)
     picture(folder / "folder" / "another.png", 64, 64)
     return folder

@@ -1,8 +1,20 @@
 """`pix2pix data ...`: get, verify and make data sets. Each command imports what it needs when it is called."""
 
+import shlex
 from pathlib import Path
 
 import click
+
+from pix2pix.data.preparation.commands import prepare
+
+ROOT = click.option(
+    "--root",
+    envvar="PIX2PIX_DATA",
+    default="data",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of all data sets, data.root of the configuration. [env: PIX2PIX_DATA]",
+)
 
 
 @click.group()
@@ -13,7 +25,78 @@ def data() -> None:
     pix2pix data list
     pix2pix data download facades
     pix2pix data check data/facades
+    pix2pix data prepare pairs labels/ photos/ -o data/mine
     """
+
+
+data.add_command(prepare)
+
+
+@data.command("list")
+@ROOT
+def list_sets(root: Path) -> None:
+    """The paper's data sets: what is in them, how large they are, whose they are, and which are here.
+
+    \b
+    pix2pix data list
+    """
+    from pix2pix.data.catalogue import KNOWN
+
+    for known in KNOWN.values():
+        counts = " / ".join(f"{pairs} {split}" for split, pairs in known.splits.items())
+        folder = root / known.name
+        here = "" if not folder.is_dir() else f"  in {folder}" + (", incomplete" if known.lacking(folder) else "")
+        click.echo(f"{known.name}  {counts}  about {known.megabytes} MB  {known.halves}{here}")
+        click.echo(f"    {known.whose}\n    {known.terms} ({known.homepage})")
+
+
+@data.command()
+@click.argument("name")
+@ROOT
+@click.option("--mirror", "mirrors", multiple=True, metavar="URL", help="A folder that holds NAME.tar.gz; repeatable.")
+def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
+    """Download a data set of the paper to where training looks for it. The same command again continues.
+
+    Mirrors are asked before the authors' server: --mirror, then the URLs in PIX2PIX_MIRRORS, then those in
+    ROOT/mirrors.txt, one a line. ROOT/datasets.lock keeps the checksum of the first download; later ones must equal it.
+
+    \b
+    pix2pix data download facades
+    pix2pix data download maps --mirror https://example.org/pix2pix
+    """
+    from pix2pix.data import download as downloading
+    from pix2pix.data.catalogue import known_set
+
+    known = known_set(name)
+    click.echo(f"{name}: {known.whose}.\nTerms: {known.terms} ({known.homepage}).")
+    folder = downloading.download(known, root, downloading.mirrors_of(root, mirrors))
+    elsewhere = "" if root == Path("data") else f" {shlex.quote(f'data.root={root}')}"
+    click.echo(f"{folder}: {known.pairs} pairs, complete.\nTrain:  pix2pix train experiment={name}{elsewhere}")
+
+
+@data.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", "name", metavar="NAME", help="A data set of the catalogue: its numbers of pairs are compared.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="A picture of pairs to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, with all files.")
+@click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads that read. Default: one on each core.")
+def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, strict: bool, workers: int | None) -> None:
+    """Examine a folder of pairs before training on it. Ends with 0 when it is sound, with 1 when there are errors.
+
+    \b
+    pix2pix data check data/facades --data facades --sheet facades.png
+    """
+    from pix2pix.data.catalogue import known_set
+    from pix2pix.data.doctor import check as doctor
+
+    found = doctor.check(path, known_set(name).name if name else None, workers)
+    if sheet:
+        doctor.write_sheet(found, sheet)
+    click.echo(doctor.as_json(found) if as_json else "\n".join(doctor.as_text(found)))
+    worst = {finding.severity for finding in found.findings}
+    if not found.sound or (strict and "warning" in worst):
+        raise SystemExit(1)
 
 
 @data.command(context_settings={"ignore_unknown_options": True})

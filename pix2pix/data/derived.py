@@ -92,12 +92,7 @@ class DerivedPairs(PairSource):
         operation, amount, fill = self.how
         if operation == "lab":
             return Pair(*split_lightness(picture), name)
-        random = np.random.default_rng(derive(self.seed, "derivation", name))
-        if operation == "inpaint":
-            return Pair(inpaint(picture, random, amount or 0.5, fill), picture, name)
-        if operation == "noise":
-            return Pair(noise(picture, random, amount or 25.0), picture, name)
-        return Pair(PLAIN[operation](picture, amount), picture, name)
+        return Pair(made_from(picture, name, operation, amount, fill, self.seed), picture, name)
 
 
 class DerivedFiles(Sequence[Pair]):
@@ -114,6 +109,18 @@ class DerivedFiles(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         file = self.files[index]
         return self.derivation(self.fit(read(file, 3)), file.stem)
+
+
+def made_from(
+    picture: Tensor, name: str, operation: Operation, amount: float | None, fill: str = "white", seed: int = 0
+) -> Tensor:
+    """The input made from an RGB picture, uint8 (1 or 3, H, W), the same every time; any operation but `lab`."""
+    random = np.random.default_rng(derive(seed, "derivation", name))
+    if operation == "inpaint":
+        return inpaint(picture, random, amount or 0.5, fill)
+    if operation == "noise":
+        return noise(picture, random, amount or 25.0)
+    return PLAIN[operation](picture, amount)
 
 
 def grayscale(picture: Tensor, amount: float | None) -> Tensor:

@@ -6,7 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from pix2pix.data.palettes import Palette, PaletteChoice
 from pix2pix.data.pixels import SUFFIXES, Depth, Picture, opened, pixels_of, size
 
 log = logging.getLogger(__name__)
+
+Whole = TypeVar("Whole", Image.Image, np.ndarray)
 
 Direction = Literal["AtoB", "BtoA"]
 Split = Literal["train", "val", "test"]
@@ -188,7 +190,7 @@ class PairFiles(Sequence[Pair]):
         return Pair(source, target, _key(files[0], *self.a.folders[:1]))
 
 
-def halves(image: Picture, path: Path) -> tuple[Picture, Picture]:
+def halves(image: Whole, path: Path) -> tuple[Whole, Whole]:
     """The left and right half of a side-by-side picture."""
     if not isinstance(image, Image.Image):
         _require_even(image.shape[1], path)

@@ -1,0 +1,41 @@
+"""Edges as a network sees them, from an ONNX file of your own (HED and its kin)."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def detected(picture: Image.Image, model: str) -> Image.Image:
+    """The edges that `model` finds, black on white, mode L.
+
+    The model takes float32 (1, 3, height, width), RGB in [0, 1], at any size, and gives (1, 1, height, width), the
+    probability of an edge or its logit; of several outputs the last is taken, in HED the fusion of the others.
+
+    Raises:
+        ValueError: for a model that gives something else, or when onnxruntime is missing.
+    """
+    session = _session(model)
+    pixels = np.asarray(picture.convert("RGB"), np.float32).transpose(2, 0, 1)[None] / 255
+    found = np.asarray(session.run(None, {session.get_inputs()[0].name: pixels})[-1], np.float32)
+    if found.shape != (1, 1, picture.height, picture.width):
+        raise ValueError(
+            f"{model}: gives {found.shape} for a picture of {picture.width}x{picture.height}; "
+            f"an edge detector gives (1, 1, {picture.height}, {picture.width})."
+        )
+    if found.min() < 0 or found.max() > 1:
+        found = 1 / (1 + np.exp(-found))
+    return Image.fromarray(((1 - found[0, 0]) * 255).round().astype(np.uint8))
+
+
+@cache
+def _session(model: str) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError("--detector needs onnxruntime: pip install 'pix2pix[detector]'") from error
+    try:
+        return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions have no common public parent
+        raise ValueError(f"{model}: cannot be read as an ONNX model ({error}).") from error

@@ -1,0 +1,171 @@
+"""One file over HTTP, whole or resumable: what has arrived stays, and only the rest is asked for again."""
+
+import http.client
+import json
+import logging
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from pix2pix.run import write
+
+log = logging.getLogger(__name__)
+
+CHUNK = 2**18
+TIMEOUT = 60  # seconds without a byte
+ATTEMPTS = 5  # without progress, before a mirror is given up
+LONGEST_WAIT = 30
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may better
+
+
+class MirrorError(OSError):
+    """A mirror does not have the file, or does not deliver it."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the bytes of an unfinished file came from; only the very same file is continued.
+
+    Args:
+        url: of the file.
+        total: its length in bytes, None where the server does not say.
+        validator: its ETag or date, which the server is asked to compare.
+    """
+
+    url: str
+    total: int | None
+    validator: str | None
+
+
+def fetch(url: str, part: Path, admit: Callable[[int | None], None]) -> None:
+    """Brings `url` to the file `part`, from where an earlier attempt at the same file ended.
+
+    Args:
+        url: http or https.
+        part: the unfinished file; beside it PART.json says where its bytes come from.
+        admit: is told how many bytes are still to come, None when nobody knows; raises to refuse them.
+
+    Raises:
+        MirrorError: when the server does not have the file, or does not deliver what it says in ATTEMPTS attempts.
+    """
+    attempt = 0
+    while True:
+        before = _size(part)
+        try:
+            return _continue(url, part, admit)
+        except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            reason = _reason(error, url)
+        attempt = 0 if _size(part) > before else attempt + 1
+        if attempt == ATTEMPTS:
+            raise MirrorError(f"{url}: {reason}, {ATTEMPTS} times in a row.")
+        wait = min(2**attempt, LONGEST_WAIT)
+        log.info("%s: %s; trying again in %d s from byte %d.", url, reason, wait, _size(part))
+        time.sleep(wait)
+
+
+def _reason(error: Exception, url: str) -> str:
+    """In words why an attempt failed. Raises MirrorError where no other will do better."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        if error.code not in PASSING:
+            raise MirrorError(f"{url}: the server answers {error.code} {error.reason}.") from error
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return str(cause) or type(cause).__name__
+
+
+def _continue(url: str, part: Path, admit: Callable[[int | None], None]) -> None:
+    origin = _origin(part)
+    start = _size(part) if origin and origin.url == url else 0
+    if origin and start and start == origin.total:
+        return
+    try:
+        answer = urllib.request.urlopen(_request(url, start, origin), timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        error.close()
+        forget(part)  # the file there has become shorter than what is here: another one
+        raise ConnectionError("the file has changed on the server") from error
+    with answer:
+        resumed = _resumes(answer, start, origin)
+        start = start if resumed else 0
+        current = Origin(url, _total(answer, start), _validator(answer))
+        admit(None if current.total is None else current.total - start)
+        if not resumed:
+            forget(part)
+            write(_note(part), json.dumps(asdict(current)))
+        _append(answer, part, start, current)
+
+
+def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Request:
+    headers = {"User-Agent": "pix2pix", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        if origin and origin.validator:
+            headers["If-Range"] = origin.validator
+    return urllib.request.Request(url, headers=headers)
+
+
+def _resumes(answer: Any, start: int, origin: Origin | None) -> bool:
+    """Whether the answer goes on where the file ends. Many servers send everything again instead."""
+    if answer.status != 206 or not start or origin is None:
+        return False
+    said = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    if said is None or int(said[1]) != start or (said[2] != "*" and origin.total not in {None, int(said[2])}):
+        raise http.client.HTTPException("the server sends another part than it was asked for")
+    return True
+
+
+def _append(answer: Any, part: Path, start: int, origin: Origin) -> None:
+    bar = tqdm(total=origin.total, initial=start, unit="B", unit_scale=True, desc=part.name, disable=None)
+    with part.open("ab", buffering=0) as file, bar:
+        for chunk in _chunks(answer):
+            file.write(chunk)
+            bar.update(len(chunk))
+    arrived = _size(part)
+    if origin.total is not None and arrived != origin.total:
+        raise ConnectionError(f"the server says {origin.total} bytes and the connection ended at {arrived}")
+
+
+def _chunks(answer: Any) -> Iterator[bytes]:
+    while chunk := answer.read1(CHUNK):
+        yield chunk
+
+
+def _total(answer: Any, start: int) -> int | None:
+    length = answer.headers.get("Content-Length")
+    return None if length is None else start + int(length)
+
+
+def _validator(answer: Any) -> str | None:
+    tag = answer.headers.get("ETag")
+    weak = tag is None or tag.startswith("W/")  # a weak tag promises likeness, not equal bytes
+    return answer.headers.get("Last-Modified") if weak else tag
+
+
+def _origin(part: Path) -> Origin | None:
+    try:
+        return Origin(**json.loads(_note(part).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def forget(part: Path) -> None:
+    """Removes an unfinished file and the note beside it."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
