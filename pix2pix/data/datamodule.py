@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -12,6 +13,7 @@ from pix2pix.data.transforms import PairTransform
 from pix2pix.randomness import epoch_order, pair_generator
 
 Begin = Callable[[], tuple[int, int]]
+Order = Callable[[int, int, int], np.ndarray]
 
 
 class Draw(NamedTuple):
@@ -56,24 +58,32 @@ class EpochBatches(Sampler[list[Draw]]):
         begin: tells the epoch and its first batch not yet taken; asked whenever an epoch is begun.
         rank: number of this process.
         processes: how many processes share an epoch.
+        order: the order of an epoch, from seed, epoch and length.
     """
 
     def __init__(
-        self, length: int, batch_size: int, seed: int, begin: Begin, *, rank: int = 0, processes: int = 1
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        begin: Begin,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        order: Order = epoch_order,
     ) -> None:
         self.length, self.batch_size, self.seed, self.begin = length, batch_size, seed, begin
-        self.rank, self.processes = rank, processes
+        self.rank, self.processes, self.order = rank, processes, order
 
     def __len__(self) -> int:
         return math.ceil(self.length / (self.batch_size * self.processes))
 
     def __iter__(self) -> Iterator[list[Draw]]:
         epoch, first_batch = self.begin()
-        order = epoch_order(self.seed, epoch, self.length).tolist()
-        order += order[: -self.length % self.processes]
-        mine = [Draw(epoch, index) for index in order[self.rank :: self.processes]]
+        order = self.order(self.seed, epoch, self.length)
+        mine = np.resize(order, math.ceil(self.length / self.processes) * self.processes)[self.rank :: self.processes]
         for start in range(first_batch * self.batch_size, len(mine), self.batch_size):
-            yield mine[start : start + self.batch_size]
+            yield [Draw(epoch, int(index)) for index in mine[start : start + self.batch_size]]
 
 
 class PairDataModule(pl.LightningDataModule):
@@ -103,6 +113,7 @@ class PairDataModule(pl.LightningDataModule):
             lambda: position(trainer, len(batches)),
             rank=trainer.global_rank,
             processes=trainer.world_size,
+            order=self.pairs.order,
         )
         return ResumableLoader(
             self.training,

@@ -13,8 +13,12 @@ from natsort import natsorted
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from pix2pix.data.stored import StoredFile
+from pix2pix.randomness import epoch_order
+
 log = logging.getLogger(__name__)
 
+File = Path | StoredFile
 Direction = Literal["AtoB", "BtoA"]
 Split = Literal["train", "val", "test"]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -40,6 +44,14 @@ class PairSource(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """A digest that changes when the pairs change."""
+
+    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+        """The files of each pair of a split, where pairs come from files of their own; else nothing."""
+        return ()
+
+    def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
+        """The order in which an epoch visits the `length` training pairs, a permutation of range(length)."""
+        return epoch_order(seed, epoch, length)
 
 
 class PairFolder(PairSource):
@@ -79,6 +91,10 @@ class PairFolder(PairSource):
         """The pairs of `split`, in natural order of their names."""
         return PairFiles(self._splits[split], self.direction, self.modes)
 
+    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+        """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
+        return self._splits[split]
+
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""
         files = [file for split in self._splits.values() for pair in split for file in pair]
@@ -89,7 +105,7 @@ class PairFolder(PairSource):
 class PairFiles(Sequence[Pair]):
     """Pairs in files; each entry is (file,) when A and B lie side by side in it, or (file of A, file of B)."""
 
-    def __init__(self, files: Sequence[tuple[Path, ...]], direction: Direction, modes: tuple[str, str]) -> None:
+    def __init__(self, files: Sequence[tuple[File, ...]], direction: Direction, modes: tuple[str, str]) -> None:
         self.files = files
         self.direction = direction
         self.modes = modes
@@ -104,7 +120,7 @@ class PairFiles(Sequence[Pair]):
         return Pair(to_tensor(source, self.modes[0]), to_tensor(target, self.modes[1]), _key(files[0]))
 
 
-def decode(path: Path) -> Image.Image:
+def decode(path: File) -> Image.Image:
     """The picture at `path`, upright. Raises ValueError naming the file when it cannot be read whole."""
     try:
         with Image.open(path) as image:
@@ -116,7 +132,7 @@ def decode(path: Path) -> Image.Image:
         raise ValueError(f"{path}: cannot be read as a picture ({error}). Replace or remove the file.") from error
 
 
-def halves(image: Image.Image, path: Path) -> tuple[Image.Image, Image.Image]:
+def halves(image: Image.Image, path: File) -> tuple[Image.Image, Image.Image]:
     """The left and right half of a side-by-side picture."""
     _require_even(image.width, path)
     middle = image.width // 2
@@ -198,7 +214,7 @@ def by_name(files: list[Path]) -> dict[str, Path]:
     return named
 
 
-def _key(file: Path) -> str:
+def _key(file: File) -> str:
     return file.stem.removesuffix("_AB").removesuffix("_A").removesuffix("_B")
 
 
@@ -210,7 +226,7 @@ def _width(file: Path) -> int:
         raise ValueError(f"{file}: cannot be read as a picture ({error}). Replace or remove the file.") from error
 
 
-def _require_even(width: int, path: Path) -> None:
+def _require_even(width: int, path: File) -> None:
     if width % 2:
         raise ValueError(
             f"{path}: width {width} is odd, but a side-by-side pair is two halves of equal width. "
