@@ -1,17 +1,25 @@
 """Pairs -> batches, in an order and with draws that depend only on the seed and on how many steps were taken."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from importlib.metadata import version
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pix2pix.data.pairs import Pair, PairSource
-from pix2pix.data.transforms import PairTransform
+from pix2pix.data.cache import Cache
+from pix2pix.data.loaded import LoadedPairs, cores
+from pix2pix.data.pairs import Pair, PairSource, Split
+from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
 
+DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
+MOST_WORKERS = 8
 Begin = Callable[[], tuple[int, int]]
 Order = Callable[[int, int, int], np.ndarray]
 
@@ -23,14 +31,23 @@ class Draw(NamedTuple):
     pair: int
 
 
-class TrainingPairs(Dataset[Pair]):
-    """Augmented pairs in [-1, 1], a pure function of the draw: the number of loader workers changes nothing."""
+class Drawn(NamedTuple):
+    """A batch before its augmentation: loaded pairs, stacked where their sizes agree, and the view drawn of each."""
+
+    loaded: Any  # a Pair of images and names, each stacked or a list
+    views: list[View]
+
+
+class TrainingPairs(Dataset[tuple[Pair, View]]):
+    """Loaded pairs with a view of each, a pure function of the draw: the number of loader workers changes nothing."""
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform, seed: int) -> None:
         self.pairs, self.transform, self.seed = pairs, transform, seed
+        self.loaded: Sequence[Pair] = LoadedPairs(pairs, transform.load)  # a cache may take its place
 
-    def __getitem__(self, draw: Draw) -> Pair:
-        return self.transform.augment(self.pairs[draw.pair], pair_generator(self.seed, *draw))
+    def __getitem__(self, draw: Draw) -> tuple[Pair, View]:
+        loaded = self.loaded[draw.pair]
+        return loaded, self.transform.draw(loaded, pair_generator(self.seed, *draw))
 
 
 class PlainPairs(Dataset[Pair]):
@@ -38,12 +55,15 @@ class PlainPairs(Dataset[Pair]):
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform) -> None:
         self.pairs, self.transform = pairs, transform
+        self.loaded: Sequence[Pair] = LoadedPairs(pairs, transform.load_plain)  # likewise
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Pair:
-        return self.transform.plain(self.pairs[index])
+        source, target, name = self.loaded[index]
+        scaled = self.transform.scaled(Pair(source[None], target[None], name))
+        return Pair(scaled.source[0], scaled.target[0], name)
 
 
 class EpochBatches(Sampler[list[Draw]]):
@@ -89,23 +109,66 @@ class EpochBatches(Sampler[list[Draw]]):
 class PairDataModule(pl.LightningDataModule):
     """Training batches at random, validation pairs one by one in natural order.
 
+    Training pairs travel as they were loaded; views are cut, mirrored and scaled for whole batches, on the device.
     Validation is always pair by pair: with test-time batch statistics a picture must not depend on its neighbours.
+
+    Args:
+        pairs: where the pairs come from.
+        transform: how they are loaded and augmented.
+        batch_size: pairs in a batch of one process.
+        num_workers: processes that load ahead; `auto` is none for cached pairs, which workers would only slow down.
+        seed: of order and augmentation.
+        cache: where loaded pairs are kept during a training.
+        settings: of `pairs` and `transform`, in words: with the files, what loaded pixels depend on.
     """
 
     def __init__(
-        self, pairs: PairSource, transform: PairTransform, *, batch_size: int = 1, num_workers: int = 0, seed: int = 0
+        self,
+        pairs: PairSource,
+        transform: PairTransform,
+        *,
+        batch_size: int = 1,
+        num_workers: int | Literal["auto"] = 0,
+        seed: int = 0,
+        cache: Cache | None = None,
+        settings: str = "",
     ) -> None:
         super().__init__()
-        self.pairs, self.num_workers = pairs, num_workers
+        self.pairs, self.transform, self.num_workers = pairs, transform, num_workers
         self.training = TrainingPairs(pairs.split("train"), transform, seed)
         self.validation = PlainPairs(pairs.split("val"), transform)
         self.training_plain = PlainPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed
+        self.cache, self.settings = cache or Cache(), settings
 
-    def train_dataloader(self) -> DataLoader[Pair]:
+    def setup(self, stage: str) -> None:
+        """Before a training: reads the pairs into their cache, where they are to have one."""
+        if stage != "fit":
+            return
+        trainer = self._trainer()
+        sets = [
+            LoadedPairs(self.training.pairs, self.transform.load, title="train", content=self._content("train")),
+            LoadedPairs(self.validation.pairs, self.transform.load_plain, title="val", content=self._content("val")),
+        ]
+        kind, kept = self.cache.keep(sets, trainer.strategy.root_device, trainer.num_devices)
+        self.training.loaded, self.validation.loaded = kept
+        auto: int = 0 if kind != "off" else max(1, min(MOST_WORKERS, cores() // trainer.num_devices))
+        self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
+
+    def _content(self, split: Split) -> Callable[[], str]:
+        """What the loaded pixels of a split depend on; reads the dates of all files when it is called."""
+
+        def content() -> str:
+            stats = [(str(file), file.stat()) for files in self.pairs.files(split) for file in files]
+            files = "\n".join(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)
+            digest = hashlib.sha256(f"{self.pairs.fingerprint()}\n{files}".encode()).hexdigest()
+            return " ".join([split, digest, self.settings, *(f"{name} {version(name)}" for name in DECODERS)])
+
+        return content
+
+    def train_dataloader(self) -> "ResumableLoader":
         """Loads the epoch that the trainer is in, from the step that it has reached."""
-        trainer = self.trainer
-        assert trainer is not None
+        trainer = self._trainer()
         batches = EpochBatches(
             len(self.training.pairs),
             self.batch_size,
@@ -118,14 +181,36 @@ class PairDataModule(pl.LightningDataModule):
         return ResumableLoader(
             self.training,
             batch_sampler=batches,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=trainer.strategy.root_device.type == "cuda",
+            collate_fn=drawn,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=trainer.strategy.root_device.type == "cuda" and self.cache.kind != "device",
         )
 
     def val_dataloader(self) -> DataLoader[Pair]:
         """The validation pairs, all of them on every process."""
         return DataLoader(self.validation, batch_size=1)
+
+    def on_after_batch_transfer(self, batch: Drawn | Pair, dataloader_idx: int) -> Pair:
+        """Augments a training batch, on the device that it has reached."""
+        return self.transform.augmented(*batch) if isinstance(batch, Drawn) else batch
+
+    def _trainer(self) -> pl.Trainer:
+        assert self.trainer is not None
+        return self.trainer
+
+
+def drawn(examples: Sequence[tuple[Pair, View]]) -> Drawn:
+    """A batch of loaded pairs and their views."""
+    pairs, views = zip(*examples, strict=True)
+    source, target, names = (list(part) for part in zip(*pairs, strict=True))
+    batch: list[Any] = [_stacked(source), _stacked(target), names]
+    return Drawn(Pair(*batch), list(views))
+
+
+def _stacked(images: list[Tensor]) -> Tensor | list[Tensor]:
+    """(B, C, H, W), or the list where sizes differ."""
+    return torch.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 def position(trainer: pl.Trainer, batches: int) -> tuple[int, int]:
@@ -136,7 +221,7 @@ def position(trainer: pl.Trainer, batches: int) -> tuple[int, int]:
     return divmod(done.processed, max(per_epoch, 1))
 
 
-class ResumableLoader(DataLoader[Pair]):
+class ResumableLoader(DataLoader[tuple[Pair, View]]):
     """A loader that can begin within an epoch; its position is the trainer's, so there is nothing to save."""
 
     def state_dict(self) -> dict[str, int]:

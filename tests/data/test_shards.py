@@ -14,7 +14,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from pix2pix.data import sharding
 from pix2pix.data import shards as reading
-from pix2pix.data.datamodule import EpochBatches, TrainingPairs
+from pix2pix.data.datamodule import EpochBatches, TrainingPairs, drawn
 from pix2pix.data.pairs import PairFolder
 from pix2pix.data.sharding import write_shards
 from pix2pix.data.shards import ShardedPairs
@@ -177,8 +177,8 @@ def loaded(source: ShardedPairs, *, first: int = 0, workers: int = 0, rank: int 
     batches = EpochBatches(
         len(pairs.pairs), 2, 3, lambda: (1, first), rank=rank, processes=processes, order=source.order
     )
-    loader = DataLoader(pairs, batch_sampler=batches, num_workers=workers)
-    return [(batch.name, batch.source.sum().item()) for batch in loader]
+    loader = DataLoader(pairs, batch_sampler=batches, num_workers=workers, collate_fn=drawn)
+    return [(batch.name, batch.source.sum().item()) for batch in (transform.augmented(*batch) for batch in loader)]
 
 
 def test_an_epoch_over_http_is_taken_up_in_the_middle_by_any_number_of_workers(several):
