@@ -144,7 +144,7 @@ def _opened(cache: Path) -> MappedPairs | None:
     """The cache, when there is one; one that a failing disk cut short is none."""
     try:
         return MappedPairs(cache)
-    except (FileNotFoundError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError):
         return None
 
 
