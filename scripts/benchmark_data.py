@@ -1,0 +1,182 @@
+"""Pairs a second on one core: the reference's pipeline against ours, from files and from a cache.
+
+python scripts/benchmark_data.py ../shared/datasets/facades ../shared/datasets/maps --json benchmarks/results/data.json
+
+All are measured in turn within each round, on the same pairs with one thread; the table gives medians over the rounds,
+and in brackets the quartiles of each round's ratio to the reference. Results are checked on every pair that is timed:
+cached equals uncached bit for bit, and resized pictures are within two levels of the reference's.
+"""
+
+import argparse
+import datetime
+import json
+import platform
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pix2pix.data.cache import Cache
+from pix2pix.data.datamodule import Draw, TrainingPairs, drawn
+from pix2pix.data.loaded import LoadedPairs
+from pix2pix.data.pairs import PairFolder
+from pix2pix.data.transforms import JitterAndMirror
+
+LOAD, CROP = 286, 256
+Pipeline = Callable[[Sequence[int]], tuple[Tensor, Tensor]]
+
+
+def reference_pair(file: Path) -> tuple[Tensor, Tensor]:
+    """What the authors' PyTorch implementation does to a pair: bicubic to 286, crop, flip, [-1, 1], image by image."""
+    both = Image.open(file).convert("RGB")
+    middle = both.width // 2
+    a, b = both.crop((0, 0, middle, both.height)), both.crop((middle, 0, both.width, both.height))
+    left, top, flip = random.randint(0, LOAD - CROP), random.randint(0, LOAD - CROP), random.random() > 0.5
+    return reference_image(a, left, top, flip), reference_image(b, left, top, flip)
+
+
+def reference_image(image: Image.Image, left: int, top: int, flip: bool) -> Tensor:
+    image = image.resize((LOAD, LOAD), Image.Resampling.BICUBIC).crop((left, top, left + CROP, top + CROP))
+    if flip:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().to(torch.float32).div(255)  # ToTensor
+    return pixels.sub_(0.5).div_(0.5)  # Normalize((0.5,) * 3, (0.5,) * 3)
+
+
+def reference(files: Sequence[tuple[Path, ...]]) -> Pipeline:
+    """Batches of the reference: pairs one by one, then stacked."""
+
+    def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        pairs = [reference_pair(files[index][0]) for index in indices]
+        return torch.stack([a for a, _ in pairs]), torch.stack([b for _, b in pairs])
+
+    return batch
+
+
+def ours(pairs: TrainingPairs) -> Pipeline:
+    """Batches as the loader in the main process and the data module make them."""
+
+    def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        source, target, _ = pairs.transform.augmented(*drawn([pairs[Draw(0, index)] for index in indices]))
+        return source, target
+
+    return batch
+
+
+def pipelines(source: PairFolder, folder: Path) -> dict[str, Pipeline]:
+    """The reference, and ours from files and from each cache; the first read of every cache is not timed."""
+    transform = JitterAndMirror(height=CROP, width=CROP, load_height=LOAD, load_width=LOAD)
+    found: dict[str, Pipeline] = {"reference": reference(source.files("train"))}
+    for kind in ("off", "memory", "disk"):
+        pairs = TrainingPairs(source.split("train"), transform, seed=0)
+        cached = LoadedPairs(pairs.pairs, transform.load, title=f"{source.path.name}, {kind}", content=lambda: str(source.path))
+        pairs.loaded = Cache(kind, folder).keep([cached], torch.device("cpu"))[1][0]
+        found["files" if kind == "off" else kind] = ours(pairs)
+    return found
+
+
+def measure(source: PairFolder, rounds: int, count: int, batch: int) -> dict[str, Any]:
+    """Seconds a pair of each pipeline in each round, and what was checked."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = pipelines(source, Path(folder))
+        indices = np.random.default_rng(0).permutation(len(source.split("train"))).tolist()
+        check(found, indices[:count])
+        seconds: dict[str, list[float]] = {name: [] for name in found}
+        for number in range(rounds):
+            some = [indices[(number * count + k) % len(indices)] for k in range(count)]
+            for name, pipeline in found.items():
+                seconds[name].append(timed(pipeline, some, batch) / count)
+    return {"pairs": len(indices), "levels": levels(source, indices), "seconds_a_pair": seconds}
+
+
+def timed(pipeline: Pipeline, indices: Sequence[int], batch: int) -> float:
+    started = time.perf_counter()
+    for first in range(0, len(indices), batch):
+        pipeline(indices[first : first + batch])
+    return time.perf_counter() - started
+
+
+def check(found: dict[str, Pipeline], indices: Sequence[int]) -> None:
+    """Raises ValueError when a cache gives other pixels than the files."""
+    from_files = found["files"](indices)
+    for kind in ("memory", "disk"):
+        if not all(torch.equal(a, b) for a, b in zip(found[kind](indices), from_files, strict=True)):
+            raise ValueError(f"the cache in {kind} gives other pixels than the files")
+
+
+def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
+    """How far our resized pictures are from Pillow's, in 255ths, over every picture."""
+    transform = JitterAndMirror(height=CROP, width=CROP, load_height=LOAD, load_width=LOAD)
+    pairs, files = source.split("train"), source.files("train")
+    differences = np.zeros(256, dtype=np.int64)
+    for index in indices:
+        both = Image.open(files[index][0]).convert("RGB")
+        middle = both.width // 2
+        loaded = transform.load(pairs[index])
+        for image, box in ((loaded.source, (0, 0, middle, both.height)), (loaded.target, (middle, 0, both.width, both.height))):
+            theirs = np.asarray(both.crop(box).resize((LOAD, LOAD), Image.Resampling.BICUBIC), dtype=np.int16)
+            difference = np.abs(image.permute(1, 2, 0).numpy().astype(np.int16) - theirs)
+            differences += np.bincount(difference.ravel(), minlength=256)
+    values = np.arange(256)
+    return {"largest": int(values[differences > 0].max()), "mean": float((values * differences).sum() / differences.sum())}
+
+
+def summary(result: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Medians over the rounds: pairs a second, milliseconds a pair, times as fast as the reference with quartiles."""
+    seconds = result["seconds_a_pair"]
+    rows = {}
+    for name, times in seconds.items():
+        ratios = [theirs / mine for theirs, mine in zip(seconds["reference"], times, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        median = statistics.median(times)
+        rows[name] = {"pairs_a_second": 1 / median, "ms_a_pair": 1000 * median, "times": middle, "low": low, "high": high}
+    return rows
+
+
+def machine() -> dict[str, str | int]:
+    """Where this was measured."""
+    cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
+    versions = {name: version(name) for name in ("torch", "numpy", "pillow", "pix2pix")}
+    return {"cpu": cpu, "platform": platform.platform(), "python": platform.python_version(), **versions, "date": datetime.date.today().isoformat()}
+
+
+def main() -> None:
+    """Prints a table for each data set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, help="data sets with side-by-side pictures")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--pairs", type=int, default=64, help="timed in each round")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="where to leave all numbers")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    content: dict[str, Any] = {"machine": machine(), "batch": options.batch, "data": {}}
+    for folder in options.folders:
+        result = measure(PairFolder(str(folder)), options.rounds, options.pairs, options.batch)
+        content["data"][folder.name] = result | {"summary": summary(result)}
+        show(folder.name, content["data"][folder.name])
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def show(name: str, result: dict[str, Any]) -> None:
+    far = result["levels"]
+    print(f"\n{name}: {result['pairs']} pairs; resized within {far['largest']} levels of Pillow, {far['mean']:.3f} on average")
+    print("| pipeline | pairs/s | ms/pair | times the reference |\n|---|---|---|---|")
+    for pipeline, row in result["summary"].items():
+        ratio = f"{row['times']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        print(f"| {pipeline} | {row['pairs_a_second']:.0f} | {row['ms_a_pair']:.2f} | {ratio} |")
+
+
+if __name__ == "__main__":
+    main()
