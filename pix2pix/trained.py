@@ -5,10 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import components
+from pix2pix.data.lab import split_lightness
+from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
+from pix2pix.data.ranges import scale, unscale
+from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
 
@@ -33,6 +39,61 @@ class Trained:
         """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
         output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
         return visible(output, self.palette, source.cpu())
+
+    def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
+        """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
+
+        Args:
+            pictures: a file, a Pillow picture, or an array (H, W) or (H, W, C); several where the generator takes
+                several inputs joined, in their order.
+            name: of the picture, for what is said about it.
+
+        Raises:
+            ValueError: for a file that cannot be read, or has another depth or other channels than those trained on.
+        """
+        data, transform = self.config["data"], self.config["data"]["transform"]
+        images = [opened(picture) if isinstance(picture, Path) else picture for picture in pictures]
+        name = str(pictures[0]) if isinstance(pictures[0], Path) else name
+        if data["target_channels"] == 2:
+            return scale(split_lightness(pixels_of(images[0], 3, name=name))[0])
+        coding = Coding(transform.get("source_palette"), transform.get("source_range"))
+        pixels = source_side(self.config).of(images, name)
+        coding.require_range(pixels, "source")
+        return coding(pixels[None])[0]
+
+    def picture(self, output: Tensor) -> Picture:
+        """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
+
+        Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
+        the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
+        """
+        transform = self.config["data"]["transform"]
+        if transform.get("target_palette"):
+            palette = Palette(transform["target_palette"])
+            labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
+            labels.putpalette(palette.pixels.flatten().tolist())
+            return labels
+        return picture_of(unscale(output, target_depth(self.config), transform.get("target_range")))
+
+    @property
+    def suffix(self) -> str:
+        """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
+        channels, depth = self.config["data"]["target_channels"], target_depth(self.config)
+        return ".png" if channels in {1, 2, 3, 4} and depth in {8, 16} else ".tif"
+
+
+def target_depth(config: Config) -> Depth:
+    """The depth of a run's targets; label maps are painted in 8 bits, however many their files have."""
+    return 8 if targets_are_labels(config) else config["data"].get("target_depth", 8)
+
+
+def source_side(config: Config) -> Side:
+    """How the source of a run's pairs is read from files."""
+    data = config["data"]
+    image = "A" if data["direction"] == "AtoB" else "B"
+    folders = (data.get("folders") or {}).get(image, image)
+    palette = data["palette"] if data["labels"] == image else None
+    return side(folders, data["source_channels"], data.get("source_depth", 8), palette)
 
 
 def palette_of(config: Config) -> Palette | None:

@@ -78,7 +78,9 @@ def pipelines(source: PairFolder, folder: Path) -> dict[str, Pipeline]:
     found: dict[str, Pipeline] = {"reference": reference(source.files("train"))}
     for kind in ("off", "memory", "disk"):
         pairs = TrainingPairs(source.split("train"), transform, seed=0)
-        cached = LoadedPairs(pairs.pairs, transform.load, title=f"{source.path.name}, {kind}", content=lambda: str(source.path))
+        cached = LoadedPairs(
+            pairs.pairs, transform.load, title=f"{source.path.name}, {kind}", content=lambda: str(source.path)
+        )
         pairs.loaded = Cache(kind, folder).keep([cached], torch.device("cpu"))[1][0]
         found["files" if kind == "off" else kind] = ours(pairs)
     return found
@@ -122,12 +124,18 @@ def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
         both = Image.open(files[index][0]).convert("RGB")
         middle = both.width // 2
         loaded = transform.load(pairs[index])
-        for image, box in ((loaded.source, (0, 0, middle, both.height)), (loaded.target, (middle, 0, both.width, both.height))):
+        for image, box in (
+            (loaded.source, (0, 0, middle, both.height)),
+            (loaded.target, (middle, 0, both.width, both.height)),
+        ):
             theirs = np.asarray(both.crop(box).resize((LOAD, LOAD), Image.Resampling.BICUBIC), dtype=np.int16)
             difference = np.abs(image.permute(1, 2, 0).numpy().astype(np.int16) - theirs)
             differences += np.bincount(difference.ravel(), minlength=256)
     values = np.arange(256)
-    return {"largest": int(values[differences > 0].max()), "mean": float((values * differences).sum() / differences.sum())}
+    return {
+        "largest": int(values[differences > 0].max()),
+        "mean": float((values * differences).sum() / differences.sum()),
+    }
 
 
 def summary(result: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -138,15 +146,34 @@ def summary(result: dict[str, Any]) -> dict[str, dict[str, float]]:
         ratios = [theirs / mine for theirs, mine in zip(seconds["reference"], times, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         median = statistics.median(times)
-        rows[name] = {"pairs_a_second": 1 / median, "ms_a_pair": 1000 * median, "times": middle, "low": low, "high": high}
+        rows[name] = {
+            "pairs_a_second": 1 / median,
+            "ms_a_pair": 1000 * median,
+            "times": middle,
+            "low": low,
+            "high": high,
+        }
     return rows
 
 
 def machine() -> dict[str, str | int]:
     """Where this was measured."""
-    cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
     versions = {name: version(name) for name in ("torch", "numpy", "pillow", "pix2pix")}
-    return {"cpu": cpu, "platform": platform.platform(), "python": platform.python_version(), **versions, "date": datetime.date.today().isoformat()}
+    return {
+        "cpu": cpu,
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        **versions,
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 def main() -> None:
@@ -171,7 +198,9 @@ def main() -> None:
 
 def show(name: str, result: dict[str, Any]) -> None:
     far = result["levels"]
-    print(f"\n{name}: {result['pairs']} pairs; resized within {far['largest']} levels of Pillow, {far['mean']:.3f} on average")
+    print(
+        f"\n{name}: {result['pairs']} pairs; resized within {far['largest']} levels of Pillow, {far['mean']:.3f} on average"
+    )
     print("| pipeline | pairs/s | ms/pair | times the reference |\n|---|---|---|---|")
     for pipeline, row in result["summary"].items():
         ratio = f"{row['times']:.2f} ({row['low']:.2f} to {row['high']:.2f})"

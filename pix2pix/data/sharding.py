@@ -20,7 +20,6 @@ from pix2pix.data.stored import escaped
 from pix2pix.run import write
 
 Files = tuple[Path, ...]
-ROLES = {1: ("ab",), 2: ("a", "b")}
 PLAN = ".plan.json"
 MEGABYTE = 10**6
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -123,12 +122,17 @@ def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
         try:
             with part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
                 for pair in pairs:
-                    for role, picture in zip(ROLES[len(pair)], pair, strict=True):
+                    for role, picture in zip(_roles(len(pair)), pair, strict=True):
                         _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     return _places(path, len(pairs[0]))
+
+
+def _roles(files: int) -> tuple[str, ...]:
+    """What the files of a pair are called in a shard, in their order."""
+    return {1: ("ab",), 2: ("a", "b")}.get(files) or tuple(map(str, range(files)))
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

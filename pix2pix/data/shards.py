@@ -5,7 +5,8 @@ shards are pairs like others, and a training on them is resumed within an epoch 
 
     DIRECTORY/index.json            how the shards were made; of each split the shards, with counts and checksums
     DIRECTORY/train.offsets.npy     (pairs, 2) int64: offset and size of each pair in its shard
-    DIRECTORY/train-000000.tar      1.ab.jpg 2.ab.jpg ... side by side, or 1.a.png 1.b.png 2.a.png ...
+    DIRECTORY/train-000000.tar      1.ab.jpg 2.ab.jpg ... side by side; 1.a.png 1.b.png ... of two files;
+                                    1.0.tif 1.1.tif 1.2.tif ... of more, those of A first
 """
 
 import hashlib
@@ -15,12 +16,14 @@ import logging
 import tarfile
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from pix2pix.data.pairs import MODES, Direction, PairFiles, PairSource, Split
+from pix2pix.data.pairs import Direction, Folders, PairFiles, PairSource, Split, sides
+from pix2pix.data.palettes import PaletteChoice
+from pix2pix.data.pixels import Depth
 from pix2pix.data.stored import StoredFile
 from pix2pix.randomness import windowed_order
 
@@ -49,10 +52,8 @@ class ShardedPairs(PairSource):
 
     Args:
         path: a folder, or an address that fsspec knows, such as https://host/shards or s3://bucket/shards.
-        direction: `AtoB` makes A the source, `BtoA` makes B the source.
-        source_channels: 1 (grey), 3 (RGB) or 4 (RGBA); pictures are converted.
-        target_channels: likewise.
         window: how many shards are mixed at a time.
+        direction: as of `PairFolder`, and all that follows.
 
     Raises:
         FileNotFoundError: when there is no index at `path`.
@@ -63,21 +64,29 @@ class ShardedPairs(PairSource):
         self,
         path: str,
         *,
+        window: Annotated[int, Field(ge=1)] = 16,
         direction: Direction = "AtoB",
         source_channels: int = 3,
         target_channels: int = 3,
-        window: Annotated[int, Field(ge=1)] = 16,
+        source_depth: Depth = 8,
+        target_depth: Depth = 8,
+        folders: dict[Literal["A", "B"], Folders] | None = None,
+        labels: Literal["A", "B"] | None = None,
+        palette: PaletteChoice | None = None,
     ) -> None:
         self.path, self.window = path.rstrip("/"), window
         self.direction: Direction = direction
-        self.modes = MODES[source_channels], MODES[target_channels]
+        named: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B", **(folders or {})}
+        self.sides = sides(
+            direction, (source_channels, target_channels), (source_depth, target_depth), named, labels, palette
+        )
         self.index = _read(self.path, INDEX)
         self.shards = shards_of(self.index, f"{self.path}/{INDEX}")
         self._members: dict[Split, Members] = {}
 
     def split(self, split: Split) -> PairFiles:
         """The pairs of `split`, in natural order of their names."""
-        return PairFiles(self.members(split), self.direction, self.modes)
+        return PairFiles(self.members(split), self.direction, self.sides["A"], self.sides["B"])
 
     def members(self, split: Split) -> "Members":
         """Where the pairs of `split` lie; a missing `val` is `test` and the other way round."""

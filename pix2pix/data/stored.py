@@ -1,7 +1,7 @@
 """A picture file that lies in a WebDataset shard instead of a folder."""
 
 import io
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 
 class StoredFile(io.BytesIO):
@@ -21,6 +21,9 @@ class StoredFile(io.BytesIO):
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.name}"
+
+
+File = Path | StoredFile
 
 
 def escaped(stem: str) -> str:

@@ -19,7 +19,8 @@ from pix2pix.components import build
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
 from pix2pix.data.palettes import visible
-from pix2pix.data.transforms import resize, scale
+from pix2pix.data.ranges import scale
+from pix2pix.data.sizing import evaluated
 from pix2pix.evaluation.colour import LabHistograms
 from pix2pix.evaluation.labels import Confusion
 from pix2pix.evaluation.metrics import METRICS, pair_metrics
@@ -167,7 +168,8 @@ def _true_labels(pairs: PlainPairs, index: int, trained: Trained) -> Tensor | No
         return None
     pair = pairs.pairs[index]
     image = pair.target if targets_are_labels(trained.config) else pair.source
-    return trained.palette.read(scale(resize(image, (data["height"], data["width"]), labels=True)))[None]
+    size, preprocess = (data["height"], data["width"]), data.get("preprocess", "resize_and_crop")
+    return trained.palette.read(scale(evaluated(image, size, preprocess, labels=True)))[None]
 
 
 def _with_seed(trained: Trained, number: int) -> Trained:

@@ -94,6 +94,22 @@ def test_two_folders_and_names_with_dots_and_long_ones_come_back(tmp_path):
     assert all({"a.png", "b.tiff"} <= sample.keys() for sample in samples)
 
 
+def test_pairs_of_several_inputs_and_deep_pixels_come_back(tmp_path):
+    folders = {"A": {"mask": 1, "photo": 3}, "B": "depth"}
+    for number in range(3):
+        for folder in ("mask", "photo"):
+            noise(tmp_path / "pairs" / folder / f"{number}.png", (8, 6), number)
+        (tmp_path / "pairs" / "depth").mkdir(exist_ok=True)
+        np.save(tmp_path / "pairs" / "depth" / f"{number}.npy", np.full((6, 8), number, dtype=np.uint16))
+    how = {"folders": folders, "source_channels": 4, "target_channels": 1, "target_depth": 16}
+    source = PairFolder(str(tmp_path / "pairs"), **how)
+    write_shards(source, tmp_path / "shards")
+    ours = ShardedPairs(str(tmp_path / "shards"), **how).split("train")
+    assert same(ours, source.split("train"))
+    assert ours[1].source.shape == (4, 6, 8)
+    assert ours[1].target.dtype == torch.uint16
+
+
 def test_equal_pairs_make_equal_shards(folder, several, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / "train" / "3.png").touch()
