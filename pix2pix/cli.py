@@ -139,13 +139,18 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
-@click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["png", "jpg", "tif", "npy"]),
+    help="Default: png, or tif for pixels that png cannot hold.",
+)
 @CHECKPOINT
 @NORMALIZATION
 @DROPOUT
 @SEED
 @DEVICE
-def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **options: Any) -> None:
+def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str | None, **options: Any) -> None:
     """Translate pictures and folders of pictures with a trained RUN (a directory or a checkpoint). No target needed.
 
     \b
@@ -156,7 +161,8 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **op
 
     if output.suffix.lower() in SUFFIXES:
         raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
-    written, failed = translate_files(load_translator(run, **options), inputs, output, suffix)
+    translator = load_translator(run, **options)
+    written, failed = translate_files(translator, inputs, output, suffix or translator.trained.suffix[1:])
     click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
     if failed:
         raise SystemExit(1)

@@ -24,7 +24,7 @@ from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
-from pix2pix.trained import palette_of, targets_are_labels
+from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ def build_model(config: Config) -> Pix2Pix:
         ema_decay=config["ema_decay"],
         seed=config["seed"],
         palette=palette_of(config),
+        coded=coded_palettes(config),
         targets_are_labels=targets_are_labels(config),
         config=config,
     )

@@ -265,10 +265,11 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _labels_are_coded(self) -> Self:
-        if self.objective.get("cross_entropy_weight") and not self.data.transform.get("target_palette"):
+        of_labels = [name for name in ("cross_entropy_weight", "dice_weight") if self.objective.get(name)]
+        if of_labels and not self.data.transform.get("target_palette"):
             raise ValueError(
-                "objective.cross_entropy_weight: cross-entropy needs label maps as targets, one channel a class; set "
-                "data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
+                f"objective.{of_labels[0]}: cross-entropy and Dice need label maps as targets, one channel a class; "
+                "set data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
             )
         return self
 

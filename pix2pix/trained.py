@@ -35,10 +35,20 @@ class Trained:
         """The palette of the data's label maps, where they have one."""
         return palette_of(self.config)
 
+    @property
+    def source_palette(self) -> Palette | None:
+        """The palette by which sources are coded, with a channel for each class; None for pictures."""
+        return coded_palettes(self.config)[0]
+
+    @property
+    def target_palette(self) -> Palette | None:
+        """Likewise for targets."""
+        return coded_palettes(self.config)[1]
+
     def generate(self, source: Tensor, name: str) -> Tensor:
         """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
         output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
-        return visible(output, self.palette, source.cpu())
+        return visible(output, self.target_palette, source.cpu())
 
     def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
         """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
@@ -67,19 +77,23 @@ class Trained:
         Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
         the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
         """
-        transform = self.config["data"]["transform"]
-        if transform.get("target_palette"):
-            palette = Palette(transform["target_palette"])
+        if (palette := self.target_palette) is not None:
             labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
-        return picture_of(unscale(output, target_depth(self.config), transform.get("target_range")))
+        limits = self.config["data"]["transform"].get("target_range")
+        return picture_of(unscale(output, target_depth(self.config), limits))
 
     @property
     def suffix(self) -> str:
         """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
-        channels, depth = self.config["data"]["target_channels"], target_depth(self.config)
-        return ".png" if channels in {1, 2, 3, 4} and depth in {8, 16} else ".tif"
+        fits = target_depth(self.config) in {8, 16} and self.config["data"]["target_channels"] <= 4
+        return ".png" if fits else ".tif"
+
+    @property
+    def deep(self) -> bool:
+        """Whether targets are more than 8 bits or four channels, and a PNG to look at is less than an output."""
+        return target_depth(self.config) != 8 or self.config["data"]["target_channels"] > 4
 
 
 def target_depth(config: Config) -> Depth:
@@ -100,6 +114,13 @@ def palette_of(config: Config) -> Palette | None:
     """The palette of the data's label maps, where they have one."""
     name = config["data"]["palette"]
     return Palette(name) if name else None
+
+
+def coded_palettes(config: Config) -> tuple[Palette | None, Palette | None]:
+    """The palettes by which sources and targets are coded with a channel for each class."""
+    transform = config["data"]["transform"]
+    source, target = (transform.get(f"{image}_palette") for image in ("source", "target"))
+    return Palette(source) if source else None, Palette(target) if target else None
 
 
 def targets_are_labels(config: Config) -> bool:

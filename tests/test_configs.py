@@ -163,7 +163,10 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["+objective.adversarial.margin=1"], "it takes none"),
         (["callbacks.checkpoint.monitor=val/sim"], "this run logs no such metric. Choose from val/l1"),
         (["data.one_hot=true", "data.palette=null"], "a palette and which image is the label map (A or B) belong"),
-        (["objective.cross_entropy_weight=1"], "cross-entropy needs label maps as targets"),
+        (
+            ["objective.cross_entropy_weight=1"],
+            "objective.cross_entropy_weight: cross-entropy and Dice need label maps",
+        ),
         (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),
         (["objective/adversarial=wasserstein"], "set discriminator.norm=instance or none"),
         (["discriminator=none"], "the objective has an adversarial term but discriminator=none"),

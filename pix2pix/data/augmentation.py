@@ -54,7 +54,7 @@ class View(NamedTuple):
     brightness: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
-    hue: float = 0.0  # turns
+    hue: float = 0.0  # turns, from red towards green
 
 
 def draw_view(
@@ -139,7 +139,7 @@ def _luma(image: Tensor) -> Tensor:
 
 def _hue(image: Tensor, turns: Sequence[float]) -> Tensor:
     """RGB with its chrominance turned by so many turns; luma stays."""
-    angle = 2 * math.pi * torch.tensor(turns)
+    angle = -2 * math.pi * torch.tensor(turns)  # from red by way of yellow to green
     turn = torch.eye(3).repeat(len(turns), 1, 1)
     turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
     turn[:, 1, 2], turn[:, 2, 1] = -angle.sin(), angle.sin()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from pix2pix.data.disk_cache import DiskCache
 from pix2pix.data.loaded import LoadedPairs, all_of
@@ -69,7 +70,7 @@ class Cache:
         if kind == "disk":
             return self.disk.kept(pairs)
         place = device if kind == "device" else torch.device("cpu")
-        return [Pair(pair.source.to(place), pair.target.to(place), pair.name) for pair in all_of(pairs)]
+        return [Pair(_own(pair.source).to(place), _own(pair.target).to(place), pair.name) for pair in all_of(pairs)]
 
     def _chosen(self, needed: int, processes: int) -> CacheKind:
         """The first place where the pairs fit comfortably; says which, and why."""
@@ -83,6 +84,11 @@ class Cache:
             return "disk"
         log.info("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
         return "off"
+
+
+def _own(image: Tensor) -> Tensor:
+    """The image in memory of its own, channel after channel, as crops are quickly cut from it."""
+    return image.clone(memory_format=torch.contiguous_format)
 
 
 def _require_room_on(device: torch.device, needed: int) -> None:

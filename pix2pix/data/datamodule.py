@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pix2pix.data.cache import Cache
@@ -32,9 +31,9 @@ class Draw(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A batch before its augmentation: loaded pairs, stacked where their sizes agree, and the view drawn of each."""
+    """A batch before its augmentation: loaded pairs and the view drawn of each."""
 
-    loaded: Any  # a Pair of images and names, each stacked or a list
+    loaded: Any  # a Pair of images and of names, stacked or in lists
     views: list[View]
 
 
@@ -178,13 +177,14 @@ class PairDataModule(pl.LightningDataModule):
             processes=trainer.world_size,
             order=self.pairs.order,
         )
+        to_gpu = trainer.strategy.root_device.type == "cuda" and self.cache.kind != "device"
         return ResumableLoader(
             self.training,
             batch_sampler=batches,
-            collate_fn=drawn,
+            collate_fn=stacked if self.workers or to_gpu else drawn,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            pin_memory=trainer.strategy.root_device.type == "cuda" and self.cache.kind != "device",
+            pin_memory=to_gpu,
         )
 
     def val_dataloader(self) -> DataLoader[Pair]:
@@ -201,14 +201,19 @@ class PairDataModule(pl.LightningDataModule):
 
 
 def drawn(examples: Sequence[tuple[Pair, View]]) -> Drawn:
-    """A batch of loaded pairs and their views."""
+    """A batch of loaded pairs and their views, as they are: where nothing is sent anywhere, copies cost time."""
     pairs, views = zip(*examples, strict=True)
-    source, target, names = (list(part) for part in zip(*pairs, strict=True))
-    batch: list[Any] = [_stacked(source), _stacked(target), names]
+    batch: list[Any] = [list(part) for part in zip(*pairs, strict=True)]
     return Drawn(Pair(*batch), list(views))
 
 
-def _stacked(images: list[Tensor]) -> Tensor | list[Tensor]:
+def stacked(examples: Sequence[tuple[Pair, View]]) -> Drawn:
+    """The same with images that are sent to another process or device in one piece, where their sizes agree."""
+    (source, target, names), views = drawn(examples)
+    return Drawn(Pair(_stacked(source), _stacked(target), names), views)
+
+
+def _stacked(images: Any) -> Any:
     """(B, C, H, W), or the list where sizes differ."""
     return torch.stack(images) if len({image.shape for image in images}) == 1 else images
 

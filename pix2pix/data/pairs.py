@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.palettes import Palette, PaletteChoice
-from pix2pix.data.pixels import SUFFIXES, Depth, Picture, opened, pixels_of, size
+from pix2pix.data.pixels import SUFFIXES, Depth, Picture, opened, pixels_of, size, to_tensor
 from pix2pix.data.stored import File
 from pix2pix.randomness import epoch_order
 
@@ -70,6 +70,12 @@ class Side(NamedTuple):
     channels: tuple[int, ...] = (3,)
     depth: Depth = 8
     palette: Palette | None = None
+    folders: tuple[str, ...] = ()
+
+    @property
+    def takes_colours(self) -> bool:
+        """Whether an ordinary picture, RGB in 8 bits, is taken as it is."""
+        return self.channels == (3,) and self.depth == 8
 
     def read(self, files: Sequence[File]) -> Tensor:
         """The image (C, H, W) in `files`, whose channels are joined in their order."""
@@ -77,6 +83,9 @@ class Side(NamedTuple):
 
     def of(self, images: Sequence[Picture], name: str) -> Tensor:
         """The same of pictures that were read already."""
+        if len(images) != len(self.channels):
+            names = ", ".join(self.folders)
+            raise ValueError(f"{name}: the input takes {len(self.channels)} pictures ({names}), not {len(images)}.")
         if self.palette is not None:
             return self.palette.read_file(images[0], name)
         parts = [
@@ -185,7 +194,7 @@ def sides(
 def side(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> Side:
     """How an image is read from its folder, with `channels`, or from the folders that a mapping gives channels to."""
     each = (channels,) if isinstance(folders, str) else tuple(folders.values())
-    return Side(each, depth, Palette(palette) if palette else None)
+    return Side(each, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
 
 
 class PairFiles(Sequence[Pair]):
@@ -203,13 +212,22 @@ class PairFiles(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         files = self.files[index]
         if len(files) == 1:
-            left, right = halves(opened(files[0]), files[0])
-            a, b = self.a.of([left], str(files[0])), self.b.of([right], str(files[0]))
+            a, b = self._halves(files[0])
         else:
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, _key(files[0]))
+        return Pair(source, target, _key(files[0], *self.a.folders[:1]))
+
+    def _halves(self, file: File) -> tuple[Tensor, Tensor]:
+        """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
+        picture = opened(file)
+        if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.takes_colours and self.b.takes_colours:
+            _require_even(picture.width, file)
+            left, right = to_tensor(picture, "RGB").chunk(2, dim=-1)
+            return left, right
+        left, right = halves(picture, file)
+        return self.a.of([left], str(file)), self.b.of([right], str(file))
 
 
 def halves(image: Picture, path: File) -> tuple[Picture, Picture]:

@@ -166,7 +166,7 @@ class Coding:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Pixels (B, C, H, W) of any type as the networks see them."""
-        return self.classes(self.scaled(pixels))
+        return coded(pixels, self.palette, self.limits)
 
     def scaled(self, pixels: Tensor) -> Tensor:
         """The pixels in [-1, 1]."""
@@ -185,6 +185,12 @@ class Coding:
                     f"its {which} holds values from {low:g} to {high:g}. Set data.{which}_range=[LOW,HIGH] to the "
                     "range of your data; without it floats are taken to lie between 0 and 1."
                 )
+
+
+def coded(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
+    """Pixels (..., C, H, W) to float32 in [-1, 1]: their own channels, or one for each class of the palette."""
+    image = scale(pixels, limits)
+    return image if palette is None else palette.one_hot(palette.read(image))
 
 
 def _batch_of(pair: Pair) -> Pair:

@@ -1,8 +1,9 @@
 """The order of an epoch, as a function of seed and position alone."""
 
+import pytest
 import torch
 
-from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs, drawn
+from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs, drawn, stacked
 from pix2pix.data.pairs import Pair
 from pix2pix.data.transforms import JitterAndMirror, View
 from pix2pix.randomness import pair_generator
@@ -43,13 +44,14 @@ def test_a_pair_looks_different_in_another_epoch_and_the_same_in_the_same():
     assert not torch.equal(first, later)
 
 
-def test_a_batch_is_augmented_as_its_pairs_are_one_by_one():
+@pytest.mark.parametrize("collate", [drawn, stacked])
+def test_a_batch_is_augmented_as_its_pairs_are_one_by_one(collate):
     images = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for size in (40, 31, 52)]
     pairs = [Pair(image, 255 - image, str(number)) for number, image in enumerate(images)]
     transform = JitterAndMirror(height=16, width=24, load_height=20, load_width=30)
     training = TrainingPairs(pairs, transform, seed=3)
-    batch = drawn([training[Draw(5, number)] for number in range(3)])
-    assert batch.loaded.source.dtype == torch.uint8
+    batch = collate([training[Draw(5, number)] for number in range(3)])
+    assert batch.loaded.source[0].dtype == torch.uint8
     together = transform.augmented(*batch)
     alone = [transform.augment(pair, pair_generator(3, 5, number)) for number, pair in enumerate(pairs)]
     assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))
@@ -60,6 +62,6 @@ def test_a_batch_is_augmented_as_its_pairs_are_one_by_one():
 def test_pairs_of_several_sizes_make_a_batch():
     images = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for size in (20, 31)]
     views = [View(0, 0, False), View(3, 4, True)]
-    batch = drawn([(Pair(image, image, "a"), view) for image, view in zip(images, views, strict=True)])
+    batch = stacked([(Pair(image, image, "a"), view) for image, view in zip(images, views, strict=True)])
     transform = JitterAndMirror(height=16, width=16, load_height=20, load_width=20)
     assert transform.augmented(*batch).source.shape == (2, 3, 16, 16)

@@ -103,7 +103,8 @@ def test_pairs_of_several_inputs_and_deep_pixels_come_back(tmp_path):
         np.save(tmp_path / "pairs" / "depth" / f"{number}.npy", np.full((6, 8), number, dtype=np.uint16))
     how = {"folders": folders, "source_channels": 4, "target_channels": 1, "target_depth": 16}
     source = PairFolder(str(tmp_path / "pairs"), **how)
-    write_shards(source, tmp_path / "shards")
+    words = ["--a", "mask", "--a", "photo", "--b", "depth"]
+    pix2pix("data", "shard", tmp_path / "pairs", tmp_path / "shards", *words)
     ours = ShardedPairs(str(tmp_path / "shards"), **how).split("train")
     assert same(ours, source.split("train"))
     assert ours[1].source.shape == (4, 6, 8)
