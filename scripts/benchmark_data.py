@@ -3,8 +3,9 @@
 python scripts/benchmark_data.py ../shared/datasets/facades ../shared/datasets/maps --json benchmarks/results/data.json
 
 All are measured in turn within each round, on the same pairs with one thread; the table gives medians over the rounds,
-and in brackets the quartiles of each round's ratio to the reference. Results are checked on every pair that is timed:
-cached equals uncached bit for bit, and resized pictures are within two levels of the reference's.
+and in brackets the quartiles of each round's ratio to the reference. Time is the processor's, which is that of a clock
+on a machine with nothing else to do; reading from the disk is left out, files and caches lie in the system's memory.
+Checked are that cached pairs equal uncached ones bit for bit, and how far resized pictures are from the reference's.
 """
 
 import argparse
@@ -24,10 +25,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from pix2pix.data.cache import Cache
-from pix2pix.data.datamodule import Draw, TrainingPairs, drawn
-from pix2pix.data.loaded import LoadedPairs
+from pix2pix.data.cache import Cache, CacheKind
+from pix2pix.data.datamodule import Draw, TrainingPairs, drawn, stacked
+from pix2pix.data.loaded import LoadedPairs, cores
 from pix2pix.data.pairs import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
 
@@ -72,24 +74,29 @@ def ours(pairs: TrainingPairs) -> Pipeline:
     return batch
 
 
-def pipelines(source: PairFolder, folder: Path) -> dict[str, Pipeline]:
+def pipelines(source: PairFolder, folder: str) -> dict[str, Pipeline]:
     """The reference, and ours from files and from each cache; the first read of every cache is not timed."""
+    return {
+        "reference": reference(source.files("train")),
+        "files": ours(training_pairs(source, "off", folder)),
+        "memory": ours(training_pairs(source, "memory", folder)),
+        "disk": ours(training_pairs(source, "disk", folder)),
+    }
+
+
+def training_pairs(source: PairFolder, kind: CacheKind, folder: str) -> TrainingPairs:
     transform = JitterAndMirror(height=CROP, width=CROP, load_height=LOAD, load_width=LOAD)
-    found: dict[str, Pipeline] = {"reference": reference(source.files("train"))}
-    for kind in ("off", "memory", "disk"):
-        pairs = TrainingPairs(source.split("train"), transform, seed=0)
-        cached = LoadedPairs(
-            pairs.pairs, transform.load, title=f"{source.path.name}, {kind}", content=lambda: str(source.path)
-        )
-        pairs.loaded = Cache(kind, folder).keep([cached], torch.device("cpu"))[1][0]
-        found["files" if kind == "off" else kind] = ours(pairs)
-    return found
+    pairs = TrainingPairs(source.split("train"), transform, seed=0)
+    title = f"{source.path.name} in {kind}"
+    loaded = LoadedPairs(pairs.pairs, transform.load, title=title, content=lambda: str(source.path))
+    pairs.loaded = Cache(kind, folder).keep([loaded], torch.device("cpu"))[1][0]
+    return pairs
 
 
 def measure(source: PairFolder, rounds: int, count: int, batch: int) -> dict[str, Any]:
     """Seconds a pair of each pipeline in each round, and what was checked."""
     with tempfile.TemporaryDirectory() as folder:
-        found = pipelines(source, Path(folder))
+        found = pipelines(source, folder)
         indices = np.random.default_rng(0).permutation(len(source.split("train"))).tolist()
         check(found, indices[:count])
         seconds: dict[str, list[float]] = {name: [] for name in found}
@@ -98,6 +105,34 @@ def measure(source: PairFolder, rounds: int, count: int, batch: int) -> dict[str
             for name, pipeline in found.items():
                 seconds[name].append(timed(pipeline, some, batch) / count)
     return {"pairs": len(indices), "levels": levels(source, indices), "seconds_a_pair": seconds}
+
+
+def loading(source: PairFolder, rounds: int, count: int, batch: int, workers: Sequence[int]) -> dict[str, list[float]]:
+    """Seconds by the clock for a pair of a running loader, by what it reads and its number of workers."""
+    with tempfile.TemporaryDirectory() as folder:
+        sets = {"files": training_pairs(source, "off", folder), "memory": training_pairs(source, "memory", folder)}
+    loaders = {
+        f"{name}, {number} workers": loader(pairs, count, batch, number)
+        for name, pairs in sets.items()
+        for number in workers
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in loaders}
+    for round_ in range(rounds + 1):
+        for name, (batches, pairs) in loaders.items():
+            started = time.perf_counter()
+            for drawn_batch in batches:
+                pairs.transform.augmented(*drawn_batch)
+            if round_:  # in the first one workers are started
+                seconds[name].append((time.perf_counter() - started) / count)
+    return seconds
+
+
+def loader(pairs: TrainingPairs, count: int, batch: int, workers: int) -> tuple[DataLoader, TrainingPairs]:
+    draws = [Draw(0, index % len(pairs.pairs)) for index in range(count)]
+    batches = [draws[first : first + batch] for first in range(0, count, batch)]
+    collate = stacked if workers else drawn
+    options = {"num_workers": workers, "persistent_workers": workers > 0, "collate_fn": collate}
+    return DataLoader(pairs, batch_sampler=batches, **options), pairs
 
 
 def timed(pipeline: Pipeline, indices: Sequence[int], batch: int) -> float:
@@ -156,22 +191,16 @@ def summary(result: dict[str, Any]) -> dict[str, dict[str, float]]:
     return rows
 
 
-def machine() -> dict[str, str | int]:
+def machine() -> dict[str, str]:
     """Where this was measured."""
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    versions = {name: version(name) for name in ("torch", "numpy", "pillow", "pix2pix")}
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
-        "cpu": cpu,
+        "cpu": models[0] if models else platform.processor(),
+        "cores": str(cores()),
         "platform": platform.platform(),
         "python": platform.python_version(),
-        **versions,
+        **{name: version(name) for name in ("pix2pix", "torch", "numpy", "pillow")},
         "date": datetime.date.today().isoformat(),
     }
 
@@ -183,28 +212,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--pairs", type=int, default=64, help="timed in each round")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="loaders to compare by the clock")
     parser.add_argument("--json", type=Path, help="where to leave all numbers")
     options = parser.parse_args()
     torch.set_num_threads(1)
     content: dict[str, Any] = {"machine": machine(), "batch": options.batch, "data": {}}
     for folder in options.folders:
-        result = measure(PairFolder(str(folder)), options.rounds, options.pairs, options.batch)
-        content["data"][folder.name] = result | {"summary": summary(result)}
-        show(folder.name, content["data"][folder.name])
+        source, how = PairFolder(str(folder)), (options.rounds, options.pairs, options.batch)
+        result = measure(source, *how)
+        result |= {"summary": summary(result), "seconds_a_pair_by_the_clock": loading(source, *how, options.workers)}
+        content["data"][folder.name] = result
+        show(folder.name, result)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def show(name: str, result: dict[str, Any]) -> None:
-    far = result["levels"]
-    print(
-        f"\n{name}: {result['pairs']} pairs; resized within {far['largest']} levels of Pillow, {far['mean']:.3f} on average"
-    )
+    largest, mean = result["levels"]["largest"], result["levels"]["mean"]
+    print(f"\n{name}: {result['pairs']} pairs; resized within {largest} levels of Pillow, {mean:.3f} on average")
     print("| pipeline | pairs/s | ms/pair | times the reference |\n|---|---|---|---|")
     for pipeline, row in result["summary"].items():
         ratio = f"{row['times']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
         print(f"| {pipeline} | {row['pairs_a_second']:.0f} | {row['ms_a_pair']:.2f} | {ratio} |")
+    print("\n| loader | pairs/s by the clock (quartiles) |\n|---|---|")
+    for loader_name, seconds in result["seconds_a_pair_by_the_clock"].items():
+        low, middle, high = (1 / value for value in reversed(statistics.quantiles(seconds, n=4)))
+        print(f"| {loader_name} | {middle:.0f} ({low:.0f} to {high:.0f}) |")
 
 
 if __name__ == "__main__":
