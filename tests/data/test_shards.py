@@ -209,6 +209,18 @@ def test_an_epoch_over_http_is_taken_up_in_the_middle_by_any_number_of_workers(s
         assert server.sent <= pictures * 4 / 12 * 1.5, "what was taken before is not read again"
 
 
+def test_an_object_store_is_read_like_a_folder(several, folder):
+    """fsspec's store in memory: keys and ranges, as those of S3 and its like."""
+    import fsspec
+
+    store = fsspec.filesystem("memory")
+    store.put(str(several), "/bucket/shards", recursive=True)
+    try:
+        assert same(ShardedPairs("memory://bucket/shards").split("train"), PairFolder(str(folder)).split("train"))
+    finally:
+        store.rm("/bucket", recursive=True)
+
+
 def test_processes_on_several_machines_share_an_epoch(several):
     source = ShardedPairs(str(several), window=2)
     alone = [name for names, _ in loaded(source) for name in names]
