@@ -125,6 +125,13 @@ def show_config(words: list[str]) -> None:
     _with_hydra(lambda cfg: print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end=""), words)
 
 
+def configured(words: list[str]) -> dict[str, Any]:
+    """The resolved configuration that the words say."""
+    found: list[dict[str, Any]] = []
+    _with_hydra(lambda cfg: found.append(resolve(cfg)), words)
+    return found[0]
+
+
 def train(words: list[str]) -> None:
     """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
     SWEEP.begin()
