@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from pix2pix.data.disk_cache import DiskCache
@@ -25,6 +26,7 @@ from pix2pix.data.memory import free_memory
 from pix2pix.data.pairs import Pair
 
 log = logging.getLogger(__name__)
+say = rank_zero_only(log.info)  # one of several processes speaks for all
 
 CacheKind = Literal["auto", "off", "memory", "disk", "device"]
 SHARE_OF_MEMORY = 0.25  # of what is free: a training needs the rest
@@ -77,12 +79,12 @@ class Cache:
         free, room = free_memory(), self.disk.room()
         size = f"the pairs take {needed / 1e6:,.0f} MB"
         if needed * processes <= SHARE_OF_MEMORY * free:
-            log.info("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
+            say("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
             return "memory"
         if needed <= SHARE_OF_DISK * room:
-            log.info("data.cache=auto: disk; %s, %s has room.", size, self.disk.folder)
+            say("data.cache=auto: disk; %s, %s has room.", size, self.disk.folder)
             return "disk"
-        log.info("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
+        say("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
         return "off"
 
 

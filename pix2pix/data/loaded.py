@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
 
@@ -49,7 +50,8 @@ def images_of(pair: Pair) -> tuple[Tensor, Tensor]:
 
 def all_of(pairs: LoadedPairs) -> Iterator[Pair]:
     """The pairs in their order, read ahead on every core that this process has, with a bar; a few at a time."""
-    with ThreadPoolExecutor(cores()) as pool, tqdm(total=len(pairs), unit="pair", disable=None) as bar:
+    silent = True if rank_zero_only.rank else None  # pyright: ignore  # None: where there is no terminal
+    with ThreadPoolExecutor(cores()) as pool, tqdm(total=len(pairs), unit="pair", disable=silent) as bar:
         bar.set_description(f"caching {pairs.title}")
         ahead: deque[Future[Pair]] = deque()
         try:
