@@ -1,9 +1,8 @@
 """Pairs -> batches, in an order and with draws that depend only on the seed and on how many steps were taken."""
 
-import hashlib
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,12 +11,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pix2pix.data.cache import Cache
-from pix2pix.data.loaded import LoadedPairs, cores
+from pix2pix.data.loaded import LoadedPairs, content_of, cores
 from pix2pix.data.pairs import Pair, PairSource, Split
 from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
 
-DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
 MOST_WORKERS = 8
 Begin = Callable[[], tuple[int, int]]
 Order = Callable[[int, int, int], np.ndarray]
@@ -146,24 +144,17 @@ class PairDataModule(pl.LightningDataModule):
             return
         trainer = self._trainer()
         sets = [
-            LoadedPairs(self.training.pairs, self.transform.load, title="train", content=self._content("train")),
-            LoadedPairs(self.validation.pairs, self.transform.load_plain, title="val", content=self._content("val")),
+            self._loaded("train", self.training.pairs, self.transform.load),
+            self._loaded("val", self.validation.pairs, self.transform.load_plain),
         ]
         kind, kept = self.cache.keep(sets, trainer.strategy.root_device, trainer.num_devices)
         self.training.loaded, self.validation.loaded = kept
         auto: int = 0 if kind != "off" else max(1, min(MOST_WORKERS, cores() // trainer.num_devices))
         self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
 
-    def _content(self, split: Split) -> Callable[[], str]:
-        """What the loaded pixels of a split depend on; reads the dates of all files when it is called."""
-
-        def content() -> str:
-            stats = [(str(file), file.stat()) for files in self.pairs.files(split) for file in files]
-            files = "\n".join(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)
-            digest = hashlib.sha256(f"{self.pairs.fingerprint()}\n{files}".encode()).hexdigest()
-            return " ".join([split, digest, self.settings, *(f"{name} {version(name)}" for name in DECODERS)])
-
-        return content
+    def _loaded(self, split: Split, pairs: Sequence[Pair], load: Callable[[Pair], Pair]) -> LoadedPairs:
+        content = functools.partial(content_of, self.pairs, split, self.settings)
+        return LoadedPairs(pairs, load, title=split, content=content)
 
     def train_dataloader(self) -> "ResumableLoader":
         """Loads the epoch that the trainer is in, from the step that it has reached."""

@@ -1,15 +1,19 @@
 """Pairs at load size, as a cache keeps them: read one by one, or all at once in parallel."""
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import version
 
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
 
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pairs import Pair, PairSource, Split
+
+DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
 
 
 class LoadedPairs(Sequence[Pair]):
@@ -41,6 +45,14 @@ class LoadedPairs(Sequence[Pair]):
     def estimated_bytes(self) -> int:
         """What all of them take, if all are like the first."""
         return len(self) * sum(image.nbytes for image in images_of(self[0])) if len(self) else 0
+
+
+def content_of(pairs: PairSource, split: Split, settings: str) -> str:
+    """What the loaded pixels of a split depend on: its files with sizes and dates, settings, versions of libraries."""
+    stats = [(str(file), file.stat()) for files in pairs.files(split) for file in files]
+    files = "\n".join(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)
+    digest = hashlib.sha256(f"{pairs.fingerprint()}\n{files}".encode()).hexdigest()
+    return " ".join([split, digest, settings, *(f"{name} {version(name)}" for name in DECODERS)])
 
 
 def images_of(pair: Pair) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from pix2pix.data import memory
 from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import Draw, drawn
 from pix2pix.data.disk_cache import DiskCache
-from pix2pix.data.loaded import LoadedPairs, all_of
+from pix2pix.data.loaded import LoadedPairs, all_of, content_of
 from pix2pix.data.pairs import Pair
 from pix2pix.experiment import build_data
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved
@@ -226,6 +226,7 @@ def test_real_pairs_come_out_of_every_cache_as_out_of_their_files(name, tmp_path
         data = build_data(resolved(*words))
         data.trainer = Trainer(Strategy(CPU), 1)
         data.setup("fit")
+        pickle.dumps(data.training)  # as workers get it where processes are not forked
         assert data.workers == (0 if kind != "off" else len(os.sched_getaffinity(0)))
         examples = [data.training[Draw(3, index)] for index in range(6)]
         batch = data.on_after_batch_transfer(drawn(examples), 0)
@@ -243,7 +244,9 @@ def test_a_changed_file_and_other_settings_make_another_cache(tmp_path):
             Image.new("RGB", (64, 32), (number, 0, 0)).save(tmp_path / split / f"{number}.png")
 
     def content(*words: str) -> str:
-        return build_data(resolved("data=folder", f"data.path={tmp_path}", "data.size=32", *words))._content("train")()
+        config = resolved("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
+        data = build_data(config)
+        return content_of(data.pairs, "train", data.settings)
 
     before = content()
     assert content() == before
