@@ -4,7 +4,7 @@ python scripts/walk_shards.py --figure docs/images/shards_memory.png --json benc
 
 The pictures are small and the shards are one file under many names, so that a disk of a few megabytes holds the set;
 index, order, ranges, decoding and loader workers are those of a training. Memory is what main process and workers
-take together, shared pages counted once (PSS).
+take together beside the libraries' own files, pages that they share counted once.
 """
 
 import argparse
@@ -77,9 +77,15 @@ def walk(path: Path, workers: int, batch_size: int) -> dict[str, list[float]]:
 
 
 def memory() -> float:
-    """Megabytes of this process and its children, shared pages counted once."""
+    """Megabytes of this process and its children, pages that they share counted once; Linux only."""
     own = psutil.Process()
-    return sum(process.memory_full_info().pss for process in (own, *own.children(recursive=True))) / 1e6
+    return sum(_proportional(process.pid) for process in (own, *own.children(recursive=True))) / 1000
+
+
+def _proportional(process: int) -> int:
+    """Kilobytes of memory that holds no file: pages of libraries count less the more programs run beside."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon", "Pss_Shmem")))
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
