@@ -15,7 +15,7 @@ from tests.conftest import DATASETS, needs_datasets
 @needs_datasets
 @pytest.mark.parametrize("name", ["facades", "maps"])
 def test_real_pairs_are_within_two_levels_of_the_references(name):
-    """The reference: Pillow, bicubic to 286. Reducing JPEGs while decoding (draft mode) would be 43 levels off."""
+    """The reference: Pillow, bicubic to 286."""
     source = PairFolder(str(DATASETS / name))
     pairs, transform = source.split("train"), JitterAndMirror(height=256, width=256, load_height=286, load_width=286)
     for index in range(0, len(pairs), len(pairs) // 20):
