@@ -41,6 +41,7 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
     output.mkdir(parents=True, exist_ok=True)
     plan = json.dumps({"format": FORMAT, "source": source.fingerprint(), "megabytes": megabytes}, indent=2)
     splits = _splits(source)
+    _require_same(output, plan)  # before a lock is left in a folder that is not ours
     with FileLock(output / ".lock"):
         _require_same(output, plan)
         if (output / INDEX).exists():

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from pix2pix.data.pairs import Direction, Folders, PairFiles, PairSource, Split, sides
+from pix2pix.data.pairs import OWN_FOLDERS, Direction, Folders, PairFiles, PairSource, Split, sides
 from pix2pix.data.palettes import PaletteChoice
 from pix2pix.data.pixels import Depth
 from pix2pix.data.stored import StoredFile
@@ -76,10 +76,8 @@ class ShardedPairs(PairSource):
     ) -> None:
         self.path, self.window = path.rstrip("/"), window
         self.direction: Direction = direction
-        named: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B", **(folders or {})}
-        self.sides = sides(
-            direction, (source_channels, target_channels), (source_depth, target_depth), named, labels, palette
-        )
+        channels, named = (source_channels, target_channels), OWN_FOLDERS | (folders or {})
+        self.sides = sides(direction, channels, (source_depth, target_depth), named, labels, palette)
         self.index = _read(self.path, INDEX)
         self.shards = shards_of(self.index, f"{self.path}/{INDEX}")
         self._members: dict[Split, Members] = {}
