@@ -89,7 +89,9 @@ def discriminator_channels(conditional: bool, input_channels: int, output_channe
 
 def absolute_path(path: str | None) -> str | None:
     """A path that means the same from any folder: runs are evaluated from elsewhere than they were trained from."""
-    return path and str(Path(path).expanduser().resolve())
+    if not path or "://" in path or "::" in path:  # an address means the same everywhere
+        return path
+    return str(Path(path).expanduser().resolve())
 
 
 def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:

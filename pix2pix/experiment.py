@@ -1,5 +1,6 @@
 """One run from a resolved configuration: check it, build its parts, train them, leave a run directory."""
 
+import json
 import logging
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from torch import nn
 from pix2pix import schema
 from pix2pix.callbacks.checkpoint import AtomicCheckpointIO, Checkpoints
 from pix2pix.components import build
+from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
@@ -123,6 +125,8 @@ def build_data(config: Config) -> PairDataModule:
         batch_size=data["batch_size"],
         num_workers=data["num_workers"],
         seed=config["seed"],
+        cache=Cache(data["cache"], data["cache_dir"], data["cache_gigabytes"]),
+        settings=json.dumps([data["pairs"], data["transform"]]),
     )
 
 

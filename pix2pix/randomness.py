@@ -11,6 +11,7 @@
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,20 @@ def derive(seed: int, purpose: Purpose, *position: int | str) -> int:
 def epoch_order(seed: int, epoch: int, length: int) -> np.ndarray:
     """The order in which epoch number `epoch` visits `length` pairs, a permutation of range(length)."""
     return np.random.default_rng(derive(seed, "order", epoch)).permutation(length)
+
+
+def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> np.ndarray:
+    """An order that stays within `window` blocks of pairs at a time; `sizes` are those of the blocks.
+
+    The blocks are shuffled, then the pairs of each `window` blocks in a row. One window is `epoch_order`.
+    """
+    if len(sizes) <= window:
+        return epoch_order(seed, epoch, sum(sizes))
+    random = np.random.default_rng(derive(seed, "order", epoch))
+    blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    shuffled = [blocks[block] for block in random.permutation(len(sizes))]
+    windows = [np.concatenate(shuffled[start : start + window]) for start in range(0, len(sizes), window)]
+    return np.concatenate([random.permutation(pairs) for pairs in windows])
 
 
 def pair_generator(seed: int, epoch: int, index: int) -> np.random.Generator:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 Config = dict[str, Any]
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
 WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
+WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 
 
 class Run:

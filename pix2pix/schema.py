@@ -23,6 +23,7 @@ from torch import nn
 
 from pix2pix import components
 from pix2pix.data.augmentation import Augment
+from pix2pix.data.cache import CacheKind
 from pix2pix.data.pairs import PairSource
 from pix2pix.data.palettes import PALETTES, Palette, PaletteChoice
 from pix2pix.data.pixels import Depth
@@ -108,7 +109,10 @@ class Data(Settings):
     target_channels: Positive
     operation: str | None = None
     batch_size: Positive
-    num_workers: Annotated[int, Field(ge=0)]
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    cache: CacheKind
+    cache_dir: str
+    cache_gigabytes: Annotated[float, Field(gt=0)]
     palette: Annotated[Any, AfterValidator(_palette)]
     labels: Literal["A", "B"] | None
     one_hot: bool
@@ -123,6 +127,15 @@ class Data(Settings):
             raise ValueError(
                 f"data.palette={self.palette}, data.labels={self.labels}, data.one_hot={self.one_hot}: "
                 "a palette and which image is the label map (A or B) belong together, and one_hot needs both"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_reach_the_cache(self) -> Self:
+        if self.cache == "device" and self.num_workers not in {0, "auto"}:
+            raise ValueError(
+                f"data.num_workers={self.num_workers}: other processes do not reach pairs that are kept on the device; "
+                "set data.num_workers=auto, or data.cache=memory"
             )
         return self
 

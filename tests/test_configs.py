@@ -16,6 +16,8 @@ EXTRA = {
     ("data", "folder"): ["data.path=somewhere"],
     ("data", "derived"): ["data.path=somewhere"],
     ("data/pairs", "files"): ["data.path=somewhere"],
+    ("data", "shards"): ["data.path=somewhere"],
+    ("data/pairs", "shards"): ["data.path=somewhere"],
     ("data/pairs", "derived"): ["data=derived", "data.path=somewhere"],
     **{("experiment", name): ["data.path=somewhere"] for name in ("colorization", "inpainting", "thermal")},
     ("objective/adversarial", "wasserstein"): ["discriminator.norm=instance"],

@@ -1,17 +1,24 @@
 """Pairs -> batches, in an order and with draws that depend only on the seed and on how many steps were taken."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pix2pix.data.pairs import Pair, PairSource
-from pix2pix.data.transforms import PairTransform
+from pix2pix.data.cache import Cache
+from pix2pix.data.loaded import LoadedPairs, content_of, cores
+from pix2pix.data.pairs import Pair, PairSource, Split
+from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
 
+MOST_WORKERS = 8
 Begin = Callable[[], tuple[int, int]]
+Order = Callable[[int, int, int], np.ndarray]
 
 
 class Draw(NamedTuple):
@@ -21,14 +28,23 @@ class Draw(NamedTuple):
     pair: int
 
 
-class TrainingPairs(Dataset[Pair]):
-    """Augmented pairs in [-1, 1], a pure function of the draw: the number of loader workers changes nothing."""
+class Drawn(NamedTuple):
+    """A batch before its augmentation: loaded pairs and the view drawn of each."""
+
+    loaded: Any  # a Pair of images and of names, stacked or in lists
+    views: list[View]
+
+
+class TrainingPairs(Dataset[tuple[Pair, View]]):
+    """Loaded pairs with a view of each, a pure function of the draw: the number of loader workers changes nothing."""
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform, seed: int) -> None:
         self.pairs, self.transform, self.seed = pairs, transform, seed
+        self.loaded: Sequence[Pair] = LoadedPairs(pairs, transform.load)  # a cache may take its place
 
-    def __getitem__(self, draw: Draw) -> Pair:
-        return self.transform.augment(self.pairs[draw.pair], pair_generator(self.seed, *draw))
+    def __getitem__(self, draw: Draw) -> tuple[Pair, View]:
+        loaded = self.loaded[draw.pair]
+        return loaded, self.transform.draw(loaded, pair_generator(self.seed, *draw))
 
 
 class PlainPairs(Dataset[Pair]):
@@ -36,12 +52,15 @@ class PlainPairs(Dataset[Pair]):
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform) -> None:
         self.pairs, self.transform = pairs, transform
+        self.loaded: Sequence[Pair] = LoadedPairs(pairs, transform.load_plain)  # likewise
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Pair:
-        return self.transform.plain(self.pairs[index])
+        source, target, name = self.loaded[index]
+        scaled = self.transform.scaled(Pair(source[None], target[None], name))
+        return Pair(scaled.source[0], scaled.target[0], name)
 
 
 class EpochBatches(Sampler[list[Draw]]):
@@ -56,46 +75,90 @@ class EpochBatches(Sampler[list[Draw]]):
         begin: tells the epoch and its first batch not yet taken; asked whenever an epoch is begun.
         rank: number of this process.
         processes: how many processes share an epoch.
+        order: the order of an epoch, from seed, epoch and length.
     """
 
     def __init__(
-        self, length: int, batch_size: int, seed: int, begin: Begin, *, rank: int = 0, processes: int = 1
+        self,
+        length: int,
+        batch_size: int,
+        seed: int,
+        begin: Begin,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        order: Order = epoch_order,
     ) -> None:
         self.length, self.batch_size, self.seed, self.begin = length, batch_size, seed, begin
-        self.rank, self.processes = rank, processes
+        self.rank, self.processes, self.order = rank, processes, order
 
     def __len__(self) -> int:
         return math.ceil(self.length / (self.batch_size * self.processes))
 
     def __iter__(self) -> Iterator[list[Draw]]:
         epoch, first_batch = self.begin()
-        order = epoch_order(self.seed, epoch, self.length).tolist()
-        order += order[: -self.length % self.processes]
-        mine = [Draw(epoch, index) for index in order[self.rank :: self.processes]]
+        order = self.order(self.seed, epoch, self.length)
+        mine = np.resize(order, math.ceil(self.length / self.processes) * self.processes)[self.rank :: self.processes]
         for start in range(first_batch * self.batch_size, len(mine), self.batch_size):
-            yield mine[start : start + self.batch_size]
+            yield [Draw(epoch, int(index)) for index in mine[start : start + self.batch_size]]
 
 
 class PairDataModule(pl.LightningDataModule):
     """Training batches at random, validation pairs one by one in natural order.
 
+    Training pairs travel as they were loaded; views are cut, mirrored and scaled for whole batches, on the device.
     Validation is always pair by pair: with test-time batch statistics a picture must not depend on its neighbours.
+
+    Args:
+        pairs: where the pairs come from.
+        transform: how they are loaded and augmented.
+        batch_size: pairs in a batch of one process.
+        num_workers: processes that load ahead; `auto` is none for cached pairs, which workers would only slow down.
+        seed: of order and augmentation.
+        cache: where loaded pairs are kept during a training.
+        settings: of `pairs` and `transform`, in words: with the files, what loaded pixels depend on.
     """
 
     def __init__(
-        self, pairs: PairSource, transform: PairTransform, *, batch_size: int = 1, num_workers: int = 0, seed: int = 0
+        self,
+        pairs: PairSource,
+        transform: PairTransform,
+        *,
+        batch_size: int = 1,
+        num_workers: int | Literal["auto"] = 0,
+        seed: int = 0,
+        cache: Cache | None = None,
+        settings: str = "",
     ) -> None:
         super().__init__()
-        self.pairs, self.num_workers = pairs, num_workers
+        self.pairs, self.transform, self.num_workers = pairs, transform, num_workers
         self.training = TrainingPairs(pairs.split("train"), transform, seed)
         self.validation = PlainPairs(pairs.split("val"), transform)
         self.training_plain = PlainPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed
+        self.cache, self.settings = cache or Cache(), settings
 
-    def train_dataloader(self) -> DataLoader[Pair]:
+    def setup(self, stage: str) -> None:
+        """Before a training: reads the pairs into their cache, where they are to have one."""
+        if stage != "fit":
+            return
+        trainer = self._trainer()
+        sets = [
+            self._loaded("train", self.training.pairs, self.transform.load),
+            self._loaded("val", self.validation.pairs, self.transform.load_plain),
+        ]
+        kind, kept = self.cache.keep(sets, trainer.strategy.root_device, trainer.num_devices)
+        self.training.loaded, self.validation.loaded = kept
+        auto: int = 0 if kind != "off" else max(1, min(MOST_WORKERS, cores() // trainer.num_devices))
+        self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
+
+    def _loaded(self, split: Split, pairs: Sequence[Pair], load: Callable[[Pair], Pair]) -> LoadedPairs:
+        content = functools.partial(content_of, self.pairs, split, self.settings)
+        return LoadedPairs(pairs, load, title=split, content=content)
+
+    def train_dataloader(self) -> "ResumableLoader":
         """Loads the epoch that the trainer is in, from the step that it has reached."""
-        trainer = self.trainer
-        assert trainer is not None
+        trainer = self._trainer()
         batches = EpochBatches(
             len(self.training.pairs),
             self.batch_size,
@@ -103,18 +166,47 @@ class PairDataModule(pl.LightningDataModule):
             lambda: position(trainer, len(batches)),
             rank=trainer.global_rank,
             processes=trainer.world_size,
+            order=self.pairs.order,
         )
+        to_gpu = trainer.strategy.root_device.type == "cuda" and self.cache.kind != "device"
         return ResumableLoader(
             self.training,
             batch_sampler=batches,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=trainer.strategy.root_device.type == "cuda",
+            collate_fn=stacked if self.workers or to_gpu else drawn,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=to_gpu,
         )
 
     def val_dataloader(self) -> DataLoader[Pair]:
         """The validation pairs, all of them on every process."""
         return DataLoader(self.validation, batch_size=1)
+
+    def on_after_batch_transfer(self, batch: Drawn | Pair, dataloader_idx: int) -> Pair:
+        """Augments a training batch, on the device that it has reached."""
+        return self.transform.augmented(*batch) if isinstance(batch, Drawn) else batch
+
+    def _trainer(self) -> pl.Trainer:
+        assert self.trainer is not None
+        return self.trainer
+
+
+def drawn(examples: Sequence[tuple[Pair, View]]) -> Drawn:
+    """A batch of loaded pairs and their views, as they are: where nothing is sent anywhere, copies cost time."""
+    pairs, views = zip(*examples, strict=True)
+    batch: list[Any] = [list(part) for part in zip(*pairs, strict=True)]
+    return Drawn(Pair(*batch), list(views))
+
+
+def stacked(examples: Sequence[tuple[Pair, View]]) -> Drawn:
+    """The same with images that are sent to another process or device in one piece, where their sizes agree."""
+    (source, target, names), views = drawn(examples)
+    return Drawn(Pair(_stacked(source), _stacked(target), names), views)
+
+
+def _stacked(images: Any) -> Any:
+    """(B, C, H, W), or the list where sizes differ."""
+    return torch.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 def position(trainer: pl.Trainer, batches: int) -> tuple[int, int]:
@@ -125,7 +217,7 @@ def position(trainer: pl.Trainer, batches: int) -> tuple[int, int]:
     return divmod(done.processed, max(per_epoch, 1))
 
 
-class ResumableLoader(DataLoader[Pair]):
+class ResumableLoader(DataLoader[tuple[Pair, View]]):
     """A loader that can begin within an epoch; its position is the trainer's, so there is nothing to save."""
 
     def state_dict(self) -> dict[str, int]:

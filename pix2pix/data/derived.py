@@ -70,7 +70,7 @@ class DerivedPairs(PairSource):
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
-        self.files = _splits(self.path)
+        self.pictures = _splits(self.path)
         self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
         self.fit = functools.partial(fitted, crop=(height, width), preprocess=preprocess)
         self.how = operation, amount, fill
@@ -80,11 +80,15 @@ class DerivedPairs(PairSource):
 
     def split(self, split: Split) -> "DerivedFiles":
         """The pairs of `split`, in natural order of their names."""
-        return DerivedFiles(self.files[split], functools.partial(self.fit, size=self.sizes[split]), self._derive)
+        return DerivedFiles(self.pictures[split], functools.partial(self.fit, size=self.sizes[split]), self._derive)
+
+    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+        """(picture,) of each pair."""
+        return [(file,) for file in self.pictures[split]]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of what is done with them."""
-        files = {file for split in self.files.values() for file in split}
+        files = {file for split in self.pictures.values() for file in split}
         lines = sorted(f"{file.relative_to(self.path)} {file.stat().st_size}" for file in files)
         return hashlib.sha256("\n".join([*lines, repr((self.how, self.seed))]).encode()).hexdigest()
 

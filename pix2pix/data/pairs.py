@@ -4,9 +4,9 @@ import hashlib
 import itertools
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.palettes import Palette, PaletteChoice
-from pix2pix.data.pixels import SUFFIXES, Depth, Picture, opened, pixels_of, size
+from pix2pix.data.pixels import SUFFIXES, Depth, Picture, opened, pixels_of, size, to_tensor
+from pix2pix.data.stored import File
+from pix2pix.randomness import epoch_order
 
 log = logging.getLogger(__name__)
-
-Whole = TypeVar("Whole", Image.Image, np.ndarray)
 
 Direction = Literal["AtoB", "BtoA"]
 Split = Literal["train", "val", "test"]
@@ -31,6 +31,7 @@ WORDS: dict[Split | Literal[""], tuple[str, ...]] = {
     "test": ("test", "testing"),
     "": ("",),
 }
+OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
 LAYOUTS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
 HELD_OUT_EVERY = 10
 
@@ -54,6 +55,14 @@ class PairSource(ABC):
     def fingerprint(self) -> str:
         """A digest that changes when the pairs change."""
 
+    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+        """The files of each pair of a split, where pairs come from files of their own; else nothing."""
+        return ()
+
+    def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
+        """The order in which an epoch visits the `length` training pairs, a permutation of range(length)."""
+        return epoch_order(seed, epoch, length)
+
 
 class Side(NamedTuple):
     """How one image of a pair is read: the channels of each of its files, their depth, a label map's palette."""
@@ -63,7 +72,12 @@ class Side(NamedTuple):
     palette: Palette | None = None
     folders: tuple[str, ...] = ()
 
-    def read(self, files: Sequence[Path]) -> Tensor:
+    @property
+    def takes_colours(self) -> bool:
+        """Whether an ordinary picture, RGB in 8 bits, is taken as it is."""
+        return self.channels == (3,) and self.depth == 8
+
+    def read(self, files: Sequence[File]) -> Tensor:
         """The image (C, H, W) in `files`, whose channels are joined in their order."""
         return self.of([opened(file) for file in files], str(files[0]))
 
@@ -135,18 +149,19 @@ class PairFolder(PairSource):
                 "Set data.path to the folder itself, or data.root (or PIX2PIX_DATA) to the folder of all data sets."
             )
         self.direction: Direction = direction
-        named: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B", **(folders or {})}
-        source: Literal["A", "B"] = "A" if direction == "AtoB" else "B"
-        target: Literal["A", "B"] = "B" if direction == "AtoB" else "A"
-        self.sides = {
-            source: side(named[source], source_channels, source_depth, palette if labels == source else None),
-            target: side(named[target], target_channels, target_depth, palette if labels == target else None),
-        }
+        named = OWN_FOLDERS | (folders or {})
+        self.sides = sides(
+            direction, (source_channels, target_channels), (source_depth, target_depth), named, labels, palette
+        )
         self._splits = _with_fallbacks(self.path, [*folder_names(named["A"]), *folder_names(named["B"])])
 
     def split(self, split: Split) -> "PairFiles":
         """The pairs of `split`, in natural order of their names."""
         return PairFiles(self._splits[split], self.direction, self.sides["A"], self.sides["B"])
+
+    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+        """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
+        return self._splits[split]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""
@@ -160,6 +175,22 @@ def folder_names(folders: Folders) -> list[str]:
     return [folders] if isinstance(folders, str) else list(folders)
 
 
+def sides(
+    direction: Direction,
+    channels: tuple[int, int],
+    depths: tuple[Depth, Depth],
+    folders: Mapping[Literal["A", "B"], Folders],
+    labels: Literal["A", "B"] | None,
+    palette: PaletteChoice | None,
+) -> dict[Literal["A", "B"], Side]:
+    """How A and B are read; `channels` and `depths` are the source's and the target's."""
+    order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
+    return {
+        image: side(folders[image], count, depth, palette if labels == image else None)
+        for image, count, depth in zip(order, channels, depths, strict=True)
+    }
+
+
 def side(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> Side:
     """How an image is read from its folder, with `channels`, or from the folders that a mapping gives channels to."""
     each = (channels,) if isinstance(folders, str) else tuple(folders.values())
@@ -170,7 +201,7 @@ class PairFiles(Sequence[Pair]):
     """Pairs in files; each entry is (file,) when A and B lie side by side in it, or the files of A and those of B."""
 
     def __init__(
-        self, files: Sequence[tuple[Path, ...]], direction: Direction, a: Side = PLAIN, b: Side = PLAIN
+        self, files: Sequence[tuple[File, ...]], direction: Direction, a: Side = PLAIN, b: Side = PLAIN
     ) -> None:
         self.files, self.direction = files, direction
         self.a, self.b = a, b
@@ -181,16 +212,29 @@ class PairFiles(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         files = self.files[index]
         if len(files) == 1:
-            left, right = halves(opened(files[0]), files[0])
-            a, b = self.a.of([left], str(files[0])), self.b.of([right], str(files[0]))
+            a, b = self._halves(files[0])
         else:
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
         return Pair(source, target, _key(files[0], *self.a.folders[:1]))
 
+    def _halves(self, file: File) -> tuple[Tensor, Tensor]:
+        """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
+        picture = opened(file)
+        if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.takes_colours and self.b.takes_colours:
+            _require_even(picture.width, file)
+            left, right = to_tensor(picture, "RGB").chunk(2, dim=-1)
+            return left, right
+        left, right = halves(picture, file)
+        return self.a.of([left], str(file)), self.b.of([right], str(file))
 
-def halves(image: Whole, path: Path) -> tuple[Whole, Whole]:
+
+@overload
+def halves(image: Image.Image, path: File) -> tuple[Image.Image, Image.Image]: ...
+@overload
+def halves(image: Picture, path: File) -> tuple[Picture, Picture]: ...
+def halves(image: Picture, path: File) -> tuple[Picture, Picture]:
     """The left and right half of a side-by-side picture."""
     if not isinstance(image, Image.Image):
         _require_even(image.shape[1], path)
@@ -281,7 +325,7 @@ def by_name(files: list[Path], folder: str = "") -> dict[str, Path]:
     return named
 
 
-def _key(file: Path, folder: str = "") -> str:
+def _key(file: File, folder: str = "") -> str:
     """The name of a pair: 1 for 1.png, 1_A.jpg and, in a folder `masks`, 1_mask.png."""
     name = file.stem
     for ending in ("AB", "A", "B", *filter(None, (folder, folder.removesuffix("s")))):
@@ -289,7 +333,7 @@ def _key(file: Path, folder: str = "") -> str:
     return name
 
 
-def _require_even(width: int, path: Path) -> None:
+def _require_even(width: int, path: File) -> None:
     if width % 2:
         raise ValueError(
             f"{path}: width {width} is odd, but a side-by-side pair is two halves of equal width. "

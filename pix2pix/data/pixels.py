@@ -17,6 +17,8 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from pix2pix.data.stored import File
+
 Depth = Literal[8, 16, 32, "float"]
 Picture = Image.Image | np.ndarray
 
@@ -86,7 +88,7 @@ def decode(path: Path) -> Image.Image:
     return picture
 
 
-def opened(path: Path) -> Picture:
+def opened(path: File) -> Picture:
     """What the file holds, upright: a Pillow picture where Pillow holds all of it, else an array (H, W, C)."""
     with _named(path):
         if path.suffix.lower() == ".npy":
@@ -97,7 +99,8 @@ def opened(path: Path) -> Picture:
                 if _beyond_pillow(image):
                     return _tiff(path) if image.format == "TIFF" else _deep_png(path)
                 image.load()
-                return ImageOps.exif_transpose(image)
+                ImageOps.exif_transpose(image, in_place=True)  # which else copies what is upright already
+                return image
         except UnidentifiedImageError:
             if path.suffix.lower() in TIFF:
                 return _tiff(path)
@@ -150,7 +153,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _named(path: File) -> Iterator[None]:
     try:
         yield
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -179,7 +182,7 @@ def _beyond_pillow(image: Image.Image) -> bool:
     return (samples > 1 and deep) or unsigned or lost or getattr(image, "n_frames", 1) > 1
 
 
-def _tiff(path: Path) -> np.ndarray:
+def _tiff(path: File) -> np.ndarray:
     """The first series of a TIFF, its pages and samples as channels, (H, W, C)."""
     tifffile = _extra("tifffile", "TIFF of several pages, many channels or deep colour")
     with tifffile.TiffFile(io.BytesIO(_content(path))) as file:
@@ -193,7 +196,7 @@ def _tiff(path: Path) -> np.ndarray:
     return array.reshape(*array.shape[:2], -1)
 
 
-def _deep_png(path: Path) -> np.ndarray:
+def _deep_png(path: File) -> np.ndarray:
     """A PNG of more than one channel and 16 bits, uint16 (H, W, C)."""
     cv2 = _extra("cv2", "PNG in 16-bit colour")
     array = cv2.imdecode(np.frombuffer(_content(path), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -202,14 +205,14 @@ def _deep_png(path: Path) -> np.ndarray:
     return array[..., [2, 1, 0, 3][: array.shape[2]]]  # OpenCV's order is blue, green, red
 
 
-def _numpy(path: Path) -> np.ndarray:
+def _numpy(path: File) -> np.ndarray:
     array = np.load(io.BytesIO(_content(path)), allow_pickle=False)
     if array.ndim not in {2, 3} or not array.size:
         raise ValueError(f"an array of shape {array.shape}; (height, width) or (height, width, channels) is needed")
     return array.reshape(*array.shape[:2], -1)
 
 
-def _content(file: Path | io.BytesIO) -> bytes:
+def _content(file: File) -> bytes:
     return file.getvalue() if isinstance(file, io.BytesIO) else file.read_bytes()
 
 

@@ -1,10 +1,12 @@
 """The order of an epoch, as a function of seed and position alone."""
 
+import pytest
 import torch
 
-from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs
+from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs, drawn, stacked
 from pix2pix.data.pairs import Pair
-from pix2pix.data.transforms import JitterAndMirror
+from pix2pix.data.transforms import JitterAndMirror, View
+from pix2pix.randomness import pair_generator
 
 
 def batches(epoch: int = 0, first: int = 0, *, length: int = 10, batch_size: int = 3, **options) -> list[list[Draw]]:
@@ -37,5 +39,29 @@ def test_a_pair_looks_different_in_another_epoch_and_the_same_in_the_same():
     image = torch.randint(0, 256, (3, 40, 40), dtype=torch.uint8)
     transform = JitterAndMirror(height=16, width=16, load_height=40, load_width=40)
     pairs = TrainingPairs([Pair(image, image, "a")], transform, seed=3)
-    assert torch.equal(pairs[Draw(0, 0)].source, pairs[Draw(0, 0)].source)
-    assert not torch.equal(pairs[Draw(0, 0)].source, pairs[Draw(1, 0)].source)
+    first, again, later = (transform.augmented(*drawn([pairs[Draw(epoch, 0)]])).source for epoch in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+
+
+@pytest.mark.parametrize("collate", [drawn, stacked])
+def test_a_batch_is_augmented_as_its_pairs_are_one_by_one(collate):
+    images = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for size in (40, 31, 52)]
+    pairs = [Pair(image, 255 - image, str(number)) for number, image in enumerate(images)]
+    transform = JitterAndMirror(height=16, width=24, load_height=20, load_width=30)
+    training = TrainingPairs(pairs, transform, seed=3)
+    batch = collate([training[Draw(5, number)] for number in range(3)])
+    assert batch.loaded.source[0].dtype == torch.uint8
+    together = transform.augmented(*batch)
+    alone = [transform.augment(pair, pair_generator(3, 5, number)) for number, pair in enumerate(pairs)]
+    assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))
+    assert torch.equal(together.target, torch.stack([pair.target for pair in alone]))
+    assert together.name == ["0", "1", "2"]
+
+
+def test_pairs_of_several_sizes_make_a_batch():
+    images = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for size in (20, 31)]
+    views = [View(0, 0, False), View(3, 4, True)]
+    batch = stacked([(Pair(image, image, "a"), view) for image, view in zip(images, views, strict=True)])
+    transform = JitterAndMirror(height=16, width=16, load_height=20, load_width=20)
+    assert transform.augmented(*batch).source.shape == (2, 3, 16, 16)

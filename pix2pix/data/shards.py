@@ -1,0 +1,207 @@
+"""Pairs in WebDataset shards: tar files with an index, read pair by pair from wherever fsspec reaches.
+
+The index says where in which shard each pair lies. A pair is then one read of one range, in any order, by any worker:
+shards are pairs like others, and a training on them is resumed within an epoch without reading anything twice.
+
+    DIRECTORY/index.json            how the shards were made; of each split the shards, with counts and checksums
+    DIRECTORY/train.offsets.npy     (pairs, 2) int64: offset and size of each pair in its shard
+    DIRECTORY/train-000000.tar      1.ab.jpg 2.ab.jpg ... side by side; 1.a.png 1.b.png ... of two files;
+                                    1.0.tif 1.1.tif 1.2.tif ... of more, those of A first
+"""
+
+import hashlib
+import io
+import json
+import logging
+import tarfile
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from pix2pix.data.pairs import OWN_FOLDERS, Direction, Folders, PairFiles, PairSource, Split, sides
+from pix2pix.data.palettes import PaletteChoice
+from pix2pix.data.pixels import Depth
+from pix2pix.data.stored import StoredFile
+from pix2pix.randomness import windowed_order
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+INDEX = "index.json"
+WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a broken read is tried again
+
+
+class Shard(NamedTuple):
+    """One tar file: its name, how many pairs it holds, its size in bytes and its SHA-256."""
+
+    name: str
+    pairs: int
+    bytes: int
+    sha256: str
+
+
+class ShardedPairs(PairSource):
+    """The pairs of a folder that `pix2pix data shard` wrote, on a disk, a web server or an object store.
+
+    Every epoch visits the shards in another order, and mixes the pairs of `window` shards at a time: what is read lies
+    together, and a window is what a cache on the way has to hold. With `window` or fewer shards the order is the one
+    of the same pairs in files.
+
+    Args:
+        path: a folder, or an address that fsspec knows, such as https://host/shards or s3://bucket/shards.
+        window: how many shards are mixed at a time.
+        direction: as of `PairFolder`, and all that follows.
+
+    Raises:
+        FileNotFoundError: when there is no index at `path`.
+        ValueError: when what is there is no index of ours, or its parts do not belong together.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        window: Annotated[int, Field(ge=1)] = 16,
+        direction: Direction = "AtoB",
+        source_channels: int = 3,
+        target_channels: int = 3,
+        source_depth: Depth = 8,
+        target_depth: Depth = 8,
+        folders: dict[Literal["A", "B"], Folders] | None = None,
+        labels: Literal["A", "B"] | None = None,
+        palette: PaletteChoice | None = None,
+    ) -> None:
+        self.path, self.window = path.rstrip("/"), window
+        self.direction: Direction = direction
+        channels, named = (source_channels, target_channels), OWN_FOLDERS | (folders or {})
+        self.sides = sides(direction, channels, (source_depth, target_depth), named, labels, palette)
+        self.index = _read(self.path, INDEX)
+        self.shards = shards_of(self.index, f"{self.path}/{INDEX}")
+        self._members: dict[Split, Members] = {}
+
+    def split(self, split: Split) -> PairFiles:
+        """The pairs of `split`, in natural order of their names."""
+        return PairFiles(self.members(split), self.direction, self.sides["A"], self.sides["B"])
+
+    def members(self, split: Split) -> "Members":
+        """Where the pairs of `split` lie; a missing `val` is `test` and the other way round."""
+        other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
+        there = split if split in self.shards else other
+        if there not in self._members:
+            self._members[there] = Members(self.path, there, self.shards[there])
+        return self._members[there]
+
+    def fingerprint(self) -> str:
+        """A digest of the index, which holds the checksum of every shard."""
+        return hashlib.sha256(self.index).hexdigest()
+
+    def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
+        """The order of a training epoch, shard after shard within a window."""
+        return windowed_order(seed, epoch, [shard.pairs for shard in self.shards["train"]], self.window)
+
+
+class Members(Sequence[tuple[StoredFile, ...]]):
+    """The files of each pair of a split, read when indexed; 16 bytes of memory for each pair."""
+
+    def __init__(self, path: str, split: str, shards: Sequence[Shard]) -> None:
+        self.path, self.shards = path, shards
+        self.ends = np.cumsum([shard.pairs for shard in shards])
+        name = f"{split}.offsets.npy"
+        self.ranges = np.load(io.BytesIO(_read(path, name)))
+        if self.ranges.shape != (self.ends[-1], 2):
+            raise ValueError(
+                f"{path}/{name}: has places for {len(self.ranges)} pairs, the index counts {self.ends[-1]}. "
+                "Copy both from where they were made, or make the shards again."
+            )
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    def __getitem__(self, index: int) -> tuple[StoredFile, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
+        offset, size = map(int, self.ranges[index])
+        try:
+            with tarfile.open(fileobj=io.BytesIO(_range(shard, offset, size)), mode="r:") as tar:
+                return tuple(StoredFile(_content(tar, member), shard, member.name) for member in tar)
+        except tarfile.TarError as error:
+            raise ValueError(
+                f"{shard}: no pair begins at byte {offset} ({error}). The index is of other shards, or the file is "
+                "damaged: copy it again, or make the shards again."
+            ) from error
+
+
+def shards_of(index: bytes, where: str) -> dict[str, list[Shard]]:
+    """The shards of each split by an index. Raises ValueError when it is none of ours."""
+    try:
+        content = json.loads(index)
+        splits = {split: [Shard(**shard) for shard in shards] for split, shards in content["splits"].items()}
+        if content["format"] == FORMAT and splits["train"]:
+            return splits
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # no index at all
+    raise ValueError(f"{where}: no index of shards of this version. Make them again with `pix2pix data shard`.")
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    assert file is not None
+    return file.read()
+
+
+def _read(path: str, name: str) -> bytes:
+    try:
+        return fetch(f"{path}/{name}")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"no {name} in {path!r}: it belongs to shards. `pix2pix data shard FOLDER OUTPUT` makes them; "
+            "set data.path to that output, or to the address it is served at."
+        ) from error
+
+
+def _range(url: str, offset: int, size: int) -> bytes:
+    """`size` bytes from `offset` on. Raises ValueError when the answer is longer or shorter."""
+    content = fetch(url, offset, offset + size)
+    if len(content) == size:
+        return content
+    if len(content) > size:
+        raise ValueError(
+            f"{url}: the server sends whole files when it is asked for a part. Serve the shards with one that knows "
+            f"ranges, or have each shard copied once: data.path=filecache::{url.rpartition('/')[0]}"
+        )
+    raise ValueError(f"{url}: ends before the pair at byte {offset}. The copy is not whole: copy the file again.")
+
+
+def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
+    """The bytes of a file from `start` to `end`; a read that breaks is tried again, five times in all.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: for a kind of address that no installed package reads.
+        OSError: when it cannot be read.
+    """
+    from fsspec.core import url_to_fs
+
+    for wait in (*WAITS, None):
+        try:
+            system, path = url_to_fs(url)
+            return _bytes(system.cat_file(path, start, end))
+        except (FileNotFoundError, PermissionError):
+            raise
+        except ImportError as error:
+            raise ValueError(f"{url}: this kind of address needs another package. {error}") from error
+        except Exception as error:  # every file system has its own
+            if wait is None or isinstance(error, ValueError):
+                raise OSError(f"{url}: cannot be read ({type(error).__name__}: {error}).") from error
+            log.info("%s: %s; trying again in %s s.", url, error or type(error).__name__, wait)
+            time.sleep(wait)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _bytes(content: Any) -> bytes:
+    return content if isinstance(content, bytes) else bytes(content)

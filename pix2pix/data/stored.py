@@ -1,0 +1,36 @@
+"""A picture file that lies in a WebDataset shard instead of a folder."""
+
+import io
+from pathlib import Path, PurePosixPath
+
+
+class StoredFile(io.BytesIO):
+    """The file in memory, with the names it had: Pillow reads it, messages say where it is.
+
+    Args:
+        content: the whole file.
+        shard: where the shard is.
+        member: the file's name in the shard, such as `1.ab.jpg`.
+    """
+
+    def __init__(self, content: bytes, shard: str, member: str) -> None:
+        super().__init__(content)
+        key, _, role = member.partition(".")
+        self.shard, self.name = shard, member
+        self.stem, self.suffix = unescaped(key), PurePosixPath(role).suffix
+
+    def __str__(self) -> str:
+        return f"{self.shard}/{self.name}"
+
+
+File = Path | StoredFile
+
+
+def escaped(stem: str) -> str:
+    """A file's stem as a WebDataset key, which ends at the first dot."""
+    return stem.replace("%", "%25").replace(".", "%2E")
+
+
+def unescaped(key: str) -> str:
+    """The stem of the file that a key stands for."""
+    return key.replace("%2E", ".").replace("%25", "%")

@@ -1,0 +1,58 @@
+"""A web server on this machine that sends parts of files, as those of shards must; or breaks off, or sends it all."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves a folder at `address`; `breaks` answers break off halfway before one is whole."""
+
+    def __init__(self, folder: Path, *, knows_ranges: bool, breaks: int) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.folder, self.knows_ranges, self.breaks = folder, knows_ranges, breaks
+        self.asked: list[str] = []
+        self.sent = 0
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        file, part = self.server.folder / self.path.lstrip("/"), self.headers.get("Range")
+        self.server.asked.append(f"{self.path} {part}")
+        if not file.is_file():
+            self.send_error(404)
+            return
+        content = file.read_bytes()
+        if part and self.server.knows_ranges:
+            first, last = map(int, part.removeprefix("bytes=").split("-"))
+            content = content[first : last + 1]
+        self.send_response(206 if part and self.server.knows_ranges else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.server.breaks > 0:
+            self.server.breaks -= 1
+            content, self.close_connection = content[: len(content) // 2], True
+        self.server.sent += len(content)
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path, *, knows_ranges: bool = True, breaks: int = 0) -> Iterator[Server]:
+    """The folder on a web server, until the end of the block."""
+    with Server(folder, knows_ranges=knows_ranges, breaks=breaks) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
