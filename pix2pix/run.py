@@ -1,6 +1,7 @@
 """A run is a directory: where its files are, how far it got, what it was made of."""
 
 import datetime
+import itertools
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 Config = dict[str, Any]
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
 WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
+WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it goes on is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 
 
@@ -84,8 +86,16 @@ class Run:
         if there != fingerprint and self.last.is_file():
             raise ValueError(
                 f"{self.path}: was trained on other data than these: files were added, removed or changed, or the path "
-                "is another. Give this run a name of its own, name=..., or bring the data back."
+                "is another. Give this run a name of its own, name=..., bring the data back, or go on with these: "
+                "allow_changed_data=true."
             )
+
+    def set_aside(self) -> Path | None:
+        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None where there is none."""
+        if not self.config_file.is_file():
+            return None
+        names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))
+        return self.path.rename(next(name for name in names if not name.exists()))
 
     @contextmanager
     def begun(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
@@ -105,7 +115,8 @@ class Run:
             stack.enter_context(_held(self.path))
             if self.config_file.exists():
                 self.require_same(config)
-                self.require_same_data(data_fingerprint)
+                if not config["allow_changed_data"]:
+                    self.require_same_data(data_fingerprint)
             if self.finished():
                 return
             if not self.config_file.exists():
