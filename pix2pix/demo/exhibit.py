@@ -67,7 +67,7 @@ class Exhibit:
 def source_labels(config: Config) -> str | None:
     """The palette of the sources, where these are label maps."""
     data = config["data"]
-    return data["palette"] if data["labels"] == ("A" if data["direction"] == "AtoB" else "B") else None
+    return data["palette"] if data.get("labels") == ("A" if data["direction"] == "AtoB" else "B") else None
 
 
 def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
@@ -102,12 +102,19 @@ def _places(path: Path, *, alone: bool) -> list[Path]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """As short as tells them apart."""
-    for parts in range(1, 5):
-        names = ["/".join(path.resolve().parts[-parts:]) for path in paths]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{number}: {path}" for number, path in enumerate(paths)]
+    """As short as tells them apart: of a sweep's directories what differs, of others as much of the path as is needed."""
+    tails = [["/".join(path.resolve().parts[-parts:]) for path in paths] for parts in range(1, 5)]
+    numbered = [f"{number}: {path}" for number, path in enumerate(paths)]
+    return next(names for names in (_settings(tails[0]), *tails, numbered) if len(set(names)) == len(paths))
+
+
+def _settings(directories: Sequence[str]) -> list[str]:
+    """`a=1,b=2` and `a=1,b=3` as `2` and `3`; nothing where a directory is not named so."""
+    if len(directories) < 2 or not all("=" in name for name in directories):
+        return []
+    settings = [name.split(",") for name in directories]
+    common = set.intersection(*map(set, settings))
+    return [", ".join(part.partition("=")[2] for part in each if part not in common) for each in settings]
 
 
 def _require_one_kind(shown: Iterable[Exhibit]) -> None:

@@ -11,7 +11,10 @@ export class Results {
     Object.assign(this, { select, range, target: null, input: null });
     this.cells = tour.runs.map((run, number) => this.#cell(run, number, tour.canvas));
     place.append(...this.cells.map((cell) => cell.figure));
-    place.dataset.count = tour.runs.length;
+    const count = tour.runs.length, columns = Math.ceil(Math.sqrt(count));
+    place.dataset.count = count;
+    place.style.setProperty("--columns", columns);
+    place.style.setProperty("--rows", Math.ceil(count / columns));
     select.append(...[["", "nothing"], ["input", "the input"], ["target", "the target"]].map(([value, text]) => new Option(text, value)),
       ...(tour.runs.length > 1 ? tour.runs.map((run, number) => new Option(run.name, `run ${number}`)) : []));
     select.addEventListener("change", () => this.compare());
