@@ -30,12 +30,12 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 
 
 def split_lightness(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """An RGB picture, uint8 (3, H, W), as its lightness (1, H, W) and its a and b (2, H, W), both uint8.
+    """An RGB picture, uint8 (..., 3, H, W), as its lightness (..., 1, H, W) and its a and b (..., 2, H, W), both uint8.
 
     Lightness 0 to 100 becomes 0 to 255, as a black and white photo would show it; a and b are moved by 128.
     """
     lab = rgb_to_lab(picture.to(torch.float32) / 127.5 - 1)
-    lightness, colour = lab[:1] * 2.55, lab[1:] + 128
+    lightness, colour = lab[..., :1, :, :] * 2.55, lab[..., 1:, :, :] + 128
     return lightness.round().to(torch.uint8), colour.round().clamp(0, 255).to(torch.uint8)
 
 
