@@ -1,9 +1,7 @@
 """The demo as an ASGI application: the page, its samples, the live channel, and the plain HTTP endpoint."""
 
 import logging
-import mimetypes
 from collections.abc import Iterable, Sequence
-from importlib import resources
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,13 +17,13 @@ from pix2pix.demo.door import Door
 from pix2pix.demo.exhibit import Exhibit, canvas
 from pix2pix.demo.limits import Gate, Limits, Refused, read_body, read_picture
 from pix2pix.demo.live import Live
+from pix2pix.demo.page_files import Files, media_type, page, sample_files, sample_path
 from pix2pix.demo.samples import Sample, are_line_drawings
 from pix2pix.demo.worker import Worker, encoded
 
 log = logging.getLogger(__name__)
 
 MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-ONLY_STATIC = {"browser.js", "browser_worker.js"}
 
 
 class Query(BaseModel):
@@ -55,7 +53,7 @@ class Demo:
         self.gate = Gate(limits.requests, "requests")
         self.live = Live(shown, self.worker, limits)
         self.tour = tour(shown, samples)
-        self.files = page_files() | sample_files(samples)
+        self.files = _by_path(page("server"), sample_files(samples))
 
     async def translate(self, request: Request) -> Response:
         """The picture in the body, translated."""
@@ -106,7 +104,7 @@ def application(
 
 def tour(shown: Sequence[Exhibit], samples: Sequence[Sample]) -> dict[str, Any]:
     """All that the page has to know."""
-    paths = [{"input": f"samples/{i}_input.png", "target": f"samples/{i}_target.png"} for i in range(len(samples))]
+    paths = [{side: sample_path(number, side) for side in Sample._fields} for number in range(len(samples))]
     return {
         "runs": [exhibit.description() for exhibit in shown],
         "canvas": canvas(shown, are_line_drawings(list(samples))),
@@ -114,23 +112,9 @@ def tour(shown: Sequence[Exhibit], samples: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def page_files() -> dict[str, tuple[bytes, str]]:
-    """The page by the paths it is served under, with its media types."""
-    files = {}
-    for file in resources.files("pix2pix.demo").joinpath("page").iterdir():
-        if file.name not in ONLY_STATIC:
-            media = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-            files[f"/{file.name}"] = (file.read_bytes(), "text/javascript" if media.endswith("javascript") else media)
-    return files | {"/": files["/index.html"]}
-
-
-def sample_files(samples: Sequence[Sample]) -> dict[str, tuple[bytes, str]]:
-    """The samples by the paths that `tour` gives them."""
-    return {
-        f"/samples/{number}_{side}.png": (encoded(picture, "png"), "image/png")
-        for number, sample in enumerate(samples)
-        for side, picture in sample._asdict().items()
-    }
+def _by_path(page_files: dict[str, bytes], others: Files) -> Files:
+    files = {name: (content, media_type(name)) for name, content in page_files.items()} | others
+    return {f"/{name}": file for name, file in files.items()} | {"/": files["index.html"]}
 
 
 def _query(request: Request) -> Query:

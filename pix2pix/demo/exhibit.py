@@ -102,7 +102,7 @@ def _places(path: Path, *, alone: bool) -> list[Path]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """As short as tells them apart: of a sweep's directories what differs, of others as much of the path as is needed."""
+    """As short as tells them apart: of the directories of a sweep what differs, else as much of the path as needed."""
     tails = [["/".join(path.resolve().parts[-parts:]) for path in paths] for parts in range(1, 5)]
     numbered = [f"{number}: {path}" for number, path in enumerate(paths)]
     return next(names for names in (_settings(tails[0]), *tails, numbered) if len(set(names)) == len(paths))
