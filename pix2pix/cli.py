@@ -203,9 +203,7 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     help="Pictures as files hold them, 0 to 255; or the network's own values, -1 to 1.",
 )
 @click.option("--half", is_flag=True, help="Compute in 16 bits; the file is half as large.")
-@click.option(
-    "--onnxruntime", metavar="DIR", help="For web: the npm package, else downloaded once."
-)
+@click.option("--onnxruntime", metavar="DIR", help="For web: the npm package, else downloaded once.")
 @click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set. Default: torch's.")
 @CHECKPOINT
 @NORMALIZATION

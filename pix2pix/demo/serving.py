@@ -2,12 +2,14 @@
 
 import socket
 import threading
+import warnings
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from PIL import Image
 from starlette.applications import Starlette
 
 from pix2pix.demo.app import application
@@ -39,6 +41,7 @@ def serve(
     Raises:
         OSError: when the address cannot be had.
     """
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # limits.py refuses much smaller ones
     listening = listen(host, port)
     shown = exhibits(runs, **options)
     address = url(listening)
