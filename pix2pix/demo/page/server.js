@@ -1,6 +1,6 @@
 // The engine at the other end of a websocket. A message is a line of JSON, a newline, and raw RGBA pixels.
 
-const NEWLINE = 10;
+const NEWLINE = 10, FIRST_WAIT = 300, LONGEST_WAIT = 5000; // milliseconds
 
 export async function open({ onstate }) {
   const tour = await (await fetch("runs")).json();
@@ -9,26 +9,36 @@ export async function open({ onstate }) {
 
 class Server {
   constructor(tour, onstate) {
-    Object.assign(this, { tour, onstate, waiting: null, patience: 500 });
-    this.connect();
+    Object.assign(this, { tour, onstate, waiting: null, patience: FIRST_WAIT });
+    this.#close();
+    this.#connect();
   }
 
-  connect() {
-    this.ready = new Promise((resolve) => {
-      const address = new URL("live", location.href);
-      address.protocol = address.protocol.replace("http", "ws");
-      this.socket = Object.assign(new WebSocket(address), { binaryType: "arraybuffer" });
-      this.socket.onopen = () => { this.patience = 500; this.onstate("ready"); resolve(); };
-      this.socket.onmessage = ({ data }) => this.#receive(data);
-      this.socket.onclose = () => this.#lost(resolve);
-    });
+  // From now on `ready` waits for a connection that is yet to come.
+  #close() {
+    this.isOpen = false;
+    this.ready = new Promise((resolve) => { this.opened = resolve; });
   }
 
-  #lost(resolve) {
+  #connect() {
+    const address = new URL("live", location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    this.socket = Object.assign(new WebSocket(address), { binaryType: "arraybuffer" });
+    this.socket.onopen = () => {
+      Object.assign(this, { isOpen: true, patience: FIRST_WAIT });
+      this.onstate("ready");
+      this.opened();
+    };
+    this.socket.onmessage = ({ data }) => this.#receive(data);
+    this.socket.onclose = () => this.#lost();
+  }
+
+  #lost() {
+    if (this.isOpen) this.#close();
     this.onstate("lost");
-    this.waiting?.fail(new Error("The connection was lost."));
-    this.patience = Math.min(8000, this.patience * 1.6);
-    setTimeout(() => { this.connect(); this.ready.then(resolve); }, this.patience);
+    this.waiting?.fail(Object.assign(new Error("The connection was lost."), { again: true }));
+    this.patience = Math.min(LONGEST_WAIT, this.patience * 1.6);
+    setTimeout(() => this.#connect(), this.patience);
   }
 
   // Resolves when every run has answered the frame; `onresult` hears each as it comes.

@@ -25,7 +25,8 @@ export class Stream {
         await this.engine.translate(request, (result) => this.onresult(result));
         this.#count(performance.now() - since);
       } catch (error) {
-        this.onerror(error);
+        if (error.again) this.dirty = true; // the engine waits until it is back, then takes the newest
+        else this.onerror(error);
       }
     }
     this.busy = false;
