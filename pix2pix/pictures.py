@@ -4,27 +4,35 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from pix2pix.data.pixels import Picture, encoded, picture_of
+from pix2pix.data.transforms import unscale
+
 GAP = 4
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+JPEG = {".jpg", ".jpeg"}
 
 
 def to_picture(image: Tensor) -> Image.Image:
     """An image (C, H, W) in [-1, 1] with 1, 3 or 4 channels as a Pillow picture, rounded to 8 bits."""
-    if image.shape[0] not in MODES:
+    picture = picture_of(unscale(image.float(), 8))
+    if not isinstance(picture, Image.Image):
         raise ValueError(
             f"image with {image.shape[0]} channels: only 1, 3 and 4 can be shown. Choose channels to show."
         )
-    pixels = ((image.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).squeeze(-1).cpu().numpy())
+    return picture
+
+
+def shown(image: Tensor) -> Tensor:
+    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two."""
+    channels = image.shape[0]
+    return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
 
 
 def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image.Image:
     """Rows of images of one size, side by side on white, under their titles; small ones are enlarged to 128 pixels."""
-    pictures = [[to_picture(image).convert("RGB") for image in row] for row in rows]
+    pictures = [[to_picture(shown(image)).convert("RGB") for image in row] for row in rows]
     scale = max(1, 128 // pictures[0][0].width)
     width, height = (side * scale for side in pictures[0][0].size)
     top = 20 if titles else GAP
@@ -39,12 +47,22 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     return page
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Writes a picture whole or not at all, in the format of the suffix, making the folder if need be."""
+def save(picture: Picture, path: Path) -> None:
+    """Writes a picture or an array (H, W, C) whole or not at all, in the format of the suffix; makes the folder.
+
+    Raises:
+        ValueError: when that format cannot hold its pixels as they are.
+        OSError: when the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        picture.save(part, format=Image.registered_extensions()[path.suffix.lower()])
+        if isinstance(picture, Image.Image):
+            suffix = path.suffix.lower()
+            colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
+            colours.save(part, format=Image.registered_extensions()[suffix])
+        else:
+            part.write_bytes(encoded(picture, path.suffix.lower()))
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)

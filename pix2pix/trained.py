@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import components
+from pix2pix.data.lab import split_lightness
+from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.pixels import Picture, opened, picture_of, pixels_of
+from pix2pix.data.transforms import coded, scale, unscale
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
 
@@ -33,6 +38,56 @@ class Trained:
         """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
         output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
         return visible(output, self.palette, source.cpu())
+
+    def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
+        """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
+
+        Args:
+            pictures: a file, a Pillow picture, or an array (H, W) or (H, W, C); several where the generator takes
+                several inputs joined, in their order.
+            name: of the picture, for what is said about it.
+
+        Raises:
+            ValueError: for a file that cannot be read, or has another depth or other channels than those trained on.
+        """
+        data, transform = self.config["data"], self.config["data"]["transform"]
+        images = [opened(picture) if isinstance(picture, Path) else picture for picture in pictures]
+        name = str(pictures[0]) if isinstance(pictures[0], Path) else name
+        if data["target_channels"] == 2:
+            return scale(split_lightness(pixels_of(images[0], 3, name=name))[0])
+        palette = transform.get("source_palette")
+        pixels = source_side(self.config).of(images, name)
+        return coded(pixels, Palette(palette) if palette else None, transform.get("source_range"))
+
+    def picture(self, output: Tensor) -> Picture:
+        """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
+
+        Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
+        the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
+        """
+        data, transform = self.config["data"], self.config["data"]["transform"]
+        if transform.get("target_palette"):
+            palette = Palette(transform["target_palette"])
+            labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
+            labels.putpalette(palette.pixels.flatten().tolist())
+            return labels
+        return picture_of(unscale(output, data.get("target_depth", 8), transform.get("target_range")))
+
+    @property
+    def suffix(self) -> str:
+        """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
+        data = self.config["data"]
+        shown = data["target_channels"] in {1, 2, 3, 4} and data.get("target_depth", 8) in {8, 16}
+        return ".png" if shown or data["transform"].get("target_palette") else ".tif"
+
+
+def source_side(config: Config) -> Side:
+    """How the source of a run's pairs is read from files."""
+    data = config["data"]
+    image = "A" if data["direction"] == "AtoB" else "B"
+    folders = (data.get("folders") or {}).get(image, image)
+    palette = data["palette"] if data["labels"] == image else None
+    return side(folders, data["source_channels"], data.get("source_depth", 8), palette)
 
 
 def palette_of(config: Config) -> Palette | None:

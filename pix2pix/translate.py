@@ -10,11 +10,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from pix2pix.data.lab import split_lightness
-from pix2pix.data.pairs import MODES, decode, pictures, to_tensor
-from pix2pix.data.palettes import Palette
-from pix2pix.data.transforms import coded
-from pix2pix.pictures import save, to_picture
+from pix2pix.data.pairs import pictures
+from pix2pix.data.pixels import Picture
+from pix2pix.pictures import save
 from pix2pix.trained import Trained, load
 
 log = logging.getLogger(__name__)
@@ -31,23 +29,31 @@ class Translator:
 
     def __init__(self, trained: Trained) -> None:
         self.trained = trained
-        self.mode = MODES[trained.config["data"]["source_channels"]]
-        palette = trained.config["data"]["transform"].get("source_palette")
-        self.palette = Palette(palette) if palette else None
-        self.from_lightness = trained.config["data"]["target_channels"] == 2
         self.multiple: int = getattr(trained.generator, "multiple", 1)
 
-    def __call__(self, picture: Image.Image | str | Path, *, name: str = "") -> Image.Image:
-        """The translation of a picture, at its own size; `name` chooses the dropout noise."""
-        image = picture if isinstance(picture, Image.Image) else decode(Path(picture))
-        source = coded(self._read(image), self.palette)[None]
+    def __call__(self, *pictures: Image.Image | str | Path, name: str = "") -> Image.Image:
+        """The translation of a picture, at its own size; `name` chooses the dropout noise.
+
+        Raises:
+            ValueError: for a picture that the generator does not take, or outputs that no Pillow picture holds.
+        """
+        output = self.translate(*pictures, name=name)
+        if not isinstance(output, Image.Image):
+            raise ValueError(
+                f"translations of this run have {output.shape[2]} channels of {output.dtype}, which no Pillow picture "
+                "holds. Translator.translate returns them as an array."
+            )
+        return output
+
+    def translate(self, *pictures: Picture | str | Path, name: str = "") -> Picture:
+        """The same at the depth of the targets, as an array (H, W, C) where no Pillow picture holds it.
+
+        Several pictures are the several inputs of one translation, for runs whose sources were joined from folders.
+        """
+        source = self.trained.read(*(Path(p) if isinstance(p, str) else p for p in pictures))[None]
         padded = pad_to_multiple(source, self.multiple)
         output = self.trained.generate(padded, name)
-        return to_picture(output[0, :, : source.shape[2], : source.shape[3]])
-
-    def _read(self, image: Image.Image) -> Tensor:
-        """The picture as the generator was trained to take it, uint8 (C, H, W)."""
-        return split_lightness(to_tensor(image, "RGB"))[0] if self.from_lightness else to_tensor(image, self.mode)
+        return self.trained.picture(output[0, :, : source.shape[2], : source.shape[3]])
 
 
 def load_translator(path: str | Path, **options: Any) -> Translator:
@@ -76,7 +82,7 @@ def translate_files(translator: Translator, inputs: Sequence[str | Path], output
     failed = 0
     for file, result in tqdm(jobs.items(), unit="picture", disable=None):
         try:
-            save(translator(file, name=file.stem), result)
+            save(translator.translate(file, name=file.stem), result)
         except ValueError as error:
             failed += 1
             log.error("%s", error)

@@ -113,4 +113,4 @@ def test_an_exported_program_runs_without_this_package(deep_run, tmp_path, capsy
     about = json.loads(extra["pix2pix.json"])
     image = to_tensor(picture(64, 96), "RGB")[None]
     noise = [torch.rand(1, layer["channels"], 96 // layer["stride"], 64 // layer["stride"]) for layer in about["noise"]]
-    assert program.module()(image, noise).shape == image.shape
+    assert program.module(check_guards=False)(image, noise).shape == image.shape

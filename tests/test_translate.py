@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 import pix2pix as package
+from pix2pix.data.palettes import Palette
 from tests.conftest import TINY, pix2pix
 
 
@@ -41,8 +42,17 @@ def test_the_seed_and_the_name_choose_the_noise(tiny_run, tmp_path):
 
 def test_every_mode_of_picture_is_taken(tiny_run, tmp_path):
     translator = package.load_translator(tiny_run.path)
-    for mode in ("L", "RGBA", "P", "CMYK", "1"):
+    for mode in ("RGBA", "P", "CMYK", "1"):
         assert translator(Image.open(picture(tmp_path / "a.png")).convert(mode)).mode == "RGB"
+
+
+def test_a_grey_label_map_is_read_as_classes_and_refused_beyond_them(tiny_run):
+    translator = package.load_translator(tiny_run.path, dropout="off")
+    classes = np.random.default_rng(0).integers(0, 12, (32, 32), np.uint8)
+    colours = Palette("cmp_facades").pixels.numpy()[classes]
+    assert np.array_equal(translator(Image.fromarray(classes)), translator(Image.fromarray(colours)))
+    with pytest.raises(ValueError, match=r"holds class 12, where data\.palette has 12 classes, 0 to 11"):
+        translator(Image.fromarray(classes + np.uint8(1)))
 
 
 def test_a_run_from_coded_label_maps_takes_their_colours(tmp_path):

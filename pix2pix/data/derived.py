@@ -12,7 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.pairs import Pair, PairSource, Split, by_name, decode, pictures, to_tensor
+from pix2pix.data.pairs import Pair, PairSource, Split, by_name, pictures
+from pix2pix.data.pixels import read
 from pix2pix.data.transforms import resize
 from pix2pix.randomness import derive
 
@@ -106,7 +107,7 @@ class DerivedFiles(Sequence[Pair]):
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         file = self.files[index]
-        return self.derivation(resize(to_tensor(decode(file), "RGB"), self.size), file.stem)
+        return self.derivation(resize(read(file, 3), self.size), file.stem)
 
 
 def grayscale(picture: Tensor, amount: float | None) -> Tensor:

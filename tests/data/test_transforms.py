@@ -36,6 +36,18 @@ def test_every_corner_and_both_mirrors_occur(jitter):
     assert len(views) == 5 * 7 * 2
 
 
+def test_a_batch_of_loaded_pairs_gives_what_each_pair_gives_alone(jitter):
+    pairs = [noise_pair(40, 50), noise_pair(31, 47)]
+    loaded = [jitter.load(pair) for pair in pairs]
+    assert [(image.dtype, image.shape[1:]) for image in loaded[1][:2]] == [(torch.uint8, (20, 30))] * 2
+    views = [jitter.draw(pair, np.random.default_rng(i)) for i, pair in enumerate(loaded)]
+    batch = Pair(torch.stack([p.source for p in loaded]), torch.stack([p.target for p in loaded]), "both")
+    together = jitter.augmented(batch, views)
+    alone = [jitter.augment(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
+    assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))
+    assert torch.equal(together.target, torch.stack([pair.target for pair in alone]))
+
+
 def test_no_jitter_and_no_mirror_leave_the_picture_as_it_is():
     plain = JitterAndMirror(height=20, width=30, load_height=20, load_width=30, mirror=False)
     pair = noise_pair(20, 30)
