@@ -68,7 +68,10 @@ class Demo:
 
     def _translated(self, body: bytes, exhibit: Exhibit, query: Query) -> bytes:
         picture = read_picture(body, self.limits)
-        return encoded(exhibit.translate(picture, query.seed), query.format)
+        try:
+            return encoded(exhibit.translate(picture, query.seed), query.format)
+        except ValueError as error:  # 16 bits where the run takes 8, and the like
+            raise Refused(415, str(error)) from error
 
     async def health(self, request: Request) -> Response:
         """That it lives, and how much it has to do."""

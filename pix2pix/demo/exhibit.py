@@ -15,6 +15,7 @@ from pix2pix.translate import Translator, load_translator
 
 log = logging.getLogger(__name__)
 
+SHOWABLE = {"L", "RGB", "RGBA"}
 Kind = Literal["labels", "edges", "photo"]
 PAINTS = {"black": "#16161a", "white": "#ffffff", "red": "#d7352b", "yellow": "#f2b632", "green": "#3d9a50"}
 PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
@@ -88,9 +89,20 @@ def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
     shown = []
     for name, place in zip(names, found, strict=True):
         log.info("loading %s", place)
-        shown.append(Exhibit(name, place, load_translator(place, **options)))
+        shown.append(_tried(Exhibit(name, place, load_translator(place, **options))))
     _require_one_kind(shown)
     return shown
+
+
+def _tried(exhibit: Exhibit) -> Exhibit:
+    """The exhibit, warm. Raises ValueError when it takes or makes what a page cannot show."""
+    try:
+        mode = exhibit.translate(Image.new("RGB", exhibit.size), 0).mode
+    except ValueError as error:
+        raise ValueError(f"{exhibit.path}: the demo draws in 8 bits and grey or colour; {error}") from error
+    if mode not in SHOWABLE:
+        raise ValueError(f"{exhibit.path}: makes pictures of Pillow's mode {mode}, which a page cannot show.")
+    return exhibit
 
 
 def _places(path: Path, *, alone: bool) -> list[Path]:

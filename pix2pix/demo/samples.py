@@ -11,10 +11,10 @@ from PIL import Image
 
 from pix2pix.callbacks.samples import spread
 from pix2pix.components import build
-from pix2pix.data.pairs import to_tensor
 from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.pixels import to_tensor
 from pix2pix.demo.exhibit import Exhibit
-from pix2pix.pictures import GAP, to_picture
+from pix2pix.pictures import GAP, shown, to_picture
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ def _from_data(exhibit: Exhibit) -> list[Sample]:
     samples = []
     for index in spread(len(pairs), SAMPLES):
         source, target, _ = transform.plain(pairs[index])
-        samples.append(Sample(to_picture(visible(source, palette)), to_picture(visible(target, palette, source))))
+        both = visible(source, palette), visible(target, palette, source)
+        samples.append(Sample(*(to_picture(shown(image)) for image in both)))
     return samples
 
 

@@ -103,5 +103,5 @@ def test_a_thousand_bad_bodies_get_answers_and_leave_nothing_behind(two_runs):
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
 def test_pictures_of_every_mode_are_translated(demo, mode):
     file = io.BytesIO()
-    Image.new("L", (32, 32), 90).convert(mode).save(file, {"CMYK": "JPEG", "F": "TIFF"}.get(mode, "PNG"))
+    Image.new("L", (32, 32), 9).convert(mode).save(file, {"CMYK": "JPEG", "F": "TIFF"}.get(mode, "PNG"))
     assert demo.translate(file.getvalue()).status == (415 if mode == "F" else 200)
