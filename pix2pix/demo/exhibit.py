@@ -15,7 +15,7 @@ from pix2pix.translate import Translator, load_translator
 
 log = logging.getLogger(__name__)
 
-SHOWABLE = {"L", "RGB", "RGBA"}
+SHOWABLE = {"L", "P", "RGB", "RGBA"}  # P: label maps
 Kind = Literal["labels", "edges", "photo"]
 PAINTS = {"black": "#16161a", "white": "#ffffff", "red": "#d7352b", "yellow": "#f2b632", "green": "#3d9a50"}
 PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}

@@ -27,5 +27,7 @@ def encoded(picture: Image.Image, kind: str) -> bytes:
     """The picture as a file in memory; little compression, since it is looked at once."""
     options = {"png": {"compress_level": 1}, "jpg": {"quality": 92}, "webp": {"quality": 90, "method": 2}}
     file = io.BytesIO()
+    if kind == "jpg" and picture.mode not in {"L", "RGB"}:
+        picture = picture.convert("RGB")
     picture.save(file, {"jpg": "JPEG"}.get(kind, kind.upper()), **options[kind])
     return file.getvalue()

@@ -6,17 +6,27 @@ import pytest
 import yaml
 from PIL import Image
 
+from pix2pix.data.palettes import CMP_FACADES
 from pix2pix.demo.exhibit import canvas, exhibits
 from pix2pix.demo.samples import Sample, are_line_drawings, samples_of
 from pix2pix.run import Run
 from tests.conftest import TINY, pix2pix
+from tests.demo.conftest import picture, serving
 
 
 @pytest.fixture(scope="module")
 def reverse(tmp_path_factory):
     """A run from photos to label maps."""
     folder = tmp_path_factory.mktemp("reverse")
-    pix2pix("train", *TINY, "data.direction=AtoB", "trainer.max_epochs=1", f"output_dir={folder}", "name=reverse")
+    pix2pix(
+        "train",
+        *TINY,
+        "data.direction=AtoB",
+        "data.one_hot=true",
+        "trainer.max_epochs=1",
+        f"output_dir={folder}",
+        "name=reverse",
+    )
     return folder / "reverse"
 
 
@@ -67,6 +77,14 @@ def test_the_canvas_is_made_for_the_input(tiny_run, reverse):
     assert (photo["kind"], photo["paper"]) == ("photo", "#ffffff")
     edges = canvas(exhibits([reverse]), drawn_lines=True)
     assert (edges["kind"], len(edges["brushes"])) == ("edges", 1)
+
+
+def test_label_maps_are_answered_in_their_colours_in_every_format(reverse):
+    with serving(reverse, samples=False) as served:
+        answers = {kind: served.translate(picture(), f"?format={kind}").picture for kind in ("png", "webp", "jpg")}
+    colours = {tuple(colour) for _, colour in answers["png"].convert("RGB").getcolors()}
+    assert colours <= set(CMP_FACADES.values())
+    assert all(answer.size == (32, 32) for answer in answers.values())
 
 
 def test_lines_on_paper_are_told_from_photos_and_labels(tiny_run, reverse):

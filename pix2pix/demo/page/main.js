@@ -21,11 +21,20 @@ function meter({ rate, delay }) {
   $("delay").textContent = Math.round(delay);
 }
 
+const HINTS = {
+  labels: "Choose a class and draw: every stroke is translated while you make it.",
+  edges: "Draw with the pen, drop a picture, or point the camera at something.",
+  photo: "Drop or paste a picture, or start the camera; then draw over it.",
+};
+
 function title({ runs, canvas }) {
   const [run] = runs, names = runs.length > 1 ? `${runs.length} runs` : run.name;
   $("subject").textContent = run.data === run.name ? run.data : `${run.data} · ${names}`;
   document.title = `${run.data} – pix2pix`;
   document.body.dataset.kind = canvas.kind;
+  const steps = [...new Set(runs.map((each) => each.step.toLocaleString("en")))].join(", ");
+  $("facts").textContent = `${canvas.width} × ${canvas.height} pixels · trained for ${steps} steps · ${[...new Set(runs.map((each) => each.checkpoint))].join(", ")}`;
+  say(HINTS[canvas.kind]);
   document.documentElement.style.setProperty("--shape", `${canvas.width} / ${canvas.height}`);
   document.documentElement.style.setProperty("--aspect", canvas.width / canvas.height);
 }
@@ -71,7 +80,8 @@ async function openEngine() {
 
 function state(name) {
   document.body.dataset.state = name;
-  say(name === "lost" ? "The demo is not answering; trying again." : "", name === "lost");
+  if (name === "lost") say("The demo is not answering; trying again.", true);
+  else if ($("status").classList.contains("urgent")) say("");
 }
 
 async function main() {

@@ -80,6 +80,7 @@ export class Results {
     this.range.disabled = !source;
     for (const { over, line } of this.cells) {
       over.hidden = line.hidden = !source;
+      over.classList.toggle("crisp", choice === "input");
       if (!source) continue;
       const context = over.getContext("2d");
       context.imageSmoothingEnabled = false;
