@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 
 export class Palette {
-  constructor(tools, { kind, brushes, width }) {
+  constructor(tools, { kind, operation, brushes, width }) {
     Object.assign(this, { tools, kind });
     for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => this.tool(button.dataset.tool));
     $("size").max = Math.max(4, Math.round(width / 6));
@@ -12,9 +12,9 @@ export class Palette {
     this.brushes = brushes;
     $("palette").append(...this.chips, ...(kind === "photo" ? [this.#custom()] : []));
     $("palette").hidden = brushes.length < 2;
-    const liked = brushes.findIndex(({ name }) => name === "window"); // a facade begins with its windows
+    const liked = operation === "inpaint" ? "white" : "window"; // what holes are made of; what a facade begins with
     this.tool(kind === "labels" ? "rectangle" : "brush");
-    this.brush(Math.max(0, liked));
+    this.brush(Math.max(0, brushes.findIndex(({ name }) => name === liked)));
     this.size(kind === "edges" ? Math.max(1, Math.round(width / 170)) : Math.max(2, Math.round(width / 32)));
   }
 
