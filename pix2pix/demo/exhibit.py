@@ -97,11 +97,11 @@ def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
 def _tried(exhibit: Exhibit) -> Exhibit:
     """The exhibit, warm. Raises ValueError when it takes or makes what a page cannot show."""
     try:
-        mode = exhibit.translate(Image.new("RGB", exhibit.size), 0).mode
+        result = exhibit.translate(Image.new("RGB", exhibit.size), 0)
     except ValueError as error:
         raise ValueError(f"{exhibit.path}: the demo draws in 8 bits and grey or colour; {error}") from error
-    if mode not in SHOWABLE:
-        raise ValueError(f"{exhibit.path}: makes pictures of Pillow's mode {mode}, which a page cannot show.")
+    if getattr(result, "mode", None) not in SHOWABLE:
+        raise ValueError(f"{exhibit.path}: its translations are no pictures of 8 bits, which is what a page can show.")
     return exhibit
 
 

@@ -42,13 +42,13 @@ def serve(
         OSError: when the address cannot be had.
     """
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # limits.py refuses much smaller ones
-    listening = listen(host, port)
-    shown = exhibits(runs, **options)
-    address = url(listening)
-    announce(address)
-    if browser:
-        threading.Timer(0.5, webbrowser.open, [address]).start()
-    server(application(shown, samples_of(shown[0]), names=[host, *names]), max(e.size for e in shown)).run([listening])
+    with listen(host, port) as listening:
+        shown = exhibits(runs, **options)
+        app = application(shown, samples_of(shown[0]), names=[host, *names])
+        announce(url(listening))
+        if browser:
+            threading.Timer(0.5, webbrowser.open, [url(listening)]).start()
+        server(app, max(exhibit.size for exhibit in shown)).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
