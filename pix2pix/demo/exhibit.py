@@ -147,11 +147,17 @@ def canvas(shown: Sequence[Exhibit], drawn_lines: bool) -> dict[str, Any]:
     return {
         "kind": kind,
         "operation": config["data"].get("operation"),
-        "width": max(exhibit.size[0] for exhibit in shown),
-        "height": max(exhibit.size[1] for exhibit in shown),
+        "width": largest(shown)[0],
+        "height": largest(shown)[1],
         "brushes": [{"name": name, "colour": colour} for name, colour in brushes.items()],
         "paper": _paper(brushes) if kind == "labels" else "#ffffff",
     }
+
+
+def largest(shown: Sequence[Exhibit]) -> tuple[int, int]:
+    """The width and height that none of the runs exceeds."""
+    widths, heights = zip(*(exhibit.size for exhibit in shown), strict=True)
+    return max(widths), max(heights)
 
 
 def _colours(palette: str) -> dict[str, str]:

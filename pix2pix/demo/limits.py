@@ -85,7 +85,9 @@ def read_picture(body: bytes, limits: Limits) -> Image.Image:
     except BOMBS as error:
         raise Refused(413, f"the picture has too many pixels; {limits.pixels} are taken.") from error
     except UnidentifiedImageError as error:
-        raise Refused(415, f"the bytes are no picture; {', '.join(FORMATS)} are read.") from error
+        raise Refused(
+            415, f"the body is no picture; {', '.join(FORMATS)} are read, the bytes of the file as they are, no form."
+        ) from error
     except Exception as error:  # decoders raise whatever the bytes happen to provoke
         raise Refused(400, f"the picture cannot be decoded ({error}).") from error
 

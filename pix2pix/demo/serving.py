@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from pix2pix.demo.app import application
-from pix2pix.demo.exhibit import exhibits
+from pix2pix.demo.exhibit import exhibits, largest
 from pix2pix.demo.samples import samples_of
 
 
@@ -48,7 +48,7 @@ def serve(
         announce(url(listening))
         if browser:
             threading.Timer(0.5, webbrowser.open, [url(listening)]).start()
-        server(app, max(exhibit.size for exhibit in shown)).run([listening])
+        server(app, largest(shown)).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:

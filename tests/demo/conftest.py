@@ -20,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from pix2pix.demo.app import application
-from pix2pix.demo.exhibit import exhibits
+from pix2pix.demo.exhibit import exhibits, largest
 from pix2pix.demo.limits import Limits
 from pix2pix.demo.samples import samples_of
 from pix2pix.demo.serving import listen, server, url
@@ -68,7 +68,7 @@ def serving(*paths, limits: Limits | None = None, names=(), samples=True, shown=
     shown = shown or exhibits(paths)
     app = application(shown, samples_of(shown[0]) if samples else [], limits=limits, names=names)
     listening = listen("127.0.0.1", port)
-    running = server(app, shown[0].size)
+    running = server(app, largest(shown))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

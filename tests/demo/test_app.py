@@ -67,6 +67,7 @@ def test_health_counts_what_is_being_served(demo):
     ("body", "query", "status", "words"),
     [
         (b"", "", 400, "empty"),
+        (b"--x\r\nContent-Disposition: form-data\r\n\r\n" + picture() + b"\r\n--x--", "", 415, "no form"),
         (b"no picture", "", 415, "PNG, JPEG, WEBP, BMP"),
         (picture()[:200], "", 400, "cannot be decoded"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "", 415, "no picture"),
