@@ -18,7 +18,7 @@ class Limits:
     """How much is taken. `side` bounds what padding to the network's sizes can make of a thin picture."""
 
     bytes: int = 8 * 2**20
-    pixels: int = 2**21
+    pixels: int = 2**20
     side: int = 4096
     requests: int = 32
     pages: int = 64
