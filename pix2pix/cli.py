@@ -10,7 +10,7 @@ from pix2pix.errors import explained
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 CHECKPOINT = click.option(
-    "--checkpoint", default="best", show_default=True, metavar="best|last|epoch=N|PATH", help="Which weights."
+    "--checkpoint", default="best", show_default=True, metavar="best|last|ema|epoch=N|PATH", help="Which weights."
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 NORMALIZATION = click.option(
@@ -134,33 +134,7 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
     click.echo(f"{comparing.as_markdown(comparison)}\n{page}")
 
 
-@cli.command()
-@click.argument("run")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
-@click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True)
-@CHECKPOINT
-@NORMALIZATION
-@DROPOUT
-@SEED
-@DEVICE
-def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **options: Any) -> None:
-    """Translate pictures and folders of pictures with a trained RUN (a directory or a checkpoint). No target needed.
-
-    \b
-    pix2pix translate outputs/facades drawing.png more_drawings/ --output photos/
-    """
-    from pix2pix.data.pairs import SUFFIXES
-    from pix2pix.translate import load_translator, translate_files
-
-    if output.suffix.lower() in SUFFIXES:
-        raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
-    written, failed = translate_files(load_translator(run, **options), inputs, output, suffix)
-    click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
-    if failed:
-        raise SystemExit(1)
-
-
+# TRANSLATE
 @cli.command()
 @click.argument("run")
 @click.option(
