@@ -14,8 +14,9 @@ from pix2pix import components
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
-from pix2pix.data.pixels import Picture, opened, picture_of, pixels_of
-from pix2pix.data.transforms import coded, scale, unscale
+from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
+from pix2pix.data.ranges import scale, unscale
+from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
 from pix2pix.weights_file import read_weights
@@ -40,6 +41,16 @@ class Trained:
         """The palette of the data's label maps, where they have one."""
         return palette_of(self.config)
 
+    @property
+    def source_palette(self) -> Palette | None:
+        """The palette by which sources are coded, with a channel for each class; None for pictures."""
+        return coded_palettes(self.config)[0]
+
+    @property
+    def target_palette(self) -> Palette | None:
+        """Likewise for targets."""
+        return coded_palettes(self.config)[1]
+
     def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
         """Maps source (B, C, H, W) in [-1, 1] to pictures, on the CPU.
 
@@ -47,7 +58,7 @@ class Trained:
         """
         with self.precision():
             output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
-        return visible(output, self.palette, source.cpu())
+        return visible(output, self.target_palette, source.cpu())
 
     def precision(self) -> AbstractContextManager[Any]:
         """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
@@ -70,9 +81,10 @@ class Trained:
         name = str(pictures[0]) if isinstance(pictures[0], Path) else name
         if data["target_channels"] == 2:
             return scale(split_lightness(pixels_of(images[0], 3, name=name))[0])
-        palette = transform.get("source_palette")
+        coding = Coding(transform.get("source_palette"), transform.get("source_range"))
         pixels = source_side(self.config).of(images, name)
-        return coded(pixels, Palette(palette) if palette else None, transform.get("source_range"))
+        coding.require_range(pixels, "source")
+        return coding(pixels[None])[0]
 
     def picture(self, output: Tensor) -> Picture:
         """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
@@ -80,20 +92,28 @@ class Trained:
         Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
         the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
         """
-        data, transform = self.config["data"], self.config["data"]["transform"]
-        if transform.get("target_palette"):
-            palette = Palette(transform["target_palette"])
+        if (palette := self.target_palette) is not None:
             labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
-        return picture_of(unscale(output, data.get("target_depth", 8), transform.get("target_range")))
+        limits = self.config["data"]["transform"].get("target_range")
+        return picture_of(unscale(output, target_depth(self.config), limits))
 
     @property
     def suffix(self) -> str:
         """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
-        data = self.config["data"]
-        shown = data["target_channels"] in {1, 2, 3, 4} and data.get("target_depth", 8) in {8, 16}
-        return ".png" if shown or data["transform"].get("target_palette") else ".tif"
+        fits = target_depth(self.config) in {8, 16} and self.config["data"]["target_channels"] <= 4
+        return ".png" if fits else ".tif"
+
+    @property
+    def deep(self) -> bool:
+        """Whether targets are more than 8 bits or four channels, and a PNG to look at is less than an output."""
+        return target_depth(self.config) != 8 or self.config["data"]["target_channels"] > 4
+
+
+def target_depth(config: Config) -> Depth:
+    """The depth of a run's targets; label maps are painted in 8 bits, however many their files have."""
+    return 8 if targets_are_labels(config) else config["data"].get("target_depth", 8)
 
 
 def source_side(config: Config) -> Side:
@@ -109,6 +129,13 @@ def palette_of(config: Config) -> Palette | None:
     """The palette of the data's label maps, where they have one."""
     name = config["data"]["palette"]
     return Palette(name) if name else None
+
+
+def coded_palettes(config: Config) -> tuple[Palette | None, Palette | None]:
+    """The palettes by which sources and targets are coded with a channel for each class."""
+    transform = config["data"]["transform"]
+    source, target = (transform.get(f"{image}_palette") for image in ("source", "target"))
+    return Palette(source) if source else None, Palette(target) if target else None
 
 
 def targets_are_labels(config: Config) -> bool:

@@ -59,8 +59,7 @@ class Translator:
 
     def __call__(
         self,
-        pictures: Joined | Sequence[Joined],
-        *,
+        *pictures: Any,
         name: str | Sequence[str] = "",
         seed: int | None = None,
         samples: int | None = None,
@@ -68,39 +67,48 @@ class Translator:
         """The translation of a picture at its own size, or those of a list of pictures.
 
         Args:
-            pictures: a Pillow picture, an array (H, W) or (H, W, C), or the path of a file; a list of them; a tuple for
-                the several inputs of one translation.
-            name: chooses the dropout noise, one for all pictures or one for each.
+            pictures: a Pillow picture, an array (H, W) or (H, W, C), or the path of a file; or a list of them. Several
+                are the several inputs of one translation, for runs whose sources were joined from folders; in a list
+                these are tuples.
+            name: chooses the dropout noise, one for all pictures or one for each of a list.
             seed: of the noise, in place of the run's.
             samples: so many translations of each picture under different noise, as a list.
 
         Returns:
-            An array for an array, else a Pillow picture; an array (H, W, C), too, where Pillow has no such pictures.
-            Label maps come as classes, in a Pillow picture together with their colours. A list for a list.
+            An array for an array, else a Pillow picture; a list for a list. Label maps come as classes, in a Pillow
+            picture together with their colours.
 
         Raises:
-            ValueError: for a picture that the generator does not take; FileNotFoundError for a path that leads nowhere.
+            ValueError: for a picture that the generator does not take, or outputs that no Pillow picture holds.
+            FileNotFoundError: for a path that leads nowhere.
         """
-        alone = not isinstance(pictures, list)
-        each: list[Joined] = [pictures] if alone else pictures  # pyright: ignore[reportAssignmentType]
+        alone = not isinstance(pictures[0], list)
+        given: Sequence[Joined] = [pictures] if alone else pictures[0]
+        each: list[tuple[Input, ...]] = [joined if isinstance(joined, tuple) else (joined,) for joined in given]
         names = [name] * len(each) if isinstance(name, str) else list(name)
         if len(names) != len(each):
             raise ValueError(f"{len(names)} names for {len(each)} pictures: give one name, or one for each.")
         first = self.trained.inference.seed if seed is None else seed
-        by_seed = [list(self._translated(each, names, first + number)) for number in range(samples or 1)]
+        by_seed = [
+            [_like(*both) for both in zip(self._translated(each, names, number), each, strict=True)]
+            for number in range(first, first + (samples or 1))
+        ]
         results = [list(same) if samples else same[0] for same in zip(*by_seed, strict=True)]
         return results[0] if alone else results
 
-    def _translated(self, pictures: Sequence[Joined], names: Sequence[str], seed: int) -> Iterator[Picture]:
+    def translate(self, *pictures: Input, name: str = "", seed: int | None = None) -> Picture:
+        """The translation of one picture at the depth of the targets, as an array where no Pillow picture holds it."""
+        (output,) = self._translated([pictures], [name], self.trained.inference.seed if seed is None else seed)
+        return output
+
+    def _translated(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> Iterator[Picture]:
         """One translation after the other, those of one size in batches."""
         trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
-        joined = [picture if isinstance(picture, tuple) else (picture,) for picture in pictures]
-        for these in self._batches(joined):
-            inputs = [[_opened(picture) for picture in given] for given in joined[these]]
+        for these in self._batches(pictures):
+            inputs = [[_opened(picture) for picture in joined] for joined in pictures[these]]
+            called = [_called(joined) for joined in pictures[these]]
             with self._one_at_a_time:
-                outputs = self._run(trained, inputs, list(names[these]))
-            for output, given in zip(outputs, joined[these], strict=True):
-                yield np.asarray(output) if isinstance(given[0], np.ndarray) else output
+                yield from self._run(trained, inputs, list(names[these]), called)
 
     def _batches(self, joined: Sequence[tuple[Input, ...]]) -> Iterator[slice]:
         """Neighbours of one size, as many as run at once."""
@@ -111,19 +119,19 @@ class Translator:
                 yield slice(start, min(start + self.batch_size, end))
             first = end
 
-    def _run(self, trained: Trained, inputs: list[list[Picture]], names: list[str]) -> list[Picture]:
+    def _run(self, trained: Trained, inputs: list[list[Picture]], names: list[str], called: list[str]) -> list[Picture]:
         height, width = _size(inputs[0][0])
         if self.tile is not None and height * width > SAMPLED**2 * self.tile**2:
-            return [self._in_tiles(trained, joined, name) for joined, name in zip(inputs, names, strict=True)]
-        sources = torch.stack([trained.read(*joined, name=name) for joined, name in zip(inputs, names, strict=True)])
+            return [self._in_tiles(trained, *each) for each in zip(inputs, names, called, strict=True)]
+        sources = torch.stack([trained.read(*joined, name=file) for joined, file in zip(inputs, called, strict=True)])
         outputs = trained.generate(pad_to_multiple(sources, self.multiple), names)
         return [trained.picture(output[:, :height, :width]) for output in outputs]
 
-    def _in_tiles(self, trained: Trained, inputs: list[Picture], name: str) -> Picture:
+    def _in_tiles(self, trained: Trained, inputs: list[Picture], name: str, called: str) -> Picture:
         height, width = _size(inputs[0])
 
         def read(top: int, left: int, rows: int, columns: int) -> Tensor:
-            part = trained.read(*(_cut(picture, top, left, rows, columns) for picture in inputs), name=name)
+            part = trained.read(*(_cut(picture, top, left, rows, columns) for picture in inputs), name=called)
             return pad_to_size(part[None], rows, columns)[0]
 
         assert self.tile is not None
@@ -133,7 +141,7 @@ class Translator:
         for top, band in tiling.bands(read, _up(height, self.multiple), _up(width, self.multiple), name):
             rows = min(band.shape[1], height - top)
             if rows > 0:
-                shown = visible(band[:, :rows, :width], trained.palette, read(top, 0, rows, width))
+                shown = visible(band[:, :rows, :width], trained.target_palette, read(top, 0, rows, width))
                 canvas.put(trained.picture(shown), top)
         assert canvas.picture is not None
         return canvas.picture
@@ -200,6 +208,23 @@ def pad_to_size(image: Tensor, height: int, width: int) -> Tensor:
 
 def _up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
+
+
+def _like(output: Picture, given: Sequence[Input]) -> Picture:
+    """The output as the kind of thing that was given."""
+    if isinstance(given[0], np.ndarray):
+        return np.asarray(output)
+    if not isinstance(output, Image.Image):
+        raise ValueError(
+            f"translations of this run have {output.shape[2]} channels of {output.dtype}, which no Pillow picture "
+            "holds. Translator.translate returns them as an array."
+        )
+    return output
+
+
+def _called(pictures: Sequence[Input]) -> str:
+    """What an error calls them."""
+    return str(pictures[0]) if isinstance(pictures[0], str | Path) else "picture"
 
 
 def _opened(picture: Input) -> Picture:

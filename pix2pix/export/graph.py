@@ -46,9 +46,7 @@ class Graph(nn.Module):
         self.multiple: int = getattr(trained.generator, "multiple", 1)
         data = trained.config["data"]
         self.from_lightness = data["target_channels"] == 2
-        source_palette = data["transform"].get("source_palette")
-        self.source_palette = Palette(source_palette) if source_palette else None
-        self.palette = trained.palette
+        self.source_palette, self.palette = trained.source_palette, trained.target_palette
         if pixels == "uint8":
             _require_bytes(data)
         seen = len(self.source_palette) if self.source_palette else data["source_channels"]
@@ -126,7 +124,7 @@ def description(trained: Trained, graph: Graph) -> dict[str, Any]:
     """What a reader of an exported file has to know, as JSON; README of the fields in docs/using.md."""
     config, data = trained.config, trained.config["data"]
     uint8 = graph.pixels == "uint8"
-    shown = 3 if graph.from_lightness or data["transform"].get("target_palette") else graph.output_channels
+    shown = 3 if graph.from_lightness or graph.palette else graph.output_channels
     return {
         "name": config["name"],
         "checkpoint": trained.checkpoint.name,
