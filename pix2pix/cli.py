@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from pix2pix.data.commands import data
 from pix2pix.errors import explained
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 CHECKPOINT = click.option(
-    "--checkpoint", default="best", show_default=True, metavar="best|last|epoch=N|PATH", help="Which weights."
+    "--checkpoint", default="best", show_default=True, metavar="best|last|ema|epoch=N|PATH", help="Which weights."
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 NORMALIZATION = click.option(
@@ -138,26 +139,50 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
-@click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["png", "jpg", "webp", "tif", "npy"]),
+    help="Of pictures. Default: png, or tif for pixels that png cannot hold.",
+)
+@click.option("--skip-existing", is_flag=True, help="Leave out what is there already: goes on after a kill.")
+@click.option("--page", is_flag=True, help="Also a page that shows inputs and outputs side by side.")
+@click.option("--samples", type=click.IntRange(min=1), help="Translations of each picture, under different noise.")
+@click.option(
+    "--smooth", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of earlier video frames."
+)
+@click.option("--tile", type=click.IntRange(min=1), default=1024, show_default=True, help="Of very large pictures.")
+@click.option("--half", is_flag=True, help="Half precision.")
 @CHECKPOINT
 @NORMALIZATION
 @DROPOUT
 @SEED
 @DEVICE
-def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str, **options: Any) -> None:
-    """Translate pictures and folders of pictures with a trained RUN (a directory or a checkpoint). No target needed.
+def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -> None:
+    """Translate pictures, folders, patterns and videos with a trained RUN (a directory or a file). No targets needed.
+
+    An input `-` is read from standard input; `--output -` writes to standard output.
 
     \b
-    pix2pix translate outputs/facades drawing.png more_drawings/ --output photos/
+    pix2pix translate outputs/facades drawing.png more_drawings/ "sketches/**/*.jpg" film.mp4 --output photos/
+    pix2pix translate outputs/facades - --output - < drawing.png > photo.png
     """
-    from pix2pix.data.pairs import SUFFIXES
-    from pix2pix.translate import load_translator, translate_files
+    from pix2pix.translate import load_translator
+    from pix2pix.translate_files import require_folder, translate_files, translate_stream
+    from pix2pix.translate_page import write_page
 
-    if output.suffix.lower() in SUFFIXES:
-        raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
-    written, failed = translate_files(load_translator(run, **options), inputs, output, suffix)
-    click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
-    if failed:
+    how = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
+    page = options.pop("page")
+    require_folder(output, inputs)
+    translator = load_translator(run, **options)
+    if "-" in (*inputs, str(output)):
+        translate_stream(translator, inputs, output, how["suffix"])
+        return
+    report = translate_files(translator, inputs, output, **how)
+    if page:
+        click.echo(write_page(report, output, Path(run)))
+    click.echo(report.summary(output))
+    if report.failed:
         raise SystemExit(1)
 
 
@@ -241,6 +266,9 @@ def import_(file: Path, settings: tuple[str, ...], **options: Any) -> None:
     generator = run.config()["generator"]
     arguments = "  ".join(f"{name}={value}" for name, value in generator.items() if name != "_target_")
     click.echo(f"{generator['_target_'].rpartition('.')[2]}  {arguments}\n{run.path}")
+
+
+cli.add_command(data)
 
 
 def main() -> None:

@@ -1,11 +1,10 @@
 """From the command line to one resolved configuration: the only module that knows Hydra and OmegaConf."""
 
 import itertools
-import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
-from pix2pix.data.palettes import PALETTES
+from pix2pix.data.palettes import colours_of
 from pix2pix.errors import explained
+from pix2pix.networks.sizes import DEEPEST, halvings
 from pix2pix.sweep import SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
@@ -35,22 +35,41 @@ def load_size(size: int, jitter: bool) -> int:
 
 
 def unet_depth(height: int, width: int) -> int:
-    """How often height and width can be halved: 8 for 256, down to 1x1 at a power of two."""
+    """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
     if not (isinstance(height, int) and isinstance(width, int)):
         return 1  # the schema judges types
-    common = math.gcd(height, width)
-    return (common & -common).bit_length() - 1
+    return min(halvings(height, width), DEEPEST)
 
 
-def one_hot_palette(image: str, direction: str, one_hot: bool, palette: str | None, labels: str | None) -> str | None:
+def in_file(image: str, direction: str) -> str:
+    """What the source (`A`) or the target (`B`) is in the files: turned round in the direction BtoA."""
+    return image if direction == "AtoB" else {"A": "B", "B": "A"}[image]
+
+
+def channels_of(image: str, direction: str, folders: Mapping[str, Any]) -> int:
+    """Channels of the source (`A`) or the target (`B`): RGB, or what several folders have together."""
+    names = folders.get(in_file(image, direction)) if isinstance(folders, Mapping) else None
+    return sum(names.values()) if isinstance(names, Mapping) else 3
+
+
+def label_map(labels: str | None, direction: str) -> str | None:
+    """Which image is a label map: source, target or none."""
+    return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(labels)
+
+
+def one_hot_palette(image: str, direction: str, one_hot: bool, palette: Any, labels: str | None) -> Any:
     """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
-    file_image = image if direction == "AtoB" else {"A": "B", "B": "A"}[image]
-    return palette if one_hot is True and file_image == labels else None
+    return palette if one_hot is True and in_file(image, direction) == labels else None
 
 
-def coded_channels(palette: str | None, channels: int) -> int:
+def coded_channels(palette: Any, channels: int) -> int:
     """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
-    return len(PALETTES[palette]) if palette in PALETTES else channels
+    if palette is None:
+        return channels
+    try:
+        return len(colours_of(palette))
+    except (ValueError, TypeError):
+        return channels  # the schema judges palettes
 
 
 def derived_channels(operation: str) -> int:
@@ -80,7 +99,7 @@ def without_slashes(name: str) -> str:
 
 RESOLVERS = (
     *(absolute_path, without_slashes, one_hot_palette, coded_channels, derived_channels, derived_target_channels),
-    *(load_size, unet_depth, discriminator_channels),
+    *(load_size, unet_depth, discriminator_channels, channels_of, label_map),
 )
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
@@ -108,6 +127,13 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 def show_config(words: list[str]) -> None:
     """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
     _with_hydra(lambda cfg: print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end=""), words)
+
+
+def configured(words: list[str]) -> dict[str, Any]:
+    """The resolved configuration that the words say."""
+    found: list[dict[str, Any]] = []
+    _with_hydra(lambda cfg: found.append(resolve(cfg)), words)
+    return found[0]
 
 
 def train(words: list[str]) -> None:

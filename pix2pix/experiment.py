@@ -19,8 +19,10 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
 from pix2pix.model import Pix2Pix
+from pix2pix.networks import UNet
+from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
-from pix2pix.trained import palette_of, targets_are_labels
+from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ def train(config: Config) -> None:
         with run.begun(config, fingerprint) as unfinished:
             if unfinished:
                 _say_where(run, config)
+                _advise(model.generator, config)
                 _fit(trainer, model, data, run)
                 run.finish(_best(trainer))
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
@@ -105,6 +108,7 @@ def build_model(config: Config) -> Pix2Pix:
         ema_decay=config["ema_decay"],
         seed=config["seed"],
         palette=palette_of(config),
+        coded=coded_palettes(config),
         targets_are_labels=targets_are_labels(config),
         config=config,
     )
@@ -161,6 +165,12 @@ def _say_where(run: Run, config: Mapping[str, Any]) -> None:
         data, epochs = config["data"], config["trainer"].get("max_epochs")
         what = f"{data['name']} {data['direction']}, {data['height']}x{data['width']}"
         log.info("Training %s (%s); max_epochs=%s.", run.path, what, epochs)
+
+
+def _advise(generator: nn.Module, config: Config) -> None:
+    said = advice(config["data"]["height"], config["data"]["width"])
+    if said and isinstance(generator, UNet):
+        log.warning(said)
 
 
 def _best(trainer: pl.Trainer) -> dict[str, float]:

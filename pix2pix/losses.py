@@ -102,6 +102,7 @@ class Objective:
         l2_weight: weight of the mean squared error.
         smooth_l1_weight: weight of the Huber-like error with its corner at 1.
         cross_entropy_weight: weight of the cross-entropy of one-hot label maps.
+        dice_weight: weight of their Dice loss.
 
     Raises:
         ValueError: when every weight is zero.
@@ -117,8 +118,10 @@ class Objective:
         l2_weight: Weight = 0.0,
         smooth_l1_weight: Weight = 0.0,
         cross_entropy_weight: Weight = 0.0,
+        dice_weight: Weight = 0.0,
     ) -> None:
-        if adversarial is None and not (l1_weight or l2_weight or smooth_l1_weight or cross_entropy_weight):
+        reconstruction = (l1_weight, l2_weight, smooth_l1_weight, cross_entropy_weight, dice_weight)
+        if adversarial is None and not any(reconstruction):
             raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
         self.adversarial = adversarial
         self.conditional = conditional
@@ -128,6 +131,7 @@ class Objective:
             "l2": l2_weight,
             "smooth_l1": smooth_l1_weight,
             "cross_entropy": cross_entropy_weight,
+            "dice": dice_weight,
         }
 
     def judge(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> Tensor:
@@ -164,6 +168,8 @@ class Objective:
             terms["smooth_l1"] = F.smooth_l1_loss(fake, target)
         if self.weights["cross_entropy"]:
             terms["cross_entropy"] = F.cross_entropy(LOGITS_PER_OUTPUT * fake, target.argmax(dim=1))
+        if self.weights["dice"]:
+            terms["dice"] = dice(fake, target)
         return terms
 
     def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
@@ -173,3 +179,14 @@ class Objective:
         logits = self.judge(discriminator, source, between)
         (slope,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def dice(fake: Tensor, target: Tensor) -> Tensor:
+    """1 - (2 sum p t + 1) / (sum p + sum t + 1), the mean over pictures and classes (after arXiv 1606.04797).
+
+    p are the probabilities of one-hot label maps (B, classes, H, W) in [-1, 1], t the true ones, the sums over pixels.
+    The ones keep a class that is in neither from counting as missed. Rare classes count as much as frequent ones.
+    """
+    p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1), (target + 1) / 2
+    both, either = (p * t).sum(dim=(2, 3)), (p + t).sum(dim=(2, 3))
+    return 1 - ((2 * both + 1) / (either + 1)).mean()

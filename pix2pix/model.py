@@ -74,6 +74,7 @@ class Pix2Pix(pl.LightningModule):
             made; None for no average.
         seed: of every random draw.
         palette: of the data's label maps.
+        coded: the palettes by which sources and targets are coded with a channel for each class; None for pictures.
         targets_are_labels: whether what is generated is a label map.
         config: the run's configuration, which travels in every checkpoint.
     """
@@ -91,6 +92,7 @@ class Pix2Pix(pl.LightningModule):
         ema_decay: float | None = None,
         seed: int = 0,
         palette: Palette | None = None,
+        coded: tuple[Palette | None, Palette | None] = (None, None),
         targets_are_labels: bool = False,
         config: dict[str, Any] | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class Pix2Pix(pl.LightningModule):
         self.optimizer_factories = optimizers
         self.inference = inference or InferenceMode()
         self.palette, self.targets_are_labels = palette, targets_are_labels
+        self.source_palette, self.target_palette = coded
         self.decay_epochs, self.clip_norm, self.seed, self.config = decay_epochs, clip_norm, seed, config or {}
         self.initialise_weights()
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay)) if ema_decay else None
@@ -157,12 +160,12 @@ class Pix2Pix(pl.LightningModule):
     def generate(self, source: Tensor, name: str) -> Tensor:
         """The picture for `source`, made as the run's test-time choices say."""
         network = self.average.module if self.average is not None else self.generator
-        return visible(self.inference.generate(network, source, name).float(), self.palette, source)
+        return visible(self.inference.generate(network, source, name).float(), self.target_palette, source)
 
     def validation_step(self, batch: Pair, batch_index: int) -> None:
         """The mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
-        target = visible(batch.target, self.palette, batch.source)
+        target = visible(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
         if self.palette is not None and self.targets_are_labels:
             metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()

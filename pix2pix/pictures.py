@@ -4,11 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from pix2pix.data.pixels import Picture, encoded, picture_of
-from pix2pix.data.transforms import unscale
+from pix2pix.data.ranges import unscale
 
 GAP = 4
 JPEG = {".jpg", ".jpeg"}
@@ -57,12 +58,13 @@ def save(picture: Picture, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        if isinstance(picture, Image.Image):
-            suffix = path.suffix.lower()
+        suffix = path.suffix.lower()
+        if isinstance(picture, Image.Image) and suffix != ".npy":
             colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
-            colours.save(part, format=Image.registered_extensions()[suffix])
+            colours.save(part, format=Image.registered_extensions()[suffix], quality=95)  # where formats have one
         else:
-            part.write_bytes(encoded(picture, path.suffix.lower()))
+            pixels = np.asarray(picture)
+            part.write_bytes(encoded(pixels.reshape(*pixels.shape[:2], -1), suffix))
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)

@@ -7,18 +7,50 @@ from typing import Annotated, Any, Literal, Self
 
 import pytorch_lightning as pl
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from pix2pix import components
+from pix2pix.data.augmentation import Augment
 from pix2pix.data.pairs import PairSource
+from pix2pix.data.palettes import PALETTES, Palette, PaletteChoice
+from pix2pix.data.pixels import Depth
+from pix2pix.data.sizing import Preprocess
 from pix2pix.data.transforms import PairTransform
 from pix2pix.evaluation.metrics import validation_metrics
 from pix2pix.losses import Objective
 
 Positive = Annotated[int, Field(ge=1)]
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] >= limits[1]:
+        raise ValueError("the first value must be below the second")
+    return limits
+
+
+def _palette(choice: Any) -> Any:
+    try:
+        return choice and TypeAdapter(PaletteChoice).validate_python(choice, strict=True) and Palette(choice) and choice
+    except ValidationError as error:
+        raise ValueError(
+            f"data.palette={choice}: give {', '.join(PALETTES)}, a number of classes (2 to 256), or their colours, "
+            "[[255,0,0],[0,0,255]] or {tree: [0,128,0], road: [90,90,90]}"
+        ) from error
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Settings(BaseModel):
@@ -64,12 +96,20 @@ class Data(Settings):
     mirror: bool
     load_height: Positive
     load_width: Positive
-    source_channels: Literal[1, 3, 4]
-    target_channels: Literal[1, 2, 3, 4]
+    preprocess: Preprocess
+    augment: Augment
+    depth: Depth
+    source_depth: Depth
+    target_depth: Depth
+    source_range: Range | None
+    target_range: Range | None
+    folders: dict[Literal["A", "B"], str | dict[str, Positive]]
+    source_channels: Positive
+    target_channels: Positive
     operation: str | None = None
     batch_size: Positive
     num_workers: Annotated[int, Field(ge=0)]
-    palette: Literal["cmp_facades", "cityscapes"] | None
+    palette: Annotated[Any, AfterValidator(_palette)]
     labels: Literal["A", "B"] | None
     one_hot: bool
     input_channels: Positive
@@ -98,6 +138,8 @@ class Data(Settings):
             raise ValueError(
                 "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
             )
+        if {self.source_depth, self.target_depth} != {8} and "source_depth" not in self.pairs:
+            raise ValueError("data.depth: these pairs are of 8 bits")
         drawn = "source_channels" not in self.pairs and self.operation is None
         label_channels = (
             self.source_channels if (self.labels == "A") == (self.direction == "AtoB") else self.target_channels
@@ -106,6 +148,25 @@ class Data(Settings):
             raise ValueError("data.source_channels, data.target_channels: these pairs are RGB, 3 channels each")
         if self.palette is not None and label_channels != 3:
             raise ValueError("data.palette: label maps are read by their colours, which takes 3 channels")
+        return self
+
+    @model_validator(mode="after")
+    def _integers_have_a_range(self) -> Self:
+        for image in ("source", "target"):
+            if getattr(self, f"{image}_depth") == 32 and getattr(self, f"{image}_range") is None:
+                raise ValueError(f"data.{image}_depth=32: signed integers need data.{image}_range=[LOW,HIGH]")
+        return self
+
+    @model_validator(mode="after")
+    def _colours_can_change(self) -> Self:
+        source_is_map = self.labels == ("A" if self.direction == "AtoB" else "B")
+        if self.augment.colours and (source_is_map or self.source_channels not in {1, 3}):
+            raise ValueError(
+                "data.augment: brightness, contrast, saturation and hue are of grey and RGB sources, not of label maps "
+                "or other channels"
+            )
+        if self.source_channels != 3 and (self.augment.saturation or self.augment.hue):
+            raise ValueError("data.augment: a source without colours has no saturation or hue to change")
         return self
 
     @model_validator(mode="after")
@@ -191,10 +252,11 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _labels_are_coded(self) -> Self:
-        if self.objective.get("cross_entropy_weight") and not self.data.transform.get("target_palette"):
+        of_labels = [name for name in ("cross_entropy_weight", "dice_weight") if self.objective.get(name)]
+        if of_labels and not self.data.transform.get("target_palette"):
             raise ValueError(
-                "objective.cross_entropy_weight: cross-entropy needs label maps as targets, one channel a class; set "
-                "data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
+                f"objective.{of_labels[0]}: cross-entropy and Dice need label maps as targets, one channel a class; "
+                "set data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
             )
         return self
 

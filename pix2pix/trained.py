@@ -1,5 +1,7 @@
 """A trained generator with what it needs to take pictures in: read from a run directory or a checkpoint alone."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,14 @@ from pix2pix import components
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
-from pix2pix.data.pixels import Picture, opened, picture_of, pixels_of
-from pix2pix.data.transforms import coded, scale, unscale
+from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
+from pix2pix.data.ranges import scale, unscale
+from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
+from pix2pix.weights_file import read_weights
+
+AVERAGE = "average.module."  # before the names of the moving average's weights
 
 
 @dataclass(frozen=True)
@@ -28,16 +34,36 @@ class Trained:
     checkpoint: Path
     step: int
     device: torch.device
+    half: bool = False
 
     @property
     def palette(self) -> Palette | None:
         """The palette of the data's label maps, where they have one."""
         return palette_of(self.config)
 
-    def generate(self, source: Tensor, name: str) -> Tensor:
-        """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
-        output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
-        return visible(output, self.palette, source.cpu())
+    @property
+    def source_palette(self) -> Palette | None:
+        """The palette by which sources are coded, with a channel for each class; None for pictures."""
+        return coded_palettes(self.config)[0]
+
+    @property
+    def target_palette(self) -> Palette | None:
+        """Likewise for targets."""
+        return coded_palettes(self.config)[1]
+
+    def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
+        """Maps source (B, C, H, W) in [-1, 1] to pictures, on the CPU.
+
+        `names`, one for all pictures or one for each, choose the dropout noise.
+        """
+        with self.precision():
+            output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
+        return visible(output, self.target_palette, source.cpu())
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
+        kind = torch.float16 if self.device.type == "cuda" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=self.half)
 
     def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
         """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
@@ -55,9 +81,10 @@ class Trained:
         name = str(pictures[0]) if isinstance(pictures[0], Path) else name
         if data["target_channels"] == 2:
             return scale(split_lightness(pixels_of(images[0], 3, name=name))[0])
-        palette = transform.get("source_palette")
+        coding = Coding(transform.get("source_palette"), transform.get("source_range"))
         pixels = source_side(self.config).of(images, name)
-        return coded(pixels, Palette(palette) if palette else None, transform.get("source_range"))
+        coding.require_range(pixels, "source")
+        return coding(pixels[None])[0]
 
     def picture(self, output: Tensor) -> Picture:
         """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
@@ -65,20 +92,28 @@ class Trained:
         Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
         the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
         """
-        data, transform = self.config["data"], self.config["data"]["transform"]
-        if transform.get("target_palette"):
-            palette = Palette(transform["target_palette"])
+        if (palette := self.target_palette) is not None:
             labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
-        return picture_of(unscale(output, data.get("target_depth", 8), transform.get("target_range")))
+        limits = self.config["data"]["transform"].get("target_range")
+        return picture_of(unscale(output, target_depth(self.config), limits))
 
     @property
     def suffix(self) -> str:
         """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
-        data = self.config["data"]
-        shown = data["target_channels"] in {1, 2, 3, 4} and data.get("target_depth", 8) in {8, 16}
-        return ".png" if shown or data["transform"].get("target_palette") else ".tif"
+        fits = target_depth(self.config) in {8, 16} and self.config["data"]["target_channels"] <= 4
+        return ".png" if fits else ".tif"
+
+    @property
+    def deep(self) -> bool:
+        """Whether targets are more than 8 bits or four channels, and a PNG to look at is less than an output."""
+        return target_depth(self.config) != 8 or self.config["data"]["target_channels"] > 4
+
+
+def target_depth(config: Config) -> Depth:
+    """The depth of a run's targets; label maps are painted in 8 bits, however many their files have."""
+    return 8 if targets_are_labels(config) else config["data"].get("target_depth", 8)
 
 
 def source_side(config: Config) -> Side:
@@ -96,6 +131,13 @@ def palette_of(config: Config) -> Palette | None:
     return Palette(name) if name else None
 
 
+def coded_palettes(config: Config) -> tuple[Palette | None, Palette | None]:
+    """The palettes by which sources and targets are coded with a channel for each class."""
+    transform = config["data"]["transform"]
+    source, target = (transform.get(f"{image}_palette") for image in ("source", "target"))
+    return Palette(source) if source else None, Palette(target) if target else None
+
+
 def targets_are_labels(config: Config) -> bool:
     """Whether the data go from photos to label maps."""
     data = config["data"]
@@ -107,6 +149,7 @@ def load(
     *,
     checkpoint: str = "best",
     device: str = "auto",
+    half: bool = False,
     normalization: Normalization | None = None,
     dropout: Dropout | None = None,
     seed: int | None = None,
@@ -114,9 +157,10 @@ def load(
     """Reads the generator of a run; its moving average where the run kept one.
 
     Args:
-        path: a run directory, or a checkpoint file, which carries its configuration.
-        checkpoint: of the run: `best`, `last`, `epoch=N`, or a path.
+        path: a run directory, or a checkpoint or `.safetensors` file, which carries its configuration.
+        checkpoint: of the run: `best`, `last`, `ema` (the moving average in the last one), `epoch=N`, or a path.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+        half: compute in half precision.
         normalization: in place of the run's own test-time choice; likewise `dropout` and `seed`.
 
     Raises:
@@ -125,7 +169,9 @@ def load(
     """
     file = Path(path) if Path(path).is_file() else _checkpoint_of(Run(path), checkpoint)
     place = _device(device)
-    content = _read(file, place)
+    content = read_weights(file) if file.suffix == ".safetensors" else _read(file, place)
+    if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
+        raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
     found = list(components.problems(config["generator"], "generator", nn.Module))
     if found:
@@ -136,12 +182,12 @@ def load(
     inference = InferenceMode(
         **config["inference"] | {key: value for key, value in chosen.items() if value is not None}
     )
-    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place)
+    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place, half)
 
 
 def _checkpoint_of(run: Run, which: str) -> Path:
     run.config()  # says so when this is no run
-    return run.checkpoint(which)
+    return run.checkpoint("last" if which == "ema" else which)
 
 
 def _device(name: str) -> torch.device:
@@ -166,8 +212,7 @@ def _read(file: Path, device: torch.device) -> dict[str, Any]:
 
 
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    average = _below("average.module.", state)
-    return average or _below("generator.", state)
+    return _below(AVERAGE, state) or _below("generator.", state)
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from pix2pix.data.pixels import to_tensor
-from pix2pix.data.transforms import scale
+from pix2pix.data.ranges import scale
 from pix2pix.evaluation.compare import picture_names
 from pix2pix.evaluation.comparison import Entry, find_runs, gather
 from pix2pix.pictures import save, sheet

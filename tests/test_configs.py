@@ -7,6 +7,7 @@ import torch
 
 from pix2pix.composition import CONFIGS
 from pix2pix.experiment import build_data, build_model, check
+from pix2pix.networks.sizes import advice
 from tests.conftest import DATASETS, needs_datasets, resolved
 
 NOT_HERE = {"cityscapes", "cityscapes_reverse", "edges2handbags", "night2day"}  # too large to lie beside the repository
@@ -121,6 +122,48 @@ def test_height_and_width_are_free():
     check(config)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "depth"), [(512, 512, 8), (1024, 1024, 8), (256, 512, 8), (720, 1280, 4), (400, 600, 3)]
+)
+def test_the_depth_follows_from_the_size_up_to_the_papers_eight(height, width, depth):
+    config = resolved(f"data.height={height}", f"data.width={width}")
+    check(config)
+    assert config["generator"]["depth"] == depth
+
+
+def test_a_size_that_leaves_the_unet_shallow_is_told_with_better_ones():
+    said = advice(400, 600)
+    assert said is not None
+    assert said.startswith("400x600 can be halved 3 times only")
+    assert "384x608 (5), 384x576 (6), 384x640 (7), 512x512 (8)" in said
+    assert advice(720, 1280) is not None
+    assert all(advice(*size) is None for size in [(256, 256), (512, 256), (96, 160), (48, 48)])
+
+
+def test_own_palettes_and_folders_give_the_channels():
+    config = resolved(
+        "data=folder", "data.path=x", "data.palette=[[0,0,0],[1,2,3],[4,5,6]]", "data.labels=B", "data.one_hot=true"
+    )
+    check(config)
+    assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (3, 3)
+    assert config["data"]["transform"]["target_palette"] == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
+    config = resolved(
+        "data=folder",
+        "data.path=x",
+        "data.palette={road: [9,9,9], tree: [0,9,0]}",
+        "data.labels=A",
+        "data.one_hot=true",
+    )
+    check(config)
+    assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (2, 3)
+    config = resolved(
+        "data=folder", "data.path=x", "data.folders.A={mask: 1, photo: 3}", "data.direction=BtoA", "data.depth=16"
+    )
+    check(config)
+    assert (config["data"]["source_channels"], config["data"]["target_channels"]) == (3, 4)
+    assert config["data"]["pairs"]["source_depth"] == 16
+
+
 def test_an_objective_without_adversarial_term_has_no_discriminator():
     assert resolved("objective=l1")["discriminator"] is None
     assert resolved("objective=l2", "discriminator=pixel")["discriminator"] is None
@@ -161,11 +204,40 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["+objective.adversarial.margin=1"], "it takes none"),
         (["callbacks.checkpoint.monitor=val/sim"], "this run logs no such metric. Choose from val/l1"),
         (["data.one_hot=true", "data.palette=null"], "a palette and which image is the label map (A or B) belong"),
-        (["objective.cross_entropy_weight=1"], "cross-entropy needs label maps as targets"),
+        (
+            ["objective.cross_entropy_weight=1"],
+            "objective.cross_entropy_weight: cross-entropy and Dice need label maps",
+        ),
         (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),
         (["objective/adversarial=wasserstein"], "set discriminator.norm=instance or none"),
         (["discriminator=none"], "the objective has an adversarial term but discriminator=none"),
         (["objective=l1", "objective.l1_weight=0"], "the objective has no term"),
+        (
+            ["data.preprocess=resize"],
+            "data.preprocess=resize: Input should be 'resize_and_crop', 'scale_width_and_crop'",
+        ),
+        (
+            ["+data.augment.rotatio=5"],
+            "data.augment.rotatio: there is no setting 'rotatio' here; did you mean rotation?",
+        ),
+        (["data.augment.hue=0.7"], "data.augment.hue=0.7: Input should be less than or equal to 0.5."),
+        (
+            ["data.augment.hue=0.1"],
+            "brightness, contrast, saturation and hue are of grey and RGB sources, not of label",
+        ),
+        (["data.depth=16"], "data.depth: these pairs are of 8 bits"),
+        (["data=maps", "data.depth=12"], "data.depth=12: Input should be 8, 16, 32 or 'float'."),
+        (["data=maps", "data.depth=32"], "data.source_depth=32: signed integers need data.source_range=[LOW,HIGH]"),
+        (["data=maps", "data.source_range=[5,2]"], "the first value must be below the second"),
+        (["data=maps", "data.source_channels=1", "data.augment.hue=0.1"], "has no saturation or hue to change"),
+        (["data=facades", "data.palette=1"], "data.palette=1: give cmp_facades, cityscapes, a number of classes (2 to"),
+        (["data=facades", "data.palette=[[300,0,0]]"], "a number of classes (2 to 256), or their colours"),
+        (["data=facades", "data.palette=ade"], "palette 'ade': there is none of this name. Choose from cmp_facades"),
+        (["data=facades", "data.palette=[[1,2,3],[1,2,3]]"], "two or more classes of different colours are needed"),
+        (
+            ["data=folder", "data.path=x", "objective.dice_weight=1"],
+            "objective.dice_weight: cross-entropy and Dice need",
+        ),
         (["data=folder"], "data.path is not set; give the folder of your pairs"),
         (["generator._target_=os.system"], "not a class"),
         (["generator._target_=subprocess.Popen"], "generator._target_=subprocess.Popen: must be a Module."),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pix2pix.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein
+from pix2pix.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein, dice
 
 LOGITS = torch.tensor([[-2.0, 0.0], [1.0, 3.0]])
 
@@ -66,7 +66,20 @@ def test_the_generator_gets_each_term_before_its_weight():
     objective = Objective(LeastSquares(), l1_weight=100, l2_weight=3, smooth_l1_weight=1)
     terms = objective.generator_terms(Mean(1, 1), SOURCE, TARGET, FAKE)
     assert {name: term.item() for name, term in terms.items()} == {"gan": 2.25, "l1": 2, "l2": 4, "smooth_l1": 1.5}
-    assert objective.weights == {"gan": 1, "l1": 100, "l2": 3, "smooth_l1": 1, "cross_entropy": 0}
+    assert objective.weights == {"gan": 1, "l1": 100, "l2": 3, "smooth_l1": 1, "cross_entropy": 0, "dice": 0}
+
+
+def test_dice_is_the_overlap_of_each_class_however_rare():
+    # Two classes on two pixels, both of class 0. Certain of it: 1 - ((4 + 1) / (4 + 1) + (0 + 1) / (0 + 1)) / 2 = 0.
+    target = torch.tensor([[[[1.0, 1.0]], [[-1.0, -1.0]]]])
+    certain = Objective(None, l1_weight=0, dice_weight=1).generator_terms(None, SOURCE, target, 100 * target)
+    assert {name: term.item() for name, term in certain.items()} == {"dice": pytest.approx(0)}
+    # Undecided, p = 1/2 everywhere: class 0 has (2 + 1) / (1 + 2 + 1), class 1 has (0 + 1) / (1 + 0 + 1).
+    assert dice(torch.zeros(1, 2, 1, 2), target).item() == pytest.approx(1 - (3 / 4 + 1 / 2) / 2)
+    # A class that is missed altogether costs as much whether it has one pixel or many.
+    rare = torch.tensor([[[[1.0, 1.0, 1.0, -1.0]], [[-1.0, -1.0, -1.0, 1.0]]]])
+    missed = torch.tensor([[[[100.0] * 4], [[-100.0] * 4]]])
+    assert dice(missed, rare).item() == pytest.approx(1 - (7 / 8 + 1 / 2) / 2)
 
 
 def test_without_an_adversarial_term_there_is_only_reconstruction():

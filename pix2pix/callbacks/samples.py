@@ -44,7 +44,8 @@ class Samples(pl.Callback):
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            rows.append((visible(source, model.palette), output[0], visible(target, model.palette, source)))
+            shown = visible(source, model.source_palette), visible(target, model.target_palette, source)
+            rows.append((shown[0], output[0], shown[1]))
         save(sheet(rows, titles=("input", "output", "target")), path)
 
 

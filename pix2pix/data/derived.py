@@ -1,5 +1,6 @@
 """Pairs whose input is made from the target: colourisation, inpainting, sharpening and the like need pictures only."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.pairs import Pair, PairSource, Split, by_name, pictures
 from pix2pix.data.pixels import read
-from pix2pix.data.transforms import resize
+from pix2pix.data.sizing import Preprocess, fitted, resize
 from pix2pix.randomness import derive
 
 Operation = Literal["grayscale", "lab", "edges", "inpaint", "superres", "blur", "noise"]
@@ -47,6 +48,7 @@ class DerivedPairs(PairSource):
         width: see above.
         load_height: height of training pairs before the random crop, likewise `load_width`.
         load_width: see above.
+        preprocess: how pictures are brought to that size; see `pix2pix.data.sizing`.
         seed: of holes and noise.
 
     Raises:
@@ -64,11 +66,13 @@ class DerivedPairs(PairSource):
         width: Side,
         load_height: Side,
         load_width: Side,
+        preprocess: Preprocess = "resize_and_crop",
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
         self.files = _splits(self.path)
         self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
+        self.fit = functools.partial(fitted, crop=(height, width), preprocess=preprocess)
         self.how = operation, amount, fill
         self.seed = seed
         if operation == "edges":
@@ -76,7 +80,7 @@ class DerivedPairs(PairSource):
 
     def split(self, split: Split) -> "DerivedFiles":
         """The pairs of `split`, in natural order of their names."""
-        return DerivedFiles(self.files[split], self.sizes[split], self._derive)
+        return DerivedFiles(self.files[split], functools.partial(self.fit, size=self.sizes[split]), self._derive)
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of what is done with them."""
@@ -99,15 +103,17 @@ class DerivedPairs(PairSource):
 class DerivedFiles(Sequence[Pair]):
     """Picture files and the pairs that are derived from them."""
 
-    def __init__(self, files: list[Path], size: tuple[int, int], derivation: Callable[[Tensor, str], Pair]) -> None:
-        self.files, self.size, self.derivation = files, size, derivation
+    def __init__(
+        self, files: list[Path], fit: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
+    ) -> None:
+        self.files, self.fit, self.derivation = files, fit, derivation
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         file = self.files[index]
-        return self.derivation(resize(read(file, 3), self.size), file.stem)
+        return self.derivation(self.fit(read(file, 3)), file.stem)
 
 
 def grayscale(picture: Tensor, amount: float | None) -> Tensor:

@@ -59,6 +59,7 @@ class Side(NamedTuple):
     channels: tuple[int, ...] = (3,)
     depth: Depth = 8
     palette: Palette | None = None
+    folders: tuple[str, ...] = ()
 
     def read(self, files: Sequence[Path]) -> Tensor:
         """The image (C, H, W) in `files`, whose channels are joined in their order."""
@@ -66,6 +67,9 @@ class Side(NamedTuple):
 
     def of(self, images: Sequence[Picture], name: str) -> Tensor:
         """The same of pictures that were read already."""
+        if len(images) != len(self.channels):
+            names = ", ".join(self.folders)
+            raise ValueError(f"{name}: the input takes {len(self.channels)} pictures ({names}), not {len(images)}.")
         if self.palette is not None:
             return self.palette.read_file(images[0], name)
         parts = [
@@ -157,7 +161,7 @@ def folder_names(folders: Folders) -> list[str]:
 def side(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> Side:
     """How an image is read from its folder, with `channels`, or from the folders that a mapping gives channels to."""
     each = (channels,) if isinstance(folders, str) else tuple(folders.values())
-    return Side(each, depth, Palette(palette) if palette else None)
+    return Side(each, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
 
 
 class PairFiles(Sequence[Pair]):
@@ -181,7 +185,7 @@ class PairFiles(Sequence[Pair]):
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, _key(files[0]))
+        return Pair(source, target, _key(files[0], *self.a.folders[:1]))
 
 
 def halves(image: Picture, path: Path) -> tuple[Picture, Picture]:

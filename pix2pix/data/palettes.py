@@ -91,14 +91,11 @@ class Palette:
         return len(self.classes)
 
     def read(self, image: Tensor) -> Tensor:
-        """The class of each pixel, int64 (..., H, W).
+        """The class of each pixel, int64 (..., H, W): that of the nearest colour, as label maps come as JPEGs.
 
         Args:
-            image: (..., 3, H, W) in [-1, 1], read by the nearest colour (label maps come as JPEGs), or
-                (..., classes, H, W), read by the largest channel.
+            image: (..., 3, H, W) in [-1, 1].
         """
-        if image.shape[-3] == len(self):
-            return image.argmax(dim=-3)
         pixels = image.movedim(-3, -1)
         colours = self.colours.to(image.device)
         # |p - c|^2 without the |p|^2 that all classes share: one product instead of a difference for every class
@@ -163,13 +160,11 @@ def voc_colour(index: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def visible(image: Tensor, palette: Palette | None, source: Tensor | None = None) -> Tensor:
-    """An image as a picture in [-1, 1]: painted, when it is coded with a channel for each class.
+def visible(image: Tensor, coded: Palette | None, source: Tensor | None = None) -> Tensor:
+    """An image as a picture in [-1, 1]: painted, when it is `coded` with a channel for each class of a palette.
 
-    Two channels are Lab's a and b, which become a picture with the lightness of their `source`.
+    Two other channels are Lab's a and b, which become a picture with the lightness of their `source`.
     """
-    if image.shape[-3] == 2 and source is not None:
-        return join_lightness(source, image)
-    if palette is None or image.shape[-3] != len(palette):
-        return image
-    return palette.paint(palette.read(image))
+    if coded is not None and image.shape[-3] == len(coded):
+        return coded.paint(image.argmax(dim=-3))
+    return join_lightness(source, image) if image.shape[-3] == 2 and source is not None else image

@@ -30,6 +30,7 @@ TYPES: dict[Depth, np.dtype] = {
     32: np.dtype(np.int32),  # all signed integers
     "float": np.dtype(np.float32),
 }
+INTEGERS = np.iinfo(np.int32)
 ANIMATED = {"GIF", "WEBP", "PNG"}
 BITS, SAMPLES, SAMPLE_FORMAT, ORIENTATION = 258, 277, 339, 274  # tags of TIFF 6.0; the last one of EXIF, too
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow
@@ -225,14 +226,14 @@ def _array_of(picture: Picture, name: str) -> np.ndarray:
     kind, bits = array.dtype.kind, array.dtype.itemsize * 8
     if kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
-    if kind not in "uif" or (kind == "u" and bits > 16 and array.max() > np.iinfo(np.int32).max) or bits > 64:
-        raise ValueError(f"{name}: {array.dtype} pixels cannot be read. Save them as 8 or 16 bits, or as floats.")
-    if kind == "f":
+    if kind == "f" and bits <= 64:
         if not np.isfinite(array).all():
             raise ValueError(f"{name}: some pixels are infinite or no number. Replace them before training.")
         return array.astype(np.float32)
     if kind == "u" and bits <= 16:
         return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if kind not in "ui" or array.min() < INTEGERS.min or array.max() > INTEGERS.max:
+        raise ValueError(f"{name}: {array.dtype} pixels cannot be read. Save them as 8 or 16 bits, or as floats.")
     return array.astype(np.int32)
 
 

@@ -4,34 +4,25 @@
 |---|---|---|
 | `load`, `load_plain` | resizes, a function of the pair alone: what a cache may keep | the files' own type of pixels |
 | `draw` | one random record for both images, a few numbers | `View` |
-| `augmented`, `scaled` | cuts and mirrors as drawn, whole batches at once; or nothing at all | float32 in [-1, 1] |
+| `augmented`, `scaled` | cuts, turns and colours whole batches as drawn; or leaves them | float32 in [-1, 1] |
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.data.augmentation import Augment, Images, View, cut, draw_view, recoloured, turned
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import Palette, PaletteChoice
-from pix2pix.data.pixels import TYPES, Depth
+from pix2pix.data.ranges import Limits, scale
+from pix2pix.data.sizing import Preprocess, Size, evaluated, fitted
 
 Pixels = Annotated[int, Field(ge=1)]
-Limits = tuple[float, float]
-WHOLE: dict[torch.dtype, Limits] = {torch.uint8: (0, 255), torch.uint16: (0, 65535), torch.float32: (0, 1)}
-
-
-class View(NamedTuple):
-    """One random draw, shared by both images of a pair: the corner of the crop, and whether it is mirrored."""
-
-    top: int
-    left: int
-    mirror: bool
 
 
 class PairTransform(ABC):
@@ -78,7 +69,10 @@ class JitterAndMirror(PairTransform):
         width: see above.
         load_height: height before the crop; equal to `height` for no jitter.
         load_width: see above.
+        preprocess: how pictures are brought to the load size; see `pix2pix.data.sizing`.
         mirror: whether to flip left and right with probability one half.
+        augment: how far to rotate, scale and recolour at random; None for not at all.
+        labels: which image is a label map, and turned by its nearest pixels.
         source_palette: codes the source, a label map, with a channel for each class; None leaves its colours.
         target_palette: likewise for the target.
         source_range: the values of the source that become -1 and 1; beyond them it is cut. None: all that its type
@@ -93,108 +87,110 @@ class JitterAndMirror(PairTransform):
         width: Pixels,
         load_height: Pixels,
         load_width: Pixels,
+        preprocess: Preprocess = "resize_and_crop",
         mirror: bool = True,
+        augment: Augment | None = None,
+        labels: Literal["source", "target"] | None = None,
         source_palette: PaletteChoice | None = None,
         target_palette: PaletteChoice | None = None,
         source_range: Limits | None = None,
         target_range: Limits | None = None,
     ) -> None:
-        self.size = height, width
-        self.load_size = load_height, load_width
-        self.mirror = mirror
-        self.palettes = [Palette(choice) if choice else None for choice in (source_palette, target_palette)]
-        self.ranges = source_range, target_range
+        self.size, self.load_size = (height, width), (load_height, load_width)
+        self.preprocess: Preprocess = preprocess
+        self.mirror, self.reach = mirror, Augment.model_validate(augment or {})
+        self.source = Coding(source_palette, source_range, labels=labels == "source")
+        self.target = Coding(target_palette, target_range, labels=labels == "target")
 
     def load(self, pair: Pair) -> Pair:
-        """Both images at the load size."""
-        return self._resized(pair, self.load_size)
+        """Both images as crops are cut from them."""
+        load, size, how = self.load_size, self.size, self.preprocess
+        return self._each(pair, lambda image, labels: fitted(image, load, size, how, labels=labels))
 
     def load_plain(self, pair: Pair) -> Pair:
-        """Both images at the size of the network."""
-        return self._resized(pair, self.size)
+        """Both images at the size of the network, or at their own in mode `none`."""
+        return self._each(pair, lambda image, labels: evaluated(image, self.size, self.preprocess, labels=labels))
 
     def draw(self, loaded: Pair, random: np.random.Generator) -> View:
-        """A corner, and in half of the cases a mirror."""
-        (height, width), (load_height, load_width) = self.size, loaded.source.shape[-2:]
-        top, left = int(random.integers(load_height - height + 1)), int(random.integers(load_width - width + 1))
-        return View(top, left, bool(random.integers(2)) and self.mirror)
+        """A corner, in half of the cases a mirror, and what `augment` allows."""
+        image = loaded.source
+        return draw_view(image.shape[-2:], self._crop(image), self.reach, self.mirror, random)
 
     def augmented(self, loaded: Pair, views: Sequence[View]) -> Pair:
-        """The crops at the views' corners."""
-        return self._each(loaded, lambda images: cut(images, views, self.size))
+        """The views, the source in other colours."""
+        source = self._viewed(loaded.source, views, self.source)
+        target = self._viewed(loaded.target, views, self.target)
+        return Pair(recoloured(source, views) if self.reach.colours else source, target, loaded.name)
 
     def scaled(self, loaded: Pair) -> Pair:
         """Both images as they are."""
-        return self._each(loaded, lambda images: images)
+        return Pair(self.source(loaded.source), self.target(loaded.target), loaded.name)
 
-    def _resized(self, pair: Pair, size: tuple[int, int]) -> Pair:
-        source, target = (
-            resize(image, size, labels=palette is not None)
-            for image, palette in zip(pair[:2], self.palettes, strict=True)
+    def _viewed(self, images: Images, views: Sequence[View], coding: "Coding") -> Tensor:
+        size = self._crop(images[0])
+        if not self.reach.turns:
+            return coding(cut(images, views, size))
+        batches = [images] if isinstance(images, Tensor) else [image[None] for image in images]
+        parts = [views] if isinstance(images, Tensor) else [[view] for view in views]
+        scaled = [coding.scaled(batch) for batch in batches]
+        return coding.classes(
+            torch.cat([turned(b, v, size, labels=coding.labels) for b, v in zip(scaled, parts, strict=True)])
         )
+
+    def _crop(self, image: Tensor) -> Size:
+        return (image.shape[-2], image.shape[-1]) if self.preprocess == "none" else self.size
+
+    def _each(self, pair: Pair, fit: Callable[[Tensor, bool], Tensor]) -> Pair:
+        try:
+            self.source.require_range(pair.source, "source")
+            self.target.require_range(pair.target, "target")
+            source = fit(pair.source, self.source.palette is not None)
+            target = fit(pair.target, self.target.palette is not None)
+        except ValueError as error:
+            raise ValueError(f"pair {pair.name}: {error}") from error
+        if source.shape[1:] != target.shape[1:]:
+            (h, w), (height, width) = source.shape[1:], target.shape[1:]
+            raise ValueError(
+                f"pair {pair.name}: its source is {h}x{w}, its target {height}x{width}; in mode {self.preprocess} they "
+                "must agree. Resize the files, or set data.preprocess=resize_and_crop."
+            )
         return Pair(source, target, pair.name)
 
-    def _each(self, loaded: Pair, view: Callable[[Tensor], Tensor]) -> Pair:
-        source, target = (
-            coded(view(images), palette, limits)
-            for images, palette, limits in zip(loaded[:2], self.palettes, self.ranges, strict=True)
-        )
-        return Pair(source, target, loaded.name)
+
+class Coding:
+    """How one image of a pair becomes float32 in [-1, 1]: by the range of its values, or the classes of a palette."""
+
+    def __init__(self, palette: PaletteChoice | None, limits: Limits | None, *, labels: bool = False) -> None:
+        self.palette = Palette(palette) if palette else None
+        self.limits, self.labels = limits, labels
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) of any type as the networks see them."""
+        return coded(pixels, self.palette, self.limits)
+
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """The pixels in [-1, 1]."""
+        return scale(pixels, self.limits)
+
+    def classes(self, image: Tensor) -> Tensor:
+        """A channel for each class of the palette, where there is one."""
+        return image if self.palette is None else self.palette.one_hot(self.palette.read(image))
+
+    def require_range(self, pixels: Tensor, which: str) -> None:
+        """Raises ValueError for floats beyond 0 to 1, unless their range was given."""
+        if self.limits is None and pixels.dtype == torch.float32 and self.palette is None:
+            low, high = float(pixels.min()), float(pixels.max())
+            if low < 0 or high > 1:
+                raise ValueError(
+                    f"its {which} holds values from {low:g} to {high:g}. Set data.{which}_range=[LOW,HIGH] to the "
+                    "range of your data; without it floats are taken to lie between 0 and 1."
+                )
 
 
-def cut(images: Tensor | Sequence[Tensor], views: Sequence[View], size: tuple[int, int]) -> Tensor:
-    """The crops (B, C, *size) of images (C, H, W) at the corners of their views, mirrored where the view says so."""
-    crops = []
-    for image, view in zip(images, views, strict=True):
-        rows, columns = slice(view.top, view.top + size[0]), slice(view.left, view.left + size[1])
-        crops.append(mirrored(image[:, rows, columns]) if view.mirror else image[:, rows, columns])
-    return torch.stack(crops)
-
-
-def mirrored(image: Tensor) -> Tensor:
-    """(C, H, W) with left and right exchanged."""
-    if image.dtype != torch.uint16:
-        return image.flip(-1)
-    return image.view(torch.int16).flip(-1).view(torch.uint16)  # which torch cannot flip by itself
-
-
-def coded(image: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
+def coded(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
     """Pixels (..., C, H, W) to float32 in [-1, 1]: their own channels, or one for each class of the palette."""
-    return scale(image, limits) if palette is None else palette.one_hot(palette.read(scale(image)))
-
-
-def resize(image: Tensor, size: tuple[int, int], *, labels: bool = False) -> Tensor:
-    """(C, H, W) to (C, *size): bicubic and antialiased, or the nearest pixel where labels must not mix.
-
-    Their type is kept. Bytes are resized as bytes; wider integers as float32, and rounded.
-    """
-    if image.shape[1:] == size:
-        return image
-    if labels:
-        return F.interpolate(image[None], size, mode="nearest-exact")[0]
-    if image.dtype == torch.uint8:
-        return F.interpolate(image[None], size, mode="bicubic", antialias=True)[0]
-    resized = F.interpolate(image[None].to(torch.float32), size, mode="bicubic", antialias=True)[0]
-    if image.dtype.is_floating_point:
-        return resized
-    limits = torch.iinfo(image.dtype)
-    return resized.double().round().clamp(limits.min, limits.max).to(image.dtype)
-
-
-def scale(image: Tensor, limits: Limits | None = None) -> Tensor:
-    """Pixels to float32 in [-1, 1]: the whole range of their type, or from the first limit to the second, cut there."""
-    low, high = limits or WHOLE[image.dtype]
-    wide = image.to(torch.float64 if image.dtype == torch.int32 else torch.float32, copy=True)  # which has 24 bits
-    scaled = wide.sub_(low).div_((high - low) / 2).sub_(1).to(torch.float32)
-    return scaled if limits is None else scaled.clamp_(-1, 1)
-
-
-def unscale(image: Tensor, depth: Depth, limits: Limits | None = None) -> np.ndarray:
-    """An image (C, H, W) in [-1, 1] as the pixels (H, W, C) that `scale` would make it of, rounded to integers."""
-    low, high = limits or WHOLE[torch.from_numpy(np.empty(0, TYPES[depth])).dtype]
-    values = (image.detach().cpu().double().clamp(-1, 1) + 1) * ((high - low) / 2) + low
-    pixels = values.permute(1, 2, 0).numpy()
-    return pixels.astype(TYPES[depth]) if depth == "float" else np.rint(pixels).astype(TYPES[depth])
+    image = scale(pixels, limits)
+    return image if palette is None else palette.one_hot(palette.read(image))
 
 
 def _batch_of(pair: Pair) -> Pair:

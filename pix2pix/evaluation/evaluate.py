@@ -19,13 +19,14 @@ from pix2pix.components import build
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
 from pix2pix.data.palettes import visible
-from pix2pix.data.transforms import resize, scale
+from pix2pix.data.ranges import scale
+from pix2pix.data.sizing import evaluated
 from pix2pix.evaluation.colour import LabHistograms
 from pix2pix.evaluation.labels import Confusion
 from pix2pix.evaluation.metrics import METRICS, pair_metrics
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.scorer import SegmentationScore
-from pix2pix.pictures import save, to_picture
+from pix2pix.pictures import save, shown, to_picture
 from pix2pix.run import Config, Run, write
 from pix2pix.trained import Trained, load, targets_are_labels
 
@@ -145,12 +146,14 @@ def _evaluate_pair(
 ) -> list[dict[str, Any]]:
     """A row of metrics for each sample of the pair; writes its pictures, of the outputs the first."""
     pair = pairs[index]
-    source = visible(pair.source, trained.palette)[None]
-    target = visible(pair.target, trained.palette, pair.source)[None]
+    source = visible(pair.source, trained.source_palette)[None]
+    target = visible(pair.target, trained.target_palette, pair.source)[None]
     labels = _true_labels(pairs, index, trained)
     outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
     for kind, image in (("input", source), ("output", outputs[0]), ("target", target)):
-        save(to_picture(image[0]), images / f"{pair.name}_{kind}.png")
+        save(to_picture(shown(image[0])), images / f"{pair.name}_{kind}.png")
+    if trained.deep:  # the PNG is to be looked at
+        save(trained.picture(outputs[0][0]), images / f"{pair.name}_output.tif")
     for output, measure in itertools.product(outputs, measures):
         measure.update(output, target, labels)
     rows = [{name: float(value) for name, value in pair_metrics(output, target).items()} for output in outputs]
@@ -167,7 +170,8 @@ def _true_labels(pairs: PlainPairs, index: int, trained: Trained) -> Tensor | No
         return None
     pair = pairs.pairs[index]
     image = pair.target if targets_are_labels(trained.config) else pair.source
-    return trained.palette.read(scale(resize(image, (data["height"], data["width"]), labels=True)))[None]
+    size, preprocess = (data["height"], data["width"]), data.get("preprocess", "resize_and_crop")
+    return trained.palette.read(scale(evaluated(image, size, preprocess, labels=True)))[None]
 
 
 def _with_seed(trained: Trained, number: int) -> Trained:

@@ -44,6 +44,8 @@ def _program(run: str | Path, path: Path, options: dict[str, Any]) -> str:
 def _safetensors(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.weights import export_safetensors
 
+    if options.pop("pixels", "uint8") != "uint8" or "opset" in options:
+        raise ValueError("--pixels and --opset are of graphs; a safetensors file holds weights. Leave them out.")
     export_safetensors(run, path, **options)
     return "The weights and their configuration; load_translator reads the file."
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.palettes import PALETTES, Palette, visible
+from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.transforms import coded
 from pix2pix.run import Config, without_whereabouts
 from pix2pix.trained import Trained
@@ -46,9 +46,9 @@ class Graph(nn.Module):
         self.multiple: int = getattr(trained.generator, "multiple", 1)
         data = trained.config["data"]
         self.from_lightness = data["target_channels"] == 2
-        source_palette = data["transform"].get("source_palette")
-        self.source_palette = Palette(source_palette) if source_palette else None
-        self.palette = trained.palette
+        self.source_palette, self.palette = trained.source_palette, trained.target_palette
+        if pixels == "uint8":
+            _require_bytes(data)
         seen = len(self.source_palette) if self.source_palette else data["source_channels"]
         self.channels = seen if pixels == "float" else 3 if self.from_lightness else data["source_channels"]
         self.output_channels, self.noise = _probed(self, seen)
@@ -85,6 +85,16 @@ class Graph(nn.Module):
         return (image * 255).to(torch.uint8) if self.pixels == "uint8" else image * 2 - 1, noise
 
 
+def _require_bytes(data: dict[str, Any]) -> None:
+    ranges = [data["transform"].get(f"{image}_range") for image in ("source", "target")]
+    depths = [data.get(f"{image}_depth", 8) for image in ("source", "target")]
+    if any(ranges) or depths != [8, 8]:
+        raise ValueError(
+            f"pixels=uint8: this run's pictures are of depth {depths[0]} and {depths[1]} (8 is a byte), in ranges "
+            f"{ranges[0]} and {ranges[1]}. Set --pixels float."
+        )
+
+
 def _probed(graph: Graph, channels: int) -> tuple[int, list[NoiseInput]]:
     """How many channels come out and what each dropout is given, found by sending shapes through the network."""
     found: list[NoiseInput] = []
@@ -114,7 +124,7 @@ def description(trained: Trained, graph: Graph) -> dict[str, Any]:
     """What a reader of an exported file has to know, as JSON; README of the fields in docs/using.md."""
     config, data = trained.config, trained.config["data"]
     uint8 = graph.pixels == "uint8"
-    shown = 3 if graph.from_lightness or data["transform"].get("target_palette") else graph.output_channels
+    shown = 3 if graph.from_lightness or graph.palette else graph.output_channels
     return {
         "name": config["name"],
         "checkpoint": trained.checkpoint.name,
@@ -145,5 +155,9 @@ def _palette(config: Config) -> dict[str, Any] | None:
     if not data["palette"]:
         return None
     labels_are_source = data["labels"] == ("A" if data["direction"] == "AtoB" else "B")
-    classes = {name: list(colour) for name, colour in PALETTES[data["palette"]].items()}
-    return {"name": data["palette"], "labels": "source" if labels_are_source else "target", "classes": classes}
+    palette = Palette(data["palette"])
+    return {
+        "name": data["palette"] if isinstance(data["palette"], str) else None,
+        "labels": "source" if labels_are_source else "target",
+        "classes": dict(zip(palette.classes, palette.pixels.tolist(), strict=True)),
+    }

@@ -1,19 +1,14 @@
-"""safetensors: the generator's weights, and the configuration that rebuilds it, in one file that executes nothing."""
+"""safetensors: the generator's weights and its configuration, for `load_translator` and for other programs."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-from torch import Tensor
-
-from pix2pix.run import replacing, without_whereabouts
-from pix2pix.trained import Trained, load
-
-METADATA = "pix2pix"  # the key of the description in the file's metadata
+from pix2pix.run import without_whereabouts
+from pix2pix.trained import load
+from pix2pix.weights_file import write_weights
 
 
-def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> Trained:
+def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> None:
     """Writes the generator's weights, its moving average where the run kept one, with its configuration.
 
     Args:
@@ -24,12 +19,6 @@ def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False,
     """
     trained = load(run, device="cpu", **options)
     config = without_whereabouts(trained.config) | {"inference": vars(trained.inference)}
-    about = {"config": config, "global_step": trained.step}
-    state = {name: _stored(value, half) for name, value in trained.generator.state_dict().items()}
-    with replacing(Path(path)) as part:
-        save_file(state, part, metadata={METADATA: json.dumps(about)})
-    return trained
-
-
-def _stored(value: Tensor, half: bool) -> Tensor:
-    return (value.half() if half and value.is_floating_point() else value).contiguous()
+    state = trained.generator.state_dict()
+    stored = {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
+    write_weights(Path(path), stored, config, trained.step)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pix2pix.data.derived import DerivedPairs, blur, edges, grayscale, inpaint, noise, superres
 from pix2pix.data.lab import join_lightness, split_lightness
-from pix2pix.data.transforms import scale
+from pix2pix.data.ranges import scale
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
 SIZES = {"height": 32, "width": 48, "load_height": 36, "load_width": 54}

@@ -169,3 +169,72 @@ def test_the_fingerprint_changes_with_the_files(tmp_path):
     assert PairFolder(str(tmp_path)).fingerprint() == before
     side_by_side(tmp_path / "train" / "1.png", (20, 20))
     assert PairFolder(str(tmp_path)).fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "train/images/{}.png train/masks/{}_mask.png valid/images/{}.png valid/masks/{}_mask.png",
+        "images/train/{}.png masks/train/{}.png images/validation/{}.png masks/validation/{}.png",
+        "train_images/{}.png train_masks/{}.gif val_images/{}.png val_masks/{}.gif",
+        "data set/data set/training/images/{}.png data set/data set/training/masks/{}_masks.png",
+        "images/{}_images.png masks/{}_masks.png",
+    ],
+)
+def test_folders_may_have_names_of_their_own(tmp_path, layout):
+    """As data sets on Kaggle have them, in folders within folders."""
+    for file in layout.replace("data set", "data-set").split():
+        for number in range(1, 4):
+            picture(tmp_path / file.format(number), "red" if "images" in file else "blue")
+    pairs = PairFolder(str(tmp_path), folders={"A": "images", "B": "masks"})
+    assert pairs.split("val")[0].name in {"1", "3"}
+    assert (pairs.split("train")[0].name, colour(pairs.split("train")[0].source)) == ("1", RED)
+
+
+def test_several_folders_are_joined_as_the_channels_of_one_image(tmp_path):
+    for number in ("1", "2"):
+        Image.new("L", (8, 6), 77).save(ensured(tmp_path / "trainmask" / f"{number}_mask.png"))
+        picture(tmp_path / "trainphoto" / f"{number}.jpg", "white")
+        picture(tmp_path / "trainB" / f"{number}.png", "blue")
+    pairs = PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}})
+    pair = pairs.split("train")[0]
+    assert (colour(pair.source), colour(pair.target), pair.name) == ((77, 255, 255, 255), BLUE, "1")
+    assert (
+        colour(
+            PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}}, direction="BtoA").split("train")[0].source
+        )
+        == BLUE
+    )
+    picture(tmp_path / "trainphoto" / "1.jpg", "white", (8, 7))
+    with pytest.raises(ValueError, match=r"1_mask\.png: its inputs are of 8x6, 8x7 pixels; they must agree"):
+        pairs.split("train")[0]
+    (tmp_path / "trainphoto" / "2.jpg").unlink()
+    with pytest.raises(ValueError, match=r"2 pictures have no partner.*trainB/2\.png, trainmask/2_mask\.png"):
+        PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}})
+
+
+def test_deep_files_lie_side_by_side_as_others_do(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (6, 16), np.uint16)
+    for number in ("1", "2"):
+        Image.fromarray(deep).save(ensured(tmp_path / "train" / f"{number}.png"))
+    np.save(ensured(tmp_path / "val" / "3.npy"), np.dstack([deep] * 5))
+    channels = {"source_channels": 1, "target_channels": 1, "source_depth": 16, "target_depth": 16}
+    pair = PairFolder(str(tmp_path), **channels).split("train")[0]
+    assert np.array_equal(np.hstack([pair.source[0].numpy(), pair.target[0].numpy()]), deep)
+    five = PairFolder(str(tmp_path), **channels | {"source_channels": 5, "target_channels": 5}).split("val")[0]
+    assert np.array_equal(five.target[4].numpy(), deep[:, 8:])
+
+
+def test_the_label_map_is_read_by_its_palette_whichever_side_it_is_on(tmp_path):
+    for number in ("1", "2"):
+        picture(tmp_path / "trainA" / f"{number}.png", "red")
+        Image.new("L", (8, 6), 3).save(ensured(tmp_path / "trainB" / f"{number}.png"))
+    pairs = PairFolder(str(tmp_path), labels="B", palette="cmp_facades").split("train")
+    assert (colour(pairs[0].source), colour(pairs[0].target)) == (RED, (0, 170, 255))
+    back = PairFolder(str(tmp_path), labels="B", palette="cmp_facades", direction="BtoA").split("train")
+    assert colour(back[0].source) == (0, 170, 255)
+
+
+def ensured(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

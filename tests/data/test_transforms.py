@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pix2pix.data.pairs import Pair
-from pix2pix.data.transforms import JitterAndMirror, resize
+from pix2pix.data.sizing import resize
+from pix2pix.data.transforms import JitterAndMirror
 
 
 def noise_pair(height: int, width: int) -> Pair:
