@@ -41,7 +41,7 @@ class Exhibit:
 
     def translate(self, picture: Image.Image, seed: int) -> Image.Image:
         """The translation of a picture at its own size, under the noise of `seed`."""
-        return self.translator(picture, name=f"seed {seed}")
+        return self.translator(picture, seed=seed)
 
     def translate_drawing(self, drawing: Image.Image, seed: int) -> Image.Image:
         """The translation of a drawing at the size of the training; label maps keep their colours when scaled."""
@@ -61,7 +61,7 @@ class Exhibit:
             "height": height,
             "step": trained.step,
             "checkpoint": trained.checkpoint.name,
-            "noise": trained.inference.dropout == "on",
+            "noise": bool(trained.inference.noisy(trained.generator)),
         }
 
 
@@ -72,7 +72,7 @@ def source_labels(config: Config) -> str | None:
 
 
 def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
-    """Loads runs, the runs of sweeps, and checkpoint files, each under a name of its own.
+    """Loads runs, the runs of sweeps, and files of weights, each under a name of its own.
 
     Args:
         paths: what to show; among several, what holds no run (logs, pages of a sweep) is passed over.
@@ -106,7 +106,7 @@ def _tried(exhibit: Exhibit) -> Exhibit:
 
 
 def _places(path: Path, *, alone: bool) -> list[Path]:
-    if path.suffix == ".ckpt" and path.is_file():
+    if path.suffix in {".ckpt", ".safetensors"} and path.is_file():
         return [path]
     if not alone and path.exists() and not (path.is_dir() and any(path.rglob("config.yaml"))):
         return []

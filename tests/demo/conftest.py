@@ -165,7 +165,7 @@ class Page:
 
     def stroke(self, *places: tuple[float, float]) -> None:
         """Draws through places, in shares of the canvas, and waits for the translation of the last."""
-        canvas, before = self.find("#drawing"), self.frame()
+        canvas = self.find("#drawing")
         width, height = canvas.size["width"], canvas.size["height"]
         chain = ActionChains(self.browser, duration=20)
         for number, (x, y) in enumerate(places):
@@ -173,15 +173,11 @@ class Page:
             if number == 0:
                 chain.click_and_hold()
         chain.release().perform()
-        self.until(lambda: self.frame() > before)
         self.settle()
 
     def settle(self) -> None:
-        """Waits until no frame is on its way any more."""
-        last = -1
-        while last != self.frame():
-            last = self.frame()
-            time.sleep(0.15)
+        """Waits until the last change is translated."""
+        self.until(lambda: not self.script("return document.body.classList.contains('busy')"))
 
     def close(self) -> None:
         """Fails when the browser complained of anything."""

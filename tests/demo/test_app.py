@@ -28,7 +28,7 @@ def test_a_picture_comes_back_as_the_translator_makes_it_at_its_own_size(demo, t
     (tmp_path / "drawing.png").write_bytes(picture(50, 40))
     answer = demo.translate(picture(50, 40), "?seed=7")
     assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
-    expected = load_translator(two_runs[0])(tmp_path / "drawing.png", name="seed 7")
+    expected = load_translator(two_runs[0])(tmp_path / "drawing.png", seed=7)
     assert answer.picture.size == (50, 40)
     assert answer.picture.tobytes() == expected.tobytes()
 

@@ -92,6 +92,7 @@ async function main() {
   results.input = drawing.canvas;
   const stream = new Stream(engine, drawing, {
     seed: () => seed.value, runs: () => results.chosen(), onresult: (result) => results.show(result),
+    onbusy: (busy) => document.body.classList.toggle("busy", busy),
     onmeter: (figures) => { meter(figures); document.body.dataset.frame = figures.frame; }, onerror: (error) => say(error.message, true),
   });
   drawing.onchange = () => {

@@ -3,8 +3,8 @@
 const WINDOW = 1500; // milliseconds over which frames are counted
 
 export class Stream {
-  constructor(engine, drawing, { seed, runs, onresult, onmeter, onerror }) {
-    Object.assign(this, { engine, drawing, seed, runs, onresult, onmeter, onerror });
+  constructor(engine, drawing, { seed, runs, onresult, onmeter, onbusy, onerror }) {
+    Object.assign(this, { engine, drawing, seed, runs, onresult, onmeter, onbusy, onerror });
     Object.assign(this, { busy: false, dirty: false, since: 0, number: 0, shown: [] });
   }
 
@@ -16,7 +16,7 @@ export class Stream {
   }
 
   async #run() {
-    this.busy = true;
+    this.#work(true);
     while (this.dirty) {
       this.dirty = false;
       const since = this.since, frame = ++this.number;
@@ -29,7 +29,12 @@ export class Stream {
         else this.onerror(error);
       }
     }
-    this.busy = false;
+    this.#work(false);
+  }
+
+  #work(busy) {
+    this.busy = busy;
+    this.onbusy(busy);
   }
 
   // Delay runs from the first change that a frame shows to its last result on the screen.
