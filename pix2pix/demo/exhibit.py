@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from pix2pix.data.palettes import PALETTES, UNLABELLED
+from pix2pix.data.palettes import UNLABELLED, Palette, PaletteChoice
 from pix2pix.evaluation.comparison import find_runs
 from pix2pix.run import Config
+from pix2pix.trained import source_side
 from pix2pix.translate import Translator, load_translator
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class Exhibit:
         }
 
 
-def source_labels(config: Config) -> str | None:
+def source_labels(config: Config) -> PaletteChoice | None:
     """The palette of the sources, where these are label maps."""
     data = config["data"]
     return data["palette"] if data.get("labels") == ("A" if data["direction"] == "AtoB" else "B") else None
@@ -130,9 +131,7 @@ def _settings(directories: Sequence[str]) -> list[str]:
 
 
 def _require_one_kind(shown: Iterable[Exhibit]) -> None:
-    kinds = {
-        (source_labels(e.config), e.config["data"].get("operation"), e.config["data"]["source_channels"]) for e in shown
-    }
+    kinds = {repr((source_labels(e.config), source_side(e.config), e.config["data"].get("operation"))) for e in shown}
     if len(kinds) > 1:
         names = ", ".join(exhibit.name for exhibit in shown)
         raise ValueError(f"{names}: these take different inputs, one drawing cannot serve them. Start a demo for each.")
@@ -160,8 +159,9 @@ def largest(shown: Sequence[Exhibit]) -> tuple[int, int]:
     return max(widths), max(heights)
 
 
-def _colours(palette: str) -> dict[str, str]:
-    return {name: f"#{red:02x}{green:02x}{blue:02x}" for name, (red, green, blue) in PALETTES[palette].items()}
+def _colours(palette: PaletteChoice) -> dict[str, str]:
+    known = Palette(palette)
+    return {name: f"#{bytes(rgb.tolist()).hex()}" for name, rgb in zip(known.classes, known.pixels, strict=True)}
 
 
 def _paper(brushes: dict[str, str]) -> str:
