@@ -145,3 +145,23 @@ def test_what_has_no_pixels_of_8_bits_is_exported_as_the_networks_values(deep_ru
     with pytest.raises(ValueError, match="depth 16 and 8"):
         Graph(deep)
     assert Graph(deep, pixels="float").channels == 3
+
+
+@pytest.mark.parametrize("kind", ["lab", "one_hot"])
+def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
+    small = [word for word in TINY if not word.startswith("data.pairs")]
+    if kind == "lab":
+        for number in range(4):
+            (tmp_path / "photos").mkdir(exist_ok=True)
+            picture(32, 32).save(tmp_path / "photos" / f"{number}.png")
+        data = [*small, "data=derived", "data.operation=lab", f"data.path={tmp_path / 'photos'}"]
+    else:
+        data = [*TINY, "data.one_hot=true"]
+    pix2pix("train", *data, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=run")
+    about, _ = export_onnx(tmp_path / "run", tmp_path / "run.onnx", dropout="off")
+    assert (about["input"]["channels"], about["output"]["channels"]) == (3, 3)
+    session = onnxruntime.InferenceSession(tmp_path / "run.onnx")
+    given = picture(64, 32)
+    (output,) = session.run(None, {"image": to_tensor(given, "RGB")[None].numpy()})
+    expected = np.array(load_translator(tmp_path / "run", dropout="off")(given))
+    assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
