@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix.data.palettes import visible
-from pix2pix.data.pixels import Picture, opened, size
+from pix2pix.data.pixels import Picture, opened, picture_of, size
 from pix2pix.tiles import SAMPLED, Tiling
 from pix2pix.trained import Trained, load
 
@@ -228,7 +228,12 @@ def _called(pictures: Sequence[Input]) -> str:
 
 
 def _opened(picture: Input) -> Picture:
-    return opened(Path(picture)) if isinstance(picture, str | Path) else picture
+    """The picture in memory, a Pillow picture where Pillow has such pictures."""
+    if isinstance(picture, str | Path):
+        return opened(Path(picture))
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
+        return picture_of(picture.reshape(*picture.shape[:2], -1))
+    return picture
 
 
 def _size(picture: Input) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import numpy as np
 from PIL import Image
 
 from pix2pix.data.pixels import Picture, opened
@@ -35,7 +36,7 @@ def _row(job: Job, output: Path) -> dict[str, Any]:
         {"link": quote(result.relative_to(output).as_posix()), "preview": None if job.is_video else _preview(result)}
         for result in job.results
     ]
-    name = job.results[0].relative_to(output).with_suffix("").as_posix()
+    name = (job.results[0].relative_to(output).parent / job.file.name).as_posix()
     source = None if job.is_video else _preview(job.file)
     return {"name": name, "source": source, "results": results, "video": job.is_video}
 
@@ -50,8 +51,6 @@ def _preview(file: Path) -> str:
 
 
 def _shown(picture: Picture) -> Image.Image:
-    import numpy as np
-
     if isinstance(picture, Image.Image) and picture.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}:
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     pixels = np.asarray(picture, np.float64)

@@ -69,6 +69,7 @@ class _Copy:
         self.source.thread_type = "AUTO"  # decodes ahead in threads of its own
         self.target: Any = None
         self.sounds = {sound: made.add_stream_from_template(sound) for sound in given.streams.audio}
+        self.early: list[Any] = []  # packets of sound before the first picture: no stream may come after a packet
         self.encoder = ThreadPoolExecutor(1)  # the only thread that writes
         self.waiting: deque[Future[None]] = deque()
 
@@ -85,8 +86,9 @@ class _Copy:
                 progress.update()
             while self.waiting:
                 self.waiting.popleft().result()
-        if self.target is not None:
-            self.made.mux(self.target.encode())
+        if self.target is None:
+            raise ValueError(f"{name}: holds no frames.")
+        self.made.mux(self.target.encode())
         return frames
 
     def _frames(self) -> Iterator[Any]:
@@ -95,7 +97,7 @@ class _Copy:
             if packet.stream in self.sounds:
                 if packet.dts is not None:
                     packet.stream = self.sounds[packet.stream]
-                    self._later(self.made.mux, packet)
+                    self._later(self._sound, packet)
             else:
                 yield from packet.decode()
 
@@ -113,6 +115,12 @@ class _Copy:
         frame.pts, frame.time_base = pts, self.source.time_base
         self.made.mux(target.encode(frame))
 
+    def _sound(self, packet: Any) -> None:
+        if self.target is None:
+            self.early.append(packet)
+        else:
+            self.made.mux(packet)
+
     def _begin(self, height: int, width: int) -> None:
         """The stream of pictures, as its first one is; frames keep their own times, so rates may vary."""
         name, options = self.codec
@@ -123,6 +131,8 @@ class _Copy:
         context = stream.codec_context
         context.time_base = self.source.time_base
         context.colorspace = context.color_primaries = context.color_trc = BT709
+        for packet in self.early:
+            self.made.mux(packet)
 
 
 def _upright(frame: Any) -> Image.Image:

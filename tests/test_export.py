@@ -1,16 +1,20 @@
 """`pix2pix export`: files that compute what the run computes, for any size, and say what they take."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from pix2pix import load_translator
-from pix2pix.data.pairs import to_tensor
+from pix2pix.data.pixels import to_tensor
+from pix2pix.export.graph import Graph
 from pix2pix.export.onnx import export_onnx
 from pix2pix.inference import drawn
+from pix2pix.trained import load
 from tests.conftest import TINY, pix2pix
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -114,3 +118,50 @@ def test_an_exported_program_runs_without_this_package(deep_run, tmp_path, capsy
     image = to_tensor(picture(64, 96), "RGB")[None]
     noise = [torch.rand(1, layer["channels"], 96 // layer["stride"], 64 // layer["stride"]) for layer in about["noise"]]
     assert program.module(check_guards=False)(image, noise).shape == image.shape
+
+
+def test_safetensors_alone_make_the_same_translator(deep_run, tmp_path):
+    file = tmp_path / "alone.safetensors"
+    pix2pix("export", deep_run, "--format", "safetensors", "-o", file, "--dropout", "off")
+    source = picture(40, 50)
+    again = load_translator(file)
+    assert np.array_equal(again(source), load_translator(deep_run, dropout="off")(source))
+    assert "run_dir" in again.trained.config
+    assert str(deep_run) not in json.dumps(again.trained.config)
+
+
+def test_foreign_safetensors_are_refused(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="holds no configuration"):
+        load_translator(tmp_path / "a.safetensors")
+    (tmp_path / "b.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        load_translator(tmp_path / "b.safetensors")
+
+
+def test_what_has_no_pixels_of_8_bits_is_exported_as_the_networks_values(deep_run, tmp_path):
+    deep = copy.copy(load(deep_run))
+    deep.config["data"] |= {"source_depth": 16}
+    with pytest.raises(ValueError, match="depth 16 and 8"):
+        Graph(deep)
+    assert Graph(deep, pixels="float").channels == 3
+
+
+@pytest.mark.parametrize("kind", ["lab", "one_hot"])
+def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
+    small = [word for word in TINY if not word.startswith("data.pairs")]
+    if kind == "lab":
+        for number in range(4):
+            (tmp_path / "photos").mkdir(exist_ok=True)
+            picture(32, 32).save(tmp_path / "photos" / f"{number}.png")
+        data = [*small, "data=derived", "data.operation=lab", f"data.path={tmp_path / 'photos'}"]
+    else:
+        data = [*TINY, "data.one_hot=true"]
+    pix2pix("train", *data, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=run")
+    about, _ = export_onnx(tmp_path / "run", tmp_path / "run.onnx", dropout="off")
+    assert (about["input"]["channels"], about["output"]["channels"]) == (3, 3)
+    session = onnxruntime.InferenceSession(tmp_path / "run.onnx")
+    given = picture(64, 32)
+    (output,) = session.run(None, {"image": to_tensor(given, "RGB")[None].numpy()})
+    expected = np.array(load_translator(tmp_path / "run", dropout="off")(given))
+    assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1

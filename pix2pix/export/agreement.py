@@ -10,7 +10,7 @@ from pix2pix.export.graph import Graph
 from pix2pix.inference import drawn
 from pix2pix.trained import Trained
 
-CHECKED = ((1, 1, 1), (2, 2, 1), (1, 1, 3))  # batch, and height and width in multiples
+CHECKED = ((1, 1, 1), (2, 2, 1), (1, 1, 3))  # batch, and height and width in units of the graph's
 LEVEL = 2 / 255  # of 8 bits, in the range from -1 to 1
 
 Runner = Callable[[Tensor, Sequence[Tensor]], Tensor]

@@ -15,6 +15,7 @@ from pix2pix.run import Config, without_whereabouts
 from pix2pix.trained import Trained
 
 Pixels = Literal["uint8", "float"]
+SMALL = 32  # pixels
 
 
 class NoiseInput(NamedTuple):
@@ -55,6 +56,11 @@ class Graph(nn.Module):
         if half:
             self.generator.half()
 
+    @property
+    def unit(self) -> int:
+        """A multiple of `multiple` that no network finds too small."""
+        return -(-SMALL // self.multiple) * self.multiple
+
     def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
         """The translation, in the form of the input."""
         source = self.read(image) if self.pixels == "uint8" else image
@@ -74,9 +80,9 @@ class Graph(nn.Module):
         return ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
     def example(self, batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, list[Tensor]]:
-        """A picture of coloured noise and the noise of the dropouts; sides in units of `multiple`."""
+        """A picture of coloured noise and the noise of the dropouts; sides in units of `unit`."""
         random = torch.Generator().manual_seed(seed)
-        size = height * self.multiple, width * self.multiple
+        size = height * self.unit, width * self.unit
         image = torch.rand(batch, self.channels, *size, generator=random)
         noise = [
             torch.rand(batch, layer.channels, *(side // layer.stride for side in size), generator=random)
@@ -98,7 +104,7 @@ def _require_bytes(data: dict[str, Any]) -> None:
 def _probed(graph: Graph, channels: int) -> tuple[int, list[NoiseInput]]:
     """How many channels come out and what each dropout is given, found by sending shapes through the network."""
     found: list[NoiseInput] = []
-    side = graph.multiple * (1 if graph.multiple >= 32 else 32)
+    side = graph.unit
 
     def record(x: Tensor, keep: float) -> Tensor:
         found.append(NoiseInput(f"noise_{len(found)}", x.shape[1], side // x.shape[2], keep))

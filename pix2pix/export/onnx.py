@@ -3,7 +3,8 @@
 import json
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def export_onnx(
     about = description(trained, graph)
     program: Any = _translated(graph, opset)
     program.model.metadata_props[METADATA] = json.dumps(about)
-    with replacing(Path(path)) as part:
+    with replacing(Path(path)) as part, _quiet():
         program.save(part)
         found = compared(part, trained, graph)
         require_agreement(found, graph)
@@ -67,23 +68,33 @@ def _require_packages() -> None:
 
 def _translated(graph: Graph, opset: int | None) -> Any:
     names = ["image", *(layer.name for layer in graph.noise)]
-    level = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells everyone that torchvision is not installed
+    with _quiet():
+        return torch.onnx.export(
+            graph,
+            graph.example(2, 2, 3),
+            input_names=names,
+            output_names=["translation"],
+            dynamic_shapes=dynamic_shapes(graph),
+            opset_version=opset,
+            dynamo=True,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's own deprecations, and what the exporters tell their developers."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch's own deprecations, and names of axes
-            return torch.onnx.export(
-                graph,
-                graph.example(2, 2, 3),
-                input_names=names,
-                output_names=["translation"],
-                dynamic_shapes=dynamic_shapes(graph),
-                opset_version=opset,
-                dynamo=True,
-                verbose=False,
-            )
+            warnings.simplefilter("ignore")
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
     finally:
-        logging.getLogger("torch.onnx").setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def compared(file: Path, trained: Trained, graph: Graph) -> Difference:
