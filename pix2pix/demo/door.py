@@ -38,8 +38,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may come in."""
-        headers = Headers(scope=scope)
-        refusal = self._refusal(headers, scope)
+        refusal = self._refusal(Headers(scope=scope), scope) if scope["type"] in {"http", "websocket"} else None
         if refusal and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         elif refusal:

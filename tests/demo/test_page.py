@@ -298,6 +298,36 @@ def test_a_demo_that_comes_back_is_found_again(browser, two_runs):
 
 
 @pytest.fixture(scope="module")
+def photo_run(tmp_path_factory):
+    """A run from photos to label maps."""
+    folder = tmp_path_factory.mktemp("photos")
+    pix2pix("train", *TINY, "data.direction=AtoB", "trainer.max_epochs=1", f"output_dir={folder}", "name=photos")
+    return folder / "photos"
+
+
+def test_a_photo_or_the_camera_is_drawn_over_and_the_eraser_brings_it_back(browser, photo_run):
+    with serving(photo_run) as served:
+        page = Page(browser, served.address)
+        before, (translated,) = page.pixels(), page.outputs()
+        choose(page, "red")
+        page.click("[data-tool=rectangle]")
+        page.stroke((0.1, 0.1), (0.9, 0.9))
+        assert (page.outputs()[0] != translated).any()
+        page.click("[data-tool=erase]")
+        page.stroke((0.05, 0.5), (0.95, 0.5))
+        middle = page.pixels().shape[0] // 2
+        assert (page.pixels()[middle] == before[middle]).all()
+        assert (page.pixels() != before).any()
+        frame = page.frame()
+        page.click("#camera")
+        page.until(lambda: page.frame() > frame + 4)
+        page.click("#camera")
+        page.settle()
+        assert len(np.unique(page.pixels().reshape(-1, 3), axis=0)) > 5  # a picture in colours, no edges
+        page.close()
+
+
+@pytest.fixture(scope="module")
 def edge_run(tmp_path_factory):
     """A run from edges to pictures."""
     pytest.importorskip("cv2")
