@@ -181,12 +181,19 @@ def _held(directory: Path) -> Iterator[None]:
 
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
+    with replacing(path) as part, part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, which takes its place when the block ends well and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -202,6 +209,18 @@ def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
         part_of_the_run = key not in WHEREABOUTS and key.partition(".")[0] != "logger"
         if part_of_the_run and a.get(key, "nothing") != b.get(key, "nothing"):
             yield key, a.get(key, "nothing"), b.get(key, "nothing")
+
+
+def without_whereabouts(config: Config, prefix: str = "") -> Config:
+    """The configuration for others to read: of the folders of this machine only their names are left."""
+    return {
+        key: without_whereabouts(value, f"{prefix}{key}.")
+        if isinstance(value, dict)
+        else Path(value).name
+        if f"{prefix}{key}" in WHEREABOUTS and value
+        else value
+        for key, value in config.items()
+    }
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
