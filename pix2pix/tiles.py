@@ -69,20 +69,19 @@ class Statistics:
 
     def __init__(self) -> None:
         self.known: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-        self._sums: dict[nn.Module, tuple[Tensor, Tensor, int]] = {}
+        self._sums: dict[nn.Module, tuple[Any, Any, int]] = {}
 
     def gather(self, core: tuple[slice, slice], side: tuple[int, int], norm: nn.Module, x: Tensor) -> Tensor:
         """Counts what the first norm that is not known yet sees of a tile's core, in pixels, and ends the run there."""
         if norm in self.known:
             return self.apply(norm, x)
         rows, columns = (_scaled(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
-        seen = x[:, :, rows, columns].double()
-        total, squares, count = self._sums.get(norm, (0, 0, 0))
-        self._sums[norm] = (
-            total + seen.sum(dim=(0, 2, 3)),
-            squares + seen.square().sum(dim=(0, 2, 3)),
-            count + seen[:, 0].numel(),
-        )
+        seen = x[:, :, rows, columns].float()
+        if count := seen[:, 0].numel():
+            var, mean = (each.cpu().double() for each in torch.var_mean(seen, dim=(0, 2, 3), correction=0))
+            sums = self._sums.get(norm, (0, 0, 0))
+            more = count * mean, count * (var + mean.square()), count
+            self._sums[norm] = sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]
         raise _EnoughError
 
     def settle(self) -> None:
@@ -94,7 +93,8 @@ class Statistics:
 
     def apply(self, norm: Any, x: Tensor) -> Tensor:
         """Normalises by what is known."""
-        return nn.functional.batch_norm(x, *self.known[norm], norm.weight, norm.bias, eps=norm.eps)
+        mean, var = (each.to(x.device) for each in self.known[norm])
+        return nn.functional.batch_norm(x, mean, var, norm.weight, norm.bias, eps=norm.eps)
 
 
 def _scaled(part: slice, size: int, whole: int) -> slice:
