@@ -12,7 +12,8 @@ from pix2pix.data.pixels import Picture, encoded, picture_of
 from pix2pix.data.ranges import unscale
 
 GAP = 4
-JPEG = {".jpg", ".jpeg"}
+JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
+FITS = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # modes that lose nothing; Pillow takes more
 
 
 def to_picture(image: Tensor) -> Image.Image:
@@ -25,8 +26,14 @@ def to_picture(image: Tensor) -> Image.Image:
     return picture
 
 
-def shown(image: Tensor) -> Tensor:
-    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two."""
+def shown(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
+    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two.
+
+    Where the image joins several `inputs` of so many channels each, the first of them in colour, or else the first.
+    """
+    if len(inputs) > 1:
+        parts = image.split(list(inputs))
+        return shown(next((part for part in parts if len(part) == 3), parts[0]))
     channels = image.shape[0]
     return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
 
@@ -58,13 +65,18 @@ def save(picture: Picture, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        suffix = path.suffix.lower()
-        if isinstance(picture, Image.Image) and suffix != ".npy":
-            colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
-            colours.save(part, format=Image.registered_extensions()[suffix], quality=95)  # where formats have one
-        else:
-            pixels = np.asarray(picture)
-            part.write_bytes(encoded(pixels.reshape(*pixels.shape[:2], -1), suffix))
+        _write(picture, part, path.suffix.lower())
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write(picture: Picture, path: Path, suffix: str) -> None:
+    if not isinstance(picture, Image.Image) or suffix == ".npy":
+        pixels = np.asarray(picture)
+        path.write_bytes(encoded(pixels.reshape(*pixels.shape[:2], -1), suffix))
+        return
+    colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
+    if colours.mode not in FITS.get(suffix, {colours.mode}):
+        raise ValueError(f"a picture of mode {colours.mode} cannot be written as {suffix}. Choose png, tif or npy.")
+    colours.save(path, format=Image.registered_extensions()[suffix], quality=95)  # where formats have one

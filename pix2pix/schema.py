@@ -139,7 +139,7 @@ class Data(Settings):
                 "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
             )
         if {self.source_depth, self.target_depth} != {8} and "source_depth" not in self.pairs:
-            raise ValueError("data.depth: these pairs are of 8 bits")
+            raise ValueError("data.depth: these pairs are of 8 bits; convert deeper files, or make them pairs of files")
         drawn = "source_channels" not in self.pairs and self.operation is None
         label_channels = (
             self.source_channels if (self.labels == "A") == (self.direction == "AtoB") else self.target_channels
@@ -148,6 +148,15 @@ class Data(Settings):
             raise ValueError("data.source_channels, data.target_channels: these pairs are RGB, 3 channels each")
         if self.palette is not None and label_channels != 3:
             raise ValueError("data.palette: label maps are read by their colours, which takes 3 channels")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_agree_in_a_batch(self) -> Self:
+        if self.preprocess == "none" and self.batch_size > 1:
+            raise ValueError(
+                f"data.batch_size={self.batch_size}: data.preprocess=none takes pictures of any size, one at a time; "
+                "set data.batch_size=1, or data.preprocess=crop where all are of one size"
+            )
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,8 @@ from pix2pix.weights_file import read_weights
 
 AVERAGE = "average.module."  # before the names of the moving average's weights
 
+ROWS_AT_A_TIME = 256  # of a large label map: comparing a pixel with every class takes memory
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -93,7 +95,8 @@ class Trained:
         the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
         """
         if (palette := self.target_palette) is not None:
-            labels = Image.fromarray(palette.read(output).to(torch.uint8).numpy(), "P")
+            bands = [palette.read(band) for band in output.split(ROWS_AT_A_TIME, dim=1)]
+            labels = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
         limits = self.config["data"]["transform"].get("target_range")
@@ -107,8 +110,10 @@ class Trained:
 
     @property
     def deep(self) -> bool:
-        """Whether targets are more than 8 bits or four channels, and a PNG to look at is less than an output."""
-        return target_depth(self.config) != 8 or self.config["data"]["target_channels"] > 4
+        """Whether a PNG of 8 bits and few channels, over the whole range of values, is less than an output."""
+        data = self.config["data"]
+        ranged = data["transform"].get("target_range") is not None
+        return target_depth(self.config) != 8 or data["target_channels"] > 4 or ranged
 
 
 def target_depth(config: Config) -> Depth:

@@ -220,6 +220,7 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
             ["+data.augment.rotatio=5"],
             "data.augment.rotatio: there is no setting 'rotatio' here; did you mean rotation?",
         ),
+        (["data=maps", "data.preprocess=none", "data.batch_size=4"], "set data.batch_size=1, or data.preprocess=crop"),
         (["data.augment.hue=0.7"], "data.augment.hue=0.7: Input should be less than or equal to 0.5."),
         (
             ["data.augment.hue=0.1"],

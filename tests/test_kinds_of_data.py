@@ -152,7 +152,7 @@ def test_a_rectangular_set_keeps_its_512_by_256(tmp_path):
 @pytest.mark.parametrize("preprocess", ["scale_width_and_crop", "crop", "pad", "none"])
 def test_every_preprocess_mode_trains_and_translates_at_the_pictures_own_size(tmp_path, preprocess):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
-    depth = ["generator.depth=3"] if preprocess == "none" else []
+    depth = ["generator.depth=3", "data.batch_size=1"] if preprocess == "none" else []
     run = trained(tmp_path, "data=folder", f"data.path={data}", f"data.preprocess={preprocess}", *depth)
     assert load_translator(run.path)(data / "trainA" / "0.png").size == (48, 40)
 
@@ -204,6 +204,24 @@ def test_every_augmentation_trains(tmp_path):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     words = [f"data.augment.{name}=0.2" for name in ("scale", "brightness", "contrast", "saturation", "hue")]
     trained(tmp_path, "data=folder", f"data.path={data}", "data.augment.rotation=15", *words)
+
+
+def test_deep_photos_become_label_maps_of_8_bits(tmp_path):
+    data = folders(tmp_path / "data", trainA=("tif", grey16), trainB=("png", lambda: classes(3)))
+    run = trained(
+        *(tmp_path, "data=folder", f"data.path={data}", "data.depth=16", "data.source_channels=1", "data.labels=B"),
+        *("data.palette=3", "data.one_hot=true", "objective=labels"),
+    )
+    with Image.open(run.evaluation / "val" / "images" / "4_output.png") as output:
+        assert (output.mode, output.size) == ("P", (32, 32))
+    assert "pixel_accuracy" in (run.evaluation / "val" / "metrics.json").read_text()
+
+
+def test_a_size_that_leaves_the_unet_shallow_is_told(tmp_path, capsys):
+    data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
+    trained(tmp_path, "data=folder", f"data.path={data}", "data.height=72", "data.width=136", "data.batch_size=1")
+    assert "72x136 can be halved 3 times only" in (said := capsys.readouterr().out)
+    assert "more often: 64x128 (6)." in said
 
 
 @needs_datasets

@@ -11,7 +11,8 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import visible
 from pix2pix.model import Pix2Pix
-from pix2pix.pictures import save, sheet
+from pix2pix.pictures import save, sheet, shown
+from pix2pix.trained import source_side
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -40,12 +41,12 @@ class Samples(pl.Callback):
             self._draw(pl_module, pairs, Path(trainer.default_root_dir) / "samples" / f"{name}_epoch{epoch:04d}.png")
 
     def _draw(self, model: Pix2Pix, pairs: Dataset[Pair], path: Path) -> None:
-        rows = []
+        rows, inputs = [], source_side(model.config).channels if model.config else ()
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            shown = visible(source, model.source_palette), visible(target, model.target_palette, source)
-            rows.append((shown[0], output[0], shown[1]))
+            seen = shown(visible(source, model.source_palette), inputs)
+            rows.append((seen, output[0], visible(target, model.target_palette, source)))
         save(sheet(rows, titles=("input", "output", "target")), path)
 
 

@@ -81,7 +81,7 @@ def cut(images: Images, views: Sequence[View], size: tuple[int, int]) -> Tensor:
     for image, view in zip(images, views, strict=True):
         rows, columns = slice(view.top, view.top + size[0]), slice(view.left, view.left + size[1])
         crops.append(mirrored(image[:, rows, columns]) if view.mirror else image[:, rows, columns])
-    return torch.stack(crops)
+    return torch.stack(crops) if len(crops) > 1 else crops[0][None]  # one alone is not copied
 
 
 def mirrored(image: Tensor) -> Tensor:

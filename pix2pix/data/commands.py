@@ -27,8 +27,8 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     pix2pix data preview experiment=facades data.augment.rotation=5
     """
     from pix2pix import composition, schema
-    from pix2pix.data.preview import preview as draw
     from pix2pix.pictures import save
+    from pix2pix.preview import preview as draw
 
     with composition.in_words():
         config = composition.configured(list(overrides))

@@ -139,7 +139,8 @@ def size(path: Path) -> tuple[int, int]:
             return width, height
         try:
             with Image.open(path) as image:
-                turned = image.getexif().get(ORIENTATION, 1) in {5, 6, 7, 8}
+                noted = image.format != "PNG" or "exif" in image.info  # else Pillow would read the whole PNG for it
+                turned = noted and image.getexif().get(ORIENTATION, 1) in {5, 6, 7, 8}
                 return (image.height, image.width) if turned else (image.width, image.height)
         except UnidentifiedImageError:
             if path.suffix.lower() not in TIFF:

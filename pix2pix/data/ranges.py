@@ -14,7 +14,7 @@ def scale(image: Tensor, limits: Limits | None = None) -> Tensor:
     """Pixels to float32 in [-1, 1]: the whole range of their type, or from the first limit to the second, cut there."""
     low, high = limits or WHOLE[image.dtype]
     wide = image.to(torch.float64 if image.dtype == torch.int32 else torch.float32, copy=True)  # which has 24 bits
-    scaled = wide.sub_(low).div_((high - low) / 2).sub_(1).to(torch.float32)
+    scaled = (wide.sub_(low) if low else wide).div_((high - low) / 2).sub_(1).to(torch.float32)
     return scaled if limits is None else scaled.clamp_(-1, 1)
 
 

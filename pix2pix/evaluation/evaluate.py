@@ -28,7 +28,7 @@ from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.scorer import SegmentationScore
 from pix2pix.pictures import save, shown, to_picture
 from pix2pix.run import Config, Run, write
-from pix2pix.trained import Trained, load, targets_are_labels
+from pix2pix.trained import Trained, load, source_side, targets_are_labels
 
 
 @dataclass
@@ -150,10 +150,7 @@ def _evaluate_pair(
     target = visible(pair.target, trained.target_palette, pair.source)[None]
     labels = _true_labels(pairs, index, trained)
     outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
-    for kind, image in (("input", source), ("output", outputs[0]), ("target", target)):
-        save(to_picture(shown(image[0])), images / f"{pair.name}_{kind}.png")
-    if trained.deep:  # the PNG is to be looked at
-        save(trained.picture(outputs[0][0]), images / f"{pair.name}_output.tif")
+    _save_pictures(trained, images / pair.name, source[0], outputs[0][0], target[0])
     for output, measure in itertools.product(outputs, measures):
         measure.update(output, target, labels)
     rows = [{name: float(value) for name, value in pair_metrics(output, target).items()} for output in outputs]
@@ -161,6 +158,20 @@ def _evaluate_pair(
         diversity = _diversity(outputs)
         rows = [row | {"diversity": diversity} for row in rows]
     return [{"name": pair.name} | row for row in rows]
+
+
+def _save_pictures(trained: Trained, stem: Path, source: Tensor, output: Tensor, target: Tensor) -> None:
+    """PNGs to look at, of label maps with their classes; and the output whole, where a PNG is less."""
+    made = trained.picture(output)
+    whole = trained.target_palette is not None
+    pictures = {
+        "input": to_picture(shown(source, source_side(trained.config).channels)),
+        "target": to_picture(shown(target)),
+    }
+    for kind, picture in (pictures | {"output": made if whole else to_picture(shown(output))}).items():
+        save(picture, stem.with_name(f"{stem.name}_{kind}.png"))
+    if trained.deep:
+        save(made, stem.with_name(f"{stem.name}_output.tif"))
 
 
 def _true_labels(pairs: PlainPairs, index: int, trained: Trained) -> Tensor | None:

@@ -21,13 +21,14 @@ def advice(height: int, width: int) -> str | None:
     if possible > SHALLOW or min(height, width) < LEAST:
         return None
     deepest = min(DEEPEST, int(math.log2(min(height, width))))
-    better = [
-        f"{max(round(height / 2**n), 1) * 2**n}x{max(round(width / 2**n), 1) * 2**n} ({n})"
+    better = {
+        f"{max(round(height / 2**n), 1) * 2**n}x{max(round(width / 2**n), 1) * 2**n}": n
         for n in range(SHALLOW + 1, deepest + 1)
-    ]
+    }
+    sizes = ", ".join(f"{size} ({n})" for size, n in better.items())
     return (
         f"{height}x{width} can be halved {possible} times only, so a U-Net sees little around each pixel. Near sizes "
-        f"that can be halved more often: {', '.join(better)}. Set data.height and data.width."
+        f"that can be halved more often: {sizes}. Set data.height and data.width."
     )
 
 

@@ -184,3 +184,9 @@ def test_a_file_in_memory_is_read_as_one_on_disk(tmp_path):
 
     stored = Stored(written(tmp_path / "a.tif", DEEP).read_bytes())
     assert torch.equal(read(stored, 3, 16), read(tmp_path / "a.tif", 3, 16))  # pyright: ignore[reportArgumentType]
+
+
+def test_the_size_is_known_without_reading_the_pixels(tmp_path):
+    file = written(tmp_path / "a.png", BYTES)
+    file.write_bytes(file.read_bytes()[:60])
+    assert size(file) == (8, 6)

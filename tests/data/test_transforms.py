@@ -37,6 +37,16 @@ def test_every_corner_and_both_mirrors_occur(jitter):
     assert len(views) == 5 * 7 * 2
 
 
+def test_the_papers_jitter_is_resize_crop_mirror_and_scale_bit_for_bit(jitter):
+    pair = noise_pair(40, 50)
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        top, left, mirror = int(random.integers(5)), int(random.integers(7)), bool(random.integers(2))
+        crop = resize(pair.source, (20, 30))[:, top : top + 16, left : left + 24]
+        expected = (crop.flip(-1) if mirror else crop).to(torch.float32) / 127.5 - 1
+        assert torch.equal(jitter.augment(pair, np.random.default_rng(seed)).source, expected)
+
+
 def test_a_batch_of_loaded_pairs_gives_what_each_pair_gives_alone(jitter):
     pairs = [noise_pair(40, 50), noise_pair(31, 47)]
     loaded = [jitter.load(pair) for pair in pairs]

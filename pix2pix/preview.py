@@ -1,17 +1,20 @@
 """A sheet of augmented training pairs: what the network will see under a configuration, before it is trained."""
 
+import math
 from typing import Any
 
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from pix2pix.callbacks.samples import spread
 from pix2pix.components import build
 from pix2pix.data.pairs import Pair, PairSource
-from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.palettes import visible
 from pix2pix.data.transforms import PairTransform
 from pix2pix.pictures import sheet, shown
 from pix2pix.randomness import pair_generator
+from pix2pix.trained import coded_palettes, source_side
 
 DRAWS = 4
 WIDEST = 192  # pixels of a picture on the sheet
@@ -28,8 +31,7 @@ def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
     transform: PairTransform = build(config["data"]["transform"])
     train = pairs.split("train")
     rows = []
-    for row in range(min(-(-views // DRAWS), len(train))):
-        index = row * len(train) // -(-views // DRAWS)
+    for index in spread(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
         drawn = [transform.augment(pair, pair_generator(config["seed"], epoch, index)) for epoch in range(DRAWS)]
         rows.append([image for view in (transform.plain(pair), *drawn) for image in _pictures(view, config)])
@@ -38,14 +40,12 @@ def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
 
 
 def _pictures(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    transform = config["data"]["transform"]
-    source, target = (
-        Palette(choice) if (choice := transform.get(f"{image}_palette")) else None for image in ("source", "target")
-    )
-    return _small(visible(pair.source, source)), _small(visible(pair.target, target, pair.source))
+    source, target = coded_palettes(config)
+    seen = shown(visible(pair.source, source), source_side(config).channels)
+    return _small(seen), _small(shown(visible(pair.target, target, pair.source)))
 
 
 def _small(image: Tensor) -> Tensor:
-    """The image to look at, averaged over squares where it is wider than the sheet shows it."""
-    squares = -(-max(image.shape[1:]) // WIDEST)
-    return F.avg_pool2d(shown(image), squares) if squares > 1 else shown(image)
+    """The image, averaged over squares where it is wider than the sheet shows it."""
+    squares = math.ceil(max(image.shape[1:]) / WIDEST)
+    return F.avg_pool2d(image, squares) if squares > 1 else image
