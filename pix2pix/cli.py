@@ -173,7 +173,7 @@ def dashboard(outputs: Path, port: int, browser: bool) -> None:
 @click.option(
     "--smooth", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of earlier video frames."
 )
-@click.option("--tile", type=click.IntRange(min=1), default=1024, show_default=True, help="Of very large pictures.")
+@click.option("--tile", type=click.IntRange(min=1), default=2048, show_default=True, help="Of very large pictures.")
 @click.option("--half", is_flag=True, help="Half precision.")
 @CHECKPOINT
 @NORMALIZATION

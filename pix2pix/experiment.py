@@ -25,8 +25,6 @@ from pix2pix.inference import InferenceMode
 from pix2pix.initial_weights import initialise_from
 from pix2pix.losses import Objective
 from pix2pix.model import Pix2Pix
-from pix2pix.networks import UNet
-from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
 from pix2pix.signals import Stopped
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels

@@ -11,7 +11,7 @@ import yaml
 from torch import Tensor
 
 from pix2pix import components, composition
-from pix2pix.callbacks.checkpoint import AtomicCheckpointIO, link
+from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.experiment import check
 from pix2pix.networks.recognise import discriminator_of, generator_of
 from pix2pix.networks.reference import from_reference
@@ -86,7 +86,10 @@ def _config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> Config
 def _write(run: Run, config: Config, state: dict[str, Tensor], files: dict[str, Path]) -> None:
     """The checkpoint first, the configuration that makes it a run last: a killed import leaves no run."""
     checkpoint = {"config": config, "state_dict": state, "global_step": 0, "epoch": 0}
-    AtomicCheckpointIO().save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
+    disk = AtomicCheckpointIO()
+    disk.save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
+    if disk.error:
+        raise disk.error
     link(run.checkpoints / "best.ckpt", run.last)
     sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
     write(run.provenance_file, json.dumps({"finished": True, "imported": sources}, indent=2) + "\n")

@@ -37,7 +37,11 @@ def initialise_from(origin: str, model: nn.Module) -> None:
     log.info("init_from=%s: %d of %d weights taken.", origin, len(fitting), len(wanted))
     for key in wanted:
         if key not in fitting:
-            why = f"shape {tuple(theirs[key].shape)} there, {tuple(ours[key].shape)} here" if key in named else "not there"
+            why = (
+                f"shape {tuple(theirs[key].shape)} there, {tuple(ours[key].shape)} here"
+                if key in named
+                else "not there"
+            )
             log.info("  %s keeps its own initialisation: %s", key, why)
 
 

@@ -1,14 +1,15 @@
-"""Large pictures in overlapping tiles, under one noise and one set of statistics: no seams to see.
+"""Large pictures in overlapping tiles, under one noise and with the statistics of the whole picture: no seams to see.
 
 A norm that looks at the picture (batch norm at test time, instance norm) would look at each tile by itself and colour
-it by itself. So some tiles, spread over the picture, first run as one batch whose norms see all of them together; what
-they saw then normalises every tile. Statistics that were gathered tile by tile would not fit each other: those of one
-norm are of what the norms before it leave.
+it by itself. So statistics are gathered over all tiles before anything is kept, one norm after the other, as what a
+norm sees follows from those before it: a sweep over the tiles for each norm, which goes no deeper than that norm. All
+tiles are then translated under the same statistics.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +18,6 @@ from torch import Tensor, nn
 from pix2pix.inference import InferenceMode, Noise, NormalizePicture
 from pix2pix.randomness import derive
 
-SAMPLED = 2  # along each axis: so many tiles, four in all, run as one batch to gather the statistics
 CELL = 256  # pixels; the noise of a large picture is drawn in squares of about this side
 Read = Callable[[int, int, int, int], Tensor]
 """From top, left, height and width to that part of the picture as the network takes it, (C, height, width)."""
@@ -40,6 +40,13 @@ class Axis:
         self.length, self.side = length, min(length, max(rounded(tile), 2 * multiple))
         stride = max(self.side - max(rounded(overlap), multiple), multiple)
         self.starts = [*range(0, length - self.side, stride), length - self.side]
+        middles = [b + (a + self.side - b) // 2 for a, b in itertools.pairwise(self.starts)]
+        self.cores = list(itertools.pairwise([0, *middles, length]))  # each pixel is in the core of one tile
+
+    def with_cores(self) -> list[tuple[int, slice]]:
+        """The beginning of each tile, and its core counted from there."""
+        cores = zip(self.starts, self.cores, strict=True)
+        return [(start, slice(begin - start, end - start)) for start, (begin, end) in cores]
 
     def weights(self) -> list[Tensor]:
         """The share of each tile in each of its pixels: ramps over the overlaps, which add up to one."""
@@ -52,27 +59,47 @@ class Axis:
         raw /= raw.sum(dim=0)
         return [row[start : start + self.side] for row, start in zip(raw, self.starts, strict=True)]
 
-    def spread(self, count: int) -> list[int]:
-        """The beginnings of so many tiles, or of all there are, in the middles of equal parts of the side."""
-        count = min(count, len(self.starts))
-        return [self.starts[(2 * part + 1) * len(self.starts) // (2 * count)] for part in range(count)]
+
+class _EnoughError(Exception):
+    """Ends the run of a tile at the norm whose statistics are being gathered."""
 
 
 class Statistics:
-    """Mean and variance of what each norm is given, over the tiles of one batch, for all tiles to use."""
+    """Mean and variance of what each norm sees of the whole picture."""
 
     def __init__(self) -> None:
-        self._known: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self.known: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._sums: dict[nn.Module, tuple[Any, Any, int]] = {}
 
-    def gather(self, norm: nn.Module, x: Tensor) -> Tensor:
-        """Normalises a batch of tiles by what they are together, and remembers it."""
-        var, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
-        self._known[norm] = mean, var
-        return self.apply(norm, x)
+    def gather(self, core: tuple[slice, slice], side: tuple[int, int], norm: nn.Module, x: Tensor) -> Tensor:
+        """Counts what the first norm that is not known yet sees of a tile's core, in pixels, and ends the run there."""
+        if norm in self.known:
+            return self.apply(norm, x)
+        rows, columns = (_scaled(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
+        seen = x[:, :, rows, columns].float()
+        if count := seen[:, 0].numel():
+            var, mean = (each.cpu().double() for each in torch.var_mean(seen, dim=(0, 2, 3), correction=0))
+            sums = self._sums.get(norm, (0, 0, 0))
+            more = count * mean, count * (var + mean.square()), count
+            self._sums[norm] = sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]
+        raise _EnoughError
+
+    def settle(self) -> None:
+        """What was counted becomes known."""
+        for norm, (total, squares, count) in self._sums.items():
+            mean = total / count
+            self.known[norm] = mean.float(), (squares / count - mean.square()).clamp(min=0).float()
+        self._sums = {}
 
     def apply(self, norm: Any, x: Tensor) -> Tensor:
-        """Normalises by what is remembered."""
-        return nn.functional.batch_norm(x, *self._known[norm], norm.weight, norm.bias, eps=norm.eps)
+        """Normalises by what is known."""
+        mean, var = (each.to(x.device) for each in self.known[norm])
+        return nn.functional.batch_norm(x, mean, var, norm.weight, norm.bias, eps=norm.eps)
+
+
+def _scaled(part: slice, size: int, whole: int) -> slice:
+    """A part of `whole` pixels in a feature map that is `size` wide; neighbours stay neighbours."""
+    return slice(part.start * size // whole, part.stop * size // whole)
 
 
 class Tiles(NamedTuple):
@@ -120,12 +147,18 @@ class Tiling:
             name: of the picture, which chooses the noise.
         """
         rows, columns = (Axis(length, self.tile, self.overlap, self.multiple) for length in (height, width))
-        tiles = Tiles(read, rows, columns, name)
-        statistics = Statistics()
-        if self.inference.picture_norms(self.generator):
-            sample = list(itertools.product(rows.spread(SAMPLED), columns.spread(SAMPLED)))
-            self._run(tiles, sample, statistics.gather)
+        tiles, statistics = Tiles(read, rows, columns, name), Statistics()
+        for _ in self.inference.picture_norms(self.generator):
+            self._sweep(tiles, statistics)
         yield from self._blended(tiles, statistics)
+
+    def _sweep(self, tiles: Tiles, statistics: Statistics) -> None:
+        """Makes the statistics of one more norm known."""
+        side = tiles.rows.side, tiles.columns.side
+        for (top, core_y), (left, core_x) in itertools.product(tiles.rows.with_cores(), tiles.columns.with_cores()):
+            with suppress(_EnoughError):
+                self._run(tiles, top, left, partial(statistics.gather, (core_y, core_x), side))
+        statistics.settle()
 
     def _blended(self, tiles: Tiles, statistics: Statistics) -> Iterator[tuple[int, Tensor]]:
         rows, rest = tiles.rows, None
@@ -140,24 +173,24 @@ class Tiling:
         """A row of tiles, blended: (C, side, width)."""
         columns, strip = tiles.columns, torch.empty(0)
         for left, share in zip(columns.starts, columns.weights(), strict=True):
-            output = self._run(tiles, [(top, left)], statistics.apply)[0].float().cpu()
+            output = self._run(tiles, top, left, statistics.apply).float().cpu()
             if not len(strip):
                 strip = torch.zeros(*output.shape[:2], columns.length)
             strip[:, :, left : left + columns.side] += output * share
         return strip
 
-    def _run(self, tiles: Tiles, places: list[tuple[int, int]], normalize: NormalizePicture) -> Tensor:
-        """The tiles at these places, as one batch."""
+    def _run(self, tiles: Tiles, top: int, left: int, normalize: NormalizePicture) -> Tensor:
+        """The output of the tile at this place, (C, side, side)."""
         height, width = tiles.rows.side, tiles.columns.side
-        source = torch.stack([tiles.read(top, left, height, width) for top, left in places])
-        noise = field(self.inference.seed_of(tiles.name), places, height, self.multiple)
+        source = tiles.read(top, left, height, width)[None]
+        noise = field(self.inference.seed_of(tiles.name), top, left, height, self.multiple)
         device = next(self.generator.parameters()).device
         with torch.no_grad(), self.precision(), self.inference.applied_to(self.generator, noise, normalize):
-            return self.generator(source.to(device))
+            return self.generator(source.to(device))[0]
 
 
-def field(seed: int, places: Sequence[tuple[int, int]], height: int, multiple: int) -> Noise:
-    """The parts of one noise over a plane without end that a batch of tiles of `height` sees, at (top, left) each."""
+def field(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
+    """The part of one noise over a plane without end that a tile of `height` pixels sees from `top` and `left`."""
     layers = itertools.count()
     cell = -(-CELL // multiple) * multiple
 
@@ -165,7 +198,7 @@ def field(seed: int, places: Sequence[tuple[int, int]], height: int, multiple: i
         _, channels, rows, columns = x.shape
         stride = height // rows
         drawing = Cells(seed, next(layers), (channels, cell // stride, cell // stride), keep)
-        return torch.stack([drawing.part(top // stride, left // stride, rows, columns) for top, left in places])
+        return drawing.part(top // stride, left // stride, rows, columns)[None]
 
     return noise
 

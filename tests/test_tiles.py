@@ -26,10 +26,10 @@ def test_tiles_cover_the_side_and_their_shares_add_up_to_one(length, tile, overl
 
 
 def test_every_tile_sees_its_part_of_one_noise():
-    whole = field(7, [(0, 0)], 512, 32)(torch.empty(1, 4, 32, 48), 0.5)
-    part, other = field(7, [(64, 128), (320, 0)], 128, 32)(torch.empty(2, 4, 8, 8), 0.5)
-    assert torch.equal(part, whole[0, :, 4:12, 8:16])
-    assert torch.equal(other, whole[0, :, 20:28, :8])
+    whole = field(7, 0, 0, 512, 32)(torch.empty(1, 4, 32, 48), 0.5)
+    for top, left in ((4, 8), (20, 0), (14, 13)):
+        part = field(7, 16 * top, 16 * left, 128, 16)(torch.empty(1, 4, 8, 8), 0.5)
+        assert torch.equal(part, whole[:, :, top : top + 8, left : left + 8])
     assert 0.4 < whole.mean() < 0.6
 
 
@@ -38,23 +38,25 @@ class Blocks(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2), torch.nn.Dropout(0.5))
+        first = [torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
+        self.layers = torch.nn.Sequential(*first, torch.nn.Conv2d(2, 2, 1), torch.nn.BatchNorm2d(2))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
 
 
-def test_tiles_without_statistics_of_their_own_give_exactly_the_whole_picture():
-    network, mode = Blocks(), InferenceMode(normalization="running")
+@pytest.mark.parametrize("normalization", ["batch", "running"])
+def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalization):
+    network, mode = Blocks(), InferenceMode(normalization=normalization)
     picture = torch.randn(1, 96, 128)
-    noise = field(mode.seed_of("a"), [(0, 0)], 96, 8)
+    noise = field(mode.seed_of("a"), 0, 0, 96, 8)
     with torch.no_grad(), mode.applied_to(network, noise):
         whole = network(picture[None])[0]
     tiling = Tiling(network, mode, 8, tile=32, overlap=8)
     read = lambda top, left, height, width: picture[:, top : top + height, left : left + width]  # noqa: E731
     bands = list(tiling.bands(read, 96, 128, "a"))
     assert [top for top, _ in bands] == np.cumsum([0, *(band.shape[1] for _, band in bands[:-1])]).tolist()
-    torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), whole)
+    torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), whole, rtol=1e-4, atol=1e-5)
 
 
 def seam(tiled, whole, columns) -> float:
@@ -100,13 +102,13 @@ def butt(axis: Axis, start: int) -> Tensor:
     return (torch.arange(axis.side) >= taken).float()
 
 
-def test_a_translator_tiles_pictures_of_more_than_four_tiles_and_keeps_their_size(tiny_run):
+def test_a_translator_tiles_pictures_of_more_pixels_than_a_tile_and_keeps_their_size(tiny_run):
     pixels = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
     tiled, whole = load_translator(tiny_run.path, tile=64), load_translator(tiny_run.path, tile=None)
     assert tiled(pixels).shape == (150, 210, 3)
     assert tiled(Image.fromarray(pixels)).size == (210, 150)
     assert not np.array_equal(tiled(pixels), whole(pixels))
-    small = pixels[:100, :120]
+    small = pixels[:60, :64]
     assert np.array_equal(tiled(small), whole(small))
 
 
@@ -116,4 +118,4 @@ def test_tiles_see_no_more_than_their_part_of_the_picture(tiny_run, monkeypatch)
     forward = translator.trained.generator.forward
     monkeypatch.setattr(translator.trained.generator, "forward", lambda x: seen.append(x.shape) or forward(x))
     translator(np.zeros((400, 500, 3), np.uint8))
-    assert max(shape.numel() for shape in seen) <= 4 * 3 * 64 * 64
+    assert max(shape.numel() for shape in seen) <= 3 * 64 * 64

@@ -68,17 +68,22 @@ def _require_packages() -> None:
 
 def _translated(graph: Graph, opset: int | None) -> Any:
     names = ["image", *(layer.name for layer in graph.noise)]
-    with _quiet():
-        return torch.onnx.export(
-            graph,
-            graph.example(2, 2, 3),
-            input_names=names,
-            output_names=["translation"],
-            dynamic_shapes=dynamic_shapes(graph),
-            opset_version=opset,
-            dynamo=True,
-            verbose=False,
-        )
+    try:
+        with _quiet():
+            return torch.onnx.export(
+                graph,
+                graph.example(2, 2, 3),
+                input_names=names,
+                output_names=["translation"],
+                dynamic_shapes=dynamic_shapes(graph),
+                opset_version=opset,
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ValueError(
+            f"the generator cannot be written as ONNX: {error} Choose --format safetensors, or change the network."
+        ) from error
 
 
 @contextmanager
