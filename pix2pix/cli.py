@@ -106,6 +106,8 @@ def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
 @click.option("--markdown", type=click.Path(path_type=Path), help="A table with mean and spread over seeds.")
 @click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="How many inputs to show.")
 @click.option("--scorer", metavar="RUN", help="As in evaluate, for runs that have yet to be evaluated.")
+@click.option("--wandb", "project", metavar="PROJECT", help="Also as a workspace of this W&B project.")
+@click.option("--wandb-entity", "entity", help="Its user or team. Default: your own.")
 @click.option("--evaluate/--no-evaluate", default=True, help="Evaluate runs that changed since. Default: yes.")
 @CHECKPOINT
 @DEVICE
@@ -133,6 +135,26 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
         if file is not None:
             write(file, text(comparison))
     click.echo(f"{comparing.as_markdown(comparison)}\n{page}")
+    if options["project"]:
+        from pix2pix.evaluation.workspace import save
+
+        name = ", ".join(Path(path).name for path in paths)
+        click.echo(save(comparison, project=options["project"], entity=options["entity"], name=name))
+
+
+@cli.command()
+@click.argument("outputs", type=click.Path(path_type=Path), default=Path("outputs"))
+@click.option("--port", type=click.IntRange(0, 65535), default=6006, show_default=True, help="Another one if taken.")
+@click.option("--browser/--no-browser", default=True, help="Open a browser. Default: yes.")
+def dashboard(outputs: Path, port: int, browser: bool) -> None:
+    """Watch all runs of a folder on a local page: TensorBoard, comparisons, evaluations, newest samples.
+
+    \b
+    pix2pix dashboard outputs/
+    """
+    from pix2pix.dashboard import serve
+
+    serve(outputs, port=port, open_browser=browser)
 
 
 @cli.command()

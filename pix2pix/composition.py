@@ -94,14 +94,20 @@ def absolute_path(path: str | None) -> str | None:
     return str(Path(path).expanduser().resolve())
 
 
+def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:
+    """The name of the sweep that a run stands in; None for a run by itself."""
+    folder = Path(run_dir).parent
+    return None if Path(run_dir) == Path(output_dir) / name else folder.name
+
+
 def without_slashes(name: str) -> str:
     """The name of one directory: the group of `objective/adversarial=hinge` makes no folder."""
     return name.replace("/", ".")
 
 
 RESOLVERS = (
-    *(absolute_path, without_slashes, one_hot_palette, coded_channels, derived_channels, derived_target_channels),
-    *(load_size, unet_depth, discriminator_channels, channels_of, label_map),
+    *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map),
+    *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels),
 )
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)

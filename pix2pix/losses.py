@@ -22,6 +22,8 @@ class AdversarialLoss(ABC):
     """What the discriminator minimises on real and on fake pairs, and the generator on its fakes."""
 
     gradient_penalty: float = 0.0
+    boundary: float | None = 0.0
+    """Logits above it mean "real"; None where a logit by itself means nothing."""
 
     @abstractmethod
     def real(self, logits: Tensor) -> Tensor:
@@ -51,6 +53,8 @@ class CrossEntropy(AdversarialLoss):
 class LeastSquares(AdversarialLoss):
     """LSGAN (Mao et al., arXiv 1611.04076, equation 9): real is 1, fake is 0."""
 
+    boundary = 0.5
+
     def real(self, logits: Tensor) -> Tensor:
         """(z - 1)^2."""
         return (logits - 1).square().mean()
@@ -78,6 +82,8 @@ class Hinge(AdversarialLoss):
 
 class Wasserstein(AdversarialLoss):
     """WGAN with gradient penalty (Gulrajani et al., arXiv 1704.00028, equation 3)."""
+
+    boundary = None  # a critic only compares
 
     def __init__(self, gradient_penalty: Annotated[float, Field(gt=0)] = 10.0) -> None:
         self.gradient_penalty = gradient_penalty
@@ -140,17 +146,22 @@ class Objective:
 
     def discriminator_terms(
         self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor
-    ) -> dict[str, Tensor]:
-        """What D minimises: its losses on real and fake pairs, and a penalty where the loss asks for one."""
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What D minimises: its losses on real and fake pairs, and a penalty where the loss asks for one.
+
+        Beside them its accuracy: the share of its logits on the right side, where the loss has two sides.
+        """
         assert self.adversarial is not None
-        terms = {
-            "fake": self.adversarial.fake(self.judge(discriminator, source, fake)),
-            "real": self.adversarial.real(self.judge(discriminator, source, target)),
-        }
+        on_fake = self.judge(discriminator, source, fake)
+        on_real = self.judge(discriminator, source, target)
+        terms = {"fake": self.adversarial.fake(on_fake), "real": self.adversarial.real(on_real)}
         if self.adversarial.gradient_penalty:
             penalty = self._gradient_penalty(discriminator, source, target, fake)
             terms["penalty"] = self.adversarial.gradient_penalty * penalty
-        return terms
+        boundary = self.adversarial.boundary
+        if boundary is None:
+            return terms, {}
+        return terms, {"fake": (on_fake < boundary).float().mean(), "real": (on_real > boundary).float().mean()}
 
     def generator_terms(
         self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor

@@ -1,7 +1,7 @@
 """The training step of pix2pix, and the LightningModule that gives it optimizers, precision and a life cycle."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import pytorch_lightning as pl
 import torch
@@ -22,6 +22,13 @@ Update = Callable[[Tensor], None]
 Losses = dict[str, Tensor]
 
 
+class StepResult(TypedDict):
+    """What a training step leaves behind: each term before its weight, and the share of D's logits that were right."""
+
+    losses: Losses
+    accuracy: dict[str, Tensor]
+
+
 def pix2pix_step(
     source: Tensor,
     target: Tensor,
@@ -30,7 +37,7 @@ def pix2pix_step(
     objective: Objective,
     update_generator: Update,
     update_discriminator: Update,
-) -> Losses:
+) -> StepResult:
     """One step of the paper's alternation (section 3.3): D on real and fake, then G against the updated D.
 
     Args:
@@ -38,13 +45,13 @@ def pix2pix_step(
         update_generator: takes a loss, and one step of G's optimizer down its gradient; likewise for D.
 
     Returns:
-        Every term before its weight, detached, as `d_real`, `d_fake`, `g_gan`, `g_l1` ...
+        The losses, detached, as `d_real`, `d_fake`, `g_gan`, `g_l1` ..., and D's accuracy as `real`, `fake`.
     """
     fake = generator(source)
 
-    d_terms: Losses = {}
+    d_terms, accuracy = {}, {}
     if discriminator is not None:
-        d_terms = objective.discriminator_terms(discriminator, source, target, fake.detach())
+        d_terms, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
         update_discriminator(0.5 * torch.stack(list(d_terms.values())).sum())  # halved, to slow D down
         discriminator.requires_grad_(False)  # G's gradient passes through D, and leaves none in it
 
@@ -56,7 +63,7 @@ def pix2pix_step(
     losses = {f"d_{name}": term for name, term in d_terms.items()} | {
         f"g_{name}": term for name, term in g_terms.items()
     }
-    return {name: loss.detach() for name, loss in losses.items()}
+    return {"losses": {name: loss.detach() for name, loss in losses.items()}, "accuracy": accuracy}
 
 
 class Pix2Pix(pl.LightningModule):
@@ -118,11 +125,11 @@ class Pix2Pix(pl.LightningModule):
         players = {"generator": self.generator, "discriminator": self.discriminator}
         return [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
 
-    def training_step(self, batch: Pair, batch_index: int) -> Losses:
+    def training_step(self, batch: Pair, batch_index: int) -> StepResult:
         """One batch, one training step: `global_step` counts these, as only G's optimizer is counted."""
         seed_step(self.seed, self.global_step, self.global_rank)
         optimizer_g, *rest = self._optimizers()
-        losses = pix2pix_step(
+        result = pix2pix_step(
             batch.source,
             batch.target,
             self.generator,
@@ -133,7 +140,7 @@ class Pix2Pix(pl.LightningModule):
         )
         if self.average is not None:
             self.average.update_parameters(self.generator)
-        return losses
+        return result
 
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers: Any = self.optimizers()
@@ -162,8 +169,8 @@ class Pix2Pix(pl.LightningModule):
         network = self.average.module if self.average is not None else self.generator
         return visible(self.inference.generate(network, source, name).float(), self.target_palette, source)
 
-    def validation_step(self, batch: Pair, batch_index: int) -> None:
-        """The mean of each metric over the validation pairs, as `val/...`."""
+    def validation_step(self, batch: Pair, batch_index: int) -> Tensor:
+        """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
         target = visible(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
@@ -171,6 +178,7 @@ class Pix2Pix(pl.LightningModule):
             metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
         self.log_dict(means, batch_size=len(output), sync_dist=True, logger=False)  # TrainingLog sends them on
+        return output
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the configuration: a checkpoint alone is enough to rebuild the translator."""

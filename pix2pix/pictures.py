@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -11,7 +12,7 @@ from torch import Tensor
 from pix2pix.data.pixels import Picture, encoded, picture_of
 from pix2pix.data.ranges import unscale
 
-GAP = 4
+GAP, TITLE_HEIGHT = 4, 20
 JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
 FITS = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # modes that lose nothing; Pillow takes more
 
@@ -43,7 +44,7 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     pictures = [[to_picture(shown(image)).convert("RGB") for image in row] for row in rows]
     scale = max(1, 128 // pictures[0][0].width)
     width, height = (side * scale for side in pictures[0][0].size)
-    top = 20 if titles else GAP
+    top = TITLE_HEIGHT if titles else GAP
     page = Image.new("RGB", (len(rows[0]) * (width + GAP) + GAP, top + len(rows) * (height + GAP)), "white")
     for column, title in enumerate(titles):
         left = GAP + column * (width + GAP)
@@ -55,8 +56,10 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     return page
 
 
-def save(picture: Picture, path: Path) -> None:
+def save(picture: Picture, path: Path, **options: Any) -> None:
     """Writes a picture or an array (H, W, C) whole or not at all, in the format of the suffix; makes the folder.
+
+    `options` are Pillow's own for that format.
 
     Raises:
         ValueError: when that format cannot hold its pixels as they are.
@@ -65,13 +68,13 @@ def save(picture: Picture, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        _write(picture, part, path.suffix.lower())
+        _write(picture, part, path.suffix.lower(), **options)
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)
 
 
-def _write(picture: Picture, path: Path, suffix: str) -> None:
+def _write(picture: Picture, path: Path, suffix: str, **options: Any) -> None:
     if not isinstance(picture, Image.Image) or suffix == ".npy":
         pixels = np.asarray(picture)
         path.write_bytes(encoded(pixels.reshape(*pixels.shape[:2], -1), suffix))
@@ -79,4 +82,4 @@ def _write(picture: Picture, path: Path, suffix: str) -> None:
     colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
     if colours.mode not in FITS.get(suffix, {colours.mode}):
         raise ValueError(f"a picture of mode {colours.mode} cannot be written as {suffix}. Choose png, tif or npy.")
-    colours.save(path, format=Image.registered_extensions()[suffix])
+    colours.save(path, format=Image.registered_extensions()[suffix], **options)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
-WHEREABOUTS = {"output_dir", "run_dir", "logger.metrics_csv.directory", "data.root", "data.path", "data.pairs.path"}
+WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 
 
@@ -182,10 +182,14 @@ def write(path: Path, text: str) -> None:
 
 
 def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
-    """The settings in which two configurations differ, by dotted name; where a run lies is no difference."""
+    """The settings in which two configurations differ, by dotted name.
+
+    Where a run lies is no difference, nor is who watches it: loggers may be added to a run and left out.
+    """
     a, b = dict(flat(there)), dict(flat(here))
     for key in sorted(a.keys() | b.keys()):
-        if key not in WHEREABOUTS and a.get(key, "nothing") != b.get(key, "nothing"):
+        part_of_the_run = key not in WHEREABOUTS and key.partition(".")[0] != "logger"
+        if part_of_the_run and a.get(key, "nothing") != b.get(key, "nothing"):
             yield key, a.get(key, "nothing"), b.get(key, "nothing")
 
 

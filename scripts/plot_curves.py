@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from pix2pix.metrics_csv import read
+from pix2pix.loggers.metrics_csv import read
 
 
 def main() -> None:

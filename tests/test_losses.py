@@ -94,6 +94,6 @@ def test_an_objective_without_any_term_is_refused():
 
 def test_the_gradient_penalty_measures_the_slope_of_each_picture():
     # D is linear in the image with slope 3 on each of 4 pixels: |grad| = 6, so the penalty is (6 - 1)^2 * 10.
-    terms = Objective(Wasserstein(10.0)).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)
+    terms, _ = Objective(Wasserstein(10.0)).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)
     assert terms["penalty"].item() == pytest.approx(250)
-    assert "penalty" not in Objective(Hinge()).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)
+    assert "penalty" not in Objective(Hinge()).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)[0]

@@ -27,7 +27,7 @@ def test_three_steps_reproduce_the_losses_and_weights_of_the_reference(fixture: 
     objective = Objective(loss, l1_weight=100.0)
     updates = updater(generator), updater(discriminator)
     for theirs in fixture.losses:
-        ours = pix2pix_step(fixture.source, fixture.target, generator, discriminator, objective, *updates)
+        ours = pix2pix_step(fixture.source, fixture.target, generator, discriminator, objective, *updates)["losses"]
         assert ours["g_gan"].item() == pytest.approx(theirs["G_GAN"], rel=2e-4)
         assert 100 * ours["g_l1"].item() == pytest.approx(theirs["G_L1"], rel=2e-4)
         assert ours["d_real"].item() == pytest.approx(theirs["D_real"], rel=2e-4)
@@ -72,7 +72,7 @@ def test_the_discriminators_loss_is_halved():
     objective = Objective(LeastSquares())
     pix2pix_step(source, target, generator, discriminator, objective, lambda loss: None, update_d)
     discriminator.zero_grad()
-    terms = objective.discriminator_terms(discriminator, source, target, generator(source).detach())
+    terms, _ = objective.discriminator_terms(discriminator, source, target, generator(source).detach())
     (terms["real"] + terms["fake"]).backward()
     for parameter, half in zip(discriminator.parameters(), update_d.gradients[0], strict=True):
         torch.testing.assert_close(parameter.grad, 2 * half, rtol=1e-4, atol=1e-6)
@@ -93,7 +93,7 @@ def test_without_a_discriminator_the_step_is_plain_regression():
     def no_update(loss):
         raise AssertionError("there is no discriminator to update")
 
-    losses = pix2pix_step(source, target, generator, None, Objective(None), updater(generator), no_update)
+    losses = pix2pix_step(source, target, generator, None, Objective(None), updater(generator), no_update)["losses"]
     assert list(losses) == ["g_l1"]
 
 

@@ -14,7 +14,7 @@ import torch
 import yaml
 from PIL import Image
 
-from pix2pix.metrics_csv import read
+from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
 from tests.conftest import TINY, command, pix2pix
 
@@ -50,7 +50,7 @@ def test_a_run_directory_tells_all(tiny_run):
     sheets = {file.name for file in (tiny_run.path / "samples").iterdir()}
     assert sheets == {f"{split}_epoch000{n}.png" for split in ("train", "val") for n in (1, 2)}
     assert {file.name for file in tiny_run.path.iterdir()} == {
-        *("config.yaml", "provenance.json", "checkpoints", "metrics.csv", "samples")
+        *("config.yaml", "provenance.json", "checkpoints", "metrics.csv", "samples", "tensorboard")
     }
 
 

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.pix2pix_processes import ProcessLauncher
 from pix2pix.evaluation.metrics import higher_is_better
-from pix2pix.metrics_csv import read
+from pix2pix.loggers.metrics_csv import read
 from pix2pix.processes import Ending, Pool
 from pix2pix.sweep import SWEEP, Job
 

@@ -24,7 +24,7 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar at the step the training starts from."""
-        self.started, self.images = time.monotonic(), 0
+        self.elapsed, self.images = 0.0, 0
         known_width = shutil.get_terminal_size((0, 0)).columns > 0  # pseudo-terminals do not always have one
         steps = trainer.max_epochs and trainer.max_epochs > 0 and int(trainer.num_training_batches * trainer.max_epochs)
         self.bar = tqdm(
@@ -39,12 +39,17 @@ class Progress(pl.Callback):
             bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} steps [{elapsed}, {remaining} left{postfix}]",
         )
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock of the epoch: the speed is that of training, without validation and saving."""
+        self.images, self.started = 0, time.monotonic()
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Counts, and smooths the losses without waiting for the device."""
         self.images += len(batch.name) * trainer.world_size
-        for name, loss in outputs.items():
+        self.elapsed = time.monotonic() - self.started
+        for name, loss in outputs["losses"].items():
             self.losses[name] = loss.lerp(self.losses.get(name, loss), self.smoothing)
         if self.bar.disable:
             return
@@ -71,6 +76,6 @@ class Progress(pl.Callback):
             self.bar.close()
 
     def _numbers(self) -> str:
-        rate = self.images / max(time.monotonic() - self.started, 1e-9)
+        rate = self.images / max(self.elapsed, 1e-9)
         losses = "  ".join(f"{name} {float(loss):.3f}" for name, loss in self.losses.items())
         return f"{rate:.1f} img/s  {losses}"

@@ -5,20 +5,23 @@ from typing import Annotated
 
 import pytorch_lightning as pl
 from pydantic import Field
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import visible
+from pix2pix.loggers import TakesSheets
 from pix2pix.model import Pix2Pix
-from pix2pix.pictures import save, sheet, shown
+from pix2pix.pictures import shown
+from pix2pix.sheets import Kind, write_sheet
 from pix2pix.trained import source_side
 
 Count = Annotated[int, Field(ge=1)]
 
 
 class Samples(pl.Callback):
-    """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`.
+    """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`, and shows them to the loggers.
 
     Args:
         pairs: how many of each set, spread evenly over it and the same every time.
@@ -37,17 +40,25 @@ class Samples(pl.Callback):
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
-        for name, pairs in (("val", data.validation), ("train", data.training_plain)):
-            self._draw(pl_module, pairs, Path(trainer.default_root_dir) / "samples" / f"{name}_epoch{epoch:04d}.png")
+        folder = Path(trainer.default_root_dir) / "samples"
+        both: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
+        for kind, pairs in both:
+            drawn = write_sheet(folder, kind, epoch, trainer.global_step, *self._draw(pl_module, pairs))
+            for logger in trainer.loggers:
+                if isinstance(logger, TakesSheets):
+                    logger.log_sheet(drawn)
 
-    def _draw(self, model: Pix2Pix, pairs: Dataset[Pair], path: Path) -> None:
-        rows, inputs = [], source_side(model.config).channels if model.config else ()
+    def _draw(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
+        """The names of the pairs, and for each its source, output and target as pictures."""
+        names, rows = [], []
+        inputs = source_side(model.config).channels if model.config else ()
         for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
             seen = shown(visible(source, model.source_palette), inputs)
             rows.append((seen, output[0], visible(target, model.target_palette, source)))
-        save(sheet(rows, titles=("input", "output", "target")), path)
+            names.append(name)
+        return names, rows
 
 
 def spread(length: int, count: int) -> list[int]:

@@ -1,20 +1,40 @@
 """Sends losses, learning rates and speed to the loggers, against the one count of training steps."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+GIBIBYTE = 2**30
+PLAYERS = ("generator", "discriminator")
 
 
 class TrainingLog(pl.Callback):
-    """Every `trainer.log_every_n_steps` steps, logs the mean of each loss since the last time.
+    """Every `trainer.log_every_n_steps` steps, logs means since the last time.
 
-    Logged: `loss/d_real`, `loss/g_l1` before their weights, `lr/generator`, `lr/discriminator`, `images_per_second`,
-    and the validation metrics whenever there was a validation. Loggers get the count of training steps that
-    checkpoints and the progress bar show, not Lightning's own, which runs one behind for validation.
+    | logged | what it is |
+    |---|---|
+    | `loss/d_real`, `loss/g_l1` ... | each loss before its weight |
+    | `accuracy/d_real`, `accuracy/d_fake` | share of D's logits that were right; D wins when both stay near 1 |
+    | `gradient_norm/generator`, `.../discriminator` | norm of a player's gradient, before any clipping (an option) |
+    | `lr/generator`, `lr/discriminator` | learning rates |
+    | `images_per_second` | of the whole machine, validation not counted |
+    | `gpu_memory_gib` | the most that was allocated on a GPU so far |
+    | `val/...` | the validation metrics, whenever there was a validation |
+
+    Loggers get the count of training steps that checkpoints and the progress bar show, not Lightning's own, which runs
+    one behind for validation.
+
+    Args:
+        gradient_norms: whether to measure them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, gradient_norms: bool = False) -> None:
+        self.gradient_norms = gradient_norms
         self._begin_interval()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -33,12 +53,21 @@ class TrainingLog(pl.Callback):
         """Takes up the interval."""
         self.sums, self.steps = state_dict["sums"], state_dict["steps"]
 
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measures the gradient of the player about to step."""
+        if self.gradient_norms:
+            gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            player = PLAYERS[[own is optimizer for own in trainer.optimizers].index(True)]
+            self._add("gradient_norm/", {player: torch.nn.utils.get_total_norm(gradients)})
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Adds up on the device; numbers are fetched only when they are logged."""
-        for name, loss in outputs.items():
-            self.sums[name] = self.sums.get(name, 0) + loss
+        self._add("loss/", outputs["losses"])
+        self._add("accuracy/d_", outputs["accuracy"])
         self.steps, self.images = self.steps + 1, self.images + len(batch.name) * trainer.world_size
         if trainer.global_step % trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
             _send(trainer, self._values(trainer))
@@ -48,11 +77,21 @@ class TrainingLog(pl.Callback):
         """Sends the validation metrics, at the step that was validated."""
         _send(trainer, {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")})
 
+    def _add(self, prefix: str, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.sums[prefix + name] = self.sums.get(prefix + name, 0) + value
+
     def _values(self, trainer: pl.Trainer) -> dict[str, float]:
-        losses = {f"loss/{name}": float(total) / self.steps for name, total in self.sums.items()}
-        players = zip(("generator", "discriminator"), trainer.optimizers, strict=False)
+        means = {name: float(total) / self.steps for name, total in self.sums.items()}
+        players = zip(PLAYERS, trainer.optimizers, strict=False)
         rates = {f"lr/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in players}
-        return losses | rates | {"images_per_second": self.images / (time.monotonic() - self.started)}
+        speed = {"images_per_second": self.images / (time.monotonic() - self.started)}
+        return means | rates | speed | _memory(trainer)
+
+
+def _memory(trainer: pl.Trainer) -> dict[str, float]:
+    device = trainer.strategy.root_device
+    return {"gpu_memory_gib": torch.cuda.max_memory_allocated(device) / GIBIBYTE} if device.type == "cuda" else {}
 
 
 def _send(trainer: pl.Trainer, values: dict[str, float]) -> None:

@@ -14,9 +14,10 @@ class Watch(pl.Callback):
     ) -> None:
         """Raises ValueError naming the losses, the step and the pairs of the batch."""
         every = 1 if pl_module.device.type == "cpu" else trainer.log_every_n_steps  # pyright: ignore
-        if trainer.global_step % every or torch.stack(list(outputs.values())).isfinite().all():
+        losses = outputs["losses"]
+        if trainer.global_step % every or torch.stack(list(losses.values())).isfinite().all():
             return
-        spoilt = ", ".join(f"{name} is {float(loss)}" for name, loss in outputs.items() if not loss.isfinite())
+        spoilt = ", ".join(f"{name} is {float(loss)}" for name, loss in losses.items() if not loss.isfinite())
         raise ValueError(
             f"{spoilt} at step {trainer.global_step} (pairs {', '.join(batch.name)}): the training has diverged. "
             f"The checkpoints in {trainer.default_root_dir}/checkpoints are from before. Under another name, try a "

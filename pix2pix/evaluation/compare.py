@@ -17,7 +17,7 @@ from pix2pix.evaluation.comparison import Comparison, Entry, gather
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.paper import beside
-from pix2pix.metrics_csv import read
+from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run, write
 
 log = logging.getLogger(__name__)

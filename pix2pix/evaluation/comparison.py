@@ -13,7 +13,7 @@ from typing import Any
 from natsort import natsorted
 
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
-from pix2pix.metrics_csv import read
+from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Config, Run, flat
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names

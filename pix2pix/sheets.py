@@ -1,0 +1,61 @@
+"""Sheets of pairs on disk: rows of source, output, target, which know their pairs and the step they were made at."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from pix2pix.pictures import TITLE_HEIGHT, save, sheet
+
+Kind = Literal["val", "train"]
+TITLES = ("input", "output", "target")
+ABOUT = "pix2pix"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that was written during a training.
+
+    Args:
+        path: the PNG.
+        kind: which pairs it shows.
+        step: the training step after which it was made.
+        names: of its pairs, row by row.
+    """
+
+    path: Path
+    kind: Kind
+    step: int
+    names: list[str]
+
+    def strips(self) -> list[Image.Image]:
+        """Its rows as pictures, without the titles."""
+        with Image.open(self.path) as page:
+            page.load()
+        height = (page.height - TITLE_HEIGHT) // len(self.names)
+        tops = range(TITLE_HEIGHT, page.height, height)
+        return [page.crop((0, top, page.width, top + height)) for top in tops]
+
+
+def write_sheet(
+    folder: Path, kind: Kind, epoch: int, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]
+) -> Sheet:
+    """Writes `val_epoch0010.png`: a row of images (C, H, W) in [-1, 1] for each pair."""
+    about = PngImagePlugin.PngInfo()
+    about.add_itxt(ABOUT, json.dumps({"kind": kind, "step": step, "names": list(names)}))
+    path = folder / f"{kind}_epoch{epoch:04d}.png"
+    save(sheet(rows, titles=TITLES), path, pnginfo=about)
+    return Sheet(path, kind, step, list(names))
+
+
+def sheets(folder: Path) -> Iterator[Sheet]:
+    """The sheets in the folder, in the order of their names."""
+    for path in sorted(folder.glob("*.png")):
+        with Image.open(path) as page:
+            about = getattr(page, "text", {}).get(ABOUT)
+        if about is not None:
+            yield Sheet(path, **json.loads(about))

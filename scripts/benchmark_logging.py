@@ -1,0 +1,76 @@
+"""What logging costs: training steps with every logger on, against the same steps with none, in turns.
+
+python scripts/benchmark_logging.py experiment=demo
+python scripts/benchmark_logging.py data.size=256 data.batch_size=1 --steps 100
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+import torch
+
+from pix2pix import experiment
+from pix2pix.composition import CONFIGS, resolve
+from pix2pix.run import Run
+
+OFF = ["logger=none", "~callbacks.training_log", "~callbacks.diagnosis", "~callbacks.results"]
+ON = ["logger=wandb", "logger.wandb.mode=offline"]
+
+
+class Stopwatch(pl.Callback):
+    """Seconds from the end of the first step, which sets things up, to the end of the last."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        now = time.perf_counter()
+        self.begin = now if trainer.global_step == 1 else self.begin
+        self.seconds = now - self.begin
+
+
+def seconds_a_step(words: list[str], steps: int) -> float:
+    with tempfile.TemporaryDirectory() as folder, hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        limits = [f"+trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
+        quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
+        config = resolve(hydra.compose("train", [*words, *limits, *quiet]))
+        run, data = Run(config["run_dir"]), experiment.build_data(config)
+        with run.begun(config, data.pairs.fingerprint()):
+            trainer, watch = experiment.build_trainer(config, run), Stopwatch()
+            trainer.callbacks.append(watch)
+            trainer.fit(experiment.build_model(config), data)
+        return watch.seconds / (steps - 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("overrides", nargs="*", default=["experiment=demo"])
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    times = {"off": [], "on": []}
+    for number in range(options.rounds):
+        for side in ("off", "on") if number % 2 else ("on", "off"):
+            times[side].append(seconds_a_step([*options.overrides, *(ON if side == "on" else OFF)], options.steps))
+    ratios = [on / off for on, off in zip(times["on"], times["off"], strict=True)]
+    result = {
+        "overrides": options.overrides,
+        "milliseconds_a_step": {side: [1000 * value for value in values] for side, values in times.items()},
+        "on_over_off": {"median": statistics.median(ratios), "all": ratios},
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+    }
+    for side, values in times.items():
+        print(f"logging {side:<3}  {1000 * statistics.median(values):7.2f} ms a step")
+    print(f"on / off  {statistics.median(ratios):.3f}  (from {min(ratios):.3f} to {max(ratios):.3f})")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
