@@ -45,8 +45,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             _sync(path.parent)
         except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
             self.error = OSError(
-                f"{path}: the checkpoint could not be saved ({error}). Make room: what was saved before is kept, and the "
-                "same command goes on from there."
+                f"{path}: the checkpoint could not be saved ({error}). Make room: what was saved before is kept, and "
+                "the same command goes on from there."
             )
         finally:
             part.unlink(missing_ok=True)
@@ -67,8 +67,8 @@ def resumable(run: Run) -> Path | None:
     if not found:
         return None
     raise ValueError(
-        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in found)}), there is nothing to go on "
-        "from. Bring a copy back, or begin again: resume=never sets this run aside."
+        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in found)}), there is nothing to go "
+        "on from. Bring a copy back, or begin again: resume=never sets this run aside."
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
@@ -25,6 +25,8 @@ from pix2pix.inference import InferenceMode
 from pix2pix.initial_weights import initialise_from
 from pix2pix.losses import Objective
 from pix2pix.model import Pix2Pix
+from pix2pix.networks import UNet
+from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
 from pix2pix.signals import Stopped
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
@@ -44,7 +46,7 @@ def train(config: Config) -> None:
     """
     check(config)
     run = Run(config["run_dir"])
-    if config["resume"] == "never" and rank_zero_only.rank == 0 and (aside := run.set_aside()):
+    if config["resume"] == "never" and _first_process() and (aside := run.set_aside()):
         log.info("resume=never: what was there is set aside as %s.", aside)
     run.require_same(config)
     data = build_data(config)
@@ -66,6 +68,10 @@ def train(config: Config) -> None:
                 _fit(trainer, model, data, run)
                 run.finish(_best(trainer))
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+
+
+def _first_process() -> bool:
+    return getattr(rank_zero_only, "rank", 0) in {0, None}
 
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
@@ -203,6 +209,12 @@ def _say_where(run: Run, config: Mapping[str, Any], checkpoint: Path | None) -> 
     data, epochs = config["data"], config["trainer"].get("max_epochs")
     what = f"{data['name']} {data['direction']}, {data['height']}x{data['width']}"
     log.info("Training %s (%s); max_epochs=%s.", run.path, what, epochs)
+
+
+def _advise(generator: nn.Module, config: Config) -> None:
+    said = advice(config["data"]["height"], config["data"]["width"])
+    if said and isinstance(generator, UNet):
+        log.warning(said)
 
 
 def _best(trainer: pl.Trainer) -> dict[str, float]:

@@ -91,7 +91,7 @@ class Run:
             )
 
     def set_aside(self) -> Path | None:
-        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None where there is none."""
+        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None without a run."""
         if not self.config_file.is_file():
             return None
         names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))

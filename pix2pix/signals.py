@@ -36,7 +36,7 @@ class Signals:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     def pass_on(self) -> None:
-        """Sends a cluster's signal on to the launcher that had asked for it, which may put the job in the queue again."""
+        """Sends a cluster's signal on to the launcher that had asked for it, which may queue the job again."""
         theirs = self.received in {getattr(signal, "SIGUSR1", None), getattr(signal, "SIGUSR2", None)}
         if self.received is not None and theirs and callable(self._before.get(self.received)):
             os.kill(os.getpid(), self.received)

@@ -216,6 +216,11 @@ def _read(file: Path, device: torch.device) -> dict[str, Any]:
     return content
 
 
+def state_of(file: Path) -> dict[str, Tensor]:
+    """The weights in a checkpoint of ours. Raises ValueError when it is none."""
+    return _read(file, torch.device("cpu"))["state_dict"]
+
+
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return _below(AVERAGE, state) or _below("generator.", state)
 

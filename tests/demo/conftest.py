@@ -24,7 +24,7 @@ from pix2pix.demo.exhibit import exhibits, largest
 from pix2pix.demo.limits import Limits
 from pix2pix.demo.samples import samples_of
 from pix2pix.demo.serving import listen, server, url
-from tests.evaluation.test_compare_page import FLAGS
+from tests.chromium import FLAGS
 
 
 class Answer(NamedTuple):
