@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from pix2pix import components, composition
 from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.experiment import check
 from pix2pix.networks.recognise import discriminator_of, generator_of
-from pix2pix.networks.reference import from_reference
+from pix2pix.networks.reference import from_reference, read_weights
 from pix2pix.run import Config, Run, write
 
 RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
@@ -46,21 +45,6 @@ def import_reference(
         raise ValueError(f"{run.path}: is there already. Choose another --name.")
     _write(run, config, state, files)
     return run
-
-
-def read_weights(file: Path) -> dict[str, Tensor]:
-    """The state dict in a `.pth` file, nothing else of which is executed. Raises ValueError when there is none."""
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file.")
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(f"{file}: cannot be read as PyTorch weights ({error}).") from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"{file}: not a state dict, a mapping of names to tensors, such as latest_net_G.pth is.")
-    return dict(content)
 
 
 def _loaded(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:

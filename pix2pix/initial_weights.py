@@ -7,8 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pix2pix import trained
-from pix2pix.imported import read_weights
-from pix2pix.networks.reference import from_reference
+from pix2pix.networks.reference import from_reference, read_weights
 from pix2pix.run import Run
 
 log = logging.getLogger(__name__)
@@ -37,12 +36,8 @@ def initialise_from(origin: str, model: nn.Module) -> None:
     log.info("init_from=%s: %d of %d weights taken.", origin, len(fitting), len(wanted))
     for key in wanted:
         if key not in fitting:
-            why = (
-                f"shape {tuple(theirs[key].shape)} there, {tuple(ours[key].shape)} here"
-                if key in named
-                else "not there"
-            )
-            log.info("  %s keeps its own initialisation: %s", key, why)
+            here, there = tuple(ours[key].shape), tuple(theirs[key].shape) if key in named else "nothing"
+            log.info("  %s keeps its own initialisation: %s there, %s here", key, there, here)
 
 
 def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:

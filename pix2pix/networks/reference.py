@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,21 @@ def from_reference(state: Mapping[str, Tensor], network: nn.Module) -> dict[str,
         mapped |= {key: torch.zeros_like(ours[key]) for key in inside if key in ours and key not in mapped}
     _require_same_shapes(ours, mapped)
     return mapped
+
+
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """The state dict in a `.pth` file, nothing else of which is executed. Raises ValueError when there is none."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file.")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever the bytes happen to provoke
+        raise ValueError(f"{file}: cannot be read as PyTorch weights ({error}).") from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(f"{file}: not a state dict, a mapping of names to tensors, such as latest_net_G.pth is.")
+    return dict(content)
 
 
 def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
