@@ -62,7 +62,7 @@ def killed_until_finished(
             kills[f"{signal.Signals(number).name} {stage(run)}"] += 1
             process.send_signal(number)
         _, said = process.communicate()
-        if process.returncode not in {0, -signal.SIGKILL, 128 + signal.SIGTERM}:
+        if process.returncode not in {0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}:
             raise SystemExit(f"{name}: ended with {process.returncode}\n{said.decode()}")
     return kills
 
