@@ -212,12 +212,14 @@ def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
 
 
 def without_whereabouts(config: Config, prefix: str = "") -> Config:
-    """The configuration for others to read: of the folders of this machine only their names are left."""
+    """The configuration for others to read: folders of this machine by name alone, no loggers."""
     return {
-        key: without_whereabouts(value, f"{prefix}{key}.")
+        key: {}
+        if f"{prefix}{key}" == "logger"
+        else without_whereabouts(value, f"{prefix}{key}.")
         if isinstance(value, dict)
         else Path(value).name
-        if f"{prefix}{key}" in WHEREABOUTS and value
+        if f"{prefix}{key}" in WHEREABOUTS and isinstance(value, str)
         else value
         for key, value in config.items()
     }

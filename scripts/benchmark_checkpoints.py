@@ -30,7 +30,9 @@ def main() -> None:
     options = parser.parse_args()
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         model = experiment.build_model(resolve(hydra.compose("train", options.overrides)))
-    moments = {name: [tensor.clone(), tensor.clone()] for name, tensor in model.state_dict().items()}  # as Adam keeps them
+    moments = {
+        name: [tensor.clone(), tensor.clone()] for name, tensor in model.state_dict().items()
+    }  # as Adam keeps them
     state = {"state_dict": model.state_dict(), "optimizer_states": moments}
     times = []
     with tempfile.TemporaryDirectory(dir=".") as folder:

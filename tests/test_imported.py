@@ -56,7 +56,7 @@ def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypa
     assert "1 pairs:  l1" in capsys.readouterr().out
     run = Run("outputs/theirs")
     assert run.finished()
-    assert run.config()["data"]["palette"] == "cmp_facades"
+    assert run.config()["data"]["palette"] == "facades"
     assert run.provenance()["imported"]["generator"]["file"] == str(file)
 
 

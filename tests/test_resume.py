@@ -42,6 +42,7 @@ def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subproce
     while not run.last.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.001)
+    time.sleep(0.5)  # well into the next epoch
     process.send_signal(number)
     said, complaints = process.communicate()
     return subprocess.CompletedProcess(words, process.returncode, said, complaints)

@@ -164,14 +164,14 @@ def test_a_training_that_diverges_is_stopped_and_keeps_its_checkpoint(tmp_path):
         pix2pix(*words)
     run = Run(tmp_path / "bad")
     assert not run.finished()
-    assert all(value.isfinite().all() for file in run.checkpoints.iterdir() for value in load(file).values())
+    assert all(value.isfinite().all() for file in run.checkpoints.glob("*.ckpt") for value in load(file).values())
 
 
 def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
     words = ["callbacks.checkpoint.every_n_epochs=2", "trainer.max_epochs=4"]
     pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=kept", *words)
     run = Run(tmp_path / "kept")
-    assert {file.stem for file in run.checkpoints.iterdir()} == {"last", "best", "epoch=2", "epoch=4"}
+    assert {file.stem for file in run.checkpoints.glob("*.ckpt")} == {"last", "previous", "best", "epoch=2", "epoch=4"}
     ssim = [float(row["val/ssim"]) for row in read(run.path / "metrics.csv") if row["val/ssim"]]
     best = torch.load(run.checkpoint("best"), weights_only=True)
     assert best["epoch"] == ssim.index(max(ssim))

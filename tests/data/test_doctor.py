@@ -219,9 +219,9 @@ def decolour(folder):
     return ["15.png"]
 
 
-def add_gif(folder):
-    Image.open(folder / "train" / "1.png").save(folder / "train" / "99.gif")
-    return ["99.gif"]
+def add_ppm(folder):
+    Image.open(folder / "train" / "1.png").save(folder / "train" / "99.ppm")
+    return ["99.ppm"]
 
 
 def nest(folder):
@@ -261,7 +261,7 @@ def share_a_name(folder):
         (turn, "rotated", 0),
         (rename, "suffix", 0),
         (decolour, "mixed-modes", 0),
-        (add_gif, "not-read", 0),
+        (add_ppm, "not-read", 0),
         (nest, "nested", 0),
         (misname, "folder-name", 0),
         (share_a_name, "same-name", 1),

@@ -54,7 +54,7 @@ def test_test_time_choices_change_the_outputs_and_are_recorded(run, option):
 def test_the_checkpoint_is_chosen_by_name_or_path(run):
     last = evaluate(run, checkpoint="last")
     assert evaluate(run, checkpoint=str(run.last)).totals == last.totals
-    with pytest.raises(SystemExit, match=r"epoch=7\.ckpt: no such checkpoint.*has: best, last;"):
+    with pytest.raises(SystemExit, match=r"epoch=7\.ckpt: no such checkpoint.*has: best, last, previous;"):
         pix2pix("evaluate", run.path, "--checkpoint", "epoch=7")
 
 
