@@ -24,6 +24,7 @@ from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
+from pix2pix.several_devices import PlayersTogether, first_process
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ def train(config: Config) -> None:
     """
     check(config)
     run = Run(config["run_dir"])
-    run.require_same(config)
+    if first_process():  # the others may find the directory half begun
+        run.require_same(config)
     data = build_data(config)
     fingerprint = data.pairs.fingerprint()
     run.require_same_data(fingerprint)
@@ -52,6 +54,7 @@ def train(config: Config) -> None:
         _hush_lightning()
         model, trainer = build_model(config), build_trainer(config, run)
         if not trainer.is_global_zero:
+            logging.getLogger("pix2pix").setLevel(logging.ERROR)  # one speaks for all
             _fit(trainer, model, data, run)
             return
         with run.begun(config, fingerprint) as unfinished:
@@ -133,7 +136,7 @@ def build_data(config: Config) -> PairDataModule:
 def build_trainer(config: Config, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
     try:
-        return build(
+        trainer: pl.Trainer = build(
             config["trainer"],
             callbacks=[build(callback) for callback in config["callbacks"].values()],
             logger=[build(logger) for logger in config["logger"].values()],
@@ -142,6 +145,12 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
         )
     except MisconfigurationException as error:
         raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
+    if trainer.world_size > 1 and not isinstance(trainer.strategy, PlayersTogether):
+        raise ValueError(
+            f"the trainer has {trainer.world_size} devices, but its strategy does not know of two players. "
+            "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
+        )
+    return trainer
 
 
 def _rehearse(config: Config) -> None:

@@ -47,12 +47,13 @@ class InferenceMode:
         for module in generator.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.training = self.dropout == "on"
+        statistics = [(norm, norm.running_mean, norm.running_var) for norm in norms]
         for norm in norms if self.normalization == "batch" else []:
-            norm.training, norm.track_running_stats = True, False  # these statistics, and no trace of them kept
+            norm.running_mean = norm.running_var = None  # then the picture's own, and other processes are not asked
         try:
             yield
         finally:
-            for norm in norms:
-                norm.track_running_stats = True
+            for norm, mean, variance in statistics:
+                norm.running_mean, norm.running_var = mean, variance
             for module, training in before:
                 module.training = training
