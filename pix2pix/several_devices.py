@@ -76,4 +76,4 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 def first_process() -> bool:
     """Whether this process is the first one, as far as the environment tells before a training has begun."""
-    return not rank_zero_only.rank
+    return not rank_zero_only.rank  # pyright: ignore[reportFunctionMemberAccess]
