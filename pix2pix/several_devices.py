@@ -66,9 +66,15 @@ class PlayersTogether(DDPStrategy):
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replaces tensors of one type by their means over all processes, in one message."""
+    """Replaces tensors of one type by their means over all processes, in one message.
+
+    Raises ConnectionError when another process has ended.
+    """
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-    dist.all_reduce(flat)
+    try:
+        dist.all_reduce(flat)
+    except RuntimeError as error:
+        raise ConnectionError(f"another process of this training has ended, and says why ({error})") from error
     flat /= dist.get_world_size()
     for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))

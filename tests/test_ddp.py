@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from pix2pix.callbacks.checkpoint import Checkpoints
 from pix2pix.data.datamodule import EpochBatches
 from pix2pix.data.position import Pace, position, shift
 from pix2pix.inference import InferenceMode
@@ -58,10 +61,17 @@ def run_by(words: list[str], folder: Path, name: str, **options) -> Run:
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory) -> Run:
-    """A run of one process, four pairs a step; not to be changed."""
+    """A run of one process, four pairs a step, with a checkpoint from within its second epoch; not to be changed."""
     folder = tmp_path_factory.mktemp("one")
-    pix2pix("train", *ONE_BATCH, f"output_dir={folder}", "name=run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "on_train_batch_end", save_sixth_step)
+        pix2pix("train", *ONE_BATCH, f"output_dir={folder}", "name=run")
     return Run(folder / "run")
+
+
+def save_sixth_step(keeper, trainer, *_) -> None:
+    if trainer.global_step == 6:
+        trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "sixth.ckpt")
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +80,10 @@ def two(tmp_path_factory) -> Run:
     return run_by([*SHARED_BATCH, *TWO], tmp_path_factory.mktemp("two"), "run")
 
 
-def after_its_first_epoch(run: Run, folder: Path) -> Run:
-    """A copy of a finished run as it was after one epoch."""
+def after_its_first_epoch(run: Run, folder: Path, checkpoint: str = "epoch=1") -> Run:
+    """A copy of a finished run as it was after one epoch, or when it saved another checkpoint."""
     copy = Run(shutil.copytree(run.path, folder / "run"))
-    shutil.copyfile(copy.checkpoint("epoch=1"), copy.last)
+    shutil.copyfile(copy.checkpoints / f"{checkpoint}.ckpt", copy.last)
     write(copy.provenance_file, json.dumps(copy.provenance() | {"finished": False}))
     return copy
 
@@ -88,7 +98,7 @@ def test_what_two_processes_leave_is_written_once(one, two):
     def files(run: Run) -> list[str]:
         return sorted(path.relative_to(run.path).as_posix().partition("tfevents")[0] for path in run.path.rglob("*"))
 
-    assert files(two) == files(one)
+    assert files(two) == [name for name in files(one) if "sixth" not in name]
     assert len(two.provenance()["sessions"]) == 1
     assert [row["step"] for row in logged(two)] == [1, 2, 3, 4, 4, 5, 6, 7, 8, 8]
 
@@ -124,6 +134,18 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_what_changes(one, two,
 def test_a_run_of_one_process_goes_on_with_two(one, two, tmp_path):
     after_its_first_epoch(one, tmp_path)
     assert_close(run_by([*SHARED_BATCH, *TWO], tmp_path, "run"), two)
+
+
+def test_an_epoch_that_one_process_began_is_ended_by_two(one, two, tmp_path):
+    after_its_first_epoch(one, tmp_path, "sixth")
+    assert_close(run_by([*SHARED_BATCH, *TWO], tmp_path, "run"), two)
+
+
+def test_a_begun_epoch_goes_on_with_another_number_of_pairs_a_step(one, tmp_path):
+    """Two steps of four pairs were taken of fourteen: that is one of eight, and one is left."""
+    run = after_its_first_epoch(one, tmp_path, "sixth")
+    run_by([*ONE_BATCH, *TWO], tmp_path, "run")
+    assert torch.load(run.last, weights_only=True)["global_step"] == 6 + 1
 
 
 def test_a_run_goes_on_with_another_number_of_pairs_a_step(two, tmp_path, capsys):
@@ -163,6 +185,23 @@ def test_a_divergence_ends_both_processes(tmp_path):
     ended = command("train", *words, timeout=120)
     assert ended.returncode == 1
     assert "the training has diverged" in ended.stderr
+
+
+def test_a_damaged_picture_ends_both_processes_and_is_named(tmp_path):
+    """Only one of them meets it; the other says that it was left alone."""
+    shades = np.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 1)):
+        (tmp_path / "pairs" / split).mkdir(parents=True)
+        for number in range(count):
+            picture = Image.fromarray(shades.integers(0, 255, (32, 64, 3), dtype=np.uint8))
+            picture.save(tmp_path / "pairs" / split / f"{number}.png")
+    damaged = tmp_path / "pairs" / "train" / "7.png"
+    damaged.write_bytes(damaged.read_bytes()[:2000])
+    words = [*TINY[4:], *TWO, "data=folder", f"data.path={tmp_path}/pairs", "data.size=32", "data.cache=off"]
+    ended = command("train", *words, f"output_dir={tmp_path}", "name=run", timeout=120)
+    assert ended.returncode == 1
+    assert f"pix2pix: {damaged}: cannot be read as a picture" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_torchrun_starts_the_same_training(two, tmp_path):

@@ -52,9 +52,9 @@ def _what_changes(saved: Pace, pace: Pace, again: int, steps: int) -> str:
     twice = f" {again} pairs of this epoch are taken twice." if again else ""
     processes = f"{pace.processes} process{'es' if pace.processes > 1 else ''}"
     return (
-        f"Going on with {processes} instead of {saved.processes}: a step takes {step}, an epoch "
-        f"{steps} steps.{twice} Dropout is drawn for each process and sums are rounded otherwise: the weights will not be "
-        "those of an unbroken run, bit for bit."
+        f"Going on with {processes} instead of {saved.processes}: a step takes {step}, an epoch {steps} steps.{twice} "
+        "Dropout is drawn for each process and sums are rounded otherwise: the weights will not be those of an "
+        "unbroken run, bit for bit."
     )
 
 
