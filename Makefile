@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow check clean
+.PHONY: help install demo test test-slow soak check clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
+	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
 
 install: $(INSTALLED)
 
@@ -33,6 +34,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+soak: install
+	$(BIN)/python scripts/soak.py --kills 60 --term --json benchmarks/results/soak.json
 
 check: install
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from pix2pix.errors import explained
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 CHECKPOINT = click.option(
-    "--checkpoint", default="best", show_default=True, metavar="best|last|epoch=N|PATH", help="Which weights."
+    "--checkpoint", default="best", show_default=True, metavar="best|last|ema|epoch=N|PATH", help="Which weights."
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 NORMALIZATION = click.option(
@@ -164,30 +164,130 @@ def dashboard(outputs: Path, port: int, browser: bool) -> None:
 @click.option(
     "--format",
     "suffix",
-    type=click.Choice(["png", "jpg", "tif", "npy"]),
-    help="Default: png, or tif for pixels that png cannot hold.",
+    type=click.Choice(["png", "jpg", "webp", "tif", "npy"]),
+    help="Of pictures. Default: png, or tif for pixels that png cannot hold.",
 )
+@click.option("--skip-existing", is_flag=True, help="Leave out what is there already: goes on after a kill.")
+@click.option("--page", is_flag=True, help="Also a page that shows inputs and outputs side by side.")
+@click.option("--samples", type=click.IntRange(min=1), help="Translations of each picture, under different noise.")
+@click.option(
+    "--smooth", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of earlier video frames."
+)
+@click.option("--tile", type=click.IntRange(min=1), default=2048, show_default=True, help="Of very large pictures.")
+@click.option("--half", is_flag=True, help="Half precision.")
 @CHECKPOINT
 @NORMALIZATION
 @DROPOUT
 @SEED
 @DEVICE
-def translate(run: str, inputs: tuple[str, ...], output: Path, suffix: str | None, **options: Any) -> None:
-    """Translate pictures and folders of pictures with a trained RUN (a directory or a checkpoint). No target needed.
+def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -> None:
+    """Translate pictures, folders, patterns and videos with a trained RUN (a directory or a file). No targets needed.
+
+    An input `-` is read from standard input; `--output -` writes to standard output.
 
     \b
-    pix2pix translate outputs/facades drawing.png more_drawings/ --output photos/
+    pix2pix translate outputs/facades drawing.png more_drawings/ "sketches/**/*.jpg" film.mp4 --output photos/
+    pix2pix translate outputs/facades - --output - < drawing.png > photo.png
     """
-    from pix2pix.data.pairs import SUFFIXES
-    from pix2pix.translate import load_translator, translate_files
+    from pix2pix.translate import load_translator
+    from pix2pix.translate_files import require_folder, translate_files, translate_stream
+    from pix2pix.translate_page import write_page
 
-    if output.suffix.lower() in SUFFIXES:
-        raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
+    how = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
+    page = options.pop("page")
+    require_folder(output, inputs)
     translator = load_translator(run, **options)
-    written, failed = translate_files(translator, inputs, output, suffix or translator.trained.suffix[1:])
-    click.echo(f"{written} pictures in {output}" + (f", {failed} could not be read" if failed else ""))
-    if failed:
+    if "-" in (*inputs, str(output)):
+        translate_stream(translator, inputs, output, how["suffix"])
+        return
+    report = translate_files(translator, inputs, output, **how)
+    if page:
+        click.echo(write_page(report, output, Path(run)))
+    click.echo(report.summary(output))
+    if report.failed:
         raise SystemExit(1)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 for other machines too.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: one that is free.")
+@click.option("--browser/--no-browser", default=True, help="Open the page. Default: yes.")
+@click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A host name the demo goes by, of a proxy.")
+@CHECKPOINT
+@NORMALIZATION
+@DROPOUT
+@SEED
+@DEVICE
+def demo(runs: tuple[str, ...], **options: Any) -> None:
+    """Draw, upload or point a camera, and watch runs translate it live, on a local page.
+
+    \b
+    pix2pix demo outputs/facades
+    pix2pix demo outputs/receptive_field/*
+    """
+    from pix2pix.demo.serving import serve
+
+    serve(runs, announce=lambda address: click.echo(f"{address}  (Ctrl-C ends the demo)"), **options)
+
+
+@cli.command()
+@click.argument("run")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "safetensors", "exported-program", "web"]),
+    default="onnx",
+    show_default=True,
+    help="What to write; `web` is a folder that any web server can host.",
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Default: in RUN/exported/.")
+@click.option(
+    "--pixels",
+    type=click.Choice(["uint8", "float"]),
+    default="uint8",
+    show_default=True,
+    help="Pictures as files hold them, 0 to 255; or the network's own values, -1 to 1.",
+)
+@click.option("--half", is_flag=True, help="Compute in 16 bits; the file is half as large.")
+@click.option("--onnxruntime", metavar="DIR", help="For web: the npm package, else downloaded once.")
+@click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set. Default: torch's.")
+@CHECKPOINT
+@NORMALIZATION
+@DROPOUT
+def export(run: str, kind: str, output: Path | None, **options: Any) -> None:
+    """Write the generator of RUN for other programs, and check it against PyTorch.
+
+    \b
+    pix2pix export outputs/facades --format onnx -o facades.onnx
+    """
+    from pix2pix.export.formats import export as write_file
+
+    click.echo(write_file(run, kind, output, **options))
+
+
+@cli.command("import")
+@click.argument("file", type=click.Path(path_type=Path), metavar="latest_net_G.pth")
+@click.option("--discriminator", type=click.Path(path_type=Path), metavar="latest_net_D.pth", help="D, to train on.")
+@click.option("--name", help="Of the run. Default: the folder of the file, as the reference names it.")
+@click.argument("settings", nargs=-1, metavar="[SETTING...]")
+def import_(file: Path, settings: tuple[str, ...], **options: Any) -> None:
+    """Make a run of weights from the authors' PyTorch implementation, to translate, evaluate, export and show.
+
+    Its options are read off the tensors; the rest are settings as `pix2pix train` takes them.
+
+    \b
+    pix2pix import checkpoints/facades_label2photo_pretrained/latest_net_G.pth data=facades
+    pix2pix import latest_net_G.pth --name mine data.path=my/pairs data.direction=BtoA
+    """
+    from pix2pix import composition
+    from pix2pix.imported import import_reference
+
+    with composition.in_words():
+        run = import_reference(file, settings, **options)
+    generator = run.config()["generator"]
+    arguments = "  ".join(f"{name}={value}" for name, value in generator.items() if name != "_target_")
+    click.echo(f"{generator['_target_'].rpartition('.')[2]}  {arguments}\n{run.path}")
 
 
 cli.add_command(data)

@@ -126,6 +126,12 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return resolved  # pyright: ignore[reportReturnType]
 
 
+def composed(words: Sequence[str]) -> dict[str, Any]:
+    """The resolved configuration of a run that nobody trains from the command line."""
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return resolve(hydra.compose("train", overrides=list(words)))
+
+
 def show_config(words: list[str]) -> None:
     """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
     _with_hydra(lambda cfg: print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end=""), words)

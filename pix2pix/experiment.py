@@ -4,27 +4,32 @@ import json
 import logging
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from pix2pix import schema
-from pix2pix.callbacks.checkpoint import AtomicCheckpointIO, Checkpoints
+from pix2pix.callbacks.checkpoint import Checkpoints
+from pix2pix.checkpoints import AtomicCheckpointIO, resumable
 from pix2pix.components import build
 from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.inference import InferenceMode
+from pix2pix.initial_weights import initialise_from
 from pix2pix.losses import Objective
 from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
-from pix2pix.several_devices import PlayersTogether, first_process
+from pix2pix.several_devices import PlayersTogether
+from pix2pix.signals import Stopped
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
@@ -42,12 +47,16 @@ def train(config: Config) -> None:
     """
     check(config)
     run = Run(config["run_dir"])
-    if first_process():  # the others may find the directory half begun
+    first = _first_process()  # the others may find the directory half begun
+    if config["resume"] == "never" and first and (aside := run.set_aside()):
+        log.info("resume=never: what was there is set aside as %s.", aside)
+    if first:
         run.require_same(config)
     data = build_data(config)
     fingerprint = data.pairs.fingerprint()
-    run.require_same_data(fingerprint)
-    if run.finished():
+    if not config["allow_changed_data"]:
+        run.require_same_data(fingerprint)
+    if run.finished() and (first or config["resume"] != "never"):
         log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
         return
     with warnings.catch_warnings():
@@ -55,36 +64,67 @@ def train(config: Config) -> None:
         model, trainer = build_model(config), build_trainer(config, run)
         if not trainer.is_global_zero:
             logging.getLogger("pix2pix").setLevel(logging.ERROR)  # one speaks for all
+            trainer.strategy.setup_environment()  # waits for it: what there is to resume is known when it has begun
             _fit(trainer, model, data, run)
             return
         with run.begun(config, fingerprint) as unfinished:
             if unfinished:
-                _say_where(run, config)
                 _advise(model.generator, config)
                 _fit(trainer, model, data, run)
                 run.finish(_best(trainer))
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
 
+def _first_process() -> bool:
+    return getattr(rank_zero_only, "rank", 0) in {0, None}
+
+
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
-    resume = run.last if run.last.is_file() else None
+    config = model.config
+    checkpoint = resumable(run) or _given(config["resume"])
+    if checkpoint is None and config["init_from"]:
+        initialise_from(config["init_from"], model)
+    if trainer.is_global_zero:
+        _say_where(run, config, checkpoint)
     try:
-        trainer.fit(model, data, ckpt_path=resume, weights_only=True)
-    except SIGTERMException as stopped:  # which by itself would end the program as if all were well
-        raise _stopped(run, TERMINATED) from stopped
-    except RuntimeError as stopped:  # loader workers may get the signal, too, and complain first
-        if not trainer.received_sigterm:
+        trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+    except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
+        raise _stopped(run, stopped) from stopped
+    except (RuntimeError, MemoryError) as error:
+        if trainer.received_sigterm:  # loader workers may get the signal, too, and complain first
+            raise _stopped(run, error) from error
+        if not _out_of_memory(error):
             raise
-        raise _stopped(run, TERMINATED) from stopped
-    except SystemExit as stopped:  # how Lightning ends after Ctrl-C
-        if not isinstance(stopped.__context__, KeyboardInterrupt):
-            raise
-        raise _stopped(run, INTERRUPTED) from stopped
+        raise ValueError(_lower_what(config, error)) from error
 
 
-def _stopped(run: Run, code: int) -> SystemExit:
+def _given(resume: str) -> Path | None:
+    """The checkpoint that `resume` names, a training of elsewhere to go on with."""
+    if resume in {"auto", "never"}:
+        return None
+    if not Path(resume).is_file():
+        raise FileNotFoundError(f"resume={resume}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
+    return Path(resume)
+
+
+def _stopped(run: Run, why: BaseException) -> SystemExit:
     log.info("Stopped. The same command goes on with %s from its last checkpoint.", run.path)
-    return SystemExit(code)
+    interrupted = isinstance(why, KeyboardInterrupt)
+    return SystemExit(why.code if isinstance(why, Stopped) else INTERRUPTED if interrupted else TERMINATED)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch's words on the CPU
+
+
+def _lower_what(config: Config, error: Exception) -> str:
+    data = config["data"]
+    return (
+        f"out of memory with data.batch_size={data['batch_size']} at {data['height']}x{data['width']} "
+        f"({str(error).splitlines()[0] if str(error) else 'the system gives no more'}). What was saved is kept. Under "
+        "another name, lower data.batch_size, data.size or generator.base_channels, or set precision=bf16-mixed."
+    )
 
 
 def check(config: Config) -> None:
@@ -129,6 +169,8 @@ def build_data(config: Config) -> PairDataModule:
         num_workers=data["num_workers"],
         seed=config["seed"],
         cache=Cache(data["cache"], data["cache_dir"], data["cache_gigabytes"]),
+        on_error=data["on_error"],
+        skip_limit=data["skip_limit"],
         settings=json.dumps([data["pairs"], data["transform"]]),
     )
 
@@ -171,13 +213,13 @@ def _rehearse(config: Config) -> None:
             raise ValueError(f"the configuration cannot be run:\n  {error}") from error
 
 
-def _say_where(run: Run, config: Mapping[str, Any]) -> None:
-    if run.last.is_file():
-        log.info("%s is unfinished: going on from %s", run.path, run.last)
-    else:
-        data, epochs = config["data"], config["trainer"].get("max_epochs")
-        what = f"{data['name']} {data['direction']}, {data['height']}x{data['width']}"
-        log.info("Training %s (%s); max_epochs=%s.", run.path, what, epochs)
+def _say_where(run: Run, config: Mapping[str, Any], checkpoint: Path | None) -> None:
+    if checkpoint is not None:
+        log.info("%s is unfinished: going on from %s", run.path, checkpoint)
+        return
+    data, epochs = config["data"], config["trainer"].get("max_epochs")
+    what = f"{data['name']} {data['direction']}, {data['height']}x{data['width']}"
+    log.info("Training %s (%s); max_epochs=%s.", run.path, what, epochs)
 
 
 def _advise(generator: nn.Module, config: Config) -> None:

@@ -1,24 +1,34 @@
 """How a trained generator is run: which statistics normalise, whether dropout is the noise, from which seed."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2pix.randomness import derive
 
 Normalization = Literal["batch", "running"]
 Dropout = Literal["on", "off"]
+Noise = Callable[[Tensor, float], Tensor]
+"""From what a dropout is given, x (B, C, H, W), and the probability to keep a value, to 1 (kept) and 0 in x's shape.
+
+Asked by one dropout after the other, in the order in which the network runs them."""
+NormalizePicture = Callable[[nn.Module, Tensor], Tensor]
+"""From a norm and what it is given to what it returns, in place of its own `forward`."""
 
 
 class InferenceMode:
-    """The test-time choices of a run (paper, section 3.4: statistics of the test batch, dropout on).
+    """The test-time choices of a run (paper, section 3.4: statistics of the test picture, dropout on).
+
+    Pictures of one batch know nothing of each other: each is normalised by its own statistics and has its own noise.
 
     Args:
-        normalization: `batch` normalises with the statistics of the pictures at hand, `running` with those of training.
+        normalization: `batch` normalises with the statistics of the picture at hand, `running` with those of training.
         dropout: `on` keeps dropout as the generator's noise.
         seed: of the noise; the same seed and name of a picture give the same noise.
     """
@@ -32,28 +42,76 @@ class InferenceMode:
         other.seed = seed
         return other
 
-    def generate(self, generator: nn.Module, source: Tensor, name: str) -> Tensor:
-        """Maps source (B, C, H, W) to an image in [-1, 1]; leaves the generator and the random state as found."""
-        devices = [source.device] if source.is_cuda else []
-        with torch.no_grad(), torch.random.fork_rng(devices), self._applied_to(generator):
-            torch.manual_seed(derive(self.seed, "inference", name))
+    def generate(self, generator: nn.Module, source: Tensor, names: str | Sequence[str]) -> Tensor:
+        """Maps source (B, C, H, W) to an image in [-1, 1]; leaves the generator and the random state as found.
+
+        Args:
+            generator: the network; not to be used by two threads at once.
+            source: the pictures.
+            names: the name of each picture, or one for all of them; it chooses the noise, the same on every device.
+        """
+        each = [names] * len(source) if isinstance(names, str) else names
+        with torch.no_grad(), self.applied_to(generator, drawn([self.seed_of(name) for name in each])):
             return generator(source)
 
+    def seed_of(self, name: str) -> int:
+        """The seed of the noise of the picture called `name`."""
+        return derive(self.seed, "inference", name)
+
     @contextmanager
-    def _applied_to(self, generator: nn.Module) -> Iterator[None]:
+    def applied_to(
+        self, generator: nn.Module, noise: Noise, normalize: NormalizePicture | None = None
+    ) -> Iterator[None]:
+        """Has the generator follow these choices, with `noise` in its dropouts, until the block ends.
+
+        `normalize` takes the place of the norms that look at the picture; by default each uses its own statistics.
+        """
         before = [(module, module.training) for module in generator.modules()]
-        norms = [module for module in generator.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+        replaced = {norm: partial(normalize or by_its_own_statistics, norm) for norm in self.picture_norms(generator)}
+        replaced |= {module: partial(_drop, module, noise) for module in self.noisy(generator)}
         generator.eval()
-        for module in generator.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd):
-                module.training = self.dropout == "on"
-        statistics = [(norm, norm.running_mean, norm.running_var) for norm in norms]
-        for norm in norms if self.normalization == "batch" else []:
-            norm.running_mean = norm.running_var = None  # then the picture's own, and other processes are not asked
+        for module, forward in replaced.items():
+            module.forward = forward
         try:
             yield
         finally:
-            for norm, mean, variance in statistics:
-                norm.running_mean, norm.running_var = mean, variance
+            for module in replaced:
+                del module.forward
             for module, training in before:
                 module.training = training
+
+    def picture_norms(self, generator: nn.Module) -> list[nn.Module]:
+        """The norms of the generator whose statistics are those of the picture at hand."""
+        return [module for module in generator.modules() if self._looks_at_the_picture(module)]
+
+    def _looks_at_the_picture(self, module: nn.Module) -> bool:
+        if isinstance(module, nn.InstanceNorm2d):
+            return not module.track_running_stats
+        return isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm) and self.normalization == "batch"
+
+    def noisy(self, generator: nn.Module) -> list[nn.Dropout]:
+        """The dropouts of the generator that make noise."""
+        found = [module for module in generator.modules() if isinstance(module, nn.Dropout)]
+        return found if self.dropout == "on" else []
+
+
+def drawn(seeds: Sequence[int]) -> Noise:
+    """Noise for one picture after the other of a batch, each from its seed: what torch's own dropout would draw."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def noise(x: Tensor, keep: float) -> Tensor:
+        return torch.stack([torch.empty(x.shape[1:]).bernoulli_(keep, generator=generator) for generator in generators])
+
+    return noise
+
+
+def by_its_own_statistics(norm: Any, x: Tensor) -> Tensor:
+    """Normalises each picture of x (B, C, H, W) by its mean and variance; for one picture the norm's training mode."""
+    return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps)
+
+
+def _drop(dropout: nn.Dropout, noise: Noise, x: Tensor) -> Tensor:
+    keep = 1 - dropout.p
+    if keep in {0.0, 1.0}:
+        return x * keep
+    return x * (noise(x, keep).to(x) / keep)

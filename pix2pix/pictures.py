@@ -68,7 +68,7 @@ def save(picture: Picture, path: Path, **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        _write(picture, part, path.suffix.lower(), **options)
+        _write(picture, part, path.suffix.lower(), **{"quality": 95} | options)  # where formats have one
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """A run is a directory: where its files are, how far it got, what it was made of."""
 
 import datetime
+import itertools
 import json
 import logging
 import math
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 Config = dict[str, Any]
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
 WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
+WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it goes on is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 # A run may go on upon other devices, and says what that changes; `data.batch_size` may then keep the pairs of a step.
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
@@ -87,8 +89,16 @@ class Run:
         if there != fingerprint and self.last.is_file():
             raise ValueError(
                 f"{self.path}: was trained on other data than these: files were added, removed or changed, or the path "
-                "is another. Give this run a name of its own, name=..., or bring the data back."
+                "is another. Give this run a name of its own, name=..., bring the data back, or go on with these: "
+                "allow_changed_data=true."
             )
+
+    def set_aside(self) -> Path | None:
+        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None without a run."""
+        if not self.config_file.is_file():
+            return None
+        names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))
+        return self.path.rename(next(name for name in names if not name.exists()))
 
     @contextmanager
     def begun(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
@@ -108,7 +118,8 @@ class Run:
             stack.enter_context(_held(self.path))
             if self.config_file.exists():
                 self.require_same(config)
-                self.require_same_data(data_fingerprint)
+                if not config["allow_changed_data"]:
+                    self.require_same_data(data_fingerprint)
             if self.finished():
                 return
             if not self.config_file.exists():
@@ -173,12 +184,19 @@ def _held(directory: Path) -> Iterator[None]:
 
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
+    with replacing(path) as part, part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, which takes its place when the block ends well and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -208,6 +226,18 @@ def pairs_of_a_step(config: Config) -> int | None:
     trainer, batch = config.get("trainer", {}), config.get("data", {}).get("batch_size")
     numbers = (batch, trainer.get("devices", 1), trainer.get("num_nodes", 1))
     return math.prod(numbers) if all(isinstance(number, int) and number > 0 for number in numbers) else None
+
+
+def without_whereabouts(config: Config, prefix: str = "") -> Config:
+    """The configuration for others to read: of the folders of this machine only their names are left."""
+    return {
+        key: without_whereabouts(value, f"{prefix}{key}.")
+        if isinstance(value, dict)
+        else Path(value).name
+        if f"{prefix}{key}" in WHEREABOUTS and value
+        else value
+        for key, value in config.items()
+    }
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -28,6 +28,7 @@ from pix2pix.data.pairs import PairSource
 from pix2pix.data.palettes import PALETTES, Palette, PaletteChoice
 from pix2pix.data.pixels import Depth
 from pix2pix.data.sizing import Preprocess
+from pix2pix.data.tolerance import OnError
 from pix2pix.data.transforms import PairTransform
 from pix2pix.evaluation.metrics import validation_metrics
 from pix2pix.losses import Objective
@@ -109,6 +110,8 @@ class Data(Settings):
     target_channels: Positive
     operation: str | None = None
     batch_size: Positive
+    on_error: OnError
+    skip_limit: Annotated[int, Field(ge=0)]
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     cache: CacheKind
     cache_dir: str
@@ -226,6 +229,9 @@ class RunConfig(Settings):
     name: Annotated[str, Field(min_length=1)]
     output_dir: str
     run_dir: str
+    resume: Annotated[str, Field(min_length=1)]
+    allow_changed_data: bool
+    init_from: str | None
     seed: Annotated[int, Field(ge=0)]
     precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed"]
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None

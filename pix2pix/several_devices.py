@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.overrides.distributed import _sync_module_states
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
@@ -23,31 +21,13 @@ class PlayersTogether(DDPStrategy):
     Losses and accuracies become means over all processes, too: all of them log, watch and diagnose the same numbers,
     and stop at the same step. Buffers are each process's own, and the first one's are saved.
 
-    Args:
-        settings: of Lightning's DDPStrategy, such as `process_group_backend` and `timeout`.
+    The arguments are those of Lightning's DDPStrategy, such as `process_group_backend` and `timeout`.
     """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.asked_to_stop = False
 
     def configure_ddp(self) -> None:
         """Gives every process the weights of the first one."""
         assert self.model is not None
         _sync_module_states(self.model)
-
-    def setup(self, trainer: pl.Trainer) -> None:
-        """Has SIGTERM noted, and obeyed by all processes at the end of the same step.
-
-        Lightning's handler talks to the other processes there and then, who may be in the middle of other messages.
-        """
-        super().setup(trainer)
-        trainer._signal_connector._sigterm_notifier_fn = self._note  # pyright: ignore[reportAttributeAccessIssue]
-
-    def _note(self, signum: Any, frame: Any) -> None:
-        if not self.asked_to_stop and self.launcher is not None:
-            self.launcher.kill(signum)
-        self.asked_to_stop = True
 
     def post_backward(self, closure_loss: Tensor) -> None:
         """Averages the gradients there are: those of the player about to step, as a step leaves none behind."""
@@ -55,13 +35,9 @@ class PlayersTogether(DDPStrategy):
         average([p.grad for p in self.lightning_module.parameters() if p.grad is not None])
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """The step, its numbers averaged; asked to stop is a process when any of them is."""
+        """The step, its numbers averaged."""
         result: Any = super().training_step(*args, **kwargs)
-        asked = torch.tensor(float(self.asked_to_stop), device=self.root_device)
-        average([*result["losses"].values(), *result["accuracy"].values(), asked])
-        if asked > 0:
-            assert self.lightning_module is not None
-            self.lightning_module.trainer._signal_connector.received_sigterm = True
+        average([*result["losses"].values(), *result["accuracy"].values()])
         return result
 
 
@@ -78,8 +54,3 @@ def average(tensors: Sequence[Tensor]) -> None:
     flat /= dist.get_world_size()
     for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
-
-
-def first_process() -> bool:
-    """Whether this process is the first one, as far as the environment tells before a training has begun."""
-    return not rank_zero_only.rank  # pyright: ignore[reportFunctionMemberAccess]

@@ -1,5 +1,7 @@
 """A trained generator with what it needs to take pictures in: read from a run directory or a checkpoint alone."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from pix2pix.data.ranges import scale, unscale
 from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run
+from pix2pix.weights_file import read_weights
+
+AVERAGE = "average.module."  # before the names of the moving average's weights
 
 ROWS_AT_A_TIME = 256  # of a large label map: comparing a pixel with every class takes memory
 
@@ -31,6 +36,7 @@ class Trained:
     checkpoint: Path
     step: int
     device: torch.device
+    half: bool = False
 
     @property
     def palette(self) -> Palette | None:
@@ -47,10 +53,19 @@ class Trained:
         """Likewise for targets."""
         return coded_palettes(self.config)[1]
 
-    def generate(self, source: Tensor, name: str) -> Tensor:
-        """Maps source (B, C, H, W) in [-1, 1] to a picture, on the CPU; `name` chooses the dropout noise."""
-        output = self.inference.generate(self.generator, source.to(self.device), name).float().cpu()
+    def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
+        """Maps source (B, C, H, W) in [-1, 1] to pictures, on the CPU.
+
+        `names`, one for all pictures or one for each, choose the dropout noise.
+        """
+        with self.precision():
+            output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
         return visible(output, self.target_palette, source.cpu())
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
+        kind = torch.float16 if self.device.type == "cuda" else torch.bfloat16
+        return torch.autocast(self.device.type, kind, enabled=self.half)
 
     def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
         """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
@@ -139,6 +154,7 @@ def load(
     *,
     checkpoint: str = "best",
     device: str = "auto",
+    half: bool = False,
     normalization: Normalization | None = None,
     dropout: Dropout | None = None,
     seed: int | None = None,
@@ -146,9 +162,10 @@ def load(
     """Reads the generator of a run; its moving average where the run kept one.
 
     Args:
-        path: a run directory, or a checkpoint file, which carries its configuration.
-        checkpoint: of the run: `best`, `last`, `epoch=N`, or a path.
+        path: a run directory, or a checkpoint or `.safetensors` file, which carries its configuration.
+        checkpoint: of the run: `best`, `last`, `ema` (the moving average in the last one), `epoch=N`, or a path.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
+        half: compute in half precision.
         normalization: in place of the run's own test-time choice; likewise `dropout` and `seed`.
 
     Raises:
@@ -157,7 +174,9 @@ def load(
     """
     file = Path(path) if Path(path).is_file() else _checkpoint_of(Run(path), checkpoint)
     place = _device(device)
-    content = _read(file, place)
+    content = read_weights(file) if file.suffix == ".safetensors" else _read(file, place)
+    if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
+        raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
     found = list(components.problems(config["generator"], "generator", nn.Module))
     if found:
@@ -168,12 +187,12 @@ def load(
     inference = InferenceMode(
         **config["inference"] | {key: value for key, value in chosen.items() if value is not None}
     )
-    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place)
+    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place, half)
 
 
 def _checkpoint_of(run: Run, which: str) -> Path:
     run.config()  # says so when this is no run
-    return run.checkpoint(which)
+    return run.checkpoint("last" if which == "ema" else which)
 
 
 def _device(name: str) -> torch.device:
@@ -197,9 +216,13 @@ def _read(file: Path, device: torch.device) -> dict[str, Any]:
     return content
 
 
+def state_of(file: Path) -> dict[str, Tensor]:
+    """The weights in a checkpoint of ours. Raises ValueError when it is none."""
+    return _read(file, torch.device("cpu"))["state_dict"]
+
+
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    average = _below("average.module.", state)
-    return average or _below("generator.", state)
+    return _below(AVERAGE, state) or _below("generator.", state)
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

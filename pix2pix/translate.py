@@ -1,21 +1,26 @@
 """The translator: a picture of any size in, its translation at the same size out."""
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
-from pix2pix.data.pairs import pictures
-from pix2pix.data.pixels import Picture
-from pix2pix.pictures import save
+from pix2pix.data.palettes import visible
+from pix2pix.data.pixels import Picture, opened, picture_of, size
+from pix2pix.tiles import Tiling
 from pix2pix.trained import Trained, load
 
-log = logging.getLogger(__name__)
+Input = Picture | str | Path
+Joined = Input | tuple[Input, ...]
+"""A picture, or the several inputs of one translation, for runs whose sources were joined from folders."""
 
 
 class Translator:
@@ -25,89 +30,224 @@ class Translator:
     translator = load_translator("outputs/facades")
     translator("drawing.png").save("photo.png")
     ```
+
+    Pictures are translated as they are, not resized; where the network needs a multiple of some size they are extended
+    by reflection and cut back. A picture of more pixels than a tile is translated in tiles, which takes the memory of
+    one and the time of about half as many more translations as the network has norms that look at the picture.
+
+    Args:
+        trained: the generator and how it is run.
+        tile: side of the tiles of large pictures, in pixels; see `pix2pix.tiles`. None never tiles.
+        overlap: of neighbouring tiles, a quarter of `tile` by default.
+        batch_size: how many pictures of a list run at once, where they are of one size.
     """
 
-    def __init__(self, trained: Trained) -> None:
-        self.trained = trained
+    def __init__(
+        self,
+        trained: Trained,
+        *,
+        tile: int | None = 2048,
+        overlap: int | None = None,
+        batch_size: int = 1,
+    ) -> None:
+        if min(tile or 1, batch_size) < 1 or (overlap or 0) < 0:
+            raise ValueError(f"tile={tile}, overlap={overlap}, batch_size={batch_size}: too small.")
+        self.trained, self.tile, self.overlap = trained, tile, overlap
+        self.batch_size = batch_size
         self.multiple: int = getattr(trained.generator, "multiple", 1)
+        self._one_at_a_time = threading.Lock()  # the generator's modes change while it runs
 
-    def __call__(self, *pictures: Image.Image | str | Path, name: str = "") -> Image.Image:
-        """The translation of a picture, at its own size; `name` chooses the dropout noise.
+    def __call__(
+        self,
+        *pictures: Any,
+        name: str | Sequence[str] = "",
+        seed: int | None = None,
+        samples: int | None = None,
+    ) -> Any:
+        """The translation of a picture at its own size, or those of a list of pictures.
+
+        Args:
+            pictures: a Pillow picture, an array (H, W) or (H, W, C), or the path of a file; or a list of them. Several
+                are the several inputs of one translation, for runs whose sources were joined from folders; in a list
+                these are tuples.
+            name: chooses the dropout noise, one for all pictures or one for each of a list.
+            seed: of the noise, in place of the run's.
+            samples: so many translations of each picture under different noise, as a list.
+
+        Returns:
+            An array for an array, else a Pillow picture; a list for a list. Label maps come as classes, in a Pillow
+            picture together with their colours.
 
         Raises:
             ValueError: for a picture that the generator does not take, or outputs that no Pillow picture holds.
+            FileNotFoundError: for a path that leads nowhere.
         """
-        output = self.translate(*pictures, name=name)
-        if not isinstance(output, Image.Image):
-            raise ValueError(
-                f"translations of this run have {output.shape[2]} channels of {output.dtype}, which no Pillow picture "
-                "holds. Translator.translate returns them as an array."
-            )
+        alone = not isinstance(pictures[0], list)
+        given: Sequence[Joined] = [pictures] if alone else pictures[0]
+        each: list[tuple[Input, ...]] = [joined if isinstance(joined, tuple) else (joined,) for joined in given]
+        names = [name] * len(each) if isinstance(name, str) else list(name)
+        if len(names) != len(each):
+            raise ValueError(f"{len(names)} names for {len(each)} pictures: give one name, or one for each.")
+        first = self.trained.inference.seed if seed is None else seed
+        by_seed = [
+            [_like(*both) for both in zip(self._translated(each, names, number), each, strict=True)]
+            for number in range(first, first + (samples or 1))
+        ]
+        results = [list(same) if samples else same[0] for same in zip(*by_seed, strict=True)]
+        return results[0] if alone else results
+
+    def translate(self, *pictures: Input, name: str = "", seed: int | None = None) -> Picture:
+        """The translation of one picture at the depth of the targets, as an array where no Pillow picture holds it."""
+        (output,) = self._translated([pictures], [name], self.trained.inference.seed if seed is None else seed)
         return output
 
-    def translate(self, *pictures: Picture | str | Path, name: str = "") -> Picture:
-        """The same at the depth of the targets, as an array (H, W, C) where no Pillow picture holds it.
+    def _translated(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> Iterator[Picture]:
+        """One translation after the other, those of one size in batches."""
+        trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
+        for these in self._batches(pictures):
+            inputs = [[_opened(picture) for picture in joined] for joined in pictures[these]]
+            called = [_called(joined) for joined in pictures[these]]
+            with self._one_at_a_time:
+                yield from self._run(trained, inputs, list(names[these]), called)
 
-        Several pictures are the several inputs of one translation, for runs whose sources were joined from folders.
-        """
-        source = self.trained.read(*(Path(p) if isinstance(p, str) else p for p in pictures))[None]
-        padded = pad_to_multiple(source, self.multiple)
-        output = self.trained.generate(padded, name)
-        return self.trained.picture(output[0, :, : source.shape[2], : source.shape[3]])
+    def _batches(self, joined: Sequence[tuple[Input, ...]]) -> Iterator[slice]:
+        """Neighbours of one size, as many as run at once."""
+        first = 0
+        for _, same in itertools.groupby(joined, lambda given: _size(given[0]) if self.batch_size > 1 else None):
+            end = first + len(list(same))
+            for start in range(first, end, self.batch_size):
+                yield slice(start, min(start + self.batch_size, end))
+            first = end
+
+    def _run(self, trained: Trained, inputs: list[list[Picture]], names: list[str], called: list[str]) -> list[Picture]:
+        height, width = _size(inputs[0][0])
+        if self.tile is not None and height * width > self.tile**2:
+            return [self._in_tiles(trained, *each) for each in zip(inputs, names, called, strict=True)]
+        sources = torch.stack([trained.read(*joined, name=file) for joined, file in zip(inputs, called, strict=True)])
+        outputs = trained.generate(pad_to_multiple(sources, self.multiple), names)
+        return [trained.picture(output[:, :height, :width]) for output in outputs]
+
+    def _in_tiles(self, trained: Trained, inputs: list[Picture], name: str, called: str) -> Picture:
+        height, width = _size(inputs[0])
+
+        def read(top: int, left: int, rows: int, columns: int) -> Tensor:
+            part = trained.read(*(_cut(picture, top, left, rows, columns) for picture in inputs), name=called)
+            return pad_to_size(part[None], rows, columns)[0]
+
+        assert self.tile is not None
+        size = {"tile": self.tile, "overlap": self.overlap}
+        tiling = Tiling(trained.generator, trained.inference, self.multiple, **size, precision=trained.precision)
+        canvas = Canvas(height, width)
+        for top, band in tiling.bands(read, _up(height, self.multiple), _up(width, self.multiple), name):
+            rows = min(band.shape[1], height - top)
+            if rows > 0:
+                shown = visible(band[:, :rows, :width], trained.target_palette, read(top, 0, rows, width))
+                canvas.put(trained.picture(shown), top)
+        assert canvas.picture is not None
+        return canvas.picture
 
 
-def load_translator(path: str | Path, **options: Any) -> Translator:
-    """The translator of a run directory or checkpoint file; takes the options of `pix2pix.trained.load`."""
-    return Translator(load(path, **options))
+class Canvas:
+    """A picture that is filled from the top downwards, by parts of its full width."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        self.picture: Picture | None = None
+
+    def put(self, part: Picture, top: int) -> None:
+        """Puts a part where it belongs; the first one decides what kind of picture it is."""
+        if isinstance(part, Image.Image):
+            if self.picture is None:
+                self.picture = Image.new(part.mode, (self.width, self.height))
+                if part.mode == "P":
+                    self.picture.putpalette(part.getpalette() or [])
+            assert isinstance(self.picture, Image.Image)
+            self.picture.paste(part, (0, top))
+        else:
+            if self.picture is None:
+                self.picture = np.empty((self.height, self.width, part.shape[2]), part.dtype)
+            assert isinstance(self.picture, np.ndarray)
+            self.picture[top : top + len(part)] = part
+
+
+def load_translator(
+    path: str | Path,
+    *,
+    weights: str | None = None,
+    tile: int | None = 2048,
+    overlap: int | None = None,
+    batch_size: int = 1,
+    **options: Any,
+) -> Translator:
+    """The translator of a run directory, a checkpoint or exported weights (`.safetensors`), which is enough alone.
+
+    Args:
+        path: of the run or the file.
+        weights: of a run: `best` (by default), `last`, `ema` (the moving average at its end), `epoch=N`, or a path.
+        tile: see `Translator`, as for `overlap` and `batch_size`.
+        overlap: see above.
+        batch_size: see above.
+        options: those of `pix2pix.trained.load`: device, half, normalization, dropout, seed.
+    """
+    if weights is not None:
+        options["checkpoint"] = weights
+    return Translator(load(path, **options), tile=tile, overlap=overlap, batch_size=batch_size)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Extends (B, C, H, W) to the right and below, by reflection, to the next sizes that `multiple` divides."""
-    right, below = -image.shape[3] % multiple, -image.shape[2] % multiple
+    return pad_to_size(image, _up(image.shape[2], multiple), _up(image.shape[3], multiple))
+
+
+def pad_to_size(image: Tensor, height: int, width: int) -> Tensor:
+    """Extends (B, C, H, W) to the right and below: by reflection, or its last pixels where it is too small for that."""
+    right, below = width - image.shape[3], height - image.shape[2]
     mode = "reflect" if right < image.shape[3] and below < image.shape[2] else "replicate"
     return F.pad(image, (0, right, 0, below), mode=mode)
 
 
-def translate_files(translator: Translator, inputs: Sequence[str | Path], output: Path, suffix: str) -> tuple[int, int]:
-    """Translates files and the pictures in folders into `output`; one that cannot be read does not stop the rest.
-
-    Returns:
-        How many pictures were written, and how many could not be read (each is logged with its reason).
-
-    Raises:
-        FileNotFoundError: when an input is not there or a folder holds no pictures, before anything is written.
-        ValueError: when two inputs would be written to one file, or an output would replace its input.
-    """
-    jobs = _outputs(list(_files(inputs)), output, suffix)
-    failed = 0
-    for file, result in tqdm(jobs.items(), unit="picture", disable=None):
-        try:
-            save(translator.translate(file, name=file.stem), result)
-        except ValueError as error:
-            failed += 1
-            log.error("%s", error)
-    return len(jobs) - failed, failed
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
 
 
-def _files(inputs: Iterable[str | Path]) -> Iterator[Path]:
-    for path in map(Path, inputs):
-        if not path.exists():
-            raise FileNotFoundError(f"{path}: no such file or folder.")
-        found = pictures(path) if path.is_dir() else [path]
-        if not found:
-            raise FileNotFoundError(f"{path}: no pictures in this folder.")
-        yield from found
+def _like(output: Picture, given: Sequence[Input]) -> Picture:
+    """The output as the kind of thing that was given."""
+    if isinstance(given[0], np.ndarray):
+        return np.asarray(output)
+    if not isinstance(output, Image.Image):
+        raise ValueError(
+            f"translations of this run have {output.shape[2]} channels of {output.dtype}, which no Pillow picture "
+            "holds. Translator.translate returns them as an array."
+        )
+    return output
 
 
-def _outputs(files: list[Path], output: Path, suffix: str) -> dict[Path, Path]:
-    jobs = {file: output / f"{file.stem}.{suffix}" for file in files}
-    taken: dict[Path, Path] = {}
-    for file, result in jobs.items():
-        if result in taken:
-            raise ValueError(
-                f"{taken[result]} and {file} would both be written to {result}. Translate them into two folders."
-            )
-        if result.exists() and file.samefile(result):
-            raise ValueError(f"{result}: the output would replace its input. Choose another --output.")
-        taken[result] = file
-    return jobs
+def _called(pictures: Sequence[Input]) -> str:
+    """What an error calls them."""
+    return str(pictures[0]) if isinstance(pictures[0], str | Path) else "picture"
+
+
+def _opened(picture: Input) -> Picture:
+    """The picture in memory, a Pillow picture where Pillow has such pictures."""
+    if isinstance(picture, str | Path):
+        return opened(Path(picture))
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
+        return picture_of(picture.reshape(*picture.shape[:2], -1))
+    return picture
+
+
+def _size(picture: Input) -> tuple[int, int]:
+    """Height and width."""
+    if isinstance(picture, str | Path):
+        width, height = size(Path(picture))
+        return height, width
+    return (picture.height, picture.width) if isinstance(picture, Image.Image) else (len(picture), picture.shape[1])
+
+
+def _cut(picture: Picture, top: int, left: int, rows: int, columns: int) -> Picture:
+    """A part of the picture, less where the picture ends."""
+    height, width = _size(picture)
+    bottom, right = min(top + rows, height), min(left + columns, width)
+    if isinstance(picture, Image.Image):
+        return picture.crop((left, top, right, bottom))
+    return picture[top:bottom, left:right]

@@ -233,7 +233,10 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["data=maps", "data.depth=32"], "data.source_depth=32: signed integers need data.source_range=[LOW,HIGH]"),
         (["data=maps", "data.source_range=[5,2]"], "the first value must be below the second"),
         (["data=maps", "data.source_channels=1", "data.augment.hue=0.1"], "has no saturation or hue to change"),
-        (["data=facades", "data.palette=1"], "data.palette=1: give cmp_facades, cityscapes, a number of classes (2 to"),
+        (
+            ["data=facades", "data.palette=1"],
+            "data.palette=1: give cmp_facades, facades, cityscapes, a number of classes (2 to",
+        ),
         (["data=facades", "data.palette=[[300,0,0]]"], "a number of classes (2 to 256), or their colours"),
         (["data=facades", "data.palette=ade"], "palette 'ade': there is none of this name. Choose from cmp_facades"),
         (["data=facades", "data.palette=[[1,2,3],[1,2,3]]"], "two or more classes of different colours are needed"),

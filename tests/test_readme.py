@@ -47,6 +47,8 @@ def test_there_are_commands():
 
 def test_every_command_runs_in_the_order_of_the_readme(desk, monkeypatch):
     monkeypatch.chdir(desk)
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
+    monkeypatch.setattr("webbrowser.open", lambda address: None)
     for line in COMMANDS:
         words = shlex.split(line, comments=True)[1:]
         pix2pix(*words, *(SMALL if words[0] == "train" else []))

@@ -148,3 +148,63 @@ def test_a_device_that_is_not_there_is_said(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="torch sees no CUDA device here"):
         pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--device", "cuda")
+
+
+def pixels(*seeds, size=(32, 32)):
+    return [np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8) for seed in seeds]
+
+
+def test_an_array_gives_an_array_a_picture_a_picture_and_a_list_a_list(tiny_run, tmp_path):
+    translator = package.load_translator(tiny_run.path)
+    (array,) = pixels(0, size=(40, 50))
+    result = translator(array)
+    assert (result.shape, result.dtype) == ((50, 40, 3), np.uint8)
+    assert np.array_equal(translator(Image.fromarray(array)), result)
+    several = translator([array, Image.fromarray(array), picture(tmp_path / "a.png", (40, 50))])
+    assert [type(each) is np.ndarray for each in several] == [True, False, False]
+    assert all(np.array_equal(each, result) for each in several[:2])
+    assert translator([]) == []
+
+
+def test_pictures_of_a_batch_know_nothing_of_each_other(tiny_run):
+    given = [*pixels(0, 1, 2), *pixels(3, 4, size=(50, 70))]
+    names = ["a", "b", "c", "d", "e"]
+    alone = package.load_translator(tiny_run.path)
+    together = package.load_translator(tiny_run.path, batch_size=4)
+    for one, other in zip(alone(given, name=names), together(given, name=names), strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_samples_are_translations_under_other_noise(tiny_run):
+    translator = package.load_translator(tiny_run.path)
+    (array,) = pixels(0)
+    samples = translator(array, samples=3, seed=5)
+    assert len(samples) == 3
+    assert not np.array_equal(samples[0], samples[1])
+    assert np.array_equal(samples[1], translator(array, seed=6))
+    assert [len(each) for each in translator([array, array], samples=2)] == [2, 2]
+
+
+def test_half_precision_is_close(tiny_run):
+    (array,) = pixels(0, size=(64, 64))
+    whole, half = (package.load_translator(tiny_run.path, half=half)(array).astype(int) for half in (False, True))
+    assert 0 < np.abs(whole - half).mean() < 4
+
+
+def test_weights_are_chosen_by_name(tiny_run, tmp_path):
+    assert package.load_translator(tiny_run.path, weights="last").trained.checkpoint.name == "last.ckpt"
+    with pytest.raises(ValueError, match="keeps no moving average"):
+        package.load_translator(tiny_run.path, weights="ema")
+    words = [*TINY, "trainer.max_epochs=1", "ema_decay=0.9", f"output_dir={tmp_path}", "name=averaged"]
+    pix2pix("train", *words)
+    averaged = package.load_translator(tmp_path / "averaged", weights="ema").trained
+    state = torch.load(averaged.checkpoint, weights_only=True)["state_dict"]
+    assert averaged.checkpoint.name == "last.ckpt"
+    assert all(
+        torch.equal(value, state[f"average.module.{name}"]) for name, value in averaged.generator.state_dict().items()
+    )
+
+
+def test_one_name_for_all_or_one_for_each(tiny_run):
+    with pytest.raises(ValueError, match="2 names for 1 pictures"):
+        package.load_translator(tiny_run.path)(pixels(0), name=["a", "b"])

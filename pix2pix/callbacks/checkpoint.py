@@ -1,26 +1,37 @@
-"""Checkpoints: state only, loadable with weights_only=True, each file whole or absent."""
+"""Checkpoints: state only, loadable with weights_only=True, each file whole or absent, and known to be sound."""
 
+import logging
 import math
-import os
 import shutil
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
-import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import Checkpoint
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.evaluation.metrics import higher_is_better
+from pix2pix.signals import Signals, Stopped
+
+log = logging.getLogger(__name__)
+
+AGREE_EVERY = 10  # steps after which several processes agree on whether to save; asking every step would cost time
+COPIES = 3  # last, previous and best
 
 
 class Checkpoints(Checkpoint):
-    """Saves `last.ckpt` after every epoch, and keeps as `best.ckpt` the one with the best validation metric.
+    """Saves `last.ckpt` after every epoch and now and then within it; keeps the best one as `best.ckpt`.
+
+    A checkpoint is taken between steps, never within one. SIGTERM, Ctrl-C and the signals of clusters end the training
+    after the step at hand, saved; so does an error between steps, such as that of an unreadable picture.
 
     Args:
         monitor: the metric that decides, e.g. `val/l1`; which way is better is known of each metric.
         every_n_epochs: keep `epoch=N.ckpt` every so many epochs; None keeps none.
+        every_n_steps: save `last.ckpt` every so many steps, too; None does not.
+        every_n_minutes: likewise.
     """
 
     def __init__(
@@ -28,21 +39,96 @@ class Checkpoints(Checkpoint):
         *,
         monitor: str = "val/ssim",
         every_n_epochs: Annotated[int, Field(ge=1)] | None = None,
+        every_n_steps: Annotated[int, Field(ge=1)] | None = None,
+        every_n_minutes: Annotated[float, Field(gt=0)] | None = 10.0,
     ) -> None:
         self.monitor, self.every_n_epochs = monitor, every_n_epochs
+        self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self.best: float | None = None
+        self.names: list[str] = []  # under which this state is kept, besides `last.ckpt`
+        self.signals = Signals()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listens to signals; makes up for links that a kill prevented; warns where the disk cannot hold the files."""
+        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        self.signals.listen()
+        if not trainer.is_global_zero:
+            return
+        if trainer.ckpt_path and Path(trainer.ckpt_path).parent == _folder(trainer):
+            self._link(trainer, Path(trainer.ckpt_path))
+        self._warn_of_a_small_disk(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves where it is time to. The last step of an epoch is saved after its validation."""
+        if trainer.fit_loop.epoch_loop.batch_progress.current.ready >= trainer.num_training_batches:
+            return
+        stop = _agreed(trainer, self.signals.received is not None)
+        if stop or self._is_due(trainer):
+            self._save(trainer)
+        if stop:
+            self._stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves once; the other names are links to the same file."""
-        folder = Path(trainer.default_root_dir) / "checkpoints"
-        epoch, better = trainer.current_epoch + 1, self._is_better(trainer)
-        trainer.save_checkpoint(folder / "last.ckpt")
-        if not trainer.is_global_zero:
-            return
-        if better:
-            link(folder / "last.ckpt", folder / "best.ckpt")
-        if self.every_n_epochs and epoch % self.every_n_epochs == 0:
-            link(folder / "last.ckpt", folder / f"epoch={epoch}.ckpt")
+        epoch = trainer.current_epoch + 1
+        kept = self.every_n_epochs and epoch % self.every_n_epochs == 0
+        self.names = ["best.ckpt"] * self._is_better(trainer) + ([f"epoch={epoch}.ckpt"] if kept else [])
+        self._save(trainer, must=epoch == trainer.max_epochs)
+        if _agreed(trainer, self.signals.received is not None, now=True) and epoch != trainer.max_epochs:
+            self._stop()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listens no longer."""
+        self.signals.ignore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Saves what was learnt since the last checkpoint, where the error came between two steps."""
+        self.signals.ignore()
+        steps = trainer.fit_loop.epoch_loop.batch_progress.current
+        between = steps.ready == steps.completed and 0 < steps.completed < trainer.num_training_batches
+        new = trainer.training and between and trainer.global_step > getattr(self, "saved_step", trainer.global_step)
+        if new and trainer.world_size == 1 and isinstance(exception, Exception):
+            self._save(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far, and the names of this checkpoint."""
+        return {"best": self.best, "names": self.names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes them up."""
+        self.best, self.names = state_dict["best"], state_dict["names"]
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        by_step = self.every_n_steps and trainer.global_step % self.every_n_steps == 0
+        minutes = (time.monotonic() - self.saved_at) / 60
+        by_clock = self.every_n_minutes is not None and minutes >= self.every_n_minutes
+        return bool(by_step) or _agreed(trainer, by_clock)
+
+    def _save(self, trainer: pl.Trainer, *, must: bool = False) -> None:
+        """Saves `last.ckpt` and its links. Raises OSError where it cannot and must; else the training goes on."""
+        last = _folder(trainer) / "last.ckpt"
+        trainer.save_checkpoint(last)
+        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        io = trainer.strategy.checkpoint_io
+        error = io.error if isinstance(io, AtomicCheckpointIO) else None
+        if error and must:
+            raise error
+        if error:
+            log.warning("step %d: %s", trainer.global_step, error)
+        elif trainer.is_global_zero:
+            self._link(trainer, last)
+        self.names = []
+
+    def _link(self, trainer: pl.Trainer, file: Path) -> None:
+        for name in self.names:
+            link(file, _folder(trainer) / name)
+
+    def _stop(self) -> None:
+        self.signals.ignore()
+        self.signals.pass_on()
+        raise Stopped(self.signals.received)
 
     def _is_better(self, trainer: pl.Trainer) -> bool:
         """Whether this epoch was validated, with the best value so far; the first one is."""
@@ -60,44 +146,25 @@ class Checkpoints(Checkpoint):
         self.best = value
         return True
 
-    def state_dict(self) -> dict[str, Any]:
-        """The best value so far."""
-        return {"best": self.best}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up the best value so far."""
-        self.best = state_dict["best"]
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, syncs it and renames it: a kill leaves the previous one intact."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Raises OSError, with the previous file untouched, when the disk takes no more."""
-        path = Path(path)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
-            raise OSError(
-                f"{path}: the checkpoint could not be saved ({error}). "
-                "Make room and give the same command again: training goes on from the last one saved."
-            ) from error
-        finally:
-            part.unlink(missing_ok=True)
+    def _warn_of_a_small_disk(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        weights = sum(tensor.nbytes for tensor in pl_module.state_dict().values())
+        needed = COPIES * 3 * weights  # the weights and Adam's two moments of each
+        free = shutil.disk_usage(trainer.default_root_dir).free
+        if free < needed:
+            log.warning(
+                "%s: %.1f GB are free, the checkpoints need about %.1f GB. Make room before the first epoch ends.",
+                *(trainer.default_root_dir, free / 1e9, needed / 1e9),
+            )
 
 
-def link(file: Path, name: Path) -> None:
-    """Gives a file a second name, replacing what had it; copies where the file system has no links."""
-    part = name.with_name(f".{name.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(file, part)
-    except OSError:
-        shutil.copyfile(file, part)
-    part.replace(name)
+def _folder(trainer: pl.Trainer) -> Path:
+    return Path(trainer.default_root_dir) / "checkpoints"
+
+
+def _agreed(trainer: pl.Trainer, wanted: bool, *, now: bool = False) -> bool:
+    """Whether any process wants it; several processes ask each other only every so many steps."""
+    if trainer.world_size == 1:
+        return wanted
+    if not now and trainer.global_step % AGREE_EVERY:
+        return False
+    return trainer.strategy.reduce_boolean_decision(wanted, all=False)

@@ -24,7 +24,7 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar at the step the training starts from."""
-        self.elapsed, self.images = 0.0, 0
+        self.elapsed, self.images, self.started = 0.0, 0, time.monotonic()
         known_width = shutil.get_terminal_size((0, 0)).columns > 0  # pseudo-terminals do not always have one
         steps = trainer.max_epochs and trainer.max_epochs > 0 and int(trainer.num_training_batches * trainer.max_epochs)
         self.bar = tqdm(

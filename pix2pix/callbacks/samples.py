@@ -1,5 +1,6 @@
 """Sheets of the same pairs after every so many epochs: source, output, target, side by side."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from pix2pix.model import Pix2Pix
 from pix2pix.pictures import shown
 from pix2pix.sheets import Kind, write_sheet
 from pix2pix.trained import source_side
+
+log = logging.getLogger(__name__)
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -43,10 +46,13 @@ class Samples(pl.Callback):
         folder = Path(trainer.default_root_dir) / "samples"
         both: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
         for kind, pairs in both:
-            drawn = write_sheet(folder, kind, epoch, trainer.global_step, *self._draw(pl_module, pairs))
-            for logger in trainer.loggers:
-                if isinstance(logger, TakesSheets):
-                    logger.log_sheet(drawn)
+            try:
+                drawn = write_sheet(folder, kind, epoch, trainer.global_step, *self._draw(pl_module, pairs))
+                for logger in trainer.loggers:
+                    if isinstance(logger, TakesSheets):
+                        logger.log_sheet(drawn)
+            except OSError as error:  # a full disk stops no training
+                log.warning("%s: no samples of epoch %d (%s).", folder, epoch, error)
 
     def _draw(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
         """The names of the pairs, and for each its source, output and target as pictures."""

@@ -1,5 +1,6 @@
 """Sends losses, learning rates and speed to the loggers, against the one count of training steps."""
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+log = logging.getLogger(__name__)
 
 GIBIBYTE = 2**30
 PLAYERS = ("generator", "discriminator")
@@ -23,6 +26,7 @@ class TrainingLog(pl.Callback):
     | `gradient_norm/generator`, `.../discriminator` | norm of a player's gradient, before any clipping (an option) |
     | `lr/generator`, `lr/discriminator` | learning rates |
     | `images_per_second` | of the whole machine, validation not counted |
+    | `overflow_steps`, `loss_scale` | steps that 16-mixed has lost to overflow so far, and its loss scale |
     | `gpu_memory_gib` | the most that was allocated on a GPU so far |
     | `val/...` | the validation metrics, whenever there was a validation |
 
@@ -35,6 +39,8 @@ class TrainingLog(pl.Callback):
 
     def __init__(self, *, gradient_norms: bool = False) -> None:
         self.gradient_norms = gradient_norms
+        self.overflows: Tensor | int = 0
+        self.scale: Tensor | None = None
         self._begin_interval()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -47,11 +53,11 @@ class TrainingLog(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The interval so far: a run that is resumed within one logs the same means as an unbroken one."""
-        return {"sums": self.sums, "steps": self.steps}
+        return {"sums": self.sums, "steps": self.steps, "overflows": self.overflows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up the interval."""
-        self.sums, self.steps = state_dict["sums"], state_dict["steps"]
+        self.sums, self.steps, self.overflows = state_dict["sums"], state_dict["steps"], state_dict["overflows"]
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -68,6 +74,9 @@ class TrainingLog(pl.Callback):
         """Adds up on the device; numbers are fetched only when they are logged."""
         self._add("loss/", outputs["losses"])
         self._add("accuracy/d_", outputs["accuracy"])
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        if scaler is not None:
+            self.count_overflow(scaler)
         self.steps, self.images = self.steps + 1, self.images + len(batch.name) * trainer.world_size
         if trainer.global_step % trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
             _send(trainer, self._values(trainer))
@@ -76,6 +85,14 @@ class TrainingLog(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Sends the validation metrics, at the step that was validated."""
         _send(trainer, {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")})
+
+    def count_overflow(self, scaler: torch.amp.GradScaler) -> Tensor | int:
+        """Steps that half precision has lost so far, on the device: the loss scale falls only on overflow."""
+        scale = scaler._scale
+        if scale is not None:
+            self.overflows = self.overflows + (scale < (scale if self.scale is None else self.scale)).long()
+            self.scale = scale.clone()
+        return self.overflows
 
     def _add(self, prefix: str, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
@@ -86,7 +103,8 @@ class TrainingLog(pl.Callback):
         players = zip(PLAYERS, trainer.optimizers, strict=False)
         rates = {f"lr/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in players}
         speed = {"images_per_second": self.images / (time.monotonic() - self.started)}
-        return means | rates | speed | _memory(trainer)
+        half = {} if self.scale is None else {"overflow_steps": float(self.overflows), "loss_scale": float(self.scale)}
+        return means | rates | speed | half | _memory(trainer)
 
 
 def _memory(trainer: pl.Trainer) -> dict[str, float]:
@@ -96,4 +114,7 @@ def _memory(trainer: pl.Trainer) -> dict[str, float]:
 
 def _send(trainer: pl.Trainer, values: dict[str, float]) -> None:
     for logger in trainer.loggers:
-        logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=trainer.global_step)
+        try:
+            logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=trainer.global_step)
+        except OSError as error:  # a full disk stops no training
+            log.warning("step %d is not logged to %s: %s", trainer.global_step, logger.name, error)

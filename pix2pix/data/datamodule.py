@@ -15,6 +15,7 @@ from pix2pix.data.cache import Cache
 from pix2pix.data.loaded import LoadedPairs, content_of, cores
 from pix2pix.data.pairs import Pair, PairSource, Split
 from pix2pix.data.position import Pace, position, shift
+from pix2pix.data.tolerance import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
 
@@ -121,6 +122,8 @@ class PairDataModule(pl.LightningDataModule):
         num_workers: processes that load ahead; `auto` is none for cached pairs, which workers would only slow down.
         seed: of order and augmentation.
         cache: where loaded pairs are kept during a training.
+        on_error: `skip` passes unreadable training pairs over, `fail` ends the training by naming the file.
+        skip_limit: how many pairs may be passed over, in each process that loads.
         settings: of `pairs` and `transform`, in words: with the files, what loaded pixels depend on.
     """
 
@@ -133,11 +136,15 @@ class PairDataModule(pl.LightningDataModule):
         num_workers: int | Literal["auto"] = 0,
         seed: int = 0,
         cache: Cache | None = None,
+        on_error: OnError = "fail",
+        skip_limit: int = 10,
         settings: str = "",
     ) -> None:
         super().__init__()
         self.pairs, self.transform, self.num_workers = pairs, transform, num_workers
-        self.training = TrainingPairs(pairs.split("train"), transform, seed)
+        training = pairs.split("train")
+        training = TolerantPairs(training, skip_limit) if on_error == "skip" else training
+        self.training = TrainingPairs(training, transform, seed)
         self.validation = PlainPairs(pairs.split("val"), transform)
         self.training_plain = PlainPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed

@@ -5,6 +5,7 @@ from torch import Tensor
 
 # sRGB to CIE XYZ under D65, and the white point that belongs to it (IEC 61966-2-1)
 TO_XYZ = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+FROM_XYZ = torch.linalg.inv(TO_XYZ.double())
 WHITE = TO_XYZ.sum(dim=1)
 
 
@@ -24,18 +25,18 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     y = (lightness + 16) / 116
     f = torch.stack([y + a / 500, y, y - b / 200], dim=-1)
     xyz = torch.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * WHITE.double().to(lab.device)
-    linear = (xyz @ torch.linalg.inv(TO_XYZ.double()).to(lab.device).T).clamp(0, 1)
+    linear = (xyz @ FROM_XYZ.to(lab.device).T).clamp(0, 1)
     rgb = torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=1e-12) ** (1 / 2.4) - 0.055)
     return (rgb.movedim(-1, -3).clamp(0, 1) * 2 - 1).to(lab.dtype)
 
 
 def split_lightness(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """An RGB picture, uint8 (3, H, W), as its lightness (1, H, W) and its a and b (2, H, W), both uint8.
+    """An RGB picture, uint8 (..., 3, H, W), as its lightness (..., 1, H, W) and its a and b (..., 2, H, W), both uint8.
 
     Lightness 0 to 100 becomes 0 to 255, as a black and white photo would show it; a and b are moved by 128.
     """
     lab = rgb_to_lab(picture.to(torch.float32) / 127.5 - 1)
-    lightness, colour = lab[:1] * 2.55, lab[1:] + 128
+    lightness, colour = lab[..., :1, :, :] * 2.55, lab[..., 1:, :, :] + 128
     return lightness.round().to(torch.uint8), colour.round().clamp(0, 255).to(torch.uint8)
 
 

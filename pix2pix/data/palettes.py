@@ -32,7 +32,23 @@ CMP_FACADES: Colours = {
     "pillar": (255, 0, 0),
     "shop": (170, 0, 0),
 }
-"""The twelve classes of the CMP Facades database."""
+"""The twelve classes of the CMP Facades database, in the colours of its own files."""
+
+FACADES: Colours = {
+    "background": (0, 0, 223),
+    "facade": (0, 48, 255),
+    "window": (0, 128, 255),
+    "door": (0, 207, 255),
+    "cornice": (32, 255, 223),
+    "sill": (112, 255, 143),
+    "balcony": (191, 255, 64),
+    "blind": (255, 239, 0),
+    "deco": (255, 159, 0),
+    "molding": (255, 80, 0),
+    "pillar": (255, 0, 0),
+    "shop": (175, 0, 0),
+}
+"""The same classes in the colours of the pairs that came with the paper, which were drawn anew."""
 
 CITYSCAPES: Colours = {
     "road": (128, 64, 128),
@@ -58,7 +74,7 @@ CITYSCAPES: Colours = {
 }
 """The nineteen classes that Cityscapes evaluates, and what it leaves out (Cordts et al., arXiv 1604.01685)."""
 
-PALETTES = {"cmp_facades": CMP_FACADES, "cityscapes": CITYSCAPES}
+PALETTES = {"cmp_facades": CMP_FACADES, "facades": FACADES, "cityscapes": CITYSCAPES}
 
 
 PaletteChoice = str | Annotated[int, Field(ge=2, le=256)] | list[Colour] | dict[str, Colour]

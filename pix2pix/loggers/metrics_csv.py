@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.run import write
+
+log = logging.getLogger(__name__)
 
 
 class MetricsCsv(Logger):
@@ -27,6 +30,7 @@ class MetricsCsv(Logger):
         super().__init__()
         self.path = Path(directory) / "metrics.csv"
         self.columns: list[str] | None = None
+        self._waiting: list[dict[str, str]] = []  # rows that a full disk did not take
 
     @property
     def name(self) -> str:
@@ -45,30 +49,43 @@ class MetricsCsv(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Appends one row; a metric not seen before gets a column."""
-        row = {"step": str(step)} | {name: f"{value:.6g}" for name, value in metrics.items()}
+        self._waiting.append({"step": str(step)} | {name: f"{value:.6g}" for name, value in metrics.items()})
+        try:
+            while self._waiting:
+                self._append(self._waiting[0])
+                self._waiting.pop(0)
+        except OSError as error:
+            log.warning("%s: cannot be written (%s). Its rows wait until there is room.", self.path, error)
+
+    def _append(self, row: dict[str, str]) -> None:
         if self.columns is None:
-            self._take_up(int(step or 0))
+            self._take_up(int(row["step"]))
         assert self.columns is not None
         new = [name for name in row if name not in self.columns]
         if new:
             self._rewrite(read(self.path), [*self.columns, *new])
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
-            file.flush()
-            os.fsync(file.fileno())
+            end = file.tell()
+            try:
+                csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.truncate(self.path, end)  # never half a row
+                raise
 
     def _take_up(self, step: int) -> None:
         rows = [row for row in read(self.path) if int(row["step"]) < step]
         self._rewrite(rows, list(rows[0]) if rows else [])
 
     def _rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
-        self.columns = columns
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write(self.path, text.getvalue())
+        self.columns = columns
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """TensorBoard: curves, pictures and settings of runs side by side, from files on this machine."""
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.run import Config, Run, flat
 from pix2pix.sheets import Sheet
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
@@ -70,9 +73,12 @@ class TensorBoard(Logger):
         """Closes the files; a finished run is marked so in the table of settings."""
         if self._writer is None:
             return
-        if status == "success":
-            self._writer._get_file_writer().add_summary(self._end)
-        self._writer.close()
+        try:
+            if status == "success":
+                self._writer._get_file_writer().add_summary(self._end)
+            self._writer.close()
+        except OSError as error:  # a full disk
+            log.warning("%s/tensorboard is not complete: %s", self.run.path, error)
         self._writer = None
 
     def _open(self, step: int) -> "SummaryWriter":

@@ -1,6 +1,6 @@
 """The U-Net generator (paper, sections 3.2.1 and 6.1.1)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -21,7 +21,8 @@ class UNet(nn.Module):
     the encoder's features of its size. No norm follows the first convolution, nor the innermost one: at 1x1 with
     batch size 1 it would zero the bottleneck (erratum). Dropout is the noise z: on the first three decoder blocks, as
     far as these have the full width of 8 * base_channels (three at depth 7 and more, two at 6, one at 5, none below).
-    The innermost block is among them, as in the paper and its Lua code; the PyTorch reference begins one later.
+    The innermost block is among them, as in the paper and its Lua code; the PyTorch reference begins one later and
+    ends with the last block of full width, which `noise="reference"` does.
 
     Args:
         in_channels: channels of the source.
@@ -30,6 +31,7 @@ class UNet(nn.Module):
         depth: number of halvings; 8 takes 256x256 down to 1x1.
         norm: after every convolution but the first, the innermost and the last.
         dropout: its probability.
+        noise: the decoder blocks that have it, those of the `paper` or of the PyTorch `reference`, see above.
 
     Raises:
         ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide.
@@ -46,6 +48,7 @@ class UNet(nn.Module):
         depth: int = 8,
         norm: Norm = "batch",
         dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        noise: Literal["paper", "reference"] = "paper",
     ) -> None:
         super().__init__()
         if depth < 2:
@@ -62,7 +65,8 @@ class UNet(nn.Module):
             )
         self.up = nn.ModuleList()
         for block, level in enumerate(reversed(range(1, depth))):
-            noisy = block < DROPOUT_BLOCKS and widths[level - 1] == MAX_WIDTH * base_channels
+            blocks = range(DROPOUT_BLOCKS) if noise == "paper" else range(1, depth)
+            noisy = block in blocks and widths[level - 1] == MAX_WIDTH * base_channels
             seen = widths[level] * (2 if self.skips and block else 1)
             self.up.append(_double(seen, widths[level - 1], norm, dropout if noisy else 0.0))
         self.up.append(_output(widths[0] * (2 if self.skips else 1), out_channels))

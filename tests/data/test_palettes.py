@@ -6,7 +6,9 @@ import torch
 from PIL import Image
 
 from pix2pix.data.palettes import CMP_FACADES, Palette, visible, voc_colour
-from pix2pix.data.pixels import opened
+from pix2pix.data.pixels import decode, opened, to_tensor
+from pix2pix.data.transforms import scale
+from tests.conftest import DATASETS, needs_datasets
 
 NUMBERS = np.random.default_rng(0).integers(0, 5, (6, 8), np.uint8)
 
@@ -34,6 +36,22 @@ def test_a_file_with_a_palette_is_read_by_its_colours_unless_ours_is_a_mere_numb
     colours, numbers = Palette("cmp_facades"), Palette(5)
     assert np.array_equal(of(colours, opened(tmp_path / "a.png")), painted(colours, 11 - NUMBERS))
     assert np.array_equal(of(numbers, opened(tmp_path / "a.png")), painted(numbers, NUMBERS))
+
+
+@needs_datasets
+def test_the_label_maps_of_facades_are_drawn_in_the_colours_that_we_read_them_by():
+    files = sorted((DATASETS / "facades" / "train").iterdir())[::40]
+    maps = [to_tensor(decode(file), "RGB") for file in files]
+    labels = scale(torch.cat([both[:, :, both.shape[2] // 2 :] for both in maps], dim=1))
+    palette, other = Palette("facades"), Palette("cmp_facades")
+
+    def distance(of: Palette) -> float:
+        """The median pixel's distance from its colour, in levels of 8 bits."""
+        return (labels - of.paint(of.read(labels))).square().sum(dim=0).sqrt().median().item() * 127.5
+
+    assert distance(palette) < 5 < distance(other)
+    most = torch.bincount(palette.read(labels).flatten()).argmax()
+    assert palette.classes[most] == "facade"
 
 
 def test_black_and_white_masks_are_two_classes_however_they_are_written():

@@ -38,5 +38,5 @@ def test_painted_classes_are_read_back_even_when_a_jpeg_shifts_them(name):
 
 
 def test_an_unknown_palette_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"palette 'ade': .* Choose from cmp_facades, cityscapes"):
+    with pytest.raises(ValueError, match=r"palette 'ade': .* Choose from cmp_facades, facades, cityscapes"):
         Palette("ade")

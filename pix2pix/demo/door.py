@@ -1,0 +1,88 @@
+"""Who may speak to the demo: pages from elsewhere, and names that were bent to this machine, are turned away."""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Everything comes from here: no other host is asked for a script, a font or a picture.
+POLICY = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+class Door:
+    """ASGI middleware that checks `Host` and `Origin` before anything else sees a request.
+
+    DNS rebinding (a page whose name is made to point at 127.0.0.1) shows in `Host`, which then is the name of that
+    page. So a host must be an IP address, localhost, this machine's name, or one that the user allowed. A script on
+    another site shows in `Origin`, which must then be the host itself for whatever does more than read.
+
+    Args:
+        app: what is behind the door.
+        names: further host names that the demo goes by, behind a proxy for example.
+    """
+
+    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+        self.app = app
+        self.names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on what may come in."""
+        refusal = self._refusal(Headers(scope=scope), scope) if scope["type"] in {"http", "websocket"} else None
+        if refusal and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal})
+        elif refusal:
+            await JSONResponse({"error": refusal}, 403)(scope, receive, _guarded(send))
+        else:
+            await self.app(scope, receive, _guarded(send))
+
+    def _refusal(self, headers: Headers, scope: Scope) -> str | None:
+        host = headers.get("host", "").lower()
+        if not self._is_ours(host):
+            return f"host {host!r} is not this demo's name; whoever runs it can add it with --allow-host."
+        reads = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+        origin = headers.get("origin", "").lower()
+        if origin and not reads and _netloc(origin) != host:
+            return f"origin {origin!r} is another site's; this demo answers its own page only."
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in self.names or _is_address(name)
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _guarded(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(HEADERS)
+        await send(message)
+
+    return with_headers

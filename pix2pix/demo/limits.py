@@ -1,0 +1,101 @@
+"""What the demo takes from strangers: how many bytes, pixels and requests, and the refusals in words."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+from starlette.requests import Request
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken. `side` bounds what padding to the network's sizes can make of a thin picture."""
+
+    bytes: int = 8 * 2**20
+    pixels: int = 2**20
+    side: int = 4096
+    requests: int = 32
+    pages: int = 64
+    seconds: float = 20.0
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    """A request that is not served: its HTTP status, and a sentence that says why."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Gate:
+    """Lets so many in at once; who finds it full is told to come again."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most, self.what, self.inside = most, what, 0
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Inside for as long as the block runs. Raises Refused (503) when the gate is full."""
+        if self.inside >= self.most:
+            raise Refused(503, f"{self.inside} {self.what} are being served, and no more at once. Try again soon.")
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The body of a request, counted while it comes. Raises Refused when it is empty, too large or too slow."""
+    declared = int(request.headers.get("content-length", 0))
+    parts, total = [], 0
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for part in request.stream():
+                total += len(part)
+                _require_few_bytes(max(total, declared), limits)
+                parts.append(part)
+    except TimeoutError as error:
+        raise Refused(408, f"the body did not arrive within {limits.seconds:g} seconds.") from error
+    if not total:
+        raise Refused(400, "the body is empty; it must be the bytes of one picture.")
+    return b"".join(parts)
+
+
+def _require_few_bytes(count: int, limits: Limits) -> None:
+    if count > limits.bytes:
+        raise Refused(413, f"{count} bytes are more than the {limits.bytes} that are taken. Send a smaller picture.")
+
+
+def read_picture(body: bytes, limits: Limits) -> Image.Image:
+    """The picture in the bytes, upright. Raises Refused; its size is judged before any pixel is decoded."""
+    try:
+        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
+            require_size(*image.size, limits)
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except Refused:
+        raise
+    except BOMBS as error:
+        raise Refused(413, f"the picture has too many pixels; {limits.pixels} are taken.") from error
+    except UnidentifiedImageError as error:
+        raise Refused(
+            415, f"the body is no picture; {', '.join(FORMATS)} are read, the bytes of the file as they are, no form."
+        ) from error
+    except Exception as error:  # decoders raise whatever the bytes happen to provoke
+        raise Refused(400, f"the picture cannot be decoded ({error}).") from error
+
+
+def require_size(width: int, height: int, limits: Limits) -> None:
+    """Raises Refused (413) for a picture that is too large to translate here."""
+    if width * height > limits.pixels or max(width, height) > limits.side:
+        raise Refused(
+            413,
+            f"the picture is {width}x{height}; at most {limits.pixels} pixels and {limits.side} on a side are taken.",
+        )

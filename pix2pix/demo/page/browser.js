@@ -1,0 +1,41 @@
+// The engine in this browser: the model runs in a worker, so that the pen never waits for it.
+
+export async function open({ onstate, onprogress }) {
+  const tour = await (await fetch("runs.json")).json();
+  const engine = new Browser(tour, onprogress);
+  await engine.loaded;
+  onstate("ready");
+  return engine;
+}
+
+class Browser {
+  constructor(tour, onprogress) {
+    Object.assign(this, { tour, waiting: null });
+    this.worker = new Worker(new URL("browser_worker.js", import.meta.url), { type: "module" });
+    this.loaded = new Promise((resolve, reject) => {
+      this.worker.onerror = (event) => reject(new Error(event.message || "the model's worker cannot be started"));
+      this.worker.onmessage = ({ data }) => {
+        if (data.loaded) { onprogress(""); resolve(); }
+        else if (data.progress) onprogress(data.progress);
+        else if (data.error && !this.waiting) reject(new Error(data.error));
+        else this.#receive(data);
+      };
+    });
+    this.worker.postMessage({ model: tour.model });
+  }
+
+  translate({ frame, seed, pixels }, onresult) {
+    return new Promise((resolve, reject) => {
+      this.waiting = { frame, onresult, resolve, reject };
+      this.worker.postMessage({ frame, seed, pixels }, [pixels.data.buffer]);
+    });
+  }
+
+  #receive(answer) {
+    const { waiting } = this;
+    this.waiting = null;
+    if (answer.error) return waiting.reject(new Error(answer.error));
+    waiting.onresult({ ...answer, run: 0 });
+    return waiting.resolve();
+  }
+}

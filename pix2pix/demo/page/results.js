@@ -1,0 +1,117 @@
+// What the runs answered: a picture each, a slider that uncovers the input or the target, and the downloads.
+
+const make = (tag, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+};
+
+export class Results {
+  constructor(place, tour, { select, range }) {
+    Object.assign(this, { select, range, target: null, input: null });
+    this.cells = tour.runs.map((run, number) => this.#cell(run, number, tour.canvas));
+    place.append(...this.cells.map((cell) => cell.figure));
+    const count = tour.runs.length, columns = Math.ceil(Math.sqrt(count));
+    place.dataset.count = count;
+    place.style.setProperty("--columns", columns);
+    place.style.setProperty("--rows", Math.ceil(count / columns));
+    select.append(...[["", "nothing"], ["input", "the input"], ["target", "the target"]].map(([value, text]) => new Option(text, value)),
+      ...(tour.runs.length > 1 ? tour.runs.map((run, number) => new Option(run.name, `run ${number}`)) : []));
+    select.addEventListener("change", () => this.compare());
+    range.addEventListener("input", () => this.cut(range.value));
+    this.setTarget(null);
+  }
+
+  #cell(run, number, { width, height }) {
+    const output = make("canvas", { width: run.width, height: run.height, className: "output" });
+    const over = make("canvas", { width, height, className: "over", hidden: true });
+    for (const [canvas, label] of [[output, `Translation by ${run.name}`], [over, "For comparison"]]) {
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", label);
+    }
+    const line = make("span", { className: "divider", hidden: true });
+    const stage = make("div", { className: "stage" }, output, over, line);
+    const time = make("span", { className: "quiet time" });
+    const again = make("button", { type: "button", className: "ghost", title: "Download", textContent: "↓" });
+    again.setAttribute("aria-label", `Download the translation by ${run.name}`);
+    again.addEventListener("click", () => this.download(number));
+    const tick = make("input", { type: "checkbox", checked: true });
+    tick.setAttribute("aria-label", `Translate with ${run.name}`);
+    const name = make("label", { className: "name", title: run.name }, tick, make("span", { textContent: run.name }));
+    const figure = make("figure", {}, stage, make("figcaption", {}, name, time, again));
+    tick.addEventListener("change", () => { figure.classList.toggle("off", !tick.checked); this.onchoice?.(); });
+    this.#slide(stage);
+    return { run, output, over, line, time, tick, figure, bitmap: null };
+  }
+
+  // Wherever the pointer is dragged over a picture, there the slider goes.
+  #slide(stage) {
+    const follow = (event) => {
+      const box = stage.getBoundingClientRect();
+      this.cut(Math.max(0, Math.min(100, ((event.clientX - box.left) / box.width) * 100)));
+    };
+    stage.addEventListener("pointerdown", (event) => { if (this.select.value) { stage.setPointerCapture(event.pointerId); follow(event); } });
+    stage.addEventListener("pointermove", (event) => { if (this.select.value && stage.hasPointerCapture(event.pointerId)) follow(event); });
+  }
+
+  chosen() { return this.cells.flatMap((cell, number) => (cell.tick.checked ? [number] : [])); }
+
+  show({ run, pixels, milliseconds }) {
+    const cell = this.cells[run];
+    Object.assign(cell.output, { width: pixels.width, height: pixels.height });
+    cell.output.getContext("2d").putImageData(pixels, 0, 0);
+    cell.time.textContent = `${Math.round(milliseconds)} ms`;
+    cell.figure.classList.add("ready");
+    if (this.select.value === `run ${run}`) this.compare();
+  }
+
+  // The picture under the slider: an image or a canvas, or none when what is drawn has no known target.
+  setTarget(image) {
+    this.target = image;
+    const option = this.select.querySelector("[value=target]");
+    option.disabled = !image;
+    if (!image && this.select.value === "target") this.select.value = "input";
+    this.compare();
+  }
+
+  compare() {
+    const choice = this.select.value, [, run] = choice.split(" ");
+    const source = { "": null, input: this.input, target: this.target }[choice] ?? this.cells[run]?.output;
+    this.range.disabled = !source;
+    for (const { over, line } of this.cells) {
+      over.hidden = line.hidden = !source;
+      over.classList.toggle("crisp", choice === "input");
+      if (!source) continue;
+      const context = over.getContext("2d");
+      context.imageSmoothingEnabled = false;
+      context.drawImage(source, 0, 0, over.width, over.height);
+    }
+    this.cut(this.range.value);
+  }
+
+  cut(percent) {
+    this.range.value = percent;
+    for (const { figure } of this.cells) figure.style.setProperty("--cut", `${percent}%`);
+  }
+
+  download(number) {
+    const { output, run } = this.cells[number];
+    output.toBlob((blob) => save(blob, `${run.name.replaceAll(/[^\w.=-]+/g, "_")}.png`));
+  }
+
+  // Input and translations in one row, for showing around.
+  downloadAll() {
+    const pictures = [this.input, ...this.chosen().map((number) => this.cells[number].output)], gap = 8;
+    const { width, height } = this.input, sheet = make("canvas", { width: pictures.length * (width + gap) - gap, height });
+    const context = sheet.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    pictures.forEach((picture, i) => context.drawImage(picture, i * (width + gap), 0, width, height));
+    sheet.toBlob((blob) => save(blob, "pix2pix.png"));
+  }
+}
+
+function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

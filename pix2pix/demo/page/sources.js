@@ -1,0 +1,91 @@
+// Where a drawing can begin: a sample, a file (chosen, dropped or pasted), the camera.
+
+import { edges, isLineDrawing } from "./edges.js";
+
+export class Sources {
+  constructor(drawing, kind, { onpicture, onerror }) {
+    Object.assign(this, { drawing, kind, onpicture, onerror, stream: null });
+    this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
+  }
+
+  // A picture as the run takes it: a photo for an edge model becomes its edges, label maps are not smoothed.
+  #put(source, options = {}) {
+    const { drawing, kind } = this;
+    drawing.show(source, { smooth: kind !== "labels", ...options });
+    if (kind !== "edges") return;
+    const pixels = drawing.pixels();
+    if (!isLineDrawing(pixels)) drawing.context.putImageData(edges(pixels), 0, 0);
+  }
+
+  picture(source, target = null) {
+    this.stopCamera();
+    this.drawing.begin();
+    this.#put(source);
+    if (this.kind === "photo") this.drawing.keepAsBase();
+    this.onpicture(target);
+    this.drawing.changed();
+  }
+
+  async sample({ input, target }) {
+    const [source, goal] = await Promise.all([input, target].map(loaded));
+    this.picture(source, goal);
+  }
+
+  async file(blob) {
+    try {
+      this.picture(await createImageBitmap(blob, { imageOrientation: "from-image" }));
+    } catch {
+      this.onerror(new Error(`${blob.name ?? "What was pasted"} is no picture that this browser can read.`));
+    }
+  }
+
+  // Files that are dropped anywhere on the page, or pasted.
+  listen(page) {
+    page.addEventListener("dragover", (event) => { event.preventDefault(); page.classList.add("dropping"); });
+    page.addEventListener("dragleave", (event) => { if (!event.relatedTarget) page.classList.remove("dropping"); });
+    page.addEventListener("drop", (event) => {
+      event.preventDefault();
+      page.classList.remove("dropping");
+      if (event.dataTransfer.files.length) this.file(event.dataTransfer.files[0]);
+    });
+    page.addEventListener("paste", (event) => {
+      const picture = [...event.clipboardData.items].find((item) => item.type.startsWith("image/"));
+      if (picture) this.file(picture.getAsFile());
+    });
+  }
+
+  // `isFree` tells whether the last frame is answered: a frame is only taken when it can be translated at once.
+  async startCamera(isFree) {
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "user" } });
+    } catch (error) {
+      return this.onerror(new Error(`The camera cannot be used (${error.message}).`));
+    }
+    this.video.srcObject = this.stream;
+    await this.video.play();
+    this.drawing.begin();
+    this.onpicture(null);
+    const look = () => {
+      if (!this.stream) return;
+      if (isFree()) { this.#put(this.video, { mirror: true }); this.drawing.changed(); }
+      requestAnimationFrame(look);
+    };
+    look();
+    return undefined;
+  }
+
+  // The last frame stays on the canvas, to be drawn on.
+  stopCamera() {
+    if (!this.stream) return;
+    for (const track of this.stream.getTracks()) track.stop();
+    this.stream = null;
+    if (this.kind === "photo") this.drawing.keepAsBase();
+    this.onstop?.();
+  }
+}
+
+async function loaded(url) {
+  const image = Object.assign(new Image(), { src: url });
+  await image.decode();
+  return image;
+}

@@ -1,0 +1,33 @@
+"""The one thread that runs the model, so that the event loop stays free and translations do not fight for cores."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from PIL import Image
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Worker:
+    """Does one job after another, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "translator")
+
+    async def do(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the job returns; a job whose asker is gone before its turn is dropped."""
+        return await asyncio.wrap_future(self._thread.submit(job, *args, **kwargs))
+
+
+def encoded(picture: Image.Image, kind: str) -> bytes:
+    """The picture as a file in memory; little compression, since it is looked at once."""
+    options = {"png": {"compress_level": 1}, "jpg": {"quality": 92}, "webp": {"quality": 90, "method": 2}}
+    file = io.BytesIO()
+    if kind == "jpg" and picture.mode not in {"L", "RGB"}:
+        picture = picture.convert("RGB")
+    picture.save(file, {"jpg": "JPEG"}.get(kind, kind.upper()), **options[kind])
+    return file.getvalue()

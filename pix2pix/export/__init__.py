@@ -1,0 +1,1 @@
+"""A trained generator in files that others read: ONNX, safetensors, an exported program, a page."""

@@ -1,0 +1,169 @@
+"""The generator as one function of tensors, without modes or random state: what exported files compute."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from pix2pix.data.lab import split_lightness
+from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.transforms import coded
+from pix2pix.run import Config, without_whereabouts
+from pix2pix.trained import Trained
+
+Pixels = Literal["uint8", "float"]
+SMALL = 32  # pixels
+
+
+class NoiseInput(NamedTuple):
+    """The noise of one dropout: uniform in [0, 1), (B, channels, H / stride, W / stride); below `keep` is kept."""
+
+    name: str
+    channels: int
+    stride: int
+    keep: float
+
+
+class Graph(nn.Module):
+    """Maps pictures and the noise of each dropout to pictures.
+
+    With `pixels="uint8"` pictures are as files hold them, uint8 (B, 1, 3 or 4, H, W): scaling, label palettes and Lab
+    are inside. With `float` they are the network's own, float32 (B, C, H, W) in [-1, 1]. H and W are multiples of
+    `multiple`. Every picture is normalised by itself, whatever else is in its batch.
+
+    Args:
+        trained: the generator and its test-time choices; copied.
+        pixels: see above.
+        half: compute in float16; what goes in and out stays as it is.
+    """
+
+    def __init__(self, trained: Trained, *, pixels: Pixels = "uint8", half: bool = False) -> None:
+        super().__init__()
+        self.generator = copy.deepcopy(trained.generator).cpu().eval()
+        self.inference, self.pixels, self.half_precision = trained.inference, pixels, half
+        self.multiple: int = getattr(trained.generator, "multiple", 1)
+        data = trained.config["data"]
+        self.from_lightness = data["target_channels"] == 2
+        self.source_palette, self.palette = trained.source_palette, trained.target_palette
+        if pixels == "uint8":
+            _require_bytes(data)
+        seen = len(self.source_palette) if self.source_palette else data["source_channels"]
+        self.channels = seen if pixels == "float" else 3 if self.from_lightness else data["source_channels"]
+        self.output_channels, self.noise = _probed(self, seen)
+        if half:
+            self.generator.half()
+
+    @property
+    def unit(self) -> int:
+        """A multiple of `multiple` that no network finds too small."""
+        return -(-SMALL // self.multiple) * self.multiple
+
+    def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
+        """The translation, in the form of the input."""
+        source = self.read(image) if self.pixels == "uint8" else image
+        given = iter(noise)
+        with self.inference.applied_to(self.generator, lambda x, keep: (next(given) < keep).to(x)):
+            output = self.generator(source.half() if self.half_precision else source).float()
+        return self.shown(output, source) if self.pixels == "uint8" else output
+
+    def read(self, image: Tensor) -> Tensor:
+        """uint8 pictures as the network takes them."""
+        lightness = split_lightness(image)[0] if self.from_lightness else image
+        return coded(lightness, self.source_palette)
+
+    def shown(self, output: Tensor, source: Tensor) -> Tensor:
+        """What the network makes of `source` as uint8 pictures."""
+        picture = visible(output, self.palette, source)
+        return ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+    def example(self, batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, list[Tensor]]:
+        """A picture of coloured noise and the noise of the dropouts; sides in units of `unit`."""
+        random = torch.Generator().manual_seed(seed)
+        size = height * self.unit, width * self.unit
+        image = torch.rand(batch, self.channels, *size, generator=random)
+        noise = [
+            torch.rand(batch, layer.channels, *(side // layer.stride for side in size), generator=random)
+            for layer in self.noise
+        ]
+        return (image * 255).to(torch.uint8) if self.pixels == "uint8" else image * 2 - 1, noise
+
+
+def _require_bytes(data: dict[str, Any]) -> None:
+    ranges = [data["transform"].get(f"{image}_range") for image in ("source", "target")]
+    depths = [data.get(f"{image}_depth", 8) for image in ("source", "target")]
+    if any(ranges) or depths != [8, 8]:
+        raise ValueError(
+            f"pixels=uint8: this run's pictures are of depth {depths[0]} and {depths[1]} (8 is a byte), in ranges "
+            f"{ranges[0]} and {ranges[1]}. Set --pixels float."
+        )
+
+
+def _probed(graph: Graph, channels: int) -> tuple[int, list[NoiseInput]]:
+    """How many channels come out and what each dropout is given, found by sending shapes through the network."""
+    found: list[NoiseInput] = []
+    side = graph.unit
+
+    def record(x: Tensor, keep: float) -> Tensor:
+        found.append(NoiseInput(f"noise_{len(found)}", x.shape[1], side // x.shape[2], keep))
+        return torch.ones_like(x)
+
+    network = copy.deepcopy(graph.generator).to("meta")
+    with torch.no_grad(), graph.inference.applied_to(network, record):
+        output = network(torch.empty(1, channels, side, side, device="meta"))
+    return output.shape[1], found
+
+
+def dynamic_shapes(graph: Graph) -> dict[str, Any]:
+    """Which sides of the inputs are free, for torch.export: batch, and height and width in units of `multiple`."""
+    batch, h, w = (Dim(name, min=1, max=2**15) for name in ("batch", "h", "w"))
+    units = [graph.multiple // layer.stride for layer in graph.noise]
+    return {
+        "image": {0: batch, 2: graph.multiple * h, 3: graph.multiple * w},
+        "noise": [{0: batch, 2: unit * h, 3: unit * w} for unit in units],
+    }
+
+
+def description(trained: Trained, graph: Graph) -> dict[str, Any]:
+    """What a reader of an exported file has to know, as JSON; README of the fields in docs/using.md."""
+    config, data = trained.config, trained.config["data"]
+    uint8 = graph.pixels == "uint8"
+    shown = 3 if graph.from_lightness or graph.palette else graph.output_channels
+    return {
+        "name": config["name"],
+        "checkpoint": trained.checkpoint.name,
+        "step": trained.step,
+        "multiple": graph.multiple,
+        "size": [data["height"], data["width"]],
+        "input": {"channels": graph.channels, **_range(uint8)},
+        "output": {"channels": shown if uint8 else graph.output_channels, **_range(uint8)},
+        "noise": [layer._asdict() for layer in graph.noise],
+        "half": graph.half_precision,
+        "normalization": trained.inference.normalization,
+        "dropout": trained.inference.dropout,
+        "data": data["name"],
+        "direction": data["direction"],
+        "operation": data.get("operation"),
+        "palette": _palette(config),
+        "config": without_whereabouts(config),
+    }
+
+
+def _range(uint8: bool) -> dict[str, Any]:
+    return {"type": "uint8", "range": [0, 255]} if uint8 else {"type": "float32", "range": [-1, 1]}
+
+
+def _palette(config: Config) -> dict[str, Any] | None:
+    """The classes and colours of the label maps, and whether these are the source or the target."""
+    data = config["data"]
+    if not data["palette"]:
+        return None
+    labels_are_source = data["labels"] == ("A" if data["direction"] == "AtoB" else "B")
+    palette = Palette(data["palette"])
+    return {
+        "name": data["palette"] if isinstance(data["palette"], str) else None,
+        "labels": "source" if labels_are_source else "target",
+        "classes": dict(zip(palette.classes, palette.pixels.tolist(), strict=True)),
+    }

@@ -1,0 +1,124 @@
+"""ONNX: a graph for any batch, height and width, checked against PyTorch before it is handed over."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pix2pix.export.agreement import Difference, difference, require_agreement
+from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
+from pix2pix.run import replacing
+from pix2pix.trained import Trained, load
+
+METADATA = "pix2pix"  # the key of the description in the file's metadata
+
+
+def export_onnx(
+    run: str | Path,
+    path: str | Path,
+    *,
+    pixels: Pixels = "uint8",
+    half: bool = False,
+    opset: int | None = None,
+    **options: Any,
+) -> tuple[dict[str, Any], Difference]:
+    """Writes the generator of a run as ONNX and checks the file, with onnxruntime, against PyTorch.
+
+    Args:
+        run: a run directory, checkpoint or exported weights.
+        path: of the file; replaced only by one that passed the check.
+        pixels: `uint8` takes and gives pictures as files hold them, `float` the network's own values in [-1, 1].
+        half: compute in float16.
+        opset: the ONNX operator set; torch's default otherwise.
+        options: those of `pix2pix.trained.load`; with `dropout="on"` the file has inputs `noise_0`, `noise_1` ...
+
+    Returns:
+        The description that stands in the file's metadata under the key `pix2pix`, and the difference found.
+
+    Raises:
+        ValueError: when onnxruntime and PyTorch do not agree, or the ONNX packages are not installed.
+    """
+    _require_packages()
+    trained = load(run, device="cpu", **options)
+    graph = Graph(trained, pixels=pixels, half=half).eval()
+    about = description(trained, graph)
+    program: Any = _translated(graph, opset)
+    program.model.metadata_props[METADATA] = json.dumps(about)
+    with replacing(Path(path)) as part, _quiet():
+        program.save(part)
+        found = compared(part, trained, graph)
+        require_agreement(found, graph)
+    return about, found
+
+
+def _require_packages() -> None:
+    try:
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ValueError(f"{error.name} is not installed; ONNX needs it. pip install 'pix2pix[export]'") from error
+
+
+def _translated(graph: Graph, opset: int | None) -> Any:
+    names = ["image", *(layer.name for layer in graph.noise)]
+    try:
+        with _quiet():
+            return torch.onnx.export(
+                graph,
+                graph.example(2, 2, 3),
+                input_names=names,
+                output_names=["translation"],
+                dynamic_shapes=dynamic_shapes(graph),
+                opset_version=opset,
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ValueError(
+            f"the generator cannot be written as ONNX: {error} Choose --format safetensors, or change the network."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's own deprecations, and what the exporters tell their developers."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def compared(file: Path, trained: Trained, graph: Graph) -> Difference:
+    """Runs the file and the trained generator on the same pictures and the same noise."""
+    session = open_session(file)
+    return difference(lambda image, noise: run_session(session, image, noise), trained, graph)
+
+
+def open_session(file: Path) -> Any:
+    """An onnxruntime session on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def run_session(session: Any, image: Tensor, noise: Sequence[Tensor]) -> Tensor:
+    """The translation of a batch of pictures."""
+    given: dict[str, np.ndarray] = {f"noise_{number}": layer.numpy() for number, layer in enumerate(noise)}
+    (output,) = session.run(None, {"image": image.numpy()} | given)
+    return torch.from_numpy(output)

@@ -1,0 +1,85 @@
+"""onnxruntime for browsers: one version, from npm's registry, checked against its published digest and kept."""
+
+import base64
+import hashlib
+import io
+import logging
+import os
+import shutil
+import tarfile
+import urllib.request
+from pathlib import Path
+
+from pix2pix.run import replacing
+
+log = logging.getLogger(__name__)
+
+VERSION = "1.30.0"
+ADDRESS = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{VERSION}.tgz"
+SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # as npm says it
+MEGABYTES = 33
+# Of the package's files those that run a model in WebAssembly. `.js`, since not every server knows what `.mjs` is.
+FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm"}
+
+
+def onnxruntime_web(given: str | Path | None, folder: Path) -> None:
+    """Copies the files that a browser needs into `folder`.
+
+    Args:
+        given: a folder with the package onnxruntime-web, or None for a download that is kept in the user's cache.
+        folder: where to; made if need be.
+
+    Raises:
+        FileNotFoundError: when the folder given does not hold the package.
+        OSError: when it is not in the cache and cannot be downloaded.
+    """
+    source = _unpacked(Path(given)) if given else _cached()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, ours in FILES.items():
+        shutil.copyfile(source / name, folder / ours)
+
+
+def _unpacked(given: Path) -> Path:
+    for folder in (given, given / "dist", given / "package" / "dist"):
+        if all((folder / name).is_file() for name in FILES):
+            return folder
+    raise FileNotFoundError(
+        f"{given}: holds no {' and '.join(FILES)}. Unpack `npm pack onnxruntime-web@{VERSION}` and give that folder."
+    )
+
+
+def cache() -> Path:
+    """Where downloads are kept."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "pix2pix" / f"onnxruntime-web-{VERSION}"
+
+
+def _cached() -> Path:
+    if not all((cache() / name).is_file() for name in FILES):
+        _download(cache())
+    return cache()
+
+
+def _download(folder: Path) -> None:
+    log.info("downloading onnxruntime-web %s (%d MB, once) from %s", VERSION, MEGABYTES, ADDRESS)
+    try:
+        with urllib.request.urlopen(ADDRESS, timeout=30) as answer:
+            package = answer.read()
+    except OSError as error:
+        raise OSError(
+            f"{ADDRESS}: cannot be downloaded ({error}). Where there is no network, unpack `npm pack "
+            f"onnxruntime-web@{VERSION}` and give its folder with --onnxruntime."
+        ) from error
+    _require_genuine(package)
+    with tarfile.open(fileobj=io.BytesIO(package)) as files:
+        for name in FILES:
+            content = files.extractfile(f"package/dist/{name}")
+            assert content is not None
+            with replacing(folder / name) as part:
+                part.write_bytes(content.read())
+
+
+def _require_genuine(package: bytes) -> None:
+    digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
+    if digest != SHA512:
+        raise OSError(f"{ADDRESS}: what came is not the package (sha512 {digest}). Nothing was kept; try again.")

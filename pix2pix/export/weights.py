@@ -1,0 +1,24 @@
+"""safetensors: the generator's weights and its configuration, for `load_translator` and for other programs."""
+
+from pathlib import Path
+from typing import Any
+
+from pix2pix.run import without_whereabouts
+from pix2pix.trained import load
+from pix2pix.weights_file import write_weights
+
+
+def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> None:
+    """Writes the generator's weights, its moving average where the run kept one, with its configuration.
+
+    Args:
+        run: a run directory or checkpoint.
+        path: of the file.
+        half: store the weights in float16; they are float32 again when read.
+        options: those of `pix2pix.trained.load`; chosen test-time choices become those of the file.
+    """
+    trained = load(run, device="cpu", **options)
+    config = without_whereabouts(trained.config) | {"inference": vars(trained.inference)}
+    state = trained.generator.state_dict()
+    stored = {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
+    write_weights(Path(path), stored, config, trained.step)

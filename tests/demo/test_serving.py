@@ -1,0 +1,63 @@
+"""The command: it says where it is, ends when interrupted, and refuses in words."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from pix2pix.demo import serving
+from tests.conftest import pix2pix
+
+
+def test_it_says_where_it_is_and_an_interrupt_ends_it_quietly(tiny_run):
+    words = [sys.executable, "-m", "pix2pix.cli", "demo", tiny_run.path, "--no-browser"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        address = next(line for line in process.stdout if line.startswith("http"))
+        assert re.match(r"http://127\.0\.0\.1:\d+/ ", address)
+        with urllib.request.urlopen(f"{address.split()[0]}health", timeout=30) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert "Traceback" not in complaints
+
+
+def test_the_page_is_opened_unless_told_otherwise(tiny_run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
+    monkeypatch.setattr(serving.threading, "Timer", lambda wait, job, words: Now(job, words))
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    pix2pix("demo", tiny_run.path, "--no-browser")
+    assert not opened
+    pix2pix("demo", tiny_run.path)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", opened[0])
+
+
+class Now:
+    """A timer that does not wait."""
+
+    def __init__(self, job, words) -> None:
+        self.start = lambda: job(*words)
+
+
+def test_a_port_that_is_taken_is_refused_in_words(tiny_run):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit, match="Choose another --port"):
+        pix2pix("demo", tiny_run.path, "--no-browser", "--port", str(taken.getsockname()[1]))
+
+
+def test_what_is_no_run_is_refused_in_words(tmp_path):
+    with pytest.raises(SystemExit, match="no runs here"):
+        pix2pix("demo", str(tmp_path), "--no-browser")
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_address_is_one_that_this_machine_can_open(host, shown):
+    try:
+        listening = serving.listen(host, 0)
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with listening:
+        assert serving.url(listening) == f"http://{shown}:{listening.getsockname()[1]}/"

@@ -1,0 +1,129 @@
+"""`pix2pix translate` with many files: places kept, work resumed, failures told at the end, a page to look at."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix import translate_files as module
+from pix2pix.translate_jobs import jobs_of
+from tests.conftest import command, pix2pix
+from tests.test_translate import picture
+
+
+def below(folder):
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def test_folders_are_walked_and_their_structure_is_kept(tiny_run, tmp_path):
+    for place in ("a.png", "deep/b.jpg", "deep/er/c.png", ".hidden/d.png"):
+        picture(tmp_path / "in" / place)
+    pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--format", "webp")
+    assert below(tmp_path / "out") == ["a.webp", "deep/b.webp", "deep/er/c.webp"]
+
+
+def test_patterns_keep_what_is_below_their_fixed_part(tmp_path):
+    for place in ("x/a.png", "x/y/b.png", "x/y/c.jpg"):
+        picture(tmp_path / "in" / place)
+    jobs = jobs_of([f"{tmp_path}/in/**/*.png"], tmp_path / "out", "png")
+    assert [str(job.results[0].relative_to(tmp_path)) for job in jobs] == ["out/x/a.png", "out/x/y/b.png"]
+    with pytest.raises(FileNotFoundError, match=r"\*\.gif: no pictures"):
+        jobs_of([f"{tmp_path}/in/**/*.gif"], tmp_path / "out", "png")
+
+
+def test_results_within_the_folder_are_not_translated_again(tiny_run, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    for _ in range(2):
+        pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "in" / "out")
+    assert below(tmp_path / "in") == ["a.png", "out/a.png"]
+
+
+def test_what_is_there_is_skipped_when_asked(tiny_run, tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    picture(tmp_path / "out" / "a.png")
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+    assert "1 pictures in" in (said := capsys.readouterr().out)
+    assert "1 there already" in said
+
+
+def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path):
+    for number in range(60):
+        picture(tmp_path / "in" / f"{number}.png", (128, 128), seed=number)
+    words = ["translate", str(tiny_run.path), str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--skip-existing"]
+    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stderr=subprocess.DEVNULL)
+    while len(list(tmp_path.glob("out/*.png"))) < 3 and process.poll() is None:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = list(tmp_path.glob("out/[0-9]*.png"))
+    assert 3 <= len(done) < 60
+    for file in done:
+        Image.open(file).load()
+    pix2pix(*words)
+    assert len(list(tmp_path.glob("out/[0-9]*.png"))) == 60
+
+
+def test_samples_are_numbered(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png")
+    pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "out", "--samples", "2")
+    assert below(tmp_path / "out") == ["a_1.png", "a_2.png"]
+    one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("a_1.png", "a_2.png"))
+    assert not np.array_equal(one, other)
+
+
+def test_no_more_than_a_few_pictures_are_in_memory(tmp_path, monkeypatch):
+    opened, used = [], []
+
+    def items():
+        for number in range(50):
+            opened.append(number)
+            yield number
+
+    with module.ThreadPoolExecutor(2) as pool:
+        for number, work in module.ahead(pool, lambda item: item * 2, items()):
+            assert work.result() == 2 * number
+            used.append(number)
+            assert len(opened) - len(used) <= module.AHEAD
+    assert used == list(range(50))
+
+
+def test_the_page_shows_inputs_outputs_and_failures(tiny_run, tmp_path, capsys):
+    picture(tmp_path / "in" / "a & b.png", (700, 500))
+    picture(tmp_path / "in" / "deep" / "c.png")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit):
+        pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--page")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert str(tmp_path / "out" / "index.html") in capsys.readouterr().out
+    assert page.count("data:image/webp") == 4
+    assert 'href="a%20%26%20b.png"' in page
+    assert 'href="deep/c.png"' in page
+    assert re.search(r"broken\.png: .*cannot be read as a picture", page)
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_standard_input_and_output(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png", (40, 30))
+    ended = command_bytes("translate", tiny_run.path, "-", "-o", "-", "--format", "jpg", given=file.read_bytes())
+    result = Image.open(io.BytesIO(ended))
+    assert (result.format, result.size) == ("JPEG", (40, 30))
+
+
+def command_bytes(*words, given):
+    python = [sys.executable, "-m", "pix2pix.cli", *map(str, words)]
+    return subprocess.run(python, input=given, capture_output=True, check=True).stdout
+
+
+def test_a_stream_goes_alone(tiny_run, tmp_path):
+    ended = command("translate", tiny_run.path, "-", "a.png", "-o", tmp_path)
+    assert "takes one picture alone" in ended.stderr
