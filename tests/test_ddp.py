@@ -152,7 +152,9 @@ def test_a_run_goes_on_with_another_number_of_pairs_a_step(two, tmp_path, capsys
     """Four steps of four pairs were the first epoch; the second takes seven of two."""
     run = after_its_first_epoch(two, tmp_path)
     pix2pix("train", *SHARED_BATCH, f"output_dir={tmp_path}", "name=run")
-    assert "a step takes 2 pairs instead of 4, an epoch 7 steps." in capsys.readouterr().out
+    assert (
+        "1 process instead of 2, 2 pairs a step instead of 4, 7 steps an epoch instead of 4." in capsys.readouterr().out
+    )
     assert torch.load(run.last, weights_only=True)["global_step"] == 4 + 7
 
 

@@ -44,18 +44,24 @@ def shift(trainer: pl.Trainer, saved: Pace | None, pace: Pace) -> str | None:
     of_epoch = steps if progress.current.processed == before else now
     _move(progress.total, epoch * steps + now)
     _move(progress.current, of_epoch)
-    return _what_changes(saved, pace, taken * saved.step - now * pace.step, steps)
+    return _what_changes(saved, pace, taken * saved.step - now * pace.step, limit)
 
 
-def _what_changes(saved: Pace, pace: Pace, again: int, steps: int) -> str:
-    step = f"{pace.step} pairs, as before" if pace.step == saved.step else f"{pace.step} pairs instead of {saved.step}"
-    twice = f" {again} pairs of this epoch are taken twice." if again else ""
-    processes = f"{pace.processes} process{'es' if pace.processes > 1 else ''}"
-    return (
-        f"Going on with {processes} instead of {saved.processes}: a step takes {step}, an epoch {steps} steps.{twice} "
-        "Dropout is drawn for each process and sums are rounded otherwise: the weights will not be those of an "
-        "unbroken run, bit for bit."
+def _what_changes(saved: Pace, pace: Pace, again: int, limit: float | None) -> str:
+    counts = (
+        _count("process", "processes", pace.processes, saved.processes),
+        _count("pair a step", "pairs a step", pace.step, saved.step),
+        _count("step an epoch", "steps an epoch", pace.steps(limit), saved.steps(limit)),
     )
+    twice = f" {again} pairs of this epoch are taken twice." if again else ""
+    return (
+        f"Going on with {', '.join(counts)}.{twice} Dropout is drawn for each process and sums are rounded otherwise: "
+        "the weights will not be those of an unbroken run, bit for bit."
+    )
+
+
+def _count(one: str, several: str, now: int, before: int) -> str:
+    return f"{now} {one if now == 1 else several}" + (f" instead of {before}" if now != before else "")
 
 
 def _progress(trainer: pl.Trainer) -> Any:
