@@ -1,5 +1,8 @@
 """A training by several processes, one for each device: what they tell each other in a step."""
 
+import os
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +11,8 @@ import torch.distributed as dist
 from pytorch_lightning.overrides.distributed import _sync_module_states
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
+
+STARTED_BY = "PIX2PIX_STARTED_BY"  # the process that started the others, where it is one of them
 
 
 class PlayersTogether(DDPStrategy):
@@ -23,6 +28,17 @@ class PlayersTogether(DDPStrategy):
 
     The arguments are those of Lightning's DDPStrategy, such as `process_group_backend` and `timeout`.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        os.environ.setdefault(STARTED_BY, str(os.getpid()))  # those that it starts inherit it
+
+    def setup_environment(self) -> None:
+        """Meets the other processes; one that was started by the first ends with it, however that ends."""
+        first = int(os.environ[STARTED_BY])
+        if first != os.getpid():
+            threading.Thread(target=_end_with, args=[first], daemon=True).start()
+        super().setup_environment()
 
     def configure_ddp(self) -> None:
         """Gives every process the weights of the first one."""
@@ -54,3 +70,10 @@ def average(tensors: Sequence[Tensor]) -> None:
     flat /= dist.get_world_size()
     for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent is gone: killed at the start, that would be waited for by the half hour."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

@@ -16,5 +16,7 @@ if [ "$nodes" -gt 1 ]; then
     meeting=(--rdzv-backend=c10d --rdzv-endpoint="${MAIN:?give MAIN=HOST:PORT of the first machine}" --rdzv-id="${JOB:-pix2pix}")
 fi
 
+# A store of its own for each start: in a shared one the processes would look for those that died.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 exec "$python" -m torch.distributed.run "${meeting[@]}" --nnodes="$nodes" --nproc-per-node="$devices" \
     --max-restarts="${RESTARTS:-0}" -m pix2pix.cli train trainer=ddp trainer.devices="$devices" trainer.num_nodes="$nodes" "$@"
