@@ -28,6 +28,7 @@ from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
 from pix2pix.run import Config, Run
+from pix2pix.several_devices import PlayersTogether
 from pix2pix.signals import Stopped
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
@@ -46,20 +47,24 @@ def train(config: Config) -> None:
     """
     check(config)
     run = Run(config["run_dir"])
-    if config["resume"] == "never" and _first_process() and (aside := run.set_aside()):
+    first = _first_process()  # the others may find the directory half begun
+    if config["resume"] == "never" and first and (aside := run.set_aside()):
         log.info("resume=never: what was there is set aside as %s.", aside)
-    run.require_same(config)
+    if first:
+        run.require_same(config)
     data = build_data(config)
     fingerprint = data.pairs.fingerprint()
     if not config["allow_changed_data"]:
         run.require_same_data(fingerprint)
-    if run.finished():
+    if run.finished() and (first or config["resume"] != "never"):
         log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
         return
     with warnings.catch_warnings():
         _hush_lightning()
         model, trainer = build_model(config), build_trainer(config, run)
         if not trainer.is_global_zero:
+            logging.getLogger("pix2pix").setLevel(logging.ERROR)  # one speaks for all
+            trainer.strategy.setup_environment()  # waits for it: what there is to resume is known when it has begun
             _fit(trainer, model, data, run)
             return
         with run.begun(config, fingerprint) as unfinished:
@@ -173,7 +178,7 @@ def build_data(config: Config) -> PairDataModule:
 def build_trainer(config: Config, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
     try:
-        return build(
+        trainer: pl.Trainer = build(
             config["trainer"],
             callbacks=[build(callback) for callback in config["callbacks"].values()],
             logger=[build(logger) for logger in config["logger"].values()],
@@ -182,6 +187,12 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
         )
     except MisconfigurationException as error:
         raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
+    if trainer.world_size > 1 and not isinstance(trainer.strategy, PlayersTogether):
+        raise ValueError(
+            f"the trainer has {trainer.world_size} devices, but its strategy does not know of two players. "
+            "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
+        )
+    return trainer
 
 
 def _rehearse(config: Config) -> None:

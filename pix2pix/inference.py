@@ -87,7 +87,7 @@ class InferenceMode:
     def _looks_at_the_picture(self, module: nn.Module) -> bool:
         if isinstance(module, nn.InstanceNorm2d):
             return not module.track_running_stats
-        return isinstance(module, nn.BatchNorm2d) and self.normalization == "batch"
+        return isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm) and self.normalization == "batch"
 
     def noisy(self, generator: nn.Module) -> list[nn.Dropout]:
         """The dropouts of the generator that make noise."""

@@ -147,9 +147,9 @@ class Pix2Pix(pl.LightningModule):
         return optimizers if isinstance(optimizers, list) else [optimizers]
 
     def _update(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
+        optimizer.zero_grad()  # the next backward pass, which is the other player's, finds no gradient but its own
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clips the gradient of the player about to step, after any loss scale was taken off it."""

@@ -4,6 +4,7 @@ import datetime
 import itertools
 import json
 import logging
+import math
 import os
 import platform
 import re
@@ -30,6 +31,8 @@ Config = dict[str, Any]
 WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
 WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it goes on is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
+# A run may go on upon other devices, and says what that changes; `data.batch_size` may then keep the pairs of a step.
+DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 
 
 class Run:
@@ -202,13 +205,27 @@ def replacing(path: Path) -> Iterator[Path]:
 def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
     """The settings in which two configurations differ, by dotted name.
 
-    Where a run lies is no difference, nor is who watches it: loggers may be added to a run and left out.
+    Where a run lies is no difference, nor is who watches it: loggers may be added to a run and left out. Nor are the
+    devices it is trained on.
     """
     a, b = dict(flat(there)), dict(flat(here))
+    same_step = pairs_of_a_step(there) == pairs_of_a_step(here) is not None
     for key in sorted(a.keys() | b.keys()):
-        part_of_the_run = key not in WHEREABOUTS and key.partition(".")[0] != "logger"
-        if part_of_the_run and a.get(key, "nothing") != b.get(key, "nothing"):
+        if _part_of_the_run(key, same_step) and a.get(key, "nothing") != b.get(key, "nothing"):
             yield key, a.get(key, "nothing"), b.get(key, "nothing")
+
+
+def _part_of_the_run(key: str, same_step: bool) -> bool:
+    group, name = [*key.split("."), ""][:2]
+    of_devices = (group == "trainer" and name in DEVICES) or (key == "data.batch_size" and same_step)
+    return key not in WHEREABOUTS and group != "logger" and not of_devices
+
+
+def pairs_of_a_step(config: Config) -> int | None:
+    """Pairs in a training step over all processes; None where the number of processes depends on the machine."""
+    trainer, batch = config.get("trainer", {}), config.get("data", {}).get("batch_size")
+    numbers = (batch, trainer.get("devices", 1), trainer.get("num_nodes", 1))
+    return math.prod(numbers) if all(isinstance(number, int) and number > 0 for number in numbers) else None
 
 
 def without_whereabouts(config: Config, prefix: str = "") -> Config:

@@ -299,6 +299,10 @@ class RunConfig(Settings):
             raise ValueError(
                 "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead"
             )
+        if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
+            raise ValueError(
+                "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"
+            )
         if self.precision == "16-mixed" and trainer.get("accelerator") == "cpu":
             raise ValueError("precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32")
         fused = any(player.get("fused") for player in (self.optimizer.generator, self.optimizer.discriminator))

@@ -126,7 +126,7 @@ def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_p
 
 def test_a_job_trains_on_two_processes(tmp_path):
     """Training on several devices starts its processes by their command line, which a job must therefore own."""
-    ddp = ["trainer.devices=2", "trainer.strategy=ddp_find_unused_parameters_true", "trainer.max_epochs=1"]
+    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     ended = command("train", "-m", *TINY, *ddp, f"output_dir={tmp_path}", "name=ddp", "seed=0,1")
     assert ended.returncode == 0, ended.stdout
     run = Run(tmp_path / "ddp_sweep" / "seed=1")

@@ -1,6 +1,7 @@
 """Pairs -> batches, in an order and with draws that depend only on the seed and on how many steps were taken."""
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -13,9 +14,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pix2pix.data.cache import Cache
 from pix2pix.data.loaded import LoadedPairs, content_of, cores
 from pix2pix.data.pairs import Pair, PairSource, Split
+from pix2pix.data.position import Pace, position, shift
 from pix2pix.data.tolerance import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
+
+log = logging.getLogger(__name__)
 
 MOST_WORKERS = 8
 Begin = Callable[[], tuple[int, int]]
@@ -67,7 +71,8 @@ class PlainPairs(Dataset[Pair]):
 class EpochBatches(Sampler[list[Draw]]):
     """The batches of an epoch, from the first one not yet taken; process `rank` takes every `processes`-th pair.
 
-    With several processes the epoch is filled up to a multiple of their number by repeating its first pairs.
+    The processes' batches of a step are together the batch that one process would take, were it as large. With several
+    processes the epoch is filled up to a multiple of their number by repeating its first pairs.
 
     Args:
         length: number of pairs.
@@ -144,6 +149,7 @@ class PairDataModule(pl.LightningDataModule):
         self.training_plain = PlainPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed
         self.cache, self.settings = cache or Cache(), settings
+        self.saved_pace: Pace | None = None
 
     def setup(self, stage: str) -> None:
         """Before a training: reads the pairs into their cache, where they are to have one."""
@@ -163,14 +169,29 @@ class PairDataModule(pl.LightningDataModule):
         content = functools.partial(content_of, self.pairs, split, self.settings)
         return LoadedPairs(pairs, load, title=split, content=content)
 
+    def state_dict(self) -> dict[str, int]:
+        """How many processes and pairs made a step: another number of them counts the same pairs otherwise."""
+        return self.pace()._asdict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Keeps it until the trainer's counts are restored."""
+        self.saved_pace = Pace(**state_dict)
+
+    def pace(self) -> Pace:
+        """How this training goes through an epoch."""
+        return Pace(self._trainer().world_size, self.batch_size, len(self.training.pairs))
+
     def train_dataloader(self) -> "ResumableLoader":
         """Loads the epoch that the trainer is in, from the step that it has reached."""
         trainer = self._trainer()
+        said, self.saved_pace = shift(trainer, self.saved_pace, self.pace()), None
+        if said and trainer.is_global_zero:
+            log.warning(said)
         batches = EpochBatches(
             len(self.training.pairs),
             self.batch_size,
             self.seed,
-            lambda: position(trainer, len(batches)),
+            lambda: position(trainer, self.pace()),
             rank=trainer.global_rank,
             processes=trainer.world_size,
             order=self.pairs.order,
@@ -214,14 +235,6 @@ def stacked(examples: Sequence[tuple[Pair, View]]) -> Drawn:
 def _stacked(images: Any) -> Any:
     """(B, C, H, W), or the list where sizes differ."""
     return torch.stack(images) if len({image.shape for image in images}) == 1 else images
-
-
-def position(trainer: pl.Trainer, batches: int) -> tuple[int, int]:
-    """The epoch and its first batch not yet taken, from the trainer's own count of finished batches."""
-    limit = trainer.limit_train_batches
-    per_epoch = min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
-    done: Any = trainer.fit_loop.epoch_loop.batch_progress.total
-    return divmod(done.processed, max(per_epoch, 1))
 
 
 class ResumableLoader(DataLoader[tuple[Pair, View]]):

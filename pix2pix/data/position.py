@@ -1,0 +1,75 @@
+"""Where a training stands in its data, from the trainer's own count of batches: there is nothing else to save."""
+
+import math
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+
+
+class Pace(NamedTuple):
+    """How a training goes through an epoch of `pairs`."""
+
+    processes: int
+    batch_size: int  # pairs in a batch of one process
+    pairs: int
+
+    @property
+    def step(self) -> int:
+        """Pairs in a step, over all processes."""
+        return self.processes * self.batch_size
+
+    def steps(self, limit: float | None) -> int:
+        """Steps of an epoch under the trainer's `limit_train_batches`."""
+        whole = math.ceil(self.pairs / self.step)
+        return max(1, min(whole, limit) if isinstance(limit, int) else int(whole * (1.0 if limit is None else limit)))
+
+
+def position(trainer: pl.Trainer, pace: Pace) -> tuple[int, int]:
+    """The epoch and its first batch not yet taken."""
+    return divmod(_progress(trainer).total.processed, pace.steps(trainer.limit_train_batches))
+
+
+def shift(trainer: pl.Trainer, saved: Pace | None, pace: Pace) -> str | None:
+    """Counts what was taken at the pace of the checkpoint in batches of the present one, and says what changes.
+
+    An epoch that was begun goes on with its first pair not yet taken; where that lies within a batch, with this batch.
+    The count of training steps goes on: so many there were.
+    """
+    if saved is None or saved == pace:
+        return None
+    progress, limit = _progress(trainer), trainer.limit_train_batches
+    before, steps = saved.steps(limit), pace.steps(limit)
+    epoch, taken = divmod(progress.total.processed, before)
+    now = min(taken * saved.step // pace.step, steps - 1)
+    of_epoch = steps if progress.current.processed == before else now
+    _move(progress.total, epoch * steps + now)
+    _move(progress.current, of_epoch)
+    return _what_changes(saved, pace, taken * saved.step - now * pace.step, limit)
+
+
+def _what_changes(saved: Pace, pace: Pace, again: int, limit: float | None) -> str:
+    counts = (
+        _count("process", "processes", pace.processes, saved.processes),
+        _count("pair a step", "pairs a step", pace.step, saved.step),
+        _count("step an epoch", "steps an epoch", pace.steps(limit), saved.steps(limit)),
+    )
+    twice = f" {again} pairs of this epoch are taken twice." if again else ""
+    return (
+        f"Going on with {', '.join(counts)}.{twice} Dropout is drawn for each process and sums are rounded otherwise: "
+        "the weights will not be those of an unbroken run, bit for bit."
+    )
+
+
+def _count(one: str, several: str, now: int, before: int) -> str:
+    return f"{now} {one if now == 1 else several}" + (f" instead of {before}" if now != before else "")
+
+
+def _progress(trainer: pl.Trainer) -> Any:
+    return trainer.fit_loop.epoch_loop.batch_progress
+
+
+def _move(counts: Any, processed: int) -> None:
+    """Sets `processed`; the other counts keep their distance, which tells Lightning where in a step it was saved."""
+    by = processed - counts.processed
+    for name in ("ready", "started", "processed", "completed"):
+        setattr(counts, name, getattr(counts, name) + by)
