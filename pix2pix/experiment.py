@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from pix2pix import schema
+from pix2pix.allocator import keep_freed_memory
 from pix2pix.callbacks.checkpoint import AtomicCheckpointIO, Checkpoints
 from pix2pix.components import build
 from pix2pix.data.cache import Cache
@@ -48,6 +49,7 @@ def train(config: Config) -> None:
     if run.finished():
         log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
         return
+    prepare_process()
     with warnings.catch_warnings():
         _hush_lightning()
         model, trainer = build_model(config), build_trainer(config, run)
@@ -61,6 +63,13 @@ def train(config: Config) -> None:
                 _fit(trainer, model, data, run)
                 run.finish(_best(trainer))
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+
+
+def prepare_process() -> None:
+    """What makes the steps of this process faster, and none of their numbers different."""
+    keep_freed_memory()
+    # With deterministic algorithms torch fills all new memory with NaN, to show what reads it unwritten: a tenth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
