@@ -24,10 +24,11 @@ from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from pix2pix import experiment
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.composition import CONFIGS, resolve
-from pix2pix.model import Pix2Pix, pix2pix_step
+from pix2pix.model import pix2pix_step
 from pix2pix.run import Run
 
 NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
+NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows
 # Overrides of ours, and whether the allocator keeps its memory.
 SIDES: dict[str, tuple[list[str], bool]] = {
     "plain": (NOT_FUSED, False),
@@ -36,6 +37,8 @@ SIDES: dict[str, tuple[list[str], bool]] = {
     "ours": ([], True),
     "bf16": (["precision=bf16-mixed"], True),
     "train": ([], True),
+    "narrow": (NARROW, True),
+    "narrow_train": (NARROW, True),
 }
 Step = Callable[[], Any]
 
@@ -155,9 +158,9 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     if options.side != "reference" and SIDES[options.side][1]:
         keep_freed_memory()
-    if options.side == "train":
+    if options.side.endswith("train"):
         experiment.prepare_process()
-        train(SIDES["train"][0], options.size, options.batch, options.steps)
+        train(SIDES[options.side][0], options.size, options.batch, options.steps)
     shape = options.size, options.batch
     step = reference(*shape) if options.side == "reference" else ours(options.side, *shape)
     for steps in turns():

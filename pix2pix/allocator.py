@@ -26,4 +26,5 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     wanted = {MMAP_MAX: 0, TRIM_THRESHOLD: GIBIBYTE, TOP_PAD: GIBIBYTE // 16}
-    return all([mallopt(option, value) == 1 for option, value in wanted.items()])
+    taken = [mallopt(option, value) for option, value in wanted.items()]  # all of them, whatever the first one says
+    return all(taken)

@@ -21,6 +21,7 @@ from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
+from pix2pix.machine import in_words, picked
 from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
@@ -68,7 +69,7 @@ def train(config: Config) -> None:
 def prepare_process() -> None:
     """What makes the steps of this process faster, and none of their numbers different."""
     keep_freed_memory()
-    # With deterministic algorithms torch fills all new memory with NaN, to show what reads it unwritten: a tenth of a step.
+    # With deterministic algorithms torch fills all new memory with NaN, to show what reads it unwritten: time for nothing.
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
@@ -143,7 +144,7 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
     try:
         return build(
-            config["trainer"],
+            config["trainer"] | picked(config["trainer"], config["precision"]),
             callbacks=[build(callback) for callback in config["callbacks"].values()],
             logger=[build(logger) for logger in config["logger"].values()],
             plugins=[AtomicCheckpointIO()],
@@ -178,6 +179,8 @@ def _say_where(run: Run, config: Mapping[str, Any]) -> None:
         data, epochs = config["data"], config["trainer"].get("max_epochs")
         what = f"{data['name']} {data['direction']}, {data['height']}x{data['width']}"
         log.info("Training %s (%s); max_epochs=%s.", run.path, what, epochs)
+    found = picked(config["trainer"], config["precision"])
+    log.info("It runs on %s.", in_words(found, config["precision"]))
 
 
 def _advise(generator: nn.Module, config: Config) -> None:

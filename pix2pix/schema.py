@@ -31,6 +31,7 @@ from pix2pix.data.sizing import Preprocess
 from pix2pix.data.transforms import PairTransform
 from pix2pix.evaluation.metrics import validation_metrics
 from pix2pix.losses import Objective
+from pix2pix.machine import picked
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -227,7 +228,7 @@ class RunConfig(Settings):
     output_dir: str
     run_dir: str
     seed: Annotated[int, Field(ge=0)]
-    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed"]
+    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"]
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None
     data: Data
     generator: Part
@@ -293,7 +294,7 @@ class RunConfig(Settings):
             raise ValueError(
                 "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead"
             )
-        if self.precision == "16-mixed" and trainer.get("accelerator") == "cpu":
+        if self.precision == "16-mixed" and picked(trainer, self.precision)["accelerator"] == "cpu":
             raise ValueError("precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32")
         fused = any(player.get("fused") for player in (self.optimizer.generator, self.optimizer.discriminator))
         if self.precision == "16-mixed" and self.optimizer.clip_norm and fused:
