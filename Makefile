@@ -4,12 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow check clean
+.PHONY: help install demo test test-slow check benchmark benchmark-check clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
+	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
+	@echo "make benchmark-check  measure it again, and fail where it became slower"
 
 install: $(INSTALLED)
 
@@ -38,6 +40,12 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
+
+benchmark: install
+	$(BIN)/python scripts/benchmark.py --json benchmarks/results/step.json
+
+benchmark-check: install
+	$(BIN)/python scripts/benchmark.py --check benchmarks/results/step.json
 
 clean:
 	rm -rf $(VENV) outputs/demo

@@ -1,8 +1,10 @@
 """The other side of every ratio is the reference, and ours does the same sums."""
 
+import importlib
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -67,31 +69,31 @@ def test_six_steps_have_the_losses_of_the_reference(bf16, tolerance):
         assert ours == pytest.approx(expected, rel=tolerance)
 
 
-def measured(tmp_path: Path, *words: str) -> dict:
+def test_the_benchmark_lets_both_sides_take_turns_and_writes_what_it_measured(tmp_path):
     file = tmp_path / "result.json"
     sides = ["--what", "overhead", "--sizes", "32", "--sides", "narrow", "narrow_train", "--threads", "1"]
     command = [sys.executable, "scripts/benchmark.py", *sides, "--rounds", "2", "--steps", "2", "--json", str(file)]
-    subprocess.run([*command, *words], cwd=ROOT, check=True, capture_output=True)
-    return json.loads(file.read_text())
-
-
-def test_the_benchmark_lets_both_sides_take_turns_and_writes_what_it_measured(tmp_path):
-    content = measured(tmp_path)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    content = json.loads(file.read_text())
     (result,) = content["results"]["overhead"]
     assert content["machine"]["torch"] == torch.__version__
     assert result["sides"]["narrow"]["times_as_fast"] == {"median": 1.0, "low": 1.0, "high": 1.0}
     assert result["sides"]["narrow_train"]["ms"]["median"] > 0
 
 
-def checked(file: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/benchmark.py", "--check", str(file)]
-    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+def recorded(ratio: float) -> dict:
+    row = {"ms": 1, "ms_more": 0, "processor_times": 1, "times_as_fast": ratio}
+    spread = {name: {"median": v, "low": v - 0.1, "high": v + 0.1} for name, v in row.items()}
+    side = spread | {"page_faults": 0, "peak_mebibytes": 0}
+    return {"size": 256, "batch": 1, "rounds": 3, "steps_a_turn": 1, "threads": 0, "sides": {"ours": side}}
 
 
-def test_a_ratio_that_fell_by_more_than_its_spread_fails_the_check(tmp_path):
-    content = measured(tmp_path)
-    content["results"]["overhead"][0]["sides"]["narrow_train"]["times_as_fast"] = {"median": 99, "low": 98, "high": 100}
-    (tmp_path / "recorded.json").write_text(json.dumps(content))
-    ended = checked(tmp_path / "recorded.json")
-    assert ended.returncode == 1
-    assert "Slower than recorded:\noverhead 32x32 batch 1, narrow_train" in ended.stderr
+@pytest.mark.parametrize(("now", "falls"), [(1.5, False), (1.35, False), (1.25, True)])
+def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, falls):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    program = importlib.import_module("benchmark")
+    monkeypatch.setattr(program, "measured", lambda case, threads: recorded(now))
+    file = tmp_path / "recorded.json"
+    file.write_text(json.dumps({"results": {"step": [recorded(1.5)]}}))
+    with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
+        program.check(file)
