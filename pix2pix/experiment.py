@@ -69,8 +69,8 @@ def train(config: Config) -> None:
 def prepare_process() -> None:
     """What makes the steps of this process faster, and none of their numbers different."""
     keep_freed_memory()
-    # With deterministic algorithms torch fills all new memory with NaN, to show what reads it unwritten: time for nothing.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # With deterministic algorithms torch fills all new memory with NaN, to show what reads it unwritten: a seventh more.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:

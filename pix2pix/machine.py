@@ -17,7 +17,7 @@ def has_fast_bf16(accelerator: Any) -> bool:
 
 
 def picked(trainer: Mapping[str, Any], precision: Any) -> dict[str, Any]:
-    """The settings that `trainer` and `precision` leave to the machine: one GPU where torch finds a CUDA one, else the CPU.
+    """The settings that `trainer` and `precision` leave to the machine: one CUDA GPU where there is one, else the CPU.
 
     One device, as a second one would double the pairs of a step and so change the training: `trainer=ddp` asks for
     that. float32, unless `precision` is auto and the device has instructions for bfloat16. On the CPU the same command
