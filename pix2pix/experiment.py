@@ -69,7 +69,7 @@ def train(config: Config) -> None:
 def prepare_process() -> None:
     """What makes the steps of this process faster, and none of their numbers different."""
     keep_freed_memory()
-    # With deterministic algorithms torch fills all new memory with NaN, to show what reads it unwritten: a seventh more.
+    # Deterministic algorithms would fill all new memory with NaN, to show what reads it unwritten: a seventh of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 

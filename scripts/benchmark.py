@@ -153,7 +153,7 @@ def cases(what: str, options: argparse.Namespace) -> list[Case]:
     if not (options.sizes or options.batches):
         return chosen
     shapes = [(size, batch) for size in options.sizes or [256] for batch in options.batches or [1]]
-    return [(shape, *chosen[0][1:]) for shape in shapes]
+    return [(shape, *chosen[-1][1:]) for shape in shapes]
 
 
 def main() -> None:
