@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from pix2pix.allocator import OWN_CHOICES, SWITCH
 from pix2pix.machine import in_words, picked
 from pix2pix.run import Run
 from tests.conftest import TINY, pix2pix, resolved
@@ -79,7 +80,7 @@ print(kept, faults() - before)
 
 
 def kept_and_faults(**environment: str) -> tuple[str, int]:
-    names = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    names = {name: value for name, value in os.environ.items() if not name.startswith((*OWN_CHOICES, SWITCH))}
     ran = subprocess.run(
         [sys.executable, "-c", FAULTS], env=names | environment, capture_output=True, text=True, check=True
     )
