@@ -4,13 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow soak check clean
+.PHONY: help install demo test test-slow soak check benchmark benchmark-check clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
 	@echo "make test    run the tests"
 	@echo "make check   lint, format and types"
 	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
+	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
+	@echo "make benchmark-check  measure it again, and fail where it became slower"
 
 install: $(INSTALLED)
 
@@ -42,6 +44,12 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
+
+benchmark: install
+	$(BIN)/python scripts/benchmark.py --json benchmarks/results/step.json
+
+benchmark-check: install
+	$(BIN)/python scripts/benchmark.py --check benchmarks/results/step.json
 
 clean:
 	rm -rf $(VENV) outputs/demo

@@ -72,6 +72,11 @@ def coded_channels(palette: Any, channels: int) -> int:
         return channels  # the schema judges palettes
 
 
+def known_precision(precision: Any) -> Any:
+    """What the trainer can be told before the machine is known: nothing of `auto`."""
+    return None if precision == "auto" else precision
+
+
 def derived_channels(operation: str) -> int:
     """Channels of the input that an operation makes of an RGB picture."""
     return 1 if operation in {"grayscale", "lab", "edges"} else 3
@@ -107,7 +112,7 @@ def without_slashes(name: str) -> str:
 
 RESOLVERS = (
     *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map),
-    *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels),
+    *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
 )
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
@@ -221,6 +226,8 @@ def job_of(config: DictConfig, overrides: list[str]) -> Job:
 
 def _gpus(trainer: DictConfig) -> int | None:
     devices = trainer.get("devices")
+    if (trainer.get("accelerator"), devices) == ("auto", "auto"):
+        return 1  # where there are none, jobs get shares of the CPU
     return devices if isinstance(devices, int) and devices > 0 else None
 
 

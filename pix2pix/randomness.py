@@ -57,4 +57,8 @@ def seed_weights(seed: int) -> None:
 
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seeds dropout and gradient penalties of training step `step` on process `rank`, on every device."""
-    torch.manual_seed(derive(seed, "step", step, rank))
+    value = derive(seed, "step", step, rank)
+    if torch.accelerator.is_available():
+        torch.manual_seed(value)
+    else:  # the same, without what torch notes down, with a stack trace, for devices that are not there
+        torch.default_generator.manual_seed(value)

@@ -32,6 +32,7 @@ from pix2pix.data.tolerance import OnError
 from pix2pix.data.transforms import PairTransform
 from pix2pix.evaluation.metrics import validation_metrics
 from pix2pix.losses import Objective
+from pix2pix.machine import picked
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -233,7 +234,7 @@ class RunConfig(Settings):
     allow_changed_data: bool
     init_from: str | None
     seed: Annotated[int, Field(ge=0)]
-    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed"]
+    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"]
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None
     data: Data
     generator: Part
@@ -299,11 +300,12 @@ class RunConfig(Settings):
             raise ValueError(
                 "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead"
             )
-        if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
+        on_cpu = picked(trainer, self.precision)["accelerator"] == "cpu"
+        if trainer.get("sync_batchnorm") and on_cpu:
             raise ValueError(
                 "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"
             )
-        if self.precision == "16-mixed" and trainer.get("accelerator") == "cpu":
+        if self.precision == "16-mixed" and on_cpu:
             raise ValueError("precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32")
         fused = any(player.get("fused") for player in (self.optimizer.generator, self.optimizer.discriminator))
         if self.precision == "16-mixed" and self.optimizer.clip_norm and fused:

@@ -9,8 +9,8 @@ from pix2pix.networks import PatchGAN, UNet
 from tests.parity import Fixture, fixture, needs_fixtures  # noqa: F401
 
 
-def updater(network):
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+def updater(network, **options):
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), **options)
 
     def update(loss):
         optimizer.zero_grad()

@@ -1,0 +1,178 @@
+"""One side of a comparison in a process of its own: takes as many training steps as it is told, and tells how long.
+
+python -m benchmarks.sides ours --size 256 --batch 1
+
+Reads a number of steps from each line of its input; answers each with a line of JSON. In between it does nothing.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NoReturn
+
+import hydra
+import pytorch_lightning as pl
+import torch
+
+from benchmarks.reference_step import ReferenceStep, patchgan, unet
+from pix2pix import experiment
+from pix2pix.allocator import keep_freed_memory
+from pix2pix.composition import CONFIGS, resolve
+from pix2pix.model import pix2pix_step
+from pix2pix.run import Run
+
+NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
+NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows
+# Overrides of ours, and whether the allocator keeps its memory.
+SIDES: dict[str, tuple[list[str], bool]] = {
+    "plain": (NOT_FUSED, False),
+    "fused": ([], False),
+    "memory": (NOT_FUSED, True),
+    "ours": ([], True),
+    "bf16": (["precision=bf16-mixed"], True),
+    "train": ([], True),
+    "narrow": (NARROW, True),
+    "narrow_train": (NARROW, True),
+}
+Step = Callable[[], Any]
+
+
+def configured(overrides: list[str], size: int, batch: int) -> dict[str, Any]:
+    words = [*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"]
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return resolve(hydra.compose("train", words))
+
+
+def batch_of(size: int, batch: int) -> torch.Tensor:
+    """A source and a target, (2, B, 3, H, W) in [-1, 1]; what is in them takes no part in the speed."""
+    return torch.rand(2, batch, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def reference(size: int, batch: int) -> Step:
+    source, target = batch_of(size, batch)
+    step = ReferenceStep(unet(min(size.bit_length() - 1, 8)), patchgan())
+    return lambda: step(source, target)
+
+
+def ours(side: str, size: int, batch: int) -> Step:
+    """Our step with nothing around it: the model and the optimizers of the configuration, and no Lightning."""
+    config = configured(SIDES[side][0], size, batch)
+    model = experiment.build_model(config).train()
+    source, target = batch_of(size, batch)
+    update_g, update_d = map(updating, model.configure_optimizers())
+
+    def step() -> None:
+        with precision(config):
+            players = model.generator, model.discriminator, model.objective
+            result = pix2pix_step(source, target, *players, update_g, update_d)
+        [loss.item() for loss in result["losses"].values()]
+
+    return step
+
+
+def precision(config: dict[str, Any]) -> AbstractContextManager[Any]:
+    return torch.autocast("cpu", torch.bfloat16) if config["precision"] == "bf16-mixed" else nullcontext()
+
+
+def updating(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], None]:
+    def update(loss: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return update
+
+
+class Turns(pl.Callback):
+    """Steps of a whole training, from the end of one to the end of the next; waits where a turn ends."""
+
+    def __init__(self) -> None:
+        self.told = turns()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._wait([])
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        now = time.perf_counter()
+        self.seconds.append(now - self.since)
+        self.since = now
+        if len(self.seconds) == self.steps:
+            self._wait(self.seconds)
+
+    def _wait(self, seconds: list[float]) -> None:
+        if seconds:
+            answer(seconds, self.before)
+        self.steps = next(self.told, 0) or leave()
+        self.seconds, self.before, self.since = [], usage(), time.perf_counter()
+
+
+def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
+    """What `pix2pix train` does: Lightning, the default callbacks and loggers, cached pairs from a loader."""
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
+        config = configured([*overrides, *pairs], size, batch)
+        run, data = Run(config["run_dir"]), experiment.build_data(config)
+        with run.begun(config, data.pairs.fingerprint()):
+            trainer = experiment.build_trainer(config, run)
+            trainer.callbacks.append(Turns())
+            trainer.fit(experiment.build_model(config), data)
+
+
+def leave() -> NoReturn:
+    raise SystemExit(0)
+
+
+def turns() -> Iterator[int]:
+    for line in sys.stdin:
+        yield int(line)
+
+
+def usage() -> tuple[float, int]:
+    """Seconds of processor time and page faults so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime, used.ru_minflt
+
+
+def answer(seconds: list[float], before: tuple[float, int]) -> None:
+    processor, faults = (now - then for now, then in zip(usage(), before, strict=True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    per_step = {"processor_seconds": processor / len(seconds), "page_faults": faults / len(seconds)}
+    os.write(ANSWERS, (json.dumps({"seconds": seconds, **per_step, "peak_mebibytes": peak}) + "\n").encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", choices=["reference", *SIDES])
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=100, help="of a whole training, at most: no epoch ends before")
+    parser.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.side != "reference" and SIDES[options.side][1]:
+        keep_freed_memory()
+    if options.side.endswith("train"):
+        experiment.prepare_process()
+        train(SIDES[options.side][0], options.size, options.batch, options.steps)
+    shape = options.size, options.batch
+    step = reference(*shape) if options.side == "reference" else ours(options.side, *shape)
+    for steps in turns():
+        before, seconds = usage(), []
+        for _ in range(steps):
+            started = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - started)
+        answer(seconds, before)
+
+
+if __name__ == "__main__":
+    ANSWERS = os.dup(1)  # whatever else is said goes elsewhere
+    os.dup2(2, 1)
+    main()

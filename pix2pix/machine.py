@@ -1,0 +1,46 @@
+"""What a training runs on where that is left to the machine: `trainer=auto`, `precision=auto`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+AUTO = "auto"
+
+
+def has_fast_bf16(accelerator: Any) -> bool:
+    """Whether bfloat16 is faster than float32 here: with instructions for it, on the CPU AVX512-BF16 or AMX."""
+    if accelerator == "gpu":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def picked(trainer: Mapping[str, Any], precision: Any) -> dict[str, Any]:
+    """The settings that `trainer` and `precision` leave to the machine: one CUDA GPU where there is one, else the CPU.
+
+    One device, as a second one would double the pairs of a step and so change the training: `trainer=ddp` asks for
+    that. float32, unless `precision` is auto and the device has instructions for bfloat16. On the CPU the same command
+    gives the same weights, bit for bit; on a GPU it takes the fastest kernels, as `trainer=gpu` does.
+    """
+    accelerator, found = trainer.get("accelerator"), {}
+    if accelerator == AUTO:
+        accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+        choice = {"devices": 1, "deterministic": accelerator == "cpu", "benchmark": accelerator == "gpu"}
+        found = {name: value for name, value in choice.items() if trainer.get(name) in {AUTO, None}}
+    if precision == AUTO:
+        found["precision"] = "bf16-mixed" if has_fast_bf16(accelerator) else 32
+    return found | {"accelerator": accelerator}
+
+
+def in_words(found: Mapping[str, Any], precision: Any) -> str:
+    """The device that was picked, its number and precision, and how to choose otherwise."""
+    number = found.get("precision", precision)
+    how = f"precision {number}{' (picked)' if 'precision' in found else ''}"
+    if found["accelerator"] != "gpu":
+        threads = f"{torch.get_num_threads()} threads" if torch.get_num_threads() > 1 else "1 thread"
+        faster = precision in {32, "32", "32-true"} and has_fast_bf16("cpu")
+        return f"the CPU with {threads}, {how}" + ("; precision=bf16-mixed would be faster here" if faster else "")
+    others = torch.cuda.device_count() - 1
+    also = f"; trainer=ddp takes all {others + 1} GPUs" if others else ""
+    return f"one GPU ({torch.cuda.get_device_name(0)}), {how}{also}"

@@ -1,0 +1,99 @@
+"""The other side of every ratio is the reference, and ours does the same sums."""
+
+import importlib
+import json
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.reference_step import ReferenceStep, patchgan, unet
+from pix2pix.losses import CrossEntropy, Objective
+from pix2pix.model import pix2pix_step
+from pix2pix.networks import PatchGAN, UNet
+from pix2pix.networks.initialisation import initialise
+from pix2pix.networks.reference import from_reference
+from tests.parity import Fixture, needs_fixtures
+from tests.test_model import updater
+
+ROOT = Path(__file__).parents[1]
+
+
+@needs_fixtures
+@pytest.mark.parametrize(
+    ("name", "depth", "strided"), [("unet256_patch70_vanilla", 8, 3), ("unet128_pixel_lsgan", 7, 0)]
+)
+def test_the_reference_side_computes_what_the_original_did(name, depth, strided):
+    fixture = Fixture(name)
+    base_g, base_d = fixture.options["ngf"], fixture.options["ndf"]
+    generator, discriminator = unet(depth, base_g, dropout=0.0), patchgan(strided, base_d)
+    generator.load_state_dict(fixture.state("init.G", generator))
+    discriminator.load_state_dict(fixture.state("init.D", discriminator))
+    step = ReferenceStep(generator, discriminator, fixture.options["gan_mode"])
+    for theirs in fixture.losses:
+        assert step(fixture.source, fixture.target) == pytest.approx(theirs, rel=2e-4, abs=1e-6)
+    for key, network in (("final.G", generator), ("final.D", discriminator)):
+        state = network.state_dict()
+        pairs = [(state[k], value) for k, value in fixture.state(key, network).items()]
+        far = [~torch.isclose(a, b, rtol=1e-3, atol=2e-5) for a, b in pairs]
+        assert sum(int(f.sum()) for f in far) <= 1e-3 * sum(f.numel() for f in far)
+
+
+def test_the_reference_side_is_as_large_as_ours_and_has_its_dropout():
+    theirs, ours = unet(), UNet()
+    assert sum(p.numel() for p in theirs.parameters()) == sum(p.numel() for p in ours.parameters())
+    drops = [[m for m in network.modules() if isinstance(m, torch.nn.Dropout)] for network in (theirs, ours)]
+    assert [len(found) for found in drops] == [3, 3]
+
+
+@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-3), (True, 5e-3)])
+def test_six_steps_have_the_losses_of_the_reference(bf16, tolerance):
+    torch.manual_seed(0)
+    theirs_g, theirs_d = unet(base=16, dropout=0.0), patchgan(base=16)
+    for network in (theirs_g, theirs_d):
+        initialise(network)
+    generator, discriminator = UNet(base_channels=16, dropout=0.0), PatchGAN(6, base_channels=16)
+    generator.load_state_dict(from_reference(theirs_g.state_dict(), generator))
+    discriminator.load_state_dict(from_reference(theirs_d.state_dict(), discriminator))
+    source, target = torch.rand(2, 1, 3, 256, 256) * 2 - 1
+    reference, objective = ReferenceStep(theirs_g, theirs_d), Objective(CrossEntropy())
+    updates = updater(generator, fused=True), updater(discriminator, fused=True)
+    for _ in range(6):
+        expected = reference(source, target)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            losses = pix2pix_step(source, target, generator, discriminator, objective, *updates)["losses"]
+        ours = {name: losses[name.lower()].item() * (100 if name == "G_L1" else 1) for name in expected}
+        assert ours == pytest.approx(expected, rel=tolerance)
+
+
+def test_the_benchmark_lets_both_sides_take_turns_and_writes_what_it_measured(tmp_path):
+    file = tmp_path / "result.json"
+    sides = ["--what", "overhead", "--sizes", "32", "--sides", "narrow", "narrow_train", "--threads", "1"]
+    command = [sys.executable, "scripts/benchmark.py", *sides, "--rounds", "2", "--steps", "2", "--json", str(file)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    content = json.loads(file.read_text())
+    (result,) = content["results"]["overhead"]
+    assert content["machine"]["torch"] == torch.__version__
+    assert result["sides"]["narrow"]["times_as_fast"] == {"median": 1.0, "low": 1.0, "high": 1.0}
+    assert result["sides"]["narrow_train"]["ms"]["median"] > 0
+
+
+def recorded(ratio: float) -> dict:
+    row = {"ms": 1, "ms_more": 0, "processor_times": 1, "times_as_fast": ratio}
+    spread = {name: {"median": v, "low": v - 0.1, "high": v + 0.1} for name, v in row.items()}
+    side = spread | {"page_faults": 0, "peak_mebibytes": 0}
+    return {"size": 256, "batch": 1, "rounds": 3, "steps_a_turn": 1, "threads": 0, "sides": {"ours": side}}
+
+
+@pytest.mark.parametrize(("now", "falls"), [(1.5, False), (1.35, False), (1.25, True)])
+def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, falls):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    program = importlib.import_module("benchmark")
+    monkeypatch.setattr(program, "measured", lambda case, threads: recorded(now))
+    file = tmp_path / "recorded.json"
+    file.write_text(json.dumps({"results": {"step": [recorded(1.5)]}}))
+    with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
+        program.check(file)
