@@ -1,0 +1,38 @@
+"""How outputs of evaluated runs follow their inputs: variation and correlation from pair to pair, against the targets.
+
+python scripts/likeness.py outputs/facades_loss/* --split test
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pix2pix.callbacks.diagnosis import Likeness
+from pix2pix.data.ranges import scale
+
+
+def read(file: Path) -> Tensor:
+    with Image.open(file) as picture:
+        return scale(torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1))[None]
+
+
+def main() -> None:
+    """Reads the pictures that `pix2pix evaluate` left in each run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--split", default="val")
+    options = parser.parse_args()
+    for run in options.runs:
+        likeness, images = Likeness(), run / "evaluation" / options.split / "images"
+        for output in sorted(images.glob("*_output.png")):
+            likeness.add(read(output), read(output.with_name(output.name.replace("_output", "_target"))))
+        if likeness.count:
+            print(f"{run.name}: variation {likeness.variation():.2f}, correlation {likeness.correlation():.2f}")
+
+
+if __name__ == "__main__":
+    main()
