@@ -224,7 +224,8 @@ def _part_of_the_run(key: str, same_step: bool) -> bool:
 def pairs_of_a_step(config: Config) -> int | None:
     """Pairs in a training step over all processes; None where the number of processes depends on the machine."""
     trainer, batch = config.get("trainer", {}), config.get("data", {}).get("batch_size")
-    numbers = (batch, trainer.get("devices", 1), trainer.get("num_nodes", 1))
+    devices = trainer.get("devices", 1)
+    numbers = (batch, 1 if devices == "auto" else devices, trainer.get("num_nodes", 1))  # trainer=auto takes one
     return math.prod(numbers) if all(isinstance(number, int) and number > 0 for number in numbers) else None
 
 

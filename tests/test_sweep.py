@@ -200,6 +200,7 @@ def test_a_search_goes_on_to_the_number_of_trials_asked_for(tmp_path):
     assert command(*words, "hydra.sweeper.trials=3").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_search_takes_up_the_runs_that_a_kill_left_in_the_middle(tmp_path):
     words = [
         "train",
