@@ -69,7 +69,7 @@ class Run:
     def require_same(self, config: Config) -> None:
         """Raises ValueError with the differences when the directory holds another run, or something else."""
         if not self.config_file.exists():
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if self.path.exists() and not self._hardly_begun():
                 raise ValueError(f"{self.path}: holds files but no run. Choose another name=..., or clear it.")
             return
         changed = list(differences(self.config(), config))
@@ -79,6 +79,12 @@ class Run:
                 + "\n".join(f"  {key}: {there} there, {here} here" for key, there, here in changed)
                 + "\nGive this run a name of its own, name=..., or delete that directory."
             )
+
+    def _hardly_begun(self) -> bool:
+        """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
+        if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
+            return False
+        return {file.name for file in self.path.iterdir()} <= {"checkpoints", f".{self.config_file.name}.part"}
 
     def require_same_data(self, fingerprint: str) -> None:
         """Raises ValueError when the run was trained on other pairs than those of the fingerprint.

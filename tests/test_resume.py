@@ -103,6 +103,14 @@ def test_a_kill_between_a_checkpoint_and_its_other_names_is_made_up_for(tmp_path
     assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
 
 
+def test_a_run_killed_before_it_had_a_configuration_begins_again(tmp_path):
+    """Found by the soak: the folders were made, config.yaml was not yet in place."""
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / ".config.yaml.part").write_text("name: r")
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1")
+    assert Run(tmp_path / "run").finished()
+
+
 def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys):
     data = pairs(tmp_path / "pairs", 6)
     for number in (1, 4):
