@@ -111,6 +111,16 @@ def test_a_run_killed_before_it_had_a_configuration_begins_again(tmp_path):
     assert Run(tmp_path / "run").finished()
 
 
+def test_a_checkpoint_within_an_epoch_takes_no_name_of_the_one_before(tmp_path, tiny_run):
+    """Found by the soak: resumed from the end of an epoch, the next save within one became `best.ckpt`, too."""
+    half = tmp_path / "half.ckpt"
+    shutil.copy(tiny_run.checkpoints / PREVIOUS, half)  # the first epoch's, which is also best.ckpt
+    run = Run(tmp_path / "run")
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "callbacks.checkpoint.every_n_steps=2"]
+    pix2pix(*words, f"resume={half}", "trainer.limit_val_batches=0")
+    assert {file.name for file in run.checkpoints.glob("*.ckpt")} == {"last.ckpt", PREVIOUS}
+
+
 def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys):
     data = pairs(tmp_path / "pairs", 6)
     for number in (1, 4):

@@ -52,10 +52,11 @@ class Checkpoints(Checkpoint):
         """Listens to signals; makes up for links that a kill prevented; warns where the disk cannot hold the files."""
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         self.signals.listen()
+        names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one
         if not trainer.is_global_zero:
             return
         if trainer.ckpt_path and Path(trainer.ckpt_path).parent == _folder(trainer):
-            self._link(trainer, Path(trainer.ckpt_path))
+            self._link(trainer, Path(trainer.ckpt_path), names)
         self._warn_of_a_small_disk(trainer, pl_module)
 
     def on_train_batch_end(
@@ -118,11 +119,11 @@ class Checkpoints(Checkpoint):
         if error:
             log.warning("step %d: %s", trainer.global_step, error)
         elif trainer.is_global_zero:
-            self._link(trainer, last)
+            self._link(trainer, last, self.names)
         self.names = []
 
-    def _link(self, trainer: pl.Trainer, file: Path) -> None:
-        for name in self.names:
+    def _link(self, trainer: pl.Trainer, file: Path, names: list[str]) -> None:
+        for name in names:
             link(file, _folder(trainer) / name)
 
     def _stop(self) -> None:
