@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pix2pix.captured import CapturedStep, Execution
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.evaluation.metrics import pair_metrics
@@ -75,6 +76,7 @@ class Pix2Pix(pl.LightningModule):
         objective: the losses and their weights.
         optimizers: for each player, a factory that takes its parameters.
         inference: how the generator is run when it does not train.
+        execution: how a step is carried out; as it stands by default.
         decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
         clip_norm: largest norm of a player's gradient, or None.
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
@@ -94,6 +96,7 @@ class Pix2Pix(pl.LightningModule):
         optimizers: dict[str, Callable[..., Optimizer]],
         *,
         inference: InferenceMode | None = None,
+        execution: Execution | None = None,
         decay_epochs: int = 0,
         clip_norm: float | None = None,
         ema_decay: float | None = None,
@@ -112,6 +115,11 @@ class Pix2Pix(pl.LightningModule):
         self.source_palette, self.target_palette = coded
         self.decay_epochs, self.clip_norm, self.seed, self.config = decay_epochs, clip_norm, seed, config or {}
         self.initialise_weights()
+        self.execution = execution or Execution()
+        if self.execution.channels_last:
+            self.to(memory_format=torch.channels_last)
+        self.players: tuple[Any, Any] = (generator, discriminator)
+        self.captured: CapturedStep | None = None
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay)) if ema_decay else None
 
     def initialise_weights(self) -> None:
@@ -125,22 +133,34 @@ class Pix2Pix(pl.LightningModule):
         players = {"generator": self.generator, "discriminator": self.discriminator}
         return [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
 
+    def on_train_start(self) -> None:
+        """Has the steps carried out as `execution` says."""
+        if self.execution.compiled:
+            self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
+        if self.execution.cuda_graph:
+            counted, *_ = self._optimizers()
+            self.captured = CapturedStep(self._step, self.trainer.optimizers, count=lambda: count_step(counted))
+
     def training_step(self, batch: Pair, batch_index: int) -> StepResult:
         """One batch, one training step: `global_step` counts these, as only G's optimizer is counted."""
         seed_step(self.seed, self.global_step, self.global_rank)
+        layout = self.execution.memory_format
+        source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
+        result = (self.captured or self._step)(source, target)
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
+        return result
+
+    def _step(self, source: Tensor, target: Tensor) -> StepResult:
         optimizer_g, *rest = self._optimizers()
-        result = pix2pix_step(
-            batch.source,
-            batch.target,
-            self.generator,
-            self.discriminator,
+        return pix2pix_step(
+            source,
+            target,
+            *self.players,
             self.objective,
             update_generator=lambda loss: self._update(optimizer_g, loss),
             update_discriminator=lambda loss: self._update(uncounted(rest[0]), loss),
         )
-        if self.average is not None:
-            self.average.update_parameters(self.generator)
-        return result
 
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers: Any = self.optimizers()
@@ -192,6 +212,12 @@ def uncounted(optimizer: LightningOptimizer) -> LightningOptimizer:
     """
     optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
     return optimizer
+
+
+def count_step(optimizer: LightningOptimizer) -> None:
+    """Has Lightning count a step of this optimizer that was replayed without it."""
+    optimizer._on_before_step()
+    optimizer._on_after_step()
 
 
 def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:

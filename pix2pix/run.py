@@ -31,6 +31,7 @@ Config = dict[str, Any]
 WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
 WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it goes on is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
+WHEREABOUTS |= {"step.cuda_graph", "step.channels_last"}  # nor any number, but for its rounding
 # A run may go on upon other devices, and says what that changes; `data.batch_size` may then keep the pairs of a step.
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 

@@ -224,6 +224,14 @@ class Inference(Settings):
     seed: Annotated[int, Field(ge=0)]
 
 
+class Step(Settings):
+    """How a training step is carried out; see `pix2pix.captured.Execution`."""
+
+    cuda_graph: bool
+    channels_last: bool
+    compiled: bool
+
+
 class RunConfig(Settings):
     """The resolved configuration of one run."""
 
@@ -241,6 +249,7 @@ class RunConfig(Settings):
     discriminator: Part | None
     objective: Part
     optimizer: Optimizer
+    step: Step
     inference: Inference
     trainer: Part
     callbacks: dict[str, Part]
@@ -318,6 +327,22 @@ class RunConfig(Settings):
             raise ValueError(
                 f"optimizer.decay_epochs={self.optimizer.decay_epochs} is more than trainer.max_epochs={epochs}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _step_can_be_captured(self) -> Self:
+        fused = self.optimizer.generator.get("fused") and self.optimizer.discriminator.get("fused")
+        norms = any(callback.get("gradient_norms") for callback in self.callbacks.values())
+        rules = {
+            "trainer=gpu: it is recorded on one": picked(self.trainer, self.precision)["accelerator"] == "gpu",
+            "trainer.devices=1: what processes tell each other is not recorded": self.trainer.get("strategy") == "auto",
+            "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": self.precision != "16-mixed",
+            "optimizer.*.fused=true: others keep numbers where no graph reads them": bool(fused),
+            "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
+        }
+        broken = [rule for rule, kept in rules.items() if self.step.cuda_graph and not kept]
+        if broken:
+            raise ValueError(f"step.cuda_graph=true needs {'; and '.join(broken)}; or set step.cuda_graph=false")
         return self
 
 

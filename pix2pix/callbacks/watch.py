@@ -1,9 +1,9 @@
 """Stops a training whose losses are no longer numbers, before it replaces a good checkpoint by a spoilt one."""
 
+import math
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 
 class Watch(pl.Callback):
@@ -15,7 +15,7 @@ class Watch(pl.Callback):
         """Raises ValueError naming the losses, the step and the pairs of the batch."""
         every = 1 if pl_module.device.type == "cpu" else trainer.log_every_n_steps  # pyright: ignore
         losses = outputs["losses"]
-        if trainer.global_step % every or torch.stack(list(losses.values())).isfinite().all():
+        if trainer.global_step % every or all(map(math.isfinite, losses.values())):
             return
         spoilt = ", ".join(f"{name} is {float(loss)}" for name, loss in losses.items() if not loss.isfinite())
         raise ValueError(

@@ -1,0 +1,132 @@
+"""The training step as one CUDA graph: recorded once, then replayed by one call instead of hundreds of launches.
+
+At batch 1 a GPU waits for the processor to name its next kernel; a graph names them all at once. Nothing in a step may
+then depend on a number that the processor reads, and whatever changes from step to step lies where the graph reads it:
+the batch, the learning rates and, by way of torch's generators, the seed of the dropout.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+WARM_UP = 3  # steps before the recording: by then kernels are chosen and the optimizers have their state
+
+Step = Callable[[Tensor, Tensor], Any]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a training step is carried out; what it computes is the same.
+
+    Args:
+        cuda_graph: as a CUDA graph, on one GPU.
+        channels_last: with the channels of a pixel side by side in memory, as tensor cores read them.
+        compiled: with kernels that `torch.compile` makes; they draw other dropout noise from the same seed.
+    """
+
+    cuda_graph: bool = False
+    channels_last: bool = False
+    compiled: bool = False
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of weights and batches."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+class Graph(Protocol):
+    """What a device has carried out once and can carry out again, on the same memory."""
+
+    def record(self, work: Callable[[], Any]) -> Any:
+        """Notes what `work` would do, and gives its result, whose memory is filled by each `replay`."""
+        ...
+
+    def replay(self) -> None:
+        """Does it."""
+        ...
+
+
+class CudaGraph:
+    """A CUDA graph, its memory its own."""
+
+    def record(self, work: Callable[[], Any]) -> Any:
+        """Captures the kernels; threads that load data may use the device meanwhile."""
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            return work()
+
+    def replay(self) -> None:
+        """Launches them all."""
+        self.graph.replay()
+
+
+class CapturedStep:
+    """A step that is recorded for the first shape of batches to come often enough, and then replayed for that one.
+
+    Batches of another shape, such as the last one of an epoch, are taken as they come.
+
+    Args:
+        step: takes a source and a target (B, C, H, W), updates weights in place, and gives tensors, in dictionaries.
+        optimizers: those that the step uses, fused; their learning rates may change between steps.
+        count: called once for each step that is replayed, in place of what `step` would count.
+        graph: what records.
+    """
+
+    def __init__(
+        self, step: Step, optimizers: Sequence[Optimizer], count: Callable[[], None], graph: Graph | None = None
+    ) -> None:
+        self.step, self.count, self.graph = step, count, graph or CudaGraph()
+        self.groups: list[dict[str, Any]] = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.taken: Counter[Any] = Counter()  # steps by shape, before the recording
+        self.recorded: Any = None  # the shape of batches that is recorded
+
+    def __call__(self, source: Tensor, target: Tensor) -> Any:
+        """One step; its result is overwritten by the next one."""
+        shapes = source.shape, target.shape
+        if self.recorded is None:
+            self.taken[shapes] += 1
+        if shapes == self.recorded:
+            self.count()
+        elif self.recorded is None and self.taken[shapes] > WARM_UP:
+            self._record(source, target)
+        else:
+            return self.step(source, target)
+        self._fill(source, target)
+        self.graph.replay()
+        return self.result
+
+    def _record(self, source: Tensor, target: Tensor) -> None:
+        self.recorded = source.shape, target.shape
+        self.source, self.target = torch.empty_like(source), torch.empty_like(target)
+        self.rates = [torch.empty((), device=source.device) for _ in self.groups]
+        with _reading(self.groups, self.rates):
+            self.result = self.graph.record(lambda: self.step(self.source, self.target))
+
+    def _fill(self, source: Tensor, target: Tensor) -> None:
+        """Puts what is new where the recorded kernels read it."""
+        self.source.copy_(source, non_blocking=True)
+        self.target.copy_(target, non_blocking=True)
+        for group, rate in zip(self.groups, self.rates, strict=True):
+            rate.fill_(group["lr"])
+
+
+@contextmanager
+def _reading(groups: Sequence[dict[str, Any]], rates: Sequence[Tensor]) -> Iterator[None]:
+    """Lets optimizers read their learning rates from tensors while they are recorded.
+
+    Afterwards they hold numbers again: that is what schedules set and checkpoints keep.
+    """
+    before = [{name: group[name] for name in ("lr", "capturable")} for group in groups]
+    for group, rate in zip(groups, rates, strict=True):
+        group.update(lr=rate, capturable=True)
+    try:
+        yield
+    finally:
+        for group, own in zip(groups, before, strict=True):
+            group.update(own)

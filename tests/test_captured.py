@@ -1,0 +1,228 @@
+"""Training steps that are carried out otherwise: as a recorded graph, with channels last, with compiled kernels.
+
+No GPU is needed: the graph here replays by calling again what was recorded, on the recorded memory, with the learning
+rates where they were when it was recorded, which is all that a CUDA graph sees. On a GPU it has not been tried.
+"""
+
+import contextlib
+import copy
+
+import pytest
+import torch
+from pytorch_lightning.core.optimizer import do_nothing_closure
+
+from pix2pix import captured, experiment
+from pix2pix.captured import WARM_UP, CapturedStep
+from pix2pix.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein
+from pix2pix.model import pix2pix_step
+from pix2pix.networks import PatchGAN, UNet
+from pix2pix.run import Run
+from tests.conftest import TINY, pix2pix, resolved
+
+
+class Replayed:
+    """Stands in for a CUDA graph: knows nothing that was not in memory when it was recorded."""
+
+    def __init__(self, networks, optimizers, unnoticed=contextlib.nullcontext) -> None:
+        self.networks, self.optimizers, self.unnoticed = networks, optimizers, unnoticed
+        self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.replays = 0
+
+    def record(self, work):
+        """Calls what is recorded, as a capture does, but leaves memory as it was, as a capture does, too."""
+        before = [copy.deepcopy(part.state_dict()) for part in (*self.networks, *self.optimizers)]
+        self.work, self.rates = work, [group["lr"] for group in self.groups]
+        random = torch.get_rng_state()
+        self.result = work()
+        torch.set_rng_state(random)
+        for part, state in zip(self.networks, before, strict=False):
+            part.load_state_dict(state)
+        for optimizer, state in zip(self.optimizers, before[len(self.networks) :], strict=True):
+            for own, was in zip(optimizer.state.values(), state["state"].values(), strict=True):
+                for name, value in was.items():
+                    own[name].copy_(value)
+        return self.result
+
+    def replay(self):
+        self.replays += 1
+        numbers = [group["lr"] for group in self.groups]
+        self._set(self.rates)
+        with self.unnoticed():
+            for kind, tensors in self.work().items():
+                for name, tensor in tensors.items():
+                    self.result[kind][name].copy_(tensor)
+        self._set(numbers)
+
+    def _set(self, rates):
+        for group, rate in zip(self.groups, rates, strict=True):
+            group["lr"] = rate
+
+
+class Players:
+    """Two small ones with dropout, and their optimizers."""
+
+    def __init__(self, objective=None, device="cpu") -> None:
+        torch.manual_seed(0)
+        self.objective = objective or Objective(CrossEntropy())
+        with torch.device(device):
+            norm = "instance" if isinstance(self.objective.adversarial, Wasserstein) else "batch"
+            discriminator = PatchGAN(6, receptive_field=16, base_channels=4, norm=norm)
+            self.networks = UNet(base_channels=4, depth=6), discriminator
+        self.optimizers = [torch.optim.Adam(n.parameters(), lr=2e-3, fused=device == "cpu") for n in self.networks]
+
+    def step(self, source, target):
+        return pix2pix_step(source, target, *self.networks, self.objective, *map(self._updating, self.optimizers))
+
+    def _updating(self, optimizer):
+        def update(loss):
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        return update
+
+    def train(self, step, batches):
+        """The losses of every batch, under a rate that falls as a schedule has it."""
+        losses = []
+        for number, (source, target) in enumerate(batches):
+            for group in self.optimizers[0].param_groups:
+                group["lr"] = 2e-3 / (1 + number // 4)
+            torch.manual_seed(number)
+            losses += [float(loss) for loss in step(source, target)["losses"].values()]
+        return losses
+
+    def weights(self):
+        return [tensor for network in self.networks for tensor in network.state_dict().values()]
+
+
+def batches(*sizes):
+    return [torch.rand(2, size, 3, 64, 64, generator=torch.Generator().manual_seed(size)) * 2 - 1 for size in sizes]
+
+
+def recorded(players):
+    counted = []
+    graph = Replayed(players.networks, players.optimizers)
+    return CapturedStep(players.step, players.optimizers, lambda: counted.append(1), graph), graph, counted
+
+
+@pytest.mark.parametrize("sizes", [[2] * 12, [2, 2, 1] * 4, [1, *[2] * 8]], ids=["equal", "odd ends", "odd start"])
+def test_a_recorded_step_computes_what_the_step_computes(sizes):
+    plain, players = Players(), Players()
+    step, graph, counted = recorded(players)
+    assert players.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
+    for ours, theirs in zip(players.weights(), plain.weights(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+    assert graph.replays == sizes.count(2) - WARM_UP
+    assert len(counted) == graph.replays - 1  # what is recorded counts for itself
+
+
+def test_optimizers_hold_numbers_again_once_they_are_recorded():
+    players = Players()
+    step, *_ = recorded(players)
+    players.train(step, batches(2, 2, 2, 2, 2))
+    for optimizer in players.optimizers:
+        (group,) = optimizer.state_dict()["param_groups"]
+        assert isinstance(group["lr"], float)
+        assert group["capturable"] is False
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), LeastSquares(), Hinge(), Wasserstein()], ids=type)
+def test_a_step_waits_for_no_number_and_moves_nothing_between_devices(loss):
+    objective = Objective(loss, l2_weight=1.0, smooth_l1_weight=1.0, cross_entropy_weight=1.0, dice_weight=1.0)
+    players = Players(objective, device="meta")  # tensors without numbers: reading one is an error
+    result = players.step(*torch.rand(2, 2, 3, 64, 64, device="meta"))
+    assert {tensor.device.type for tensors in result.values() for tensor in tensors.values()} == {"meta"}
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        float(result["losses"]["g_l1"])
+
+
+@contextlib.contextmanager
+def uncounted(trainer):
+    """A replayed graph calls none of Lightning's counters."""
+    wrappers = trainer.strategy._lightning_optimizers
+    before = [(w._on_before_step, w._on_after_step) for w in wrappers]
+    for wrapper in wrappers:
+        wrapper._on_before_step = wrapper._on_after_step = do_nothing_closure
+    yield
+    for wrapper, (first, last) in zip(wrappers, before, strict=True):
+        wrapper._on_before_step, wrapper._on_after_step = first, last
+
+
+def train(folder, monkeypatch, *overrides):
+    """What `pix2pix train` does, of the runs that are refused without a GPU."""
+    config = resolved(*TINY, f"output_dir={folder}", "data.batch_size=4", "optimizer.decay_epochs=1", *overrides)
+    run, data, model = Run(config["run_dir"]), experiment.build_data(config), experiment.build_model(config)
+    trainer = experiment.build_trainer(config, run)
+    players = model.generator, model.discriminator
+    graphs = []
+
+    def graph():
+        graphs.append(Replayed(players, trainer.optimizers, lambda: uncounted(trainer)))
+        return graphs[-1]
+
+    monkeypatch.setattr(captured, "CudaGraph", graph)
+    with run.begun(config, data.pairs.fingerprint()):
+        trainer.fit(model, data, ckpt_path=run.last if run.last.exists() else None, weights_only=True)
+    return run, trainer, graphs
+
+
+def test_a_training_by_recorded_steps_leaves_what_a_training_leaves(tmp_path, monkeypatch):
+    size = ["data.pairs.train_pairs=14", "trainer.max_epochs=3"]
+    plain, trainer, _ = train(tmp_path / "plain", monkeypatch, *size)
+    graphed, other, (graph,) = train(tmp_path / "graph", monkeypatch, *size, "step.cuda_graph=true")
+    assert other.global_step == trainer.global_step == 12
+    assert graph.replays == 9 - WARM_UP  # the last batch of each epoch is a smaller one
+    ours, theirs = (torch.load(run.last, weights_only=True) for run in (graphed, plain))
+    for name, value in theirs["state_dict"].items():
+        torch.testing.assert_close(ours["state_dict"][name], value, rtol=1e-3, atol=1e-5)
+    assert ours["optimizer_states"][0]["param_groups"] == theirs["optimizer_states"][0]["param_groups"]
+    steps = [
+        [line.split(",")[0] for line in (run.path / "metrics.csv").read_text().splitlines()] for run in (graphed, plain)
+    ]
+    assert steps[0] == steps[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "remedy"),
+    [
+        (["trainer=cpu"], "trainer=gpu"),
+        (["trainer=ddp"], "trainer.devices=1"),
+        (["trainer=gpu", "precision=16-mixed"], "precision=bf16-mixed"),
+        (["trainer=gpu", "optimizer.generator.fused=false"], "fused=true"),
+        (["trainer=gpu", "callbacks.training_log.gradient_norms=true"], "gradient_norms=false"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
+    with pytest.raises(ValueError, match=r"step\.cuda_graph=true needs") as refused:
+        experiment.check(resolved(*TINY, "step.cuda_graph=true", *overrides))
+    assert remedy in str(refused.value)
+
+
+def final_state(folder, *overrides):
+    pix2pix("train", *TINY, f"output_dir={folder}", "name=run", "generator.dropout=0", *overrides)
+    return torch.load(Run(folder / "run").last, weights_only=True)["state_dict"]
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method.* is deprecated:DeprecationWarning")  # torch compiles with these
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+@pytest.mark.parametrize(
+    "option", ["step.channels_last=true", pytest.param("step.compiled=true", marks=pytest.mark.slow)]
+)
+def test_how_a_step_is_carried_out_changes_no_number_but_its_rounding(tmp_path, option):
+    plain, other = final_state(tmp_path / "plain"), final_state(tmp_path / "other", option)
+    assert list(plain) == list(other)
+    far = [~torch.isclose(other[name], value, rtol=1e-2, atol=1e-4) for name, value in plain.items()]
+    # Adam moves a weight by its whole rate even where the gradient is rounding noise: a few may differ by a step.
+    assert sum(int(f.sum()) for f in far) <= 2e-3 * sum(f.numel() for f in far)
+    if "channels_last" in option:
+        convolutions = [value for value in other.values() if value.ndim == 4 and min(value.shape) > 1]
+        assert all(value.is_contiguous(memory_format=torch.channels_last) for value in convolutions)
+
+
+def test_a_run_may_go_on_under_another_layout_or_as_a_graph(tmp_path):
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", "trainer.limit_train_batches=2")
+    run = Run(tmp_path / "run")
+    step = run.config()["step"]
+    run.require_same(run.config() | {"step": step | {"channels_last": True, "cuda_graph": True}})
+    with pytest.raises(ValueError, match="compiled"):
+        run.require_same(run.config() | {"step": step | {"compiled": True}})
