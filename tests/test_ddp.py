@@ -94,6 +94,11 @@ def test_two_processes_train_as_one_that_has_all_pairs_of_a_step_in_its_batch(on
         assert ours == pytest.approx(theirs, rel=1e-3), "losses are means over all processes"
 
 
+def test_how_many_messages_the_gradients_go_in_changes_no_bit(two, tmp_path):
+    a_gradient_a_message = "trainer.strategy.bucket_megabytes=0.0001"
+    assert_equal(run_by([*SHARED_BATCH, *TWO, a_gradient_a_message], tmp_path, "run"), two)
+
+
 def test_what_two_processes_leave_is_written_once(one, two):
     def files(run: Run) -> list[str]:
         return sorted(path.relative_to(run.path).as_posix().partition("tfevents")[0] for path in run.path.rglob("*"))
