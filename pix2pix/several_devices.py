@@ -33,7 +33,7 @@ class PlayersTogether(DDPStrategy):
         settings: those of Lightning's DDPStrategy, such as `process_group_backend` and `timeout`.
     """
 
-    def __init__(self, *, bucket_megabytes: Annotated[float, Field(gt=0)] = 25.0, **settings: Any) -> None:
+    def __init__(self, *, bucket_megabytes: Annotated[float, Field(gt=0)] = 50.0, **settings: Any) -> None:
         super().__init__(**settings)
         self.buckets = Buckets(round(bucket_megabytes * 1e6))
         os.environ.setdefault(STARTED_BY, str(os.getpid()))  # those that it starts inherit it

@@ -97,3 +97,29 @@ def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, mon
     file.write_text(json.dumps({"results": {"step": [recorded(1.5)]}}))
     with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
         program.check(file)
+
+
+def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    program = importlib.import_module("scale_out")
+    passed = program.layers(torch.nn.Sequential(UNet()).to("meta"), torch.empty(1, 3, 256, 256, device="meta"), width=4)
+    assert 2 * sum(layer.operations for layer in passed) / 2e9 == pytest.approx(12.1, abs=0.05)
+    assert sum(layer.size for layer in passed) == pytest.approx(4 * 54.4e6, rel=1e-2)  # norms are left out
+
+    def waited(rate: float, bytes_a_second: float, bucket: float) -> float:
+        return program.exposed(passed, rate, program.Links("two", 2, bytes_a_second, None, 0.0), bucket)
+
+    whole = sum(layer.size for layer in passed)
+    assert waited(1e12, 1e9, 1e12) == pytest.approx(whole / 1e9), "in one message nothing is hidden"
+    assert waited(1e9, 1e12, 1e6) < waited(1e9, 1e12, 1e12), "in buckets most of it is"
+    assert waited(1e15, 1e9, 1e6) == pytest.approx(whole / 1e9, rel=0.05), "where links are slow buckets change nothing"
+
+
+def test_the_profile_shares_out_a_step_and_its_operations(tmp_path):
+    file = tmp_path / "profile.json"
+    command = [sys.executable, "scripts/profile_step.py", "--size", "32", "--steps", "3", "--json", str(file)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    found = json.loads(file.read_text())
+    forward, backward = found["gflop"]["G, forward"], found["gflop"]["G, backward"]
+    assert 2 < backward / forward < 4, "G's backward pass leads through D"
+    assert min(found["parts_ms"]["G, forward"], found["kinds_ms"]["convolutions, backward"]) > 0

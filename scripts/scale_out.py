@@ -1,0 +1,198 @@
+"""Data-parallel training on many GPUs, on paper: what the exchange of gradients leaves of their speed.
+
+python scripts/scale_out.py                                    # tables for 8 and 64 GPUs
+python scripts/scale_out.py --step-ms 0.6 2.1 --bucket-megabytes 5 25 1000
+python scripts/scale_out.py --gradient-bytes 2                 # were they sent in bfloat16
+python scripts/scale_out.py --measure                          # what two processes on this machine really do
+
+Adam takes the time of its bytes at the memory's rate; the rest of a step is shared out by floating point operations,
+layer by layer. Gradients are sent in buckets as they become complete, one after the other over the links; what is not
+sent when a backward pass ends, D's or G's, is waited for. No GPU is used, and none was: step times are given, links are
+four fifths of what their data sheets say.
+"""
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmark_data import machine
+from count_operations import ADAM, FLOAT, weights
+from torch import Tensor, nn
+
+from pix2pix.networks import PatchGAN, UNet
+
+ADAM_RATE = 4.8e12  # bytes a second: the memory of an H200
+STEPS_MS = {1: 0.6, 16: 2.1}  # by batch: the floor of an H200, the hardest case for its links
+
+
+@dataclass(frozen=True)
+class Links:
+    """How long an all-reduce of so many bytes takes: in a ring, by the bytes that pass each link, and a delay.
+
+    Args:
+        inside: bytes a second in each direction between the GPUs of a machine.
+        between: likewise between machines, for each GPU; None for one machine.
+        delay: seconds before the first byte, whatever the size.
+    """
+
+    name: str
+    gpus: int
+    inside: float
+    between: float | None
+    delay: float
+
+    def seconds(self, size: float) -> float:
+        local = min(self.gpus, 8)
+        time = self.delay + 2 * (local - 1) / local * size / self.inside
+        if self.between is not None:
+            machines = self.gpus // local  # each GPU exchanges its part with those of its place in the other machines
+            time += 2 * (machines - 1) / machines * size / local / self.between
+        return time
+
+
+LINKS = [
+    Links("8 by NVLink", 8, 0.8 * 450e9, None, 20e-6),
+    Links("8 by PCIe 4", 8, 0.8 * 32e9, None, 20e-6),
+    Links("64: NVLink, 400 Gbit/s a GPU", 64, 0.8 * 450e9, 0.8 * 50e9, 60e-6),
+    Links("64: NVLink, 100 Gbit/s a machine", 64, 0.8 * 450e9, 0.8 * 12.5e9 / 8, 60e-6),
+]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution: its operations forward, and the bytes of its gradient."""
+
+    operations: float
+    size: int
+
+
+def layers(network: nn.Module, source: Tensor, width: int) -> list[Layer]:
+    """The convolutions in the order in which they run, on a tensor of shapes alone."""
+    found: list[Layer] = []
+
+    def note(layer: Any, given: tuple[Tensor, ...], made: Tensor) -> None:
+        positions = given[0] if isinstance(layer, nn.ConvTranspose2d) else made
+        macs = layer.weight.numel() * positions.shape[0] * positions.shape[2] * positions.shape[3]
+        found.append(Layer(2 * macs, sum(p.numel() for p in layer.parameters()) * width))
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.register_forward_hook(note)
+    network(source)
+    return found
+
+
+def exposed(passed: Sequence[Layer], rate: float, links: Links, bucket: float) -> float:
+    """Seconds waited for gradients after a backward pass that computes `rate` operations a second."""
+    clock = link_free = 0.0
+    waiting = 0
+    for number, layer in enumerate(reversed(passed), start=1):
+        clock += 2 * layer.operations / rate
+        waiting += layer.size
+        if waiting >= bucket or number == len(passed):
+            link_free = max(clock, link_free) + links.seconds(waiting)
+            waiting = 0
+    return max(0.0, link_free - clock)
+
+
+def efficiency(step: float, batch: int, links: Links, bucket: float, width: int) -> float:
+    """The speed of each GPU as a share of that of one alone."""
+    with torch.device("meta"):
+        generator, discriminator = UNet(), PatchGAN(6)
+        of_g = layers(generator, torch.empty(batch, 3, 256, 256), width)
+        of_d = layers(discriminator, torch.empty(batch, 6, 256, 256), width)
+    adam = (weights(generator) + weights(discriminator)) * FLOAT * ADAM / ADAM_RATE
+    forward_g, forward_d = (sum(layer.operations for layer in passed) for passed in (of_g, of_d))
+    whole = 3 * forward_g + 3 * forward_d + 2 * 2 * forward_d + forward_d  # backward is twice forward; once through D
+    rate = whole / (step - adam)
+    twice = [Layer(2 * layer.operations, layer.size) for layer in of_d]  # D on the fake and on the real pair
+    return step / (step + exposed(twice, rate, links, bucket) + exposed(of_g, rate, links, bucket))
+
+
+def tables(steps_ms: dict[int, float], buckets: Sequence[float], width: int) -> Iterator[dict[str, Any]]:
+    for batch, floor in steps_ms.items():
+        for slower in (1, 3):
+            step = floor * slower / 1000
+            for links in LINKS:
+                found = {f"{mb:g} MB": efficiency(step, batch, links, 1e6 * mb, width) for mb in buckets}
+                yield {"batch": batch, "step_ms": 1000 * step, "links": links.name, "efficiency": found}
+
+
+def images_per_second(processes: int, folder: Path, number: int, words: Sequence[str]) -> float:
+    """Of a training by `processes` processes of one thread each, without its first logged interval."""
+    chosen = ["trainer=cpu"]
+    if processes > 1:
+        chosen = ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={processes}"]
+    run = [f"output_dir={folder}", f"name={processes}_{number}", "trainer.log_every_n_steps=4", "logger=csv"]
+    command = [sys.executable, "-m", "pix2pix.cli", "train", *chosen, *run, *words]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    with (folder / f"{processes}_{number}" / "metrics.csv").open() as file:
+        rates = [float(row["images_per_second"]) for row in csv.DictReader(file) if row["images_per_second"]]
+    return statistics.median(rates[1:])
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """One process against two, of a thread each, in turn; networks of full width, and pairs drawn at 256x256."""
+    found: dict[str, Any] = {}
+    for batch in (1, 4):
+        size = ["data.size=256", f"data.batch_size={batch}", "data.pairs.val_pairs=1", "trainer.max_epochs=1"]
+        size += ["data.cache=memory", "callbacks.samples.pairs=1"]
+        with tempfile.TemporaryDirectory() as folder:
+            speeds = [
+                [
+                    images_per_second(n, Path(folder), number, [*size, f"data.pairs.train_pairs={13 * batch * n}"])
+                    for n in (1, 2)
+                ]
+                for number in range(rounds)
+            ]
+        ratios = [two / (2 * one) for one, two in speeds]
+        found[str(batch)] = {
+            "images_per_second": [statistics.median(speed) for speed in zip(*speeds, strict=True)],
+            "efficiency": statistics.median(ratios),
+            "lowest": min(ratios),
+            "highest": max(ratios),
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--step-ms", type=float, nargs=2, help="of one GPU alone, at batch 1 and 16")
+    parser.add_argument("--bucket-megabytes", type=float, nargs="+", default=[5, 25, 50, 1000])
+    parser.add_argument("--gradient-bytes", type=int, default=FLOAT, help="of each weight")
+    parser.add_argument("--measure", action="store_true", help="two processes on this machine's CPU instead")
+    parser.add_argument("--rounds", type=int, default=3, help="of measuring")
+    parser.add_argument("--json", type=Path, help="where to leave the numbers")
+    options = parser.parse_args()
+    if options.measure:
+        result: Any = {"machine": machine(), "two_processes": measure(options.rounds)}
+        for batch, row in result["two_processes"].items():
+            one, two = row["images_per_second"]
+            print(
+                f"batch {batch}: one process {one:.2f} images/s, two {two:.2f}, efficiency "
+                f"{row['efficiency']:.0%} ({row['lowest']:.0%} to {row['highest']:.0%})"
+            )
+    else:
+        steps = dict(zip((1, 16), options.step_ms, strict=True)) if options.step_ms else STEPS_MS
+        result = list(tables(steps, options.bucket_megabytes, options.gradient_bytes))
+        print("| batch per GPU | ms a step alone | GPUs |", " | ".join(result[0]["efficiency"]), "|")
+        print("|---|---|---|" + "---|" * len(options.bucket_megabytes))
+        for row in result:
+            shares = " | ".join(f"{share:.0%}" for share in row["efficiency"].values())
+            print(f"| {row['batch']} | {row['step_ms']:.1f} | {row['links']} | {shares} |")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
