@@ -22,20 +22,20 @@ class PlayersTogether(DDPStrategy):
 
     Torch's own wrapper, DistributedDataParallel, awaits a gradient for every parameter in every backward pass. Here one
     pass reaches D, the next one G, so it would have to search the graph for what is left out twice a step, and to send
-    zeros for the other player. Without a wrapper G and D are called as in one process; the gradients go out in buckets
+    zeros for the other player. Without a wrapper G and D are called as in one process; the gradients go out
     while the rest of the pass is computed, before a loss scale is taken off: all processes skip a step, or none.
 
     Losses and accuracies become means over all processes, too: all of them log, watch and diagnose the same numbers,
     and stop at the same step. Buffers are each process's own, and the first one's are saved.
 
     Args:
-        bucket_megabytes: of gradients in a message; see docs/performance.md for how it was chosen.
+        message_megabytes: of gradients, at least, in a message; see docs/performance.md for how it was chosen.
         settings: those of Lightning's DDPStrategy, such as `process_group_backend` and `timeout`.
     """
 
-    def __init__(self, *, bucket_megabytes: Annotated[float, Field(gt=0)] = 50.0, **settings: Any) -> None:
+    def __init__(self, *, message_megabytes: Annotated[float, Field(gt=0)] = 4.0, **settings: Any) -> None:
         super().__init__(**settings)
-        self.buckets = Buckets(round(bucket_megabytes * 1e6))
+        self.messages = Messages(round(message_megabytes * 1e6))
         os.environ.setdefault(STARTED_BY, str(os.getpid()))  # those that it starts inherit it
 
     def setup_environment(self) -> None:
@@ -46,15 +46,15 @@ class PlayersTogether(DDPStrategy):
         super().setup_environment()
 
     def configure_ddp(self) -> None:
-        """Gives every process the weights of the first one, and each gradient to its bucket as soon as it is there."""
+        """Gives every process the weights of the first one, and sends off each gradient as soon as it is there."""
         assert self.model is not None
         _sync_module_states(self.model)
         for parameter in filter(lambda parameter: parameter.requires_grad, self.model.parameters()):
-            parameter.register_post_accumulate_grad_hook(self.buckets.add)
+            parameter.register_post_accumulate_grad_hook(self.messages.add)
 
     def post_backward(self, closure_loss: Tensor) -> None:
         """Waits for the means of the gradients of this pass, which are those of the player about to step."""
-        self.buckets.finish()
+        self.messages.finish()
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """The step, its numbers averaged."""
@@ -63,47 +63,54 @@ class PlayersTogether(DDPStrategy):
         return result
 
 
-class Buckets:
+class Messages:
     """Means of gradients over all processes, sent while a backward pass is still computing the others.
 
     Every process computes the same gradients in the same order, so they agree on what is in each message.
 
     Args:
-        limit: bytes from which on a message is sent.
+        least: bytes of a message. Larger gradients go as they are, which saves copying them; smaller ones together.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.filling: list[Tensor] = []
+    def __init__(self, least: int) -> None:
+        self.least = least
+        self.small: list[Tensor] = []
         self.sent: list[tuple[list[Tensor], Tensor, dist.Work]] = []
 
     def add(self, parameter: Tensor) -> None:
         """Takes the gradient of a parameter, complete for this pass."""
-        assert parameter.grad is not None
-        self.filling.append(parameter.grad)
-        if sum(gradient.nbytes for gradient in self.filling) >= self.limit:
-            self._send()
+        gradient = parameter.grad
+        assert gradient is not None
+        if gradient.nbytes >= self.least:
+            self._send([gradient])
+            return
+        self.small.append(gradient)
+        if sum(small.nbytes for small in self.small) >= self.least:
+            self._send_small()
 
     def finish(self) -> None:
         """Sends the rest, and leaves the means in the gradients.
 
         Raises ConnectionError when another process has ended.
         """
-        if self.filling:
-            self._send()
+        if self.small:
+            self._send_small()
         sent, self.sent = self.sent, []
-        for tensors, flat, work in sent:
+        for tensors, message, work in sent:
             with connected():
                 work.wait()
-            spread(flat, tensors)
+            spread(message, tensors)
 
-    def _send(self) -> None:
-        tensors, self.filling = self.filling, []
-        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    def _send_small(self) -> None:
+        small, self.small = self.small, []
+        self._send(small)
+
+    def _send(self, tensors: list[Tensor]) -> None:
+        message = joined(tensors)
         with connected():
-            work = dist.all_reduce(flat, async_op=True)
+            work = dist.all_reduce(message, async_op=True)
         assert work is not None
-        self.sent.append((tensors, flat, work))
+        self.sent.append((tensors, message, work))
 
 
 def average(tensors: Sequence[Tensor]) -> None:
@@ -111,17 +118,23 @@ def average(tensors: Sequence[Tensor]) -> None:
 
     Raises ConnectionError when another process has ended.
     """
-    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    message = joined(tensors)
     with connected():
-        dist.all_reduce(flat)
-    spread(flat, tensors)
+        dist.all_reduce(message)
+    spread(message, tensors)
 
 
-def spread(flat: Tensor, tensors: Sequence[Tensor]) -> None:
-    """Writes the sums over all processes in `flat` back as means, in the order in which they were joined."""
-    flat /= dist.get_world_size()
-    for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
-        tensor.copy_(mean.view_as(tensor))
+def joined(tensors: Sequence[Tensor]) -> Tensor:
+    """A message: a tensor alone as it is, several of them one after the other."""
+    return tensors[0] if len(tensors) == 1 else torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def spread(message: Tensor, tensors: Sequence[Tensor]) -> None:
+    """Leaves the sums over all processes, which came back in the message, in the tensors as means."""
+    message /= dist.get_world_size()
+    if len(tensors) > 1:
+        for tensor, mean in zip(tensors, message.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
 
 
 @contextmanager

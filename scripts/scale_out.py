@@ -1,12 +1,12 @@
 """Data-parallel training on many GPUs, on paper: what the exchange of gradients leaves of their speed.
 
 python scripts/scale_out.py                                    # tables for 8 and 64 GPUs
-python scripts/scale_out.py --step-ms 0.6 2.1 --bucket-megabytes 5 25 1000
+python scripts/scale_out.py --step-ms 0.6 2.1 --message-megabytes 5 25 1000
 python scripts/scale_out.py --gradient-bytes 2                 # were they sent in bfloat16
 python scripts/scale_out.py --measure                          # what two processes on this machine really do
 
 Adam takes the time of its bytes at the memory's rate; the rest of a step is shared out by floating point operations,
-layer by layer. Gradients are sent in buckets as they become complete, one after the other over the links; what is not
+layer by layer. Gradients are sent in messages as they become complete, one after the other over the links; what is not
 sent when a backward pass ends, D's or G's, is waited for. No GPU is used, and none was: step times are given, links are
 four fifths of what their data sheets say.
 """
@@ -92,20 +92,20 @@ def layers(network: nn.Module, source: Tensor, width: int) -> list[Layer]:
     return found
 
 
-def exposed(passed: Sequence[Layer], rate: float, links: Links, bucket: float) -> float:
+def exposed(passed: Sequence[Layer], rate: float, links: Links, least: float) -> float:
     """Seconds waited for gradients after a backward pass that computes `rate` operations a second."""
     clock = link_free = 0.0
     waiting = 0
     for number, layer in enumerate(reversed(passed), start=1):
         clock += 2 * layer.operations / rate
-        waiting += layer.size
-        if waiting >= bucket or number == len(passed):
+        waiting += layer.size  # small ones wait for each other
+        if waiting >= least or number == len(passed):
             link_free = max(clock, link_free) + links.seconds(waiting)
             waiting = 0
     return max(0.0, link_free - clock)
 
 
-def efficiency(step: float, batch: int, links: Links, bucket: float, width: int) -> float:
+def efficiency(step: float, batch: int, links: Links, least: float, width: int) -> float:
     """The speed of each GPU as a share of that of one alone."""
     with torch.device("meta"):
         generator, discriminator = UNet(), PatchGAN(6)
@@ -116,82 +116,90 @@ def efficiency(step: float, batch: int, links: Links, bucket: float, width: int)
     whole = 3 * forward_g + 3 * forward_d + 2 * 2 * forward_d + forward_d  # backward is twice forward; once through D
     rate = whole / (step - adam)
     twice = [Layer(2 * layer.operations, layer.size) for layer in of_d]  # D on the fake and on the real pair
-    return step / (step + exposed(twice, rate, links, bucket) + exposed(of_g, rate, links, bucket))
+    return step / (step + exposed(twice, rate, links, least) + exposed(of_g, rate, links, least))
 
 
-def tables(steps_ms: dict[int, float], buckets: Sequence[float], width: int) -> Iterator[dict[str, Any]]:
+def tables(steps_ms: dict[int, float], sizes: Sequence[float], width: int) -> Iterator[dict[str, Any]]:
     for batch, floor in steps_ms.items():
         for slower in (1, 3):
             step = floor * slower / 1000
             for links in LINKS:
-                found = {f"{mb:g} MB": efficiency(step, batch, links, 1e6 * mb, width) for mb in buckets}
+                found = {f"{mb:g} MB": efficiency(step, batch, links, 1e6 * mb, width) for mb in sizes}
                 yield {"batch": batch, "step_ms": 1000 * step, "links": links.name, "efficiency": found}
 
 
-def images_per_second(processes: int, folder: Path, number: int, words: Sequence[str]) -> float:
-    """Of a training by `processes` processes of one thread each, without its first logged interval."""
+def images_per_second(folder: Path, words: Sequence[str], least: float | None) -> float:
+    """Of a training by one process, or by two that send messages of at least so many megabytes; a thread each.
+
+    The median of its logged intervals but the first.
+    """
+    run = folder / f"run{sum(1 for _ in folder.iterdir())}"
     chosen = ["trainer=cpu"]
-    if processes > 1:
-        chosen = ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={processes}"]
-    run = [f"output_dir={folder}", f"name={processes}_{number}", "trainer.log_every_n_steps=4", "logger=csv"]
-    command = [sys.executable, "-m", "pix2pix.cli", "train", *chosen, *run, *words]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    with (folder / f"{processes}_{number}" / "metrics.csv").open() as file:
+    if least is not None:
+        chosen = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+        chosen += [f"trainer.strategy.message_megabytes={least}"]
+    chosen += [f"output_dir={folder}", f"name={run.name}", "trainer.log_every_n_steps=4", "logger=csv"]
+    command = [sys.executable, "-m", "pix2pix.cli", "train", *chosen, *words]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    with (run / "metrics.csv").open() as file:
         rates = [float(row["images_per_second"]) for row in csv.DictReader(file) if row["images_per_second"]]
     return statistics.median(rates[1:])
 
 
-def measure(rounds: int) -> dict[str, Any]:
-    """One process against two, of a thread each, in turn; networks of full width, and pairs drawn at 256x256."""
-    found: dict[str, Any] = {}
+def measure(rounds: int, sizes: Sequence[float]) -> Iterator[dict[str, Any]]:
+    """One process, then two for each size of messages, in turn; full networks, pairs drawn at 256x256."""
     for batch in (1, 4):
-        size = ["data.size=256", f"data.batch_size={batch}", "data.pairs.val_pairs=1", "trainer.max_epochs=1"]
-        size += ["data.cache=memory", "callbacks.samples.pairs=1"]
+        words = ["data.size=256", f"data.batch_size={batch}", "data.pairs.val_pairs=1", "trainer.max_epochs=1"]
+        words += ["data.cache=memory", "callbacks.samples.pairs=1"]
+        alone: list[float] = []
+        together: dict[float, list[float]] = {mb: [] for mb in sizes}
         with tempfile.TemporaryDirectory() as folder:
-            speeds = [
-                [
-                    images_per_second(n, Path(folder), number, [*size, f"data.pairs.train_pairs={13 * batch * n}"])
-                    for n in (1, 2)
-                ]
-                for number in range(rounds)
-            ]
-        ratios = [two / (2 * one) for one, two in speeds]
-        found[str(batch)] = {
-            "images_per_second": [statistics.median(speed) for speed in zip(*speeds, strict=True)],
-            "efficiency": statistics.median(ratios),
-            "lowest": min(ratios),
-            "highest": max(ratios),
-        }
-    return found
+            for _ in range(rounds):
+                alone.append(images_per_second(Path(folder), [*words, f"data.pairs.train_pairs={13 * batch}"], None))
+                for mb, found in together.items():
+                    pairs = f"data.pairs.train_pairs={26 * batch}"
+                    found.append(images_per_second(Path(folder), [*words, pairs], mb))
+        for mb, found in together.items():
+            ratios = sorted(two / (2 * one) for one, two in zip(alone, found, strict=True))
+            speed = {"one": statistics.median(alone), "two": statistics.median(found)}
+            yield {"batch": batch, "message_megabytes": mb, "images_per_second": speed, "efficiency": ratios}
+
+
+def show_measured(rows: Sequence[dict[str, Any]]) -> None:
+    print("| batch per process | messages of | one process | two | efficiency |\n|---|---|---|---|---|")
+    for row in rows:
+        speed, ratios = row["images_per_second"], row["efficiency"]
+        share = f"{statistics.median(ratios):.0%} ({ratios[0]:.0%} to {ratios[-1]:.0%})"
+        case = f"| {row['batch']} | {row['message_megabytes']:g} MB"
+        print(f"{case} | {speed['one']:.2f} images/s | {speed['two']:.2f} images/s | {share} |")
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    sizes = list(rows[0]["efficiency"])
+    print("| batch per GPU | ms a step alone | GPUs |", " | ".join(sizes), "|\n|---|---|---|" + "---|" * len(sizes))
+    for row in rows:
+        shares = " | ".join(f"{share:.0%}" for share in row["efficiency"].values())
+        print(f"| {row['batch']} | {row['step_ms']:.1f} | {row['links']} | {shares} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--step-ms", type=float, nargs=2, help="of one GPU alone, at batch 1 and 16")
-    parser.add_argument("--bucket-megabytes", type=float, nargs="+", default=[5, 25, 50, 1000])
+    parser.add_argument("--message-megabytes", type=float, nargs="+", default=[1, 4, 25, 1000])
     parser.add_argument("--gradient-bytes", type=int, default=FLOAT, help="of each weight")
     parser.add_argument("--measure", action="store_true", help="two processes on this machine's CPU instead")
     parser.add_argument("--rounds", type=int, default=3, help="of measuring")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
     options = parser.parse_args()
     if options.measure:
-        result: Any = {"machine": machine(), "two_processes": measure(options.rounds)}
-        for batch, row in result["two_processes"].items():
-            one, two = row["images_per_second"]
-            print(
-                f"batch {batch}: one process {one:.2f} images/s, two {two:.2f}, efficiency "
-                f"{row['efficiency']:.0%} ({row['lowest']:.0%} to {row['highest']:.0%})"
-            )
+        rows = list(measure(options.rounds, options.message_megabytes))
+        show_measured(rows)
     else:
         steps = dict(zip((1, 16), options.step_ms, strict=True)) if options.step_ms else STEPS_MS
-        result = list(tables(steps, options.bucket_megabytes, options.gradient_bytes))
-        print("| batch per GPU | ms a step alone | GPUs |", " | ".join(result[0]["efficiency"]), "|")
-        print("|---|---|---|" + "---|" * len(options.bucket_megabytes))
-        for row in result:
-            shares = " | ".join(f"{share:.0%}" for share in row["efficiency"].values())
-            print(f"| {row['batch']} | {row['step_ms']:.1f} | {row['links']} | {shares} |")
+        rows = list(tables(steps, options.message_megabytes, options.gradient_bytes))
+        show(rows)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        options.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

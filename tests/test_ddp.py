@@ -95,7 +95,7 @@ def test_two_processes_train_as_one_that_has_all_pairs_of_a_step_in_its_batch(on
 
 
 def test_how_many_messages_the_gradients_go_in_changes_no_bit(two, tmp_path):
-    a_gradient_a_message = "trainer.strategy.bucket_megabytes=0.0001"
+    a_gradient_a_message = "trainer.strategy.message_megabytes=0.0001"
     assert_equal(run_by([*SHARED_BATCH, *TWO, a_gradient_a_message], tmp_path, "run"), two)
 
 
