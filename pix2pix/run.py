@@ -19,6 +19,8 @@ from typing import Any
 
 import yaml
 
+from pix2pix.whole_files import part_of, write
+
 try:
     import fcntl
 except ImportError:  # no such locks on Windows
@@ -84,7 +86,7 @@ class Run:
         """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
-        return {file.name for file in self.path.iterdir()} <= {"checkpoints", f".{self.config_file.name}.part"}
+        return {file.name for file in self.path.iterdir()} <= {"checkpoints", part_of(self.config_file).name}
 
     def require_same_data(self, fingerprint: str) -> None:
         """Raises ValueError when the run was trained on other pairs than those of the fingerprint.
@@ -186,26 +188,6 @@ def _held(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
-    with replacing(path) as part, part.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file to write beside `path`, which takes its place when the block ends well and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:

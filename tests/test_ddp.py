@@ -21,7 +21,8 @@ from pix2pix.data.position import Pace, position, shift
 from pix2pix.inference import InferenceMode
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.networks import UNet
-from pix2pix.run import Run, write
+from pix2pix.run import Run
+from pix2pix.whole_files import write
 from tests.conftest import TINY, command, pix2pix
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"

@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from pix2pix.run import write
+from pix2pix.whole_files import sync, write
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ class MetricsCsv(Logger):
             end = file.tell()
             try:
                 csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
             except OSError:
                 os.truncate(self.path, end)  # never half a row
                 raise
@@ -83,7 +82,6 @@ class MetricsCsv(Logger):
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write(self.path, text.getvalue())
         self.columns = columns
 

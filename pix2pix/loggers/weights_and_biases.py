@@ -19,8 +19,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
 from pix2pix.loggers.courier import Courier
 from pix2pix.loggers.metrics_csv import read
-from pix2pix.run import Run, write
+from pix2pix.run import Run
 from pix2pix.sheets import Sheet, sheets
+from pix2pix.whole_files import write
 
 if TYPE_CHECKING:
     import wandb
@@ -195,7 +196,6 @@ def run_id(run: Run) -> str:
     """The id of the W&B run, drawn once and kept in the run."""
     file = run.path / "wandb" / "id"
     if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
         write(file, secrets.token_hex(4) + "\n")
     return file.read_text().strip()
 
