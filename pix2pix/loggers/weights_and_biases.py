@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from PIL import Image
 from pydantic import Field
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
+from pix2pix.loggers import RunLogger
 from pix2pix.loggers.courier import Courier
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
@@ -34,7 +34,7 @@ Values = dict[str, Any]
 REMEDY = "metrics.csv and samples/ in the run have everything; when the run is resumed, what is missing is sent."
 
 
-class WeightsAndBiases(Logger):
+class WeightsAndBiases(RunLogger):
     """Logs every number and picture against the training step, which is W&B's own step.
 
     What belongs to one step is one row of W&B's history, sent once the step is over. A run that is resumed goes on as
@@ -53,6 +53,8 @@ class WeightsAndBiases(Logger):
         patience: seconds that the end of a training waits for the last uploads.
     """
 
+    kind = "wandb"
+
     def __init__(
         self,
         directory: str,
@@ -66,8 +68,7 @@ class WeightsAndBiases(Logger):
         checkpoint_artifact: bool = False,
         patience: Annotated[float, Field(gt=0)] = 120.0,
     ) -> None:
-        super().__init__()
-        self.run = Run(directory)
+        super().__init__(directory)
         self.about = {"project": project, "entity": entity, "group": group, "tags": list(tags), "notes": notes}
         self.mode: Mode | Literal["auto"] = mode
         self.checkpoint_artifact, self.patience = checkpoint_artifact, patience
@@ -76,18 +77,9 @@ class WeightsAndBiases(Logger):
         self._step, self._row = 0, {}
 
     @property
-    def name(self) -> str:
-        """The kind of logger."""
-        return "wandb"
-
-    @property
     def version(self) -> str:
         """The W&B run's id."""
         return run_id(self.run)
-
-    @rank_zero_only
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: settings are read from the run's config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
