@@ -24,7 +24,7 @@ from torch import nn
 from pix2pix import components
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache import CacheKind
-from pix2pix.data.pairs import PairSource
+from pix2pix.data.pair_source import PairSource
 from pix2pix.data.palettes import PALETTES, Palette, PaletteChoice
 from pix2pix.data.pixels import Depth
 from pix2pix.data.sizing import Preprocess

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from pix2pix import components
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
 from pix2pix.data.ranges import scale, unscale
+from pix2pix.data.sides import Side, side
 from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Config, Run

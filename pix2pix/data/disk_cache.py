@@ -25,7 +25,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from pix2pix.data.loaded import LoadedPairs, all_of, images_of
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.whole_files import replacing_folder, sync
 
 log = logging.getLogger(__name__)

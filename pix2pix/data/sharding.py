@@ -14,7 +14,8 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from pix2pix.data.pairs import PairFolder, Split
+from pix2pix.data.pair_source import Split
+from pix2pix.data.pairs import PairFolder
 from pix2pix.data.shards import FORMAT, INDEX, Shard, shards_of
 from pix2pix.data.stored import escaped
 from pix2pix.whole_files import replacing, write
