@@ -11,10 +11,11 @@ from torch import Tensor
 
 from pix2pix import components, composition
 from pix2pix.checkpoints import AtomicCheckpointIO, link
+from pix2pix.configuration import Config
 from pix2pix.experiment import check
 from pix2pix.networks.recognise import discriminator_of, generator_of
 from pix2pix.networks.reference import from_reference, read_weights
-from pix2pix.run import Config, Run
+from pix2pix.run import Run
 from pix2pix.whole_files import write
 
 RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}

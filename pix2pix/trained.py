@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import components
+from pix2pix.configuration import Config
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
@@ -18,7 +19,7 @@ from pix2pix.data.ranges import scale, unscale
 from pix2pix.data.sides import Side, side
 from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
-from pix2pix.run import Config, Run
+from pix2pix.run import Run
 from pix2pix.weights_file import read_weights
 
 AVERAGE = "average.module."  # before the names of the moving average's weights

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pix2pix.run import Config
+from pix2pix.configuration import Config
 from pix2pix.whole_files import replacing
 
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata

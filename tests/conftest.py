@@ -12,7 +12,8 @@ import torch
 
 from pix2pix import cli
 from pix2pix.composition import CONFIGS, resolve
-from pix2pix.run import Config, Run
+from pix2pix.configuration import Config
+from pix2pix.run import Run
 
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
 needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real data sets are not at {DATASETS}")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pix2pix.run import Run, differences
+from pix2pix.configuration import differences
+from pix2pix.run import Run
 
 
 def test_differences_are_named_by_their_dotted_key():

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pix2pix.run import without_whereabouts
+from pix2pix.configuration import without_whereabouts
 from pix2pix.trained import load
 from pix2pix.weights_file import write_weights
 

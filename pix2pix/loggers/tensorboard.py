@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
+from pix2pix.configuration import Config, flat
 from pix2pix.loggers import RunLogger
-from pix2pix.run import Config, flat
 from pix2pix.sheets import Sheet
 
 log = logging.getLogger(__name__)
