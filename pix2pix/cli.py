@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pix2pix.data.commands import data
+from pix2pix.commands.data import data
 from pix2pix.errors import explained
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}

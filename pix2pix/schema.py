@@ -149,9 +149,6 @@ class RunConfig(Settings):
             )
         return self
 
-    def _on_cpu(self) -> bool:
-        return picked(self.trainer, self.precision)["accelerator"] == "cpu"
-
     @model_validator(mode="after")
     def _rate_falls_within_the_training(self) -> Self:
         epochs = self.trainer.get("max_epochs")
@@ -160,6 +157,9 @@ class RunConfig(Settings):
                 f"optimizer.decay_epochs={self.optimizer.decay_epochs} is more than trainer.max_epochs={epochs}"
             )
         return self
+
+    def _on_cpu(self) -> bool:
+        return picked(self.trainer, self.precision)["accelerator"] == "cpu"
 
 
 def check(config: Mapping[str, Any]) -> None:
