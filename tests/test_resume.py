@@ -15,7 +15,7 @@ from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.checkpoints import PREVIOUS
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
-from tests.conftest import TINY, pix2pix
+from tests.conftest import TINY, command, pix2pix, started, wait_until, weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import random
@@ -36,15 +36,11 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
 
 def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
     """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while not run.last.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.001)
-    time.sleep(0.5)  # well into the next epoch
-    process.send_signal(number)
-    said, complaints = process.communicate()
+    with started(*words) as process:
+        wait_until(run.last.exists, process)
+        time.sleep(0.5)  # well into the next epoch
+        process.send_signal(number)
+        said, complaints = process.communicate()
     return subprocess.CompletedProcess(words, process.returncode, said, complaints)
 
 
@@ -177,9 +173,8 @@ def test_out_of_memory_says_what_to_lower(tmp_path):
     words += ["generator.base_channels=64", "discriminator.base_channels=64"]
     limit = "import resource; import torch, pytorch_lightning; from pix2pix import experiment; "
     limit += "used = int(open('/proc/self/statm').read().split()[0]) * 4096; "
-    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2); "
-    code = f"{limit} import sys; sys.argv = ['pix2pix', *{words!r}]; from pix2pix.cli import main; main()"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2)"
+    ended = command(*words, first=limit)
     assert ended.returncode == 1
     assert "out of memory with data.batch_size=12 at 256x256" in ended.stderr
     assert "lower data.batch_size, data.size or generator.base_channels" in ended.stderr
@@ -232,10 +227,6 @@ def damage(file: Path) -> None:
     content[len(content) // 2] ^= 0xFF
     file.unlink()
     file.write_bytes(content)
-
-
-def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
-    return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]
 
 
 def pairs(folder: Path, count: int) -> Path:
