@@ -20,7 +20,7 @@ from pix2pix.data.sides import Side, side
 from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Run
-from pix2pix.weights_file import read_weights
+from pix2pix.weights_file import read_safetensors
 
 AVERAGE = "average.module."  # before the names of the moving average's weights
 
@@ -175,7 +175,7 @@ def load(
     """
     file = Path(path) if Path(path).is_file() else _checkpoint_of(Run(path), checkpoint)
     place = _device(device)
-    content = read_weights(file) if file.suffix == ".safetensors" else _read(file, place)
+    content = read_safetensors(file) if file.suffix == ".safetensors" else _read(file, place)
     if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]

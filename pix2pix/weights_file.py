@@ -14,14 +14,14 @@ from pix2pix.whole_files import replacing
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata
 
 
-def write_weights(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
+def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
     """Writes a generator's state dict, whole or not at all."""
     about = json.dumps({"config": config, "global_step": step})
     with replacing(path) as part:
         save_file({name: value.contiguous() for name, value in state.items()}, part, metadata={METADATA: about})
 
 
-def read_weights(path: Path) -> dict[str, Any]:
+def read_safetensors(path: Path) -> dict[str, Any]:
     """What a checkpoint of the same generator holds: `config`, `global_step` and, in float32, `state_dict`."""
     try:
         with safe_open(path, framework="pt") as file:
