@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pix2pix import cli
 from pix2pix.composition import composed
@@ -37,6 +38,7 @@ TINY = [
     "trainer.log_every_n_steps=4",
     "data.batch_size=2",
 ]
+TINY_FOLDER = ["data=folder", *(word for word in TINY if not word.startswith("data.pairs"))]
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +94,15 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] |
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.001)
+
+
+def noise_pairs(folder: Path, count: int) -> Path:
+    """A folder of `count` training pairs, 0.jpg and so on, and one to validate, each 64x32 side by side."""
+    for split, number in (("train", count), ("val", 1)):
+        (folder / split).mkdir(parents=True)
+        for place in range(number):
+            Image.effect_noise((64, 32), 50).convert("RGB").save(folder / split / f"{place}.jpg")
+    return folder
 
 
 def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.checkpoints import PREVIOUS
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
-from tests.conftest import TINY, command, pix2pix, started, wait_until, weights
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import random
@@ -118,12 +117,11 @@ def test_a_checkpoint_within_an_epoch_takes_no_name_of_the_one_before(tmp_path, 
 
 
 def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys):
-    data = pairs(tmp_path / "pairs", 6)
+    data = noise_pairs(tmp_path / "pairs", 6)
     for number in (1, 4):
         file = data / "train" / f"{number}.jpg"
         file.write_bytes(file.read_bytes()[:-300])
-    small = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={data}", *small, f"output_dir={tmp_path}", "data.num_workers=0"]
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
     pix2pix(*words, "name=skipping", "data.on_error=skip")
     said = capsys.readouterr().out
     assert said.count("Passed over") == 2
@@ -133,9 +131,8 @@ def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_pa
 
 
 def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
-    data = pairs(tmp_path / "pairs", 12)
-    small = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={data}", *small, f"output_dir={tmp_path}", "name=run"]
+    data = noise_pairs(tmp_path / "pairs", 12)
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]
     words += ["data.num_workers=0", "data.cache=off"]
     file = data / "train" / "7.jpg"
     whole = file.read_bytes()
@@ -152,9 +149,8 @@ def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
 
 
 def test_changed_data_are_refused_unless_allowed(tmp_path):
-    data = pairs(tmp_path / "pairs", 6)
-    small = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={data}", *small, f"output_dir={tmp_path}", "name=run"]
+    data = noise_pairs(tmp_path / "pairs", 6)
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]
     pix2pix(*words, "data.num_workers=0")
     run = Run(tmp_path / "run")
     run.provenance_file.write_text(run.provenance_file.read_text().replace('"finished": true', '"finished": false'))
@@ -227,11 +223,3 @@ def damage(file: Path) -> None:
     content[len(content) // 2] ^= 0xFF
     file.unlink()
     file.write_bytes(content)
-
-
-def pairs(folder: Path, count: int) -> Path:
-    for split, number in (("train", count), ("val", 1)):
-        (folder / split).mkdir(parents=True)
-        for place in range(number):
-            Image.effect_noise((64, 32), 50).convert("RGB").save(folder / split / f"{place}.jpg")
-    return folder

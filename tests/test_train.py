@@ -12,7 +12,7 @@ from PIL import Image
 
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
-from tests.conftest import TINY, command, pix2pix, same_weights, started, wait_until, weights
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, same_weights, started, wait_until, weights
 
 LABELS = ["data.direction=AtoB", "data.one_hot=true", "objective=labels"]
 
@@ -166,8 +166,7 @@ def test_other_data_under_the_name_of_a_run_are_refused(tmp_path):
         for split in ("train", "val"):
             (tmp_path / name / split).mkdir(parents=True)
             Image.effect_noise((64, 32), 50).convert("RGB").save(tmp_path / name / split / f"{name}.png")
-    overrides = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", *overrides, f"output_dir={tmp_path}", "name=run", "data.num_workers=0"]
+    words = ["train", *TINY_FOLDER, f"output_dir={tmp_path}", "name=run", "data.num_workers=0"]
     pix2pix(*words, f"data.path={tmp_path}/one")
     with pytest.raises(SystemExit, match="was trained on other data than these"):
         pix2pix(*words, f"data.path={tmp_path}/two")
@@ -268,16 +267,11 @@ def test_a_full_disk_is_told_of_and_training_goes_on_with_what_it_has(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_picture_in_the_middle_is_named_and_the_run_goes_on_once_it_is_mended(tmp_path, workers):
-    for split, count in (("train", 4), ("val", 1)):
-        (tmp_path / "pairs" / split).mkdir(parents=True)
-        for number in range(count):
-            Image.effect_noise((64, 32), 50).convert("RGB").save(tmp_path / "pairs" / split / f"{number}.jpg")
-    file = tmp_path / "pairs" / "train" / "2.jpg"
+    file = noise_pairs(tmp_path / "pairs", 4) / "train" / "2.jpg"
     whole = file.read_bytes()
     file.write_bytes(whole[:-300])
-    overrides = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={tmp_path}/pairs", *overrides, f"output_dir={tmp_path}", "name=run"]
-    words += [f"data.num_workers={workers}"]
+    words = ["train", *TINY_FOLDER, f"data.path={tmp_path}/pairs", f"output_dir={tmp_path}"]
+    words += ["name=run", f"data.num_workers={workers}"]
     with pytest.raises(SystemExit, match=r"^pix2pix: .*train/2\.jpg: cannot be read as a picture.*truncated"):
         pix2pix(*words)
     file.write_bytes(whole)
