@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
-import hydra
 import pytorch_lightning as pl
 import torch
 
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from pix2pix import experiment
 from pix2pix.allocator import keep_freed_memory
-from pix2pix.composition import CONFIGS, resolve
+from pix2pix.composition import composed
 from pix2pix.model import pix2pix_step
 from pix2pix.run import Run
 
@@ -44,9 +43,7 @@ Step = Callable[[], Any]
 
 
 def configured(overrides: list[str], size: int, batch: int) -> dict[str, Any]:
-    words = [*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"]
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return resolve(hydra.compose("train", words))
+    return composed([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"])
 
 
 def batch_of(size: int, batch: int) -> torch.Tensor:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from pix2pix.run import Run, write
+from pix2pix.run import Run
+from pix2pix.whole_files import replacing, sync, write
 
 log = logging.getLogger(__name__)
 
@@ -30,26 +31,20 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Saves, or says in `error` why not, with the files of before untouched."""
         path, self.error = Path(path), None
-        part = path.with_name(f".{path.name}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            known = _checksums(path.parent)
-            note(path.parent, [*known, _checksum(part)])
-            if path.is_file():
-                link(path, path.with_name(PREVIOUS))
-            part.replace(path)
-            _sync(path.parent)
+            with replacing(path) as part:
+                with part.open("wb") as file:
+                    torch.save(checkpoint, file)
+                    sync(file)
+                note(path.parent, [*_checksums(path.parent), _checksum(part)])
+                if path.is_file():
+                    link(path, path.with_name(PREVIOUS))
+            _sync_folder(path.parent)
         except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
             self.error = OSError(
                 f"{path}: the checkpoint could not be saved ({error}). Make room: what was saved before is kept, and "
                 "the same command goes on from there."
             )
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def resumable(run: Run) -> Path | None:
@@ -76,13 +71,12 @@ def link(file: Path, name: Path) -> None:
     """Gives a file a second name, replacing what had it; copies where the file system has no links."""
     if name.exists() and name.samefile(file):
         return
-    part = name.with_name(f".{name.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(file, part)
-    except OSError:
-        shutil.copyfile(file, part)
-    part.replace(name)
+    with replacing(name) as part:
+        part.unlink(missing_ok=True)
+        try:
+            os.link(file, part)
+        except OSError:
+            shutil.copyfile(file, part)
 
 
 def note(folder: Path, checksums: list[str]) -> None:
@@ -100,7 +94,7 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Makes a rename last through a power cut, where the system lets a folder be synced."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pix2pix.data.commands import data
+from pix2pix.commands.data import data
 from pix2pix.errors import explained
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
@@ -119,7 +119,7 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
     """
     from pix2pix.evaluation import compare as comparing
     from pix2pix.evaluation.comparison import find_runs
-    from pix2pix.run import write
+    from pix2pix.whole_files import write
 
     runs = find_runs(paths)
     if options["evaluate"]:

@@ -12,17 +12,32 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 TARGET, PARTIAL = "_target_", "_partial_"
 
 
+class Settings(BaseModel):
+    """A part of the configuration that is no component: no unknown keys, no conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
 def is_component(value: Any) -> bool:
     """True for a mapping that names a class to construct."""
     return isinstance(value, Mapping) and TARGET in value
+
+
+def _component(value: Any) -> Any:
+    if not is_component(value):
+        raise ValueError(f"must be a mapping with {TARGET}, the class to build")
+    return value
+
+
+Part = Annotated[dict[str, Any], BeforeValidator(_component)]
 
 
 def build(node: Mapping[str, Any], **given: Any) -> Any:

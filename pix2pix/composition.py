@@ -4,7 +4,7 @@ import itertools
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,100 +20,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
-from pix2pix.data.palettes import colours_of
 from pix2pix.errors import explained
-from pix2pix.networks.sizes import DEEPEST, halvings
+from pix2pix.resolvers import RESOLVERS
 from pix2pix.sweep import SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parent / "configs", Path(__file__).parents[1] / "configs") if d.is_dir())
 
-
-def load_size(size: int, jitter: bool) -> int:
-    """The size before the random crop: 286 for 256 (paper, section 6.2)."""
-    return round(size * 286 / 256) if jitter and isinstance(size, int) else size  # the schema judges types
-
-
-def unet_depth(height: int, width: int) -> int:
-    """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
-    if not (isinstance(height, int) and isinstance(width, int)):
-        return 1  # the schema judges types
-    return min(halvings(height, width), DEEPEST)
-
-
-def in_file(image: str, direction: str) -> str:
-    """What the source (`A`) or the target (`B`) is in the files: turned round in the direction BtoA."""
-    return image if direction == "AtoB" else {"A": "B", "B": "A"}[image]
-
-
-def channels_of(image: str, direction: str, folders: Mapping[str, Any]) -> int:
-    """Channels of the source (`A`) or the target (`B`): RGB, or what several folders have together."""
-    names = folders.get(in_file(image, direction)) if isinstance(folders, Mapping) else None
-    return sum(names.values()) if isinstance(names, Mapping) else 3
-
-
-def label_map(labels: str | None, direction: str) -> str | None:
-    """Which image is a label map: source, target or none."""
-    return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(labels)
-
-
-def one_hot_palette(image: str, direction: str, one_hot: bool, palette: Any, labels: str | None) -> Any:
-    """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
-    return palette if one_hot is True and in_file(image, direction) == labels else None
-
-
-def coded_channels(palette: Any, channels: int) -> int:
-    """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
-    if palette is None:
-        return channels
-    try:
-        return len(colours_of(palette))
-    except (ValueError, TypeError):
-        return channels  # the schema judges palettes
-
-
-def known_precision(precision: Any) -> Any:
-    """What the trainer can be told before the machine is known: nothing of `auto`."""
-    return None if precision == "auto" else precision
-
-
-def derived_channels(operation: str) -> int:
-    """Channels of the input that an operation makes of an RGB picture."""
-    return 1 if operation in {"grayscale", "lab", "edges"} else 3
-
-
-def derived_target_channels(operation: str) -> int:
-    """Channels of the target: Lab's a and b, or the picture itself."""
-    return 2 if operation == "lab" else 3
-
-
-def discriminator_channels(conditional: bool, input_channels: int, output_channels: int) -> int:
-    """What the discriminator sees: the image, and its source when conditional."""
-    return output_channels + (input_channels if conditional else 0)
-
-
-def absolute_path(path: str | None) -> str | None:
-    """A path that means the same from any folder: runs are evaluated from elsewhere than they were trained from."""
-    if not path or "://" in path or "::" in path:  # an address means the same everywhere
-        return path
-    return str(Path(path).expanduser().resolve())
-
-
-def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:
-    """The name of the sweep that a run stands in; None for a run by itself."""
-    folder = Path(run_dir).parent
-    return None if Path(run_dir) == Path(output_dir) / name else folder.name
-
-
-def without_slashes(name: str) -> str:
-    """The name of one directory: the group of `objective/adversarial=hinge` makes no folder."""
-    return name.replace("/", ".")
-
-
-RESOLVERS = (
-    *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map),
-    *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
-)
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 

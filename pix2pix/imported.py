@@ -11,10 +11,12 @@ from torch import Tensor
 
 from pix2pix import components, composition
 from pix2pix.checkpoints import AtomicCheckpointIO, link
+from pix2pix.configuration import Config
 from pix2pix.experiment import check
 from pix2pix.networks.recognise import discriminator_of, generator_of
-from pix2pix.networks.reference import from_reference, read_weights
-from pix2pix.run import Config, Run, write
+from pix2pix.networks.reference import from_reference, read_state_dict
+from pix2pix.run import Run
+from pix2pix.whole_files import write
 
 RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
 
@@ -36,7 +38,7 @@ def import_reference(
             something already.
     """
     files = {"generator": file} | ({"discriminator": discriminator} if discriminator else {})
-    weights = {player: read_weights(path) for player, path in files.items()}
+    weights = {player: read_state_dict(path) for player, path in files.items()}
     parts = {player: RECOGNISE[player](state) for player, state in weights.items()}
     state = {key: value for player in parts for key, value in _loaded(player, parts[player], weights[player]).items()}
     config = _config(parts, [f"name={json.dumps(name or file.resolve().parent.name)}", *settings])

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pix2pix import trained
-from pix2pix.networks.reference import from_reference, read_weights
+from pix2pix.networks.reference import from_reference, read_state_dict
 from pix2pix.run import Run
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
         raise FileNotFoundError(f"init_from={origin}: there is nothing. Give a run, a checkpoint or a .pth file.")
     if origin.suffix == ".pth":
         player = "discriminator" if origin.stem.endswith("_D") else "generator"
-        state = from_reference(read_weights(origin), model.get_submodule(player))
+        state = from_reference(read_state_dict(origin), model.get_submodule(player))
         return {f"{player}.{key}": value for key, value in state.items()}
     return trained.state_of(origin)
 

@@ -1,6 +1,5 @@
 """Tensors in [-1, 1] as pictures, and pictures side by side."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from pix2pix.data.pixels import Picture, encoded, picture_of
 from pix2pix.data.ranges import unscale
+from pix2pix.whole_files import replacing
 
 GAP, TITLE_HEIGHT = 4, 20
 JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
@@ -65,13 +65,8 @@ def save(picture: Picture, path: Path, **options: Any) -> None:
         ValueError: when that format cannot hold its pixels as they are.
         OSError: when the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as part:
         _write(picture, part, path.suffix.lower(), **{"quality": 95} | options)  # where formats have one
-        os.replace(part, path)  # noqa: PTH105
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write(picture: Picture, path: Path, suffix: str, **options: Any) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pix2pix.callbacks.samples import spread
 from pix2pix.components import build
-from pix2pix.data.pairs import Pair, PairSource
+from pix2pix.data.pair_source import Pair, PairSource
 from pix2pix.data.palettes import visible
 from pix2pix.data.transforms import PairTransform
 from pix2pix.pictures import sheet, shown

@@ -1,23 +1,20 @@
 """A run is a directory: where its files are, how far it got, what it was made of."""
 
-import datetime
 import itertools
 import json
 import logging
-import math
 import os
-import platform
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pix2pix.configuration import Config, differences
+from pix2pix.provenance import session
+from pix2pix.whole_files import part_of, write
 
 try:
     import fcntl
@@ -25,15 +22,6 @@ except ImportError:  # no such locks on Windows
     fcntl = None
 
 log = logging.getLogger(__name__)
-
-Config = dict[str, Any]
-# Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
-WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
-WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it goes on is not what it is
-WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
-WHEREABOUTS |= {"step.cuda_graph", "step.channels_last"}  # nor any number, but for its rounding
-# A run may go on upon other devices, and says what that changes; `data.batch_size` may then keep the pairs of a step.
-DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 
 
 class Run:
@@ -85,7 +73,7 @@ class Run:
         """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
-        return {file.name for file in self.path.iterdir()} <= {"checkpoints", f".{self.config_file.name}.part"}
+        return {file.name for file in self.path.iterdir()} <= {"checkpoints", part_of(self.config_file).name}
 
     def require_same_data(self, fingerprint: str) -> None:
         """Raises ValueError when the run was trained on other pairs than those of the fingerprint.
@@ -131,7 +119,7 @@ class Run:
                 return
             if not self.config_file.exists():
                 write(self.config_file, yaml.safe_dump(config, sort_keys=False))
-            sessions = [*self.provenance().get("sessions", []), _session()]
+            sessions = [*self.provenance().get("sessions", []), session()]
             self._write_provenance(finished=False, data_fingerprint=data_fingerprint, sessions=sessions)
         except OSError as error:
             if new:
@@ -187,99 +175,3 @@ def _held(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
-    with replacing(path) as part, part.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file to write beside `path`, which takes its place when the block ends well and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
-    """The settings in which two configurations differ, by dotted name.
-
-    Where a run lies is no difference, nor is who watches it: loggers may be added to a run and left out. Nor are the
-    devices it is trained on.
-    """
-    a, b = dict(flat(there)), dict(flat(here))
-    same_step = pairs_of_a_step(there) == pairs_of_a_step(here) is not None
-    for key in sorted(a.keys() | b.keys()):
-        if _part_of_the_run(key, same_step) and a.get(key, "nothing") != b.get(key, "nothing"):
-            yield key, a.get(key, "nothing"), b.get(key, "nothing")
-
-
-def _part_of_the_run(key: str, same_step: bool) -> bool:
-    group, name = [*key.split("."), ""][:2]
-    of_devices = (group == "trainer" and name in DEVICES) or (key == "data.batch_size" and same_step)
-    return key not in WHEREABOUTS and group != "logger" and not of_devices
-
-
-def pairs_of_a_step(config: Config) -> int | None:
-    """Pairs in a training step over all processes; None where the number of processes depends on the machine."""
-    trainer, batch = config.get("trainer", {}), config.get("data", {}).get("batch_size")
-    devices = trainer.get("devices", 1)
-    numbers = (batch, 1 if devices == "auto" else devices, trainer.get("num_nodes", 1))  # trainer=auto takes one
-    return math.prod(numbers) if all(isinstance(number, int) and number > 0 for number in numbers) else None
-
-
-def without_whereabouts(config: Config, prefix: str = "") -> Config:
-    """The configuration for others to read: folders of this machine by name alone, no loggers."""
-    return {
-        key: {}
-        if f"{prefix}{key}" == "logger"
-        else without_whereabouts(value, f"{prefix}{key}.")
-        if isinstance(value, dict)
-        else Path(value).name
-        if f"{prefix}{key}" in WHEREABOUTS and isinstance(value, str)
-        else value
-        for key, value in config.items()
-    }
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The settings of a tree by their dotted names."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _session() -> dict[str, Any]:
-    packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
-    return {
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}",
-        "working_directory": str(Path.cwd()),
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {package: version(package) for package in packages},
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit of the checkout that the package runs from; None for an installed package."""
-    checkout = Path(__file__).parents[1]
-    if not (checkout / ".git").exists():
-        return None
-    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

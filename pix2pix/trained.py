@@ -11,15 +11,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix import components
+from pix2pix.configuration import Config
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.pairs import Side, side
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
 from pix2pix.data.ranges import scale, unscale
+from pix2pix.data.sides import Side, side
 from pix2pix.data.transforms import Coding
 from pix2pix.inference import Dropout, InferenceMode, Normalization
-from pix2pix.run import Config, Run
-from pix2pix.weights_file import read_weights
+from pix2pix.run import Run
+from pix2pix.weights_file import read_safetensors
 
 AVERAGE = "average.module."  # before the names of the moving average's weights
 
@@ -174,7 +175,7 @@ def load(
     """
     file = Path(path) if Path(path).is_file() else _checkpoint_of(Run(path), checkpoint)
     place = _device(device)
-    content = read_weights(file) if file.suffix == ".safetensors" else _read(file, place)
+    content = read_safetensors(file) if file.suffix == ".safetensors" else _read(file, place)
     if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]

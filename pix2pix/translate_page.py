@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.data.pixels import Picture, opened
-from pix2pix.run import write
 from pix2pix.translate_files import Job, Report
+from pix2pix.whole_files import write
 
 SIDE = 320  # pixels of the previews, which are in the page itself; they link to the files
 

@@ -16,8 +16,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.data.pixels import Picture
-from pix2pix.run import replacing
 from pix2pix.translate import Translator
+from pix2pix.whole_files import replacing
 
 CODECS = {".webm": ("libvpx-vp9", {"crf": "24", "b:v": "0"})}
 H264 = ("libx264", {"crf": "17", "preset": "medium"})  # all but lossless to the eye

@@ -8,19 +8,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pix2pix.run import Config, replacing
+from pix2pix.configuration import Config
+from pix2pix.whole_files import replacing
 
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata
 
 
-def write_weights(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
+def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
     """Writes a generator's state dict, whole or not at all."""
     about = json.dumps({"config": config, "global_step": step})
     with replacing(path) as part:
         save_file({name: value.contiguous() for name, value in state.items()}, part, metadata={METADATA: about})
 
 
-def read_weights(path: Path) -> dict[str, Any]:
+def read_safetensors(path: Path) -> dict[str, Any]:
     """What a checkpoint of the same generator holds: `config`, `global_step` and, in float32, `state_dict`."""
     try:
         with safe_open(path, framework="pt") as file:

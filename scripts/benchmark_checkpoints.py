@@ -12,12 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import hydra
 import torch
 
 from pix2pix import experiment
 from pix2pix.checkpoints import AtomicCheckpointIO
-from pix2pix.composition import CONFIGS, resolve
+from pix2pix.composition import composed
 
 MINUTES = 10.0  # between two checkpoints, callbacks.checkpoint.every_n_minutes
 
@@ -28,8 +27,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        model = experiment.build_model(resolve(hydra.compose("train", options.overrides)))
+    model = experiment.build_model(composed(options.overrides))
     moments = {
         name: [tensor.clone(), tensor.clone()] for name, tensor in model.state_dict().items()
     }  # as Adam keeps them

@@ -44,16 +44,13 @@ def main() -> None:
 
 def untrained(folder: Path, size: int) -> str:
     """A run directory with random weights: for speed they are as good as any."""
-    import hydra
     import torch
     import yaml
 
-    from pix2pix.composition import CONFIGS, resolve
+    from pix2pix.composition import composed
     from pix2pix.experiment import build_model
 
-    words = [f"data.size={size}", f"output_dir={folder}", "name=untrained"]
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = resolve(hydra.compose("train", overrides=words))
+    config = composed([f"data.size={size}", f"output_dir={folder}", "name=untrained"])
     model = build_model(config)
     run = folder / "untrained"
     (run / "checkpoints").mkdir(parents=True)

@@ -13,12 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import hydra
 import pytorch_lightning as pl
 import torch
 
 from pix2pix import experiment
-from pix2pix.composition import CONFIGS, resolve
+from pix2pix.composition import composed
 from pix2pix.run import Run
 
 OFF = ["logger=none", "~callbacks.training_log", "~callbacks.diagnosis", "~callbacks.results"]
@@ -40,10 +39,10 @@ class Stopwatch(pl.Callback):
 
 
 def seconds_a_step(words: list[str], steps: int) -> float:
-    with tempfile.TemporaryDirectory() as folder, hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with tempfile.TemporaryDirectory() as folder:
         limits = [f"+trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
         quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
-        config = resolve(hydra.compose("train", [*words, *limits, *quiet]))
+        config = composed([*words, *limits, *quiet])
         run, data = Run(config["run_dir"]), experiment.build_data(config)
         with run.begun(config, data.pairs.fingerprint()):
             trainer, watch = experiment.build_trainer(config, run), Stopwatch()

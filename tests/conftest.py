@@ -4,15 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import hydra
 import pytest
 import torch
+from PIL import Image
 
 from pix2pix import cli
-from pix2pix.composition import CONFIGS, resolve
-from pix2pix.run import Config, Run
+from pix2pix.composition import composed
+from pix2pix.configuration import Config
+from pix2pix.run import Run
 
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
 needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real data sets are not at {DATASETS}")
@@ -34,6 +38,7 @@ TINY = [
     "trainer.log_every_n_steps=4",
     "data.batch_size=2",
 ]
+TINY_FOLDER = ["data=folder", *(word for word in TINY if not word.startswith("data.pairs"))]
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +49,7 @@ def _no_data_root(monkeypatch):
 
 def resolved(*overrides: str) -> Config:
     """The resolved configuration that the command line would make of `overrides`."""
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return resolve(hydra.compose("train", overrides=list(overrides)))
+    return composed(overrides)
 
 
 def pix2pix(*words: str) -> None:
@@ -61,10 +65,55 @@ def pix2pix(*words: str) -> None:
         sys.argv = before
 
 
-def command(*words: str, **options) -> subprocess.CompletedProcess[str]:
+def command_line(*words: str, first: str = "") -> list[str]:
+    """The words that start the command line in a process of its own, which runs `first`, lines of Python, before."""
+    python = ["-c", f"{first}\nfrom pix2pix.cli import main; main()"] if first else ["-m", "pix2pix.cli"]
+    return [sys.executable, *python, *map(str, words)]
+
+
+def command(*words: str, first: str = "", **options) -> subprocess.CompletedProcess[str]:
     """Runs the command line as its users do, in a process of its own."""
-    python = [sys.executable, "-m", "pix2pix.cli"]
-    return subprocess.run([*python, *map(str, words)], capture_output=True, text=True, check=False, **options)
+    return subprocess.run(command_line(*words, first=first), capture_output=True, text=True, check=False, **options)
+
+
+@contextmanager
+def started(*words: str, first: str = "", **options) -> Iterator[subprocess.Popen[str]]:
+    """The command line in a process of its own, still running; it does not outlive the block."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    with subprocess.Popen(command_line(*words, first=first), text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Waits for what `process` is to bring about; fails where it ends before, or after two minutes."""
+    until = time.monotonic() + 120
+    while not condition():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def noise_pairs(folder: Path, count: int) -> Path:
+    """A folder of `count` training pairs, 0.jpg and so on, and one to validate, each 64x32 side by side."""
+    for split, number in (("train", count), ("val", 1)):
+        (folder / split).mkdir(parents=True)
+        for place in range(number):
+            Image.effect_noise((64, 32), 50).convert("RGB").save(folder / split / f"{place}.jpg")
+    return folder
+
+
+def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint of a run."""
+    return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]
+
+
+def same_weights(a: Run, b: Run) -> bool:
+    """Whether two trainings ended with the same weights, bit for bit."""
+    first, second = weights(a), weights(b)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.chromium import chromium, needs_chromium
-from tests.conftest import TINY, pix2pix
+from tests.conftest import TINY, pix2pix, started
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +31,9 @@ def outputs(tmp_path_factory):
 @contextmanager
 def dashboard(outputs: Path, port: int) -> Iterator[str]:
     """The command in a process of its own; gives the address that it says."""
-    words = [sys.executable, "-m", "pix2pix.cli", "dashboard", str(outputs), "--no-browser", "--port", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
+    words = ("dashboard", outputs, "--no-browser", "--port", port)
+    with started(*words, stderr=subprocess.DEVNULL) as process:
         yield process.stdout.readline().strip()
-        process.terminate()
 
 
 @pytest.fixture(scope="module")

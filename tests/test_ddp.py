@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,8 +20,9 @@ from pix2pix.data.position import Pace, position, shift
 from pix2pix.inference import InferenceMode
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.networks import UNet
-from pix2pix.run import Run, write
-from tests.conftest import TINY, command, pix2pix
+from pix2pix.run import Run
+from pix2pix.whole_files import write
+from tests.conftest import TINY, command, pix2pix, started, wait_until, weights
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
@@ -35,16 +35,12 @@ ONE_BATCH = [*TINY, *SAME, "data.batch_size=4"]
 SHARED_BATCH = [*TINY, *SAME, "data.batch_size=2"]
 
 
-def load(checkpoint: Path) -> dict[str, torch.Tensor]:
-    return torch.load(checkpoint, weights_only=True)["state_dict"]
-
-
 def assert_close(a: Run, b: Run) -> None:
-    torch.testing.assert_close(load(a.last), load(b.last), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(weights(a), weights(b), rtol=1e-4, atol=1e-6)
 
 
 def assert_equal(a: Run, b: Run) -> None:
-    torch.testing.assert_close(load(a.last), load(b.last), rtol=0, atol=0)
+    torch.testing.assert_close(weights(a), weights(b), rtol=0, atol=0)
 
 
 def logged(run: Run) -> list[dict[str, float]]:
@@ -113,13 +109,10 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbro
     words = [*TINY, *TWO, "precision=bf16-mixed"]
     unbroken = run_by(words, tmp_path, "unbroken")
     killed = Run(tmp_path / "killed")
-    call = [sys.executable, "-m", "pix2pix.cli", "train", *words, f"output_dir={tmp_path}", "name=killed"]
-    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    while not killed.last.exists():
-        assert process.poll() is None, "it must not end before it saved"
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)  # the other process holds the pipe, too: it ends by itself
+    with started("train", *words, f"output_dir={tmp_path}", "name=killed") as process:
+        wait_until(killed.last.exists, process)
+        process.kill()
+        process.communicate(timeout=60)  # the other process holds the pipe, too: it ends by itself
     assert not killed.finished()
     assert_equal(run_by(words, tmp_path, "killed"), unbroken)
     assert logged(killed) == logged(unbroken)
@@ -174,12 +167,10 @@ def test_several_devices_without_the_strategy_for_two_players_are_refused(tmp_pa
 
 def test_sigterm_ends_both_processes_after_the_same_step(tmp_path):
     words = ["train", *TINY, *TWO, f"output_dir={tmp_path}", "trainer.max_epochs=10000", "name=long"]
-    call = [sys.executable, "-m", "pix2pix.cli", *words]
-    process = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    while not Run(tmp_path / "long").last.exists():
-        time.sleep(0.001)
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
+    with started(*words) as process:
+        wait_until(Run(tmp_path / "long").last.exists, process)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
     assert process.returncode == 143
     assert said.count("Stopped.") == 1
 

@@ -57,9 +57,3 @@ def test_every_command_runs_in_the_order_of_the_readme(desk, monkeypatch):
     exec(code, {})
     with Image.open(desk / "translated.png") as translated:
         assert translated.size == (70, 50)
-
-
-def test_every_picture_and_page_is_there():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
-    assert links
-    assert all((README.parent / link).is_file() for link in links)

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.checkpoints import PREVIOUS
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
-from tests.conftest import TINY, pix2pix
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import random
@@ -36,15 +35,11 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
 
 def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
     """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while not run.last.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.001)
-    time.sleep(0.5)  # well into the next epoch
-    process.send_signal(number)
-    said, complaints = process.communicate()
+    with started(*words) as process:
+        wait_until(run.last.exists, process)
+        time.sleep(0.5)  # well into the next epoch
+        process.send_signal(number)
+        said, complaints = process.communicate()
     return subprocess.CompletedProcess(words, process.returncode, said, complaints)
 
 
@@ -122,12 +117,11 @@ def test_a_checkpoint_within_an_epoch_takes_no_name_of_the_one_before(tmp_path, 
 
 
 def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys):
-    data = pairs(tmp_path / "pairs", 6)
+    data = noise_pairs(tmp_path / "pairs", 6)
     for number in (1, 4):
         file = data / "train" / f"{number}.jpg"
         file.write_bytes(file.read_bytes()[:-300])
-    small = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={data}", *small, f"output_dir={tmp_path}", "data.num_workers=0"]
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
     pix2pix(*words, "name=skipping", "data.on_error=skip")
     said = capsys.readouterr().out
     assert said.count("Passed over") == 2
@@ -137,9 +131,8 @@ def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_pa
 
 
 def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
-    data = pairs(tmp_path / "pairs", 12)
-    small = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={data}", *small, f"output_dir={tmp_path}", "name=run"]
+    data = noise_pairs(tmp_path / "pairs", 12)
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]
     words += ["data.num_workers=0", "data.cache=off"]
     file = data / "train" / "7.jpg"
     whole = file.read_bytes()
@@ -156,9 +149,8 @@ def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
 
 
 def test_changed_data_are_refused_unless_allowed(tmp_path):
-    data = pairs(tmp_path / "pairs", 6)
-    small = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={data}", *small, f"output_dir={tmp_path}", "name=run"]
+    data = noise_pairs(tmp_path / "pairs", 6)
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]
     pix2pix(*words, "data.num_workers=0")
     run = Run(tmp_path / "run")
     run.provenance_file.write_text(run.provenance_file.read_text().replace('"finished": true', '"finished": false'))
@@ -177,9 +169,8 @@ def test_out_of_memory_says_what_to_lower(tmp_path):
     words += ["generator.base_channels=64", "discriminator.base_channels=64"]
     limit = "import resource; import torch, pytorch_lightning; from pix2pix import experiment; "
     limit += "used = int(open('/proc/self/statm').read().split()[0]) * 4096; "
-    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2); "
-    code = f"{limit} import sys; sys.argv = ['pix2pix', *{words!r}]; from pix2pix.cli import main; main()"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2)"
+    ended = command(*words, first=limit)
     assert ended.returncode == 1
     assert "out of memory with data.batch_size=12 at 256x256" in ended.stderr
     assert "lower data.batch_size, data.size or generator.base_channels" in ended.stderr
@@ -232,15 +223,3 @@ def damage(file: Path) -> None:
     content[len(content) // 2] ^= 0xFF
     file.unlink()
     file.write_bytes(content)
-
-
-def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
-    return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]
-
-
-def pairs(folder: Path, count: int) -> Path:
-    for split, number in (("train", count), ("val", 1)):
-        (folder / split).mkdir(parents=True)
-        for place in range(number):
-            Image.effect_noise((64, 32), 50).convert("RGB").save(folder / split / f"{place}.jpg")
-    return folder

@@ -1,22 +1,15 @@
-"""The run directory: differences in words, files whole or absent."""
+"""The run directory: differences in words, and how it begins."""
 
 import pytest
 
-from pix2pix.run import Run, differences, write
+from pix2pix.configuration import differences
+from pix2pix.run import Run
 
 
 def test_differences_are_named_by_their_dotted_key():
     there = {"a": {"b": 1, "c": [1, 2]}, "d": "x", "data": {"root": "/here"}}
     here = {"a": {"b": 2, "c": [1, 2]}, "e": None, "data": {"root": "/there"}}
     assert list(differences(there, here)) == [("a.b", 1, 2), ("d", "x", "nothing"), ("e", "nothing", None)]
-
-
-def test_a_write_that_fails_leaves_the_former_file(tmp_path):
-    write(tmp_path / "a.txt", "first")
-    with pytest.raises(UnicodeEncodeError):
-        write(tmp_path / "a.txt", "\ud800")
-    assert (tmp_path / "a.txt").read_text() == "first"
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):

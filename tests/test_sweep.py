@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ import pytest
 from pix2pix.processes import Ending, Pool, Slots
 from pix2pix.run import Run
 from pix2pix.sweep import SWEEP, Job
-from tests.conftest import DATASETS, TINY, command, needs_datasets, pix2pix
-from tests.test_train import same_weights
+from tests.conftest import DATASETS, TINY, command, needs_datasets, pix2pix, same_weights, started, wait_until
 
 WITHOUT_FIELD = [word for word in TINY if "receptive_field" not in word]
 
@@ -65,13 +63,9 @@ def results(said: str) -> list[str]:
 def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
     """Killed with its jobs left running: the same command waits for them, or goes on from where they stopped."""
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=seeds", "seed=0,1"]
-    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.DEVNULL)
     first = Run(tmp_path / "seeds_sweep" / "seed=0")
-    while not first.config_file.exists():
-        assert process.poll() is None, "it must not end before it began"
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with started(*words) as process:
+        wait_until(first.config_file.exists, process)
     again = command(*words)
     assert again.returncode == 0, again.stderr
     assert "2 runs, " in again.stdout
@@ -83,13 +77,11 @@ def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
 
 def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=long", "seed=0,1", "trainer.max_epochs=100000"]
-    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.PIPE, text=True)
     runs = [Run(tmp_path / "long_sweep" / f"seed={seed}") for seed in (0, 1)]
-    while not all(run.last.exists() for run in runs):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    with started(*words) as process:
+        wait_until(lambda: all(run.last.exists() for run in runs), process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
     assert process.returncode != 0
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, capture_output=True).stdout == b""
     assert not any(run.finished() for run in runs)
@@ -210,12 +202,10 @@ def test_a_search_takes_up_the_runs_that_a_kill_left_in_the_middle(tmp_path):
         "hydra.sweeper.trials=1",
         "trainer.max_epochs=20",
     ]
-    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stdout=subprocess.DEVNULL)
-    while not list(tmp_path.glob("search/*/checkpoints/last.ckpt")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    process.wait()
+    with started(*words) as process:
+        wait_until(lambda: list(tmp_path.glob("search/*/checkpoints/last.ckpt")), process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
     again = command(*words)
     assert again.returncode == 0, again.stderr
     assert "1 runs, 1 finished" in again.stdout

@@ -4,10 +4,6 @@ import csv
 import json
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,28 +12,9 @@ from PIL import Image
 
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
-from tests.conftest import TINY, command, pix2pix
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, same_weights, started, wait_until, weights
 
 LABELS = ["data.direction=AtoB", "data.one_hot=true", "objective=labels"]
-
-
-def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
-    return load(run.checkpoint(checkpoint))
-
-
-def load(checkpoint: Path) -> dict[str, torch.Tensor]:
-    return torch.load(checkpoint, weights_only=True)["state_dict"]
-
-
-def started(*words: str) -> subprocess.Popen[str]:
-    """The command line in a process of its own, still running; what it says can be read."""
-    python = [sys.executable, "-m", "pix2pix.cli"]
-    return subprocess.Popen([*python, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-
-def same_weights(a: Run, b: Run) -> bool:
-    first, second = weights(a), weights(b)
-    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_a_run_directory_tells_all(tiny_run):
@@ -112,13 +89,9 @@ def test_a_directory_that_holds_something_else_is_refused_and_kept(tmp_path):
 def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one(tiny_run, tmp_path):
     """Killed with SIGKILL as soon as the first epoch's checkpoint is there; the same command then finishes it."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
-    process = started(*words)
     run = Run(tmp_path / "tiny")
-    while not run.last.exists():
-        assert process.poll() is None, "it must not end before it saved"
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with started(*words) as process:
+        wait_until(run.last.exists, process)
     assert not run.finished()
     saved = torch.load(run.last, weights_only=True)["global_step"]
     second = command(*words)
@@ -145,12 +118,11 @@ def test_which_way_is_better_is_known_of_the_metric(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on(tmp_path, tiny_run, number, code):
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
-    process = started(*words)
     run = Run(tmp_path / "tiny")
-    while not run.last.exists():
-        time.sleep(0.001)
-    process.send_signal(number)
-    said, _ = process.communicate()
+    with started(*words) as process:
+        wait_until(run.last.exists, process)
+        process.send_signal(number)
+        said, _ = process.communicate()
     assert process.returncode == code
     assert f"Stopped. The same command goes on with {run.path} from its last checkpoint." in said
     assert not run.finished()
@@ -164,7 +136,9 @@ def test_a_training_that_diverges_is_stopped_and_keeps_its_checkpoint(tmp_path):
         pix2pix(*words)
     run = Run(tmp_path / "bad")
     assert not run.finished()
-    assert all(value.isfinite().all() for file in run.checkpoints.glob("*.ckpt") for value in load(file).values())
+    assert all(
+        value.isfinite().all() for file in run.checkpoints.glob("*.ckpt") for value in weights(run, str(file)).values()
+    )
 
 
 def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
@@ -192,8 +166,7 @@ def test_other_data_under_the_name_of_a_run_are_refused(tmp_path):
         for split in ("train", "val"):
             (tmp_path / name / split).mkdir(parents=True)
             Image.effect_noise((64, 32), 50).convert("RGB").save(tmp_path / name / split / f"{name}.png")
-    overrides = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", *overrides, f"output_dir={tmp_path}", "name=run", "data.num_workers=0"]
+    words = ["train", *TINY_FOLDER, f"output_dir={tmp_path}", "name=run", "data.num_workers=0"]
     pix2pix(*words, f"data.path={tmp_path}/one")
     with pytest.raises(SystemExit, match="was trained on other data than these"):
         pix2pix(*words, f"data.path={tmp_path}/two")
@@ -280,9 +253,8 @@ def test_a_full_disk_is_told_of_and_training_goes_on_with_what_it_has(tmp_path):
     """A real limit on file size stands in for the disk: no checkpoint fits, and the last one must."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=full"]
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
-    code = f"{limit} import sys; sys.argv = ['pix2pix', *{words!r}]; from pix2pix.cli import main; main()"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    ended = command(*words, first=limit)
     assert ended.returncode == 1
     assert "step 6: " in ended.stdout
     assert "the checkpoint could not be saved" in ended.stdout
@@ -295,16 +267,11 @@ def test_a_full_disk_is_told_of_and_training_goes_on_with_what_it_has(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_picture_in_the_middle_is_named_and_the_run_goes_on_once_it_is_mended(tmp_path, workers):
-    for split, count in (("train", 4), ("val", 1)):
-        (tmp_path / "pairs" / split).mkdir(parents=True)
-        for number in range(count):
-            Image.effect_noise((64, 32), 50).convert("RGB").save(tmp_path / "pairs" / split / f"{number}.jpg")
-    file = tmp_path / "pairs" / "train" / "2.jpg"
+    file = noise_pairs(tmp_path / "pairs", 4) / "train" / "2.jpg"
     whole = file.read_bytes()
     file.write_bytes(whole[:-300])
-    overrides = [word for word in TINY if "data.pairs" not in word]
-    words = ["train", "data=folder", f"data.path={tmp_path}/pairs", *overrides, f"output_dir={tmp_path}", "name=run"]
-    words += [f"data.num_workers={workers}"]
+    words = ["train", *TINY_FOLDER, f"data.path={tmp_path}/pairs", f"output_dir={tmp_path}"]
+    words += ["name=run", f"data.num_workers={workers}"]
     with pytest.raises(SystemExit, match=r"^pix2pix: .*train/2\.jpg: cannot be read as a picture.*truncated"):
         pix2pix(*words)
     file.write_bytes(whole)

@@ -1,12 +1,8 @@
 """`pix2pix translate` with many files: places kept, work resumed, failures told at the end, a page to look at."""
 
 import io
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,7 +10,7 @@ from PIL import Image
 
 from pix2pix import translate_files as module
 from pix2pix.translate_jobs import jobs_of
-from tests.conftest import command, pix2pix
+from tests.conftest import command, command_line, pix2pix, started, wait_until
 from tests.test_translate import picture
 
 
@@ -60,11 +56,8 @@ def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path)
     for number in range(60):
         picture(tmp_path / "in" / f"{number}.png", (128, 128), seed=number)
     words = ["translate", str(tiny_run.path), str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--skip-existing"]
-    process = subprocess.Popen([sys.executable, "-m", "pix2pix.cli", *words], stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("out/*.png"))) < 3 and process.poll() is None:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with started(*words) as process:
+        wait_until(lambda: len(list(tmp_path.glob("out/*.png"))) >= 3, process)
     done = list(tmp_path.glob("out/[0-9]*.png"))
     assert 3 <= len(done) < 60
     for file in done:
@@ -120,8 +113,7 @@ def test_standard_input_and_output(tiny_run, tmp_path):
 
 
 def command_bytes(*words, given):
-    python = [sys.executable, "-m", "pix2pix.cli", *map(str, words)]
-    return subprocess.run(python, input=given, capture_output=True, check=True).stdout
+    return subprocess.run(command_line(*words), input=given, capture_output=True, check=True).stdout
 
 
 def test_a_stream_goes_alone(tiny_run, tmp_path):

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from pix2pix import trained
 from pix2pix.callbacks.samples import Count, spread
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.data.palettes import visible
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.loggers import TakesTable

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.data.palettes import visible
 from pix2pix.loggers import TakesSheets
 from pix2pix.model import Pix2Pix

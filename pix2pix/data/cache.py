@@ -23,7 +23,7 @@ from torch import Tensor
 from pix2pix.data.disk_cache import DiskCache
 from pix2pix.data.loaded import LoadedPairs, all_of
 from pix2pix.data.memory import free_memory
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 
 log = logging.getLogger(__name__)
 say = rank_zero_only(log.info)  # one of several processes speaks for all

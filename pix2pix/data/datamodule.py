@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pix2pix.data.cache import Cache
 from pix2pix.data.loaded import LoadedPairs, content_of, cores
-from pix2pix.data.pairs import Pair, PairSource, Split
+from pix2pix.data.pair_source import Pair, PairSource, Split
 from pix2pix.data.position import Pace, position, shift
 from pix2pix.data.tolerance import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View

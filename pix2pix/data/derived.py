@@ -13,14 +13,14 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.pairs import Pair, PairSource, Split, by_name, pictures
+from pix2pix.data.layouts import HELD_OUT_EVERY, by_name, pictures
+from pix2pix.data.pair_source import Pair, PairSource, Split
 from pix2pix.data.pixels import read
 from pix2pix.data.sizing import Preprocess, fitted, resize
 from pix2pix.randomness import derive
 
 Operation = Literal["grayscale", "lab", "edges", "inpaint", "superres", "blur", "noise"]
 Side = Annotated[int, Field(ge=1)]
-HELD_OUT_EVERY = 10
 
 
 class DerivedPairs(PairSource):

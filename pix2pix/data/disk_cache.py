@@ -2,7 +2,7 @@
 
     FOLDER/3f9c.../pixels.bin     the images of all pairs, one after the other
     FOLDER/3f9c.../header.json    what they were made from, and where each begins; written last
-    FOLDER/3f9c....part/          one that is being built, or was when its process ended: the next one removes it
+    FOLDER/.3f9c....part/         one that is being built, or was when its process ended: the next one removes it
 
 The name is a digest of files and settings: when they change, another cache is built. The ones used longest ago make
 room for it. Any of them may be deleted at any time.
@@ -25,7 +25,8 @@ from filelock import FileLock
 from torch import Tensor
 
 from pix2pix.data.loaded import LoadedPairs, all_of, images_of
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
+from pix2pix.whole_files import replacing_folder, sync
 
 log = logging.getLogger(__name__)
 
@@ -155,23 +156,17 @@ def _mapped(file: Path) -> np.ndarray:
 
 def _build(cache: Path, pairs: LoadedPairs) -> None:
     """Writes a cache beside its place and renames it: a killed process leaves nothing that looks complete."""
-    part = cache.with_name(f"{cache.name}.part")
-    part.mkdir()
     try:
-        with (part / "pixels.bin").open("wb") as file:
-            header = _write_pixels(file, all_of(pairs))
-            file.flush()
-            os.fsync(file.fileno())
-        (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}))
-        shutil.rmtree(cache, ignore_errors=True)
-        part.rename(cache)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise OSError(
-                f"{cache.parent}: the disk is full. Set data.cache_dir to another, or data.cache=off."
-            ) from error
-        raise
+        with replacing_folder(cache) as part:
+            part.mkdir()
+            with (part / "pixels.bin").open("wb") as file:
+                header = _write_pixels(file, all_of(pairs))
+                sync(file)
+            (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise OSError(f"{cache.parent}: the disk is full. Set data.cache_dir to another, or data.cache=off.") from error
 
 
 def _write_pixels(file: BinaryIO, pairs: Iterable[Pair]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pix2pix.data.catalogue import HOST, KnownSet, lock_file, pins
 from pix2pix.data.extraction import Limits, extract
 from pix2pix.data.transfer import MirrorError, fetch, forget
-from pix2pix.run import write
+from pix2pix.whole_files import write
 
 try:
     import fcntl

@@ -11,7 +11,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
 
-from pix2pix.data.pairs import Pair, PairSource, Split
+from pix2pix.data.pair_source import Pair, PairSource, Split
 
 DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
 

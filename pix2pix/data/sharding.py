@@ -14,10 +14,11 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from pix2pix.data.pairs import PairFolder, Split
+from pix2pix.data.pair_source import Split
+from pix2pix.data.pairs import PairFolder
 from pix2pix.data.shards import FORMAT, INDEX, Shard, shards_of
 from pix2pix.data.stored import escaped
-from pix2pix.run import write
+from pix2pix.whole_files import replacing, write
 
 Files = tuple[Path, ...]
 PLAN = ".plan.json"
@@ -118,16 +119,11 @@ def _write_all(planned: dict[Path, list[Files]], workers: int) -> dict[Path, np.
 
 
 def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
-    part = path.with_name(f".{path.name}.part")
     if not path.exists():
-        try:
-            with part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
-                for pair in pairs:
-                    for role, picture in zip(_roles(len(pair)), pair, strict=True):
-                        _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
+            for pair in pairs:
+                for role, picture in zip(_roles(len(pair)), pair, strict=True):
+                    _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
     return _places(path, len(pairs[0]))
 
 
@@ -159,9 +155,8 @@ def _write_index(
         index[path.name.rpartition("-")[0]].append(Shard(path.name, len(places), path.stat().st_size, _sha256(path)))
     for split in splits:
         places = np.concatenate([places for path, places in ranges.items() if path.name.startswith(f"{split}-")])
-        part = output / f".{split}.offsets.npy"
-        np.save(part, places.astype(np.int64))
-        part.replace(output / f"{split}.offsets.npy")
+        with replacing(output / f"{split}.offsets.npy") as part, part.open("wb") as file:
+            np.save(file, places.astype(np.int64))
     content = plan | {"splits": {split: [shard._asdict() for shard in shards] for split, shards in index.items()}}
     write(output / INDEX, json.dumps(content, indent=1))
     (output / PLAN).unlink()

@@ -21,9 +21,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from pix2pix.data.pairs import OWN_FOLDERS, Direction, Folders, PairFiles, PairSource, Split, sides
+from pix2pix.data.pair_source import Direction, Split
+from pix2pix.data.pairs import FilePairs, PairFiles
 from pix2pix.data.palettes import PaletteChoice
 from pix2pix.data.pixels import Depth
+from pix2pix.data.sides import Folders
 from pix2pix.data.stored import StoredFile
 from pix2pix.randomness import windowed_order
 
@@ -43,7 +45,7 @@ class Shard(NamedTuple):
     sha256: str
 
 
-class ShardedPairs(PairSource):
+class ShardedPairs(FilePairs):
     """The pairs of a folder that `pix2pix data shard` wrote, on a disk, a web server or an object store.
 
     Every epoch visits the shards in another order, and mixes the pairs of `window` shards at a time: what is read lies
@@ -75,16 +77,15 @@ class ShardedPairs(PairSource):
         palette: PaletteChoice | None = None,
     ) -> None:
         self.path, self.window = path.rstrip("/"), window
-        self.direction: Direction = direction
-        channels, named = (source_channels, target_channels), OWN_FOLDERS | (folders or {})
-        self.sides = sides(direction, channels, (source_depth, target_depth), named, labels, palette)
+        channels = source_channels, target_channels
+        super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
         self.index = _read(self.path, INDEX)
         self.shards = shards_of(self.index, f"{self.path}/{INDEX}")
         self._members: dict[Split, Members] = {}
 
     def split(self, split: Split) -> PairFiles:
         """The pairs of `split`, in natural order of their names."""
-        return PairFiles(self.members(split), self.direction, self.sides["A"], self.sides["B"])
+        return self.reading(self.members(split))
 
     def members(self, split: Split) -> "Members":
         """Where the pairs of `split` lie; a missing `val` is `test` and the other way round."""

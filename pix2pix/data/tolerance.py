@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 
 log = logging.getLogger(__name__)
 

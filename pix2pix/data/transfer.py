@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pix2pix.run import write
+from pix2pix.whole_files import write
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.augmentation import Augment, Images, View, cut, draw_view, recoloured, turned
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.data.palettes import Palette, PaletteChoice
 from pix2pix.data.ranges import Limits, scale
 from pix2pix.data.sizing import Preprocess, Size, evaluated, fitted

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from PIL import Image
 
+from pix2pix.configuration import Config
 from pix2pix.data.palettes import UNLABELLED, Palette, PaletteChoice
 from pix2pix.evaluation.comparison import find_runs
-from pix2pix.run import Config
 from pix2pix.trained import source_side
 from pix2pix.translate import Translator, load_translator
 

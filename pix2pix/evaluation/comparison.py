@@ -12,9 +12,10 @@ from typing import Any
 
 from natsort import natsorted
 
+from pix2pix.configuration import Config, flat
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
 from pix2pix.loggers.metrics_csv import read
-from pix2pix.run import Config, Run, flat
+from pix2pix.run import Run
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
 UNINTERESTING = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pix2pix.run import Config
+from pix2pix.configuration import Config
 from pix2pix.trained import targets_are_labels
 
 SCORES = ("score_pixel_accuracy", "score_class_accuracy", "score_class_iou")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from pix2pix.configuration import Config
 from pix2pix.data.palettes import Palette
 from pix2pix.evaluation.labels import Confusion
-from pix2pix.run import Config
 from pix2pix.trained import Trained, load, targets_are_labels
 
 

@@ -2,7 +2,7 @@
 
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.metrics import METRICS
-from pix2pix.loggers.weights_and_biases import run_id
+from pix2pix.loggers.wandb_session import run_id
 
 PANELS_A_ROW = 3
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from pix2pix.configuration import Config, without_whereabouts
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.transforms import coded
-from pix2pix.run import Config, without_whereabouts
 from pix2pix.trained import Trained
 
 Pixels = Literal["uint8", "float"]

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from pix2pix.export.agreement import Difference, difference, require_agreement
 from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
-from pix2pix.run import replacing
 from pix2pix.trained import Trained, load
+from pix2pix.whole_files import replacing
 
 METADATA = "pix2pix"  # the key of the description in the file's metadata
 

@@ -10,7 +10,7 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
-from pix2pix.run import replacing
+from pix2pix.whole_files import replacing
 
 log = logging.getLogger(__name__)
 

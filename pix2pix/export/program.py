@@ -9,8 +9,8 @@ import torch
 
 from pix2pix.export.agreement import Difference, difference, require_agreement
 from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
-from pix2pix.run import replacing
 from pix2pix.trained import load
+from pix2pix.whole_files import replacing
 
 METADATA = "pix2pix.json"  # the extra file in the archive
 

@@ -1,7 +1,6 @@
 """A folder that any web server can host: the page of the demo, with the model running in the visitor's browser."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pix2pix.demo.samples import samples_of
 from pix2pix.export.graph import Pixels
 from pix2pix.export.onnx import export_onnx
 from pix2pix.export.onnxruntime_web import onnxruntime_web
+from pix2pix.whole_files import replacing_folder
 
 MARK = "runs.json"
 
@@ -48,16 +48,10 @@ def export_web(
         raise ValueError(f"--pixels {pixels}: the page draws pictures of 8 bits. Leave it out.")
     folder = Path(path)
     _require_ours(folder)
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with replacing_folder(folder) as part:
         onnxruntime_web(onnxruntime, part / "onnxruntime")
         about, found = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
         _write_page(part, run, about, options)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     return (
         f"onnxruntime against PyTorch: {found}\n{size:.0f} MB for any web server; "

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from pix2pix.run import without_whereabouts
+from pix2pix.configuration import without_whereabouts
 from pix2pix.trained import load
-from pix2pix.weights_file import write_weights
+from pix2pix.weights_file import write_safetensors
 
 
 def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> None:
@@ -21,4 +21,4 @@ def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False,
     config = without_whereabouts(trained.config) | {"inference": vars(trained.inference)}
     state = trained.generator.state_dict()
     stored = {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
-    write_weights(Path(path), stored, config, trained.step)
+    write_safetensors(Path(path), stored, config, trained.step)

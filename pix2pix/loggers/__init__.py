@@ -1,9 +1,41 @@
 """Where the numbers and pictures of a training go. metrics.csv and samples/ are the record; the others show it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from pix2pix.run import Run
 from pix2pix.sheets import Sheet
+
+
+class RunLogger(Logger):
+    """A logger that keeps what it writes in the directory of the run.
+
+    Args:
+        directory: of the run.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, directory: str) -> None:
+        super().__init__()
+        self.run = Run(directory)
+
+    @property
+    def name(self) -> str:
+        """The kind of logger."""
+        return self.kind
+
+    @property
+    def version(self) -> str:
+        """Empty: there is one place in a run."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration stands in config.yaml."""
 
 
 @runtime_checkable

@@ -6,17 +6,16 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from pix2pix.run import write
+from pix2pix.loggers import RunLogger
+from pix2pix.whole_files import sync, write
 
 log = logging.getLogger(__name__)
 
 
-class MetricsCsv(Logger):
+class MetricsCsv(RunLogger):
     """One row for each time something was logged, one column for each metric, flushed row by row.
 
     A run that is resumed goes on in the same file: rows past the step it resumes from are dropped, so that no step
@@ -26,25 +25,13 @@ class MetricsCsv(Logger):
         directory: of the run; the file is `metrics.csv` in it.
     """
 
+    kind = "csv"
+
     def __init__(self, directory: str) -> None:
-        super().__init__()
-        self.path = Path(directory) / "metrics.csv"
+        super().__init__(directory)
+        self.path = self.run.path / "metrics.csv"
         self.columns: list[str] | None = None
         self._waiting: list[dict[str, str]] = []  # rows that a full disk did not take
-
-    @property
-    def name(self) -> str:
-        """The kind of logger."""
-        return "csv"
-
-    @property
-    def version(self) -> str:
-        """There is one file a run."""
-        return ""
-
-    @rank_zero_only
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration stands in config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -68,8 +55,7 @@ class MetricsCsv(Logger):
             end = file.tell()
             try:
                 csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
             except OSError:
                 os.truncate(self.path, end)  # never half a row
                 raise
@@ -83,7 +69,6 @@ class MetricsCsv(Logger):
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write(self.path, text.getvalue())
         self.columns = columns
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from pix2pix.run import Config, Run, flat
+from pix2pix.configuration import Config, flat
+from pix2pix.loggers import RunLogger
 from pix2pix.sheets import Sheet
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ SHOWN = (
 SHOWN_GROUPS = ("generator.", "discriminator.", "objective.", "optimizer.")
 
 
-class TensorBoard(Logger):
+class TensorBoard(RunLogger):
     """Writes event files to `tensorboard/` in the run, each row on disk as soon as it is logged.
 
     A resumed run hides what was written past the step it resumes from.
@@ -32,25 +32,12 @@ class TensorBoard(Logger):
         directory: of the run.
     """
 
+    kind = "tensorboard"
+
     def __init__(self, directory: str) -> None:
-        super().__init__()
-        self.run = Run(directory)
+        super().__init__(directory)
         self._writer: SummaryWriter | None = None
         self._end: Any = None
-
-    @property
-    def name(self) -> str:
-        """The kind of logger."""
-        return "tensorboard"
-
-    @property
-    def version(self) -> str:
-        """There is one folder a run."""
-        return ""
-
-    @rank_zero_only
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: settings are read from the run's config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

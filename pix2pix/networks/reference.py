@@ -47,7 +47,7 @@ def from_reference(state: Mapping[str, Tensor], network: nn.Module) -> dict[str,
     return mapped
 
 
-def read_weights(file: Path) -> dict[str, Tensor]:
+def read_state_dict(file: Path) -> dict[str, Tensor]:
     """The state dict in a `.pth` file, nothing else of which is executed. Raises ValueError when there is none."""
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file.")

@@ -19,7 +19,7 @@ from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import Draw, drawn
 from pix2pix.data.disk_cache import DiskCache
 from pix2pix.data.loaded import LoadedPairs, all_of, content_of
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.experiment import build_data
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved
 

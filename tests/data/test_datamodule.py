@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs, drawn, stacked
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.data.transforms import JitterAndMirror, View
 from pix2pix.randomness import pair_generator
 

@@ -2,11 +2,7 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections import namedtuple
 
 import pytest
@@ -15,7 +11,7 @@ from pix2pix.data import download as downloading
 from pix2pix.data import transfer
 from pix2pix.data.catalogue import KNOWN, lock_file, pins
 from pix2pix.data.pairs import PairFolder
-from tests.conftest import command, pix2pix
+from tests.conftest import command, pix2pix, started, wait_until
 from tests.data.archives import archive, facades, member, picture, send, served, well
 
 FACADES = KNOWN["facades"]
@@ -195,12 +191,10 @@ def test_a_killed_download_leaves_nothing_that_looks_complete_and_is_continued(t
         return None
 
     with served(slow if moment == "downloading" else well(good)) as server:
-        process = downloader(tmp_path, server.url, stop_unpacking=moment == "unpacking")
-        wait_for(lambda: size(tmp_path / ".facades.tar.gz") >= half)
-        if moment == "unpacking":
-            wait_for((tmp_path / ".facades.unpacking" / "facades" / "train").is_dir)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with downloader(tmp_path, server.url, stop_unpacking=moment == "unpacking") as process:
+            wait_until(lambda: size(tmp_path / ".facades.tar.gz") >= half, process)
+            if moment == "unpacking":
+                wait_until((tmp_path / ".facades.unpacking" / "facades" / "train").is_dir, process)
         ended.set()
         assert visible(tmp_path) == []
         downloading.download(FACADES, tmp_path, [server.url])
@@ -211,17 +205,9 @@ def test_a_killed_download_leaves_nothing_that_looks_complete_and_is_continued(t
 
 def downloader(root, url, stop_unpacking):
     """The command in a process of its own; on request it halts in the middle of unpacking, to be killed there."""
-    halt = "import pix2pix.data.extraction as e, time; e.shutil.copyfileobj = lambda *a: time.sleep(60)\n"
-    code = (halt if stop_unpacking else "") + "from pix2pix.cli import main; main()"
-    words = ["data", "download", "facades", "--root", str(root), "--mirror", url]
-    return subprocess.Popen([sys.executable, "-c", code, *words], env=os.environ | {"no_proxy": "127.0.0.1"})
-
-
-def wait_for(condition):
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    halt = "import pix2pix.data.extraction as e, time; e.shutil.copyfileobj = lambda *a: time.sleep(60)"
+    words = ["data", "download", "facades", "--root", root, "--mirror", url]
+    return started(*words, first=halt if stop_unpacking else "", env=os.environ | {"no_proxy": "127.0.0.1"})
 
 
 def size(file):

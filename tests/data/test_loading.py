@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pix.data.pairs import PairFiles, PairFolder, Side, halves
+from pix2pix.data.pairs import PairFiles, PairFolder
 from pix2pix.data.pixels import opened, to_tensor
+from pix2pix.data.sides import Side, halves
 from pix2pix.data.sizing import resize
 from pix2pix.data.transforms import JitterAndMirror
 from tests.conftest import DATASETS, needs_datasets

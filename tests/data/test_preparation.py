@@ -1,9 +1,6 @@
 """Folders of pairs are made from pictures as they come; nothing is left out in silence, nothing is left half done."""
 
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ from pix2pix.data.derived import DerivedPairs
 from pix2pix.data.doctor.check import check
 from pix2pix.data.pairs import PairFolder
 from pix2pix.data.preparation import sources
-from tests.conftest import TINY, pix2pix
+from tests.conftest import TINY, pix2pix, started, wait_until
 
 CLEAN = ["data", "prepare"]
 
@@ -235,16 +232,12 @@ def test_a_dry_run_prints_what_the_real_one_then_writes(tmp_path, ab, capsys):
 
 def test_killed_and_run_again_it_is_as_if_it_had_not_been(tmp_path):
     folder_of(tmp_path / "in", [f"x{number}" for number in range(40)], size=(64, 64))
-    words = [str(tmp_path / "in"), "--operation", "noise", "--workers", "1"]
-    slow = "import time, pix2pix.data.preparation.recipe as r; m = r.made_from\n"
-    slow += "r.made_from = lambda *a: (time.sleep(0.05), m(*a))[1]\nfrom pix2pix.cli import main; main()"
+    words = [tmp_path / "in", "--operation", "noise", "--workers", "1"]
+    slow = "import time, pix2pix.data.preparation.recipe as r; m = r.made_from; "
+    slow += "r.made_from = lambda *a: (time.sleep(0.05), m(*a))[1]"
     out = tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-c", slow, *CLEAN, "derive", *words, "-o", str(out)])
-    until = time.monotonic() + 60
-    while len(list(out.glob("train/x*.png"))) < 3 and time.monotonic() < until:
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+    with started(*CLEAN, "derive", *words, "-o", out, first=slow) as process:
+        wait_until(lambda: len(list(out.glob("train/x*.png"))) >= 3, process)
     assert 3 <= len(list(out.glob("*/x*.png"))) < 40
     for file in out.glob("*/x*.png"):
         Image.open(file).load()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.data.sizing import evaluated, fitted, reflected, resize
 from pix2pix.data.transforms import JitterAndMirror
 

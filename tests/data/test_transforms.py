@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pix.data.pairs import Pair
+from pix2pix.data.pair_source import Pair
 from pix2pix.data.sizing import resize
 from pix2pix.data.transforms import JitterAndMirror
 

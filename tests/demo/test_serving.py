@@ -3,19 +3,16 @@
 import re
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
 from pix2pix.demo import serving
-from tests.conftest import pix2pix
+from tests.conftest import pix2pix, started
 
 
 def test_it_says_where_it_is_and_an_interrupt_ends_it_quietly(tiny_run):
-    words = [sys.executable, "-m", "pix2pix.cli", "demo", tiny_run.path, "--no-browser"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started("demo", tiny_run.path, "--no-browser") as process:
         address = next(line for line in process.stdout if line.startswith("http"))
         assert re.match(r"http://127\.0\.0\.1:\d+/ ", address)
         with urllib.request.urlopen(f"{address.split()[0]}health", timeout=30) as answer:

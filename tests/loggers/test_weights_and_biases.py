@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
-from tests.conftest import TINY, command, pix2pix, resolved
+from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
 
 OFFLINE = ["logger=wandb", "logger.wandb.mode=offline"]
 
@@ -38,14 +37,6 @@ def records(run: Run) -> list[dict]:
 
 def history(run: Run) -> list[dict]:
     return [record["history"]["item"] for record in records(run) if record["type"] == "history"]
-
-
-def started(*words: str, **environment: str) -> subprocess.Popen[str]:
-    python = [sys.executable, "-m", "pix2pix.cli"]
-    environment = dict(os.environ) | environment
-    return subprocess.Popen(
-        [*python, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
 
 
 def test_an_offline_run_holds_what_is_promised(tmp_path):
@@ -87,12 +78,9 @@ def test_an_offline_run_holds_what_is_promised(tmp_path):
 def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tmp_path):
     """Killed with SIGKILL, W&B loses what it had not written yet: it is sent again from metrics.csv and samples/."""
     words = ["train", *TINY, *OFFLINE, f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=3"]
-    process, run = started(*words), Run(tmp_path / "run")
-    while not (run.path / "samples" / "val_epoch0001.png").exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    run = Run(tmp_path / "run")
+    with started(*words) as process:
+        wait_until((run.path / "samples" / "val_epoch0001.png").exists, process)
     pix2pix_id = (run.path / "wandb" / "id").read_text() if (run.path / "wandb" / "id").exists() else None
     ended = command(*words)
     assert ended.returncode == 0, ended.stderr
@@ -109,13 +97,11 @@ def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tm
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_dead_or_hanging_service_never_stops_the_training(tmp_path, number):
     words = ["train", *TINY, *OFFLINE, f"output_dir={tmp_path}", "name=run", "logger.wandb.patience=2"]
-    process = started(*words, "trainer.max_epochs=8")
-    while not list((tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    (service,) = children(process.pid, "wandb-core")
-    os.kill(service, number)
-    said, complaints = process.communicate(timeout=300)
+    with started(*words, "trainer.max_epochs=8") as process:
+        wait_until(lambda: list((tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")), process)
+        (service,) = children(process.pid, "wandb-core")
+        os.kill(service, number)
+        said, complaints = process.communicate(timeout=300)
     assert process.returncode == 0
     assert said.count("W&B is out") == 1
     assert "Traceback" not in complaints

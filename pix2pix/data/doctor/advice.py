@@ -9,7 +9,7 @@ import numpy as np
 
 from pix2pix.data.catalogue import KNOWN
 from pix2pix.data.doctor.reading import STEPS, Reading
-from pix2pix.data.pairs import Direction
+from pix2pix.data.pair_source import Direction
 
 MANY = 10_000  # pairs from which the paper trains without jitter, in batches of four
 

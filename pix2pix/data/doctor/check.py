@@ -17,9 +17,10 @@ from pix2pix.data.doctor.faults import duplicates, file_faults, pair_faults
 from pix2pix.data.doctor.findings import SEVERITIES, Finding
 from pix2pix.data.doctor.reading import Reading, read_all
 from pix2pix.data.doctor.survey import Survey, survey
-from pix2pix.data.pairs import PairFolder, halves
+from pix2pix.data.pairs import PairFolder
 from pix2pix.data.pixels import decode, to_tensor
 from pix2pix.data.ranges import scale
+from pix2pix.data.sides import halves
 from pix2pix.data.sizing import resize
 from pix2pix.pictures import save, sheet
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.doctor.findings import Finding, counted
-from pix2pix.data.pairs import SUFFIXES, by_name, pictures
+from pix2pix.data.layouts import by_name, pictures
+from pix2pix.data.pixels import SUFFIXES
 
 SPLITS = ("train", "val", "test")
 MISNAMED = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "eval": "val", "testing": "test"}

@@ -16,7 +16,7 @@ from pix2pix.data.doctor.survey import Entry
 from pix2pix.data.preparation.recipe import Recipe, joined
 from pix2pix.data.preparation.sources import Item
 from pix2pix.pictures import save
-from pix2pix.run import write
+from pix2pix.whole_files import write
 
 AHEAD = 64
 SHAPES_DIFFER = 0.02
@@ -102,7 +102,6 @@ def begun(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
 
 def begin(output: Path, decisive: dict[str, Any]) -> None:
     """Marks a folder as ours before anything is put in it."""
-    output.mkdir(parents=True, exist_ok=True)
     write(_note(output), json.dumps(decisive | {"finished": False}, indent=2) + "\n")
 
 

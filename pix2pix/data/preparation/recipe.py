@@ -9,9 +9,9 @@ from typing import Literal
 from PIL import Image, ImageOps
 
 from pix2pix.data.derived import Operation, made_from
-from pix2pix.data.pairs import halves
 from pix2pix.data.pixels import decode, to_tensor
 from pix2pix.data.preparation.detector import detected
+from pix2pix.data.sides import halves
 from pix2pix.pictures import to_picture
 
 Fit = Literal["crop", "stretch", "pad"]

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.pairs import Direction, Pair, PairSource, Split
+from pix2pix.data.pair_source import Direction, Pair, PairSource, Split
 from pix2pix.data.synthetic import draw_facade
 
 Count = Annotated[int, Field(ge=1)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pix2pix.data.preparation.commands import prepare
+from pix2pix.commands.prepare import prepare
 
 ROOT = click.option(
     "--root",

@@ -3,8 +3,8 @@
 import click
 import pytest
 
+from pix2pix.commands.data import data
 from pix2pix.data.catalogue import KNOWN
-from pix2pix.data.commands import data
 from tests.conftest import pix2pix, resolved
 
 

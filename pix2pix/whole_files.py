@@ -1,0 +1,51 @@
+"""Files and folders that are there whole or not at all: made beside their place, and renamed into it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+def part_of(path: Path) -> Path:
+    """Where `path` is made: beside it, under a hidden name. What a killed process leaves there is nobody's."""
+    return path.with_name(f".{path.name}.part")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, which takes its place when the block ends well and vanishes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder, which the block makes; the folder of before is removed once the new one is complete."""
+    part = part_of(path)
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        yield part
+        shutil.rmtree(path, ignore_errors=True)
+        part.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
+    with replacing(path) as part, part.open("w") as file:
+        file.write(text)
+        sync(file)
+
+
+def sync(file: IO[Any]) -> None:
+    """Brings what was written to the disk itself, so that no power cut leaves a name in place without its content."""
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,40 @@
+"""The pages: their links lead somewhere, and the index knows them all."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), *DOCS]
+
+
+def links(page: Path) -> list[str]:
+    """The links of a page to files and headings here."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+    return re.findall(r"\]\((?!https?:)([^)\s]+)\)", text)
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for link in links(page):
+        name, _, anchor = link.partition("#")
+        there = page.parent / name if name else page
+        assert there.exists(), link
+        assert not anchor or anchor in headings(there), link
+
+
+def test_the_index_has_each_page_once():
+    index = ROOT / "docs" / "index.md"
+    assert sorted(link for link in links(index) if "/" not in link) == [page.name for page in DOCS if page != index]
+
+
+def test_the_readme_leads_to_the_index():
+    assert "docs/index.md" in links(ROOT / "README.md")
