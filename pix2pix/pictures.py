@@ -16,6 +16,9 @@ GAP, TITLE_HEIGHT = 4, 20
 JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
 FITS = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # modes that lose nothing; Pillow takes more
 
+# What a format does not know it ignores. PNG: a quarter of the time of Pillow's 6, for files a few hundredths larger.
+DEFAULTS = {"quality": 95, "compress_level": 1}
+
 
 def to_picture(image: Tensor) -> Image.Image:
     """An image (C, H, W) in [-1, 1] with 1, 3 or 4 channels as a Pillow picture, rounded to 8 bits."""
@@ -68,7 +71,7 @@ def save(picture: Picture, path: Path, **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        _write(picture, part, path.suffix.lower(), **{"quality": 95} | options)  # where formats have one
+        _write(picture, part, path.suffix.lower(), **DEFAULTS | options)
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torchmetrics.functional.image import (
     multiscale_structural_similarity_index_measure,
@@ -64,7 +65,7 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     Returns:
         For each metric a tensor (B,).
     """
-    output, target = (output.clamp(-1, 1) + 1) / 2, (target + 1) / 2
+    output, target = (_in_channels_last(image) for image in ((output.clamp(-1, 1) + 1) / 2, (target + 1) / 2))
     difference = output - target
     found = {
         "l1": difference.abs().mean(dim=(1, 2, 3)),
@@ -79,3 +80,8 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 def _each(measure: Callable[..., Any], output: Tensor, target: Tensor) -> Tensor:
     return measure(output, target, data_range=1.0, reduction="none").reshape(len(output))
+
+
+def _in_channels_last(image: Tensor) -> Tensor:
+    """The same numbers in another order in memory, in which a CPU slides windows over them twice as fast."""
+    return image.contiguous(memory_format=torch.channels_last)

@@ -85,7 +85,7 @@ def test_data_that_moved_can_be_named(tmp_path):
 
 def test_an_evaluation_that_fails_leaves_the_former_one(run, monkeypatch):
     before = evaluate(run).totals
-    monkeypatch.setattr("pix2pix.evaluation.evaluate.to_picture", lambda image: 1 / 0)
+    monkeypatch.setattr("pix2pix.evaluation.examples.to_picture", lambda image: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(run)
     assert json.loads((run.evaluation / "val" / "metrics.json").read_text())["metrics"] == before
