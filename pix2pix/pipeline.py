@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,31 +34,38 @@ def batches(
 
 
 def in_stages(
-    items: Iterable[T], read: Callable[[T], R], run: Callable[[R], S], write: Callable[[S], W]
+    batches: Iterable[Sequence[T]],
+    read: Callable[[T], R],
+    run: Callable[[list[R]], Iterable[S]],
+    write: Callable[[S], W],
 ) -> Iterator[W]:
-    """What becomes of each item when it is read, run and written, in order; others are read and written while one runs.
+    """What becomes of each item, in order, when batches are read, run and written.
 
-    `read` and `write` run in threads, `run` in this one. An error in any of them ends it.
+    Items are read and written one by one in threads; meanwhile this one runs what was read, a batch at a time. An error
+    in any of them ends it.
     """
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
-        writing: deque[Future[W]] = deque()
-        for reading in ahead(readers, read, items):
-            writing.append(writers.submit(write, run(reading.result())))
+        writing: deque[list[Future[W]]] = deque()
+        for reading in ahead(readers, read, batches):
+            outcomes = run([item.result() for item in reading])
+            writing.append([writers.submit(write, outcome) for outcome in outcomes])
             while len(writing) > AHEAD:
-                yield writing.popleft().result()
+                yield from (item.result() for item in writing.popleft())
         for last in writing:
-            yield last.result()
+            yield from (item.result() for item in last)
 
 
-def ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[Future[R]]:
-    """The work on each item, done in the pool while those before it are in use; at most AHEAD of them wait."""
-    rest = iter(items)
-    waiting = deque(pool.submit(work, item) for item in itertools.islice(rest, AHEAD))
+def ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], batches: Iterable[Sequence[T]]
+) -> Iterator[list[Future[R]]]:
+    """The work on each batch, done in the pool while those before it are in use; at most AHEAD of them wait."""
+    begun = ([pool.submit(work, item) for item in batch] for batch in batches)
+    waiting = deque(itertools.islice(begun, AHEAD))
     try:
         while waiting:
             first = waiting.popleft()
-            waiting.extend(pool.submit(work, item) for item in itertools.islice(rest, 1))
+            waiting.extend(itertools.islice(begun, 1))
             yield first
     finally:
-        for left in waiting:
+        for left in itertools.chain(*waiting):
             left.cancel()

@@ -84,12 +84,11 @@ def _translate_pictures(
     translator: Translator, jobs: Sequence[Job], samples: int | None, report: Report, progress: Any
 ) -> None:
     run = partial(_translate, translator, samples or 1)
-    for written in in_stages(batches(jobs, _size, translator.batch_size), _read, run, _write):
-        for passage in written:
-            report.written += len(passage.outputs)
-            if passage.reason:
-                report.failed[passage.job.file] = passage.reason
-            progress.update()
+    for passage in in_stages(batches(jobs, _size, translator.batch_size), _read, run, _write):
+        report.written += len(passage.outputs)
+        if passage.reason:
+            report.failed[passage.job.file] = passage.reason
+        progress.update()
 
 
 @dataclass
@@ -111,16 +110,11 @@ def _size(job: Job) -> tuple[int, int] | None:
     return height, width
 
 
-def _read(jobs: Sequence[Job]) -> list[_Passage]:
-    return [_opened(_Passage(job)) for job in jobs]
-
-
-def _opened(passage: _Passage) -> _Passage:
+def _read(job: Job) -> _Passage:
     try:
-        passage.picture = opened(passage.job.file)
+        return _Passage(job, opened(job.file))
     except (ValueError, OSError) as error:
-        passage.reason = str(error)
-    return passage
+        return _Passage(job, reason=str(error))
 
 
 def _translate(translator: Translator, samples: int, passages: Sequence[_Passage]) -> Sequence[_Passage]:
@@ -144,11 +138,10 @@ def _translate(translator: Translator, samples: int, passages: Sequence[_Passage
     return passages
 
 
-def _write(passages: Sequence[_Passage]) -> Sequence[_Passage]:
-    for passage in passages:
-        for output, result in zip(passage.outputs, passage.job.results, strict=bool(passage.outputs)):
-            save(output, result)
-    return passages
+def _write(passage: _Passage) -> _Passage:
+    for output, result in zip(passage.outputs, passage.job.results, strict=not passage.reason):
+        save(output, result)
+    return passage
 
 
 def _translate_video(translator: Translator, job: Job, smooth: float, report: Report) -> None:

@@ -132,9 +132,9 @@ def _examined(examination: Examination) -> list[list[Row]]:
     indices = batches(range(length), lambda index: size)
     rows: list[list[Row]] = []
     with tqdm(total=length, unit="pair", disable=None) as progress:
-        for more in in_stages(indices, examination.read, examination.run, examination.write):
-            rows += more
-            progress.update(len(more))
+        for row in in_stages(indices, examination.read, examination.run, examination.write):
+            rows.append(row)
+            progress.update()
     return rows
 
 

@@ -64,11 +64,9 @@ class Examination:
         self.trained, self.pairs, self.measures = trained, pairs, measures
         self.samples, self.images = samples, images
 
-    def read(self, indices: Sequence[int]) -> list[Example]:
-        """These pairs from their files."""
-        return [self._example(self.pairs.pairs[index]) for index in indices]
-
-    def _example(self, raw: Pair) -> Example:
+    def read(self, index: int) -> Example:
+        """The pair from its files."""
+        raw = self.pairs.pairs[index]
         trained, pair = self.trained, self.pairs.transform.plain(raw)
         source = visible(pair.source, trained.source_palette)
         target = visible(pair.target, trained.target_palette, pair.source)
@@ -97,15 +95,14 @@ class Examination:
                 example.rows.append({"name": example.name} | row)
         return examples
 
-    def write(self, examples: Sequence[Example]) -> list[list[Row]]:
-        """Writes the pictures of each, of its outputs the first; returns its metrics, a row for each sample."""
-        for example in examples:
-            self._save(example, self.images / example.name)
-        return [_with_diversity(example) for example in examples]
+    def write(self, example: Example) -> list[Row]:
+        """Writes the pictures of the pair, of its outputs the first; returns its metrics, a row for each sample."""
+        self._save(example)
+        return _with_diversity(example)
 
-    def _save(self, example: Example, stem: Path) -> None:
+    def _save(self, example: Example) -> None:
         """PNGs to look at, of label maps with their classes; and the output whole, where a PNG is less."""
-        trained, output = self.trained, example.outputs[0]
+        trained, output, stem = self.trained, example.outputs[0], self.images / example.name
         made = trained.picture(output)
         whole = trained.target_palette is not None
         pictures = {
