@@ -29,11 +29,18 @@ Turn = Callable[[int], None]
 
 def reference(place: Path, folder: str) -> Turn:
     """Their loop over pairs or single pictures."""
-    network = unet()
-    network.load_state_dict(torch.load(place / "latest_net_G.pth", weights_only=True))
+    network = reference_network(place)
     kind, source = {"pairs": (reference_test_loop.Pairs, "B"), "singles": (reference_test_loop.Singles, "A")}[folder]
     results = place / f"reference_{folder}"
     return lambda count: reference_test_loop.run(network, kind(files(place / folder, count)), results, source)
+
+
+def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
+    """Their U-Net with the weights of the workplace, as wide as these are."""
+    state = torch.load(place / "latest_net_G.pth", weights_only=True)
+    network = unet(base=len(state["model.0.weight"]), dropout=dropout)
+    network.load_state_dict(state)
+    return network
 
 
 def translate(place: Path, *, half: bool = False) -> Turn:

@@ -30,10 +30,10 @@ CASES = {"evaluation": ["reference", "evaluate"], "translation": ["reference_sin
 TIMES = 10  # how many times as many pictures the memory is measured with
 
 
-def prepare(place: Path, dataset: Path, count: int) -> None:
+def prepare(place: Path, dataset: Path, count: int, width: int = 64) -> None:
     """The run, the reference's weights, and `count` pairs and single pictures: the data set's, over and over."""
     torch.manual_seed(0)
-    network = unet()
+    network = unet(base=width)
     initialise(network)
     torch.save(network.state_dict(), place / "latest_net_G.pth")
     settings = ["data=facades", f"data.path={dataset.resolve()}", f"output_dir={place}/outputs"]
@@ -89,13 +89,14 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=30, help="of each turn")
     parser.add_argument("--what", nargs="+", choices=[*CASES, "memory"], default=[*CASES, "memory"])
     parser.add_argument("--sides", nargs="+", choices=SIDES, help="of one comparison, the first against the others")
+    parser.add_argument("--width", type=int, default=64, help="of the network: channels after its first convolution")
     parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
     options = parser.parse_args()
     content: dict[str, Any] = {"machine": machine(), "command": sys.argv, "pictures": options.pictures}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        prepare(place, options.dataset, TIMES * options.pictures)
+        prepare(place, options.dataset, TIMES * options.pictures, options.width)
         for what in options.what:
             names = options.sides or CASES.get(what) or list(SIDES)
             if what == "memory":
