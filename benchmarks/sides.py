@@ -6,20 +6,17 @@ Reads a number of steps from each line of its input; answers each with a line of
 """
 
 import argparse
-import json
-import os
-import resource
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NoReturn
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
+from benchmarks.turns import Answers, leave, told, usage
 from pix2pix import experiment
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.composition import composed
@@ -90,7 +87,7 @@ class Turns(pl.Callback):
     """Steps of a whole training, from the end of one to the end of the next; waits where a turn ends."""
 
     def __init__(self) -> None:
-        self.told = turns()
+        self.told = told()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._wait([])
@@ -104,7 +101,7 @@ class Turns(pl.Callback):
 
     def _wait(self, seconds: list[float]) -> None:
         if seconds:
-            answer(seconds, self.before)
+            ANSWERS.give(seconds, self.before)
         self.steps = next(self.told, 0) or leave()
         self.seconds, self.before, self.since = [], usage(), time.perf_counter()
 
@@ -119,28 +116,6 @@ def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
             trainer = experiment.build_trainer(config, run)
             trainer.callbacks.append(Turns())
             trainer.fit(experiment.build_model(config), data)
-
-
-def leave() -> NoReturn:
-    raise SystemExit(0)
-
-
-def turns() -> Iterator[int]:
-    for line in sys.stdin:
-        yield int(line)
-
-
-def usage() -> tuple[float, int]:
-    """Seconds of processor time and page faults so far."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime, used.ru_minflt
-
-
-def answer(seconds: list[float], before: tuple[float, int]) -> None:
-    processor, faults = (now - then for now, then in zip(usage(), before, strict=True))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    per_step = {"processor_seconds": processor / len(seconds), "page_faults": faults / len(seconds)}
-    os.write(ANSWERS, (json.dumps({"seconds": seconds, **per_step, "peak_mebibytes": peak}) + "\n").encode())
 
 
 def main() -> None:
@@ -160,16 +135,15 @@ def main() -> None:
         train(SIDES[options.side][0], options.size, options.batch, options.steps)
     shape = options.size, options.batch
     step = reference(*shape) if options.side == "reference" else ours(options.side, *shape)
-    for steps in turns():
+    for steps in told():
         before, seconds = usage(), []
         for _ in range(steps):
             started = time.perf_counter()
             step()
             seconds.append(time.perf_counter() - started)
-        answer(seconds, before)
+        ANSWERS.give(seconds, before)
 
 
 if __name__ == "__main__":
-    ANSWERS = os.dup(1)  # whatever else is said goes elsewhere
-    os.dup2(2, 1)
+    ANSWERS = Answers()
     main()

@@ -1,7 +1,8 @@
-"""The memory of training on the CPU: keeping what was freed, instead of giving it back and being given it anew.
+"""Memory on the CPU: keeping what was freed, instead of giving it back and being given it anew.
 
-A training step allocates and frees the same hundreds of megabytes each time. By default glibc returns large blocks to
-the system at once, and the system hands out zeroed pages one fault at a time: some 70,000 faults a step at 256x256.
+A training step, and every batch that is translated, allocates and frees the same hundreds of megabytes. By default
+glibc returns large blocks to the system at once, and the system hands out zeroed pages one fault at a time: some 70,000
+faults a step at 256x256.
 """
 
 import ctypes

@@ -65,8 +65,7 @@ class Trained:
 
     def precision(self) -> AbstractContextManager[Any]:
         """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
-        kind = torch.float16 if self.device.type == "cuda" else torch.bfloat16
-        return torch.autocast(self.device.type, kind, enabled=self.half)
+        return torch.autocast(self.device.type, _half_of(self.device), enabled=self.half)
 
     def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
         """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
@@ -184,11 +183,24 @@ def load(
         raise ValueError(f"{file}: its configuration cannot be built: {' '.join(found)}")
     generator = components.build(config["generator"])
     generator.load_state_dict(_generator_state(content["state_dict"]))
+    if half:
+        _cast_convolutions(generator, _half_of(place))
     chosen = {"normalization": normalization, "dropout": dropout, "seed": seed}
     inference = InferenceMode(
         **config["inference"] | {key: value for key, value in chosen.items() if value is not None}
     )
     return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place, half)
+
+
+def _half_of(device: torch.device) -> torch.dtype:
+    return torch.float16 if device.type == "cuda" else torch.bfloat16
+
+
+def _cast_convolutions(generator: nn.Module, kind: torch.dtype) -> None:
+    """Casts now what autocast would cast in every run, to the same numbers."""
+    for module in generator.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(kind)
 
 
 def _checkpoint_of(run: Run, which: str) -> Path:

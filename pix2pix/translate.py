@@ -1,6 +1,5 @@
 """The translator: a picture of any size in, its translation at the same size out."""
 
-import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from pix2pix.data.palettes import visible
 from pix2pix.data.pixels import Picture, opened, picture_of, size
+from pix2pix.pipeline import batches
 from pix2pix.tiles import Tiling
 from pix2pix.trained import Trained, load
 
@@ -39,7 +39,8 @@ class Translator:
         trained: the generator and how it is run.
         tile: side of the tiles of large pictures, in pixels; see `pix2pix.tiles`. None never tiles.
         overlap: of neighbouring tiles, a quarter of `tile` by default.
-        batch_size: how many pictures of a list run at once, where they are of one size.
+        batch_size: how many pictures of a list run at once, where they are of one size. None: as many small ones as
+            take no more memory than a picture of 724x724, see `pix2pix.pipeline`.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class Translator:
         *,
         tile: int | None = 2048,
         overlap: int | None = None,
-        batch_size: int = 1,
+        batch_size: int | None = None,
     ) -> None:
-        if min(tile or 1, batch_size) < 1 or (overlap or 0) < 0:
+        if any(value is not None and value < 1 for value in (tile, batch_size)) or (overlap or 0) < 0:
             raise ValueError(f"tile={tile}, overlap={overlap}, batch_size={batch_size}: too small.")
         self.trained, self.tile, self.overlap = trained, tile, overlap
         self.batch_size = batch_size
@@ -101,23 +102,22 @@ class Translator:
         (output,) = self._translated([pictures], [name], self.trained.inference.seed if seed is None else seed)
         return output
 
+    def translate_batch(self, pictures: Sequence[Input], names: Sequence[str], seed: int) -> list[Picture]:
+        """Likewise of several pictures of one size at once, each under the noise of its own name."""
+        return self._batch([((picture,), name) for picture, name in zip(pictures, names, strict=True)], seed)
+
     def _translated(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> Iterator[Picture]:
         """One translation after the other, those of one size in batches."""
-        trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
-        for these in self._batches(pictures):
-            inputs = [[_opened(picture) for picture in joined] for joined in pictures[these]]
-            called = [_called(joined) for joined in pictures[these]]
-            with self._one_at_a_time:
-                yield from self._run(trained, inputs, list(names[these]), called)
+        named = zip(pictures, names, strict=True)
+        for batch in batches(named, lambda each: _size(each[0][0]), self.batch_size):
+            yield from self._batch(batch, seed)
 
-    def _batches(self, joined: Sequence[tuple[Input, ...]]) -> Iterator[slice]:
-        """Neighbours of one size, as many as run at once."""
-        first = 0
-        for _, same in itertools.groupby(joined, lambda given: _size(given[0]) if self.batch_size > 1 else None):
-            end = first + len(list(same))
-            for start in range(first, end, self.batch_size):
-                yield slice(start, min(start + self.batch_size, end))
-            first = end
+    def _batch(self, named: Sequence[tuple[tuple[Input, ...], str]], seed: int) -> list[Picture]:
+        trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
+        inputs = [[_opened(picture) for picture in joined] for joined, _ in named]
+        called = [_called(joined) for joined, _ in named]
+        with self._one_at_a_time:
+            return self._run(trained, inputs, [name for _, name in named], called)
 
     def _run(self, trained: Trained, inputs: list[list[Picture]], names: list[str], called: list[str]) -> list[Picture]:
         height, width = _size(inputs[0][0])
@@ -176,7 +176,7 @@ def load_translator(
     weights: str | None = None,
     tile: int | None = 2048,
     overlap: int | None = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
     **options: Any,
 ) -> Translator:
     """The translator of a run directory, a checkpoint or exported weights (`.safetensors`), which is enough alone.

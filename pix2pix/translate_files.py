@@ -1,29 +1,24 @@
 """`pix2pix translate`: files, folders and globs into a folder; reading and writing overlap with the network."""
 
-import itertools
 import logging
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tqdm import tqdm
 
-from pix2pix.data.pixels import SUFFIXES, Picture, opened
+from pix2pix.allocator import keep_freed_memory
+from pix2pix.data.pixels import SUFFIXES, Picture, opened, size
 from pix2pix.pictures import save
+from pix2pix.pipeline import batches, in_stages
 from pix2pix.translate import Translator
 from pix2pix.translate_jobs import VIDEOS, Job, jobs_of
 
 log = logging.getLogger(__name__)
-
-THREADS = 2  # for reading and as many for writing; decoding and encoding leave Python's lock
-AHEAD = 4  # pictures that are read but not translated, and as many that are not written yet: memory stays bounded
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass
@@ -69,6 +64,7 @@ def translate_files(
         ValueError: when two inputs would be written to one file, or an output would replace its input.
         OSError: when a result cannot be written.
     """
+    keep_freed_memory()
     jobs = jobs_of(inputs, output, (suffix or translator.trained.suffix).lstrip("."), samples)
     report = Report(jobs)
     waiting = [job for job in jobs if not (skip_existing and job.done)]
@@ -87,26 +83,65 @@ def translate_files(
 def _translate_pictures(
     translator: Translator, jobs: Sequence[Job], samples: int | None, report: Report, progress: Any
 ) -> None:
-    with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
-        writing: deque[Future[None]] = deque()
-        for job, reading in ahead(readers, lambda job: opened(job.file), jobs):
-            try:
-                picture = reading.result()
-                first = translator.trained.inference.seed
-                outputs = [
-                    translator.translate(picture, name=job.file.stem, seed=first + number)
-                    for number in range(samples or 1)
-                ]
-            except (ValueError, OSError) as error:
-                report.failed[job.file] = str(error).replace("picture:", f"{job.file}:", 1)
-            else:
-                writing.extend(writers.submit(save, *both) for both in zip(outputs, job.results, strict=True))
-                report.written += len(outputs)
-            while len(writing) > AHEAD:
-                writing.popleft().result()
-            progress.update()
-        for last in writing:
-            last.result()
+    run = partial(_translate, translator, samples or 1)
+    for passage in in_stages(batches(jobs, _size, translator.batch_size), _read, run, _write):
+        report.written += len(passage.outputs)
+        if passage.reason:
+            report.failed[passage.job.file] = passage.reason
+        progress.update()
+
+
+@dataclass
+class _Passage:
+    """A picture on its way through: what it is, what was made of it, or why nothing was."""
+
+    job: Job
+    picture: Picture | None = None
+    outputs: list[Picture] = field(default_factory=list)
+    reason: str = ""
+
+
+def _size(job: Job) -> tuple[int, int] | None:
+    """Height and width as the file's header tells them, as far as it can be read."""
+    try:
+        width, height = size(job.file)
+    except (ValueError, OSError):
+        return None
+    return height, width
+
+
+def _read(job: Job) -> _Passage:
+    try:
+        return _Passage(job, opened(job.file))
+    except (ValueError, OSError) as error:
+        return _Passage(job, reason=str(error))
+
+
+def _translate(translator: Translator, samples: int, passages: Sequence[_Passage]) -> Sequence[_Passage]:
+    """Translates what could be read at once; where a picture is refused, each by itself."""
+    there = [(passage, passage.picture) for passage in passages if passage.picture is not None]
+    names = [passage.job.file.stem for passage, _ in there]
+    first = translator.trained.inference.seed
+    try:
+        by_sample = [
+            translator.translate_batch([picture for _, picture in there], names, first + number)
+            for number in range(samples if there else 0)
+        ]
+    except (ValueError, OSError) as error:
+        if len(there) > 1:
+            return [each for passage in passages for each in _translate(translator, samples, [passage])]
+        ((refused, _),) = there
+        refused.reason = str(error).replace("picture:", f"{refused.job.file}:", 1)
+    else:
+        for (passage, _), outputs in zip(there, zip(*by_sample, strict=True), strict=True):
+            passage.outputs = list(outputs)
+    return passages
+
+
+def _write(passage: _Passage) -> _Passage:
+    for output, result in zip(passage.outputs, passage.job.results, strict=not passage.reason):
+        save(output, result)
+    return passage
 
 
 def _translate_video(translator: Translator, job: Job, smooth: float, report: Report) -> None:
@@ -117,19 +152,6 @@ def _translate_video(translator: Translator, job: Job, smooth: float, report: Re
         report.written += 1
     except (ValueError, OSError) as error:
         report.failed[job.file] = str(error)
-
-
-def ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:
-    """Each item with its work, done in the pool while those before it are in use; at most AHEAD of them wait."""
-    rest = iter(items)
-    waiting = deque((item, pool.submit(work, item)) for item in itertools.islice(rest, AHEAD))
-    try:
-        while waiting:
-            yield waiting.popleft()
-            waiting.extend((item, pool.submit(work, item)) for item in itertools.islice(rest, 1))
-    finally:
-        for _, work_left in waiting:
-            work_left.cancel()
 
 
 def require_folder(output: Path, inputs: Sequence[str]) -> None:

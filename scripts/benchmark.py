@@ -14,8 +14,6 @@ and fails when a ratio fell by more than its spread.
 
 import argparse
 import json
-import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +21,9 @@ from typing import Any
 
 from benchmark_data import machine
 
-ROOT = Path(__file__).parents[1]
+from benchmarks import turns
+from benchmarks.turns import RATIOS, between, summary
+
 STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")
 NARROW = ("narrow", "narrow_train")  # networks of next to no work: what is around the step, to a tenth of a millisecond
 CASES = {  # what: sizes and batches, sides, and rounds of so many steps
@@ -31,48 +31,22 @@ CASES = {  # what: sizes and batches, sides, and rounds of so many steps
     "small": [((64, 1), ("reference", "ours", "bf16"), 15, 8), ((64, 16), ("reference", "ours", "bf16"), 8, 2)],
     "overhead": [((64, 1), NARROW, 25, 20), ((64, 1), OVERHEAD, 20, 8), ((256, 1), OVERHEAD, 20, 2)],
 }
-RATIOS = ("times_as_fast", "processor_times")
 Case = tuple[tuple[int, int], Sequence[str], int, int]
 
 
-class Side:
-    """A process that takes steps when told to; see benchmarks/sides.py."""
+class Side(turns.Side):
+    """A process that takes training steps when told to; see benchmarks/sides.py."""
 
     def __init__(self, name: str, shape: tuple[int, int], steps: int, threads: int) -> None:
         words = [name, "--size", shape[0], "--batch", shape[1], "--steps", steps, "--threads", threads]
-        command = [sys.executable, "-m", "benchmarks.sides", *map(str, words)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.name, self.turns = name, []
-        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
-
-    def turn(self, steps: int) -> dict[str, Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        try:
-            self.process.stdin.write(f"{steps}\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
-        except (OSError, json.JSONDecodeError) as error:
-            said = self.process.stderr.read() if self.process.stderr else ""
-            raise SystemExit(f"the side {self.name} ended:\n{said}") from error
-
-    def end(self) -> None:
-        self.process.communicate()  # closes its input
+        super().__init__(name, "benchmarks.sides", words)
 
 
 def measured(case: Case, threads: int = 0) -> dict[str, Any]:
     """Every turn of every side, and what they come to."""
     shape, names, rounds, steps = case
     sides = [Side(name, shape, (rounds + 2) * steps + 10, threads) for name in names]
-    try:
-        for side in sides:
-            side.turn(2)  # the first steps set things up
-        for number in range(rounds):
-            for side in sides if number % 2 else reversed(sides):
-                side.turns.append(side.turn(steps))
-    finally:
-        for side in sides:
-            side.end()
+    turns.in_turns(sides, rounds, steps, first=2)
     first, *_ = sides
     return {
         "size": shape[0],
@@ -82,26 +56,6 @@ def measured(case: Case, threads: int = 0) -> dict[str, Any]:
         "threads": threads,
         "sides": {side.name: summary(side.turns, first.turns) for side in sides},
     }
-
-
-def summary(turns: list[dict[str, Any]], against: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the rounds, and how many times as fast as `against`."""
-    own, theirs = ([statistics.median(turn["seconds"]) for turn in side] for side in (turns, against))
-    processor, of_theirs = ([turn["processor_seconds"] for turn in side] for side in (turns, against))
-    return {
-        "ms": quartiles([1000 * seconds for seconds in own]),
-        "times_as_fast": quartiles([b / a for a, b in zip(own, theirs, strict=True)]),
-        "processor_ms": quartiles([1000 * seconds for seconds in processor]),
-        "processor_times": quartiles([b / a for a, b in zip(processor, of_theirs, strict=True)]),
-        "ms_more": quartiles([1000 * (a - b) for a, b in zip(own, theirs, strict=True)]),
-        "page_faults": statistics.median(turn["page_faults"] for turn in turns),
-        "peak_mebibytes": round(turns[-1]["peak_mebibytes"]),
-    }
-
-
-def quartiles(values: list[float]) -> dict[str, float]:
-    low, median, high = statistics.quantiles(values, n=4)
-    return {"median": round(median, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 def show(what: str, result: dict[str, Any]) -> None:
@@ -114,10 +68,6 @@ def show(what: str, result: dict[str, Any]) -> None:
     for name, row in result["sides"].items():
         cells = [between(row["ms"], 1), *(between(row[ratio], 2) for ratio in RATIOS), between(row["ms_more"], 1)]
         print(f"| {name} | {' | '.join(cells)} | {row['page_faults']:.0f} | {row['peak_mebibytes']} |", flush=True)
-
-
-def between(value: dict[str, float], digits: int) -> str:
-    return f"{value['median']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
 
 
 def fallen(recorded: dict[str, float], now: dict[str, float]) -> bool:

@@ -1,5 +1,7 @@
 """`pix2pix translate` and `load_translator`: pictures in, pictures of the same size out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from PIL import Image
 
 import pix2pix as package
 from pix2pix.data.palettes import Palette
+from pix2pix.trained import load
 from tests.conftest import TINY, pix2pix
 
 
@@ -189,6 +192,13 @@ def test_half_precision_is_close(tiny_run):
     (array,) = pixels(0, size=(64, 64))
     whole, half = (package.load_translator(tiny_run.path, half=half)(array).astype(int) for half in (False, True))
     assert 0 < np.abs(whole - half).mean() < 4
+
+
+def test_half_precision_casts_the_weights_once_to_what_autocast_would_cast_them_to(tiny_run):
+    source = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    once, every_time = load(tiny_run.path, half=True), replace(load(tiny_run.path), half=True)
+    assert {weight.dtype for weight in once.generator.parameters()} == {torch.float32, torch.bfloat16}
+    assert torch.equal(once.generate(source, ["a", "b"]), every_time.generate(source, ["a", "b"]))
 
 
 def test_weights_are_chosen_by_name(tiny_run, tmp_path):

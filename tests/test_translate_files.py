@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix import load_translator, pipeline
 from pix2pix import translate_files as module
+from pix2pix.data import pixels
 from pix2pix.translate_jobs import jobs_of
 from tests.conftest import command, command_line, pix2pix, started, wait_until
 from tests.test_translate import picture
@@ -74,20 +76,51 @@ def test_samples_are_numbered(tiny_run, tmp_path):
     assert not np.array_equal(one, other)
 
 
-def test_no_more_than_a_few_pictures_are_in_memory(tmp_path, monkeypatch):
-    opened, used = [], []
+def test_no_more_than_a_few_pictures_are_in_memory(tiny_run, tmp_path, monkeypatch):
+    for number in range(40):
+        picture(tmp_path / "in" / f"{number}.png", seed=number)
+    held, most = set(), []
 
-    def items():
-        for number in range(50):
-            opened.append(number)
-            yield number
+    def opened(file):
+        held.add(file.name)
+        most.append(len(held))
+        return pixels.opened(file)
 
-    with module.ThreadPoolExecutor(2) as pool:
-        for number, work in module.ahead(pool, lambda item: item * 2, items()):
-            assert work.result() == 2 * number
-            used.append(number)
-            assert len(opened) - len(used) <= module.AHEAD
-    assert used == list(range(50))
+    def save(output, file):
+        time.sleep(0.002)  # so that they would pile up
+        held.remove(file.name)
+
+    monkeypatch.setattr(module, "opened", opened)
+    monkeypatch.setattr(module, "save", save)
+    translator = load_translator(tiny_run.path, batch_size=2)
+    assert module.translate_files(translator, [tmp_path / "in"], tmp_path / "out").written == 40
+    assert 2 < max(most) <= 2 * (2 * pipeline.AHEAD + 1)
+
+
+def test_a_picture_does_not_depend_on_its_batch(tiny_run, tmp_path):
+    for number in range(7):
+        picture(tmp_path / "in" / f"{number}.png", (40, 40) if number < 5 else (33, 40), seed=number)
+    for size in (1, 3, None):
+        translator = load_translator(tiny_run.path, batch_size=size)
+        module.translate_files(translator, [tmp_path / "in"], tmp_path / str(size), samples=2)
+    for file in below(tmp_path / "1"):
+        alone, *together = (np.asarray(Image.open(tmp_path / size / file), int) for size in ("1", "3", "None"))
+        assert all(np.abs(alone - other).max() <= 1 for other in together)
+
+
+def test_what_cannot_be_read_or_is_refused_takes_nothing_of_its_batch_along(tiny_run, tmp_path):
+    for number in range(5):
+        picture(tmp_path / "in" / f"{number}.png", seed=number)
+    Image.new("L", (32, 32), 12).save(tmp_path / "in" / "1.png")  # a class that the palette does not have
+    cut = (tmp_path / "in" / "3.png").read_bytes()
+    (tmp_path / "in" / "3.png").write_bytes(cut[: len(cut) // 2])  # its header is whole
+    report = module.translate_files(load_translator(tiny_run.path), [tmp_path / "in"], tmp_path / "out")
+    assert below(tmp_path / "out") == ["0.png", "2.png", "4.png"]
+    reasons = {file.name: reason for file, reason in report.failed.items()}
+    assert reasons.keys() == {"1.png", "3.png"}
+    assert "1.png: holds class 12" in reasons["1.png"]
+    assert "3.png: cannot be read as a picture" in reasons["3.png"]
+    assert report.written == 3
 
 
 def test_the_page_shows_inputs_outputs_and_failures(tiny_run, tmp_path, capsys):

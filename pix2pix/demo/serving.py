@@ -12,6 +12,7 @@ import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
 
+from pix2pix.allocator import keep_freed_memory
 from pix2pix.demo.app import application
 from pix2pix.demo.exhibit import exhibits, largest
 from pix2pix.demo.samples import samples_of
@@ -41,6 +42,7 @@ def serve(
     Raises:
         OSError: when the address cannot be had.
     """
+    keep_freed_memory()
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # limits.py refuses much smaller ones
     with listen(host, port) as listening:
         shown = exhibits(runs, **options)

@@ -1,34 +1,32 @@
 """A run on a split: numbers for each picture and in total, the pictures, and a page to look at."""
 
 import csv
-import itertools
 import json
 import math
 import shutil
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jinja2
 from torch import Tensor
 from tqdm import tqdm
 
+from pix2pix.allocator import keep_freed_memory
 from pix2pix.components import build
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
-from pix2pix.data.palettes import visible
-from pix2pix.data.ranges import scale
-from pix2pix.data.sizing import evaluated
 from pix2pix.evaluation.colour import LabHistograms
+from pix2pix.evaluation.examples import Examination, Row, SetMetric
 from pix2pix.evaluation.labels import Confusion
-from pix2pix.evaluation.metrics import METRICS, pair_metrics
+from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.scorer import SegmentationScore
-from pix2pix.pictures import save, shown, to_picture
+from pix2pix.pipeline import batches, in_stages
 from pix2pix.run import Config, Run, write
-from pix2pix.trained import Trained, load, source_side, targets_are_labels
+from pix2pix.trained import Trained, load, targets_are_labels
 
 
 @dataclass
@@ -40,20 +38,8 @@ class Evaluation:
     spread: dict[str, float] = field(default_factory=dict)
     ceiling: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     curves: dict[str, Any] = field(default_factory=dict)
-
-
-class SetMetric(Protocol):
-    """A metric of a whole set of pictures: fed picture by picture, read at the end."""
-
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
-        """Adds a picture; `labels` are the true classes (B, H, W) of data with a palette."""
-        ...
-
-    def compute(self) -> dict[str, float]:
-        """The numbers, by name."""
-        ...
 
 
 class LabelAccuracy:
@@ -99,16 +85,14 @@ def evaluate(
         FileNotFoundError: when the run, its checkpoint or its data are not there.
         ValueError: for `data` where the pairs of the run are no files, or a scorer that does not fit the run.
     """
+    keep_freed_memory()
     trained = load(run.path, **options)
     pairs = _pairs(trained.config["data"], split, data)
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
     part = run.evaluation / f".{split}.part"
     shutil.rmtree(part, ignore_errors=True)
     result = Evaluation(run.evaluation / split)
-    by_sample = [
-        _evaluate_pair(trained, pairs, index, part / "images", samples, measures)
-        for index in tqdm(range(len(pairs)), unit="pair", disable=None)
-    ]
+    by_sample = _examined(Examination(trained, pairs, measures, samples, part / "images"))
     result.rows = [_mean_row(rows) for rows in by_sample]
     result.totals, result.spread = _totals(result.rows, by_sample)
     _add_set_metrics(result, measures)
@@ -141,66 +125,24 @@ def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, 
     return measures
 
 
-def _evaluate_pair(
-    trained: Trained, pairs: PlainPairs, index: int, images: Path, samples: int, measures: Sequence[SetMetric]
-) -> list[dict[str, Any]]:
-    """A row of metrics for each sample of the pair; writes its pictures, of the outputs the first."""
-    pair = pairs[index]
-    source = visible(pair.source, trained.source_palette)[None]
-    target = visible(pair.target, trained.target_palette, pair.source)[None]
-    labels = _true_labels(pairs, index, trained)
-    outputs = [_with_seed(trained, number).generate(pair.source[None], pair.name) for number in range(samples)]
-    _save_pictures(trained, images / pair.name, source[0], outputs[0][0], target[0])
-    for output, measure in itertools.product(outputs, measures):
-        measure.update(output, target, labels)
-    rows = [{name: float(value) for name, value in pair_metrics(output, target).items()} for output in outputs]
-    if samples > 1:
-        diversity = _diversity(outputs)
-        rows = [row | {"diversity": diversity} for row in rows]
-    return [{"name": pair.name} | row for row in rows]
+def _examined(examination: Examination) -> list[list[Row]]:
+    """The rows of each pair, one for each sample; pairs run in batches where all are brought to one size."""
+    data, length = examination.trained.config["data"], len(examination.pairs)
+    size = None if data.get("preprocess") == "none" else (data["height"], data["width"])
+    indices = batches(range(length), lambda index: size)
+    rows: list[list[Row]] = []
+    with tqdm(total=length, unit="pair", disable=None) as progress:
+        for row in in_stages(indices, examination.read, examination.run, examination.write):
+            rows.append(row)
+            progress.update()
+    return rows
 
 
-def _save_pictures(trained: Trained, stem: Path, source: Tensor, output: Tensor, target: Tensor) -> None:
-    """PNGs to look at, of label maps with their classes; and the output whole, where a PNG is less."""
-    made = trained.picture(output)
-    whole = trained.target_palette is not None
-    pictures = {
-        "input": to_picture(shown(source, source_side(trained.config).channels)),
-        "target": to_picture(shown(target)),
-    }
-    for kind, picture in (pictures | {"output": made if whole else to_picture(shown(output))}).items():
-        save(picture, stem.with_name(f"{stem.name}_{kind}.png"))
-    if trained.deep:
-        save(made, stem.with_name(f"{stem.name}_output.tif"))
-
-
-def _true_labels(pairs: PlainPairs, index: int, trained: Trained) -> Tensor | None:
-    """The classes (1, H, W) of the pair's label map, from the file's own pixels: resampled colours are of no class."""
-    data = trained.config["data"]
-    if trained.palette is None:
-        return None
-    pair = pairs.pairs[index]
-    image = pair.target if targets_are_labels(trained.config) else pair.source
-    size, preprocess = (data["height"], data["width"]), data.get("preprocess", "resize_and_crop")
-    return trained.palette.read(scale(evaluated(image, size, preprocess, labels=True)))[None]
-
-
-def _with_seed(trained: Trained, number: int) -> Trained:
-    return replace(trained, inference=trained.inference.with_seed(trained.inference.seed + number))
-
-
-def _diversity(outputs: Sequence[Tensor]) -> float:
-    """The mean L1 between any two outputs, 0 to 1."""
-    return statistics.fmean(float((a - b).abs().mean()) / 2 for a, b in itertools.combinations(outputs, 2))
-
-
-def _mean_row(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _mean_row(rows: Sequence[Row]) -> Row:
     return rows[0] | {name: statistics.fmean(row[name] for row in rows) for name in rows[0] if name != "name"}
 
 
-def _totals(
-    rows: list[dict[str, Any]], by_sample: list[list[dict[str, Any]]]
-) -> tuple[dict[str, float], dict[str, float]]:
+def _totals(rows: list[Row], by_sample: list[list[Row]]) -> tuple[dict[str, float], dict[str, float]]:
     """The mean of each metric over the pictures; and how far that mean moves from sample to sample."""
     names = [name for name in rows[0] if name != "name"]
     totals = {name: statistics.fmean(row[name] for row in rows) for name in names}

@@ -1,16 +1,15 @@
 """How far an output is from its target: tensors in, numbers out."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import (
-    multiscale_structural_similarity_index_measure,
-    peak_signal_noise_ratio,
-    structural_similarity_index_measure,
-)
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 MS_SSIM_LEAST = 176  # pixels: four halvings must leave its 11x11 window
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of its scales (Wang et al. 2003, section 3.2)
 
 
 class Metric(NamedTuple):
@@ -64,18 +63,29 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     Returns:
         For each metric a tensor (B,).
     """
-    output, target = (output.clamp(-1, 1) + 1) / 2, (target + 1) / 2
+    output, target = (_in_channels_last(image) for image in ((output.clamp(-1, 1) + 1) / 2, (target + 1) / 2))
     difference = output - target
     found = {
         "l1": difference.abs().mean(dim=(1, 2, 3)),
         "l2": difference.square().mean(dim=(1, 2, 3)),
         "psnr": peak_signal_noise_ratio(output, target, data_range=1.0, reduction="none", dim=(1, 2, 3)),
-        "ssim": _each(structural_similarity_index_measure, output, target),
     }
-    if min(output.shape[2:]) >= MS_SSIM_LEAST:
-        found["ms_ssim"] = _each(multiscale_structural_similarity_index_measure, output, target)
-    return found
+    return found | _similarities(output, target)
 
 
-def _each(measure: Callable[..., Any], output: Tensor, target: Tensor) -> Tensor:
-    return measure(output, target, data_range=1.0, reduction="none").reshape(len(output))
+def _similarities(output: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """`ssim`, and `ms_ssim` if it fits: the first of its scales is the SSIM, so that one pass gives both."""
+    fits = min(output.shape[2:]) >= MS_SSIM_LEAST
+    measure = partial(structural_similarity_index_measure, data_range=1.0, reduction="none")
+    found: list[tuple[Tensor, Tensor]] = []
+    for _ in MS_SSIM_WEIGHTS if fits else MS_SSIM_WEIGHTS[:1]:
+        found.append(measure(output, target, return_contrast_sensitivity=True))  # pyright: ignore[reportArgumentType]
+        output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
+    ssim, terms = found[0][0], torch.stack([*(contrast for _, contrast in found[:-1]), found[-1][0]])
+    weights = torch.tensor(MS_SSIM_WEIGHTS, device=terms.device)[:, None]
+    return {"ssim": ssim} | ({"ms_ssim": (terms.relu() ** weights).prod(dim=0)} if fits else {})
+
+
+def _in_channels_last(image: Tensor) -> Tensor:
+    """The same numbers in another order in memory, in which a CPU slides windows over them twice as fast."""
+    return image.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix import pipeline
 from pix2pix.evaluation.evaluate import evaluate
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
@@ -85,7 +86,22 @@ def test_data_that_moved_can_be_named(tmp_path):
 
 def test_an_evaluation_that_fails_leaves_the_former_one(run, monkeypatch):
     before = evaluate(run).totals
-    monkeypatch.setattr("pix2pix.evaluation.evaluate.to_picture", lambda image: 1 / 0)
+    monkeypatch.setattr("pix2pix.evaluation.examples.to_picture", lambda image: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(run)
     assert json.loads((run.evaluation / "val" / "metrics.json").read_text())["metrics"] == before
+
+
+def test_pictures_and_numbers_do_not_depend_on_the_batch(run, monkeypatch):
+    found = {}
+    for pixels in (1, 2 * 32 * 32, pipeline.AT_ONCE):  # one by one, two at once, all three
+        monkeypatch.setattr(pipeline, "AT_ONCE", pixels)
+        result = evaluate(run, samples=2)
+        pictures = [np.asarray(Image.open(file), int) for file in sorted((result.folder / "images").iterdir())]
+        found[pixels] = result, pictures
+    (alone, pictures), *others = found.values()
+    assert len(pictures) == 9
+    for result, its in others:
+        assert [row["name"] for row in result.rows] == [row["name"] for row in alone.rows]
+        assert result.totals == pytest.approx(alone.totals, rel=1e-4)
+        assert all(np.abs(one - other).max() <= 1 for one, other in zip(pictures, its, strict=True))

@@ -4,6 +4,10 @@ import math
 
 import pytest
 import torch
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    structural_similarity_index_measure,
+)
 
 from pix2pix.evaluation.metrics import METRICS, higher_is_better, pair_metrics
 
@@ -59,3 +63,16 @@ def test_each_picture_has_its_own_numbers():
 def test_outputs_beyond_the_range_count_as_its_ends():
     target = torch.ones(1, 3, 16, 16)
     assert float(pair_metrics(target * 3, target)["l1"]) == 0
+
+
+def test_both_similarities_are_those_of_torchmetrics():
+    generator = torch.Generator().manual_seed(0)
+    output, target = (torch.rand(2, 3, 176, 200, generator=generator) * 2 - 1 for _ in range(2))
+    found = pair_metrics((output + target) / 2, target)
+    given = ((output + target) / 2 + 1) / 2, (target + 1) / 2
+    expected = {
+        "ssim": structural_similarity_index_measure(*given, data_range=1.0, reduction="none"),
+        "ms_ssim": multiscale_structural_similarity_index_measure(*given, data_range=1.0, reduction="none"),
+    }
+    for name, values in expected.items():
+        assert found[name].tolist() == pytest.approx(values.tolist(), rel=1e-5)

@@ -1,0 +1,105 @@
+"""One side of a comparison of evaluation and translation, in a process of its own: so many pictures in each turn.
+
+python -m benchmarks.picture_sides evaluate WORKPLACE
+
+The workplace is a folder that scripts/benchmark_translation.py has made: a run, its weights as the reference has them,
+pairs and single pictures. A turn takes as many of these as it is told, from the first one on, and writes its results
+into a folder of its own. Reading the weights is no part of it.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from benchmarks import reference_test_loop
+from benchmarks.reference_step import unet
+from benchmarks.turns import Answers, told, usage
+from pix2pix.evaluation import evaluate as evaluation
+from pix2pix.run import Run
+from pix2pix.trained import load
+from pix2pix.translate import Translator
+from pix2pix.translate_files import translate_files
+
+Turn = Callable[[int], None]
+
+
+def reference(place: Path, folder: str) -> Turn:
+    """Their loop over pairs or single pictures."""
+    network = reference_network(place)
+    kind, source = {"pairs": (reference_test_loop.Pairs, "B"), "singles": (reference_test_loop.Singles, "A")}[folder]
+    results = place / f"reference_{folder}"
+    return lambda count: reference_test_loop.run(network, kind(files(place / folder, count)), results, source)
+
+
+def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
+    """Their U-Net with the weights of the workplace, as wide as these are."""
+    state = torch.load(place / "latest_net_G.pth", weights_only=True)
+    network = unet(base=len(state["model.0.weight"]), dropout=dropout)
+    network.load_state_dict(state)
+    return network
+
+
+def translate(place: Path, *, half: bool = False) -> Turn:
+    """`pix2pix translate`, with all that it does but its page."""
+    translator = Translator(load(place / "outputs/run", half=half))
+    results = place / f"translate_{half}"
+    return lambda count: print(translate_files(translator, files(place / "singles", count), results).summary(results))
+
+
+def evaluate(place: Path) -> Turn:
+    """`pix2pix evaluate`, with its metrics, pictures and page, of a run that is already in memory."""
+    trained = load(place / "outputs/run")
+    evaluation.load = lambda *_, **__: trained
+
+    def turn(count: int) -> None:
+        evaluation.evaluate(Run(place / "outputs/run"), split="test", data=part(place, count))
+
+    return turn
+
+
+def part(place: Path, count: int) -> Path:
+    """A folder that has so many of the pairs as its test split."""
+    folder = place / f"first_{count}"
+    for split, files_ in (("train", files(place / "pairs", 1)), ("test", files(place / "pairs", count))):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for file in files_:
+            if not (folder / split / file.name).exists():
+                os.link(file, folder / split / file.name)
+    return folder
+
+
+def files(folder: Path, count: int) -> list[Path]:
+    return sorted(folder.iterdir())[:count]
+
+
+SIDES: dict[str, Callable[[Path], Turn]] = {
+    "reference": lambda place: reference(place, "pairs"),
+    "evaluate": evaluate,
+    "reference_single": lambda place: reference(place, "singles"),
+    "translate": translate,
+    "translate_half": lambda place: translate(place, half=True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", choices=SIDES)
+    parser.add_argument("workplace", type=Path)
+    parser.add_argument("--threads", type=int, default=0, help="of the network; 0: as torch chooses")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    turn = SIDES[options.side](options.workplace)
+    for pictures in told():
+        before, started = usage(), time.perf_counter()
+        turn(pictures)
+        ANSWERS.give([(time.perf_counter() - started) / pictures] * pictures, before)
+
+
+if __name__ == "__main__":
+    ANSWERS = Answers()
+    main()

@@ -1,0 +1,117 @@
+"""Sides of a comparison, each a process of its own, that take turns: while one works, the others wait.
+
+A side reads a number from each line of its input, does so many steps, and answers with a line of JSON.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).parents[1]
+RATIOS = ("times_as_fast", "processor_times")
+
+
+class Side:
+    """A side as the comparison sees it: `python -m MODULE WORDS` and the turns that it took."""
+
+    def __init__(self, name: str, module: str, words: Sequence[Any]) -> None:
+        command = [sys.executable, "-m", module, *map(str, words)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.name, self.turns = name, []
+        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+
+    def turn(self, steps: int) -> dict[str, Any]:
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            self.process.stdin.write(f"{steps}\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, json.JSONDecodeError) as error:
+            said = self.process.stderr.read() if self.process.stderr else ""
+            raise SystemExit(f"the side {self.name} ended:\n{said}") from error
+
+    def end(self) -> None:
+        self.process.communicate()  # closes its input
+
+
+def in_turns(sides: Sequence[Side], rounds: int, steps: int, *, first: int) -> None:
+    """Has every side take a turn of `first` steps, which set things up, then one of `steps` in each round."""
+    try:
+        for side in sides:
+            side.turn(first)
+        for number in range(rounds):
+            for side in sides if number % 2 else reversed(sides):
+                side.turns.append(side.turn(steps))
+    finally:
+        for side in sides:
+            side.end()
+
+
+def summary(turns: list[dict[str, Any]], against: list[dict[str, Any]]) -> dict[str, Any]:
+    """Medians over the rounds, and how many times as fast as `against`."""
+    own, theirs = ([statistics.median(turn["seconds"]) for turn in side] for side in (turns, against))
+    processor, of_theirs = ([turn["processor_seconds"] for turn in side] for side in (turns, against))
+    return {
+        "ms": quartiles([1000 * seconds for seconds in own]),
+        "times_as_fast": quartiles([b / a for a, b in zip(own, theirs, strict=True)]),
+        "processor_ms": quartiles([1000 * seconds for seconds in processor]),
+        "processor_times": quartiles([b / a for a, b in zip(processor, of_theirs, strict=True)]),
+        "ms_more": quartiles([1000 * (a - b) for a, b in zip(own, theirs, strict=True)]),
+        "page_faults": statistics.median(turn["page_faults"] for turn in turns),
+        "peak_mebibytes": round(turns[-1]["peak_mebibytes"]),
+    }
+
+
+def quartiles(values: list[float]) -> dict[str, float]:
+    low, median, high = statistics.quantiles(values, n=4)
+    return {"median": round(median, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def between(value: dict[str, float], digits: int) -> str:
+    return f"{value['median']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
+
+
+class Answers:
+    """The side's own end: where it answers. Whatever else the process prints goes to standard error."""
+
+    def __init__(self) -> None:
+        self.file = os.dup(1)
+        os.dup2(2, 1)
+
+    def give(self, seconds: list[float], before: tuple[float, int]) -> None:
+        """Tells how long each step of a turn took, and what the process used since `before`, its `usage()`."""
+        processor, faults = (now - then for now, then in zip(usage(), before, strict=True))
+        per_step = {"processor_seconds": processor / len(seconds), "page_faults": faults / len(seconds)}
+        told_back = {"seconds": seconds, **per_step, "peak_mebibytes": peak_mebibytes()}
+        os.write(self.file, (json.dumps(told_back) + "\n").encode())
+
+
+def told() -> Iterator[int]:
+    """The numbers of steps that the side is told to take, until the comparison ends."""
+    for line in sys.stdin:
+        yield int(line)
+
+
+def leave() -> NoReturn:
+    raise SystemExit(0)
+
+
+def usage() -> tuple[float, int]:
+    """Seconds of processor time and page faults so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime, used.ru_minflt
+
+
+def peak_mebibytes() -> float:
+    """The largest memory of this program; `ru_maxrss` counts what started it, too, where that was larger."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if peak is None else peak) / 1024
