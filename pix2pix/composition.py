@@ -1,4 +1,7 @@
-"""From the command line to one resolved configuration: the only module that knows Hydra and OmegaConf."""
+"""From the command line to one resolved configuration: the only module that knows Hydra and OmegaConf.
+
+Torch is imported where it is needed: `pix2pix train --help` and misspelt words are answered without it.
+"""
 
 import itertools
 import os
@@ -20,9 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
-from pix2pix.data.palettes import colours_of
 from pix2pix.errors import explained
-from pix2pix.networks.sizes import DEEPEST, halvings
 from pix2pix.sweep import SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
@@ -38,6 +39,8 @@ def unet_depth(height: int, width: int) -> int:
     """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
     if not (isinstance(height, int) and isinstance(width, int)):
         return 1  # the schema judges types
+    from pix2pix.networks.sizes import DEEPEST, halvings
+
     return min(halvings(height, width), DEEPEST)
 
 
@@ -66,6 +69,8 @@ def coded_channels(palette: Any, channels: int) -> int:
     """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
     if palette is None:
         return channels
+    from pix2pix.data.palettes import colours_of
+
     try:
         return len(colours_of(palette))
     except (ValueError, TypeError):

@@ -1,8 +1,6 @@
 """File -> pair: find the files of a split, decode them, settle which image is the source and which the target."""
 
 import hashlib
-import itertools
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,30 +8,19 @@ from typing import Annotated, Literal, NamedTuple, overload
 
 import numpy as np
 import torch
-from natsort import natsorted
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.data.matching import PairPaths, Split, pair_name, require_even, splits_of
 from pix2pix.data.palettes import Palette, PaletteChoice
-from pix2pix.data.pixels import SUFFIXES, Depth, Picture, opened, pixels_of, size, to_tensor
+from pix2pix.data.pixels import Depth, Picture, opened, pixels_of, to_tensor
 from pix2pix.data.stored import File
 from pix2pix.randomness import epoch_order
 
-log = logging.getLogger(__name__)
-
 Direction = Literal["AtoB", "BtoA"]
-Split = Literal["train", "val", "test"]
 Folders = str | dict[str, Annotated[int, Field(ge=1)]]
-WORDS: dict[Split | Literal[""], tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-    "": ("",),
-}
 OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
-LAYOUTS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
-HELD_OUT_EVERY = 10
 
 
 class Pair(NamedTuple):
@@ -126,7 +113,8 @@ class PairFolder(PairSource):
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
-        ValueError: when names do not match, or a side-by-side file is of odd width.
+        ValueError: when names do not match, or a side-by-side file is of odd width; of more than a thousand in a split
+            some are looked at, spread evenly, and the others when they are read.
     """
 
     def __init__(
@@ -153,20 +141,19 @@ class PairFolder(PairSource):
         self.sides = sides(
             direction, (source_channels, target_channels), (source_depth, target_depth), named, labels, palette
         )
-        self._splits = _with_fallbacks(self.path, [*folder_names(named["A"]), *folder_names(named["B"])])
+        self._splits = splits_of(self.path, [*folder_names(named["A"]), *folder_names(named["B"])])
 
     def split(self, split: Split) -> "PairFiles":
         """The pairs of `split`, in natural order of their names."""
         return PairFiles(self._splits[split], self.direction, self.sides["A"], self.sides["B"])
 
-    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+    def files(self, split: Split) -> PairPaths:
         """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
         return self._splits[split]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""
-        files = [file for split in self._splits.values() for pair in split for file in pair]
-        lines = sorted({f"{file.relative_to(self.path)} {file.stat().st_size}" for file in files})
+        lines = sorted({line for files in set(self._splits.values()) for line in files.sizes(self.path)})
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -217,13 +204,13 @@ class PairFiles(Sequence[Pair]):
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, _key(files[0], *self.a.folders[:1]))
+        return Pair(source, target, pair_name(files[0].stem, *self.a.folders[:1]))
 
     def _halves(self, file: File) -> tuple[Tensor, Tensor]:
         """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
         picture = opened(file)
         if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.takes_colours and self.b.takes_colours:
-            _require_even(picture.width, file)
+            require_even(picture.width, file)
             left, right = to_tensor(picture, "RGB").chunk(2, dim=-1)
             return left, right
         left, right = halves(picture, file)
@@ -237,105 +224,9 @@ def halves(image: Picture, path: File) -> tuple[Picture, Picture]: ...
 def halves(image: Picture, path: File) -> tuple[Picture, Picture]:
     """The left and right half of a side-by-side picture."""
     if not isinstance(image, Image.Image):
-        _require_even(image.shape[1], path)
+        require_even(image.shape[1], path)
         left, right = np.split(image, 2, axis=1)
         return left, right
-    _require_even(image.width, path)
+    require_even(image.width, path)
     middle = image.width // 2
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
-
-
-def pictures(folder: Path) -> list[Path]:
-    """The picture files directly in `folder`, in natural order: 2.jpg before 10.jpg."""
-    if not folder.is_dir():
-        return []
-    return natsorted(
-        (f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")), key=str
-    )
-
-
-def _with_fallbacks(path: Path, names: list[str]) -> dict[Split, list[tuple[Path, ...]]]:
-    found = {split: _find(path, split, names) for split in WORDS if split}
-    train = found["train"] or _find(path, "", names)
-    if not any(found.values()) and not train:
-        inner = [folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
-        if len(inner) == 1:  # as archives are often unpacked
-            return _with_fallbacks(inner[0], names)
-        raise FileNotFoundError(
-            f"no pictures in {str(path)!r}: expected train/ and val/ with side-by-side files, or "
-            f"{', '.join(f'train{name}/' for name in names)} ... "
-            f"(other names: data.folders). Known suffixes: {', '.join(SUFFIXES)}."
-        )
-    if not train:
-        raise FileNotFoundError(
-            f"no training pairs in {str(path)!r}: expected them in train/, or in "
-            f"{' and '.join(f'train{name}/' for name in names)}."
-        )
-    held_out = found["val"] or found["test"]
-    if not held_out:
-        train, held_out = _hold_out(train, path)
-    return {"train": train, "val": found["val"] or held_out, "test": found["test"] or held_out}
-
-
-def _hold_out(files: list[tuple[Path, ...]], path: Path) -> tuple[list[tuple[Path, ...]], list[tuple[Path, ...]]]:
-    if len(files) < 2:
-        raise ValueError(f"{path}: one pair alone cannot be split into training and validation. Add pairs.")
-    held_out = files[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY] or files[-1:]
-    log.info("%s has no val or test split: every tenth pair (%d of %d) is held out.", path, len(held_out), len(files))
-    apart = set(held_out)
-    return [file for file in files if file not in apart], held_out
-
-
-def _find(path: Path, split: Split | Literal[""], names: list[str]) -> list[tuple[Path, ...]]:
-    """The files of one split in the first layout that has any; the split "" is the folder itself."""
-    for word, layout in itertools.product(WORDS[split], LAYOUTS):
-        folders = [path / layout.format(split=word, name=name).strip("/_") for name in names]
-        if any(map(pictures, folders)):
-            return _matched(folders, names)
-    side_by_side = next(filter(None, (pictures(path / word) for word in WORDS[split])), [])
-    files = by_name(side_by_side).values()
-    for file in files:
-        _require_even(size(file)[0], file)
-    return [(file,) for file in files]
-
-
-def _matched(folders: list[Path], names: list[str]) -> list[tuple[Path, ...]]:
-    named = [by_name(pictures(folder), name) for folder, name in zip(folders, names, strict=True)]
-    everywhere = set.intersection(*(set(files) for files in named))
-    alone = [
-        f"{folder.name}/{files[key].name}"
-        for folder, files in zip(folders, named, strict=True)
-        for key in files.keys() - everywhere
-    ]
-    if alone:
-        raise ValueError(
-            f"{folders[0].parent}: {len(alone)} pictures have no partner of the same name, among them "
-            f"{', '.join(natsorted(alone)[:5])}. Rename or remove them."
-        )
-    return [tuple(files[key] for files in named) for key in named[0]]
-
-
-def by_name(files: list[Path], folder: str = "") -> dict[str, Path]:
-    """The files by the names of their pairs; `folder` names what they show. Raises ValueError for two of one name."""
-    named: dict[str, Path] = {}
-    for file in files:
-        other = named.setdefault(_key(file, folder), file)
-        if other is not file:
-            raise ValueError(f"{file.parent}: {other.name} and {file.name} are one name. Rename or remove one of them.")
-    return named
-
-
-def _key(file: File, folder: str = "") -> str:
-    """The name of a pair: 1 for 1.png, 1_A.jpg and, in a folder `masks`, 1_mask.png."""
-    name = file.stem
-    for ending in ("AB", "A", "B", *filter(None, (folder, folder.removesuffix("s")))):
-        name = name.removesuffix(f"_{ending}")
-    return name
-
-
-def _require_even(width: int, path: File) -> None:
-    if width % 2:
-        raise ValueError(
-            f"{path}: width {width} is odd, but a side-by-side pair is two halves of equal width. "
-            "Crop the file, or put A and B into two folders, trainA/ and trainB/."
-        )

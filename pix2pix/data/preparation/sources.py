@@ -8,7 +8,7 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.doctor.survey import survey
-from pix2pix.data.pairs import SUFFIXES
+from pix2pix.data.pixels import SUFFIXES
 
 SPLITS = ("train", "val", "test")
 
