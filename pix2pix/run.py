@@ -27,6 +27,7 @@ except ImportError:  # no such locks on Windows
 log = logging.getLogger(__name__)
 
 Config = dict[str, Any]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
 WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
 WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it goes on is not what it is
@@ -56,7 +57,7 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
             )
-        return yaml.safe_load(self.config_file.read_text())
+        return yaml.load(self.config_file.read_text(), LOADER)
 
     def provenance(self) -> dict[str, Any]:
         """What made the run, and whether it is finished; empty before it began."""
