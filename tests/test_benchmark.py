@@ -16,6 +16,7 @@ from pix2pix.model import pix2pix_step
 from pix2pix.networks import PatchGAN, UNet
 from pix2pix.networks.initialisation import initialise
 from pix2pix.networks.reference import from_reference
+from tests.conftest import TINY, command
 from tests.parity import Fixture, needs_fixtures
 from tests.test_model import updater
 
@@ -97,3 +98,33 @@ def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, mon
     file.write_text(json.dumps({"results": {"step": [recorded(1.5)]}}))
     with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
         program.check(file)
+
+
+def test_a_power_law_has_its_exponent_and_too_few_rows_have_none(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    program = importlib.import_module("benchmark_growth")
+    rows = [{"count": count, "values": {"seconds": 3 * count**1.5, "nothing": 0.0}} for count in (10, 100, 1000)]
+    assert program.exponent(rows, "seconds") == pytest.approx(1.5)
+    assert program.exponent(rows[:1], "seconds") is None
+    assert program.exponent(rows, "nothing") is None
+
+
+def test_growth_is_measured_table_by_table_and_what_was_measured_before_stays(tmp_path):
+    file = tmp_path / "growth.json"
+    file.write_text(json.dumps({"results": {"runs": {"rows": []}}}))
+    words = ["--what", "pairs_in_two_folders", "--counts", "20", "--folder", str(tmp_path), "--json", str(file)]
+    subprocess.run([sys.executable, "scripts/benchmark_growth.py", *words], cwd=ROOT, check=True, capture_output=True)
+    results = json.loads(file.read_text())["results"]
+    (row,) = results["pairs_in_two_folders"]["rows"]
+    assert results["runs"] == {"rows": []}
+    assert row["count"] == 20
+    assert all(row["values"][f"{phase}, s"] > 0 for phase in ("find and match", "fingerprint", "first batch"))
+
+
+def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
+    words = [*TINY, f"output_dir={tmp_path}", "name=tiny", "trainer.log_every_n_steps=1"]
+    ended = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    assert "first step {'d_fake': " in ended.stdout
+    rows = (tmp_path / "tiny" / "metrics.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["step", "1"]
