@@ -7,8 +7,8 @@ python scripts/benchmark_growth.py --show benchmarks/results/growth.json
 Every row is measured in processes of its own; steps and the reference's in turns, as in scripts/benchmark.py. Below
 each table stands the exponent b of y = a x^b, by least squares over all rows in logarithms, and that of its last two
 rows: what does not grow, such as weights and libraries, lowers the first one more than the second. Data sets of a
-million pairs are links to one small picture. What was measured before stays in the file, so that tables can be measured
-one by one.
+million pairs are links to one small picture. What was measured before stays in the file, so that tables, and rows of
+them, can be measured one by one.
 """
 
 import argparse
@@ -50,9 +50,10 @@ def batch_at(side: int) -> Callable[[int, Path], dict[str, Any]]:
 
 
 def steps(side: int, batch: int) -> dict[str, Any]:
-    """Some five turns of half a second or one step for each of the sides."""
+    """Five turns of half a second or one step for each of the sides; three where a step takes many seconds."""
     work = batch * side**2 / 256**2  # of steps of a third of a second
-    found = measured(((side, batch), SIDES, 5, max(1, round(2 / max(work, 0.2)))))["sides"]
+    rounds, turn = 5 if work < 16 else 3, max(1, round(2 / max(work, 0.2)))
+    found = measured(((side, batch), SIDES, rounds, turn))["sides"]
     values = {f"{name}, ms": row["ms"]["median"] for name, row in found.items()}
     values |= {f"{name}, MiB": row["peak_mebibytes"] for name, row in found.items()}
     return {"values": values, "times_as_fast": {name: found[name]["times_as_fast"] for name in SIDES[1:]}}
@@ -119,14 +120,16 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
         print(f"| {title} | {' | '.join('' if b is None else f'{b:.2f}' for b in fitted)} |{' |' * len(ratios)}")
 
 
-def fill(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Each table that was asked for, after each of its rows."""
+def fill(options: argparse.Namespace, folder: Path, there: dict[str, Any]) -> Iterator[None]:
+    """Measures the tables that were asked for, row by row; rows of other numbers stay."""
     for name in options.what:
-        rows = []
+        table = there.setdefault(name, {"machine": machine(), "rows": []})
         for count in options.counts or TABLES[name].counts:
-            rows.append(TABLES[name].rows(count, folder))
-            yield name, rows
-        show(name, rows)
+            row = TABLES[name].rows(count, folder) | {"command": sys.argv}
+            others = [other for other in table["rows"] if other["count"] != row["count"]]
+            table["rows"] = sorted([*others, row], key=lambda row: row["count"])
+            yield
+        show(name, table["rows"])
 
 
 def main() -> None:
@@ -143,8 +146,7 @@ def main() -> None:
         return
     there = json.loads(options.json.read_text())["results"] if options.json and options.json.is_file() else {}
     with tempfile.TemporaryDirectory() as temporary:
-        for name, rows in fill(options, (options.folder or Path(temporary)).resolve()):
-            there[name] = {"machine": machine(), "command": sys.argv, "rows": rows}
+        for _ in fill(options, (options.folder or Path(temporary)).resolve(), there):
             if options.json:
                 options.json.write_text(json.dumps({"results": there}, indent=1) + "\n")
 

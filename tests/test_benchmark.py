@@ -109,16 +109,17 @@ def test_a_power_law_has_its_exponent_and_too_few_rows_have_none(monkeypatch):
     assert program.exponent(rows, "nothing") is None
 
 
-def test_growth_is_measured_table_by_table_and_what_was_measured_before_stays(tmp_path):
-    file = tmp_path / "growth.json"
-    file.write_text(json.dumps({"results": {"runs": {"rows": []}}}))
+def test_growth_is_measured_row_by_row_and_what_was_measured_before_stays(tmp_path):
+    file, phases = tmp_path / "growth.json", ["find and match", "fingerprint", "first batch", "order of an epoch"]
+    before = {"count": 10, "label": "10", "values": {f"{phase}, s": 1.0 for phase in phases} | {"more memory, MiB": 1}}
+    file.write_text(json.dumps({"results": {"runs": {"rows": []}, "pairs_in_two_folders": {"rows": [before]}}}))
     words = ["--what", "pairs_in_two_folders", "--counts", "20", "--folder", str(tmp_path), "--json", str(file)]
     subprocess.run([sys.executable, "scripts/benchmark_growth.py", *words], cwd=ROOT, check=True, capture_output=True)
     results = json.loads(file.read_text())["results"]
-    (row,) = results["pairs_in_two_folders"]["rows"]
-    assert results["runs"] == {"rows": []}
+    kept, row = results["pairs_in_two_folders"]["rows"]
+    assert (results["runs"], kept) == ({"rows": []}, before)
     assert row["count"] == 20
-    assert all(row["values"][f"{phase}, s"] > 0 for phase in ("find and match", "fingerprint", "first batch"))
+    assert all(row["values"][f"{phase}, s"] > 0 for phase in phases)
 
 
 def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
