@@ -1,4 +1,7 @@
-"""From the command line to one resolved configuration: the only module that knows Hydra and OmegaConf."""
+"""From the command line to one resolved configuration: the only module that knows Hydra and OmegaConf.
+
+Torch is imported where it is needed: `pix2pix train --help` and misspelt words are answered without it.
+"""
 
 import itertools
 import os

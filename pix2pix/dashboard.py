@@ -12,11 +12,12 @@ from tensorboard import program
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
-from pix2pix.evaluation.comparison import find_runs
+from pix2pix.evaluation.comparison import find_runs, walked
 from pix2pix.run import Run
-from pix2pix.sheets import sheets
+from pix2pix.sheets import newest
 
 TENSORBOARD, FILES = "/tensorboard", "/files"
+COMPARISON = "comparison.html"
 
 
 class Card(NamedTuple):
@@ -87,7 +88,8 @@ def front_page(outputs: Path) -> str:
     """The page: what there is in the folder now."""
     template = Path(__file__).with_name("dashboard.html").read_text()
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    comparisons = [page.relative_to(outputs) for page in natsorted(outputs.rglob("comparison.html"), key=str)]
+    compared = (folder.relative_to(outputs) for folder, files in walked(outputs) if COMPARISON in files)
+    comparisons = [folder / COMPARISON for folder in natsorted(compared, key=str)]
     cards = [card(run, outputs) for run in find_runs([outputs])]
     return environment.from_string(template).render(
         outputs=outputs, comparisons=comparisons, cards=cards, tensorboard=f"{TENSORBOARD}/", files=FILES
@@ -96,12 +98,13 @@ def front_page(outputs: Path) -> str:
 
 def card(run: Run, outputs: Path) -> Card:
     """What the page shows of a run."""
-    samples = [sheet.path for sheet in sheets(run.path / "samples") if sheet.kind == "val"]
+    sample = newest(run.path / "samples", "val")
     evaluations = natsorted(run.evaluation.glob("*/index.html"), key=str)
-    best = "  ".join(f"{name} {value:.4g}" for name, value in run.provenance().get("best", {}).items())
+    provenance = run.provenance()
+    best = "  ".join(f"{name} {value:.4g}" for name, value in provenance.get("best", {}).items())
     return Card(
         str(run.path.resolve().relative_to(outputs)),
-        f"finished  {best}" if run.finished() else "unfinished",
-        samples[-1].resolve().relative_to(outputs) if samples else None,
+        f"finished  {best}" if provenance.get("finished") else "unfinished",
+        sample.path.resolve().relative_to(outputs) if sample else None,
         [page.resolve().relative_to(outputs) for page in evaluations],
     )

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pix2pix.data.palettes import colours_of
-from pix2pix.networks.sizes import DEEPEST, halvings
-
 
 def load_size(size: int, jitter: bool) -> int:
     """The size before the random crop: 286 for 256 (paper, section 6.2)."""
@@ -20,6 +17,8 @@ def unet_depth(height: int, width: int) -> int:
     """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
     if not (isinstance(height, int) and isinstance(width, int)):
         return 1  # the schema judges types
+    from pix2pix.networks.sizes import DEEPEST, halvings
+
     return min(halvings(height, width), DEEPEST)
 
 
@@ -48,6 +47,8 @@ def coded_channels(palette: Any, channels: int) -> int:
     """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
     if palette is None:
         return channels
+    from pix2pix.data.palettes import colours_of
+
     try:
         return len(colours_of(palette))
     except (ValueError, TypeError):

@@ -54,8 +54,15 @@ def write_sheet(
 
 def sheets(folder: Path) -> Iterator[Sheet]:
     """The sheets in the folder, in the order of their names."""
-    for path in sorted(folder.glob("*.png")):
-        with Image.open(path) as page:
-            about = getattr(page, "text", {}).get(ABOUT)
-        if about is not None:
-            yield Sheet(path, **json.loads(about))
+    return filter(None, map(_sheet, sorted(folder.glob("*.png"))))
+
+
+def newest(folder: Path, kind: Kind) -> Sheet | None:
+    """The last sheet of a kind; none of the others is opened."""
+    return next(filter(None, map(_sheet, sorted(folder.glob(f"{kind}_*.png"), reverse=True))), None)
+
+
+def _sheet(path: Path) -> Sheet | None:
+    with Image.open(path) as page:
+        about = page.info.get(ABOUT)  # stands before the pixels; page.text would decode them all to look behind them
+    return None if about is None else Sheet(path, **json.loads(about))

@@ -16,6 +16,7 @@ from pix2pix.model import pix2pix_step
 from pix2pix.networks import PatchGAN, UNet
 from pix2pix.networks.initialisation import initialise
 from pix2pix.networks.reference import from_reference
+from tests.conftest import TINY, command
 from tests.parity import Fixture, needs_fixtures
 from tests.test_model import updater
 
@@ -123,3 +124,34 @@ def test_the_profile_shares_out_a_step_and_its_operations(tmp_path):
     forward, backward = found["gflop"]["G, forward"], found["gflop"]["G, backward"]
     assert 2 < backward / forward < 4, "G's backward pass leads through D"
     assert min(found["parts_ms"]["G, forward"], found["kinds_ms"]["convolutions, backward"]) > 0
+
+
+def test_a_power_law_has_its_exponent_and_too_few_rows_have_none(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    program = importlib.import_module("benchmark_growth")
+    rows = [{"count": count, "values": {"seconds": 3 * count**1.5, "nothing": 0.0}} for count in (10, 100, 1000)]
+    assert program.exponent(rows, "seconds") == pytest.approx(1.5)
+    assert program.exponent(rows[:1], "seconds") is None
+    assert program.exponent(rows, "nothing") is None
+
+
+def test_growth_is_measured_row_by_row_and_what_was_measured_before_stays(tmp_path):
+    file, phases = tmp_path / "growth.json", ["find and match", "fingerprint", "first batch", "order of an epoch"]
+    before = {"count": 10, "label": "10", "values": {f"{phase}, s": 1.0 for phase in phases} | {"more memory, MiB": 1}}
+    file.write_text(json.dumps({"results": {"runs": {"rows": []}, "pairs_in_two_folders": {"rows": [before]}}}))
+    words = ["--what", "pairs_in_two_folders", "--counts", "20", "--folder", str(tmp_path), "--json", str(file)]
+    subprocess.run([sys.executable, "scripts/benchmark_growth.py", *words], cwd=ROOT, check=True, capture_output=True)
+    results = json.loads(file.read_text())["results"]
+    kept, row = results["pairs_in_two_folders"]["rows"]
+    assert (results["runs"], kept) == ({"rows": []}, before)
+    assert row["count"] == 20
+    assert all(row["values"][f"{phase}, s"] > 0 for phase in phases)
+
+
+def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
+    words = [*TINY, f"output_dir={tmp_path}", "name=tiny", "trainer.log_every_n_steps=1"]
+    ended = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    assert "first step {'d_fake': " in ended.stdout
+    rows = (tmp_path / "tiny" / "metrics.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["step", "1"]

@@ -17,6 +17,24 @@ def test_help_imports_nothing_heavy():
     assert said.endswith("[]\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--help"], "facades_reverse"),
+        (["experiment=facade"], "facades_reverse"),
+        (["generator.dept=7"], "did you mean depth?"),
+    ],
+)
+def test_choices_are_shown_and_misspelt_words_refused_without_waiting_for_torch(words, says, tmp_path):
+    code = "import sys\nfrom pix2pix.cli import main\n"
+    code += "try: main()\nexcept SystemExit as end: print(end)\n"
+    code += "print([m for m in ('torch', 'pytorch_lightning', 'torchmetrics') if m in sys.modules])"
+    python = [sys.executable, "-c", code, "train", *words]
+    said = subprocess.run(python, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert says in said
+    assert said.endswith("[]\n")
+
+
 @pytest.mark.parametrize("name", ["evaluate", "translate"])
 def test_every_command_has_help_with_an_example(name, capsys):
     pix2pix(name, "--help")

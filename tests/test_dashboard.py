@@ -14,6 +14,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from pix2pix.dashboard import card
 from tests.chromium import chromium, needs_chromium
 from tests.conftest import TINY, pix2pix, started
 
@@ -49,6 +50,13 @@ def status(address: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_of_many_samples_only_the_newest_is_opened(run):
+    for epoch in range(10, 13):
+        (run.path / "samples" / f"val_epoch{epoch:04d}.png").write_bytes(b"cut short")
+    (run.path / "samples" / "val_epoch0002.png").rename(run.path / "samples" / "val_epoch0099.png")
+    assert card(run, run.path.parent).sample == Path("tiny/samples/val_epoch0099.png")
 
 
 def test_only_pages_and_pictures_of_the_folder_are_served(address, outputs):

@@ -3,6 +3,7 @@
 import io
 import re
 import subprocess
+import time
 
 import numpy as np
 import pytest

@@ -1,7 +1,8 @@
 """Hydra's door to Optuna: a search over settings whose trials are runs, kept on disk, continued, pruned.
 
 The trials run through the process launcher's pool, and what they have reached is read from their metrics.csv: a run
-knows nothing of the search. No `from __future__ import annotations` here: Hydra reads the signatures.
+knows nothing of the search. No `from __future__ import annotations` here: Hydra reads the signatures. Hydra imports
+this for every command, so what is heavy is imported where it is used.
 """
 
 import logging
@@ -17,8 +18,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.pix2pix_processes import ProcessLauncher
-from pix2pix.evaluation.metrics import higher_is_better
-from pix2pix.loggers.metrics_csv import read
 from pix2pix.processes import Ending, Pool
 from pix2pix.sweep import SWEEP, Job
 
@@ -79,6 +78,8 @@ class OptunaSearch(Sweeper):
             from optuna.storages.journal import JournalFileBackend
         except ImportError as error:
             raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
+        from pix2pix.evaluation.metrics import higher_is_better
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
@@ -125,6 +126,8 @@ class OptunaSearch(Sweeper):
     def _hopeless(self, job: Job) -> bool:
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
+
+        from pix2pix.loggers.metrics_csv import read
 
         file = job.run.path / "metrics.csv"
         written = file.stat().st_mtime_ns if file.is_file() else 0

@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from natsort import natsorted
 from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.layouts import HELD_OUT_EVERY, by_name, pictures
+from pix2pix.data.matching import PairPaths, by_name, every_tenth, listed
 from pix2pix.data.pair_source import Pair, PairSource, Split
 from pix2pix.data.pixels import read
 from pix2pix.data.sizing import Preprocess, fitted, resize
@@ -82,14 +83,13 @@ class DerivedPairs(PairSource):
         """The pairs of `split`, in natural order of their names."""
         return DerivedFiles(self.pictures[split], functools.partial(self.fit, size=self.sizes[split]), self._derive)
 
-    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+    def files(self, split: Split) -> PairPaths:
         """(picture,) of each pair."""
-        return [(file,) for file in self.pictures[split]]
+        return self.pictures[split]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of what is done with them."""
-        files = {file for split in self.pictures.values() for file in split}
-        lines = sorted(f"{file.relative_to(self.path)} {file.stat().st_size}" for file in files)
+        lines = sorted({line for files in set(self.pictures.values()) for line in files.sizes(self.path)})
         return hashlib.sha256("\n".join([*lines, repr((self.how, self.seed))]).encode()).hexdigest()
 
     def _derive(self, picture: Tensor, name: str) -> Pair:
@@ -103,7 +103,7 @@ class DerivedFiles(Sequence[Pair]):
     """Picture files and the pairs that are derived from them."""
 
     def __init__(
-        self, files: list[Path], fit: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
+        self, files: PairPaths, fit: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
     ) -> None:
         self.files, self.fit, self.derivation = files, fit, derivation
 
@@ -111,7 +111,7 @@ class DerivedFiles(Sequence[Pair]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
-        file = self.files[index]
+        (file,) = self.files[index]
         return self.derivation(self.fit(read(file, 3)), file.stem)
 
 
@@ -186,16 +186,20 @@ def _opencv():
     return cv2
 
 
-def _splits(path: Path) -> dict[Split, list[Path]]:
+def _splits(path: Path) -> dict[Split, PairPaths]:
     if not path.is_dir():
         raise FileNotFoundError(f"no folder {str(path)!r}: the pictures are looked for there. Set data.path.")
-    found: dict[Split, list[Path]] = {split: pictures(path / split) for split in ("train", "val", "test")}
-    everything = found["train"] or pictures(path)
+    found: dict[Split, PairPaths] = {split: _in_order(path / split) for split in ("train", "val", "test")}
+    everything = found["train"] or _in_order(path)
     if not everything:
         raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
-    for split in (everything, found["val"], found["test"]):
-        by_name(split)  # says so when two pictures have one name
-    held_out = found["val"] or found["test"] or everything[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY] or everything[-1:]
-    apart = set(held_out)
-    train = [file for file in everything if file not in apart] or everything
-    return {"train": train, "val": found["val"] or held_out, "test": found["test"] or held_out}
+    train, held_out = everything, found["val"] or found["test"]
+    if not held_out:
+        train, held_out = everything.without(every_tenth(everything))
+    return {"train": train or everything, "val": found["val"] or held_out, "test": found["test"] or held_out}
+
+
+def _in_order(folder: Path) -> PairPaths:
+    names = natsorted(listed(folder))
+    by_name(folder, names)  # says so when two pictures have one name
+    return PairPaths([folder], [names])

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
@@ -49,10 +50,14 @@ class LoadedPairs(Sequence[Pair]):
 
 def content_of(pairs: PairSource, split: Split, settings: str) -> str:
     """What the loaded pixels of a split depend on: its files with sizes and dates, settings, versions of libraries."""
-    stats = [(str(file), file.stat()) for files in pairs.files(split) for file in files]
-    files = "\n".join(f"{file} {stat.st_size} {stat.st_mtime_ns}" for file, stat in stats)
+    files = "\n".join(_dated(file) for files in pairs.files(split) for file in files)
     digest = hashlib.sha256(f"{pairs.fingerprint()}\n{files}".encode()).hexdigest()
     return " ".join([split, digest, settings, *(f"{name} {version(name)}" for name in DECODERS)])
+
+
+def _dated(file: Path) -> str:
+    stat = file.stat()
+    return f"{file} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def images_of(pair: Pair) -> tuple[Tensor, Tensor]:

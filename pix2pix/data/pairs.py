@@ -8,7 +8,7 @@ from typing import Literal
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.data.layouts import pair_name, splits_of
+from pix2pix.data.matching import PairPaths, pair_name, splits_of
 from pix2pix.data.pair_source import Direction, Pair, PairSource, Split
 from pix2pix.data.palettes import PaletteChoice
 from pix2pix.data.pixels import Depth, opened, to_tensor
@@ -36,7 +36,7 @@ class PairFiles(Sequence[Pair]):
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, pair_name(files[0], *self.a.folders[:1]))
+        return Pair(source, target, pair_name(files[0].stem, *self.a.folders[:1]))
 
     def _halves(self, file: File) -> tuple[Tensor, Tensor]:
         """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
@@ -103,7 +103,8 @@ class PairFolder(FilePairs):
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
-        ValueError: when names do not match, or a side-by-side file is of odd width.
+        ValueError: when names do not match, or a side-by-side file is of odd width; of more than a thousand in a split
+            some are looked at, spread evenly, and the others when they are read.
     """
 
     def __init__(
@@ -133,12 +134,11 @@ class PairFolder(FilePairs):
         """The pairs of `split`, in natural order of their names."""
         return self.reading(self._splits[split])
 
-    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+    def files(self, split: Split) -> PairPaths:
         """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
         return self._splits[split]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""
-        files = [file for split in self._splits.values() for pair in split for file in pair]
-        lines = sorted({f"{file.relative_to(self.path)} {file.stat().st_size}" for file in files})
+        lines = sorted({line for files in set(self._splits.values()) for line in files.sizes(self.path)})
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -131,14 +131,13 @@ def _data(comparison: Comparison, pictures: int) -> dict[str, Any]:
 
 def _curves(run: Run) -> dict[str, list[list[float]]]:
     """For each logged metric its steps and values, thinned to what a screen shows."""
-    curves: dict[str, list[list[float]]] = {}
-    for row in read(run.path / "metrics.csv"):
-        for name, value in row.items():
-            if value and name.startswith(("val/", "loss/")) and math.isfinite(float(value)):
-                steps, values = curves.setdefault(name, [[], []])
-                steps.append(int(row["step"]))
-                values.append(float(value))
-    return {name: [side[:: len(side) // CURVE_POINTS + 1] for side in curve] for name, curve in curves.items()}
+    rows, curves = read(run.path / "metrics.csv"), {}
+    for name in rows[0] if rows else ():
+        if name.startswith(("val/", "loss/")):
+            points = [(int(row["step"]), float(row[name])) for row in rows if row[name]]
+            shown = [point for point in points if math.isfinite(point[1])]
+            curves[name] = [list(side) for side in zip(*shown[:: len(shown) // CURVE_POINTS + 1], strict=True)]
+    return {name: curve for name, curve in curves.items() if curve}
 
 
 def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:

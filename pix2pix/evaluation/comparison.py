@@ -3,8 +3,9 @@
 import hashlib
 import json
 import math
+import os
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,6 +19,8 @@ from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
+CONFIG = "config.yaml"  # makes a directory a run
+OF_A_RUN = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}  # folders that are no runs
 UNINTERESTING = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
 
 
@@ -136,23 +139,36 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
     """The runs at and below the paths. Raises FileNotFoundError for a path that has none."""
     runs: list[Run] = []
     for path in map(Path, paths):
-        found = (
-            [path]
-            if (path / "config.yaml").is_file()
-            else natsorted((p.parent for p in path.rglob("config.yaml")), key=str)
-        )
+        found = [path] if (path / CONFIG).is_file() else natsorted(_runs_below(path), key=str)
         if not found:
             raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
         runs += [Run(run) for run in found]
     return list({run.path.resolve(): run for run in runs}.values())
 
 
+def _runs_below(path: Path) -> Iterator[Path]:
+    return (folder for folder, files in walked(path) if CONFIG in files)
+
+
+def walked(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The folders at and below a path with the names of their files; what runs keep in folders is left out.
+
+    That is pictures by the thousand, and configurations that are not ours.
+    """
+    for folder, below, files in os.walk(path):
+        if CONFIG in files:
+            below[:] = [name for name in below if name not in OF_A_RUN]
+        yield Path(folder), files
+
+
 def gather(runs: Sequence[Run], split: str) -> Comparison:
     """Reads the runs; numbers come from their evaluation on the split, else from their last validation."""
     entries = [_entry(run, split) for run in runs]
     differing = Comparison(entries, split).differences()
-    for entry in entries:
-        entry.differs = _short(entry, differing, entries)
+    names = [_named(entry.run.path.name) for entry in entries]
+    swept = all(names) and len({tuple(name) for name in names}) == 1  # then the sweep's directories say what differs
+    for position, entry in enumerate(entries):
+        entry.differs = dict(names[position]) if swept else _short(entry, position, differing)
     labels = [group.label for group in Comparison(entries, split).groups]
     if len(set(labels)) < len(labels):
         for entry in entries:
@@ -179,14 +195,10 @@ def _entry(run: Run, split: str) -> Entry:
     return entry
 
 
-def _short(entry: Entry, differing: dict[str, list[Any]], entries: list[Entry]) -> dict[str, Any]:
-    """What differs, as the sweep names it in its directories; else the settings themselves."""
-    names = [_named(other.run.path.name) for other in entries]
-    if all(names) and len({tuple(name) for name in names}) == 1:
-        return dict(_named(entry.run.path.name))
+def _short(entry: Entry, position: int, differing: dict[str, list[Any]]) -> dict[str, Any]:
+    """What differs, of the run at this position; its name where that is too much."""
     if len(differing) > AT_MOST:
         return {"run": "/".join(entry.run.path.resolve().parts[-2:])}
-    position = next(i for i, other in enumerate(entries) if other is entry)
     return {key: values[position] for key, values in differing.items()}
 
 

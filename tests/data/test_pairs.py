@@ -1,11 +1,13 @@
 """Finding, matching and decoding pairs."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix.data import matching
 from pix2pix.data.pairs import PairFolder
 
 
@@ -123,6 +125,35 @@ def test_an_odd_width_is_refused_with_file_and_width(tmp_path):
     picture(tmp_path / "train" / "2.png", "red", (15, 6))
     with pytest.raises(ValueError, match=r"2\.png: width 15 is odd.*trainA"):
         PairFolder(str(tmp_path))
+
+
+def test_of_many_files_some_widths_are_looked_at_first_and_the_others_when_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(matching, "LOOKED_AT", 3)
+    for number in range(1, 10):
+        picture(tmp_path / "train" / f"{number}.png", "red", (15 if number == 2 else 16, 6))
+        side_by_side(tmp_path / "val" / f"{number}.png")
+    pairs = PairFolder(str(tmp_path)).split("train")
+    assert [pairs[index].name for index in (0, 2)] == ["1", "3"]
+    with pytest.raises(ValueError, match=r"2\.png: width 15 is odd"):
+        pairs[1]
+    picture(tmp_path / "train" / "4.png", "red", (15, 6))
+    with pytest.raises(ValueError, match=r"4\.png: width 15 is odd"):
+        PairFolder(str(tmp_path))
+
+
+def test_a_fingerprint_is_of_names_below_the_folder_and_of_sizes_wherever_the_folder_stands(tmp_path, monkeypatch):
+    """Runs of other versions hold it: the same pairs must keep it."""
+    for file in ("here/trainA/10.png", "here/trainB/10.jpg", "here/trainA/2.png", "here/trainB/2.jpg"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(bytes(int(Path(file).stem)))
+    lines = ["trainA/10.png 10", "trainA/2.png 2", "trainB/10.jpg 10", "trainB/2.jpg 2"]
+    expected = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    assert PairFolder(str(tmp_path / "here")).fingerprint() == expected
+    monkeypatch.chdir(tmp_path / "here")
+    assert PairFolder(".").fingerprint() == expected
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").rename(tmp_path / "there" / "here")
+    assert PairFolder(str(tmp_path / "there/here")).fingerprint() == expected
 
 
 def test_names_without_partner_are_listed(tmp_path):

@@ -55,6 +55,13 @@ def test_the_best_of_each_metric_is_marked_whichever_way_is_better(sweep):
     assert sum(bold) == len(comparison.metrics)
 
 
+def test_what_lies_in_the_folders_of_a_run_is_no_run_but_a_run_beside_them_is(tmp_path):
+    for file in ("a/config.yaml", "a/wandb/offline-run-1/files/config.yaml", "a/b/config.yaml", "wandb/config.yaml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("seed: 0")
+    assert [run.path.relative_to(tmp_path).as_posix() for run in find_runs([tmp_path])] == ["a", "a/b", "wandb"]
+
+
 def test_every_difference_is_listed_and_nothing_else(sweep):
     differences = gather(find_runs([sweep]), "val").differences()
     assert set(differences) == {"discriminator.receptive_field", "seed"}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.doctor.findings import Finding, counted
-from pix2pix.data.layouts import by_name, pictures
+from pix2pix.data.matching import pair_name, pictures
 from pix2pix.data.pixels import SUFFIXES
 
 SPLITS = ("train", "val", "test")
@@ -79,7 +79,7 @@ def _by_key(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     """The first file of each name, and all files whose names are not their own."""
     named: dict[str, list[Path]] = defaultdict(list)
     for file in pictures(folder):
-        named[next(iter(by_name([file])))].append(file)
+        named[pair_name(file.stem)].append(file)
     doubled = [file for files in named.values() if len(files) > 1 for file in files]
     return {key: files[0] for key, files in named.items()}, doubled
 

@@ -1,0 +1,167 @@
+"""What grows with the size of a picture, of a data set or of a comparison: one case in a process of its own.
+
+python -m benchmarks.growing translate 1024
+python -m benchmarks.growing side_by_side 100000 --folder /tmp/pairs
+python -m benchmarks.growing runs 300 --folder /tmp/runs
+
+Answers with a line of JSON: the seconds of each thing that is done, in their order, and the most memory it took. What
+is measured on is made first, and stays in the folder.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.sides import configured
+from pix2pix import experiment
+from pix2pix.data.datamodule import EpochBatches, TrainingPairs, drawn
+from pix2pix.data.pairs import PairFolder
+from pix2pix.data.transforms import JitterAndMirror
+from pix2pix.inference import InferenceMode
+from pix2pix.trained import Trained
+from pix2pix.translate import Translator
+
+LINKS = 50_000  # to one file: ext4 takes 65,000
+LOGGED = 1_000  # rows of a run's metrics.csv: 200 epochs, and four logged rows in each
+ENOUGH = 1.0  # seconds: what takes less is repeated
+Seconds = dict[str, float]
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """The median of as many times as fit into a second, of one at least."""
+    seconds: list[float] = []
+    while not seconds or sum(seconds) + seconds[-1] < ENOUGH:
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+@contextmanager
+def memory(said: dict[str, Any]) -> Iterator[None]:
+    """Notes the most mebibytes within the block that were not there before it."""
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew (Linux)
+    before = _mebibytes("VmRSS")
+    yield
+    said["mebibytes"] = _mebibytes("VmHWM") - before
+
+
+def _mebibytes(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def translate(size: int, folder: Path) -> Seconds:
+    """One picture of noise; the full networks, but for the largest sizes, whose networks are of half the width."""
+    config = configured([] if size <= 1024 else ["generator.base_channels=32"], min(size, 256), 1)
+    generator, inference = experiment.build_generator(config).eval(), InferenceMode(**config["inference"])
+    translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")))
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))
+    translator(picture.crop((0, 0, 256, 256)))  # sets things up
+    return {"a picture": timed(lambda: translator(picture))}
+
+
+def side_by_side(count: int, folder: Path) -> Seconds:
+    """A data set of files that are all one small picture, by as many names."""
+    return pairs(folder, {"train": count, "val": 100})
+
+
+def two_folders(count: int, folder: Path) -> Seconds:
+    """The same with A and B in folders of their own."""
+    return pairs(folder, {"trainA": count, "trainB": count, "valA": 100, "valB": 100})
+
+
+def pairs(folder: Path, counts: dict[str, int]) -> Seconds:
+    """What happens before the first step, and the order of an epoch."""
+    _link_pictures(folder, counts)
+    found = PairFolder(str(folder))
+    transform = JitterAndMirror(height=16, width=16, load_height=18, load_width=18)
+    training = TrainingPairs(found.split("train"), transform, seed=0)
+    batches = EpochBatches(len(training.pairs), 16, 0, lambda: (0, 0))
+    return {
+        "find and match": timed(lambda: PairFolder(str(folder))),
+        "fingerprint": timed(found.fingerprint),
+        "first batch": timed(lambda: transform.augmented(*drawn([training[draw] for draw in next(iter(batches))]))),
+        "order of an epoch": timed(lambda: sum(len(batch) for batch in batches)),
+    }
+
+
+def _link_pictures(folder: Path, counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        if (folder / name).is_dir():
+            continue
+        (folder / name).mkdir(parents=True)
+        originals = [folder / f"original_{name}_{number}" for number in range(-(-count // LINKS))]
+        for original in originals:
+            Image.new("RGB", (32, 16), "red").save(original, "PNG")
+        for number in range(count):
+            os.link(originals[number // LINKS], folder / name / f"pair_{number}.png")
+
+
+def runs(count: int, folder: Path) -> Seconds:
+    """The comparison of so many finished runs, and the front page of the dashboard."""
+    from pix2pix.dashboard import front_page
+    from pix2pix.evaluation.compare import as_markdown, write_page
+    from pix2pix.evaluation.comparison import find_runs
+
+    _copy_runs(folder.parent / "run", folder, count)
+    page = folder.parent / f"comparison_{count}.html"
+    seconds = {
+        "find the runs": timed(lambda: find_runs([folder])),
+        "comparison": timed(lambda: as_markdown(write_page(find_runs([folder]), "val", page))),
+        "dashboard": timed(lambda: front_page(folder)),
+    }
+    return seconds | {"page, MB": page.stat().st_size / 1e6}
+
+
+def _copy_runs(run: Path, folder: Path, count: int) -> None:
+    """The same run under as many weights of L1, its large files as links, its numbers a little different each time."""
+    for number in range(count):
+        weight = 1 + number / 2
+        copy = folder / f"objective.l1_weight={weight}"
+        if copy.is_dir():
+            continue
+        shutil.copytree(run, copy, copy_function=os.link)
+        _replace(copy / "config.yaml", " l1_weight: 100.0", f" l1_weight: {weight}")
+        _replace(copy / "evaluation/val/metrics.json", '"l1": 0.', f'"l1": 0.{number:04}')
+        header, *rows = (run / "metrics.csv").read_text().splitlines()
+        steps = [f"{step},{rows[step % len(rows)].partition(',')[2]}" for step in range(LOGGED)]
+        (copy / "metrics.csv").unlink()
+        (copy / "metrics.csv").write_text("\n".join([header, *steps]) + "\n")
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text, f"{file}: no {old!r}"
+    file.unlink()  # it is a link
+    file.write_text(text.replace(old, new))
+
+
+CASES = {case.__name__: case for case in (translate, side_by_side, two_folders, runs)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--folder", type=Path, default=Path())
+    options = parser.parse_args()
+    said: dict[str, Any] = {}
+    with memory(said):
+        said["seconds"] = CASES[options.case](options.count, options.folder)
+    print(json.dumps(said))
+
+
+if __name__ == "__main__":
+    main()
