@@ -6,9 +6,10 @@ Reads a number of steps from each line of its input; answers each with a line of
 """
 
 import argparse
+import itertools
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -34,6 +35,7 @@ SIDES: dict[str, tuple[list[str], bool]] = {
     "bf16": (["precision=bf16-mixed"], True),
     "train": ([], True),
     "narrow": (NARROW, True),
+    "narrow_data": (NARROW, True),
     "narrow_train": (NARROW, True),
 }
 Step = Callable[[], Any]
@@ -54,20 +56,35 @@ def reference(size: int, batch: int) -> Step:
     return lambda: step(source, target)
 
 
-def ours(side: str, size: int, batch: int) -> Step:
-    """Our step with nothing around it: the model and the optimizers of the configuration, and no Lightning."""
+def ours(side: str, size: int, batch: int, steps: int) -> Step:
+    """Our step with nothing around it: the model and the optimizers of the configuration, and no Lightning.
+
+    With `data` it takes the pairs of a training instead of the same tensors again and again.
+    """
     config = configured(SIDES[side][0], size, batch)
     model = experiment.build_model(config).train()
-    source, target = batch_of(size, batch)
+    same = itertools.repeat(batch_of(size, batch))
+    batches = loaded(config, steps * batch) if side.endswith("data") else same
     update_g, update_d = map(updating, model.configure_optimizers())
 
     def step() -> None:
+        source, target, *_ = next(batches)
         with precision(config):
             players = model.generator, model.discriminator, model.objective
             result = pix2pix_step(source, target, *players, update_g, update_d)
         [loss.item() for loss in result["losses"].values()]
 
     return step
+
+
+def loaded(config: dict[str, Any], count: int) -> Iterator[Any]:
+    """The batches of a training of so many pairs, loaded, cached and augmented as it does, without Lightning's loop."""
+    config["data"]["pairs"] |= {"train_pairs": count, "val_pairs": 1}
+    data = experiment.build_data(config)
+    data.trainer = experiment.build_trainer(config | {"logger": {}, "callbacks": {}}, Run(config["run_dir"]))
+    data.setup("fit")
+    for batch in data.train_dataloader():
+        yield data.on_after_batch_transfer(batch, 0)
 
 
 def precision(config: dict[str, Any]) -> AbstractContextManager[Any]:
@@ -134,7 +151,7 @@ def main() -> None:
         experiment.prepare_process()
         train(SIDES[options.side][0], options.size, options.batch, options.steps)
     shape = options.size, options.batch
-    step = reference(*shape) if options.side == "reference" else ours(options.side, *shape)
+    step = reference(*shape) if options.side == "reference" else ours(options.side, *shape, options.steps)
     for steps in told():
         before, seconds = usage(), []
         for _ in range(steps):

@@ -25,7 +25,7 @@ from benchmarks import turns
 from benchmarks.turns import RATIOS, between, summary
 
 STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")
-NARROW = ("narrow", "narrow_train")  # networks of next to no work: what is around the step, to a tenth of a millisecond
+NARROW = ("narrow_data", "narrow", "narrow_train")  # networks of next to no work: what is around the step shows
 CASES = {  # what: sizes and batches, sides, and rounds of so many steps
     "step": [((256, 1), STEP, 15, 2), ((256, 4), ("reference", "ours", "bf16"), 8, 1)],
     "small": [((64, 1), ("reference", "ours", "bf16"), 15, 8), ((64, 16), ("reference", "ours", "bf16"), 8, 2)],

@@ -135,6 +135,7 @@ def test_a_power_law_has_its_exponent_and_too_few_rows_have_none(monkeypatch):
     assert program.exponent(rows, "nothing") is None
 
 
+@pytest.mark.slow
 def test_growth_is_measured_row_by_row_and_what_was_measured_before_stays(tmp_path):
     file, phases = tmp_path / "growth.json", ["find and match", "fingerprint", "first batch", "order of an epoch"]
     before = {"count": 10, "label": "10", "values": {f"{phase}, s": 1.0 for phase in phases} | {"more memory, MiB": 1}}

@@ -58,6 +58,7 @@ def test_their_loop_and_translate_write_the_same_pictures(place):
 
 
 @needs_datasets
+@pytest.mark.slow
 def test_the_benchmark_writes_what_it_measured(tmp_path):
     file = tmp_path / "result.json"
     words = ["--what", "translation", "--sides", "reference_single", "translate", "--width", "4", "--threads", "1"]

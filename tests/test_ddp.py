@@ -90,6 +90,7 @@ def test_two_processes_train_as_one_that_has_all_pairs_of_a_step_in_its_batch(on
         assert ours == pytest.approx(theirs, rel=1e-3), "losses are means over all processes"
 
 
+@pytest.mark.slow
 def test_how_many_messages_the_gradients_go_in_changes_no_bit(two, tmp_path):
     a_gradient_a_message = "trainer.strategy.message_megabytes=0.0001"
     assert_equal(run_by([*SHARED_BATCH, *TWO, a_gradient_a_message], tmp_path, "run"), two)

@@ -63,6 +63,7 @@ def test_submitit_runs_a_sweep_on_this_machine(tmp_path):
 
 
 @needs_submitit
+@pytest.mark.slow
 def test_a_failing_job_under_submitit_is_in_the_table_with_its_error(tmp_path):
     words = ["train", "-m", "data=folder", "data.path=gone", "data.size=64", "seed=1,2", "name=failing"]
     ended = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)

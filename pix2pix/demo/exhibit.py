@@ -131,10 +131,15 @@ def _settings(directories: Sequence[str]) -> list[str]:
 
 
 def _require_one_kind(shown: Iterable[Exhibit]) -> None:
-    kinds = {repr((source_labels(e.config), source_side(e.config), e.config["data"].get("operation"))) for e in shown}
-    if len(kinds) > 1:
+    if len({repr(_input_of(exhibit.config)) for exhibit in shown}) > 1:
         names = ", ".join(exhibit.name for exhibit in shown)
         raise ValueError(f"{names}: these take different inputs, one drawing cannot serve them. Start a demo for each.")
+
+
+def _input_of(config: Config) -> tuple[Any, ...]:
+    """What a run takes, in words alone: palettes are told apart by what was chosen."""
+    side = source_side(config)
+    return source_labels(config), side.channels, side.depth, config["data"].get("operation")
 
 
 def canvas(shown: Sequence[Exhibit], drawn_lines: bool) -> dict[str, Any]:
