@@ -64,9 +64,18 @@ def _mebibytes(name: str) -> float:
 
 def translate(size: int, folder: Path) -> Seconds:
     """One picture of noise; the full networks, but for the largest sizes, whose networks are of half the width."""
-    config = configured([] if size <= 1024 else ["generator.base_channels=32"], min(size, 256), 1)
+    return _translate(size, [] if size <= 1024 else ["generator.base_channels=32"], folder)
+
+
+def translate_in_tiles(size: int, folder: Path) -> Seconds:
+    """The same in tiles of 256x256, by networks of half the width."""
+    return _translate(size, ["generator.base_channels=32"], folder, tile=256)
+
+
+def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Seconds:
+    config = configured(width, min(size, 256), 1)
     generator, inference = experiment.build_generator(config).eval(), InferenceMode(**config["inference"])
-    translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")))
+    translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))
     translator(picture.crop((0, 0, 256, 256)))  # sets things up
     return {"a picture": timed(lambda: translator(picture))}
@@ -148,7 +157,7 @@ def _replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-CASES = {case.__name__: case for case in (translate, side_by_side, two_folders, runs)}
+CASES = {case.__name__: case for case in (translate, translate_in_tiles, side_by_side, two_folders, runs)}
 
 
 def main() -> None:

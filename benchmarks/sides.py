@@ -88,14 +88,16 @@ def loaded(config: dict[str, Any], count: int) -> Iterator[Any]:
 
 
 def precision(config: dict[str, Any]) -> AbstractContextManager[Any]:
-    return torch.autocast("cpu", torch.bfloat16) if config["precision"] == "bf16-mixed" else nullcontext()
+    """As Lightning sets it, which keeps no weights that were cast."""
+    half = config["precision"] == "bf16-mixed"
+    return torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if half else nullcontext()
 
 
 def updating(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], None]:
     def update(loss: torch.Tensor) -> None:
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()
 
     return update
 

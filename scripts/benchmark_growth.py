@@ -68,7 +68,7 @@ def alone(case: str) -> Callable[[int, Path], dict[str, Any]]:
         said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
         found = json.loads(said.splitlines()[-1])
         seconds = {name if "," in name else f"{name}, s": value for name, value in found["seconds"].items()}
-        number, label = (count**2, f"{count}x{count}") if case == "translate" else (count, f"{count:,}")
+        number, label = (count**2, f"{count}x{count}") if case.startswith("translate") else (count, f"{count:,}")
         return {"count": number, "label": label, "values": seconds | {"more memory, MiB": found["mebibytes"]}}
 
     return row
@@ -90,6 +90,7 @@ TABLES = {
     "step_by_batch_at_64": Table("A training step at 64x64", "batch", [2**n for n in range(7)], batch_at(64)),
     "step_by_batch_at_256": Table("A training step at 256x256", "batch", [1, 2, 4, 8], batch_at(256)),
     "translation": Table("Translating one picture", "pixels", SIDES_OF_PICTURES, alone("translate")),
+    "translation_in_tiles": Table("The same in tiles of 256", "pixels", [512, 1024, 2048], alone("translate_in_tiles")),
     "pairs_side_by_side": Table("Pairs side by side in one file", "pairs", MANY, alone("side_by_side")),
     "pairs_in_two_folders": Table("Pairs in two folders", "pairs", MANY, alone("two_folders")),
     "runs": Table("Comparing runs", "runs", [1, 3, 10, 30, 100, 300], runs),
