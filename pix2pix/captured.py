@@ -130,3 +130,14 @@ def _reading(groups: Sequence[dict[str, Any]], rates: Sequence[Tensor]) -> Itera
     finally:
         for group, own in zip(groups, before, strict=True):
             group.update(own)
+
+
+def lay_out(optimizer: Optimizer) -> None:
+    """Gives an optimizer's state the layout of the weights, which may be another one than when it was saved.
+
+    A checkpoint's weights are copied into those that are there; its optimizers' state takes their place as it is.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter).copy_(value)

@@ -23,6 +23,7 @@ from pix2pix.callbacks.checkpoint import Checkpoints
 from pix2pix.captured import Execution
 from pix2pix.checkpoints import AtomicCheckpointIO, resumable
 from pix2pix.components import build
+from pix2pix.configuration import Config
 from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.inference import InferenceMode
@@ -32,7 +33,7 @@ from pix2pix.machine import in_words, picked
 from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
-from pix2pix.run import Config, Run
+from pix2pix.run import Run
 from pix2pix.several_devices import PlayersTogether
 from pix2pix.signals import Stopped
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels

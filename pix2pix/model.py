@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pix2pix.captured import CapturedStep, Execution
+from pix2pix.captured import CapturedStep, Execution, lay_out
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.evaluation.metrics import pair_metrics
@@ -135,6 +135,8 @@ class Pix2Pix(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Has the steps carried out as `execution` says."""
+        for optimizer in self.trainer.optimizers:
+            lay_out(optimizer)
         if self.execution.compiled:
             self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
         if self.execution.cuda_graph:

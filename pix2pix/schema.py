@@ -55,6 +55,9 @@ class Inference(Settings):
     seed: Annotated[int, Field(ge=0)]
 
 
+CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
+
+
 class Step(Settings):
     """How a training step is carried out; see `pix2pix.captured.Execution`."""
 
@@ -169,13 +172,15 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _step_can_be_captured(self) -> Self:
-        fused = self.optimizer.generator.get("fused") and self.optimizer.discriminator.get("fused")
+        players = (self.optimizer.generator, self.optimizer.discriminator)
+        adam = all(player.get("fused") and player[components.TARGET] in CAPTURABLE for player in players)
+        gpu = picked(self.trainer, self.precision)["accelerator"] in {"gpu", "cuda"}
         norms = any(callback.get("gradient_norms") for callback in self.callbacks.values())
         rules = {
-            "trainer=gpu: it is recorded on one": not self._on_cpu(),
+            "trainer=gpu: it is recorded on one": gpu,
             "trainer.devices=1: what processes tell each other is not recorded": self.trainer.get("strategy") == "auto",
             "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": self.precision != "16-mixed",
-            "optimizer.*.fused=true: others keep numbers where no graph reads them": bool(fused),
+            "optimizer.*.fused=true, of Adam or AdamW: others keep numbers where no graph reads them": adam,
             "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
         }
         broken = [rule for rule, kept in rules.items() if self.step.cuda_graph and not kept]

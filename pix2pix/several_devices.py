@@ -139,9 +139,11 @@ def spread(message: Tensor, tensors: Sequence[Tensor]) -> None:
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Raises ConnectionError when another process has ended meanwhile."""
+    """Raises ConnectionError when gloo says that another process has ended; NCCL ends the process by itself."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise ConnectionError(f"another process of this training has ended, and says why ({error})") from error
 

@@ -7,8 +7,8 @@ python scripts/scale_out.py --measure                          # what two proces
 
 Adam takes the time of its bytes at the memory's rate; the rest of a step is shared out by floating point operations,
 layer by layer. Gradients are sent in messages as they become complete, one after the other over the links; what is not
-sent when a backward pass ends, D's or G's, is waited for. No GPU is used, and none was: step times are given, links are
-four fifths of what their data sheets say.
+sent when a backward pass ends, D's or G's, is waited for, and so are the sums' division and the means of the losses. No
+GPU is used, and none was: step times are given, links are four fifths of what their data sheets say.
 """
 
 import argparse
@@ -116,7 +116,9 @@ def efficiency(step: float, batch: int, links: Links, least: float, width: int) 
     whole = 3 * forward_g + 3 * forward_d + 2 * 2 * forward_d + forward_d  # backward is twice forward; once through D
     rate = whole / (step - adam)
     twice = [Layer(2 * layer.operations, layer.size) for layer in of_d]  # D on the fake and on the real pair
-    return step / (step + exposed(twice, rate, links, least) + exposed(of_g, rate, links, least))
+    waited = exposed(twice, rate, links, least) + exposed(of_g, rate, links, least) + links.delay  # the losses' means
+    divided = 2 * (weights(generator) + weights(discriminator)) * width / ADAM_RATE  # sums become means
+    return step / (step + waited + divided)
 
 
 def tables(steps_ms: dict[int, float], sizes: Sequence[float], width: int) -> Iterator[dict[str, Any]]:

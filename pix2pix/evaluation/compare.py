@@ -18,7 +18,8 @@ from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.paper import beside
 from pix2pix.loggers.metrics_csv import read
-from pix2pix.run import Run, write
+from pix2pix.run import Run
+from pix2pix.whole_files import write
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import shutil
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.components import build
+from pix2pix.configuration import Config
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
 from pix2pix.evaluation.colour import LabHistograms
@@ -25,8 +25,9 @@ from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.scorer import SegmentationScore
 from pix2pix.pipeline import batches, in_stages
-from pix2pix.run import Config, Run, write
+from pix2pix.run import Run
 from pix2pix.trained import Trained, load, targets_are_labels
+from pix2pix.whole_files import replacing_folder, write
 
 
 @dataclass
@@ -89,16 +90,13 @@ def evaluate(
     trained = load(run.path, **options)
     pairs = _pairs(trained.config["data"], split, data)
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
-    part = run.evaluation / f".{split}.part"
-    shutil.rmtree(part, ignore_errors=True)
     result = Evaluation(run.evaluation / split)
-    by_sample = _examined(Examination(trained, pairs, measures, samples, part / "images"))
-    result.rows = [_mean_row(rows) for rows in by_sample]
-    result.totals, result.spread = _totals(result.rows, by_sample)
-    _add_set_metrics(result, measures)
-    _write_results(part, run, split, trained, samples, result)
-    shutil.rmtree(result.folder, ignore_errors=True)
-    part.replace(result.folder)
+    with replacing_folder(result.folder) as part:
+        by_sample = _examined(Examination(trained, pairs, measures, samples, part / "images"))
+        result.rows = [_mean_row(rows) for rows in by_sample]
+        result.totals, result.spread = _totals(result.rows, by_sample)
+        _add_set_metrics(result, measures)
+        _write_results(part, run, split, trained, samples, result)
     return result
 
 
