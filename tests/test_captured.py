@@ -19,7 +19,6 @@ from pix2pix.networks import PatchGAN, UNet
 from pix2pix.run import Run
 from tests.conftest import TINY, pix2pix, resolved
 
-
 CHANNELS_LAST = "step.channels_last=true"
 
 
