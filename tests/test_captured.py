@@ -224,7 +224,7 @@ def test_a_run_may_go_on_under_another_layout(tmp_path):
     """Also what Adam knows of each weight, which a checkpoint holds in the layout of before."""
     words = [*TINY, "generator.dropout=0", f"output_dir={tmp_path}", "callbacks.checkpoint.every_n_epochs=1"]
     pix2pix("train", *words, "name=plain")
-    pix2pix("train", *words, "name=other", f"resume={tmp_path}/plain/checkpoints/epoch=1.ckpt", CHANNELS_LAST)
+    pix2pix("train", *words, "name=other", f"resume='{tmp_path}/plain/checkpoints/epoch=1.ckpt'", CHANNELS_LAST)
     plain, other = (torch.load(Run(tmp_path / name).last, weights_only=True) for name in ("plain", "other"))
     far = [
         ~torch.isclose(other["state_dict"][name], value, rtol=1e-2, atol=1e-4)
