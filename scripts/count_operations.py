@@ -1,6 +1,7 @@
 """The floor under a training step: floating point operations and bytes that it cannot do without, network by network.
 
 python scripts/count_operations.py --size 256 --batch 1
+python scripts/count_operations.py --networks          # every generator and discriminator there is
 
 Operations are those of the convolutions, two for each multiply and add, counted by torch on a step of shapes alone.
 Bytes are those of the weights: each is read forward and backward, its gradient written, and Adam reads weight,
@@ -15,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pix2pix.losses import CrossEntropy, Objective
 from pix2pix.model import pix2pix_step
-from pix2pix.networks import PatchGAN, UNet
+from pix2pix.networks import EncoderDecoder, PatchGAN, ResNet, UNet
 
 FLOAT = 4  # bytes
+FIELDS = (1, 16, 34, 70, 142, 286)
 ADAM = 7  # four reads and three writes of a float for each weight
 
 
@@ -35,6 +37,23 @@ def operations(size: int, batch: int) -> dict[str, int]:
         return found | {"whole step": counted(lambda: pix2pix_step(*step))}
 
 
+def networks(size: int, batch: int) -> dict[str, tuple[int, int]]:
+    """Of every network: operations of a forward pass, and weights."""
+    depth = min(size.bit_length() - 1, 8)
+    with torch.device("meta"):
+        source, both = torch.empty(batch, 3, size, size), torch.empty(batch, 6, size, size)
+        generators = {
+            "unet": UNet(depth=depth),
+            "encoder_decoder": EncoderDecoder(depth=depth),
+            "resnet6": ResNet(blocks=6),
+            "resnet9": ResNet(blocks=9),
+        }
+        judges = {f"patchgan, {field} pixels": PatchGAN(6, receptive_field=field) for field in FIELDS}
+    given = dict.fromkeys(generators, source) | dict.fromkeys(judges, both)
+    found = generators | judges
+    return {name: (counted(lambda n=net, x=given[name]: n(x)), weights(net)) for name, net in found.items()}
+
+
 def counted(work) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
@@ -49,8 +68,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--networks", action="store_true", help="forward passes of all networks instead of a step")
     options = parser.parse_args()
     print(f"{options.size}x{options.size}, batch {options.batch}")
+    if options.networks:
+        print("| network | GFLOP forward | M weights | MB through Adam |\n|---|---|---|---|")
+        for name, (count, numbers) in networks(options.size, options.batch).items():
+            print(f"| {name} | {count / 1e9:.1f} | {numbers / 1e6:.2f} | {numbers * FLOAT * ADAM / 1e6:.0f} |")
+        return
     for name, count in operations(options.size, options.batch).items():
         print(f"{name:<24} {count / 1e9:8.1f} GFLOP")
     for name, network in (
