@@ -70,6 +70,7 @@ def test_six_steps_have_the_losses_of_the_reference(bf16, tolerance):
         assert ours == pytest.approx(expected, rel=tolerance)
 
 
+@pytest.mark.slow
 def test_the_benchmark_lets_both_sides_take_turns_and_writes_what_it_measured(tmp_path):
     file = tmp_path / "result.json"
     sides = ["--what", "overhead", "--sizes", "32", "--sides", "narrow", "narrow_train", "--threads", "1"]

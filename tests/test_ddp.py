@@ -137,6 +137,7 @@ def test_an_epoch_that_one_process_began_is_ended_by_two(one, two, tmp_path):
     assert_close(run_by([*SHARED_BATCH, *TWO], tmp_path, "run"), two)
 
 
+@pytest.mark.slow
 def test_a_begun_epoch_goes_on_with_another_number_of_pairs_a_step(one, tmp_path):
     """Two steps of four pairs were taken of fourteen: that is one of eight, and one is left."""
     run = after_its_first_epoch(one, tmp_path, "sixth")
@@ -200,6 +201,7 @@ def test_a_damaged_picture_ends_both_processes_and_is_named(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_same_training(two, tmp_path):
     call = [str(SCRIPTS / "torchrun.sh"), *SHARED_BATCH, TWO[1], f"output_dir={tmp_path}", "name=run"]
     environment = os.environ | {"PYTHON": sys.executable, "DEVICES": "2"}

@@ -22,9 +22,10 @@ import random
 import soak
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "data.cache=memory"]], ids=str
-)
+LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "data.cache=memory"]
+
+
+@pytest.mark.parametrize("words", [[], pytest.param(LESS_COMMON, marks=pytest.mark.slow)], ids=str)
 def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
     subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
