@@ -21,7 +21,6 @@ import random
 
 import soak
 
-
 LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "data.cache=memory"]
 
 
