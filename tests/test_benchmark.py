@@ -83,20 +83,23 @@ def test_the_benchmark_lets_both_sides_take_turns_and_writes_what_it_measured(tm
     assert result["sides"]["narrow_train"]["ms"]["median"] > 0
 
 
-def recorded(ratio: float) -> dict:
+def recorded(ratio: float, spread_of_it: float = 0.1) -> dict:
     row = {"ms": 1, "ms_more": 0, "processor_times": 1, "times_as_fast": ratio}
-    spread = {name: {"median": v, "low": v - 0.1, "high": v + 0.1} for name, v in row.items()}
+    spread = {name: {"median": v, "low": v - spread_of_it, "high": v + spread_of_it} for name, v in row.items()}
     side = spread | {"page_faults": 0, "peak_mebibytes": 0}
     return {"size": 256, "batch": 1, "rounds": 3, "steps_a_turn": 1, "threads": 0, "sides": {"ours": side}}
 
 
-@pytest.mark.parametrize(("now", "falls"), [(1.5, False), (1.35, False), (1.25, True)])
-def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, falls):
+@pytest.mark.parametrize(
+    ("now", "spread", "falls"),
+    [(1.5, 0.1, False), (1.35, 0.1, False), (1.25, 0.1, True), (1.45, 0.0, False), (1.4, 0.0, True)],
+)
+def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, spread, falls):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     program = importlib.import_module("benchmark")
-    monkeypatch.setattr(program, "measured", lambda case, threads: recorded(now))
+    monkeypatch.setattr(program, "measured", lambda case, threads: recorded(now, spread))
     file = tmp_path / "recorded.json"
-    file.write_text(json.dumps({"results": {"step": [recorded(1.5)]}}))
+    file.write_text(json.dumps({"results": {"step": [recorded(1.5, spread)]}}))
     with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
         program.check(file)
 
