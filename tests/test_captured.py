@@ -70,7 +70,7 @@ class Players:
             norm = "instance" if isinstance(self.objective.adversarial, Wasserstein) else "batch"
             discriminator = PatchGAN(6, receptive_field=16, base_channels=4, norm=norm)
             self.networks = UNet(base_channels=4, depth=6), discriminator
-        self.optimizers = [torch.optim.Adam(n.parameters(), lr=2e-3, fused=device == "cpu") for n in self.networks]
+        self.optimizers = [torch.optim.Adam(n.parameters(), lr=2e-3, fused=device != "meta") for n in self.networks]
 
     def step(self, source, target):
         return pix2pix_step(source, target, *self.networks, self.objective, *map(self._updating, self.optimizers))
@@ -126,6 +126,16 @@ def test_optimizers_hold_numbers_again_once_they_are_recorded():
         (group,) = optimizer.state_dict()["param_groups"]
         assert isinstance(group["lr"], float)
         assert group["capturable"] is False
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU; no test here has met one yet")
+def test_on_a_gpu_a_recorded_step_computes_what_the_step_computes():
+    plain, players = Players(device="cuda"), Players(device="cuda")
+    step = CapturedStep(players.step, players.optimizers, lambda: None)
+    pairs = [batch.cuda() for batch in batches(*[2] * 12)]
+    assert players.train(step, pairs) == pytest.approx(plain.train(plain.step, pairs), rel=1e-3)
+    for ours, theirs in zip(players.weights(), plain.weights(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), LeastSquares(), Hinge(), Wasserstein()], ids=type)
