@@ -12,7 +12,8 @@ from PIL import Image
 from tests.demo.conftest import picture, serving
 from tests.demo.test_app import png
 
-MEGABYTES = 100  # that the process may grow by: the allocator grows by 64 at a time; a leak of every body would be four times that
+# That the process may grow by: the allocator grows by 64 at a time; a leak of every body would be several times that.
+MEGABYTES = 100
 
 
 def resident() -> float:
