@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.machine import mebibytes, peak_mebibytes
 from benchmarks.sides import configured
 from pix2pix import experiment
 from pix2pix.data.datamodule import EpochBatches, TrainingPairs, drawn
@@ -52,14 +53,9 @@ def timed(work: Callable[[], Any]) -> float:
 def memory(said: dict[str, Any]) -> Iterator[None]:
     """Notes the most mebibytes within the block that were not there before it."""
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew (Linux)
-    before = _mebibytes("VmRSS")
+    before = mebibytes("VmRSS") or 0.0
     yield
-    said["mebibytes"] = _mebibytes("VmHWM") - before
-
-
-def _mebibytes(name: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+    said["mebibytes"] = peak_mebibytes() - before
 
 
 def translate(size: int, folder: Path) -> Seconds:

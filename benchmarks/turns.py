@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from benchmarks.machine import peak_mebibytes
+
 ROOT = Path(__file__).parents[1]
 RATIOS = ("times_as_fast", "processor_times")
 
@@ -107,11 +109,3 @@ def usage() -> tuple[float, int]:
     """Seconds of processor time and page faults so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime, used.ru_minflt
-
-
-def peak_mebibytes() -> float:
-    """The largest memory of this program; `ru_maxrss` counts what started it, too, where that was larger."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.is_file() else []
-    peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if peak is None else peak) / 1024

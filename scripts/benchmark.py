@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark_data import machine
-
 from benchmarks import turns
+from benchmarks.machine import machine
 from benchmarks.turns import RATIOS, between, summary
 
 STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")

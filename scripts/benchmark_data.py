@@ -9,15 +9,12 @@ Checked are that cached pairs equal uncached ones bit for bit, and how far resiz
 """
 
 import argparse
-import datetime
 import json
-import platform
 import random
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +24,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from benchmarks.machine import machine
 from pix2pix.data.cache import Cache, CacheKind
 from pix2pix.data.datamodule import Draw, TrainingPairs, drawn, stacked
-from pix2pix.data.loaded import LoadedPairs, cores
+from pix2pix.data.loaded import LoadedPairs
 from pix2pix.data.pairs import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
 
@@ -194,20 +192,6 @@ def summary(result: dict[str, Any]) -> dict[str, dict[str, float]]:
             "high": high,
         }
     return rows
-
-
-def machine() -> dict[str, str]:
-    """Where this was measured."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.processor(),
-        "cores": str(cores()),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("pix2pix", "torch", "numpy", "pillow")},
-        "date": datetime.date.today().isoformat(),
-    }
 
 
 def main() -> None:

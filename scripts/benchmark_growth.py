@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from benchmark import between, measured
-from benchmark_data import machine
+
+from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[1]
 SIDES = ("reference", "ours", "bf16")

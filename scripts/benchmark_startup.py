@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmark_data import machine
+from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[1]
 PIX2PIX = ["-m", "pix2pix.cli"]

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_data import machine
 from PIL import Image
 
+from benchmarks.machine import machine
 from benchmarks.picture_sides import SIDES
 from benchmarks.reference_step import unet
 from benchmarks.turns import RATIOS, Side, between, in_turns, summary

@@ -20,11 +20,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from benchmark_data import machine
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.machine import machine
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.losses import CrossEntropy, Objective
 from pix2pix.model import pix2pix_step

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_data import machine
 from count_operations import ADAM, FLOAT, weights
 from torch import Tensor, nn
 
+from benchmarks.machine import machine
 from pix2pix.networks import PatchGAN, UNet
 
 ADAM_RATE = 4.8e12  # bytes a second: the memory of an H200

@@ -1,0 +1,36 @@
+"""What a measurement was made on, and how much memory it took."""
+
+import datetime
+import platform
+import resource
+from importlib.metadata import version
+from pathlib import Path
+
+from pix2pix.data.loaded import cores
+
+STATUS = Path("/proc/self/status")
+
+
+def machine() -> dict[str, str]:
+    """Where this was measured."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": str(cores()),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("pix2pix", "torch", "numpy", "pillow")},
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def mebibytes(name: str) -> float | None:
+    """A size of this process that Linux tells by `name`, `VmRSS` now or `VmHWM` at most; None elsewhere."""
+    lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), None)
+
+
+def peak_mebibytes() -> float:
+    """The largest memory of this program; `ru_maxrss` counts what started it, too, where that was larger."""
+    return mebibytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
