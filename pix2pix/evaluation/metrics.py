@@ -78,9 +78,10 @@ def _similarities(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     fits = min(output.shape[2:]) >= MS_SSIM_LEAST
     measure = partial(structural_similarity_index_measure, data_range=1.0, reduction="none")
     found: list[tuple[Tensor, Tensor]] = []
-    for _ in MS_SSIM_WEIGHTS if fits else MS_SSIM_WEIGHTS[:1]:
+    for scale in range(len(MS_SSIM_WEIGHTS) if fits else 1):
+        if scale:
+            output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
         found.append(measure(output, target, return_contrast_sensitivity=True))  # pyright: ignore[reportArgumentType]
-        output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
     ssim, terms = found[0][0], torch.stack([*(contrast for _, contrast in found[:-1]), found[-1][0]])
     weights = torch.tensor(MS_SSIM_WEIGHTS, device=terms.device)[:, None]
     return {"ssim": ssim} | ({"ms_ssim": (terms.relu() ** weights).prod(dim=0)} if fits else {})
