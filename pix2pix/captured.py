@@ -5,6 +5,7 @@ then depend on a number that the processor reads, and whatever changes from step
 the batch, the learning rates and, by way of torch's generators, the seed of the dropout.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+log = logging.getLogger(__name__)
 
 WARM_UP = 3  # steps before the recording: by then kernels are chosen and the optimizers have their state
 
@@ -43,6 +46,10 @@ class Execution:
 class Graph(Protocol):
     """What a device has carried out once and can carry out again, on the same memory."""
 
+    def warm_up(self, work: Callable[[], Any]) -> Any:
+        """Does `work` where it will be recorded, and gives its result."""
+        ...
+
     def record(self, work: Callable[[], Any]) -> Any:
         """Notes what `work` would do, and gives its result, whose memory is filled by each `replay`."""
         ...
@@ -53,12 +60,27 @@ class Graph(Protocol):
 
 
 class CudaGraph:
-    """A CUDA graph, its memory its own."""
+    """A CUDA graph, its memory its own. Warm-up and capture share one stream.
+
+    Autograd runs each gradient on the stream of its forward pass. A gradient that still belongs to the default stream
+    would break the capture, so no step runs there.
+    """
+
+    def __init__(self) -> None:
+        self.stream = torch.cuda.Stream()
+
+    def warm_up(self, work: Callable[[], Any]) -> Any:
+        """Runs `work` on the stream of the capture, after what was queued before it and before what follows."""
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            result = work()
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return result
 
     def record(self, work: Callable[[], Any]) -> Any:
         """Captures the kernels; threads that load data may use the device meanwhile."""
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(self.graph, stream=self.stream, capture_error_mode="thread_local"):
             return work()
 
     def replay(self) -> None:
@@ -69,44 +91,55 @@ class CudaGraph:
 class CapturedStep:
     """A step that is recorded for the first shape of batches to come often enough, and then replayed for that one.
 
-    Batches of another shape, such as the last one of an epoch, are taken as they come.
+    Batches of another shape, such as the last one of an epoch, run without the graph. So do all, after a warning, where
+    the recording fails.
 
     Args:
         step: takes a source and a target (B, C, H, W), updates weights in place, and gives tensors, in dictionaries.
+            It must change nothing else: what it does in Python is done while it is recorded, and not in a replay.
         optimizers: those that the step uses, fused; their learning rates may change between steps.
-        count: called once for each step that is replayed, in place of what `step` would count.
         graph: what records.
     """
 
-    def __init__(
-        self, step: Step, optimizers: Sequence[Optimizer], count: Callable[[], None], graph: Graph | None = None
-    ) -> None:
-        self.step, self.count, self.graph = step, count, graph or CudaGraph()
+    def __init__(self, step: Step, optimizers: Sequence[Optimizer], graph: Graph | None = None) -> None:
+        self.step, self.graph = step, graph or CudaGraph()
         self.groups: list[dict[str, Any]] = [group for optimizer in optimizers for group in optimizer.param_groups]
         self.taken: Counter[Any] = Counter()  # steps by shape, before the recording
         self.recorded: Any = None  # the shape of batches that is recorded
+        self.failed = False  # whether a recording was tried in vain
 
     def __call__(self, source: Tensor, target: Tensor) -> Any:
         """One step; its result is overwritten by the next one."""
         shapes = source.shape, target.shape
-        if self.recorded is None:
+        if self.recorded is None and not self.failed:
             self.taken[shapes] += 1
-        if shapes == self.recorded:
-            self.count()
-        elif self.recorded is None and self.taken[shapes] > WARM_UP:
-            self._record(source, target)
-        else:
-            return self.step(source, target)
+            if self.taken[shapes] > WARM_UP:
+                self._record(source, target)
+        if shapes != self.recorded:
+            return self._run(source, target)
         self._fill(source, target)
         self.graph.replay()
         return self.result
 
+    def _run(self, source: Tensor, target: Tensor) -> Any:
+        """A step without the graph, to the bit what the graph computes."""
+        with _rounding(self.groups):
+            return self.graph.warm_up(lambda: self.step(source, target))
+
     def _record(self, source: Tensor, target: Tensor) -> None:
-        self.recorded = source.shape, target.shape
         self.source, self.target = torch.empty_like(source), torch.empty_like(target)
         self.rates = [torch.empty((), device=source.device) for _ in self.groups]
-        with _reading(self.groups, self.rates):
-            self.result = self.graph.record(lambda: self.step(self.source, self.target))
+        try:
+            with _reading(self.groups, self.rates), _keeping_random_state(source.device):
+                self.result = self.graph.record(lambda: self.step(self.source, self.target))
+            self.recorded = source.shape, target.shape
+        except RuntimeError as error:
+            self.failed = True
+            log.warning(
+                "The training step cannot be recorded as a CUDA graph: %s. The training goes on without it, slower "
+                "and with the same results. step.cuda_graph=false does so from the beginning.",
+                str(error).partition("\n")[0].rstrip("."),
+            )
 
     def _fill(self, source: Tensor, target: Tensor) -> None:
         """Puts what is new where the recorded kernels read it."""
@@ -114,6 +147,37 @@ class CapturedStep:
         self.target.copy_(target, non_blocking=True)
         for group, rate in zip(self.groups, self.rates, strict=True):
             rate.fill_(group["lr"])
+
+
+@contextmanager
+def _rounding(groups: Sequence[dict[str, Any]]) -> Iterator[None]:
+    """Rounds learning rates to float32 for a while, as the recorded optimizers read them.
+
+    A resumed run takes its first steps without the graph. Its weights are those of an unbroken one only if both take
+    the same rate, to the last bit.
+    """
+    before = [group["lr"] for group in groups]
+    for group, rate in zip(groups, before, strict=True):
+        group["lr"] = float(torch.tensor(rate, dtype=torch.float32))
+    try:
+        yield
+    finally:
+        for group, rate in zip(groups, before, strict=True):
+            group["lr"] = rate
+
+
+@contextmanager
+def _keeping_random_state(device: torch.device) -> Iterator[None]:
+    """Leaves the device's random numbers where they are when the recording fails."""
+    if device.type != "cuda":
+        yield
+        return
+    state = torch.cuda.get_rng_state(device)
+    try:
+        yield
+    except RuntimeError:
+        torch.cuda.set_rng_state(state, device)
+        raise
 
 
 @contextmanager

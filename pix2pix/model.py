@@ -1,6 +1,7 @@
 """The training step of pix2pix, and the LightningModule that gives it optimizers, precision and a life cycle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypedDict
 
 import pytorch_lightning as pl
@@ -8,7 +9,7 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer, do_nothing_closure
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from pix2pix.captured import CapturedStep, Execution, lay_out
 from pix2pix.data.pairs import Pair
@@ -120,7 +121,8 @@ class Pix2Pix(pl.LightningModule):
             self.to(memory_format=torch.channels_last)
         self.players: tuple[Any, Any] = (generator, discriminator)
         self.captured: CapturedStep | None = None
-        self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay)) if ema_decay else None
+        self.ema_decay, self.averaging = ema_decay or 0.0, False
+        self.average = AveragedModel(generator) if ema_decay else None
 
     def initialise_weights(self) -> None:
         """Draws the initial weights of both players from the seed."""
@@ -140,29 +142,44 @@ class Pix2Pix(pl.LightningModule):
         if self.execution.compiled:
             self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
         if self.execution.cuda_graph:
-            counted, *_ = self._optimizers()
-            self.captured = CapturedStep(self._step, self.trainer.optimizers, count=lambda: count_step(counted))
+            self.captured = CapturedStep(self._step, self.trainer.optimizers)
+        self.averaging = self.average is not None and bool(self.average.n_averaged)  # read once: reading waits
 
     def training_step(self, batch: Pair, batch_index: int) -> StepResult:
-        """One batch, one training step: `global_step` counts these, as only G's optimizer is counted."""
+        """One batch, one training step, whatever the number of optimizers: `global_step` counts these."""
         seed_step(self.seed, self.global_step, self.global_rank)
         layout = self.execution.memory_format
         source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
-        result = (self.captured or self._step)(source, target)
-        if self.average is not None:
-            self.average.update_parameters(self.generator)
+        with counting_once(self._optimizers()):
+            result = (self.captured or self._step)(source, target)
+        self.averaging = self.average is not None
         return result
 
     def _step(self, source: Tensor, target: Tensor) -> StepResult:
         optimizer_g, *rest = self._optimizers()
-        return pix2pix_step(
+        result = pix2pix_step(
             source,
             target,
             *self.players,
             self.objective,
             update_generator=lambda loss: self._update(optimizer_g, loss),
-            update_discriminator=lambda loss: self._update(uncounted(rest[0]), loss),
+            update_discriminator=lambda loss: self._update(rest[0], loss),
         )
+        if self.average is not None:
+            self._update_average(self.average)
+        return result
+
+    def _update_average(self, average: AveragedModel) -> None:
+        """Moves the average towards G's weights; the first time it takes them over. Never waits for the device."""
+        own, weights = list(average.module.parameters()), list(self.generator.parameters())
+        with torch.no_grad():
+            if self.averaging:
+                torch._foreach_lerp_(own, weights, 1 - self.ema_decay)
+            else:
+                torch._foreach_copy_(own, weights)
+            for buffer, current in zip(average.module.buffers(), self.generator.buffers(), strict=True):
+                buffer.copy_(current)
+            average.n_averaged.add_(1)
 
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers: Any = self.optimizers()
@@ -207,19 +224,21 @@ class Pix2Pix(pl.LightningModule):
         checkpoint["config"] = self.config
 
 
-def uncounted(optimizer: LightningOptimizer) -> LightningOptimizer:
-    """Keeps Lightning from counting this optimizer's steps: one batch is one training step, whoever plays.
+@contextmanager
+def counting_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
+    """Has Lightning count one step for all that these optimizers do within.
 
-    In manual optimization Lightning counts every optimizer's steps, so two players would double every step number.
+    In manual optimization Lightning counts every optimizer's steps, so two players would double every step number; and
+    a step that is replayed as a graph calls no optimizer at all.
     """
-    optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
-    return optimizer
-
-
-def count_step(optimizer: LightningOptimizer) -> None:
-    """Has Lightning count a step of this optimizer that was replayed without it."""
-    optimizer._on_before_step()
-    optimizer._on_after_step()
+    first, *_ = optimizers
+    begin, end = first._on_before_step, first._on_after_step
+    for optimizer in optimizers:
+        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
+    begin()
+    yield
+    end()
+    first._on_before_step, first._on_after_step = begin, end
 
 
 def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
