@@ -52,7 +52,7 @@ def timed(work: Callable[[], Any]) -> float:
 @contextmanager
 def memory(said: dict[str, Any]) -> Iterator[None]:
     """Notes the most mebibytes within the block that were not there before it."""
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew (Linux)
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the high-water mark begins anew (Linux)
     before = mebibytes("VmRSS") or 0.0
     yield
     said["mebibytes"] = peak_mebibytes() - before
@@ -140,17 +140,17 @@ def _copy_runs(run: Path, folder: Path, count: int) -> None:
         shutil.copytree(run, copy, copy_function=os.link)
         _replace(copy / "config.yaml", " l1_weight: 100.0", f" l1_weight: {weight}")
         _replace(copy / "evaluation/val/metrics.json", '"l1": 0.', f'"l1": 0.{number:04}')
-        header, *rows = (run / "metrics.csv").read_text().splitlines()
+        header, *rows = (run / "metrics.csv").read_text(encoding="utf-8").splitlines()
         steps = [f"{step},{rows[step % len(rows)].partition(',')[2]}" for step in range(LOGGED)]
         (copy / "metrics.csv").unlink()
-        (copy / "metrics.csv").write_text("\n".join([header, *steps]) + "\n")
+        (copy / "metrics.csv").write_text("\n".join([header, *steps]) + "\n", encoding="utf-8")
 
 
 def _replace(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert old in text, f"{file}: no {old!r}"
     file.unlink()  # it is a link
-    file.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 CASES = {case.__name__: case for case in (translate, translate_in_tiles, side_by_side, two_folders, runs)}

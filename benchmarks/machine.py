@@ -13,7 +13,7 @@ STATUS = Path("/proc/self/status")
 
 def machine() -> dict[str, str]:
     """Where this was measured."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "cpu": models[0] if models else platform.processor(),
@@ -27,7 +27,7 @@ def machine() -> dict[str, str]:
 
 def mebibytes(name: str) -> float | None:
     """A size of this process that Linux tells by `name`, `VmRSS` now or `VmHWM` at most; None elsewhere."""
-    lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
+    lines = STATUS.read_text(encoding="utf-8").splitlines() if STATUS.is_file() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), None)
 
 

@@ -78,7 +78,7 @@ def run(network: nn.Module, data: Pairs, results: Path, source: str = "A") -> No
         for label, image in shown.items():
             picture_of(image).save(images / f"{name}_{label}.png")
         rows.append(row(name, list(shown)))
-    (results / "index.html").write_text(f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>")
+    (results / "index.html").write_text(f"<!DOCTYPE html><html><body>{''.join(rows)}</body></html>", encoding="utf-8")
 
 
 def row(name: str, labels: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ class Side:
         command = [sys.executable, "-m", module, *map(str, words)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.name, self.turns = name, []
-        self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+        self.process = subprocess.Popen(command, cwd=ROOT, encoding="utf-8", **pipes)
 
     def turn(self, steps: int) -> dict[str, Any]:
         assert self.process.stdin

@@ -86,7 +86,7 @@ def note(folder: Path, checksums: list[str]) -> None:
 
 def _checksums(folder: Path) -> list[str]:
     file = folder / SUMS
-    return file.read_text().split() if file.is_file() else []
+    return file.read_text(encoding="utf-8").split() if file.is_file() else []
 
 
 def _checksum(path: Path) -> str:

@@ -8,6 +8,7 @@ import click
 
 from pix2pix.commands.data import data
 from pix2pix.errors import explained
+from pix2pix.utf8 import speak_utf8
 
 VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 CHECKPOINT = click.option(
@@ -295,6 +296,7 @@ cli.add_command(data)
 
 def main() -> None:
     """Runs the command."""
+    speak_utf8()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with explained():
         cli()

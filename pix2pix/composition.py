@@ -122,7 +122,7 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
         train(resolve(cfg))
     except Exception as error:
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        job.log.write_text("".join(traceback.format_exception(error)))
+        job.log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         raise JobFailedError(f"{job.name}: {error}") from error
     return job.run.best()
 

@@ -86,7 +86,7 @@ def with_front_page(tensorboard: Any, outputs: Path) -> Any:
 
 def front_page(outputs: Path) -> str:
     """The page: what there is in the folder now."""
-    template = Path(__file__).with_name("dashboard.html").read_text()
+    template = Path(__file__).with_name("dashboard.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     compared = (folder.relative_to(outputs) for folder, files in walked(outputs) if COMPARISON in files)
     comparisons = [folder / COMPARISON for folder in natsorted(compared, key=str)]

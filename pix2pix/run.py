@@ -47,11 +47,11 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
             )
-        return yaml.load(self.config_file.read_text(), LOADER)
+        return yaml.load(self.config_file.read_text(encoding="utf-8"), LOADER)
 
     def provenance(self) -> dict[str, Any]:
         """What made the run, and whether it is finished; empty before it began."""
-        return json.loads(self.provenance_file.read_text()) if self.provenance_file.is_file() else {}
+        return json.loads(self.provenance_file.read_text(encoding="utf-8")) if self.provenance_file.is_file() else {}
 
     def finished(self) -> bool:
         """Whether the training reached its end."""

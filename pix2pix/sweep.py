@@ -48,7 +48,8 @@ class Job:
 
     def last_words(self) -> str:
         """The last line of its log: of a failed job, its error."""
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.is_file() else []
+        said = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        lines = said.strip().splitlines()
         return lines[-1].strip() if lines else "it left no message"
 
 

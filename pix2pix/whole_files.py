@@ -39,8 +39,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half."""
-    with replacing(path) as part, part.open("w") as file:
+    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half.
+
+    It is UTF-8 whatever the locale; bytes of file names that are not UTF-8 are written as they are.
+    """
+    with replacing(path) as part, part.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
         sync(file)
 

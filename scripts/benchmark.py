@@ -82,7 +82,7 @@ def fallen(recorded: dict[str, float], now: dict[str, float]) -> bool:
 def check(file: Path) -> None:
     """Ends the program with what fell."""
     worse = []
-    for what, results in json.loads(file.read_text())["results"].items():
+    for what, results in json.loads(file.read_text(encoding="utf-8"))["results"].items():
         for then in results:
             shape = then["size"], then["batch"]
             now = measured((shape, list(then["sides"]), then["rounds"], then["steps_a_turn"]), then["threads"])
@@ -132,7 +132,7 @@ def main() -> None:
             show(what, result)
             content["results"][what].append(result)
             if options.json:
-                options.json.write_text(json.dumps(content, indent=1) + "\n")
+                options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

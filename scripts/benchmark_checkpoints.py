@@ -49,7 +49,9 @@ def main() -> None:
     if options.json:
         machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
         result = {"megabytes": megabytes, "seconds": times, "share": share, "machine": machine}
-        options.json.write_text(json.dumps(result | {"overrides": options.overrides}, indent=2) + "\n")
+        options.json.write_text(
+            json.dumps(result | {"overrides": options.overrides}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

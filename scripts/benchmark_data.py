@@ -214,7 +214,7 @@ def main() -> None:
         show(folder.name, result)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def show(name: str, result: dict[str, Any]) -> None:

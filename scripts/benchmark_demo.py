@@ -54,7 +54,7 @@ def untrained(folder: Path, size: int) -> str:
     model = build_model(config)
     run = folder / "untrained"
     (run / "checkpoints").mkdir(parents=True)
-    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     content = {"config": config, "state_dict": model.state_dict(), "global_step": 0}
     torch.save(content, run / "checkpoints" / "best.ckpt")
     return str(run)
@@ -64,7 +64,7 @@ def untrained(folder: Path, size: int) -> str:
 def demo(*runs: str) -> Iterator[tuple[str, int]]:
     """The address of a demo of the runs, and the number of its process."""
     words = [sys.executable, "-m", "pix2pix.cli", "demo", *runs, "--no-browser"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, encoding="utf-8")
     try:
         assert process.stdout is not None
         address = next((line.split()[0] for line in process.stdout if re.match(r"http://", line)), None)

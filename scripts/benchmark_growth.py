@@ -66,7 +66,7 @@ def alone(case: str) -> Callable[[int, Path], dict[str, Any]]:
     def row(count: int, folder: Path) -> dict[str, Any]:
         words = [case, str(count), "--folder", str(folder / case / str(count))]
         command = [sys.executable, "-m", "benchmarks.growing", *words]
-        said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
         found = json.loads(said.splitlines()[-1])
         seconds = {name if "," in name else f"{name}, s": value for name, value in found["seconds"].items()}
         number, label = (count**2, f"{count}x{count}") if case.startswith("translate") else (count, f"{count:,}")
@@ -143,14 +143,18 @@ def main() -> None:
     parser.add_argument("--show", type=Path, metavar="JSON", help="print the tables of a file")
     options = parser.parse_args()
     if options.show:
-        for name, table in json.loads(options.show.read_text())["results"].items():
+        for name, table in json.loads(options.show.read_text(encoding="utf-8"))["results"].items():
             show(name, table["rows"])
         return
-    there = json.loads(options.json.read_text())["results"] if options.json and options.json.is_file() else {}
+    there = (
+        json.loads(options.json.read_text(encoding="utf-8"))["results"]
+        if options.json and options.json.is_file()
+        else {}
+    )
     with tempfile.TemporaryDirectory() as temporary:
         for _ in fill(options, (options.folder or Path(temporary)).resolve(), there):
             if options.json:
-                options.json.write_text(json.dumps({"results": there}, indent=1) + "\n")
+                options.json.write_text(json.dumps({"results": there}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

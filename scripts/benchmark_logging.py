@@ -73,7 +73,7 @@ def main() -> None:
         print(f"logging {side:<3}  {1000 * statistics.median(values):7.2f} ms a step")
     print(f"on / off  {statistics.median(ratios):.3f}  (from {min(ratios):.3f} to {max(ratios):.3f})")
     if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

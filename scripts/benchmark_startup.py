@@ -43,7 +43,12 @@ def seconds(words: list[str]) -> float:
         started = time.perf_counter()
         command = [sys.executable, *words]
         with subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
         ) as process:
             assert process.stdout
             said = list(process.stdout)  # a training ends itself after its first step
@@ -56,7 +61,7 @@ def seconds(words: list[str]) -> float:
 def forget_files() -> None:
     """Empties the system's cache of files."""
     os.sync()
-    Path("/proc/sys/vm/drop_caches").write_text("3")
+    Path("/proc/sys/vm/drop_caches").write_text("3", encoding="utf-8")
 
 
 def main() -> None:
@@ -76,9 +81,9 @@ def main() -> None:
     for name, each in taken.items():
         print(f"| {name} | {statistics.median(each):.2f} | {min(each):.2f} | {max(each):.2f} |")
     if options.json:
-        there = json.loads(options.json.read_text())["results"] if options.json.is_file() else {}
+        there = json.loads(options.json.read_text(encoding="utf-8"))["results"] if options.json.is_file() else {}
         there["cold" if options.cold else "warm"] = {"machine": machine(), "command": sys.argv, "seconds": taken}
-        options.json.write_text(json.dumps({"results": there}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"results": there}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

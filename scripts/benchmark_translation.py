@@ -106,7 +106,7 @@ def main() -> None:
                 content[what] = measured(place, names, options.rounds, options.pictures, options.threads)
                 show(what, content[what])
     if options.json:
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def drawn(number: int) -> bytes:
 
 def resident(pid: int) -> float:
     """Megabytes that a process holds."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 

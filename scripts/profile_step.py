@@ -187,7 +187,7 @@ def main() -> None:
     }
     show(result)
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def show(result: dict[str, Any]) -> None:

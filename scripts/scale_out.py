@@ -143,7 +143,7 @@ def images_per_second(folder: Path, words: Sequence[str], least: float | None) -
     chosen += [f"output_dir={folder}", f"name={run.name}", "trainer.log_every_n_steps=4", "logger=csv"]
     command = [sys.executable, "-m", "pix2pix.cli", "train", *chosen, *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    with (run / "metrics.csv").open() as file:
+    with (run / "metrics.csv").open(encoding="utf-8") as file:
         rates = [float(row["images_per_second"]) for row in csv.DictReader(file) if row["images_per_second"]]
     return statistics.median(rates[1:])
 
@@ -201,7 +201,7 @@ def main() -> None:
         rows = list(tables(steps, options.message_megabytes, options.gradient_bytes))
         show(rows)
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def main() -> None:
         print(f"  {count:4d}  {what}")
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     raise SystemExit(bool(found))
 
 

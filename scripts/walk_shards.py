@@ -47,13 +47,13 @@ def simulate(folder: Path, pairs: int, in_shard: int) -> Path:
 
 def multiply(output: Path, times: int) -> None:
     """Gives the one training shard so many names, in the folder and in its index."""
-    index = json.loads((output / "index.json").read_text())
+    index = json.loads((output / "index.json").read_text(encoding="utf-8"))
     (shard,) = index["splits"]["train"]
     names = [f"train-{number:06d}.tar" for number in range(times)]
     for name in names[1:]:
         os.link(output / names[0], output / name)
     index["splits"]["train"] = [shard | {"name": name} for name in names]
-    (output / "index.json").write_text(json.dumps(index))
+    (output / "index.json").write_text(json.dumps(index), encoding="utf-8")
     places = np.load(output / "train.offsets.npy")
     np.save(output / "train.offsets.npy", np.tile(places, (times, 1)))
 
@@ -84,7 +84,7 @@ def memory() -> float:
 
 def _proportional(process: int) -> int:
     """Kilobytes of memory that holds no file: pages of libraries count less the more programs run beside."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon", "Pss_Shmem")))
 
 
@@ -128,7 +128,9 @@ def main() -> None:
         draw(result, options.figure)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result | {"workers": options.workers, "batch": options.batch}) + "\n")
+        options.json.write_text(
+            json.dumps(result | {"workers": options.workers, "batch": options.batch}) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

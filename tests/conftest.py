@@ -23,6 +23,7 @@ needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real dat
 
 # One thread each, so that tests side by side do not wait for each other's, and every process adds up in one order.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["PYTHONUTF8"] = "1"  # under a locale of ASCII the command line would start the process of the tests again
 torch.set_num_threads(1)
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # trainer=auto would take a GPU, where there is one
 

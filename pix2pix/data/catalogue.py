@@ -135,7 +135,7 @@ def pins(root: Path) -> dict[str, dict[str, object]]:
     """What `root`/datasets.lock says of each downloaded set: url, bytes, sha256, pairs, date."""
     file = lock_file(root)
     try:
-        return json.loads(file.read_text()) if file.exists() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     except json.JSONDecodeError as error:
         raise ValueError(f"{file}: not JSON ({error}). Mend it, or remove it to pin the data sets anew.") from error
 

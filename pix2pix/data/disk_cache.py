@@ -111,7 +111,7 @@ class MappedPairs(Sequence[Pair]):
     """The pairs of one cache; the system keeps in memory what is used and there is room for."""
 
     def __init__(self, cache: Path) -> None:
-        header = json.loads((cache / "header.json").read_text())
+        header = json.loads((cache / "header.json").read_text(encoding="utf-8"))
         self.file = cache / "pixels.bin"
         if self.file.stat().st_size != header["bytes"]:
             raise EOFError(f"{self.file}: shorter or longer than it was written")
@@ -162,7 +162,7 @@ def _build(cache: Path, pairs: LoadedPairs) -> None:
             with (part / "pixels.bin").open("wb") as file:
                 header = _write_pixels(file, all_of(pairs))
                 sync(file)
-            (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}))
+            (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}), encoding="utf-8")
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -53,7 +53,7 @@ def download(known: KnownSet, root: Path, mirrors: Sequence[str] = ()) -> Path:
 def mirrors_of(root: Path, named: Sequence[str]) -> list[str]:
     """The mirrors of the command line, then of PIX2PIX_MIRRORS (split at spaces), then of `root`/mirrors.txt."""
     file = root / "mirrors.txt"
-    lines = file.read_text().splitlines() if file.exists() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     urls = [*named, *os.environ.get("PIX2PIX_MIRRORS", "").split(), *listed]
     for url in urls:
@@ -157,7 +157,7 @@ def _archive(known: KnownSet, root: Path) -> Path:
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """Keeps a second download of the same set waiting; the lock ends with the process, however it ends."""
-    with lock.open("w") as file:
+    with lock.open("w", encoding="utf-8") as file:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield  # the empty file stays: removing it would let a third process in beside a waiting second one

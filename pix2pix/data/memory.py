@@ -15,7 +15,13 @@ def free_memory() -> int:
 def _left_in_groups() -> list[int]:
     """What each control group that this process is in has left (cgroups 2; Linux only)."""
     try:
-        own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2].lstrip("/")
+        own = (
+            Path("/proc/self/cgroup")
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .strip()
+            .rpartition("::")[2]
+            .lstrip("/")
+        )
     except OSError:
         return []
     group = CGROUPS / own
@@ -24,9 +30,9 @@ def _left_in_groups() -> list[int]:
 
 def _left(group: Path) -> int | None:
     try:
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        limit = (group / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((group / "memory.current").read_text(encoding="utf-8"))
+        counts = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
     except OSError:
         return None
     reclaimable = int(counts["inactive_file"])  # files that were read once, and give way

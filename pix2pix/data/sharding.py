@@ -71,7 +71,9 @@ def _splits(source: PairFolder) -> dict[str, Sequence[Files]]:
 def _require_same(output: Path, plan: str) -> None:
     made = output / INDEX if (output / INDEX).exists() else output / PLAN
     others = sorted(file.name for file in output.iterdir() if file.name != ".lock")
-    if others and not (made.exists() and json.loads(plan).items() <= json.loads(made.read_text()).items()):
+    if others and not (
+        made.exists() and json.loads(plan).items() <= json.loads(made.read_text(encoding="utf-8")).items()
+    ):
         raise ValueError(
             f"{output}: holds something else than shards of these pairs in this size, among it {others[0]}. "
             "Give another folder, or clear this one."

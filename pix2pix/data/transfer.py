@@ -152,7 +152,7 @@ def _validator(answer: Any) -> str | None:
 
 def _origin(part: Path) -> Origin | None:
     try:
-        return Origin(**json.loads(_note(part).read_text()))
+        return Origin(**json.loads(_note(part).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -44,7 +44,7 @@ def bring_up_to_date(runs: Sequence[Run], split: str, **options: Any) -> None:
 def _is_current(file: Path, checkpoint: Path, scorer: str | None) -> bool:
     if not file.is_file() or file.stat().st_mtime < checkpoint.stat().st_mtime:
         return False
-    summary = json.loads(file.read_text())
+    summary = json.loads(file.read_text(encoding="utf-8"))
     scored = scorer is None or "score_pixel_accuracy" in summary["metrics"]
     return scored and summary["checkpoint"] == checkpoint.name
 
@@ -161,7 +161,8 @@ def _shown(comparison: Comparison) -> dict[int, Entry]:
 
 def picture_names(entry: Entry) -> list[str]:
     """The names of the pairs that the run was evaluated on."""
-    with (entry.run.evaluation / str(entry.evaluated) / "per_image.csv").open(newline="") as file:
+    table = entry.run.evaluation / str(entry.evaluated) / "per_image.csv"
+    with table.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return [row["name"] for row in csv.DictReader(file)]
 
 

@@ -184,7 +184,7 @@ def _entry(run: Run, split: str) -> Entry:
     entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"
     file = run.evaluation / split / "metrics.json"
     if file.is_file():
-        summary = json.loads(file.read_text())
+        summary = json.loads(file.read_text(encoding="utf-8"))
         entry.metrics = {name: value for name, value in summary["metrics"].items() if value is not None}
         mode = " ".join(f"{name}={value}" for name, value in summary["inference"].items())
         entry.evaluated, entry.how = split, f"{summary['checkpoint']} {mode} samples={summary['samples']}"

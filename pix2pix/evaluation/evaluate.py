@@ -161,7 +161,7 @@ def _add_set_metrics(result: Evaluation, measures: Sequence[SetMetric]) -> None:
 
 
 def _write_results(folder: Path, run: Run, split: Split, trained: Trained, samples: int, result: Evaluation) -> None:
-    with (folder / "per_image.csv").open("w", newline="") as file:
+    with (folder / "per_image.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.rows)

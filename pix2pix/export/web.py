@@ -77,4 +77,4 @@ def _write_page(folder: Path, run: str | Path, about: dict[str, Any], options: d
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    (folder / MARK).write_text(json.dumps(tour(shown, samples) | {"model": known}))
+    (folder / MARK).write_text(json.dumps(tour(shown, samples) | {"model": known}), encoding="utf-8")

@@ -51,7 +51,7 @@ class MetricsCsv(RunLogger):
         new = [name for name in row if name not in self.columns]
         if new:
             self._rewrite(read(self.path), [*self.columns, *new])
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             end = file.tell()
             try:
                 csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
@@ -77,5 +77,5 @@ def read(path: Path) -> list[dict[str, str]]:
     """The rows of a metrics file, a value "" where nothing was logged; none where there is no file."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file) if None not in row.values()]

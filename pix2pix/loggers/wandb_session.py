@@ -87,13 +87,14 @@ def run_id(run: Run) -> str:
     file = run.path / "wandb" / "id"
     if not file.is_file():
         write(file, secrets.token_hex(4) + "\n")
-    return file.read_text().strip()
+    return file.read_text(encoding="utf-8").strip()
 
 
 def last_step(transaction_log: Path) -> int:
     """The last step in a `.wandb` file; -1 where there is none, as after a kill. Read with W&B's own tool."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(transaction_log)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    said = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", errors="replace").stdout
+    lines = said.splitlines()
     items = (json.loads(line)["history"]["item"] for line in lines if '"type":"history"' in line)
     return max((item.get("_step", -1) for item in items), default=-1)
 

@@ -94,7 +94,7 @@ def begun(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
         if output.is_dir() and any(output.iterdir()):
             raise ValueError(f"{output} is not empty and was not prepared by this command. Choose another --output.")
         return None
-    there = json.loads(note.read_text())
+    there = json.loads(note.read_text(encoding="utf-8"))
     if {key: there.get(key) for key in decisive} != json.loads(json.dumps(decisive)):
         raise ValueError(f"{output} was prepared in another way or from other files. Choose another --output.")
     return there
@@ -108,7 +108,7 @@ def begin(output: Path, decisive: dict[str, Any]) -> None:
 def finish(output: Path) -> None:
     """Marks a prepared folder as complete."""
     note = _note(output)
-    write(note, json.dumps(json.loads(note.read_text()) | {"finished": True}, indent=2) + "\n")
+    write(note, json.dumps(json.loads(note.read_text(encoding="utf-8")) | {"finished": True}, indent=2) + "\n")
 
 
 def make(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> None:
