@@ -78,7 +78,7 @@ def _from_mirrors(known: KnownSet, root: Path, mirrors: Sequence[str]) -> None:
 
 def _from_one(known: KnownSet, root: Path, url: str) -> None:
     archive = _archive(known, root)
-    fetch(url, archive, lambda coming: _admit(known, root, coming))
+    fetch(url, archive, lambda coming: _admit(known, root, coming), most=known.largest_archive)
     try:
         digest = _verified(known, root, archive, url)
         _unpack(known, root, archive, {"url": url, "bytes": archive.stat().st_size, "sha256": digest})
@@ -95,9 +95,11 @@ def _admit(known: KnownSet, root: Path, coming: int | None) -> None:
     needed = (expected if coming is None else coming) + expected
     free = shutil.disk_usage(root).free
     if free < needed:
+        left = _archive(known, root)
+        there = f" (an unfinished download, {left}, takes {left.stat().st_size // 10**6} MB)" if left.exists() else ""
         raise OSError(
             f"{known.name} needs about {needed // 10**6} MB in {root}, archive and pictures together; "
-            f"{free // 10**6} MB are free. Make room, or set --root (PIX2PIX_DATA) to another disk."
+            f"{free // 10**6} MB are free{there}. Make room, or set --root (PIX2PIX_DATA) to another disk."
         )
 
 

@@ -1,5 +1,6 @@
 """Unpacking an archive that nobody vouches for: plain files in one folder, of bounded number and size, or nothing."""
 
+import errno
 import gzip
 import io
 import shutil
@@ -13,6 +14,9 @@ from tqdm import tqdm
 
 LARGEST_HEADER = 2**20  # of one extended header: names and comments, which tarfile reads into memory at once
 CHUNK = 2**20
+LONGEST_NAME = 255  # bytes, on most disks
+DEEPEST = 8  # folders within folders; data sets have two
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 class Limits(NamedTuple):
@@ -33,17 +37,29 @@ def extract(archive: Path, into: Path, folder: str, limits: Limits) -> None:
     Raises:
         ValueError: for a damaged archive, a bomb, or a member that is no plain file or folder within `folder`.
             What was unpacked until then is removed.
+        OSError: when the disk does not take it.
     """
     into.mkdir(parents=True)
     try:
         with gzip.open(archive) as unzipped:
             _write_members(archive, _Bounded(unzipped, archive, limits.size), into, folder, limits)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except BaseException as error:
         shutil.rmtree(into)
-        raise ValueError(f"{archive.name}: damaged, or cut short ({error or type(error).__name__}).") from error
-    except BaseException:
-        shutil.rmtree(into)
-        raise
+        reason = _reason(archive, error, into)
+        if reason is None:
+            raise
+        raise reason from error
+
+
+def _reason(archive: Path, error: BaseException, into: Path) -> Exception | None:
+    """The error in words, where it needs any: whatever the bytes of an archive happen to provoke."""
+    if isinstance(error, gzip.BadGzipFile | tarfile.TarError | EOFError | zlib.error | RecursionError):
+        return ValueError(f"{archive.name}: damaged, or cut short ({error or type(error).__name__}).")
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        return OSError(f"{into.parent}: the pictures cannot be written ({error.strerror}). Make room, then try again.")
+    if isinstance(error, ValueError) or not isinstance(error, Exception):
+        return None
+    return ValueError(f"{archive.name}: cannot be unpacked ({error or type(error).__name__}). Nothing of it is kept.")
 
 
 def _write_members(archive: Path, stream: "_Bounded", into: Path, folder: str, limits: Limits) -> None:
@@ -52,11 +68,7 @@ def _write_members(archive: Path, stream: "_Bounded", into: Path, folder: str, l
         tqdm(unit="file", desc="unpacking", disable=None) as bar,
     ):
         for member in _checked(tar, archive, into, folder, limits):
-            target = into / member.name
-            if member.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-            else:
-                _write_file(tar, member, target)
+            _write_member(tar, member, into / member.name)
             bar.update()
     while stream.read(CHUNK):  # to the end, where gzip compares its checksum
         pass
@@ -79,6 +91,8 @@ def _checked(tar: tarfile.TarFile, archive: Path, into: Path, folder: str, limit
 
 def _refusal(member: tarfile.TarInfo, into: Path, folder: str) -> str | None:
     """Why a member is not unpacked."""
+    if not _is_plain(member.name):
+        return "is a name that no file should have"
     if not (member.isreg() or member.isdir()) or member.issparse():
         return "is a link, a device or the like, not a plain file"
     try:
@@ -91,11 +105,24 @@ def _refusal(member: tarfile.TarInfo, into: Path, folder: str) -> str | None:
     return None
 
 
-def _write_file(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    content = tar.extractfile(member)
-    assert content is not None
+def _is_plain(name: str) -> bool:
+    """Whether every system and every terminal can show a file of that name."""
+    parts = PurePosixPath(name).parts
     try:
+        fits = all(len(part.encode()) <= LONGEST_NAME for part in parts)
+    except UnicodeEncodeError:
+        return False
+    return fits and len(parts) <= DEEPEST and name.isprintable()
+
+
+def _write_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    try:
+        if member.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
+        content = tar.extractfile(member)
+        assert content is not None
         with target.open("xb") as file:
             shutil.copyfileobj(content, file, CHUNK)
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:

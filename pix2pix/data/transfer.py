@@ -1,13 +1,16 @@
 """One file over HTTP, whole or resumable: what has arrived stays, and only the rest is asked for again."""
 
+import errno
 import http.client
 import json
 import logging
 import re
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,8 @@ from pix2pix.whole_files import write
 log = logging.getLogger(__name__)
 
 CHUNK = 2**18
-TIMEOUT = 60  # seconds without a byte
+TIMEOUT = 60  # seconds without a byte, or without a whole answer
+LEAST = 2**16  # bytes in TIMEOUT seconds, and bytes that count as progress: fewer would take years
 ATTEMPTS = 5  # without progress, before a mirror is given up
 LONGEST_WAIT = 30
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may better
@@ -44,25 +48,28 @@ class Origin:
     validator: str | None
 
 
-def fetch(url: str, part: Path, admit: Callable[[int | None], None]) -> None:
+def fetch(url: str, part: Path, admit: Callable[[int | None], None], *, most: int) -> None:
     """Brings `url` to the file `part`, from where an earlier attempt at the same file ended.
 
     Args:
         url: http or https.
         part: the unfinished file; beside it PART.json says where its bytes come from.
         admit: is told how many bytes are still to come, None when nobody knows; raises to refuse them.
+        most: bytes that are taken, whatever the server says.
 
     Raises:
-        MirrorError: when the server does not have the file, or does not deliver what it says in ATTEMPTS attempts.
+        MirrorError: when the server does not have the file, sends more than `most` bytes, leads to another protocol,
+            is too slow, or does not deliver what it says in ATTEMPTS attempts.
+        OSError: when the disk is full.
     """
     attempt = 0
     while True:
         before = _size(part)
         try:
-            return _continue(url, part, admit)
+            return _continue(url, part, admit, most)
         except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
             reason = _reason(error, url)
-        attempt = 0 if _size(part) > before else attempt + 1
+        attempt = 0 if _size(part) >= before + LEAST else attempt + 1
         if attempt == ATTEMPTS:
             raise MirrorError(f"{url}: {reason}, {ATTEMPTS} times in a row.")
         wait = min(2**attempt, LONGEST_WAIT)
@@ -80,13 +87,13 @@ def _reason(error: Exception, url: str) -> str:
     return str(cause) or type(cause).__name__
 
 
-def _continue(url: str, part: Path, admit: Callable[[int | None], None]) -> None:
+def _continue(url: str, part: Path, admit: Callable[[int | None], None], most: int) -> None:
     origin = _origin(part)
     start = _size(part) if origin and origin.url == url else 0
     if origin and start and start == origin.total:
         return
     try:
-        answer = urllib.request.urlopen(_request(url, start, origin), timeout=TIMEOUT)
+        answer = _answer(_request(url, start, origin))
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
@@ -97,11 +104,46 @@ def _continue(url: str, part: Path, admit: Callable[[int | None], None]) -> None
         resumed = _resumes(answer, start, origin)
         start = start if resumed else 0
         current = Origin(url, _total(answer, start), _validator(answer))
+        if not resumed:
+            forget(part)  # first: its bytes must not stand in the way of those that come
         admit(None if current.total is None else current.total - start)
         if not resumed:
-            forget(part)
             write(_note(part), json.dumps(asdict(current)))
-        _append(answer, part, start, current)
+        _append(answer, part, start, current, most)
+
+
+class _WebOnly(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to web servers alone; urllib would follow them to FTP, too."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.lower().startswith(("http://", "https://")):
+            fp.close()
+            raise MirrorError(f"{req.full_url}: the server leads to {newurl!r}, which is no web address.")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """The beginning of the answer, within TIMEOUT seconds in all: a server may also send it letter by letter."""
+    coming: Future[Any] = Future()
+
+    def ask() -> None:
+        try:
+            answer = urllib.request.build_opener(_WebOnly).open(request, timeout=TIMEOUT)
+        except BaseException as error:
+            if coming.set_running_or_notify_cancel():
+                coming.set_exception(error)
+        else:
+            if coming.set_running_or_notify_cancel():
+                coming.set_result(answer)
+            else:
+                answer.close()
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return coming.result(TIMEOUT)
+    except TimeoutError as error:
+        coming.cancel()  # an answer that comes after all is closed
+        raise TimeoutError(str(error) or f"no whole answer within {TIMEOUT} s") from error
 
 
 def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Request:
@@ -123,25 +165,47 @@ def _resumes(answer: Any, start: int, origin: Origin | None) -> bool:
     return True
 
 
-def _append(answer: Any, part: Path, start: int, origin: Origin) -> None:
+def _append(answer: Any, part: Path, start: int, origin: Origin, most: int) -> None:
     bar = tqdm(total=origin.total, initial=start, unit="B", unit_scale=True, desc=part.name, disable=None)
     with part.open("ab", buffering=0) as file, bar:
-        for chunk in _chunks(answer):
-            file.write(chunk)
+        for chunk in _chunks(answer, origin.url):
+            if file.tell() + len(chunk) > most:
+                forget(part)
+                raise MirrorError(f"{origin.url}: the server sends more than {most} bytes. Nothing of it is kept.")
+            _write(file, chunk, part)
             bar.update(len(chunk))
     arrived = _size(part)
     if origin.total is not None and arrived != origin.total:
         raise ConnectionError(f"the server says {origin.total} bytes and the connection ended at {arrived}")
 
 
-def _chunks(answer: Any) -> Iterator[bytes]:
+def _write(file: Any, chunk: bytes, part: Path) -> None:
+    try:
+        while chunk:
+            chunk = chunk[file.write(chunk) :]
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise OSError(
+            f"{part}: the disk is full; {_size(part) // 10**6} MB have arrived there. Make room, and the same command "
+            "goes on; to give the download up, remove that file."
+        ) from error
+
+
+def _chunks(answer: Any, url: str) -> Iterator[bytes]:
+    """What arrives, as it arrives. Raises MirrorError when it is hardly anything."""
+    began, arrived = time.monotonic(), 0
     while chunk := answer.read1(CHUNK):
         yield chunk
+        arrived += len(chunk)
+        if time.monotonic() - began >= TIMEOUT:
+            if arrived < LEAST:
+                raise MirrorError(f"{url}: too slow, {arrived} bytes in {TIMEOUT} s.")
+            began, arrived = time.monotonic(), 0
 
 
 def _total(answer: Any, start: int) -> int | None:
-    length = answer.headers.get("Content-Length")
-    return None if length is None else start + int(length)
+    return None if answer.length is None else start + answer.length  # None also for a length that is no number
 
 
 def _validator(answer: Any) -> str | None:

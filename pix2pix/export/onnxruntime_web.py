@@ -64,7 +64,7 @@ def _download(folder: Path) -> None:
     log.info("downloading onnxruntime-web %s (%d MB, once) from %s", VERSION, MEGABYTES, ADDRESS)
     try:
         with urllib.request.urlopen(ADDRESS, timeout=30) as answer:
-            package = answer.read()
+            package = answer.read(2 * MEGABYTES * 10**6)  # a longer one is not genuine, whatever it holds
     except OSError as error:
         raise OSError(
             f"{ADDRESS}: cannot be downloaded ({error}). Where there is no network, unpack `npm pack "

@@ -1,7 +1,10 @@
 """A data set is downloaded whole and as it was the first time, or not at all, from servers that behave badly."""
 
+import errno
 import os
+import re
 import shutil
+import tarfile
 import threading
 from collections import namedtuple
 
@@ -246,3 +249,128 @@ def test_a_lock_file_that_was_spoilt_is_named(tmp_path, good):
     lock_file(tmp_path).write_text("{")
     with pytest.raises(OSError, match="not JSON"):
         fetched(tmp_path, well(good))
+
+
+def endless(handler):
+    """Says no length and never ends."""
+    send(handler, b"\x1f\x8b", length=None)
+    while True:
+        handler.wfile.write(bytes(2**16))
+
+
+def chunked(handler):
+    handler.protocol_version = "HTTP/1.1"
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.send_header("Content-Length", "1000")  # which does not count
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"10000\r\n" + bytes(2**16) + b"\r\n")
+
+
+def of_no_length(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "many")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(bytes(2**16))
+
+
+@pytest.mark.parametrize("answer", [endless, chunked, of_no_length])
+def test_a_download_without_an_end_stops_at_the_limit_and_the_next_mirror_is_asked(tmp_path, good, monkeypatch, answer):
+    monkeypatch.setattr(type(FACADES), "largest_archive", 10**6)
+    with served(answer) as bad, served(well(good)) as right:
+        with pytest.raises(OSError, match=r"sends more than 1000000 bytes. Nothing of it is kept"):
+            downloading.download(FACADES, tmp_path, [bad.url])
+        assert not list(tmp_path.glob(".*gz*"))
+        downloading.download(FACADES, tmp_path, [bad.url, right.url])
+    assert FACADES.lacking(tmp_path / "facades") == []
+
+
+def by_the_letter(handler):
+    send(handler, b"\x1f\x8b", length=10**6)
+    for _ in range(40):
+        handler.wfile.write(b"x")
+        ONE_BY_ONE.wait(0.05)
+
+
+def header_by_the_letter(handler):
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+    for _ in range(60):
+        handler.wfile.write(b"x")
+        ONE_BY_ONE.wait(0.05)
+
+
+ONE_BY_ONE = threading.Event()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(by_the_letter, r"too slow, \d+ bytes"), (header_by_the_letter, "no whole answer within 0.3 s, 5 times")],
+)
+def test_a_mirror_that_sends_letter_by_letter_is_given_up(tmp_path, good, monkeypatch, caplog, answer, said):
+    monkeypatch.setattr(transfer, "TIMEOUT", 0.3)
+    caplog.set_level("INFO")
+    with served(answer) as slow, served(well(good)) as right:
+        monkeypatch.setattr(transfer, "ATTEMPTS", 5)
+        downloading.download(FACADES, tmp_path, [slow.url, right.url])
+    assert re.search(said, caplog.text)
+
+
+def test_a_mirror_that_breaks_off_after_every_byte_is_given_up(tmp_path, good):
+    with pytest.raises(OSError, match="5 times in a row"):
+        fetched(tmp_path, breaking(good, 10))
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1:9/x", "file:///etc/passwd", "data:text/plain,x"])
+def test_a_redirect_that_leaves_the_web_is_refused(tmp_path, target):
+    def answer(handler):
+        send(handler, b"", status=302, Location=target)
+
+    with pytest.raises(OSError, match=r"no web address|not allowed|answers 302"):
+        fetched(tmp_path, answer)
+    assert visible(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [member("facades/train/" + "n" * 300 + ".jpg", b"x")],
+        [member("facades/x", b"x"), member("facades/x", type=tarfile.DIRTYPE)],
+        [member("facades/x", type=tarfile.DIRTYPE), member("facades/x", b"x")],
+        [member("facades/" + "d/" * 1500 + "1.jpg", b"x")],
+        [member("facades/caf\udce9.jpg", b"x")],
+        [member("facades/\x1b]0;title\x07.jpg", b"x")],
+        [member("facades/x", type=tarfile.SYMTYPE, linkname="/etc/passwd")],
+    ],
+    ids=["long", "folder-for-file", "file-for-folder", "deep", "no-utf8", "control", "link"],
+)
+def test_after_an_archive_that_cannot_be_unpacked_nothing_is_left_and_the_next_mirror_is_asked(tmp_path, good, bad):
+    with served(well(archive(*bad))) as wrong, served(well(good)) as right:
+        with pytest.raises(OSError, match=r"\.facades\.tar\.gz: .*is kept|in the archive twice"):
+            downloading.download(FACADES, tmp_path, [wrong.url])
+        assert [file.name for file in tmp_path.iterdir()] == [".facades.downloading"]
+        downloading.download(FACADES, tmp_path, [wrong.url, right.url])
+    assert FACADES.lacking(tmp_path / "facades") == []
+
+
+def test_the_next_attempt_says_how_much_room_an_unfinished_download_takes(tmp_path, good, monkeypatch):
+    with served(breaking(good, len(good) // 2)) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(transfer, "ATTEMPTS", 1)
+            with pytest.raises(OSError, match=r"times in a row"):
+                downloading.download(FACADES, tmp_path, [server.url])
+        usage = namedtuple("usage", "total used free")
+        with monkeypatch.context() as patch:
+            patch.setattr(downloading.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 0))
+            with pytest.raises(OSError, match=r"0 MB are free \(an unfinished download, .*gz, takes 0 MB"):
+                downloading.download(FACADES, tmp_path, [server.url])
+
+
+def test_a_full_disk_is_said_in_words(tmp_path):
+    class Full:
+        def write(self, chunk):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"the disk is full; 0 MB have arrived there. Make room"):
+        transfer._write(Full(), b"x", tmp_path / ".facades.tar.gz")
