@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from pix2pix.captured import CapturedStep, Execution, lay_out
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import Palette, visible
+from pix2pix.divergence import require_finite_state
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
@@ -220,7 +221,11 @@ class Pix2Pix(pl.LightningModule):
         return output
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the configuration: a checkpoint alone is enough to rebuild the translator."""
+        """Adds the configuration: a checkpoint alone is enough to rebuild the translator.
+
+        Raises ValueError, before anything is written, when weights or optimizers are no longer finite.
+        """
+        require_finite_state(checkpoint, self.trainer.default_root_dir)
         checkpoint["config"] = self.config
 
 

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import pytorch_lightning as pl
 from pydantic import Field
 from pytorch_lightning.callbacks import Checkpoint
+from torch import Tensor
 
 from pix2pix.checkpoints import AtomicCheckpointIO, link
+from pix2pix.divergence import require_finite_losses
 from pix2pix.evaluation.metrics import higher_is_better
 from pix2pix.signals import Signals, Stopped
 
@@ -24,8 +26,9 @@ COPIES = 3  # last, previous and best
 class Checkpoints(Checkpoint):
     """Saves `last.ckpt` after every epoch and now and then within it; keeps the best one as `best.ckpt`.
 
-    A checkpoint is taken between steps, never within one. SIGTERM, Ctrl-C and the signals of clusters end the training
-    after the step at hand, saved; so does an error between steps, such as that of an unreadable picture.
+    A checkpoint is taken between steps, never within one, and never of losses or weights that are not finite. SIGTERM,
+    Ctrl-C and the signals of clusters end the training after the step at hand, saved; so does an error between steps,
+    such as that of an unreadable picture.
 
     Args:
         monitor: the metric that decides, e.g. `val/l1`; which way is better is known of each metric.
@@ -46,6 +49,7 @@ class Checkpoints(Checkpoint):
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self.best: float | None = None
         self.names: list[str] = []  # under which this state is kept, besides `last.ckpt`
+        self.losses: dict[str, Tensor] = {}  # of the last step
         self.signals = Signals()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -63,6 +67,7 @@ class Checkpoints(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves where it is time to. The last step of an epoch is saved after its validation."""
+        self.losses = outputs["losses"]
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready >= trainer.num_training_batches:
             return
         stop = _agreed(trainer, self.signals.received is not None)
@@ -91,7 +96,10 @@ class Checkpoints(Checkpoint):
         between = steps.ready == steps.completed and 0 < steps.completed < trainer.num_training_batches
         new = trainer.training and between and trainer.global_step > getattr(self, "saved_step", trainer.global_step)
         if new and trainer.world_size == 1 and isinstance(exception, Exception):
-            self._save(trainer)
+            try:
+                self._save(trainer)
+            except ValueError as error:  # the exception at hand is what is told
+                log.warning("step %d is not saved: %s", trainer.global_step, error)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far, and the names of this checkpoint."""
@@ -108,7 +116,14 @@ class Checkpoints(Checkpoint):
         return bool(by_step) or _agreed(trainer, by_clock)
 
     def _save(self, trainer: pl.Trainer, *, must: bool = False) -> None:
-        """Saves `last.ckpt` and its links. Raises OSError where it cannot and must; else the training goes on."""
+        """Saves `last.ckpt` and its links.
+
+        Raises:
+            OSError: where it cannot and must; else the training goes on.
+            ValueError: when the training has diverged. What is saved stays as it is.
+        """
+        seen = f"at step {trainer.global_step}, which is not saved"
+        require_finite_losses(self.losses, seen, trainer.default_root_dir)
         last = _folder(trainer) / "last.ckpt"
         trainer.save_checkpoint(last)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step

@@ -51,7 +51,8 @@ class Diagnosis(pl.Callback):
         """Adds up D's accuracy on the device; fetches it at the end of each window."""
         if not outputs["accuracy"]:
             return
-        self.state["right"] += torch.stack(list(outputs["accuracy"].values())).mean()
+        right = torch.stack(list(outputs["accuracy"].values())).mean()
+        self.state["right"] = self.state["right"] + right  # not in place: a sum of a checkpoint lies on the CPU
         self.state["steps"] += 1
         if self.state["steps"] == self.window:
             right = float(self.state["right"]) / self.window

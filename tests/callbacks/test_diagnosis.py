@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pix2pix.callbacks.diagnosis import Diagnosis, Likeness
+from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
 from tests.conftest import TINY, pix2pix
@@ -52,6 +54,24 @@ def test_a_discriminator_that_wins_for_long_is_told_of_once(caplog):
     (said,) = caplog.messages
     assert "the discriminator was right on 100.0% of the last 10 steps" in said
     assert "discriminator=patch16" in said
+
+
+def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():
+    """Lightning loads checkpoints to the CPU; torch's fake tensors know devices that are not there."""
+    diagnosis, log = Diagnosis(), TrainingLog()
+    with FakeTensorMode():
+        diagnosis.load_state_dict({"steps": 3, "right": torch.zeros(()), "warned": []})
+        sums = {name: torch.zeros(()) for name in ("loss/g_l1", "accuracy/d_real", "accuracy/d_fake")}
+        log.load_state_dict({"sums": sums, "steps": 3, "overflows": torch.zeros((), dtype=torch.long)})
+        accuracy = {name: torch.zeros((), device="cuda") for name in ("real", "fake")}
+        outputs = {"accuracy": accuracy, "losses": {"g_l1": torch.zeros((), device="cuda")}}
+        scaler = SimpleNamespace(_scale=torch.ones((), device="cuda"))
+        plugin = SimpleNamespace(scaler=scaler)
+        trainer = SimpleNamespace(global_step=4, world_size=1, log_every_n_steps=50, precision_plugin=plugin)
+        for callback in (diagnosis, log):
+            callback.on_train_batch_end(trainer, None, outputs, SimpleNamespace(name=["a"]), 0)
+    on_gpu = [diagnosis.state["right"], log.sums["loss/g_l1"], log.overflows]
+    assert [tensor.device.type for tensor in on_gpu] == ["cuda"] * 3
 
 
 def test_a_generator_that_ignores_its_input_is_told_of(tmp_path, capsys):
