@@ -1,6 +1,7 @@
 """How a trained generator is run: which statistics normalise, whether dropout is the noise, from which seed."""
 
 import copy
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -55,8 +56,8 @@ class InferenceMode:
             return generator(source)
 
     def seed_of(self, name: str) -> int:
-        """The seed of the noise of the picture called `name`."""
-        return derive(self.seed, "inference", name)
+        """The seed of the noise of the picture `name`, however its accents are written: macOS takes them apart."""
+        return derive(self.seed, "inference", unicodedata.normalize("NFC", name))
 
     @contextmanager
     def applied_to(

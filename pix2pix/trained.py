@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pix2pix import components
 from pix2pix.configuration import Config
 from pix2pix.data.lab import split_lightness
+from pix2pix.data.matching import pair_name
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
 from pix2pix.data.ranges import scale, unscale
@@ -62,6 +63,10 @@ class Trained:
         with self.precision():
             output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
         return visible(output, self.target_palette, source.cpu())
+
+    def pair_name(self, file: Path) -> str:
+        """What a source file's pair is called: by that name it has the noise that the pair has in an evaluation."""
+        return pair_name(file.stem, *source_side(self.config).folders[:1])
 
     def precision(self) -> AbstractContextManager[Any]:
         """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""

@@ -120,7 +120,7 @@ def _read(job: Job) -> _Passage:
 def _translate(translator: Translator, samples: int, passages: Sequence[_Passage]) -> Sequence[_Passage]:
     """Translates what could be read at once; where a picture is refused, each by itself."""
     there = [(passage, passage.picture) for passage in passages if passage.picture is not None]
-    names = [passage.job.file.stem for passage, _ in there]
+    names = [translator.trained.pair_name(passage.job.file) for passage, _ in there]
     first = translator.trained.inference.seed
     try:
         by_sample = [
@@ -166,7 +166,8 @@ def translate_stream(translator: Translator, inputs: Sequence[str], output: Path
     """One picture from standard input or to standard output, which `-` stands for."""
     (given,) = inputs
     suffix = (suffix or translator.trained.suffix).lstrip(".")
-    picture, name = (_standard_input(), "") if given == "-" else (opened(Path(given)), Path(given).stem)
+    file = Path(given)
+    picture, name = (_standard_input(), "") if given == "-" else (opened(file), translator.trained.pair_name(file))
     result = translator.translate(picture, name=name)
     if str(output) != "-":
         save(result, output / f"stdin.{suffix}")

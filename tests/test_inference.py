@@ -30,6 +30,11 @@ def test_dropout_is_noise_that_the_seed_and_the_name_choose(generator):
     assert not torch.equal(mode.generate(generator, SOURCE, "a"), other.generate(generator, SOURCE, "a"))
 
 
+def test_accents_give_the_same_noise_however_they_are_written():
+    mode = InferenceMode()
+    assert mode.seed_of("fa\u00e7ade") == mode.seed_of("fac\u0327ade") != mode.seed_of("facade")
+
+
 def test_with_dropout_off_the_seed_does_not_matter(generator):
     outputs = [InferenceMode(dropout="off", seed=s).generate(generator, SOURCE, str(s)) for s in range(2)]
     assert torch.equal(*outputs)

@@ -4,6 +4,8 @@ import io
 import re
 import subprocess
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from PIL import Image
 from pix2pix import load_translator, pipeline
 from pix2pix import translate_files as module
 from pix2pix.data import pixels
+from pix2pix.data.pairs import PairFolder
+from pix2pix.trained import load
 from pix2pix.translate_jobs import jobs_of
-from tests.conftest import command, command_line, pix2pix, started, wait_until
+from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, started, wait_until
 from tests.test_translate import picture
 
 
@@ -153,3 +157,37 @@ def command_bytes(*words, given):
 def test_a_stream_goes_alone(tiny_run, tmp_path):
     ended = command("translate", tiny_run.path, "-", "a.png", "-o", tmp_path)
     assert "takes one picture alone" in ended.stderr
+
+
+def pairs_in(root: Path, a: str, b: str) -> None:
+    for number, split in enumerate(("train", "train", "val")):
+        picture(root / a.format(split), seed=number)
+        picture(root / b.format(split), seed=number + 10)
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+@pytest.mark.parametrize(
+    ("a", "b", "folders"),
+    [
+        ("{}A/é_A.png", "{}B/é_B.png", {}),
+        ("{}/A/x_B_A.png", "{}/B/x_B_B.png", {}),
+        ("masks/{}/1_mask.png", "photos/{}/1_photo.png", {"A": "masks", "B": "photos"}),
+    ],
+)
+def test_a_file_has_the_noise_of_its_pair(tiny_run, tmp_path, direction, a, b, folders):
+    pairs_in(tmp_path, a, b)
+    (pair,) = PairFolder(str(tmp_path), direction=direction, folders=folders or None).split("val")
+    trained = load(tiny_run.path)
+    data = trained.config["data"] | {"direction": direction, "folders": folders}
+    file = tmp_path / (a if direction == "AtoB" else b).format("val")
+    assert replace(trained, config=trained.config | {"data": data}).pair_name(file) == pair.name
+
+
+def test_evaluate_and_translate_make_the_same_picture(tmp_path):
+    pairs_in(tmp_path / "data", "{}A/é_A.png", "{}B/é_B.png")
+    words = [f"data.path={tmp_path}/data", f"output_dir={tmp_path}", "name=run", "data.direction=BtoA"]
+    pix2pix("train", *TINY_FOLDER, *words, "trainer.max_epochs=1")
+    pix2pix("evaluate", tmp_path / "run")
+    pix2pix("translate", tmp_path / "run", tmp_path / "data" / "valB", "-o", tmp_path / "out")
+    evaluated = tmp_path / "run" / "evaluation" / "val" / "images" / "é_output.png"
+    assert np.array_equal(np.asarray(Image.open(evaluated)), np.asarray(Image.open(tmp_path / "out" / "é_B.png")))

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.matching import PairPaths, by_name, every_tenth, listed
+from pix2pix.data.matching import PairPaths, by_name, every_tenth, listed, pair_name
 from pix2pix.data.pair_source import Pair, PairSource, Split
 from pix2pix.data.pixels import read
 from pix2pix.data.sizing import Preprocess, fitted, resize
@@ -112,7 +112,7 @@ class DerivedFiles(Sequence[Pair]):
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
-        return self.derivation(self.fit(read(file, 3)), file.stem)
+        return self.derivation(self.fit(read(file, 3)), file.stem)._replace(name=pair_name(file.stem))
 
 
 def made_from(

@@ -26,6 +26,7 @@ WORDS: dict[Split | Literal[""], tuple[str, ...]] = {
     "": ("",),
 }
 LAYOUTS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
+LETTERS = ("AB", "A", "B")  # a file's name may end in the image that it is
 HELD_OUT_EVERY = 10
 LOOKED_AT = 1000  # side-by-side files of a split whose width is looked at before anything begins
 
@@ -170,7 +171,14 @@ def by_name(folder: Path, files: Iterable[str], shows: str = "") -> dict[str, st
 
 
 def pair_name(stem: str, folder: str = "") -> str:
-    """The name of a pair, from a file without its suffix: 1 for 1, 1_A and, in a folder `masks`, 1_mask."""
-    for ending in ("AB", "A", "B", *filter(None, (folder, folder.removesuffix("s")))):
-        stem = stem.removesuffix(f"_{ending}")
-    return stem
+    """The name of a pair, from a file without its suffix: 1 for 1, 1_A and, in a folder `masks`, 1_mask.
+
+    One letter and one name of the folder are taken off, no more: `left_B_A` and `left_B_B` are the pair `left_B`.
+    """
+    stem = _without_ending(stem, LETTERS)
+    return stem if folder in LETTERS else _without_ending(stem, (folder, folder.removesuffix("s")))
+
+
+def _without_ending(stem: str, endings: Iterable[str]) -> str:
+    found = (stem.removesuffix(f"_{ending}") for ending in endings if ending and stem.endswith(f"_{ending}"))
+    return next(found, stem)

@@ -69,6 +69,20 @@ def test_two_folders_are_matched_by_name(tmp_path, a, b):
     assert colour(pairs[0].target)[2] > 250
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "name"),
+    [
+        ("1_A", "1_B", "1"),
+        ("x_B_A", "x_B_B", "x_B"),
+        ("x_A_A", "x_A_B", "x_A"),
+        ("1_mask", "1_photo", "1"),
+        ("a", "a", "a"),
+    ],
+)
+def test_one_letter_and_one_name_of_the_folder_are_no_part_of_a_pairs_name(a, b, name):
+    assert (matching.pair_name(a, "masks"), matching.pair_name(b, "photo")) == (name, name)
+
+
 def test_names_come_in_natural_order(tmp_path):
     for number in (10, 9, 1, 2):
         side_by_side(tmp_path / "train" / f"{number}.png")
