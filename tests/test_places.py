@@ -30,6 +30,7 @@ def test_a_run_made_of_another_runs_configuration_leaves_that_run_alone(run, tmp
         words = ["name=again", f"run_dir={again.path}", "trainer.max_epochs=1"]
         pix2pix("train", "--config-dir", run.path, "--config-name", "config", *words)
     assert digests(run) == before
+    assert {file.name for file in tmp_path.iterdir()} == {"tiny", "again"}
     assert [row["step"] for row in read(again.path / "metrics.csv")] == ["4", "6"]
     assert len(list((again.path / "tensorboard").iterdir())) == 1
     assert {file.name for file in (again.path / "samples").iterdir()} == {"val_epoch0001.png", "train_epoch0001.png"}
