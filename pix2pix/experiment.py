@@ -97,7 +97,7 @@ def _first_process() -> bool:
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
     config = model.config
-    checkpoint = resumable(run) or _given(config["resume"])
+    checkpoint = resumable(run, instead=_given(config["resume"]))
     if checkpoint is None and config["init_from"]:
         initialise_from(config["init_from"], model)
     if trainer.is_global_zero:
