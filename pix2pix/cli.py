@@ -21,6 +21,12 @@ NORMALIZATION = click.option(
     help="Statistics of the picture, or of training. Default: the run's.",
 )
 DROPOUT = click.option("--dropout", type=click.Choice(["on", "off"]), help="Dropout as noise. Default: the run's.")
+TRUST = click.option(
+    "--trust",
+    multiple=True,
+    metavar="MODULE",
+    help="Build classes of this module, too, where a run names them. It may run anything: know it. Repeatable.",
+)
 SEED = click.option("--seed", type=click.IntRange(min=0), help="Of the dropout noise. Default: the run's.")
 
 
@@ -72,6 +78,7 @@ def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 @click.option("--perceptual", is_flag=True, help="LPIPS, FID and KID too (extra `perceptual`).")
 @click.option("--data", metavar="DIR", help="The folder of pairs. Default: where it was when the run was trained.")
 @CHECKPOINT
+@TRUST
 @NORMALIZATION
 @DROPOUT
 @SEED
@@ -111,6 +118,7 @@ def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
 @click.option("--wandb-entity", "entity", help="Its user or team. Default: your own.")
 @click.option("--evaluate/--no-evaluate", default=True, help="Evaluate runs that changed since. Default: yes.")
 @CHECKPOINT
+@TRUST
 @DEVICE
 def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: Any) -> None:
     """Compare runs on one page: numbers, curves, settings, the same pictures side by side.
@@ -124,7 +132,7 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
 
     runs = find_runs(paths)
     if options["evaluate"]:
-        chosen = {name: options[name] for name in ("checkpoint", "scorer", "device")}
+        chosen = {name: options[name] for name in ("checkpoint", "scorer", "device", "trust")}
         comparing.bring_up_to_date(runs, split, **chosen)
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
     comparison = comparing.write_page(runs, split, page, pictures=options["pictures"])
@@ -177,6 +185,7 @@ def dashboard(outputs: Path, port: int, browser: bool) -> None:
 @click.option("--tile", type=click.IntRange(min=1), default=2048, show_default=True, help="Of very large pictures.")
 @click.option("--half", is_flag=True, help="Half precision.")
 @CHECKPOINT
+@TRUST
 @NORMALIZATION
 @DROPOUT
 @SEED
@@ -216,6 +225,7 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -
 @click.option("--browser/--no-browser", default=True, help="Open the page. Default: yes.")
 @click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A host name the demo goes by, of a proxy.")
 @CHECKPOINT
+@TRUST
 @NORMALIZATION
 @DROPOUT
 @SEED
@@ -254,6 +264,7 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
 @click.option("--onnxruntime", metavar="DIR", help="For web: the npm package, else downloaded once.")
 @click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set. Default: torch's.")
 @CHECKPOINT
+@TRUST
 @NORMALIZATION
 @DROPOUT
 def export(run: str, kind: str, output: Path | None, **options: Any) -> None:

@@ -75,25 +75,29 @@ def problems(node: Mapping[str, Any], key: str, kind: type | types.UnionType) ->
     if not issubclass(target, kind):
         yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
-    yield from _argument_problems(node, key, target)
+    yield from problems_of_arguments(node, key, target)
 
 
-def _argument_problems(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
-    parameters = inspect.signature(target).parameters
+def problems_of_arguments(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
+    """What is wrong with a mapping as the arguments of a class, one sentence each."""
+    parameters = parameters_of(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
         if name in {TARGET, PARTIAL}:
             continue
-        if name in parameters:
-            yield from _value_problems(value, f"{key}.{name}", _annotation(target, name))
-        elif not takes_any:
+        if name not in parameters and not takes_any:
             yield unknown(f"{key}.{name}", parameters)
+            continue
+        annotation = annotation_of(target, name) if name in parameters else Any
+        if is_component(value):
+            kind = annotation if isinstance(annotation, type | types.UnionType) else object
+            yield from problems(value, f"{key}.{name}", kind)
+        else:
+            yield from problems_of_value(value, f"{key}.{name}", annotation)
 
 
-def _value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
-    if is_component(value):
-        yield from problems(value, key, annotation if isinstance(annotation, type | types.UnionType) else object)
-        return
+def problems_of_value(value: Any, key: str, annotation: Any) -> Iterator[str]:
+    """What is wrong with a plain value for an argument of this annotation, one sentence each."""
     try:
         adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError):  # a foreign class's annotation: let it judge
@@ -105,7 +109,16 @@ def _value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
         yield f"{key}={shown(value)}: {complaint(error)}."
 
 
-def _annotation(target: type, name: str) -> Any:
+def parameters_of(target: type) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a class by name; any, where it does not tell."""
+    try:
+        return inspect.signature(target).parameters
+    except (ValueError, TypeError):  # a class written in C
+        return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
+
+
+def annotation_of(target: type, name: str) -> Any:
+    """The annotation of an argument; Any where there is none."""
     try:
         return typing.get_type_hints(target.__init__, include_extras=True).get(name, Any)
     except (NameError, TypeError):

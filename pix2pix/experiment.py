@@ -17,10 +17,11 @@ from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
-from pix2pix import schema
+from pix2pix import schema, trust
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.callbacks.checkpoint import Checkpoints
 from pix2pix.captured import Execution
+from pix2pix.carried import require_training_of
 from pix2pix.checkpoints import AtomicCheckpointIO, resumable
 from pix2pix.components import build
 from pix2pix.configuration import Config
@@ -33,7 +34,6 @@ from pix2pix.machine import in_words, picked
 from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
-from pix2pix.places import directory_for, keep_apart
 from pix2pix.run import Run
 from pix2pix.several_devices import PlayersTogether
 from pix2pix.signals import Stopped
@@ -54,12 +54,12 @@ def train(config: Config) -> None:
     """
     check(config)
     run = Run(config["run_dir"])
-    config = keep_apart(config, run)
     first = _first_process()  # the others may find the directory half begun
     if config["resume"] == "never" and first and (aside := run.set_aside()):
         log.info("resume=never: what was there is set aside as %s.", aside)
     if first:
         run.require_same(config)
+        trust.note(config)
     data = build_data(config)
     fingerprint = data.pairs.fingerprint()
     if not config["allow_changed_data"]:
@@ -97,7 +97,7 @@ def _first_process() -> bool:
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
     config = model.config
-    checkpoint = resumable(run, instead=_given(config["resume"]))
+    checkpoint = resumable(run) or _given(config["resume"], model)
     if checkpoint is None and config["init_from"]:
         initialise_from(config["init_from"], model)
     if trainer.is_global_zero:
@@ -114,12 +114,13 @@ def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) ->
         raise ValueError(_lower_what(config, error)) from error
 
 
-def _given(resume: str) -> Path | None:
+def _given(resume: str, model: Pix2Pix) -> Path | None:
     """The checkpoint that `resume` names, a training of elsewhere to go on with."""
     if resume in {"auto", "never"}:
         return None
     if not Path(resume).is_file():
         raise FileNotFoundError(f"resume={resume}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
+    require_training_of(model, Path(resume))
     return Path(resume)
 
 
@@ -198,7 +199,7 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
         trainer: pl.Trainer = build(
             config["trainer"] | picked(config["trainer"], config["precision"]),
             callbacks=[build(callback) for callback in config["callbacks"].values()],
-            logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
+            logger=[build(logger) for logger in config["logger"].values()],
             plugins=[AtomicCheckpointIO()],
             **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
             default_root_dir=run.path,

@@ -14,6 +14,7 @@ import yaml
 
 from pix2pix.configuration import Config, differences
 from pix2pix.provenance import session
+from pix2pix.trust import require_plain
 from pix2pix.whole_files import part_of, write
 
 try:
@@ -23,7 +24,6 @@ except ImportError:  # no such locks on Windows
 
 log = logging.getLogger(__name__)
 
-PREVIOUS = "previous.ckpt"  # what last.ckpt was before
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
 
 
@@ -43,12 +43,25 @@ class Run:
         self.evaluation = self.path / "evaluation"
 
     def config(self) -> Config:
-        """The resolved configuration. Raises FileNotFoundError when this is no run."""
+        """The resolved configuration.
+
+        Raises:
+            FileNotFoundError: when this is no run.
+            ValueError: when the file is damaged.
+        """
         if not self.config_file.is_file():
             raise FileNotFoundError(
                 f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
             )
-        return yaml.load(self.config_file.read_text(encoding="utf-8"), LOADER)
+        try:
+            config = yaml.load(self.config_file.read_text(encoding="utf-8"), LOADER)
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(
+                f"{self.config_file}: cannot be read ({str(error).splitlines()[0]}); it was cut short or damaged. "
+                "Bring a copy back: each checkpoint of the run holds the same configuration."
+            ) from error
+        require_plain(config, self.config_file)
+        return config
 
     def provenance(self) -> dict[str, Any]:
         """What made the run, and whether it is finished; empty before it began."""
@@ -57,10 +70,6 @@ class Run:
     def finished(self) -> bool:
         """Whether the training reached its end."""
         return bool(self.provenance().get("finished"))
-
-    def saved(self) -> list[Path]:
-        """The checkpoints that a training may go on from, the newest first."""
-        return [path for path in (self.last, self.checkpoints / PREVIOUS) if path.is_file()]
 
     def require_same(self, config: Config) -> None:
         """Raises ValueError with the differences when the directory holds another run, or something else."""
@@ -88,7 +97,7 @@ class Run:
         A run that saved nothing yet may begin again on data that were mended.
         """
         there = self.provenance().get("data_fingerprint", fingerprint)
-        if there != fingerprint and self.saved():
+        if there != fingerprint and self.last.is_file():
             raise ValueError(
                 f"{self.path}: was trained on other data than these: files were added, removed or changed, or the path "
                 "is another. Give this run a name of its own, name=..., bring the data back, or go on with these: "
@@ -152,6 +161,11 @@ class Run:
                 f"{path}: no such checkpoint. {self.path} has: {kept}; --checkpoint takes one of these or a path."
             )
         return path
+
+    def require_inside(self, folder: Path) -> None:
+        """Raises ValueError where a link leads out of the run: a foreign one must not choose what is written over."""
+        if not folder.resolve().is_relative_to(self.path.resolve()):
+            raise ValueError(f"{folder}: leads out of the run, to {folder.resolve()}. Remove the link.")
 
     def _write_provenance(self, **content: Any) -> None:
         write(self.provenance_file, json.dumps(content, indent=2) + "\n")

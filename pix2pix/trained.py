@@ -10,18 +10,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pix2pix import components
+from pix2pix import trust as trusted
+from pix2pix.carried import generator_of, require_complete
 from pix2pix.configuration import Config
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.matching import pair_name
+from pix2pix.data.pair_source import PairSource
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.pixels import Depth, Picture, opened, picture_of, pixels_of
 from pix2pix.data.ranges import scale, unscale
 from pix2pix.data.sides import Side, side
-from pix2pix.data.transforms import Coding
+from pix2pix.data.transforms import Coding, PairTransform
 from pix2pix.inference import Dropout, InferenceMode, Normalization
 from pix2pix.run import Run
-from pix2pix.weights_file import read_safetensors
+from pix2pix.trust import Trust
+from pix2pix.weights_file import read
 
 AVERAGE = "average.module."  # before the names of the moving average's weights
 
@@ -39,6 +42,7 @@ class Trained:
     step: int
     device: torch.device
     half: bool = False
+    trust: tuple[str, ...] = ()  # modules whose classes may be built of its configuration
 
     @property
     def palette(self) -> Palette | None:
@@ -67,6 +71,22 @@ class Trained:
     def pair_name(self, file: Path) -> str:
         """What a source file's pair is called: by that name it has the noise that the pair has in an evaluation."""
         return pair_name(file.stem, *source_side(self.config).folders[:1])
+
+    def pair_source(self, path: str | Path | None = None) -> PairSource:
+        """The pairs that its configuration names, in the folder `path` where they are no longer in theirs.
+
+        Raises:
+            ValueError: for a class that no file may ask for, or arguments that do not fit it.
+            OSError: when the pairs are not there.
+        """
+        node = self.config["data"].get("pairs")
+        moved = {**node, "path": str(path)} if path is not None and isinstance(node, dict) else node
+        return trusted.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
+
+    def pair_transform(self) -> PairTransform:
+        """What brings the pairs to the generator. Raises ValueError as `pair_source` does."""
+        node = self.config["data"]["transform"]
+        return trusted.build(node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust)
 
     def precision(self) -> AbstractContextManager[Any]:
         """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
@@ -163,6 +183,7 @@ def load(
     normalization: Normalization | None = None,
     dropout: Dropout | None = None,
     seed: int | None = None,
+    trust: Trust = (),
 ) -> Trained:
     """Reads the generator of a run; its moving average where the run kept one.
 
@@ -172,29 +193,28 @@ def load(
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         half: compute in half precision.
         normalization: in place of the run's own test-time choice; likewise `dropout` and `seed`.
+        trust: modules beside pix2pix whose classes the configuration may have built; see `pix2pix.trust`.
 
     Raises:
         FileNotFoundError: when there is no such run or checkpoint.
-        ValueError: when the file is no checkpoint of ours, or asks to construct something that is no network.
+        ValueError: when the file is damaged, no checkpoint of ours, or asks to construct what no file may ask for.
     """
     file = Path(path) if Path(path).is_file() else _checkpoint_of(Run(path), checkpoint)
     place = _device(device)
-    content = read_safetensors(file) if file.suffix == ".safetensors" else _read(file, place)
+    content = read(file, place)
     if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
-    found = list(components.problems(config["generator"], "generator", nn.Module))
-    if found:
-        raise ValueError(f"{file}: its configuration cannot be built: {' '.join(found)}")
-    generator = components.build(config["generator"])
-    generator.load_state_dict(_generator_state(content["state_dict"]))
+    require_complete(config, file)
+    generator = generator_of(config, _generator_state(content["state_dict"]), file, trust)
     if half:
         _cast_convolutions(generator, _half_of(place))
     chosen = {"normalization": normalization, "dropout": dropout, "seed": seed}
     inference = InferenceMode(
         **config["inference"] | {key: value for key, value in chosen.items() if value is not None}
     )
-    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place, half)
+    modules = (trust,) if isinstance(trust, str) else tuple(trust)
+    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place, half, modules)
 
 
 def _half_of(device: torch.device) -> torch.dtype:
@@ -222,21 +242,9 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _read(file: Path, device: torch.device) -> dict[str, Any]:
-    try:
-        content = torch.load(file, map_location=device, weights_only=True)
-    except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(
-            f"{file}: cannot be read as a checkpoint ({error}). Choose another with --checkpoint."
-        ) from error
-    if not isinstance(content, dict) or not {"config", "state_dict", "global_step"} <= content.keys():
-        raise ValueError(f"{file}: not a checkpoint that `pix2pix train` wrote.")
-    return content
-
-
 def state_of(file: Path) -> dict[str, Tensor]:
     """The weights in a checkpoint of ours. Raises ValueError when it is none."""
-    return _read(file, torch.device("cpu"))["state_dict"]
+    return read(file, torch.device("cpu"))["state_dict"]
 
 
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:

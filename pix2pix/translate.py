@@ -187,7 +187,12 @@ def load_translator(
         tile: see `Translator`, as for `overlap` and `batch_size`.
         overlap: see above.
         batch_size: see above.
-        options: those of `pix2pix.trained.load`: device, half, normalization, dropout, seed.
+        options: those of `pix2pix.trained.load`: device, half, normalization, dropout, seed; and `trust`, modules
+            beside pix2pix whose classes the configuration in the file may have built, as trust=["mylab"].
+
+    Raises:
+        FileNotFoundError: when there is no such run or file.
+        ValueError: when the file is damaged or none of ours, or names classes that no file may have built.
     """
     if weights is not None:
         options["checkpoint"] = weights

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real dat
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONUTF8"] = "1"  # under a locale of ASCII the command line would start the process of the tests again
 torch.set_num_threads(1)
+os.environ["PIX2PIX_TRUSTED_MODULES"] = str(Path(tempfile.mkdtemp()) / "trusted_modules")  # never the user's own
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # trainer=auto would take a GPU, where there is one
 
 TINY = [
@@ -43,9 +45,10 @@ TINY_FOLDER = ["data=folder", *(word for word in TINY if not word.startswith("da
 
 
 @pytest.fixture(autouse=True)
-def _no_data_root(monkeypatch):
-    """No data root of this machine's."""
+def _nothing_of_this_machine(monkeypatch, tmp_path):
+    """No data root of this machine's, and a list of trusted modules for each test."""
     monkeypatch.delenv("PIX2PIX_DATA", raising=False)
+    monkeypatch.setenv("PIX2PIX_TRUSTED_MODULES", str(tmp_path / "settings" / "trusted_modules"))
 
 
 def resolved(*overrides: str) -> Config:

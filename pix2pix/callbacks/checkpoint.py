@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import shutil
 import time
 from pathlib import Path
@@ -15,7 +16,6 @@ from torch import Tensor
 from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.divergence import require_finite_losses
 from pix2pix.evaluation.metrics import higher_is_better
-from pix2pix.plain_state import require_plain
 from pix2pix.signals import Signals, Stopped
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,7 @@ class Checkpoints(Checkpoint):
         self.signals = Signals()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listens to signals; makes up for links that a kill prevented; says now what saving would say later."""
-        require_plain({callback.state_key: callback.state_dict() for callback in trainer.callbacks})  # pyright: ignore
+        """Listens to signals; makes up for links that a kill prevented; warns where the disk cannot hold the files."""
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         self.signals.listen()
         names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one
@@ -109,7 +108,9 @@ class Checkpoints(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes them up."""
-        self.best, self.names = state_dict["best"], state_dict["names"]
+        self.best = state_dict["best"]
+        # A checkpoint of somebody else's must not name files elsewhere.
+        self.names = [name for name in state_dict["names"] if re.fullmatch(r"best\.ckpt|epoch=\d+\.ckpt", name)]
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
         by_step = self.every_n_steps and trainer.global_step % self.every_n_steps == 0

@@ -12,7 +12,9 @@ from pix2pix.data.pair_source import Pair
 from pix2pix.data.palettes import visible
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.loggers import TakesTable
+from pix2pix.model import Pix2Pix
 from pix2pix.pictures import shown, to_picture
+from pix2pix.trust import modules_of
 
 
 class Results(pl.Callback):
@@ -33,7 +35,8 @@ class Results(pl.Callback):
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
-        best = trained.load(run, device=str(pl_module.device))
+        assert isinstance(pl_module, Pix2Pix)
+        best = trained.load(run, device=str(pl_module.device), trust=modules_of(pl_module.config))
         places = spread(len(data.validation), self.pairs)
         rows = [_row(best, data.validation[place]) for place in places]
         for logger in loggers:

@@ -18,6 +18,8 @@ class StoredFile(io.BytesIO):
         key, _, role = member.partition(".")
         self.shard, self.name = shard, member
         self.stem, self.suffix = unescaped(key), PurePosixPath(role).suffix
+        if PurePosixPath(self.stem).name != self.stem or "\\" in self.stem:  # results are written under this name
+            raise ValueError(f"{shard}/{member}: its name leads to another folder. Make the shards again.")
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.name}"

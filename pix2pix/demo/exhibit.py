@@ -17,6 +17,7 @@ from pix2pix.translate import Translator, load_translator
 log = logging.getLogger(__name__)
 
 SHOWABLE = {"L", "P", "RGB", "RGBA"}  # P: label maps
+LARGEST_SIDE = 4096
 Kind = Literal["labels", "edges", "photo"]
 PAINTS = {"black": "#16161a", "white": "#ffffff", "red": "#d7352b", "yellow": "#f2b632", "green": "#3d9a50"}
 PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
@@ -97,6 +98,10 @@ def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
 
 def _tried(exhibit: Exhibit) -> Exhibit:
     """The exhibit, warm. Raises ValueError when it takes or makes what a page cannot show."""
+    if max(exhibit.size) > LARGEST_SIDE:
+        raise ValueError(
+            f"{exhibit.path}: its pictures are {exhibit.size}, the demo draws up to {LARGEST_SIDE} pixels."
+        )
     try:
         result = exhibit.translate(Image.new("RGB", exhibit.size), 0)
     except ValueError as error:

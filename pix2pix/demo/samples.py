@@ -10,11 +10,11 @@ from natsort import natsorted
 from PIL import Image
 
 from pix2pix.callbacks.samples import spread
-from pix2pix.components import build
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.pixels import to_tensor
 from pix2pix.demo.exhibit import Exhibit
 from pix2pix.pictures import GAP, shown, to_picture
+from pix2pix.trust import UntrustedError
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,18 @@ def samples_of(exhibit: Exhibit) -> list[Sample]:
 def _attempt(find: Callable[[Exhibit], list[Sample]], exhibit: Exhibit) -> list[Sample]:
     try:
         return find(exhibit)
+    except UntrustedError as refusal:
+        log.warning("%s", refusal)
     except (ValueError, OSError) as error:  # data that moved are no reason not to draw
         log.debug("%s: %s", exhibit.path, error)
-        return []
+    return []
 
 
 def _from_data(exhibit: Exhibit) -> list[Sample]:
-    data = exhibit.config["data"]
-    pairs, transform = build(data["pairs"]).split("test"), build(data["transform"])
+    data, trained = exhibit.config["data"], exhibit.translator.trained
+    if "://" in str(data.get("pairs")):  # to show a file to somebody is no reason to ask a server it names
+        return []
+    pairs, transform = trained.pair_source().split("test"), trained.pair_transform()
     palette = Palette(data["palette"]) if data["palette"] else None
     samples = []
     for index in spread(len(pairs), SAMPLES):

@@ -14,8 +14,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix.allocator import keep_freed_memory
-from pix2pix.components import build
-from pix2pix.configuration import Config
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pairs import Split
 from pix2pix.evaluation.colour import LabHistograms
@@ -80,7 +78,7 @@ def evaluate(
         scorer: a run from photos to labels that reads what this run generates.
         perceptual: whether to measure LPIPS, FID and KID too.
         samples: outputs for each input, under different dropout noise; metrics are their means.
-        options: those of `pix2pix.trained.load`: checkpoint, device, normalization, dropout, seed.
+        options: those of `pix2pix.trained.load`: checkpoint, device, normalization, dropout, seed, trust.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data are not there.
@@ -88,9 +86,10 @@ def evaluate(
     """
     keep_freed_memory()
     trained = load(run.path, **options)
-    pairs = _pairs(trained.config["data"], split, data)
+    pairs = _pairs(trained, split, data)
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
     result = Evaluation(run.evaluation / split)
+    run.require_inside(result.folder)
     with replacing_folder(result.folder) as part:
         by_sample = _examined(Examination(trained, pairs, measures, samples, part / "images"))
         result.rows = [_mean_row(rows) for rows in by_sample]
@@ -100,13 +99,11 @@ def evaluate(
     return result
 
 
-def _pairs(config: Config, split: Split, path: str | Path | None) -> PlainPairs:
-    source = dict(config["pairs"])
-    if path is not None:
-        if "path" not in source:
-            raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
-        source["path"] = str(path)
-    return PlainPairs(build(source).split(split), build(config["transform"]))
+def _pairs(trained: Trained, split: Split, path: str | Path | None) -> PlainPairs:
+    """The pairs of a split, by the configuration of the run or from the folder at `path`."""
+    if path is not None and "path" not in (trained.config["data"].get("pairs") or {}):
+        raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
+    return PlainPairs(trained.pair_source(path).split(split), trained.pair_transform())
 
 
 def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, device: str) -> list[SetMetric]:
@@ -117,7 +114,7 @@ def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, 
     elif trained.config["data"]["target_channels"] in {2, 3}:
         measures.append(LabHistograms())
     if scorer is not None:
-        measures.append(SegmentationScore(scorer, trained.config, device))
+        measures.append(SegmentationScore(scorer, trained.config, device, trained.trust))
     if perceptual and not labels:
         measures.append(Perceptual())
     return measures

@@ -8,6 +8,7 @@ from pix2pix.configuration import Config
 from pix2pix.data.palettes import Palette
 from pix2pix.evaluation.labels import Confusion
 from pix2pix.trained import Trained, load, targets_are_labels
+from pix2pix.trust import Trust
 
 
 class SegmentationScore:
@@ -17,14 +18,15 @@ class SegmentationScore:
         scorer: the run directory or checkpoint of the scorer.
         config: the configuration of the run that is scored.
         device: where the scorer runs.
+        trust: modules whose classes its configuration may have built; see `pix2pix.trust`.
 
     Raises:
         ValueError: when the scorer does not go from photos to labels of the same palette and size, or the run that is
             scored does not make photos from labels.
     """
 
-    def __init__(self, scorer: str | Path, config: Config, device: str = "auto") -> None:
-        self.scorer: Trained = load(scorer, device=device)
+    def __init__(self, scorer: str | Path, config: Config, device: str = "auto", trust: Trust = ()) -> None:
+        self.scorer: Trained = load(scorer, device=device, trust=trust)
         _require_fit(scorer, self.scorer.config, config)
         self.palette = Palette(config["data"]["palette"])
         self.generated, self.real = (Confusion(len(self.palette), self.palette.ignored) for _ in range(2))

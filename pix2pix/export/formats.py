@@ -17,6 +17,8 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
         FileNotFoundError: when there is no such run.
     """
     path = output or _place(Path(run), SUFFIXES[kind])
+    if output is None and Path(run).is_dir():
+        Run(run).require_inside(path.parent)
     return f"{WRITERS[kind](run, path, {name: value for name, value in options.items() if value})}\n{path}"
 
 

@@ -12,6 +12,7 @@ from pix2pix.networks.sizes import require_multiple
 
 MAX_WIDTH = 8  # times base_channels
 DROPOUT_BLOCKS = 3
+DEEPEST = 16  # halvings: of a picture of 65536 pixels a side
 
 
 class UNet(nn.Module):
@@ -53,6 +54,8 @@ class UNet(nn.Module):
         super().__init__()
         if depth < 2:
             raise ValueError(f"depth {depth}: a U-Net halves its input at least twice. Set a size that 4 divides.")
+        if depth > DEEPEST:
+            raise ValueError(f"depth {depth}: a U-Net halves its input at most {DEEPEST} times. Lower depth.")
         require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels)
         require_probability(dropout=dropout)
         self.multiple = 2**depth

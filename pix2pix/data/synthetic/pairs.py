@@ -11,7 +11,7 @@ from torch import Tensor
 from pix2pix.data.pair_source import Direction, Pair, PairSource, Split
 from pix2pix.data.synthetic import draw_facade
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
 FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # no facade stands in two splits
 
 
