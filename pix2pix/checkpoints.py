@@ -1,6 +1,5 @@
 """Checkpoint files: written whole or not at all, known by their checksums, with the one before kept."""
 
-import hashlib
 import logging
 import os
 import shutil
@@ -10,20 +9,18 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from pix2pix.run import Run
-from pix2pix.whole_files import replacing, sync, write
+from pix2pix.checksums import SUMS, Checksums, checksum, soundness
+from pix2pix.run import PREVIOUS, Run
+from pix2pix.whole_files import replacing, sync
 
 log = logging.getLogger(__name__)
-
-SUMS = "SHA256SUMS"
-PREVIOUS = "previous.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place, syncs it and renames it: a kill leaves the previous one intact.
 
-    Its checksum is noted before it takes its place, so that a file in place is always known. What was there before
-    stays as `previous.ckpt`. A disk that takes no more is left as `error`, for all processes go on together.
+    Its checksum is noted before it takes its place, so that a file in place is always known. What `last.ckpt` was
+    before stays as `previous.ckpt`. A disk that takes no more is left as `error`, for all processes go on together.
     """
 
     error: OSError | None = None
@@ -32,14 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Saves, or says in `error` why not, with the files of before untouched."""
         path, self.error = Path(path), None
         try:
-            with replacing(path) as part:
-                with part.open("wb") as file:
-                    torch.save(checkpoint, file)
-                    sync(file)
-                note(path.parent, [*_checksums(path.parent), _checksum(part)])
-                if path.is_file():
-                    link(path, path.with_name(PREVIOUS))
-            _sync_folder(path.parent)
+            _save(checkpoint, path)
         except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
             self.error = OSError(
                 f"{path}: the checkpoint could not be saved ({error}). Make room: what was saved before is kept, and "
@@ -47,51 +37,79 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             )
 
 
-def resumable(run: Run) -> Path | None:
-    """The newest sound checkpoint of a run; None where it has saved none.
+def _save(checkpoint: dict[str, Any], path: Path) -> None:
+    with replacing(path) as part:
+        with part.open("wb") as file:
+            torch.save(checkpoint, file)
+            sync(file)
+        sums, new = Checksums(path.parent), checksum(part)
+        before = sums.of.get(path.name, [])
+        moves = {path.name: [new]} | ({PREVIOUS: list(before)} if path.name == "last.ckpt" and path.is_file() else {})
+        for name, own in moves.items():
+            sums.expect(name, own)
+        sums.write()
+        if PREVIOUS in moves:
+            _keep(path, path.with_name(PREVIOUS))
+    for name, own in moves.items():
+        sums.settle(name, own)
+    sums.write()
+    _sync_folder(path.parent)
+
+
+def _keep(path: Path, name: Path) -> None:
+    """Gives a file another name before it is replaced; where the file system has no links, it is moved there."""
+    if name.exists() and name.samefile(path):
+        return
+    try:
+        with replacing(name) as part:
+            part.unlink(missing_ok=True)
+            os.link(path, part)
+    except OSError:
+        path.replace(name)  # a copy might find no room
+
+
+def resumable(run: Run, instead: Path | None = None) -> Path | None:
+    """The newest sound checkpoint of a run; `instead` where it has none.
 
     Raises:
-        ValueError: when every one of them is damaged.
+        ValueError: when every one of them is damaged, and there is nothing instead.
     """
-    found = [path for path in (run.last, run.checkpoints / PREVIOUS) if path.is_file()]
-    known = _checksums(run.checkpoints)
+    found = run.saved()
     for path in found:
-        if _checksum(path) in known:
-            return path
-        log.warning("%s is damaged: its checksum is not what was saved. It is passed over.", path)
-    if not found:
-        return None
+        known, damage = soundness(path)
+        if damage:
+            log.warning("%s is damaged: %s. It is passed over.", path, damage)
+            continue
+        if not known:
+            log.warning("%s has no checksum in %s. The sums within the file are right: it is taken.", path, SUMS)
+        return path
+    if not found or instead:
+        return instead
     raise ValueError(
         f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in found)}), there is nothing to go "
-        "on from. Bring a copy back, or begin again: resume=never sets this run aside."
+        f"on from. Bring a copy back; or go on from another checkpoint, such as {run.checkpoints}/best.ckpt: "
+        "resume=PATH; or begin again: resume=never sets this run aside."
     )
 
 
 def link(file: Path, name: Path) -> None:
-    """Gives a file a second name, replacing what had it; copies where the file system has no links."""
+    """Gives a checkpoint a second name, replacing what had it; copies where the file system has no links."""
     if name.exists() and name.samefile(file):
         return
+    sums = Checksums(file.parent)
+    own = list(sums.of.get(file.name, []))
+    sums.expect(name.name, own)
+    sums.write()
     with replacing(name) as part:
         part.unlink(missing_ok=True)
         try:
             os.link(file, part)
         except OSError:
             shutil.copyfile(file, part)
-
-
-def note(folder: Path, checksums: list[str]) -> None:
-    """Keeps the checksums of the newest checkpoints, oldest first: two in place, and one that may be about to be."""
-    write(folder / SUMS, "".join(f"{checksum}\n" for checksum in checksums[-3:]))
-
-
-def _checksums(folder: Path) -> list[str]:
-    file = folder / SUMS
-    return file.read_text(encoding="utf-8").split() if file.is_file() else []
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            with part.open("rb+") as copy:
+                sync(copy)
+    sums.settle(name.name, own)
+    sums.write()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -79,9 +79,17 @@ def train(words: list[str]) -> None:
         raise SystemExit(1)
 
 
+# What train.yaml tells Hydra, for a configuration that is not ours: another run's config.yaml says nothing of Hydra.
+ABOUT_HYDRA = (
+    *("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=stdout", "hydra/hydra_logging=none"),
+    "hydra.job_logging.formatters.simple.format='%(message)s'",
+)
+
+
 def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
-    typed, sys.argv = sys.argv, ["pix2pix train", *words]  # Hydra reads them there
+    anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
+    typed, sys.argv = sys.argv, ["pix2pix train", *anew, *words]  # Hydra reads them there
 
     failed: list[Exception] = []
 

@@ -34,6 +34,7 @@ from pix2pix.machine import in_words, picked
 from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
 from pix2pix.networks.sizes import advice
+from pix2pix.places import directory_for, keep_apart
 from pix2pix.run import Run
 from pix2pix.several_devices import PlayersTogether
 from pix2pix.signals import Stopped
@@ -54,6 +55,7 @@ def train(config: Config) -> None:
     """
     check(config)
     run = Run(config["run_dir"])
+    config = keep_apart(config, run)
     first = _first_process()  # the others may find the directory half begun
     if config["resume"] == "never" and first and (aside := run.set_aside()):
         log.info("resume=never: what was there is set aside as %s.", aside)
@@ -97,7 +99,7 @@ def _first_process() -> bool:
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
     config = model.config
-    checkpoint = resumable(run) or _given(config["resume"], model)
+    checkpoint = resumable(run, instead=_given(config["resume"], model))
     if checkpoint is None and config["init_from"]:
         initialise_from(config["init_from"], model)
     if trainer.is_global_zero:
@@ -199,7 +201,7 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
         trainer: pl.Trainer = build(
             config["trainer"] | picked(config["trainer"], config["precision"]),
             callbacks=[build(callback) for callback in config["callbacks"].values()],
-            logger=[build(logger) for logger in config["logger"].values()],
+            logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
             plugins=[AtomicCheckpointIO()],
             **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
             default_root_dir=run.path,

@@ -19,6 +19,7 @@ from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import InferenceMode
 from pix2pix.losses import Objective
 from pix2pix.networks.initialisation import initialise
+from pix2pix.plain_state import make_plain, restore
 from pix2pix.randomness import seed_step, seed_weights
 
 Update = Callable[[Tensor], None]
@@ -223,10 +224,16 @@ class Pix2Pix(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the configuration: a checkpoint alone is enough to rebuild the translator.
 
-        Raises ValueError, before anything is written, when weights or optimizers are no longer finite.
+        Raises ValueError, before anything is written, when weights or optimizers are no longer finite, and when a
+        callback's state is nothing that could be loaded again.
         """
         require_finite_state(checkpoint, self.trainer.default_root_dir)
         checkpoint["config"] = self.config
+        make_plain(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Gives callbacks back what they had, of NumPy and on the device, before Lightning hands it to them."""
+        restore(checkpoint, self.trainer.strategy.root_device)
 
 
 @contextmanager

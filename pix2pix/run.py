@@ -24,6 +24,7 @@ except ImportError:  # no such locks on Windows
 
 log = logging.getLogger(__name__)
 
+PREVIOUS = "previous.ckpt"  # what last.ckpt was before
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
 
 
@@ -71,6 +72,10 @@ class Run:
         """Whether the training reached its end."""
         return bool(self.provenance().get("finished"))
 
+    def saved(self) -> list[Path]:
+        """The checkpoints that a training may go on from, the newest first."""
+        return [path for path in (self.last, self.checkpoints / PREVIOUS) if path.is_file()]
+
     def require_same(self, config: Config) -> None:
         """Raises ValueError with the differences when the directory holds another run, or something else."""
         if not self.config_file.exists():
@@ -97,7 +102,7 @@ class Run:
         A run that saved nothing yet may begin again on data that were mended.
         """
         there = self.provenance().get("data_fingerprint", fingerprint)
-        if there != fingerprint and self.last.is_file():
+        if there != fingerprint and self.saved():
             raise ValueError(
                 f"{self.path}: was trained on other data than these: files were added, removed or changed, or the path "
                 "is another. Give this run a name of its own, name=..., bring the data back, or go on with these: "

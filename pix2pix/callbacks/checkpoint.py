@@ -16,6 +16,7 @@ from torch import Tensor
 from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.divergence import require_finite_losses
 from pix2pix.evaluation.metrics import higher_is_better
+from pix2pix.plain_state import require_plain
 from pix2pix.signals import Signals, Stopped
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class Checkpoints(Checkpoint):
         self.signals = Signals()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listens to signals; makes up for links that a kill prevented; warns where the disk cannot hold the files."""
+        """Listens to signals; makes up for links that a kill prevented; says now what saving would say later."""
+        require_plain({callback.state_key: callback.state_dict() for callback in trainer.callbacks})  # pyright: ignore
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         self.signals.listen()
         names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one

@@ -1,0 +1,147 @@
+"""What a checkpoint may hold, so that it loads without executing anything: numbers, text, tensors and their containers.
+
+NumPy's numbers and arrays are saved as Python's and torch's. What they were is noted beside them, and a training that
+goes on finds them as it left them. Anything else, which loading would refuse, is refused when it is saved.
+"""
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CONVERTED = "converted"  # the part of a checkpoint that says what was converted: a path in it, and what was there
+ON_DEVICE = "on device"
+CONTAINERS = (dict, OrderedDict, list, tuple, set, frozenset)
+ALLOWED = "numbers, text, bytes, None, tensors, NumPy arrays, and lists, tuples, sets and dictionaries of these"
+
+Path = tuple[Any, ...]
+
+
+def make_plain(checkpoint: dict[str, Any]) -> None:
+    """Converts what can be converted, in place.
+
+    Raises:
+        ValueError: naming the callback, or the part, whose state a checkpoint cannot hold, and what of it.
+    """
+    notes: list[tuple[Path, str]] = []
+    for key, part in checkpoint.items():
+        checkpoint[key] = _plain(part, (key,), notes)
+    _require_loadable(checkpoint)
+    if notes:
+        checkpoint[CONVERTED] = notes
+
+
+def restore(checkpoint: dict[str, Any], device: torch.device) -> None:
+    """Gives what was converted its kind again, and puts on `device` what callbacks had there."""
+    for path, kind in checkpoint.pop(CONVERTED, []):
+        checkpoint[path[0]] = _changed(checkpoint[path[0]], path[1:], lambda value, kind=kind: _as(value, kind, device))
+
+
+def require_plain(states: Mapping[str, Any]) -> None:
+    """Raises ValueError, likewise, for states of callbacks that no checkpoint could hold. They stay as they are."""
+    make_plain({"callbacks": states})
+
+
+def _plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
+    """The same, or its conversion. Containers are new ones only where something within them changes."""
+    if isinstance(value, np.generic | np.ndarray):
+        return _of_numpy(value, path, notes)
+    if isinstance(value, Tensor) and path[0] == "callbacks" and value.device.type != "cpu":
+        notes.append((path, ON_DEVICE))
+    if isinstance(value, dict) and type(value) in CONTAINERS:
+        own = {_key(key): _plain(part, (*path, _key(key)), notes) for key, part in value.items()}
+        same = all(a is b for a, b in zip(own, value, strict=True)) and all(own[key] is value[key] for key in value)
+        return value if same else type(value)(own)
+    if type(value) in {list, tuple}:
+        own = [_plain(part, (*path, place), notes) for place, part in enumerate(value)]
+        return value if all(a is b for a, b in zip(own, value, strict=True)) else type(value)(own)
+    if type(value) is frozenset:
+        notes.append((path, "frozenset"))
+    return set(map(_key, value)) if type(value) in {set, frozenset} else value
+
+
+def _of_numpy(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
+    try:
+        own = value.item() if isinstance(value, np.generic) else torch.tensor(value)
+    except (TypeError, ValueError):  # objects, text, dates: what tensors do not hold
+        return value
+    notes.append((path, str(value.dtype)))
+    return own
+
+
+def _key(key: Any) -> Any:
+    return key.item() if isinstance(key, np.generic) else key
+
+
+def _as(value: Any, kind: str, device: torch.device) -> Any:
+    if kind == ON_DEVICE:
+        return value.to(device)
+    if kind == "frozenset":
+        return frozenset(value)
+    return value.numpy() if isinstance(value, Tensor) else np.dtype(kind).type(value)
+
+
+def _changed(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
+    if not path:
+        return change(value)
+    new = _changed(value[path[0]], path[1:], change)
+    if isinstance(value, tuple):
+        return (*value[: path[0]], new, *value[path[0] + 1 :])
+    value[path[0]] = new
+    return value
+
+
+def _require_loadable(checkpoint: Mapping[str, Any]) -> None:
+    """Saves and loads everything but the tensors, which takes milliseconds."""
+    if not _loads(_without_tensors(checkpoint)):
+        of, what, value = next(_not_loadable(checkpoint))
+        raise ValueError(
+            f"{of} keeps a {type(value).__name__} in its state{what}, {str(value)[:80]!r}, which a checkpoint cannot "
+            f"hold: it takes {ALLOWED}, so that loading it executes nothing. Let its state_dict() return those. What "
+            "was saved before is kept."
+        )
+
+
+def _not_loadable(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Whose state it is, where in it, and what: the innermost parts that do not load."""
+    for key, part in checkpoint.items():
+        owners = {f"callback {name}": state for name, state in part.items()} if key == "callbacks" else {key: part}
+        for owner, state in owners.items():
+            for path, value in _leaves(state, ()):
+                if not _loads(_without_tensors(value)):
+                    yield owner, "".join(f"[{name!r}]" for name in path), value
+    yield "the training", "", checkpoint
+
+
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if type(value) not in CONTAINERS:
+        yield path, value
+        return
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for key, part in parts:
+        if isinstance(value, Mapping):
+            yield (*path, key), key
+        yield from _leaves(part, (*path, key))
+
+
+def _without_tensors(value: Any) -> Any:
+    if type(value) in {Tensor, torch.nn.Parameter}:
+        return None
+    if type(value) in {dict, OrderedDict}:
+        return {key: _without_tensors(part) for key, part in value.items()}
+    return type(value)(map(_without_tensors, value)) if type(value) in {list, tuple} else value
+
+
+def _loads(value: Any) -> bool:
+    file = io.BytesIO()
+    try:
+        torch.save(value, file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except Exception:  # whatever pickle and torch have against it
+        return False
+    return True
