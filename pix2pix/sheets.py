@@ -1,6 +1,7 @@
 """Sheets of pairs on disk: rows of source, output, target, which know their pairs and the step they were made at."""
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Literal
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
+from pix2pix.data.picture_files import named, opened_image
 from pix2pix.pictures import TITLE_HEIGHT, save, sheet
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["val", "train"]
 TITLES = ("input", "output", "target")
@@ -34,7 +38,7 @@ class Sheet:
 
     def strips(self) -> list[Image.Image]:
         """Its rows as pictures, without the titles."""
-        with Image.open(self.path) as page:
+        with named(self.path), opened_image(self.path, ("PNG",)) as page:
             page.load()
         height = (page.height - TITLE_HEIGHT) // len(self.names)
         tops = range(TITLE_HEIGHT, page.height, height)
@@ -53,16 +57,22 @@ def write_sheet(
 
 
 def sheets(folder: Path) -> Iterator[Sheet]:
-    """The sheets in the folder, in the order of their names."""
-    return filter(None, map(_sheet, sorted(folder.glob("*.png"))))
+    """The sheets in the folder, in the order of their names; one that cannot be read is told of and left out."""
+    for path in sorted(folder.glob("*.png")):
+        try:
+            found = _sheet(path)
+        except ValueError as error:
+            log.warning("%s", error)
+        else:
+            yield from [] if found is None else [found]
 
 
 def newest(folder: Path, kind: Kind) -> Sheet | None:
-    """The last sheet of a kind; none of the others is opened."""
+    """The last sheet of a kind; none of the others is opened. Raises ValueError where it cannot be read."""
     return next(filter(None, map(_sheet, sorted(folder.glob(f"{kind}_*.png"), reverse=True))), None)
 
 
 def _sheet(path: Path) -> Sheet | None:
-    with Image.open(path) as page:
+    with named(path), opened_image(path, ("PNG",)) as page:
         about = page.info.get(ABOUT)  # stands before the pixels; page.text would decode them all to look behind them
-    return None if about is None else Sheet(path, **json.loads(about))
+        return None if about is None else Sheet(path, **json.loads(about))

@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from pix2pix.data.picture_files import readable_name
 from pix2pix.data.pixels import Picture, opened
 from pix2pix.translate_files import Job, Report
 from pix2pix.whole_files import write
@@ -25,7 +26,9 @@ def write_page(report: Report, output: Path, run: Path) -> Path:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = list(pool.map(lambda job: _row(job, output), done))
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix", ""), autoescape=True)
-    failed = [{"file": str(file), "reason": reason} for file, reason in report.failed.items()]
+    failed = [
+        {"file": readable_name(str(file)), "reason": readable_name(reason)} for file, reason in report.failed.items()
+    ]
     page = environment.get_template("translate_page.html")
     write(output / "index.html", page.render(run=run.resolve().name, rows=rows, failed=failed))
     return output / "index.html"
@@ -33,10 +36,13 @@ def write_page(report: Report, output: Path, run: Path) -> Path:
 
 def _row(job: Job, output: Path) -> dict[str, Any]:
     results = [
-        {"link": quote(result.relative_to(output).as_posix()), "preview": None if job.is_video else _preview(result)}
+        {
+            "link": quote(os.fsencode(result.relative_to(output).as_posix())),
+            "preview": None if job.is_video else _preview(result),
+        }
         for result in job.results
     ]
-    name = (job.results[0].relative_to(output).parent / job.file.name).as_posix()
+    name = readable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
     source = None if job.is_video else _preview(job.file)
     return {"name": name, "source": source, "results": results, "video": job.is_video}
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from pix2pix.data.picture_files import CONTAINERS, named, require_file
 from pix2pix.data.pixels import Picture
 from pix2pix.translate import Translator
 from pix2pix.whole_files import replacing
@@ -43,13 +44,25 @@ def translate_video(translator: Translator, source: Path, result: Path, *, smoot
         raise ValueError(f"smooth={smooth}: a share from 0 to below 1. Choose 0 for none.")
     av = _pyav()
     try:
-        with av.open(str(source)) as given, replacing(result) as part:
+        with opened_video(source) as given, replacing(result) as part:
             if not given.streams.video:
                 raise ValueError(f"{source}: holds no pictures, only {', '.join(s.type for s in given.streams)}.")
             with av.open(str(part), "w", format=FORMATS[result.suffix.lower()]) as made:
                 return _Copy(given, made, result.suffix.lower()).run(translator, source.stem, smooth)
     except av.FFmpegError as error:
         raise ValueError(f"{source}: cannot be read as a video ({error}). Replace or remove the file.") from error
+
+
+def opened_video(file: Path) -> Any:
+    """PyAV's container of a video file.
+
+    Raises:
+        ValueError: for what is no file.
+        av.FFmpegError: for what is no video in a container of its own; lists of other files and addresses are none.
+    """
+    with named(file):
+        require_file(file)
+    return _pyav().open(str(file), options=CONTAINERS)
 
 
 def _pyav() -> Any:

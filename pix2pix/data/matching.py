@@ -4,6 +4,7 @@ A data set may have a million pairs, so each folder is listed once, nothing is s
 were listed: as many paths would take a gigabyte.
 """
 
+import contextlib
 import itertools
 import logging
 import os
@@ -14,6 +15,7 @@ from typing import Literal
 from natsort import natsorted
 
 from pix2pix.data.pair_source import Split
+from pix2pix.data.picture_files import UnreadableError, require_text
 from pix2pix.data.pixels import SUFFIXES, size
 from pix2pix.data.sides import require_even
 
@@ -65,10 +67,12 @@ class PairPaths(Sequence[tuple[Path, ...]]):
 
 
 def listed(folder: Path) -> list[str]:
-    """The names of the pictures directly in `folder`, as the system lists them."""
+    """The names of the pictures directly in `folder`, as the system lists them; ValueError for one that is no UTF-8."""
     if not folder.is_dir():
         return []
-    return [name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES) and name[0] != "."]  # noqa: PTH208
+    names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES) and name[0] != "."]  # noqa: PTH208
+    require_text(folder, names)
+    return names
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -129,7 +133,8 @@ def _find(path: Path, split: Split | Literal[""], names: list[str]) -> PairPaths
 def _side_by_side(folder: Path, files: list[str]) -> PairPaths:
     names = list(by_name(folder, natsorted(files)).values())
     for name in names[:: -(-len(names) // LOOKED_AT)]:
-        require_even(size(folder / name)[0], folder / name)
+        with contextlib.suppress(UnreadableError):  # told when it is read: data.on_error says what becomes of it
+            require_even(size(folder / name)[0], folder / name)
     return PairPaths([folder], [names])
 
 

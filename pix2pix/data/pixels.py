@@ -6,17 +6,17 @@ tifffile (TIFF) or OpenCV (PNG in 16-bit colour), both of the extra `scientific`
 
 import importlib
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from pix2pix.data.picture_files import array_of, array_shape, content, named, opened_image, require_room
 from pix2pix.data.stored import File
 
 Depth = Literal[8, 16, 32, "float"]
@@ -35,6 +35,7 @@ TYPES: dict[Depth, np.dtype] = {
 INTEGERS = np.iinfo(np.int32)
 ANIMATED = {"GIF", "WEBP", "PNG"}
 BITS, SAMPLES, SAMPLE_FORMAT, ORIENTATION = 258, 277, 339, 274  # tags of TIFF 6.0; the last one of EXIF, too
+UNCOMPRESSED = 1  # of tag 259
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow
 
 
@@ -90,11 +91,11 @@ def decode(path: Path) -> Image.Image:
 
 def opened(path: File) -> Picture:
     """What the file holds, upright: a Pillow picture where Pillow holds all of it, else an array (H, W, C)."""
-    with _named(path):
+    with named(path):
         if path.suffix.lower() == ".npy":
             return _numpy(path)
         try:
-            with Image.open(path) as image:
+            with opened_image(path) as image:
                 _refuse_animation(image)
                 if _beyond_pillow(image):
                     return _tiff(path) if image.format == "TIFF" else _deep_png(path)
@@ -136,12 +137,12 @@ def encoded(pixels: np.ndarray, suffix: str) -> bytes:
 
 def size(path: Path) -> tuple[int, int]:
     """Width and height of the upright picture in the file, from its header alone."""
-    with _named(path):
+    with named(path):
         if path.suffix.lower() == ".npy":
-            height, width, _ = _numpy(path).shape
+            height, width = array_shape(path)[:2]
             return width, height
         try:
-            with Image.open(path) as image:
+            with opened_image(path) as image:
                 noted = image.format != "PNG" or "exif" in image.info  # else Pillow would read the whole PNG for it
                 turned = noted and image.getexif().get(ORIENTATION, 1) in {5, 6, 7, 8}
                 return (image.height, image.width) if turned else (image.width, image.height)
@@ -150,16 +151,6 @@ def size(path: Path) -> tuple[int, int]:
                 raise
             height, width, _ = _tiff(path).shape
             return width, height
-
-
-@contextmanager
-def _named(path: File) -> Iterator[None]:
-    try:
-        yield
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"{path}: cannot be read as a picture ({error}). Replace or remove the file.") from error
 
 
 def _refuse_animation(image: Image.Image) -> None:
@@ -185,8 +176,10 @@ def _beyond_pillow(image: Image.Image) -> bool:
 def _tiff(path: File) -> np.ndarray:
     """The first series of a TIFF, its pages and samples as channels, (H, W, C)."""
     tifffile = _extra("tifffile", "TIFF of several pages, many channels or deep colour")
-    with tifffile.TiffFile(io.BytesIO(_content(path))) as file:
+    everything = content(path)
+    with tifffile.TiffFile(io.BytesIO(everything)) as file:
         series = file.series[0]
+        _require_whole(series, len(everything))
         if file.pages[0].tags.valueof(ORIENTATION, 1) != 1:
             raise ValueError("its orientation tag turns it; save it upright")
         axes, array = series.axes, series.asarray()
@@ -196,24 +189,26 @@ def _tiff(path: File) -> np.ndarray:
     return array.reshape(*array.shape[:2], -1)
 
 
+def _require_whole(series: Any, length: int) -> None:
+    """Raises ValueError where the pixels of a TIFF cannot lie in so many bytes, or not in memory."""
+    needed = math.prod(series.shape) * series.dtype.itemsize
+    if series.keyframe.compression == UNCOMPRESSED and needed > 8 * length:  # 8: pixels may be bits
+        raise ValueError(f"its header says {needed:,} bytes of pixels, but it has {length:,}")
+    require_room(needed, length)
+
+
 def _deep_png(path: File) -> np.ndarray:
     """A PNG of more than one channel and 16 bits, uint16 (H, W, C)."""
     cv2 = _extra("cv2", "PNG in 16-bit colour")
-    array = cv2.imdecode(np.frombuffer(_content(path), np.uint8), cv2.IMREAD_UNCHANGED)
+    array = cv2.imdecode(np.frombuffer(content(path), np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise ValueError("a damaged PNG")
     return array[..., [2, 1, 0, 3][: array.shape[2]]]  # OpenCV's order is blue, green, red
 
 
 def _numpy(path: File) -> np.ndarray:
-    array = np.load(io.BytesIO(_content(path)), allow_pickle=False)
-    if array.ndim not in {2, 3} or not array.size:
-        raise ValueError(f"an array of shape {array.shape}; (height, width) or (height, width, channels) is needed")
+    array = array_of(path)
     return array.reshape(*array.shape[:2], -1)
-
-
-def _content(file: File) -> bytes:
-    return file.getvalue() if isinstance(file, io.BytesIO) else file.read_bytes()
 
 
 def _extra(module: str, what: str) -> ModuleType:

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from pix2pix.data.pair_source import Split
 from pix2pix.data.pairs import PairFolder
+from pix2pix.data.picture_files import named, require_file
 from pix2pix.data.shards import FORMAT, INDEX, Shard, shards_of
-from pix2pix.data.stored import escaped
+from pix2pix.data.stored import escaped, roles
 from pix2pix.whole_files import replacing, write
 
 Files = tuple[Path, ...]
@@ -96,7 +97,8 @@ def _parted(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
 
 def _space(file: Path) -> int:
     """The bytes that a file takes in a tar file: whole blocks, and one for its header."""
-    return tarfile.BLOCKSIZE * (1 + -(-file.stat().st_size // tarfile.BLOCKSIZE))
+    with named(file):
+        return tarfile.BLOCKSIZE * (1 + -(-require_file(file) // tarfile.BLOCKSIZE))
 
 
 def _require_room(output: Path, planned: dict[Path, list[Files]]) -> None:
@@ -124,14 +126,9 @@ def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
     if not path.exists():
         with replacing(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for pair in pairs:
-                for role, picture in zip(_roles(len(pair)), pair, strict=True):
+                for role, picture in zip(roles(len(pair)), pair, strict=True):
                     _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
     return _places(path, len(pairs[0]))
-
-
-def _roles(files: int) -> tuple[str, ...]:
-    """What the files of a pair are called in a shard, in their order."""
-    return {1: ("ab",), 2: ("a", "b")}.get(files) or tuple(map(str, range(files)))
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

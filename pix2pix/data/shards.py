@@ -13,9 +13,11 @@ import hashlib
 import io
 import json
 import logging
+import re
 import tarfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -24,15 +26,17 @@ from pydantic import Field
 from pix2pix.data.pair_source import Direction, Split
 from pix2pix.data.pairs import FilePairs, PairFiles
 from pix2pix.data.palettes import PaletteChoice
+from pix2pix.data.picture_files import array_of, is_text
 from pix2pix.data.pixels import Depth
 from pix2pix.data.sides import Folders
-from pix2pix.data.stored import StoredFile
+from pix2pix.data.stored import StoredFile, roles
 from pix2pix.randomness import windowed_order
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
 INDEX = "index.json"
+AGAIN = "Copy it from where it was made, together with its index, or make the shards again."
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a broken read is tried again
 
 
@@ -91,6 +95,8 @@ class ShardedPairs(FilePairs):
         """Where the pairs of `split` lie; a missing `val` is `test` and the other way round."""
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
         there = split if split in self.shards else other
+        if not self.shards.get(there):
+            raise ValueError(f"{self.path}/{INDEX}: lists no shards of {split}. {AGAIN}")
         if there not in self._members:
             self._members[there] = Members(self.path, there, self.shards[there])
         return self._members[there]
@@ -109,14 +115,8 @@ class Members(Sequence[tuple[StoredFile, ...]]):
 
     def __init__(self, path: str, split: str, shards: Sequence[Shard]) -> None:
         self.path, self.shards = path, shards
+        self.ranges = _places(path, f"{split}.offsets.npy", shards)
         self.ends = np.cumsum([shard.pairs for shard in shards])
-        name = f"{split}.offsets.npy"
-        self.ranges = np.load(io.BytesIO(_read(path, name)))
-        if self.ranges.shape != (self.ends[-1], 2):
-            raise ValueError(
-                f"{path}/{name}: has places for {len(self.ranges)} pairs, the index counts {self.ends[-1]}. "
-                "Copy both from where they were made, or make the shards again."
-            )
 
     def __len__(self) -> int:
         return len(self.ranges)
@@ -127,32 +127,69 @@ class Members(Sequence[tuple[StoredFile, ...]]):
         index %= len(self)
         shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
         offset, size = map(int, self.ranges[index])
+        content = _range(shard, offset, size)
         try:
-            with tarfile.open(fileobj=io.BytesIO(_range(shard, offset, size)), mode="r:") as tar:
-                return tuple(StoredFile(_content(tar, member), shard, member.name) for member in tar)
-        except tarfile.TarError as error:
+            with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
+                return _pair(tar, shard)
+        except Exception as error:  # whatever the bytes of a damaged file happen to provoke
+            reason = str(error) or type(error).__name__
             raise ValueError(
-                f"{shard}: no pair begins at byte {offset} ({error}). The index is of other shards, or the file is "
+                f"{shard}: no pair begins at byte {offset} ({reason}). The index is of other shards, or the file is "
                 "damaged: copy it again, or make the shards again."
             ) from error
+
+
+def _places(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
+    """Offset and size of each pair, int64 (pairs, 2). Raises ValueError for what is damaged or of other shards."""
+    pairs = sum(shard.pairs for shard in shards)
+    try:
+        places = array_of(StoredFile(_read(path, name), path, name))
+    except ValueError as error:
+        raise ValueError(f"{path}/{name}: damaged ({error}). {AGAIN}") from error
+    if places.shape != (pairs, 2):
+        raise ValueError(f"{path}/{name}: has places for {len(places)} pairs, the index counts {pairs}. {AGAIN}")
+    there = np.repeat([shard.bytes for shard in shards], [shard.pairs for shard in shards])
+    sound = places.dtype.kind in "iu" and (places >= 0).all() and (places[:, 1] <= there).all()
+    if not sound or (places[:, 0] > there - places[:, 1]).any():
+        raise ValueError(f"{path}/{name}: damaged, its places do not lie in the shards. {AGAIN}")
+    return places.astype(np.int64, copy=False)
+
+
+def _pair(tar: tarfile.TarFile, shard: str) -> tuple[StoredFile, ...]:
+    """The files of a pair. Raises ValueError for anything but plain files in their roles."""
+    files = []
+    for member in tar:
+        if not member.isreg() or member.issparse():
+            raise ValueError(f"{member.name!r} is a link, a folder or the like, not a file")
+        if not is_text(member.name):
+            raise ValueError(f"the name {member.name!r} is not UTF-8")
+        content = tar.extractfile(member)
+        assert content is not None
+        files.append(StoredFile(content.read(), shard, member.name))
+    found = tuple(file.role for file in files)
+    if not files or found != roles(len(files)):
+        raise ValueError(f"it holds {', '.join(file.name for file in files) or 'nothing'}")
+    return tuple(files)
 
 
 def shards_of(index: bytes, where: str) -> dict[str, list[Shard]]:
     """The shards of each split by an index. Raises ValueError when it is none of ours."""
     try:
         content = json.loads(index)
-        splits = {split: [Shard(**shard) for shard in shards] for split, shards in content["splits"].items()}
+        splits = {split: [_shard(**shard) for shard in shards] for split, shards in content["splits"].items()}
         if content["format"] == FORMAT and splits["train"]:
             return splits
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # no index at all
     raise ValueError(f"{where}: no index of shards of this version. Make them again with `pix2pix data shard`.")
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    assert file is not None
-    return file.read()
+def _shard(name: str, pairs: int, bytes: int, sha256: str) -> Shard:
+    """A shard by the index, which names a file in the same folder. Raises ValueError for anything else."""
+    counts = all(type(number) is int and 0 < number < 2**63 for number in (pairs, bytes))
+    if not counts or not re.fullmatch(r"\w+-\d+\.tar", name):
+        raise ValueError(name)
+    return Shard(name, pairs, bytes, sha256)
 
 
 def _read(path: str, name: str) -> bytes:
@@ -191,6 +228,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     for wait in (*WAITS, None):
         try:
             system, path = url_to_fs(url)
+            _require_file(system, path)
             return _bytes(system.cat_file(path, start, end))
         except (FileNotFoundError, PermissionError):
             raise
@@ -202,6 +240,14 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
             log.info("%s: %s; trying again in %s s.", url, error or type(error).__name__, wait)
             time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _require_file(system: Any, path: str) -> None:
+    """Raises FileNotFoundError for a pipe or the like on this machine, on which one might wait for ever."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    if isinstance(system, LocalFileSystem) and not Path(path).is_file():
+        raise FileNotFoundError(path)
 
 
 def _bytes(content: Any) -> bytes:

@@ -18,6 +18,7 @@ class StoredFile(io.BytesIO):
         key, _, role = member.partition(".")
         self.shard, self.name = shard, member
         self.stem, self.suffix = unescaped(key), PurePosixPath(role).suffix
+        self.role = role.removesuffix(self.suffix)
         if PurePosixPath(self.stem).name != self.stem or "\\" in self.stem:  # results are written under this name
             raise ValueError(f"{shard}/{member}: its name leads to another folder. Make the shards again.")
 
@@ -26,6 +27,11 @@ class StoredFile(io.BytesIO):
 
 
 File = Path | StoredFile
+
+
+def roles(files: int) -> tuple[str, ...]:
+    """What the files of a pair are called in a shard, in their order."""
+    return {1: ("ab",), 2: ("a", "b")}.get(files) or tuple(map(str, range(files)))
 
 
 def escaped(stem: str) -> str:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pix2pix.callbacks.samples import spread
 from pix2pix.data.palettes import Palette, visible
+from pix2pix.data.picture_files import named, opened_image
 from pix2pix.data.pixels import to_tensor
 from pix2pix.demo.exhibit import Exhibit
 from pix2pix.pictures import GAP, shown, to_picture
@@ -78,7 +79,7 @@ def _target_name(file: Path) -> str:
 
 
 def _read(file: Path) -> Image.Image:
-    with Image.open(file) as image:
+    with named(file), opened_image(file, ("PNG",)) as image:
         image.load()
         return image
 

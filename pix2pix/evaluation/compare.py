@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from PIL import Image
 
+from pix2pix.data.picture_files import named, opened_image
 from pix2pix.evaluation.comparison import Comparison, Entry, gather
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.metrics import METRICS
@@ -179,7 +179,7 @@ def _inline(path: Path) -> str:
     if not path.is_file():
         return ""
     packed = io.BytesIO()
-    with Image.open(path) as picture:
+    with named(path), opened_image(path, ("PNG",)) as picture:
         picture.save(packed, "WEBP", quality=90)
     return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
 

@@ -199,11 +199,13 @@ def test_a_truncated_jpeg_is_named(tmp_path):
         pairs[1]
 
 
-def test_a_file_that_is_no_picture_is_named(tmp_path):
+def test_a_file_that_is_no_picture_is_named_when_it_is_read(tmp_path):
+    side_by_side(tmp_path / "val" / "1.png")
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "1.png").write_text("not a picture")
+    pairs = PairFolder(str(tmp_path)).split("train")
     with pytest.raises(ValueError, match=r"1\.png: cannot be read as a picture"):
-        PairFolder(str(tmp_path))
+        pairs[0]
 
 
 def test_the_fingerprint_changes_with_the_files(tmp_path):

@@ -1,7 +1,9 @@
 """Shards: the same pairs as in the folder they were made from, from wherever they lie."""
 
 import json
+import os
 import shutil
+import tarfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -338,3 +340,134 @@ def test_a_large_set_takes_sixteen_bytes_a_pair(several):
     assert pairs.files.ranges.nbytes == 16 * len(pairs)
     last = next(iter(EpochBatches(len(pairs), 4, 0, lambda: (3, 249_990), order=source.order)))
     assert [pairs[draw.pair].source.shape for draw in last] == [(3, 12, 16)] * 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda places: places * np.nan,
+        lambda places: places.astype(float),
+        lambda places: -places,
+        lambda places: places + 10**9,
+        lambda places: places.astype(np.int64) * 0 + np.iinfo(np.int64).max,
+        lambda places: places[:, :1],
+        lambda places: places[:-1],
+        lambda places: places.astype(object),
+    ],
+    ids=["nan", "float", "negative", "outside", "overflow", "narrow", "short", "objects"],
+)
+def test_damaged_places_are_told_by_the_name_of_their_file(several, damage):
+    file = several / "train.offsets.npy"
+    np.save(file, damage(np.load(file)), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"train\.offsets\.npy: (damaged|has places)"):
+        ShardedPairs(str(several)).split("train")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00\xff\xff{", b"x" * 1000])
+def test_places_that_are_no_array_are_told_by_the_name_of_their_file(several, content):
+    (several / "train.offsets.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"train\.offsets\.npy: damaged"):
+        ShardedPairs(str(several)).split("train")
+
+
+def changed(several, **values):
+    """The index with other values in the first shard."""
+    index = json.loads((several / "index.json").read_text())
+    index["splits"]["train"][0] |= values
+    return json.dumps(index)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"name": "../../secret-0.tar"},
+        {"name": "http://elsewhere/train-000000.tar"},
+        {"name": 7},
+        {"pairs": -1},
+        {"pairs": 1.5},
+        {"pairs": True},
+        {"pairs": 2**70},
+        {"bytes": None},
+        {"more": 1},
+    ],
+)
+def test_an_index_of_odd_shards_is_refused(several, values):
+    (several / "index.json").write_text(changed(several, **values))
+    with pytest.raises(ValueError, match=r"index\.json: no index of shards"):
+        ShardedPairs(str(several))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "7", "[" * 100_000, '{"splits": []}', '{"splits": {"train": 3}}'])
+def test_an_index_that_is_none_is_refused(several, content):
+    (several / "index.json").write_text(content)
+    with pytest.raises(ValueError, match=r"index\.json: no index of shards"):
+        ShardedPairs(str(several))
+
+
+def test_an_index_without_a_split_to_validate_on_is_told(several):
+    index = json.loads((several / "index.json").read_text())
+    (several / "index.json").write_text(json.dumps(index | {"splits": {"train": index["splits"]["train"]}}))
+    with pytest.raises(ValueError, match=r"index\.json: lists no shards of val"):
+        ShardedPairs(str(several)).split("val")
+
+
+def link(name, to):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, to
+    return member
+
+
+def plain(name, content=b"", **header):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    for field, value in header.items():
+        setattr(member, field, value)
+    return member
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [link("1.ab.png", "/etc/passwd")],
+        [link("1.a.png", "1.b.png"), link("1.b.png", "1.a.png")],
+        [plain("1.ab.png", type=tarfile.DIRTYPE)],
+        [plain("1.ab.png", type=tarfile.FIFOTYPE)],
+        [plain("1.ab.png", pax_headers={"GNU.sparse.major": "1", "GNU.sparse.realsize": "1000000000000"})],
+        [plain("1.a.png")],
+        [plain("1.b.png"), plain("1.a.png")],
+        [plain("1.ab.png"), plain("2.ab.png")],
+        [plain("caf\udce9.ab.png")],
+        [],
+    ],
+    ids=["link", "loop", "folder", "pipe", "sparse", "half", "turned", "two", "no-utf8", "nothing"],
+)
+def test_members_that_are_no_pair_are_told_with_their_shard(several, members):
+    with tarfile.open(several / "train-000000.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for member in members:
+            tar.addfile(member)
+    size = (several / "train-000000.tar").stat().st_size
+    places = np.load(several / "train.offsets.npy")
+    places[0] = 0, size
+    np.save(several / "train.offsets.npy", places)
+    (several / "index.json").write_text(changed(several, bytes=size))
+    with pytest.raises(ValueError, match=r"train-000000\.tar: no pair begins at byte 0 \(.+\)"):
+        ShardedPairs(str(several)).split("train")[0]
+
+
+def test_a_member_of_no_bytes_is_named(several):
+    with tarfile.open(several / "train-000000.tar", "w") as tar:
+        tar.addfile(plain("1.ab.png"))
+    size = (several / "train-000000.tar").stat().st_size
+    (several / "index.json").write_text(changed(several, bytes=size))
+    places = np.load(several / "train.offsets.npy")
+    places[0] = 0, size
+    np.save(several / "train.offsets.npy", places)
+    with pytest.raises(ValueError, match=r"train-000000\.tar/1\.ab\.png: cannot be read as a picture"):
+        ShardedPairs(str(several)).split("train")[0]
+
+
+def test_a_pipe_in_the_place_of_a_shard_is_not_waited_for(several):
+    (several / "train-000000.tar").unlink()
+    os.mkfifo(several / "train-000000.tar")
+    with pytest.raises(FileNotFoundError, match=r"train-000000\.tar"):
+        ShardedPairs(str(several)).split("train")[0]

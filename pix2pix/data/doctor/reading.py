@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from pix2pix.data.doctor.survey import Entry
 from pix2pix.data.likeness import Thumbnail, digest, thumbnail
+from pix2pix.data.picture_files import opened_image
 
 ORIENTATION = 0x0112  # EXIF
 SCALE = 256  # both images are measured at this size
@@ -111,7 +112,7 @@ def read(entry: Entry, *, edges: bool = True) -> Reading:
 
 
 def _open(file: Path) -> tuple[Kind, Image.Image]:
-    with Image.open(file) as image:
+    with opened_image(file) as image:
         orientation = image.getexif().get(ORIENTATION, 1)
         frames = getattr(image, "n_frames", 1)
         mode, size = image.mode, image.size

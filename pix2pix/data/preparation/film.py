@@ -7,6 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pix2pix.data.picture_files import CONTAINERS
 from pix2pix.data.preparation.sources import Item, Matched
 from pix2pix.pictures import save
 
@@ -92,7 +93,7 @@ def _opened(film: Path) -> Any:
     if not film.is_file():
         raise FileNotFoundError(f"no film {str(film)!r}.")
     try:
-        return av.open(str(film))
+        return av.open(str(film), options=CONTAINERS)
     except Exception as error:  # as above
         raise ValueError(f"{film}: cannot be read as a film ({error}).") from error
 

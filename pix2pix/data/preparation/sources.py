@@ -8,6 +8,7 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.doctor.survey import survey
+from pix2pix.data.picture_files import require_text
 from pix2pix.data.pixels import SUFFIXES
 
 SPLITS = ("train", "val", "test")
@@ -91,7 +92,8 @@ def everything(folder: Path) -> list[Path]:
     """All pictures in a folder and the folders in it, in natural order. Raises FileNotFoundError for no folder."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {str(folder)!r}: pictures are looked for there.")
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _hidden(file, folder))
+    found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _hidden(file, folder)]
+    require_text(folder, [str(file.relative_to(folder)) for file in found])
     return natsorted(found, key=str)
 
 
