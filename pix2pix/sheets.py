@@ -67,9 +67,18 @@ def sheets(folder: Path) -> Iterator[Sheet]:
             yield from [] if found is None else [found]
 
 
-def newest(folder: Path, kind: Kind) -> Sheet | None:
-    """The last sheet of a kind; none of the others is opened. Raises ValueError where it cannot be read."""
-    return next(filter(None, map(_sheet, sorted(folder.glob(f"{kind}_*.png"), reverse=True))), None)
+def newest(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
+    """The last sheet of a kind that can be read, and what is wrong with those after it; no other is opened."""
+    faults: list[str] = []
+    for path in sorted(folder.glob(f"{kind}_*.png"), reverse=True):
+        try:
+            found = _sheet(path)
+        except ValueError as error:
+            faults.append(str(error))
+        else:
+            if found is not None:
+                return found, faults
+    return None, faults
 
 
 def _sheet(path: Path) -> Sheet | None:

@@ -20,12 +20,41 @@ HEADERS = {
 }
 
 
-class Door:
-    """ASGI middleware that checks `Host` and `Origin` before anything else sees a request.
+class Hosts:
+    """The names that a server of this machine goes by.
 
     DNS rebinding (a page whose name is made to point at 127.0.0.1) shows in `Host`, which then is the name of that
     page. So a host must be an IP address, localhost, this machine's name, or one that the user allowed. A script on
     another site shows in `Origin`, which must then be the host itself for whatever does more than read.
+
+    Args:
+        names: further host names, of a proxy for example.
+        remedy: what to do about a name that is refused.
+    """
+
+    def __init__(self, names: Iterable[str] = (), remedy: str = "Ask it by its address, such as 127.0.0.1.") -> None:
+        self.remedy = remedy
+        self.names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
+
+    def refusal(self, host: str, origin: str, *, reads: bool) -> str | None:
+        """Why a request with these headers is turned away; None for one that may come in."""
+        host, origin = host.lower(), origin.lower()
+        if not self._is_ours(host):
+            return f"host {host!r} is not a name of this server. {self.remedy}"
+        if origin and not reads and _netloc(origin) != host:
+            return f"origin {origin!r} is another site's; only pages of this server are answered."
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in self.names or _is_address(name)
+
+
+class Door:
+    """ASGI middleware that checks `Host` and `Origin` before anything else sees a request.
 
     Args:
         app: what is behind the door.
@@ -33,8 +62,7 @@ class Door:
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
-        self.app = app
-        self.names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
+        self.app, self.hosts = app, Hosts(names, "Whoever runs it can add it with --allow-host.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may come in."""
@@ -47,21 +75,8 @@ class Door:
             await self.app(scope, receive, _guarded(send))
 
     def _refusal(self, headers: Headers, scope: Scope) -> str | None:
-        host = headers.get("host", "").lower()
-        if not self._is_ours(host):
-            return f"host {host!r} is not this demo's name; whoever runs it can add it with --allow-host."
         reads = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
-        origin = headers.get("origin", "").lower()
-        if origin and not reads and _netloc(origin) != host:
-            return f"origin {origin!r} is another site's; this demo answers its own page only."
-        return None
-
-    def _is_ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        return name in self.names or _is_address(name)
+        return self.hosts.refusal(headers.get("host", ""), headers.get("origin", ""), reads=reads)
 
 
 def _netloc(origin: str) -> str:
