@@ -114,13 +114,18 @@ def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
 @click.option("--markdown", type=click.Path(path_type=Path), help="A table with mean and spread over seeds.")
 @click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="How many inputs to show.")
 @click.option("--scorer", metavar="RUN", help="As in evaluate, for runs that have yet to be evaluated.")
+@click.option("--data", metavar="DIR", help="A folder of pairs for all runs. Default: each run's own.")
 @click.option("--wandb", "project", metavar="PROJECT", help="Also as a workspace of this W&B project.")
 @click.option("--wandb-entity", "entity", help="Its user or team. Default: your own.")
-@click.option("--evaluate/--no-evaluate", default=True, help="Evaluate runs that changed since. Default: yes.")
+@click.option(
+    "--evaluate/--no-evaluate",
+    default=True,
+    help="Evaluate runs that changed or were evaluated otherwise. Default: yes.",
+)
 @CHECKPOINT
 @TRUST
 @DEVICE
-def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: Any) -> None:
+def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: Any) -> None:
     """Compare runs on one page: numbers, curves, settings, the same pictures side by side.
 
     \b
@@ -131,15 +136,13 @@ def compare(paths: tuple[str, ...], split: str, output: Path | None, **options: 
     from pix2pix.whole_files import write
 
     runs = find_runs(paths)
+    which = {name: options[name] for name in ("checkpoint", "data", "trust")}
     if options["evaluate"]:
-        chosen = {name: options[name] for name in ("checkpoint", "scorer", "device", "trust")}
-        comparing.bring_up_to_date(runs, split, **chosen)
+        comparing.bring_up_to_date(runs, split, scorer=options["scorer"], device=options["device"], **which)
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
-    comparison = comparing.write_page(runs, split, page, pictures=options["pictures"])
-    if len(comparison.data_sets()) > 1:
-        click.echo(
-            f"Trained on different data, their numbers do not compare: {', '.join(comparison.data_sets())}", err=True
-        )
+    comparison = comparing.write_page(runs, split, page, pictures=options["pictures"], **which)
+    for warning in comparison.warnings():
+        click.echo(warning, err=True)
     for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):
         if file is not None:
             write(file, text(comparison))

@@ -199,7 +199,7 @@ def load(
         FileNotFoundError: when there is no such run or checkpoint.
         ValueError: when the file is damaged, no checkpoint of ours, or asks to construct what no file may ask for.
     """
-    file = Path(path) if Path(path).is_file() else _checkpoint_of(Run(path), checkpoint)
+    file = checkpoint_of(path, checkpoint)
     place = _device(device)
     content = read(file, place)
     if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
@@ -228,7 +228,11 @@ def _cast_convolutions(generator: nn.Module, kind: torch.dtype) -> None:
             module.to(kind)
 
 
-def _checkpoint_of(run: Run, which: str) -> Path:
+def checkpoint_of(path: str | Path, which: str = "best") -> Path:
+    """The file that `load` reads. Raises FileNotFoundError when there is no such run or checkpoint."""
+    if Path(path).is_file():
+        return Path(path)
+    run = Run(path)
     run.config()  # says so when this is no run
     return run.checkpoint("last" if which == "ema" else which)
 

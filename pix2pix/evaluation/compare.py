@@ -12,13 +12,17 @@ from typing import Any
 
 import jinja2
 
+from pix2pix.data.pair_source import Split
 from pix2pix.data.picture_files import named, opened_image
-from pix2pix.evaluation.comparison import Comparison, Entry, gather
+from pix2pix.evaluation.comparison import Comparison, Entry, Group, gather
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.paper import beside
+from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
+from pix2pix.trained import checkpoint_of
+from pix2pix.trust import Trust
 from pix2pix.whole_files import write
 
 log = logging.getLogger(__name__)
@@ -26,30 +30,46 @@ log = logging.getLogger(__name__)
 CURVE_POINTS = 400  # a curve on a screen shows no more
 
 
-def bring_up_to_date(runs: Sequence[Run], split: str, **options: Any) -> None:
-    """Evaluates the runs whose evaluation is of another or an older checkpoint, or that the scorer has not read yet.
+def bring_up_to_date(
+    runs: Sequence[Run],
+    split: Split,
+    *,
+    checkpoint: str = "best",
+    data: str | Path | None = None,
+    scorer: str | None = None,
+    device: str = "auto",
+    trust: Trust = (),
+) -> None:
+    """Evaluates the runs that were not evaluated, or otherwise than asked: of another or an older checkpoint, on other
+    data, with other options, or without the scorer.
 
     Takes the options of `evaluate`; what cannot be evaluated is logged, and the others still are.
     """
+    standard = Standard(split, checkpoint, data, checkpoint_of(scorer) if scorer else None, trust)
     for run in runs:
         try:
-            checkpoint = run.checkpoint(options["checkpoint"])
-            if not _is_current(run.evaluation / split / "metrics.json", checkpoint, options["scorer"]):
-                log.info("evaluating %s", run.path)
-                evaluate(run, split=split, **options)  # pyright: ignore[reportArgumentType]
+            config = run.config()
+            record = read_record(standard.folder(run, config))
+            why = "; ".join(standard.faults(run, config, record)) if record else "not evaluated yet"
+            if why:
+                log.info("evaluating %s: %s", run.path, why)
+                options = {"checkpoint": checkpoint, "data": data, "device": device, "trust": trust} | _kept(
+                    record, scorer
+                )
+                evaluate(run, split=split, **options)
         except (ValueError, OSError) as error:  # one run's trouble is not the others'
             log.error("%s: not evaluated: %s", run.path, error)
 
 
-def _is_current(file: Path, checkpoint: Path, scorer: str | None) -> bool:
-    if not file.is_file() or file.stat().st_mtime < checkpoint.stat().st_mtime:
-        return False
-    summary = json.loads(file.read_text(encoding="utf-8"))
-    scored = scorer is None or "score_pixel_accuracy" in summary["metrics"]
-    return scored and summary["checkpoint"] == checkpoint.name
+def _kept(record: Record | None, scorer: str | None) -> dict[str, Any]:
+    """What an evaluation measured beyond the usual, and measures again when it is made anew."""
+    record = record or {}
+    before = (record.get("scorer") or {}).get("path")
+    perceptual = record.get("perceptual", "fid" in record.get("metrics", {}))
+    return {"perceptual": perceptual, "scorer": scorer or (before if before and Path(before).is_file() else None)}
 
 
-def write_page(runs: Sequence[Run], split: str, page: Path, *, pictures: int = 8) -> Comparison:
+def write_page(runs: Sequence[Run], split: Split, page: Path, *, pictures: int = 8, **which: Any) -> Comparison:
     """Writes the comparison of the runs.
 
     Args:
@@ -57,11 +77,12 @@ def write_page(runs: Sequence[Run], split: str, page: Path, *, pictures: int = 8
         split: whose evaluation is compared.
         page: the HTML file to write; it needs no other file and no network.
         pictures: how many inputs are shown, spread evenly over the split.
+        which: whose evaluations, see `gather`: checkpoint, data, trust.
 
     Returns:
         What is on the page.
     """
-    comparison = gather(runs, split)
+    comparison = gather(runs, split, **which)
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     content = {
         "comparison": comparison,
@@ -76,25 +97,27 @@ def write_page(runs: Sequence[Run], split: str, page: Path, *, pictures: int = 8
 
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """The header and a row for each group: what differs, how many runs, each metric's mean and spread."""
+    """The header and a row for each group: what differs, how many runs count, each metric's mean, spread and number.
+
+    Numbers in parentheses are provisional, of runs that go on or were not evaluated.
+    """
     names = comparison.metrics
     header = [*(comparison.columns or ["run"]), "runs", *names]
     rows = []
     for group in comparison.groups:
         what = [str(group.differs.get(key, "")) for key in comparison.columns] or [group.label]
-        numbers = [_number(group.mean(name), group.spread(name)) for name in names]
-        rows.append([*what, str(len(group.entries)), *numbers])
+        rows.append([*what, group.runs(), *(_number(group, name) for name in names)])
     return header, rows
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The table in Markdown, the best value of each metric in bold."""
+    """The table in Markdown; in bold what is better than all others by more than the spread over seeds."""
     header, rows = table(comparison)
     first = len(header) - len(comparison.metrics)
     for column, name in enumerate(comparison.metrics, start=first):
         best = comparison.best(name)
         for row, group in zip(rows, comparison.groups, strict=True):
-            if group.entries == getattr(best, "entries", None) and len(rows) > 1:
+            if group is best and len(rows) > 1:
                 row[column] = f"**{row[column]}**"
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
@@ -106,18 +129,22 @@ def as_csv(comparison: Comparison) -> str:
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.differs))
     writer = csv.writer(text, lineterminator="\n")
     keys = [key for key in keys if key != "seed"]
-    writer.writerow(["run", *keys, "seed", "state", *comparison.metrics])
+    writer.writerow(["run", *keys, "seed", "state", "evaluation", *comparison.metrics])
     for entry in comparison.entries:
         differs = [entry.differs.get(key, "") for key in keys]
         numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
-        writer.writerow([entry.run.path, *differs, entry.seed, entry.state(), *numbers])
+        how = " ".join(f"{name}={value}" for name, value in entry.way.items())
+        writer.writerow([entry.run.path, *differs, entry.seed, entry.state(), how, *numbers])
     return text.getvalue()
 
 
-def _number(mean: float | None, spread: float | None) -> str:
+def _number(group: Group, metric: str) -> str:
+    mean, spread = group.mean(metric), group.spread(metric)
     if mean is None:
         return ""
-    return f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")
+    text = f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")
+    text += f" (n={len(group.values(metric))})" if len(group.entries) > 1 else ""
+    return f"({text})" if group.provisional else text
 
 
 def _data(comparison: Comparison, pictures: int) -> dict[str, Any]:
@@ -144,8 +171,9 @@ def _curves(run: Run) -> dict[str, list[list[float]]]:
 def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     """A row for each of `count` inputs of each data set: its picture, each run's output, the target."""
     rows: list[dict[str, Any]] = []
-    for data in comparison.data_sets():
-        entries = {n: e for n, e in _shown(comparison).items() if e.data == data}
+    shown = _shown(comparison)
+    for data in dict.fromkeys((entry.data, entry.way.get("data")) for entry in shown.values()):
+        entries = {n: e for n, e in shown.items() if (e.data, e.way.get("data")) == data}
         names = list(dict.fromkeys(name for entry in entries.values() for name in picture_names(entry)))
         for name in names[:: max(1, len(names) // max(1, count))][:count]:
             rows.append(_picture_row(name, entries))

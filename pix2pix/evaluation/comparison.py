@@ -14,11 +14,15 @@ from typing import Any
 from natsort import natsorted
 
 from pix2pix.configuration import Config, flat
+from pix2pix.data.pair_source import Split
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
+from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
+from pix2pix.trust import Trust
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
+NAMED = 6  # runs that a warning names
 CONFIG = "config.yaml"  # makes a directory a run
 OF_A_RUN = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}  # folders that are no runs
 UNINTERESTING = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
@@ -33,24 +37,31 @@ class Entry:
     label: str
     differs: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
-    evaluated: str | None = None
+    evaluated: str | None = None  # the folder of the evaluation that its numbers are of
     finished: bool = False
     data: str = ""
-    how: str = ""
+    way: dict[str, str] = field(default_factory=dict)  # how it was evaluated, as far as numbers depend on it
+    doubts: tuple[str, ...] = ()  # why its evaluation is not the one that was asked for
 
     @property
     def seed(self) -> int:
         """The seed of its random draws."""
         return self.config["seed"]
 
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers are final: of a finished run, evaluated as the comparison asks."""
+        return self.finished and self.evaluated is not None and not self.doubts
+
     def state(self) -> str:
         """Where it stands, in words."""
-        return ("finished" if self.finished else "unfinished") + ("" if self.evaluated else ", not evaluated")
+        words = ["finished" if self.finished else "unfinished", "" if self.evaluated else "not evaluated", *self.doubts]
+        return ", ".join(filter(None, words))
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
-    """Runs that differ in nothing but the seed."""
+    """Runs that differ in nothing but the seed, and were evaluated in the same way."""
 
     entries: list[Entry]
 
@@ -64,20 +75,37 @@ class Group:
     @property
     def differs(self) -> dict[str, Any]:
         """What differs between groups, by short names."""
-        return {key: value for key, value in self.entries[0].differs.items() if key != "seed"}
+        first = next((entry for entry in self.entries if entry.evaluated), self.entries[0])
+        return {key: value for key, value in first.differs.items() if key != "seed"}
+
+    @property
+    def provisional(self) -> bool:
+        """Whether none of its runs has final numbers; those shown are of runs that go on or were not evaluated."""
+        return not any(entry.counts for entry in self.entries)
+
+    @property
+    def counted(self) -> list[Entry]:
+        """The runs whose numbers are shown: those with final ones, or all where there is none of these."""
+        return [entry for entry in self.entries if entry.counts] or self.entries
+
+    def runs(self) -> str:
+        """How many runs there are, and how many of them count."""
+        final = sum(entry.counts for entry in self.entries)
+        return f"{final} of {len(self.entries)}" if final < len(self.entries) else str(final)
 
     def mean(self, metric: str) -> float | None:
-        """The mean over its runs that have the metric."""
-        values = self._values(metric)
+        """The mean over the runs that count and have the metric."""
+        values = self.values(metric)
         return statistics.fmean(values) if values else None
 
     def spread(self, metric: str) -> float | None:
         """The standard deviation over seeds; None for a single run."""
-        values = self._values(metric)
+        values = self.values(metric)
         return statistics.stdev(values) if len(values) > 1 else None
 
-    def _values(self, metric: str) -> list[float]:
-        values = [entry.metrics.get(metric, math.nan) for entry in self.entries]
+    def values(self, metric: str) -> list[float]:
+        """The metric of each run that counts and has it: as many numbers as mean and spread are of."""
+        values = [entry.metrics.get(metric, math.nan) for entry in self.counted]
         return [value for value in values if math.isfinite(value)]
 
 
@@ -90,13 +118,23 @@ class Comparison:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """The runs, seeds of one setting together, in the order of the first of each."""
-        found: dict[str, Group] = {}
-        for entry in self.entries:
-            settings = {key: value for key, value in _settings(entry.config).items() if key != "seed"}
-            key = json.dumps([settings, entry.data], sort_keys=True)
-            found.setdefault(key, Group([])).entries.append(entry)
-        return list(found.values())
+        """The runs, seeds of one setting together, in the order of the first of each.
+
+        An evaluation in doubt stands alone; a run without one stands with its setting.
+        """
+        found: dict[str, dict[str, list[Entry]]] = {}
+        for entry in sorted(self.entries, key=lambda entry: entry.evaluated is None):
+            ways = found.setdefault(self._setting(entry), {})
+            way = json.dumps([entry.way, str(entry.run.path) if entry.doubts else ""], sort_keys=True)
+            ways.setdefault(way if entry.evaluated else next(iter(ways), ""), []).append(entry)
+        place = {id(entry): number for number, entry in enumerate(self.entries)}
+        groups = [sorted(same, key=lambda entry: place[id(entry)]) for ways in found.values() for same in ways.values()]
+        return [Group(entries) for entries in sorted(groups, key=lambda entries: place[id(entries[0])])]
+
+    @staticmethod
+    def _setting(entry: Entry) -> str:
+        settings = {key: value for key, value in _settings(entry.config).items() if key != "seed"}
+        return json.dumps([settings, entry.data], sort_keys=True)
 
     @cached_property
     def metrics(self) -> list[str]:
@@ -111,13 +149,24 @@ class Comparison:
 
     @cache  # noqa: B019 - a comparison lives as long as its command
     def best(self, metric: str) -> Group | None:
-        """The group with the best mean; none where the data are not the same."""
-        if len(self.data_sets()) > 1:
+        """The group that is better than all others by more than the spread over seeds.
+
+        None where there is none: the nearest is within the spread, or its spread is not known as it has one seed, or
+        its numbers are provisional, or numbers do not compare at all.
+        """
+        if len(self.data_sets()) > 1 or len(self.ways()) > 1:
             return None
-        rated = [(value, group) for group in self.groups if (value := group.mean(metric)) is not None]
-        if not rated:
+        sign = 1 if higher_is_better(metric) else -1
+        rated = [(sign * value, group) for group in self.groups if (value := group.mean(metric)) is not None]
+        rated.sort(key=lambda pair: -pair[0])
+        if not rated or rated[0][1].provisional:
             return None
-        return (max if higher_is_better(metric) else min)(rated, key=lambda pair: pair[0])[1]
+        (top, first), *others = rated
+        spread = first.spread(metric)
+        if others and spread is None:
+            return None
+        within = any(top - value <= max(spread or 0, group.spread(metric) or 0) for value, group in others)
+        return None if within else first
 
     def differences(self) -> dict[str, list[Any]]:
         """Every setting that is not the same in all runs: its value in each."""
@@ -131,8 +180,37 @@ class Comparison:
         return sorted({entry.data for entry in self.entries})
 
     def ways(self) -> list[str]:
-        """How the runs were evaluated: more than one, and their numbers do not quite compare."""
-        return sorted({entry.how for entry in self.entries if entry.how})
+        """How the runs were evaluated, by what differs in it: more than one, and their numbers do not compare."""
+        return sorted({self.way_of(entry) for entry in self.entries if entry.evaluated})
+
+    def warnings(self) -> list[str]:
+        """What must be known before numbers are compared, in sentences."""
+        found = []
+        if len(self.data_sets()) > 1:
+            sets = ", ".join(self.data_sets())
+            found.append(f"These runs were trained on different data, so their numbers do not compare: {sets}.")
+        if named := [f"{e.run.path.name}: {way}" for e in self.entries if e.evaluated and (way := self.way_of(e))]:
+            more = f" ... ({len(named)} in all)" if len(named) > NAMED else ""
+            found.append(f"The runs were not all evaluated in the same way: {'; '.join(named[:NAMED])}{more}.")
+        for count, what in (
+            (sum(not entry.finished for entry in self.entries), "unfinished"),
+            (sum(entry.finished and not entry.evaluated for entry in self.entries), "not evaluated"),
+        ):
+            if count:
+                are = "of the runs is" if count == 1 else "of the runs are"
+                found.append(f"{count} {are} {what}: not counted in means, or shown as provisional.")
+        return found
+
+    def way_of(self, entry: Entry) -> str:
+        """How a run was evaluated, as far as that is not the same for all; and why that is in doubt."""
+        differing = [name for name in entry.way if name in self._differing_ways]
+        return ", ".join([*(f"{name}={entry.way[name]}" for name in differing), *entry.doubts])
+
+    @cached_property
+    def _differing_ways(self) -> set[str]:
+        ways = [entry.way for entry in self.entries if entry.evaluated]
+        names = {name for way in ways for name in way}
+        return {name for name in names if len({way.get(name) for way in ways}) > 1}
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
@@ -161,38 +239,86 @@ def walked(path: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(folder), files
 
 
-def gather(runs: Sequence[Run], split: str) -> Comparison:
-    """Reads the runs; numbers come from their evaluation on the split, else from their last validation."""
-    entries = [_entry(run, split) for run in runs]
+def gather(
+    runs: Sequence[Run],
+    split: Split,
+    *,
+    checkpoint: str = "best",
+    data: str | Path | None = None,
+    trust: Trust = (),
+) -> Comparison:
+    """Reads the runs.
+
+    Args:
+        runs: in the order in which they are shown.
+        split: whose evaluations are read. Where there is none of `val`, a run's last validation gives the numbers.
+        checkpoint: of each run, whose evaluation is meant.
+        data: a folder of pairs that all runs were evaluated on, in place of their own.
+        trust: modules whose classes the runs' configurations may have built; see `pix2pix.trust`.
+    """
+    standard = Standard(split, checkpoint, data, trust=trust)
+    entries = [_entry(run, standard) for run in runs]
+    _name_the_data(entries)
     differing = Comparison(entries, split).differences()
     names = [_named(entry.run.path.name) for entry in entries]
     swept = all(names) and len({tuple(name) for name in names}) == 1  # then the sweep's directories say what differs
     for position, entry in enumerate(entries):
         entry.differs = dict(names[position]) if swept else _short(entry, position, differing)
-    labels = [group.label for group in Comparison(entries, split).groups]
-    if len(set(labels)) < len(labels):
-        for entry in entries:
-            entry.differs = {"where": str(entry.run.path.parent)} | entry.differs
+    _tell_apart(Comparison(entries, split))
     return Comparison(entries, split)
 
 
-def _entry(run: Run, split: str) -> Entry:
+def _entry(run: Run, standard: Standard) -> Entry:
     provenance = run.provenance()
     entry = Entry(run, run.config(), run.path.name, finished=run.finished())
     data = entry.config["data"]
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
     entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"
-    file = run.evaluation / split / "metrics.json"
-    if file.is_file():
-        summary = json.loads(file.read_text(encoding="utf-8"))
-        entry.metrics = {name: value for name, value in summary["metrics"].items() if value is not None}
-        mode = " ".join(f"{name}={value}" for name, value in summary["inference"].items())
-        entry.evaluated, entry.how = split, f"{summary['checkpoint']} {mode} samples={summary['samples']}"
-    elif split == "val":
+    folder = standard.folder(run, entry.config)
+    record = read_record(folder)
+    if record is not None:
+        entry.metrics = {name: value for name, value in record["metrics"].items() if value is not None}
+        entry.evaluated, entry.way = folder.name, _way(record)
+        entry.doubts = tuple(standard.faults(run, entry.config, record))
+    elif standard.split == "val":
         rows = [row for row in read(run.path / "metrics.csv") if row.get("val/l1")]
         last = rows[-1] if rows else {}
         entry.metrics = {k.removeprefix("val/"): float(v) for k, v in last.items() if k.startswith("val/") and v}
     return entry
+
+
+def _way(record: Record) -> dict[str, str]:
+    """How an evaluation was made, as far as its numbers depend on it; what a record does not tell is unknown."""
+    data, scorer = record.get("data") or {}, record.get("scorer") or {}
+    way = {"checkpoint": record.get("checkpoint")} | record["inference"]
+    way |= {name: record.get(name, "unknown") for name in ("samples", "precision")}
+    way |= {"data": f"{data.get('path') or data.get('kind')} ({data['pictures'][:8]})" if data else "unknown"}
+    way |= {"scorer": f"{scorer['path']} ({scorer['sha256'][:8]})"} if scorer else {}
+    return {name: str(value) for name, value in way.items()}
+
+
+def _name_the_data(entries: Sequence[Entry]) -> None:
+    """Leaves in the ways only what can differ in them: runs of different data are told apart by these already."""
+    for data in {entry.data for entry in entries}:
+        same = [entry for entry in entries if entry.data == data and entry.evaluated]
+        pictures = {entry.way["data"].rpartition(" ")[2] for entry in same}
+        for entry in same if len(pictures) == 1 else ():
+            del entry.way["data"]
+    if len({entry.way["scorer"].rpartition(" ")[2] for entry in entries if "scorer" in entry.way}) <= 1:
+        for entry in entries:
+            entry.way.pop("scorer", None)
+
+
+def _tell_apart(comparison: Comparison) -> None:
+    """Adds to what names the groups how they were evaluated, and where they lie, as far as they have the same name."""
+    if len(comparison.ways()) > 1:
+        for entry in comparison.entries:
+            entry.differs |= {"evaluated": comparison.way_of(entry)}
+    for name, of in (("where", lambda path: str(path.parent)), ("run", lambda path: path.name)):
+        labels = [group.label for group in comparison.groups]
+        if len(set(labels)) < len(labels):
+            for entry in comparison.entries:
+                entry.differs = {name: of(entry.run.path)} | entry.differs
 
 
 def _short(entry: Entry, position: int, differing: dict[str, list[Any]]) -> dict[str, Any]:

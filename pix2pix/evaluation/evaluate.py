@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.data.datamodule import PlainPairs
-from pix2pix.data.pairs import Split
+from pix2pix.data.pair_source import PairSource, Split
 from pix2pix.evaluation.colour import LabHistograms
 from pix2pix.evaluation.examples import Examination, Row, SetMetric
 from pix2pix.evaluation.labels import Confusion
 from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.perceptual import Perceptual
+from pix2pix.evaluation.record import FILE, evaluation_folder, record_of
 from pix2pix.evaluation.scorer import SegmentationScore
 from pix2pix.pipeline import batches, in_stages
 from pix2pix.run import Run
@@ -71,6 +72,9 @@ def evaluate(
 ) -> Evaluation:
     """Evaluates a run pair by pair into `evaluation/SPLIT/`, replacing what was there only when all is done.
 
+    What is evaluated otherwise than a run usually is, on other data or with other options, has a folder of its own
+    beside it, named by what differs, as `evaluation/val,dropout=off/`.
+
     Args:
         run: the run.
         split: `train`, `val` or `test`; plain pictures, without augmentation.
@@ -86,24 +90,39 @@ def evaluate(
     """
     keep_freed_memory()
     trained = load(run.path, **options)
-    pairs = _pairs(trained, split, data)
+    source = _source(trained, data)
+    pairs = PlainPairs(source.split(split), trained.pair_transform())
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
-    result = Evaluation(run.evaluation / split)
-    run.require_inside(result.folder)
+    record = record_of(trained, source, split, _scorer_file(measures), perceptual)
+    choices = {name: value for name, value in options.items() if name != "device"}
+    folder = evaluation_folder(run, trained.config, split, data=data, samples=samples, **choices)
+    run.require_inside(folder)
+    result = Evaluation(folder)
     with replacing_folder(result.folder) as part:
-        by_sample = _examined(Examination(trained, pairs, measures, samples, part / "images"))
+        examination = Examination(trained, pairs, measures, samples, part / "images")
+        by_sample = _examined(examination)
         result.rows = [_mean_row(rows) for rows in by_sample]
         result.totals, result.spread = _totals(result.rows, by_sample)
         _add_set_metrics(result, measures)
-        _write_results(part, run, split, trained, samples, result)
+        record["data"]["pictures"] = examination.seen.digest()
+        summary = {"split": split, "pairs": len(result.rows), "samples": samples} | record | _numbers(result)
+        _write_results(part, run, _finite(summary), result)
     return result
 
 
-def _pairs(trained: Trained, split: Split, path: str | Path | None) -> PlainPairs:
-    """The pairs of a split, by the configuration of the run or from the folder at `path`."""
+def _source(trained: Trained, path: str | Path | None) -> PairSource:
+    """The pairs by the configuration of the run, or those in the folder at `path`."""
     if path is not None and "path" not in (trained.config["data"].get("pairs") or {}):
         raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
-    return PlainPairs(trained.pair_source(path).split(split), trained.pair_transform())
+    try:
+        return trained.pair_source(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error} Or, where they have moved, name the folder with --data.") from error
+
+
+def _scorer_file(measures: Sequence[SetMetric]) -> Path | None:
+    scorers = [measure.scorer.checkpoint for measure in measures if isinstance(measure, SegmentationScore)]
+    return scorers[0] if scorers else None
 
 
 def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, device: str) -> list[SetMetric]:
@@ -157,27 +176,22 @@ def _add_set_metrics(result: Evaluation, measures: Sequence[SetMetric]) -> None:
             result.missing = measure.missing
 
 
-def _write_results(folder: Path, run: Run, split: Split, trained: Trained, samples: int, result: Evaluation) -> None:
+def _numbers(result: Evaluation) -> dict[str, Any]:
+    return {
+        "metrics": result.totals,
+        "spread": result.spread,
+        "real_photos": result.ceiling,
+        "missing": result.missing,
+        "colour_histograms": result.curves,
+    }
+
+
+def _write_results(folder: Path, run: Run, summary: dict[str, Any], result: Evaluation) -> None:
     with (folder / "per_image.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.rows)
-    summary = _finite(
-        {
-            "split": split,
-            "pairs": len(result.rows),
-            "samples": samples,
-            "checkpoint": trained.checkpoint.name,
-            "step": trained.step,
-            "inference": vars(trained.inference),
-            "metrics": result.totals,
-            "spread": result.spread,
-            "real_photos": result.ceiling,
-            "missing": result.missing,
-            "colour_histograms": result.curves,
-        }
-    )
-    write(folder / "metrics.json", json.dumps(summary, indent=2) + "\n")
+    write(folder / FILE, json.dumps(summary, indent=2) + "\n")
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     page = environment.get_template("page.html")
     columns = [name for name in result.rows[0] if name != "name"]

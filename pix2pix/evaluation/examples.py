@@ -16,6 +16,7 @@ from pix2pix.data.palettes import visible
 from pix2pix.data.ranges import scale
 from pix2pix.data.sizing import evaluated
 from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.evaluation.record import PicturesSeen
 from pix2pix.pictures import save, shown, to_picture
 from pix2pix.trained import Trained, source_side, targets_are_labels
 
@@ -63,10 +64,12 @@ class Examination:
     ) -> None:
         self.trained, self.pairs, self.measures = trained, pairs, measures
         self.samples, self.images = samples, images
+        self.seen = PicturesSeen()
 
     def read(self, index: int) -> Example:
         """The pair from its files."""
         raw = self.pairs.pairs[index]
+        self.seen.add(index, raw)
         trained, pair = self.trained, self.pairs.transform.plain(raw)
         source = visible(pair.source, trained.source_palette)
         target = visible(pair.target, trained.target_palette, pair.source)

@@ -2,18 +2,23 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import statistics
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from pix2pix.checksums import checksum
 from pix2pix.evaluation.compare import as_markdown, write_page
 from pix2pix.evaluation.comparison import find_runs, gather
+from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.paper import beside, loss_name
+from pix2pix.evaluation.record import Standard, read_record
 from pix2pix.run import Run
-from tests.conftest import TINY, pix2pix, resolved
+from tests.conftest import TINY, TINY_FOLDER, pix2pix, resolved
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +51,26 @@ def test_the_page_and_the_tables_show_groups_of_seeds(sweep, tmp_path, capsys):
     assert f"{mean:.4g} ± {spread:.2g}" in markdown
 
 
-def test_the_best_of_each_metric_is_marked_whichever_way_is_better(sweep):
-    comparison = gather(find_runs([sweep]), "val")
-    for metric, choose in (("l1", min), ("ssim", max)):
-        means = [group.mean(metric) for group in comparison.groups]
-        assert comparison.groups[means.index(choose(means))].label == comparison.best(metric).label
+def test_the_best_of_each_metric_is_marked_whichever_way_is_better(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "s")
+    for name, level in (("pixel", 0.2), ("patch16", 0.4)):
+        for seed in (1, 2):
+            values = dict.fromkeys(("l1", "l2", "psnr", "ssim", "lab_l", "lab_a", "lab_b"), level + 0.01 * seed)
+            numbers(Run(tmp_path / "s" / f"discriminator={name},seed={seed}"), **values)
+    comparison = gather(find_runs([tmp_path / "s"]), "val")
+    assert (comparison.best("l1").label, comparison.best("ssim").label) == ("pixel", "patch16")
     bold = [line.count("**") // 2 for line in as_markdown(comparison).splitlines()[2:]]
-    assert sum(bold) == len(comparison.metrics)
+    assert bold == [5, 2]  # patch16, pixel
+
+
+def test_nothing_is_marked_within_the_spread_of_the_best(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "s")
+    for name, levels in (("pixel", (0.2, 0.3)), ("patch16", (0.3, 0.33))):
+        for seed, level in zip((1, 2), levels, strict=True):
+            numbers(Run(tmp_path / "s" / f"discriminator={name},seed={seed}"), l1=level)
+    assert gather(find_runs([tmp_path / "s"]), "val").best("l1") is None
+    one_each = find_runs([tmp_path / "s" / f"discriminator={name},seed=1" for name in ("pixel", "patch16")])
+    assert gather(one_each, "val").best("l1") is None  # no spread is known
 
 
 def test_what_lies_in_the_folders_of_a_run_is_no_run_but_a_run_beside_them_is(tmp_path):
@@ -91,16 +109,33 @@ def test_runs_that_go_on_or_are_not_evaluated_take_part(sweep, tmp_path):
     entry = next(entry for entry in comparison.entries if entry.run.path == run.path)
     assert entry.state() == "unfinished, not evaluated"
     assert entry.metrics["ssim"] > 0
+    group = next(group for group in comparison.groups if entry in group.entries)
+    assert (len(group.entries), group.runs(), len(group.values("l1"))) == (2, "1 of 2", 1)  # it is not counted
+    assert " (n=1) |" in as_markdown(comparison)
+    assert comparison.best("l1") is not group
 
 
-def test_an_evaluation_older_than_its_checkpoint_is_made_again(sweep, tmp_path):
+def test_numbers_of_a_run_that_goes_on_are_provisional_and_never_the_best(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "going")
+    for seed in (1, 2):
+        run = Run(tmp_path / "going" / f"discriminator=pixel,seed={seed}")
+        run.provenance_file.write_text(json.dumps(run.provenance() | {"finished": False}))
+        numbers(run, l1=0.0001 * seed)
+    comparison = gather(find_runs([tmp_path / "going"]), "val")
+    assert comparison.best("l1") is None
+    assert "| pixel | 0 of 2 | (0.00015 ± " in as_markdown(comparison)
+
+
+def test_an_evaluation_of_other_weights_is_made_again_whatever_the_dates_say(sweep, tmp_path):
     shutil.copytree(sweep, tmp_path / "again")
     folder = tmp_path / "again" / "discriminator=pixel,seed=2"
-    summary = folder / "evaluation" / "val" / "metrics.json"
+    summary, best = folder / "evaluation" / "val" / "metrics.json", folder / "checkpoints" / "best.ckpt"
     summary.write_text(summary.read_text().replace('"pairs": 3', '"pairs": 99'))
+    best.touch()  # newer than the evaluation, and the same
     pix2pix("compare", tmp_path / "again")
     assert '"pairs": 99' in summary.read_text()
-    (folder / "checkpoints" / "best.ckpt").touch()
+    shutil.copyfile(tmp_path / "again" / "discriminator=pixel,seed=1" / "checkpoints" / "best.ckpt", best)
+    os.utime(best, (0, 0))
     pix2pix("compare", tmp_path / "again")
     assert '"pairs": 3' in summary.read_text()
 
@@ -110,9 +145,9 @@ def test_another_checkpoint_can_be_compared_and_one_runs_trouble_is_not_the_othe
     (tmp_path / "last" / "discriminator=pixel,seed=2" / "checkpoints" / "last.ckpt").unlink()
     pix2pix("compare", tmp_path / "last", "--checkpoint", "last")
     used = [json.loads(file.read_text())["checkpoint"] for file in tmp_path.rglob("metrics.json")]
-    assert sorted(used) == ["best.ckpt", *["last.ckpt"] * 3]
+    assert sorted(used) == [*["best.ckpt"] * 4, *["last.ckpt"] * 3]  # beside each other
     assert "seed=2: not evaluated: " in caplog.text
-    assert "not all evaluated in the same way" in (tmp_path / "last" / "comparison.html").read_text()
+    assert "1 of the runs is not evaluated" in (tmp_path / "last" / "comparison.html").read_text()
 
 
 def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path, capsys):
@@ -121,7 +156,7 @@ def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path, capsys):
     provenance.write_text(provenance.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "f00d'))
     pix2pix("compare", sweep, tmp_path / "other", "--no-evaluate", "-o", tmp_path / "page.html")
     assert "These runs were trained on different data" in (tmp_path / "page.html").read_text()
-    assert "Trained on different data, their numbers do not compare" in capsys.readouterr().err
+    assert "trained on different data, so their numbers do not compare" in capsys.readouterr().err
     assert gather([*find_runs([sweep]), Run(tmp_path / "other")], "val").best("l1") is None
 
 
@@ -197,3 +232,143 @@ def test_only_the_seed_makes_no_group_of_its_own(sweep, tmp_path):
 
 def test_numbers_of_another_split_are_not_mixed_in(sweep):
     assert not any(entry.metrics for entry in gather(find_runs([sweep]), "test").entries)
+
+
+@pytest.fixture(scope="module")
+def two_copies(tmp_path_factory) -> Path:
+    """A folder `both` of two copies of a run on the pairs in `data`, and other pairs of the same names and sizes."""
+    folder = tmp_path_factory.mktemp("copies")
+    for name in ("data", "other"):
+        for split in ("train", "train", "val"):
+            (folder / name / split).mkdir(parents=True, exist_ok=True)
+            for number in range(2):
+                picture = Image.effect_noise((64, 32), 10 if name == "data" else 90).convert("RGB")
+                picture.save(folder / name / split / f"{number}.bmp")
+    words = [f"data.path={folder}/data", f"output_dir={folder}", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    for name in ("a", "b"):
+        shutil.copytree(folder / "run", folder / "both" / name)
+    return folder
+
+
+@pytest.fixture
+def both(two_copies, tmp_path) -> Path:
+    """The same, to do with as a test likes, but for `data` and `other`, which are common to all."""
+    shutil.copytree(two_copies / "both", tmp_path / "both")
+    return tmp_path / "both"
+
+
+def l1_of(folder: Path) -> dict[str, float]:
+    return {entry.run.path.name: entry.metrics["l1"] for entry in gather(find_runs([folder]), "val").entries}
+
+
+@pytest.mark.parametrize(
+    "options", [{"data": "other"}, {"normalization": "running"}, {"samples": 2}, {"seed": 7}], ids=str
+)
+def test_an_evaluation_made_otherwise_is_not_taken_for_the_runs_own_nor_replaced(both, two_copies, options):
+    options = options | ({"data": two_copies / "other"} if "data" in options else {})
+    made = evaluate(Run(both / "a"), **options)
+    pix2pix("compare", both)
+    assert len(set(l1_of(both).values())) == 1
+    assert made.folder.is_dir()
+    assert made.totals["l1"] not in l1_of(both).values()
+
+
+@pytest.mark.parametrize("options", [{"data": "other"}, {"dropout": "off"}, {"samples": 2}], ids=str)
+def test_one_in_the_place_of_the_runs_own_is_shown_apart_and_made_anew(both, two_copies, options, capsys):
+    options = options | ({"data": two_copies / "other"} if "data" in options else {})
+    evaluate(Run(both / "b"))
+    evaluate(Run(both / "a"), **options).folder.rename(both / "a" / "evaluation" / "val")
+    pix2pix("compare", both, "--no-evaluate")
+    said = capsys.readouterr()
+    assert "not all evaluated in the same way: a: " in said.err
+    assert "±" not in said.out
+    (name, value) = next(iter(options.items()))
+    assert (f"{name}={value}" if name != "data" else f"on other data, {value}") in said.err
+    assert [len(group.entries) for group in gather(find_runs([both]), "val").groups] == [1, 1]
+    pix2pix("compare", both)
+    assert len(set(l1_of(both).values())) == 1
+
+
+def test_an_evaluation_that_tells_no_data_is_made_anew_and_never_averaged(both, capsys):
+    for name in ("a", "b"):
+        file = evaluate(Run(both / name)).folder / "metrics.json"
+        summary = json.loads(file.read_text())
+        file.write_text(
+            json.dumps({k: v for k, v in summary.items() if k not in {"data", "checkpoint_file", "precision"}})
+        )
+    pix2pix("compare", both, "--no-evaluate")
+    said = capsys.readouterr()
+    assert "a: its data and checkpoint are not recorded" in said.err
+    assert "±" not in said.out
+    pix2pix("compare", both)
+    assert all(entry.counts for entry in gather(find_runs([both]), "val").entries)
+
+
+def test_pairs_that_changed_since_are_evaluated_anew_and_touched_ones_are_not(both, two_copies, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(two_copies / "data", data)
+    words = [f"data.path={data}", f"output_dir={tmp_path}/runs", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    run, file = Run(tmp_path / "runs" / "run"), data / "val" / "0.bmp"
+    before = evaluate(run).totals["l1"]
+    file.touch()
+    assert gather([run], "val").entries[0].doubts == ()
+    date = file.stat().st_mtime_ns
+    shutil.copyfile(two_copies / "other" / "val" / "0.bmp", file)
+    os.utime(file, ns=(date, date))  # another picture of the same name, size and date
+    assert "have changed since" in gather([run], "val").entries[0].doubts[0]
+    pix2pix("compare", run.path)
+    (entry,) = gather([run], "val").entries
+    assert entry.counts
+    assert entry.metrics["l1"] != before
+
+
+def test_pairs_that_moved_are_named_for_all_runs(two_copies, tmp_path, capsys):
+    shutil.copytree(two_copies / "data", tmp_path / "here")
+    words = [f"data.path={tmp_path}/here", f"output_dir={tmp_path}/runs", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    (tmp_path / "here").rename(tmp_path / "there")
+    run = Run(tmp_path / "runs" / "run")
+    pix2pix("compare", run.path)
+    assert re.search("not evaluated: no folder .* name the folder with --data", "".join(capsys.readouterr()))
+    pix2pix("compare", run.path, "--data", tmp_path / "there")
+    assert gather([run], "val", data=tmp_path / "there").entries[0].counts
+    assert gather([run], "val", data=two_copies / "other").entries[0].evaluated is None
+
+
+def test_runs_can_be_compared_on_a_folder_that_is_named(both, two_copies, capsys):
+    pix2pix("compare", both, "--data", two_copies / "other")
+    assert "| 2 |" in capsys.readouterr().out
+    comparison = gather(find_runs([both]), "val", data=two_copies / "other")
+    assert all(entry.counts for entry in comparison.entries)
+    assert comparison.entries[0].metrics["l1"] == evaluate(Run(both / "a"), data=two_copies / "other").totals["l1"]
+
+
+def test_pictures_of_different_data_do_not_stand_in_one_row(both, two_copies, tmp_path):
+    evaluate(Run(both / "b"))
+    evaluate(Run(both / "a"), data=two_copies / "other").folder.rename(both / "a" / "evaluation" / "val")
+    write_page(find_runs([both]), "val", tmp_path / "page.html")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1])
+    assert [len(row["outputs"]) for row in data["rows"]] == [1, 1, 1, 1]
+
+
+def test_a_metrics_file_that_is_damaged_is_as_none(both):
+    evaluate(Run(both / "b"))
+    for content in ("", "[]", '{"metrics": 3}', '{"metrics": {}, "inference": {}}'):
+        (both / "a" / "evaluation" / "val").mkdir(parents=True, exist_ok=True)
+        (both / "a" / "evaluation" / "val" / "metrics.json").write_text(content)
+        assert not gather(find_runs([both]), "val").entries[0].counts
+    pix2pix("compare", both)
+    assert len(set(l1_of(both).values())) == 1
+
+
+@pytest.mark.parametrize("asked", ["same", "other"])
+def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
+    run = Run(both / "a")
+    evaluate(run)
+    for name in ("same", "other"):
+        (tmp_path / name).write_text(name)
+    record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": checksum(tmp_path / "same")}}
+    faults = list(Standard("val", scorer=tmp_path / asked).faults(run, run.config(), record))
+    assert faults == ([] if asked == "same" else ["this scorer has not read it"])
