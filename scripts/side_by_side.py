@@ -24,8 +24,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4, help="how many inputs, spread evenly over the split")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    groups = gather(find_runs(options.runs), options.split).groups
-    entries = [group.entries[0] for group in groups]
+    comparison = gather(find_runs(options.runs), options.split)
+    evaluated = [[entry for entry in group.entries if entry.evaluated] for group in comparison.groups]
+    groups = [group for group, entries in zip(comparison.groups, evaluated, strict=True) if entries]
+    entries = [entries[0] for entries in evaluated if entries]
     names = picture_names(entries[0])
     shown = names[:: max(1, len(names) // options.rows)][: options.rows]
     rows = [

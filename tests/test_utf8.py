@@ -25,6 +25,8 @@ def is_text(call: ast.Call) -> bool:
         return True
     owner, _, name = ast.unparse(call.func).rpartition(".")
     if name in {"open", "fdopen"} and owner not in BINARY and (owner, name) != ("os", "open"):
+        if owner not in {"", "io", "os"} and any(not isinstance(word, ast.Constant) for word in call.args):
+            return False  # what is opened is given, so it is no method of a path
         modes = [word.value for word in call.args if isinstance(word, ast.Constant)] + [given.get("mode")]
         return not any("b" in str(mode) for mode in modes if mode)
     return name in TEXT

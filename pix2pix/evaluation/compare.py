@@ -53,10 +53,8 @@ def bring_up_to_date(
             why = "; ".join(standard.faults(run, config, record)) if record else "not evaluated yet"
             if why:
                 log.info("evaluating %s: %s", run.path, why)
-                options = {"checkpoint": checkpoint, "data": data, "device": device, "trust": trust} | _kept(
-                    record, scorer
-                )
-                evaluate(run, split=split, **options)
+                options: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "trust": trust}
+                evaluate(run, split=split, data=data, **options, **_kept(record, scorer))
         except (ValueError, OSError) as error:  # one run's trouble is not the others'
             log.error("%s: not evaluated: %s", run.path, error)
 

@@ -21,6 +21,11 @@ from pix2pix.trust import Trust
 FILE = "metrics.json"
 BEST = "best"
 INFERENCE = ("normalization", "dropout", "seed")
+PARTS = {
+    "data": ("kind", "fingerprint", "files", "pictures"),
+    "checkpoint_file": ("sha256",),
+    "scorer": ("path", "sha256"),
+}
 Record = dict[str, Any]
 
 
@@ -153,10 +158,17 @@ def read_record(folder: Path) -> Record | None:
     """What an evaluation in a folder was made of, and its numbers; None where there is none that can be read."""
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    whole = isinstance(record, dict) and all(isinstance(record.get(k), dict) for k in ("metrics", "inference"))
-    return record if whole else None
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), dict) for key in ("metrics", "inference")):
+        return None
+    numbers = {name: value for name, value in record["metrics"].items() if isinstance(value, int | float)}
+    told = {key: value for key, value in record.items() if key not in PARTS or _tells(value, PARTS[key])}
+    return told | {"metrics": numbers}
+
+
+def _tells(value: Any, names: Sequence[str]) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 @dataclass
@@ -186,11 +198,11 @@ class Standard:
 
     def faults(self, run: Run, config: Config, record: Record) -> Iterator[str]:
         """Why an evaluation is not what an evaluation of the run would be now; nothing where it is."""
-        if not isinstance(record.get("data"), dict) or not isinstance(record.get("checkpoint_file"), dict):
+        if "data" not in record or "checkpoint_file" not in record:
             yield "its data and checkpoint are not recorded, as by earlier versions"
             return
         if not self._is_of(self._checkpoint(run), record):
-            yield f"{record['checkpoint']} has changed since"
+            yield f"{record.get('checkpoint')} has changed since"
         yield from self._other_choices(config, record)
         yield from self._other_data(run, config, record["data"])
         if self.scorer and (record.get("scorer") or {}).get("sha256") != checksum(self.scorer):

@@ -136,6 +136,7 @@ def test_an_evaluation_of_other_weights_is_made_again_whatever_the_dates_say(swe
     assert '"pairs": 99' in summary.read_text()
     shutil.copyfile(tmp_path / "again" / "discriminator=pixel,seed=1" / "checkpoints" / "best.ckpt", best)
     os.utime(best, (0, 0))
+    (best.parent / "SHA256SUMS").unlink()  # it is there on purpose
     pix2pix("compare", tmp_path / "again")
     assert '"pairs": 3' in summary.read_text()
 
@@ -355,7 +356,9 @@ def test_pictures_of_different_data_do_not_stand_in_one_row(both, two_copies, tm
 
 def test_a_metrics_file_that_is_damaged_is_as_none(both):
     evaluate(Run(both / "b"))
-    for content in ("", "[]", '{"metrics": 3}', '{"metrics": {}, "inference": {}}'):
+    whole = read_record(evaluate(Run(both / "a")).folder)
+    broken = [whole | {key: wrong} for key in ("data", "checkpoint_file", "inference") for wrong in ([], {}, 3)]
+    for content in ("", "[]", '{"metrics": 3}', '{"metrics": {}, "inference": {}}', *map(json.dumps, broken)):
         (both / "a" / "evaluation" / "val").mkdir(parents=True, exist_ok=True)
         (both / "a" / "evaluation" / "val" / "metrics.json").write_text(content)
         assert not gather(find_runs([both]), "val").entries[0].counts
