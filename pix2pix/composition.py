@@ -5,17 +5,20 @@ Torch is imported where it is needed: `pix2pix train --help` and misspelt words 
 
 import itertools
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -29,6 +32,12 @@ from pix2pix.sweep import SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parent / "configs", Path(__file__).parents[1] / "configs") if d.is_dir())
+
+CONFIG = "train"  # the primary configuration
+
+PLACES = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that say where a run goes, and not what it is
+# Words about Hydra that are the sweep's own: what starts the jobs, where they lie, how they are named.
+OF_SWEEPS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
@@ -50,7 +59,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 def composed(words: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration of a run that nobody trains from the command line."""
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return resolve(hydra.compose("train", overrides=list(words)))
+        return resolve(hydra.compose(CONFIG, overrides=list(words)))
 
 
 def show_config(words: list[str]) -> None:
@@ -69,7 +78,8 @@ def train(words: list[str]) -> None:
     """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
     SWEEP.begin()
     try:
-        _with_hydra(_train_job, words)
+        with _environment_kept():
+            _with_hydra(_train_job, words)
     except JobFailedError:
         pass  # the table tells of it
     finally:
@@ -103,7 +113,7 @@ def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
             failed.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
-    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(as_typed)()
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(as_typed)()
     if failed:
         raise failed[0]
 
@@ -125,27 +135,65 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
     with open_dict(whole):
         whole.hydra = HydraConfig.get()
     job = job_of(whole, [])
-    OmegaConf.update(cfg, "run_dir", str(job.run.path))
+    OmegaConf.update(cfg, "run_dir", _literal(str(job.run.path)))
     try:
         train(resolve(cfg))
     except Exception as error:
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        job.log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        with job.open_log() as log:
+            log.write("".join(traceback.format_exception(error)).encode(errors="replace"))
         raise JobFailedError(f"{job.name}: {error}") from error
     return job.run.best()
 
 
 def job_of(config: DictConfig, overrides: list[str]) -> Job:
     """The job that a sweep's configuration, with Hydra's own part, describes."""
-    trainer, hydra_part = config.trainer, config.hydra
-    own = [source.path for source in hydra_part.runtime.config_sources if source.provider == "command-line"]
+    trainer, folder, name = config.trainer, Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
     return Job(
-        Path(hydra_part.sweep.dir),
-        hydra_part.sweep.subdir,
+        folder,
+        name,
         overrides,
-        flags=[flag for path in own for flag in ("--config-dir", path)],
+        flags=[f"run_dir={_quoted(str(folder / name))}", "hydra.mode=RUN", *_flags(config.hydra)],
         gpus=_gpus(trainer) if trainer.get("accelerator") != "cpu" else 0,
     )
+
+
+def job_in_sweep(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], number: int) -> tuple[Job, DictConfig]:
+    """The job that overrides make of a sweep's configuration, and its own configuration."""
+    config: Any = loader.load_sweep_config(sweep, overrides)
+    with open_dict(config):
+        config.hydra.job.id = config.hydra.job.num = number
+    return job_of(config, overrides), config
+
+
+def _flags(hydra_part: DictConfig) -> list[str]:
+    """Where a job finds its configuration, and what else was said about Hydra: as for a run by itself."""
+    sources = {source.provider: source.path for source in hydra_part.runtime.config_sources}
+    found = {"--config-dir": sources.get("command-line"), "--config-path": sources.get("main")}
+    found["--config-name"] = hydra_part.job.config_name
+    ours = {None, str(CONFIGS), CONFIG}
+    words = [word for word in _words(hydra_part.overrides.hydra) if not _is_of_sweep(word)]
+    return [*words, *(word for flag, value in found.items() if value not in ours for word in (flag, value))]
+
+
+def _is_of_sweep(word: str) -> bool:
+    return word.lstrip("~+").replace("/", ".").startswith(OF_SWEEPS)
+
+
+def _words(overrides: Any) -> list[str]:
+    """The overrides as they were typed: references in them are followed by whoever reads them."""
+    words = OmegaConf.to_container(overrides, resolve=False)
+    assert isinstance(words, list)
+    return words
+
+
+def _quoted(text: str) -> str:
+    """The text as a value on Hydra's command line that means these characters and no others."""
+    return QuotedString(_literal(text), Quote.single).with_quotes()
+
+
+def _literal(text: str) -> str:
+    """The text as a value in which OmegaConf finds no reference to follow."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def _gpus(trainer: DictConfig) -> int | None:
@@ -160,45 +208,96 @@ class PrepareSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Ends the program with the problems of the first job that cannot be run."""
-        params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-        overrides = OverridesParser.create().parse_overrides([*params, *config.hydra.overrides.task])
-        by_key = {override.get_key_element(): override for override in overrides}  # the last word counts
-        same = [override.key_or_group for override in by_key.values() if not override.is_sweep_override()]
-        naming = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(same)}]"
+        if not _imports_from_current_folder():
+            os.environ["PYTHONSAFEPATH"] = "1"  # nor do the jobs, whatever starts them
         planned = config.hydra.sweeper._target_.endswith("BasicSweeper")  # a search finds its jobs on the way
-        for words in _jobs(by_key.values()):
-            self._prepare(list(words), [*config.hydra.overrides.hydra, naming], planned)
-        if len(same) < len(by_key):
+        with _refusing("the sweep:"):
+            loader = GlobalHydra.instance().config_loader()
+            overrides = _swept(config, loader)
+            combinations = list(_combinations(overrides, planned))
             with open_dict(config):
-                config.hydra.overrides.hydra.append(naming)
-
-    def _prepare(self, words: list[str], about_hydra: list[str], planned: bool) -> None:
-        from pix2pix.experiment import check
-
-        try:
-            composed = hydra.compose("train", overrides=[*words, *about_hydra], return_hydra_config=True)
-            job, config = job_of(composed, words), resolve(composed)
-            check(config)
-            if planned:
-                job.run.require_same(config)
-        except Exception as error:  # Hydra would only warn of an exception here, and start the jobs
-            raise SystemExit(
-                f"pix2pix: in job {' '.join(words)!r} {_in_words(error)}\nNo job was started. "
-                "(The name of a sweep is sweep_name=...)"
-            ) from error
-        if planned:
+                config.hydra.overrides.hydra.append(_naming(overrides))
+        jobs: dict[Path, Job] = {}
+        for number, words in enumerate(combinations):
+            with _refusing(f"job {' '.join(words)!r}"):
+                job, composed = job_in_sweep(loader, config, list(words), number)
+                self._check(job, resolve(composed), jobs, planned)
+        for job in jobs.values():
             SWEEP.add(job)
 
+    def _check(self, job: Job, config: dict[str, Any], jobs: dict[Path, Job], planned: bool) -> None:
+        from pix2pix.experiment import check
 
-def _jobs(overrides: Iterable[Override]) -> Iterator[Sequence[str]]:
-    """Every combination of the swept values. Ranges that only a search can draw from are checked job by job instead."""
+        check(config)
+        if planned:
+            job.run.require_same(config)
+            _require_own_directory(job, jobs.setdefault(job.run.path, job))
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Ends the program in words: Hydra would only warn of an exception of a callback, and start the jobs."""
+    try:
+        yield
+    except Exception as error:
+        raise SystemExit(
+            f"pix2pix: in {what} {_in_words(error)}\nNo job was started. (The name of a sweep is sweep_name=...)"
+        ) from error
+
+
+def _swept(config: DictConfig, loader: ConfigLoader) -> list[Override]:
+    """What was said about the jobs, the last word on each setting; `glob` is looked up in the configuration groups."""
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+    overrides = OverridesParser.create(loader).parse_overrides([*params, *_words(config.hydra.overrides.task)])
+    return list({override.get_key_element(): override for override in overrides}.values())
+
+
+def _naming(overrides: Sequence[Override]) -> str:
+    """Leaves out of the names of runs what all of them share: or only their place, where nothing differs."""
+    same = [override.key_or_group for override in overrides if not override.is_sweep_override()]
+    left_out = same if len(same) < len(overrides) else [key for key in same if key in PLACES]
+    return f"hydra.job.config.override_dirname.exclude_keys=[{','.join(left_out)}]"
+
+
+def _combinations(overrides: Iterable[Override], planned: bool) -> Iterator[Sequence[str]]:
+    """Every combination of the swept values. Those that only a search can draw are checked job by job instead."""
     axes = []
     for override in overrides:
+        key = override.get_key_element()
         if not override.is_sweep_override():
-            axes.append([override.input_line])
+            axes.append([f"{key}={override.get_value_element_as_str()}"])  # as Hydra's sweeper words it
         elif override.is_discrete_sweep():
-            axes.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
+            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            if not axes[-1]:
+                raise ValueError(f"{override.input_line} has no values: nothing matches it, or its range is empty.")
+        elif planned:
+            raise ValueError(f"{override.input_line} is for a search, hydra/sweeper=optuna. Give values: {key}=1,2,3.")
     return itertools.product(*axes)
+
+
+def _require_own_directory(job: Job, other: Job) -> None:
+    """Raises ValueError where the other job, which goes to the same directory, has other settings."""
+    if other.overrides != job.overrides:
+        raise ValueError(
+            f"{job.run.path}: is the directory of job {' '.join(other.overrides)!r}, too. Each run needs its own: "
+            "leave out run_dir and hydra.sweep.subdir, or sweep values that differ in more than slashes."
+        )
+
+
+def _imports_from_current_folder() -> bool:
+    return bool(sys.path) and Path(sys.path[0] or ".").resolve() == Path.cwd()
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Takes back what a sweep sets for its jobs."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONSAFEPATH", None)
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def in_words() -> AbstractContextManager[None]:

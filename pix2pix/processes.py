@@ -16,11 +16,14 @@ from pix2pix.sweep import Job
 
 AT_MOST = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
 POLL = 0.05  # seconds between two looks at the running jobs
-GRACE = 60.0  # seconds a stopped job has to end its step
+GRACE = 60.0  # seconds a stopped job has to end its step and to save
+# The signals that ask a program to end. SIGHUP is what a closed terminal sends; Windows has not all of them.
+ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+CLUSTER = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
 
 class Ending(NamedTuple):
-    """How a job ended: `done`, `failed` or `stopped`, and what there is to say about it."""
+    """How a job ended: `done`, `failed`, `pruned` or `stopped` (asked to end), and what there is to say about it."""
 
     state: str
     detail: str
@@ -102,13 +105,18 @@ class Pool:
     def __init__(self, slots: Slots, hopeless: Callable[[Job], bool] = lambda job: False) -> None:
         self.slots, self.hopeless = slots, hopeless
         self.running: dict[subprocess.Popen[bytes], tuple[Job, list[int], float]] = {}
-        self.stopped: set[Path] = set()
+        self.pruned: set[Path] = set()
+        self.asked: int | None = None  # the signal that asked us to end
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ending]]:
-        """Runs all jobs, whatever becomes of each, and yields them as they end; takes a job when there is room."""
+        """Runs all jobs, whatever becomes of each, and yields them as they end; takes a job when there is room.
+
+        Asked to end by a signal, it lets the running jobs save, yields them, too, and then ends the program. A second
+        Ctrl-C does not wait for them.
+        """
         waiting = deque(itertools.islice(coming := iter(jobs), 1))
-        with self._stopped_with_us():
-            while waiting or self.running:
+        with self._listening():
+            while self.asked is None and (waiting or self.running):
                 while waiting and self._start(waiting[0]):
                     waiting.popleft()
                     waiting.extend(itertools.islice(coming, 1))
@@ -119,13 +127,27 @@ class Pool:
                     yield job, Ending("failed", f"trainer.devices={job.gpus}, but the sweep has {there} GPUs to give.")
                 yield from self._ended()
                 time.sleep(POLL)
+            yield from self._stop()
+        if self.asked is not None:
+            raise SystemExit(128 + self.asked)
+
+    def _stop(self) -> Iterator[tuple[Job, Ending]]:
+        """Asks the running jobs to save and end, and kills those that take too long."""
+        deadline, number = time.monotonic() + GRACE, signal.SIGTERM
+        self._signal(number)
+        while self.running:
+            yield from self._ended()
+            if time.monotonic() > deadline and number != signal.SIGKILL:
+                number = signal.SIGKILL
+                self._signal(number)
+            time.sleep(POLL)
 
     def _ended(self) -> Iterator[tuple[Job, Ending]]:
         for process in list(self.running):
             job, taken, started = self.running[process]
             if process.poll() is None:
-                if job.run.path not in self.stopped and self.hopeless(job):
-                    self.stopped.add(job.run.path)
+                if self.asked is None and job.run.path not in self.pruned and self.hopeless(job):
+                    self.pruned.add(job.run.path)
                     os.killpg(process.pid, signal.SIGTERM)
                 continue
             del self.running[process]
@@ -133,38 +155,61 @@ class Pool:
             yield job, self._ending(job, process.returncode, time.monotonic() - started)
 
     def _ending(self, job: Job, code: int, seconds: float) -> Ending:
-        if job.run.path in self.stopped and code:
-            return Ending("stopped", f"without hope after {seconds:.0f} s")
+        if not code:
+            return Ending("done", f"in {seconds:.0f} s")
+        if job.run.path in self.pruned:
+            return Ending("pruned", f"worse than the median of the others, after {seconds:.0f} s")
+        by = signal.Signals(self.asked) if self.asked else _asked_by(code)
+        if by:
+            return Ending("stopped", f"by {by.name} after {seconds:.0f} s; the same command goes on with it")
         if code < 0:
             return Ending("failed", f"ended by {signal.Signals(-code).name}, after: {job.last_words()}")
-        return Ending("failed", job.last_words()) if code else Ending("done", f"in {seconds:.0f} s")
+        return Ending("failed", job.last_words())
 
     def _start(self, job: Job) -> bool:
         taken = self.slots.take(job) if len(self.running) < self.slots.at_once else None
         if taken is None:
             return False
-        job.log.parent.mkdir(parents=True, exist_ok=True)
         environment = os.environ | self.slots.environment(taken)
-        with job.log.open("wb") as out:
+        with job.open_log() as out:
             process = subprocess.Popen(
                 job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
         self.running[process] = job, taken, time.monotonic()
         return True
 
+    def _signal(self, number: int) -> None:
+        for process in self.running:
+            os.killpg(process.pid, number)  # with the processes it started itself
+
     @contextmanager
-    def _stopped_with_us(self) -> Iterator[None]:
-        """Ends the running jobs when the sweep is interrupted; SIGTERM does so as Ctrl-C does."""
-        before = signal.signal(signal.SIGTERM, _interrupt)
+    def _listening(self) -> Iterator[None]:
+        """Notes the signals that ask us to end; whatever ends the block, no job outlives it."""
+        # one that is ignored, as nohup does with SIGHUP, stays ignored
+        before = {number: signal.getsignal(number) for number in ASKING}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._note)
         try:
             yield
         finally:
-            for process in self.running:
-                os.killpg(process.pid, signal.SIGTERM)  # with the processes it started itself
+            self._signal(signal.SIGTERM if self.asked is None else signal.SIGKILL)
             deadline = time.monotonic() + GRACE
             for process in self.running:
                 _wait(process, deadline)
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _note(self, number: int, _frame: object) -> None:
+        if number == signal.SIGINT and self.asked is not None:
+            raise KeyboardInterrupt
+        self.asked = number
+
+
+def _asked_by(code: int) -> signal.Signals | None:
+    """The signal by which a job was asked to end, where its exit code tells of one: that of a shell, or Python's."""
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number) if number in {*ASKING, *CLUSTER} else None
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
@@ -172,7 +217,3 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
         process.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt

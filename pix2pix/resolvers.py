@@ -3,9 +3,12 @@
 They are called before the schema has judged their arguments, and leave to it what makes no sense.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+LONGEST_NAME = 120  # bytes of a run's name in a sweep
 
 
 def load_size(size: int, jitter: bool) -> int:
@@ -89,7 +92,16 @@ def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:
 
 
 def without_slashes(name: str) -> str:
-    """The name of one directory: the group of `objective/adversarial=hinge` makes no folder."""
+    """The name of one directory: the group of `objective/adversarial=hinge` makes no folder, and no name is too long.
+
+    File systems take 255 bytes, and files of the run are named by it; a name that is cut ends in a digest of the whole.
+    """
+    if not name:
+        return "run"
+    whole = name.encode()
+    if len(whole) > LONGEST_NAME:
+        digest = hashlib.sha256(whole).hexdigest()[:8]
+        name = f"{whole[: LONGEST_NAME - 9].decode(errors='ignore')}-{digest}"
     return name.replace("/", ".")
 
 

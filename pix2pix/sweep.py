@@ -1,11 +1,16 @@
 """A sweep: several runs from one command, side by side in directories named by what differs."""
 
+import re
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from pix2pix.run import Run
+
+BEGUN = "--- begun at "  # the line in a job's log with which each start begins
+DETAIL = 300  # characters of an error that the table shows
 
 
 class JobFailedError(RuntimeError):
@@ -20,7 +25,7 @@ class Job:
         sweep: directory of the sweep.
         name: what differs; the run's directory within it.
         overrides: the words that make its configuration.
-        flags: Hydra's own flags, such as --config-dir.
+        flags: what `pix2pix train` is told besides: where the run goes, Hydra's own settings.
         gpus: how many GPUs it trains on; None for all there are, 0 for a CPU.
     """
 
@@ -37,24 +42,47 @@ class Job:
 
     @property
     def log(self) -> Path:
-        """What it said."""
+        """What it said, each start after those before."""
         return self.sweep / "logs" / f"{self.name}.log"
 
     def command(self) -> list[str]:
         """The command line that trains this run alone."""
-        run_dir = str(self.run.path).replace("\\", "\\\\").replace("'", "\\'")
-        words = [*self.overrides, f"run_dir='{run_dir}'", "hydra.mode=RUN", *self.flags]
-        return [sys.executable, "-m", "pix2pix.cli", "train", *words]
+        return [sys.executable, "-m", "pix2pix.cli", "train", *self.overrides, *self.flags]
+
+    def open_log(self) -> IO[bytes]:
+        """Its log, to append to: a process that an earlier sweep left behind may still be writing there."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        file = self.log.open("ab", buffering=0)
+        file.write(f"{BEGUN}{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        return file
 
     def last_words(self) -> str:
-        """The last line of its log: of a failed job, its error."""
-        said = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
-        lines = said.strip().splitlines()
-        return lines[-1].strip() if lines else "it left no message"
+        """The line of its log that tells most of how its last start ended: of a failed job, its error."""
+        text = self.log.read_text("utf-8", errors="replace") if self.log.is_file() else ""
+        return telling_line(re.split(rf"^{BEGUN}.*$", text, flags=re.MULTILINE)[-1])
+
+
+def telling_line(text: str) -> str:
+    """The error in what a program said: its own last sentence, that of its last traceback, or else the last line."""
+    lines = [re.sub(r"^\[rank\d+\]: ?", "", line) for line in text.splitlines() if line.strip()]
+    for place in reversed(range(len(lines))):
+        if lines[place].startswith("pix2pix: "):
+            return _with_what_follows(lines[place:])
+        if lines[place].startswith("Traceback "):
+            unindented = (at for at in range(place + 1, len(lines)) if not lines[at].startswith(" "))
+            return _with_what_follows(lines[next(unindented, len(lines) - 1) :])
+    return lines[-1].strip()[:DETAIL] if lines else "it left no message"
+
+
+def _with_what_follows(lines: list[str]) -> str:
+    """The first of the lines, and the next where the first ends in a colon."""
+    first, *others = lines
+    words = f"{first.rstrip()} {others[0].strip()}" if first.rstrip().endswith(":") and others else first.rstrip()
+    return words.removeprefix("pix2pix: ")[:DETAIL]
 
 
 class Sweep:
-    """What became of the jobs of a sweep, read from their directories: the same under every launcher."""
+    """What became of the jobs of a sweep: noted by those who ran them, else read from their directories."""
 
     def __init__(self) -> None:
         self.begin()
@@ -63,23 +91,28 @@ class Sweep:
         """Forgets all jobs: a new command begins."""
         self.jobs: dict[Path, Job] = {}
         self.done_before: set[Path] = set()
-        self.stopped: set[Path] = set()
+        self.endings: dict[Path, tuple[str, str]] = {}
         self.started = time.time()
 
     def add(self, job: Job) -> None:
         """Takes a job in, before it is started."""
         if job.run.path not in self.jobs:
             self.jobs[job.run.path] = job
-            if job.run.finished():
+            if _is_finished(job.run):
                 self.done_before.add(job.run.path)
 
+    def note(self, job: Job, state: str, detail: str) -> None:
+        """Keeps how a job ended."""
+        self.endings[job.run.path] = state, detail
+
     def outcome(self, job: Job) -> tuple[str, str]:
-        """`finished`, `skipped`, `stopped`, `failed` or `not run`, and what there is to say about it."""
-        if job.run.finished():
+        """`finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`, and what there is to say about it."""
+        if _is_finished(job.run):
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
             return "skipped" if job.run.path in self.done_before else "finished", best
-        if job.run.path in self.stopped:
-            return "stopped", "without hope"
+        ending = self.endings.get(job.run.path)
+        if ending and ending[0] in {"pruned", "stopped", "failed"}:
+            return ending
         if not job.log.is_file() or job.log.stat().st_mtime < self.started - 1:
             return "not run", ""
         return "failed", job.last_words()
@@ -89,15 +122,22 @@ class Sweep:
         lines = [(*self.outcome(job), job.name) for job in self.jobs.values()]
         width = max((len(name) for *_, name in lines), default=0)
         states = [state for state, *_ in lines]
-        kinds = ("finished", "skipped", "stopped", "failed", "not run")
+        kinds = ("finished", "skipped", "pruned", "stopped", "failed", "not run")
         counts = ", ".join(f"{states.count(kind)} {kind}" for kind in kinds if kind in states)
         rows = [f"  {state:<9} {name:<{width}}  {detail}".rstrip() for state, detail, name in lines]
         places = sorted({str(job.sweep) for job in self.jobs.values()})
         return "\n".join([f"{' '.join(places)}: {len(lines)} runs, {counts}", *rows])
 
     def failed(self) -> bool:
-        """Whether a run is neither finished nor was stopped on purpose."""
-        return any(self.outcome(job)[0] in {"failed", "not run"} for job in self.jobs.values())
+        """Whether a run is neither finished nor was pruned."""
+        return any(self.outcome(job)[0] in {"stopped", "failed", "not run"} for job in self.jobs.values())
+
+
+def _is_finished(run: Run) -> bool:
+    try:
+        return run.finished()
+    except ValueError:  # a damaged file: its job says so
+        return False
 
 
 SWEEP = Sweep()

@@ -7,6 +7,7 @@
 #
 # RESTARTS=3 starts the processes again when one dies, up to three times; they go on from the last checkpoint.
 set -euo pipefail
+export PYTHONSAFEPATH=1 # imports nothing from the current folder, as `pix2pix train`
 
 python=${PYTHON:-python}
 nodes=${NODES:-1}

@@ -5,15 +5,24 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pix2pix.processes import Ending, Pool, Slots
 from pix2pix.run import Run
-from pix2pix.sweep import SWEEP, Job
-from tests.conftest import DATASETS, TINY, command, needs_datasets, pix2pix, same_weights, started, wait_until
+from pix2pix.sweep import SWEEP, Job, Sweep, telling_line
+from tests.conftest import (
+    DATASETS,
+    TINY,
+    command,
+    command_line,
+    needs_datasets,
+    pix2pix,
+    same_weights,
+    started,
+    wait_until,
+)
 
 WITHOUT_FIELD = [word for word in TINY if "receptive_field" not in word]
 
@@ -74,9 +83,10 @@ def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
     runs = [Run(tmp_path / "long_sweep" / f"seed={seed}") for seed in (0, 1)]
     with started(*words) as process:
         wait_until(lambda: all(run.last.exists() for run in runs), process)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert process.returncode != 0
+        process.send_signal(signal.SIGHUP)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGHUP
+    assert "2 runs, 2 stopped\n  stopped   seed=0  by SIGHUP after " in said
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, capture_output=True).stdout == b""
     assert not any(run.finished() for run in runs)
 
@@ -111,9 +121,15 @@ def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_p
 
 
 def test_a_job_trains_on_two_processes(tmp_path):
-    """Training on several devices starts its processes by their command line, which a job must therefore own."""
+    """Training on several devices starts its processes by their command line, which a job must therefore own.
+
+    None of them imports what lies in the current folder.
+    """
+    for name in ("pix2pix", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')")
     ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
-    ended = command("train", "-m", *TINY, *ddp, f"output_dir={tmp_path}", "name=ddp", "seed=0,1")
+    words = command_line("train", "-m", *TINY, *ddp, f"output_dir={tmp_path}", "name=ddp", "seed=0,1")
+    ended = subprocess.run([words[0], "-P", *words[1:]], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
     run = Run(tmp_path / "ddp_sweep" / "seed=1")
     assert run.finished()
@@ -178,6 +194,8 @@ def test_a_search_goes_on_to_the_number_of_trials_asked_for(tmp_path):
     assert first.returncode == 0, first.stderr
     assert "2 runs, " in first.stdout
     assert "Best val/ssim" in first.stderr + first.stdout
+    journal = tmp_path / "search" / "search.journal"
+    journal.write_bytes(journal.read_bytes()[:-7])  # as a power cut leaves it
     second = command(*words, "hydra.sweeper.trials=3")
     assert "3 runs, 1 finished, 2 skipped" in second.stdout
     assert len(list((tmp_path / "search").glob("*/config.yaml"))) == 3
@@ -205,11 +223,41 @@ def test_a_search_takes_up_the_runs_that_a_kill_left_in_the_middle(tmp_path):
     assert len(list((tmp_path / "search").glob("*/config.yaml"))) == 1
 
 
-def test_a_hopeless_job_is_ended_and_its_slot_given_to_the_next(tmp_path):
-    jobs = [job(name, gpus=0) for name in ("hopeless", "good")]
-    for number, one in enumerate(jobs):
-        object.__setattr__(one, "sweep", tmp_path)
-        wait = "import time; time.sleep(60)" if number == 0 else "pass"
-        object.__setattr__(one, "command", lambda wait=wait: [sys.executable, "-c", wait])
-    pool = Pool(Slots([0], at_once=1, threads=1), hopeless=lambda one: one.name == "hopeless")
-    assert [(one.name, ending.state) for one, ending in pool.run(jobs)] == [("hopeless", "stopped"), ("good", "done")]
+TRACEBACK = """Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+    raise ValueError
+ValueError: the rate is
+negative
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("Training.\npix2pix: data.path: no such folder.\nAvailable:\n\tthermal", "data.path: no such folder."),
+        (
+            "pix2pix: the configuration cannot be run:\n  size=3: too small\n",
+            "the configuration cannot be run: size=3: too small",
+        ),
+        (f"{TRACEBACK}\nleaked semaphores\n", "ValueError: the rate is"),
+        (f"pix2pix: first\n\nDuring handling of it:\n\n{TRACEBACK}", "ValueError: the rate is"),
+        (f"{TRACEBACK}pix2pix: last\n", "last"),
+        ("[rank1]: Traceback (most recent call last):\n[rank1]:   File\n[rank1]: OSError: gone\n", "OSError: gone"),
+        ("  1%|# | 1/99\r  2%|# | 2/99\n", "2%|# | 2/99"),
+        ("Traceback (most recent call last):\n", "Traceback (most recent call last):"),
+        ("", "it left no message"),
+        ("\n \n", "it left no message"),
+        (f"pix2pix: {'x' * 999}", "x" * 300),
+    ],
+)
+def test_the_table_tells_the_error_of_a_failed_run(said, line):
+    assert telling_line(said) == line
+
+
+def test_a_damaged_run_does_not_take_the_table_away(tmp_path):
+    sweep, one = Sweep(), Job(tmp_path, "a", [])
+    one.run.path.mkdir()
+    one.run.provenance_file.write_text("")
+    sweep.add(one)
+    sweep.note(one, "failed", "provenance.json is empty")
+    assert "1 runs, 1 failed\n  failed    a  provenance.json is empty" in sweep.table()

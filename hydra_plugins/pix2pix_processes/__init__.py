@@ -7,14 +7,13 @@ reads the signatures.
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
-from pix2pix.composition import job_of
+from pix2pix.composition import job_in_sweep
 from pix2pix.processes import Ending, Pool, Slots
 from pix2pix.sweep import SWEEP, Job, JobFailedError
 
@@ -45,12 +44,14 @@ class ProcessLauncher(Launcher):
         jobs = [self.job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
         for job in jobs:
             SWEEP.add(job)
+        each_once = {job.run.path: job for job in jobs}.values()  # `seed=1,1` is one run
         slots = self.slots(jobs)
         log.info("%d runs, %d at once; what each says is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
         endings: dict[Path, Ending] = {}
-        for job, ending in Pool(slots).run(jobs):
+        for job, ending in Pool(slots).run(each_once):
             endings[job.run.path] = ending
-            log.info("[%d/%d] %s: %s %s", len(endings), len(jobs), job.name, *ending)
+            SWEEP.note(job, *ending)
+            log.info("[%d/%d] %s: %s %s", len(endings), len(each_once), job.name, *ending)
         return [_return(job, endings[job.run.path]) for job in jobs]
 
     def slots(self, jobs: Sequence[Job]) -> Slots:
@@ -60,10 +61,8 @@ class ProcessLauncher(Launcher):
 
     def job(self, overrides: list[str], number: int) -> Job:
         """The job that the overrides make of the sweep's configuration."""
-        config: Any = self.loader.load_sweep_config(self.config, overrides)
-        with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = number
-        return job_of(config, overrides)
+        job, _config = job_in_sweep(self.loader, self.config, overrides, number)
+        return job
 
 
 def _return(job: Job, ending: Ending) -> JobReturn:

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.pix2pix_processes import ProcessLauncher
+from hydra_plugins.pix2pix_search.journal import opened
 from pix2pix.processes import Ending, Pool
 from pix2pix.sweep import SWEEP, Job
 
@@ -74,16 +75,13 @@ class OptunaSearch(Sweeper):
     def _study(self, folder: Path) -> Any:
         try:
             import optuna
-            from optuna.storages import JournalStorage
-            from optuna.storages.journal import JournalFileBackend
         except ImportError as error:
             raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
         from pix2pix.evaluation.metrics import higher_is_better
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        folder.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(folder / "search.journal"))),
+            storage=opened(folder / "search.journal"),
             study_name="search",
             load_if_exists=True,
             direction="maximize" if higher_is_better(self.monitor.removeprefix("val/")) else "minimize",
@@ -102,7 +100,7 @@ class OptunaSearch(Sweeper):
         for trial in before:
             job = self._job(trial.user_attrs["overrides"], trial.number)
             if trial.state.name == "PRUNED":
-                SWEEP.stopped.add(job.run.path)
+                SWEEP.note(job, "pruned", "by an earlier command")
             if trial.state.name == "RUNNING":
                 yield job
         for _ in range(self.trials - sum(trial.state.name != "FAIL" for trial in before)):
@@ -145,8 +143,9 @@ class OptunaSearch(Sweeper):
         return trial.should_prune()
 
     def _tell(self, job: Job, ending: Ending) -> None:
-        if ending.state == "stopped":
-            SWEEP.stopped.add(job.run.path)
+        SWEEP.note(job, *ending)
+        if ending.state == "stopped":  # the trial stays as it is: the same command goes on with its run
+            return
         value = job.run.best() if ending.state == "done" else None
         failed = ending.state == "done" and value is None  # its metric was never a number
         self.study.tell(self.by_job[job.run.path], value, self._state("failed" if failed else ending.state))
@@ -156,7 +155,7 @@ class OptunaSearch(Sweeper):
     def _state(ending: str) -> Any:
         from optuna.trial import TrialState
 
-        return {"done": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "failed": TrialState.FAIL}[ending]
+        return {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[ending]
 
 
 def _require_same(study: Any, search: dict[str, Any]) -> None:

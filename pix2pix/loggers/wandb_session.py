@@ -92,7 +92,7 @@ def run_id(run: Run) -> str:
 
 def last_step(transaction_log: Path) -> int:
     """The last step in a `.wandb` file; -1 where there is none, as after a kill. Read with W&B's own tool."""
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(transaction_log)]
+    command = [sys.executable, "-P", "-m", "wandb", "leet", "inspect", "--json", str(transaction_log)]
     said = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", errors="replace").stdout
     lines = said.splitlines()
     items = (json.loads(line)["history"]["item"] for line in lines if '"type":"history"' in line)
