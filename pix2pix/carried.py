@@ -73,6 +73,8 @@ def generator_of(config: Config, state: Mapping[str, Tensor], file: Path, truste
 
 def require_training_of(model: nn.Module, file: Path) -> None:
     """Raises ValueError when a checkpoint is not one to go on training these networks from."""
+    if not file.is_file():
+        raise FileNotFoundError(f"resume={file}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
     content = read_checkpoint(file, remedy="Give one that `pix2pix train` saved: resume=RUN/checkpoints/last.ckpt.")
     parts = {"pytorch-lightning_version", "state_dict", "loops", "optimizer_states", "callbacks"}
     if not isinstance(content, Mapping) or not parts <= content.keys():

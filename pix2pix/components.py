@@ -90,7 +90,7 @@ def problems_of_arguments(node: Mapping[str, Any], key: str, target: type) -> It
             continue
         annotation = annotation_of(target, name) if name in parameters else Any
         if is_component(value):
-            kind = annotation if isinstance(annotation, type | types.UnionType) else object
+            kind: Any = annotation if isinstance(annotation, type | types.UnionType) else object
             yield from problems(value, f"{key}.{name}", kind)
         else:
             yield from problems_of_value(value, f"{key}.{name}", annotation)

@@ -98,6 +98,7 @@ ABOUT_HYDRA = (
 
 def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
+    _judge_runs(words)
     anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *anew, *words]  # Hydra reads them there
 
@@ -116,6 +117,20 @@ def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(as_typed)()
     if failed:
         raise failed[0]
+
+
+def _judge_runs(words: list[str]) -> None:
+    """Judges the `config.yaml` of a run that words name as their configuration, before Hydra builds anything of it."""
+    from pix2pix.run import Run
+
+    flags = ("--config-dir", "-cd", "--config-path", "-cp")
+    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
+    named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
+    for run in map(Run, named):
+        if run.config_file.is_file() and (run.provenance_file.is_file() or run.checkpoints.is_dir()):
+            from pix2pix.schema import check_foreign
+
+            check_foreign(run.config(), run.config_file)
 
 
 def _train_job(cfg: DictConfig) -> float | None:

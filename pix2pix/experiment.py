@@ -99,7 +99,10 @@ def _first_process() -> bool:
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
     config = model.config
-    checkpoint = resumable(run, instead=_given(config["resume"], model))
+    given = None if config["resume"] in {"auto", "never"} else Path(config["resume"])  # a training of elsewhere
+    checkpoint = resumable(run, instead=given)
+    if checkpoint is not None and checkpoint == given:
+        require_training_of(model, checkpoint)
     if checkpoint is None and config["init_from"]:
         initialise_from(config["init_from"], model)
     if trainer.is_global_zero:
@@ -114,16 +117,6 @@ def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) ->
         if not _out_of_memory(error):
             raise
         raise ValueError(_lower_what(config, error)) from error
-
-
-def _given(resume: str, model: Pix2Pix) -> Path | None:
-    """The checkpoint that `resume` names, a training of elsewhere to go on with."""
-    if resume in {"auto", "never"}:
-        return None
-    if not Path(resume).is_file():
-        raise FileNotFoundError(f"resume={resume}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
-    require_training_of(model, Path(resume))
-    return Path(resume)
 
 
 def _stopped(run: Run, why: BaseException) -> SystemExit:

@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pytorch_lightning as pl
@@ -12,8 +13,9 @@ from pydantic_core import ErrorDetails
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from pix2pix import components
+from pix2pix import components, trust
 from pix2pix.components import Part, Settings
+from pix2pix.configuration import flat
 from pix2pix.data.pair_source import PairSource
 from pix2pix.data.schema import Data
 from pix2pix.data.transforms import PairTransform
@@ -199,6 +201,26 @@ def check(config: Mapping[str, Any]) -> None:
         raise ValueError("\n".join(["the configuration cannot be run:", *(f"  {problem}" for problem in found)]))
 
 
+def check_foreign(config: Mapping[str, Any], source: Path) -> None:
+    """Raises ValueError for a run's own `config.yaml` that asks for more than a training of ours can have written.
+
+    It is a file like a checkpoint, though a training is made of it: its classes are judged before Hydra reads it, by
+    `pix2pix.trust`. Optimizers of torch and parts of Lightning are no strangers there.
+    """
+    found = [f"{name}: no run has it" for name in ("hydra", "defaults", components.TARGET) if name in config]
+    found += ["# @package: no run has it"] * ("@package" in source.read_text(encoding="utf-8"))
+    found += [f"{key}={value}: a reference, which no run has" for key, value in flat(config) if "${" in str(value)]
+    for path, part, kind in _components(config) if not found else ():
+        known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
+        judge = trust.Judge(kind, {known, *trust.noted()}, factories=kind is torch.optim.Optimizer)
+        found += judge.problems(part, path)
+    if found:
+        raise trust.UntrustedError(
+            "\n".join([f"{source}: no training is made of it:", *(f"  {problem}" for problem in found)])
+            + "\nWhere you have read it and know what it runs, copy it to a folder of your own: that is yours."
+        )
+
+
 def _setting_problems(config: Mapping[str, Any]) -> Iterator[str]:
     try:
         RunConfig.model_validate_json(json.dumps(config))
@@ -227,12 +249,20 @@ def _known_settings(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _component_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    for path, part, kind in _components(config):
+        yield from components.problems(part, path, kind)
+
+
+def _components(config: Mapping[str, Any]) -> Iterator[tuple[str, Any, type]]:
+    """Every component of a configuration: its dotted name, itself, and what it must be."""
     for key, kind in KINDS.items():
-        node: Any = functools.reduce(lambda tree, name: tree[name], key.split("."), config)
-        parts = (
-            {key: node}
-            if components.is_component(node)
-            else {f"{key}.{name}": part for name, part in (node or {}).items()}
-        )
-        for path, part in parts.items():
-            yield from components.problems(part, path, kind)
+        node: Any = functools.reduce(_below, key.split("."), config)
+        if components.is_component(node):
+            yield key, node, kind
+        else:
+            yield from ((f"{key}.{name}", part, kind) for name, part in node.items())
+
+
+def _below(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    below = tree.get(name)
+    return below if isinstance(below, Mapping) else {}
