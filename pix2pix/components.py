@@ -90,10 +90,14 @@ def problems_of_arguments(node: Mapping[str, Any], key: str, target: type) -> It
             continue
         annotation = annotation_of(target, name) if name in parameters else Any
         if is_component(value):
-            kind: Any = annotation if isinstance(annotation, type | types.UnionType) else object
+            kind: Any = annotation if _is_of_classes(annotation) else object
             yield from problems(value, f"{key}.{name}", kind)
         else:
             yield from problems_of_value(value, f"{key}.{name}", annotation)
+
+
+def _is_of_classes(annotation: Any) -> bool:
+    return isinstance(annotation, type | types.UnionType) and annotation is not Any  # from Python 3.11 on a class
 
 
 def problems_of_value(value: Any, key: str, annotation: Any) -> Iterator[str]:

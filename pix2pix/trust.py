@@ -65,8 +65,10 @@ def build(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust =
 
 def require_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> None:
     """Raises what `build` raises; constructs nothing."""
-    if found := list(Judge(kind, {*_named(trust), *noted()}).problems(node, key)):
-        raise UntrustedError(f"{source}: its configuration is not built.\n" + "\n".join(f"  {text}" for text in found))
+    judge = Judge(kind, {*_named(trust), *noted()})
+    if found := judge.problems(node, key):
+        lines = [f"{source}: its configuration is not built:", *(f"  {text}" for text in found)]
+        raise UntrustedError("\n".join([*lines, *judge.remedy()]))
 
 
 def require_plain(tree: Any, source: str | Path) -> None:
@@ -103,10 +105,25 @@ class Judge:
 
     def __init__(self, kind: type, trusted: Iterable[str], *, factories: bool = False) -> None:
         self.kind, self.trusted, self.factories = kind, set(trusted), factories
+        self.strangers: set[str] = set()  # the modules that it refused
 
     def problems(self, node: Any, key: str) -> list[str]:
         """What forbids to build it, a sentence each; nothing is imported whose name is not allowed."""
         return list(self._of_names(node, key)) or list(self._of_classes(node, key, self.kind))
+
+    def remedy(self) -> list[str]:
+        """What to say after the problems, where there were modules that may be trusted."""
+        if not self.strangers:
+            return []
+        options, names = " ".join(f"--trust {name}" for name in sorted(self.strangers)), sorted(self.strangers)
+        return [
+            f"What was read from a file builds classes of {OURS} only: any other could run a command. Where you know "
+            f"these modules and whom the file is from, allow them: {options}, from Python trust={names}."
+        ]
+
+    def _refusal(self, what: str, module: str) -> str:
+        self.strangers.add(module)
+        return f"{what}: no class of {OURS}, nor of a module that you trust."
 
     def _of_names(self, node: Any, key: str) -> Iterator[str]:
         """Components may stand only where `components.build` looks for them."""
@@ -128,7 +145,7 @@ class Judge:
         if not isinstance(path, str) or "." not in path or not _is_dotted(path):
             yield f"{key}={components.shown(path)}: no class. A class is named by its full dotted path."
         elif not (_is_ours(path.rpartition(".")[0]) or _covered(path, self.trusted)):
-            yield _refusal(f"{key}={path}", path.rpartition(".")[0])
+            yield self._refusal(f"{key}={path}", path.rpartition(".")[0])
 
     def _of_classes(self, node: Any, key: str, kind: Any) -> Iterator[str]:
         try:
@@ -137,7 +154,7 @@ class Judge:
             yield f"{key}.{TARGET}: {error}"
             return
         if not (_of_ours(target) or _covered(f"{target.__module__}.{target.__qualname__}", self.trusted)):
-            yield _refusal(f"{key}.{TARGET}={node[TARGET]}, a class of {target.__module__}", target.__module__)
+            yield self._refusal(f"{key}.{TARGET}={node[TARGET]}, of {target.__module__}", target.__module__)
         elif not issubclass(target, kind):
             yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         else:
@@ -159,14 +176,6 @@ class Judge:
             yield f"{key}: takes a plain value, no component."
         else:  # a trusted class that does not say what it takes: another trusted one, or one of ours of this kind
             yield from self._of_classes(value, key, object if _covered(value[TARGET], self.trusted) else self.kind)
-
-
-def _refusal(what: str, module: str) -> str:
-    return (
-        f"{what}: a configuration that was read from a file builds classes of {OURS} only, for any other could run a "
-        f"command. Where you know {module} and whom the file is from, allow it: --trust {module}, from Python "
-        f"trust=[{module!r}]. A training of your own with it notes the module as trusted."
-    )
 
 
 def _is_ours(module: str) -> bool:
@@ -200,7 +209,7 @@ def _component_classes(annotation: Any) -> Any:
         classes = [found for each in typing.get_args(annotation) if (found := _component_classes(each)) is not None]
         return typing.Union[tuple(classes)] if classes else None  # noqa: UP007 - made of a list
     is_class = isinstance(annotation, type) and not typing.get_args(annotation)
-    return annotation if is_class and annotation.__module__ != "builtins" else None
+    return annotation if is_class and annotation.__module__ not in {"builtins", "typing"} else None
 
 
 def modules_of(tree: Any) -> set[str]:
