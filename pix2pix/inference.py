@@ -10,15 +10,23 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from pix2pix.randomness import derive
+
+WHOLE_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
+KEEPING_MOMENTS = (nn.AlphaDropout, nn.FeatureAlphaDropout)
+THEIR_WAYS = {kind.forward for kind in (nn.Dropout, *WHOLE_CHANNELS, *KEEPING_MOMENTS)}
+SELU_END = -1.7580993408473766  # what SELU makes of very negative values
+SEED_BITS = 48
 
 Normalization = Literal["batch", "running"]
 Dropout = Literal["on", "off"]
 Noise = Callable[[Tensor, float], Tensor]
 """From what a dropout is given, x (B, C, H, W), and the probability to keep a value, to 1 (kept) and 0 in x's shape.
 
-Asked by one dropout after the other, in the order in which the network runs them."""
+Asked by one dropout after the other, in the order in which the network runs them. A dropout of whole channels asks with
+an x of (B, C, 1, 1)."""
 NormalizePicture = Callable[[nn.Module, Tensor], Tensor]
 """From a norm and what it is given to what it returns, in place of its own `forward`."""
 
@@ -27,10 +35,11 @@ class InferenceMode:
     """The test-time choices of a run (paper, section 3.4: statistics of the test picture, dropout on).
 
     Pictures of one batch know nothing of each other: each is normalised by its own statistics and has its own noise.
+    Noise are all of torch's dropout modules, and classes derived from them.
 
     Args:
         normalization: `batch` normalises with the statistics of the picture at hand, `running` with those of training.
-        dropout: `on` keeps dropout as the generator's noise.
+        dropout: `on` keeps dropout as the generator's noise, `off` passes values through.
         seed: of the noise; the same seed and name of a picture give the same noise.
     """
 
@@ -70,6 +79,8 @@ class InferenceMode:
         before = [(module, module.training) for module in generator.modules()]
         replaced = {norm: partial(normalize or by_its_own_statistics, norm) for norm in self.picture_norms(generator)}
         replaced |= {module: partial(_drop, module, noise) for module in self.noisy(generator)}
+        if self.dropout == "off":
+            replaced |= dict.fromkeys(dropouts(generator), _pass)
         generator.eval()
         for module, forward in replaced.items():
             module.forward = forward
@@ -90,10 +101,14 @@ class InferenceMode:
             return not module.track_running_stats
         return isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm) and self.normalization == "batch"
 
-    def noisy(self, generator: nn.Module) -> list[nn.Dropout]:
+    def noisy(self, generator: nn.Module) -> list[_DropoutNd]:
         """The dropouts of the generator that make noise."""
-        found = [module for module in generator.modules() if isinstance(module, nn.Dropout)]
-        return found if self.dropout == "on" else []
+        return dropouts(generator) if self.dropout == "on" else []
+
+
+def dropouts(generator: nn.Module) -> list[_DropoutNd]:
+    """All dropout modules of a generator."""
+    return [module for module in generator.modules() if isinstance(module, _DropoutNd)]
 
 
 def drawn(seeds: Sequence[int]) -> Noise:
@@ -111,8 +126,47 @@ def by_its_own_statistics(norm: Any, x: Tensor) -> Tensor:
     return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps)
 
 
-def _drop(dropout: nn.Dropout, noise: Noise, x: Tensor) -> Tensor:
+def _pass(x: Tensor) -> Tensor:
+    return x
+
+
+def _drop(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
+    if has_its_own_way(dropout):
+        return _drop_its_own_way(dropout, noise, x)
     keep = 1 - dropout.p
     if keep in {0.0, 1.0}:
         return x * keep
-    return x * (noise(x, keep).to(x) / keep)
+    channels = isinstance(dropout, WHOLE_CHANNELS)
+    mask = noise(x.new_empty(*x.shape[:2], *[1] * (x.dim() - 2)) if channels else x, keep).to(x)
+    return _alpha(x, mask, keep) if isinstance(dropout, KEEPING_MOMENTS) else x * (mask / keep)
+
+
+def _alpha(x: Tensor, mask: Tensor, keep: float) -> Tensor:
+    """Puts SELU's lower end where the mask is 0, and keeps mean and variance (arXiv 1706.02515, section 3)."""
+    scale = ((SELU_END**2 * (1 - keep) + 1) * keep) ** -0.5
+    return scale * (x * mask + SELU_END * (1 - mask) - SELU_END * (1 - keep))
+
+
+def has_its_own_way(dropout: _DropoutNd) -> bool:
+    """Whether a class of one's own says how it drops."""
+    return type(dropout).forward not in THEIR_WAYS
+
+
+def _drop_its_own_way(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
+    """Runs it as in training, on each picture by itself, under torch's own generator with a seed from the noise."""
+    device = [x.device] if x.is_cuda else []
+    bits = noise(x.new_empty(len(x), SEED_BITS, 1, 1), 0.5).reshape(len(x), SEED_BITS).cpu()
+    seeds = (bits.double() @ 2.0 ** torch.arange(SEED_BITS).double()).long().tolist()
+    dropout.training = True
+    try:
+        with torch.random.fork_rng(device):
+            return torch.cat([_seeded(dropout, picture, seed) for picture, seed in zip(x.split(1), seeds, strict=True)])
+    finally:
+        dropout.training = False
+
+
+def _seeded(dropout: _DropoutNd, picture: Tensor, seed: int) -> Tensor:
+    torch.default_generator.manual_seed(seed)
+    if picture.is_cuda:
+        torch.cuda.manual_seed(seed)
+    return type(dropout).forward(dropout, picture)

@@ -195,9 +195,13 @@ def field(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
     cell = -(-CELL // multiple) * multiple
 
     def noise(x: Tensor, keep: float) -> Tensor:
+        layer = next(layers)
+        if x.dim() != 4 or set(x.shape[2:]) == {1}:  # of whole channels: the same for all tiles
+            generator = torch.Generator().manual_seed(derive(seed, "inference", layer))
+            return torch.empty(x.shape).bernoulli_(keep, generator=generator)
         _, channels, rows, columns = x.shape
         stride = height // rows
-        drawing = Cells(seed, next(layers), (channels, cell // stride, cell // stride), keep)
+        drawing = Cells(seed, layer, (channels, cell // stride, cell // stride), keep)
         return drawing.part(top // stride, left // stride, rows, columns)[None]
 
     return noise

@@ -2,20 +2,23 @@
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from pix2pix import load_translator
 from pix2pix.data.pixels import to_tensor
-from pix2pix.export.graph import Graph
+from pix2pix.export.agreement import difference
+from pix2pix.export.graph import Graph, dynamic_shapes
 from pix2pix.export.onnx import export_onnx
-from pix2pix.inference import drawn
-from pix2pix.trained import load
-from tests.conftest import TINY, pix2pix
+from pix2pix.inference import InferenceMode, drawn
+from pix2pix.trained import Trained, load
+from tests.conftest import TINY, pix2pix, resolved
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -165,3 +168,43 @@ def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
     (output,) = session.run(None, {"image": to_tensor(given, "RGB")[None].numpy()})
     expected = np.array(load_translator(tmp_path / "run", dropout="off")(given))
     assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
+
+
+class OwnDropout(nn.Dropout):
+    def forward(self, x):
+        return super().forward(x) + 0
+
+
+class Noisy(nn.Module):
+    """A network with dropouts of several kinds."""
+
+    multiple = 4
+
+    def __init__(self, *dropouts: nn.Module) -> None:
+        super().__init__()
+        self.down, self.up = nn.Conv2d(3, 8, 4, 2, 1), nn.ConvTranspose2d(8, 3, 4, 2, 1)
+        self.dropouts = nn.Sequential(*dropouts)
+
+    def forward(self, x):
+        return self.up(self.dropouts(self.down(x))).tanh()
+
+
+def noisy(*dropouts: nn.Module) -> Trained:
+    config, inference = resolved("data=folder", "data.path=x"), InferenceMode()
+    return Trained(
+        config, Noisy(*dropouts).eval().requires_grad_(False), inference, Path("last.ckpt"), 0, torch.device("cpu")
+    )
+
+
+def test_dropouts_of_every_kind_take_their_noise_from_the_inputs():
+    trained = noisy(nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.FeatureAlphaDropout())
+    graph = Graph(trained, pixels="float").eval()
+    assert [layer.whole_channels for layer in graph.noise] == [False, True, False, True]
+    program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
+    module = program.module(check_guards=False)
+    assert difference(lambda image, noise: module(image, list(noise)), trained, graph).largest < 1e-6
+
+
+def test_a_dropout_with_a_forward_of_its_own_is_not_exported_in_silence():
+    with pytest.raises(ValueError, match=r"OwnDropout is a dropout with a forward.. of its own"):
+        Graph(noisy(OwnDropout()), pixels="float")

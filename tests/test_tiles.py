@@ -36,18 +36,21 @@ def test_every_tile_sees_its_part_of_one_noise():
 class Blocks(torch.nn.Module):
     """A network without context: what a tile gives for a pixel depends on that pixel, the norm and the noise alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropout: type[torch.nn.Module] = torch.nn.Dropout) -> None:
         super().__init__()
-        first = [torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
+        first = [torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2), torch.nn.ReLU(), dropout(0.5)]
         self.layers = torch.nn.Sequential(*first, torch.nn.Conv2d(2, 2, 1), torch.nn.BatchNorm2d(2))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
 
 
-@pytest.mark.parametrize("normalization", ["batch", "running"])
-def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalization):
-    network, mode = Blocks(), InferenceMode(normalization=normalization)
+KINDS = [("batch", torch.nn.Dropout), ("running", torch.nn.Dropout), ("batch", torch.nn.Dropout2d)]
+
+
+@pytest.mark.parametrize(("normalization", "dropout"), [*KINDS, ("running", torch.nn.FeatureAlphaDropout)])
+def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalization, dropout):
+    network, mode = Blocks(dropout), InferenceMode(normalization=normalization)
     picture = torch.randn(1, 96, 128)
     noise = field(mode.seed_of("a"), 0, 0, 96, 8)
     with torch.no_grad(), mode.applied_to(network, noise):

@@ -47,7 +47,10 @@ def _by_pytorch(trained: Trained, graph: Graph, image: Tensor) -> tuple[Tensor, 
 
     def noise(x: Tensor, keep: float) -> Tensor:
         mask = draw(x, keep)
-        recorded.append(1 - mask)  # 0 is below `keep` and kept, 1 is dropped
+        layer = graph.noise[len(recorded)]
+        sides = [side // layer.stride for side in image.shape[2:]]
+        dropped = (1 - mask).reshape(*x.shape[:2], 1, 1) if layer.whole_channels else 1 - mask
+        recorded.append(dropped.expand(-1, -1, *sides))  # 0 is below `keep` and kept, 1 is dropped
         return mask
 
     uint8 = graph.pixels == "uint8"

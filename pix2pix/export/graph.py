@@ -12,6 +12,7 @@ from pix2pix.configuration import Config, without_whereabouts
 from pix2pix.data.lab import split_lightness
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.data.transforms import coded
+from pix2pix.inference import has_its_own_way
 from pix2pix.trained import Trained
 
 Pixels = Literal["uint8", "float"]
@@ -19,12 +20,21 @@ SMALL = 32  # pixels
 
 
 class NoiseInput(NamedTuple):
-    """The noise of one dropout: uniform in [0, 1), (B, channels, H / stride, W / stride); below `keep` is kept."""
+    """The noise of one dropout: uniform in [0, 1), (B, channels, H / stride, W / stride); below `keep` is kept.
+
+    Of a dropout of whole channels only the first number of each channel counts.
+    """
 
     name: str
     channels: int
     stride: int
     keep: float
+    whole_channels: bool = False
+
+    def mask(self, noise: Tensor, x: Tensor) -> Tensor:
+        """What the input makes of the dropout's x: 1 where it is kept, else 0."""
+        kept = (noise < self.keep).to(x)
+        return kept[:, :, :1, :1].reshape(x.shape) if self.whole_channels else kept
 
 
 class Graph(nn.Module):
@@ -64,8 +74,13 @@ class Graph(nn.Module):
     def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
         """The translation, in the form of the input."""
         source = self.read(image) if self.pixels == "uint8" else image
-        given = iter(noise)
-        with self.inference.applied_to(self.generator, lambda x, keep: (next(given) < keep).to(x)):
+        given = zip(self.noise, noise, strict=True)
+
+        def mask(x: Tensor, _: float) -> Tensor:
+            layer, values = next(given)
+            return layer.mask(values, x)
+
+        with self.inference.applied_to(self.generator, mask):
             output = self.generator(source.half() if self.half_precision else source).float()
         return self.shown(output, source) if self.pixels == "uint8" else output
 
@@ -104,16 +119,28 @@ def _require_bytes(data: dict[str, Any]) -> None:
 def _probed(graph: Graph, channels: int) -> tuple[int, list[NoiseInput]]:
     """How many channels come out and what each dropout is given, found by sending shapes through the network."""
     found: list[NoiseInput] = []
-    side = graph.unit
+    side = 2 * graph.unit  # then a single number of a channel stands for all of it
 
     def record(x: Tensor, keep: float) -> Tensor:
-        found.append(NoiseInput(f"noise_{len(found)}", x.shape[1], side // x.shape[2], keep))
+        whole = set(x.shape[2:]) == {1}
+        stride = graph.multiple if whole else side // x.shape[2]
+        found.append(NoiseInput(f"noise_{len(found)}", x.shape[1], stride, keep, whole))
         return torch.ones_like(x)
 
+    _require_known_dropouts(graph)
     network = copy.deepcopy(graph.generator).to("meta")
     with torch.no_grad(), graph.inference.applied_to(network, record):
         output = network(torch.empty(1, channels, side, side, device="meta"))
     return output.shape[1], found
+
+
+def _require_known_dropouts(graph: Graph) -> None:
+    for module in graph.inference.noisy(graph.generator):
+        if has_its_own_way(module):
+            raise ValueError(
+                f"{type(module).__qualname__} is a dropout with a forward() of its own, whose noise cannot be an "
+                "input of an exported file. Export with --dropout off, or leave the forward() to torch."
+            )
 
 
 def dynamic_shapes(graph: Graph) -> dict[str, Any]:
