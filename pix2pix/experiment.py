@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytorch_lightning as pl
 import torch
@@ -33,8 +33,10 @@ from pix2pix.losses import Objective
 from pix2pix.machine import in_words, picked
 from pix2pix.model import Pix2Pix
 from pix2pix.networks import UNet
+from pix2pix.networks.initialisation import initialise
 from pix2pix.networks.sizes import advice
 from pix2pix.places import directory_for, keep_apart
+from pix2pix.randomness import seed_weights
 from pix2pix.run import Run
 from pix2pix.several_devices import PlayersTogether
 from pix2pix.signals import Stopped
@@ -150,13 +152,31 @@ def build_generator(config: Config) -> nn.Module:
     return build(config["generator"])
 
 
+def build_players(config: Config) -> tuple[nn.Module, nn.Module | None]:
+    """Generator and discriminator with their initial weights, which follow from the seed.
+
+    Networks of this package get those of the paper. Any other keeps the weights that it is constructed with, which may
+    have been trained elsewhere.
+    """
+    seed_weights(config["seed"])  # for networks that draw their weights themselves
+    generator = build_generator(config)
+    discriminator = build(config["discriminator"]) if config["discriminator"] else None
+    seed_weights(config["seed"])
+    for player in filter(is_of_this_package, (generator, discriminator)):
+        initialise(player)
+    return generator, discriminator
+
+
+def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
+    """Whether a network's class is one of ours, not derived from one."""
+    return type(network).__module__.partition(".")[0] == __package__
+
+
 def build_model(config: Config) -> Pix2Pix:
     """Both players, initialised from the seed, in the module that trains them."""
     optimizer = config["optimizer"]
-    discriminator = config["discriminator"]
     return Pix2Pix(
-        build_generator(config),
-        build(discriminator) if discriminator else None,
+        *build_players(config),
         build(config["objective"]),
         {player: build(optimizer[player]) for player in ("generator", "discriminator")},
         inference=InferenceMode(**config["inference"]),
@@ -223,7 +243,8 @@ def _rehearse(config: Config) -> None:
     """Sends one batch of shapes through both players on the meta device: whatever cannot fit fails here."""
     data = config["data"]
     size = data["height"], data["width"]
-    with torch.device("meta"), torch.no_grad():
+    with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*copying from a non-meta parameter.*", UserWarning)  # weights of their own
         try:
             source = torch.empty(data["batch_size"], data["input_channels"], *size)
             fake = build_generator(config)(source)
@@ -267,4 +288,7 @@ def _hush_lightning() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
     warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
+    warnings.filterwarnings(
+        "ignore", ".*in eval mode at the start of training.*", PossibleUserWarning
+    )  # an objective's
     warnings.filterwarnings("ignore", ".*LeafSpec.*")

@@ -5,7 +5,7 @@ Losses are computed in float32 whatever the precision of the networks.
 """
 
 from abc import ABC, abstractmethod
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,21 @@ LOGITS_PER_OUTPUT = 5.0
 Weight = Annotated[float, Field(ge=0)]
 
 
-class AdversarialLoss(ABC):
+class _Measure(nn.Module):
+    """A module whose networks are never in training mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def train(self, mode: bool = True) -> Self:
+        """Leaves the networks in it in evaluation mode."""
+        super().train(mode)
+        for module in self.modules():
+            module.training = mode and isinstance(module, _Measure)
+        return self
+
+
+class AdversarialLoss(_Measure, ABC):
     """What the discriminator minimises on real and on fake pairs, and the generator on its fakes."""
 
     gradient_penalty: float = 0.0
@@ -86,6 +100,7 @@ class Wasserstein(AdversarialLoss):
     boundary = None  # a critic only compares
 
     def __init__(self, gradient_penalty: Annotated[float, Field(gt=0)] = 10.0) -> None:
+        super().__init__()
         self.gradient_penalty = gradient_penalty
 
     def real(self, logits: Tensor) -> Tensor:
@@ -97,8 +112,11 @@ class Wasserstein(AdversarialLoss):
         return logits.mean()
 
 
-class Objective:
+class Objective(_Measure):
     """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G), and its ablations (equation 4, table 1).
+
+    A class of one's own may keep networks in it, such as the features of a perceptual loss. They follow the training to
+    its device, are in evaluation mode, are not trained and are in no checkpoint: they are built anew each time.
 
     Args:
         adversarial: the adversarial term; None leaves the discriminator out altogether.
@@ -129,6 +147,9 @@ class Objective:
         reconstruction = (l1_weight, l2_weight, smooth_l1_weight, cross_entropy_weight, dice_weight)
         if adversarial is None and not any(reconstruction):
             raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
+        super().__init__()
+        if adversarial is not None and "_modules" not in vars(adversarial):
+            nn.Module.__init__(adversarial)  # its class forgot to, which shows only when it is moved
         self.adversarial = adversarial
         self.conditional = conditional
         self.weights = {

@@ -17,10 +17,10 @@ from pix2pix.data.palettes import Palette, visible
 from pix2pix.divergence import require_finite_state
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import InferenceMode
+from pix2pix.learning_rates import LinearDecay, rates_of, take_settings
 from pix2pix.losses import Objective
-from pix2pix.networks.initialisation import initialise
 from pix2pix.plain_state import make_plain, restore
-from pix2pix.randomness import seed_step, seed_weights
+from pix2pix.randomness import seed_step
 
 Update = Callable[[Tensor], None]
 Losses = dict[str, Tensor]
@@ -57,13 +57,16 @@ def pix2pix_step(
     if discriminator is not None:
         d_terms, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
         update_discriminator(0.5 * torch.stack(list(d_terms.values())).sum())  # halved, to slow D down
-        discriminator.requires_grad_(False)  # G's gradient passes through D, and leaves none in it
+
+    trained = [] if discriminator is None else [p for p in discriminator.parameters() if p.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)  # G's gradient passes through D, and leaves none in it
 
     g_terms = objective.generator_terms(discriminator, source, target, fake)
     update_generator(torch.stack([objective.weights[name] * term for name, term in g_terms.items()]).sum())
 
-    if discriminator is not None:
-        discriminator.requires_grad_(True)
+    for parameter in trained:
+        parameter.requires_grad_(True)
     losses = {f"d_{name}": term for name, term in d_terms.items()} | {
         f"g_{name}": term for name, term in g_terms.items()
     }
@@ -72,6 +75,9 @@ def pix2pix_step(
 
 class Pix2Pix(pl.LightningModule):
     """Generator, discriminator and objective, trained in alternation.
+
+    The players keep the weights that they come with: `pix2pix.networks.initialise` draws the paper's. The objective
+    follows the module to its device; it is neither trained nor saved.
 
     Args:
         generator: maps (B, C, H, W) to (B, C', H, W) in [-1, 1].
@@ -111,13 +117,17 @@ class Pix2Pix(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator, self.discriminator, self.objective = generator, discriminator, objective
+        self.generator, self.discriminator = generator, discriminator
+        self.objective = objective.requires_grad_(False).train()
+        self.register_state_dict_post_hook(leave_objective_out)
+        self.register_load_state_dict_post_hook(miss_no_objective)
         self.optimizer_factories = optimizers
         self.inference = inference or InferenceMode()
         self.palette, self.targets_are_labels = palette, targets_are_labels
         self.source_palette, self.target_palette = coded
-        self.decay_epochs, self.clip_norm, self.seed, self.config = decay_epochs, clip_norm, seed, config or {}
-        self.initialise_weights()
+        self.clip_norm, self.seed, self.config = clip_norm, seed, config or {}
+        self.decay = LinearDecay(decay_epochs)
+        self.resumed_rates: list[float] | None = None
         self.execution = execution or Execution()
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
@@ -126,16 +136,17 @@ class Pix2Pix(pl.LightningModule):
         self.ema_decay, self.averaging = ema_decay or 0.0, False
         self.average = AveragedModel(generator) if ema_decay else None
 
-    def initialise_weights(self) -> None:
-        """Draws the initial weights of both players from the seed."""
-        seed_weights(self.seed)
-        for player in filter(None, (self.generator, self.discriminator)):
-            initialise(player)
-
     def configure_optimizers(self) -> list[Optimizer]:
         """G's optimizer, then D's where there is a D."""
         players = {"generator": self.generator, "discriminator": self.discriminator}
-        return [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
+        optimizers = [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
+        self.decay.start(optimizers, self.resumed_rates)
+        self.resumed_rates = None
+        return optimizers
+
+    def on_fit_start(self) -> None:
+        """Refuses a decay over the last epochs where there is no last one."""
+        self.decay.require_a_last_epoch(self.trainer.max_epochs)
 
     def on_train_start(self) -> None:
         """Has the steps carried out as `execution` says."""
@@ -199,11 +210,12 @@ class Pix2Pix(pl.LightningModule):
             nn.utils.clip_grad_norm_(parameters, self.clip_norm)
 
     def on_train_epoch_start(self) -> None:
-        """Sets the learning rates, a function of the epoch alone."""
-        factor = linear_decay(self.current_epoch, self.trainer.max_epochs or 0, self.decay_epochs)
-        for optimizer in self._optimizers():
-            for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+        """Lets the learning rates fall, where they are to."""
+        self.decay.set_rates(self.current_epoch, self.trainer.max_epochs or 0)
+
+    def on_train_batch_start(self, batch: Pair, batch_idx: int) -> None:
+        """Refuses learning rates of others that would be undone."""
+        self.decay.require_own_rates()
 
     def generate(self, source: Tensor, name: str) -> Tensor:
         """The picture for `source`, made as the run's test-time choices say."""
@@ -232,8 +244,26 @@ class Pix2Pix(pl.LightningModule):
         make_plain(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Gives callbacks back what they had, of NumPy and on the device, before Lightning hands it to them."""
+        """Gives callbacks back what they had, of NumPy and on the device, before Lightning hands it to them.
+
+        Has the optimizers go on with the settings of this run, should the checkpoint be of one with others.
+        """
         restore(checkpoint, self.trainer.strategy.root_device)
+        states = checkpoint.get("optimizer_states", [])
+        take_settings(states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {}))
+        self.resumed_rates = rates_of(states)
+
+
+def leave_objective_out(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:
+    """Keeps the objective's networks out of checkpoints: they are no result of the training."""
+    for name in [name for name in state if name.startswith(f"{prefix}objective.")]:
+        del state[name]
+
+
+def miss_no_objective(_: nn.Module, keys: Any) -> None:
+    """Takes checkpoints without the objective's networks, and those that have them."""
+    for names in (keys.missing_keys, keys.unexpected_keys):
+        names[:] = [name for name in names if not name.startswith("objective.")]
 
 
 @contextmanager
@@ -251,8 +281,3 @@ def counting_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     yield
     end()
     first._on_before_step, first._on_after_step = begin, end
-
-
-def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
-    """1, then a line that would reach 0 one epoch after the last, as the reference implementation decays."""
-    return 1 - max(0, epoch + 1 - (epochs - decay_epochs)) / (decay_epochs + 1)

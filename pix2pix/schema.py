@@ -20,6 +20,7 @@ from pix2pix.data.pair_source import PairSource
 from pix2pix.data.schema import Data
 from pix2pix.data.transforms import PairTransform
 from pix2pix.evaluation.metrics import validation_metrics
+from pix2pix.learning_rates import LinearDecay
 from pix2pix.losses import Objective
 from pix2pix.machine import picked
 
@@ -165,11 +166,10 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _rate_falls_within_the_training(self) -> Self:
-        epochs = self.trainer.get("max_epochs")
-        if self.optimizer.decay_epochs and self.optimizer.decay_epochs > (epochs or 0):
-            raise ValueError(
-                f"optimizer.decay_epochs={self.optimizer.decay_epochs} is more than trainer.max_epochs={epochs}"
-            )
+        epochs, decay = self.trainer.get("max_epochs"), self.optimizer.decay_epochs
+        LinearDecay(decay).require_a_last_epoch(epochs)
+        if decay and decay > (epochs or 0):
+            raise ValueError(f"optimizer.decay_epochs={decay} is more than trainer.max_epochs={epochs}")
         return self
 
     @model_validator(mode="after")

@@ -1,12 +1,14 @@
 """Losses against values computed by hand."""
 
+import copy
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from pix2pix.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein, dice
+from pix2pix.losses import AdversarialLoss, CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein, dice
+from tests.small import fit, module
 
 LOGITS = torch.tensor([[-2.0, 0.0], [1.0, 3.0]])
 
@@ -97,3 +99,75 @@ def test_the_gradient_penalty_measures_the_slope_of_each_picture():
     terms, _ = Objective(Wasserstein(10.0)).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)
     assert terms["penalty"].item() == pytest.approx(250)
     assert "penalty" not in Objective(Hinge()).discriminator_terms(Mean(1, 3), SOURCE, TARGET, FAKE)[0]
+
+
+class Perceptual(Objective):
+    """Keeps networks."""
+
+    def __init__(self, adversarial: AdversarialLoss | None = None, **settings) -> None:
+        super().__init__(adversarial, **settings)
+        self.early = nn.BatchNorm2d(3)
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Dropout())
+
+    def generator_terms(self, discriminator, source, target, fake):
+        likeness = (self.features(fake) - self.features(target)).abs().mean() + self.early(fake).mean()
+        return super().generator_terms(discriminator, source, target, fake) | {"l2": likeness}
+
+
+class Learned(AdversarialLoss):
+    """An adversarial loss with a network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(1, 1)
+
+    def real(self, logits):
+        return self.net(logits).mean()
+
+    def fake(self, logits):
+        return -self.real(logits)
+
+
+def test_networks_of_an_objective_move_with_the_module():
+    moved = module(objective=Perceptual(Learned())).to("meta", torch.float64)
+    inside = [
+        moved.objective.features[0].weight,
+        moved.objective.early.running_mean,
+        moved.objective.adversarial.net.bias,
+    ]
+    assert {(tensor.device.type, tensor.dtype) for tensor in inside} == {("meta", torch.float64)}
+
+
+class Forgetful(CrossEntropy):
+    """A loss whose author forgot the constructor of what it derives from."""
+
+    def __init__(self, scale: float = 2.0) -> None:
+        self.scale = scale
+
+
+def test_an_adversarial_loss_that_forgot_a_constructor_moves_too():
+    assert module(objective=Perceptual(Forgetful())).to("meta").objective.adversarial.scale == 2.0
+
+
+def test_networks_of_an_objective_are_neither_trained_nor_saved_nor_in_training_mode(tmp_path):
+    trained = module(objective=Perceptual(l2_weight=1.0))
+    before = copy.deepcopy(trained.objective)
+    trainer = fit(trained, max_epochs=1)
+    trained.train()
+    assert not any(layer.training for layer in (trained.objective.early, *trained.objective.features))
+    after = dict(trained.objective.named_parameters()) | dict(trained.objective.named_buffers())
+    for name, value in [*before.named_parameters(), *before.named_buffers()]:
+        assert torch.equal(value, after[name]), name
+        assert after[name].grad is None
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    assert list(state) == ["generator.weight", "generator.bias"]
+    fit(module(objective=Perceptual(l2_weight=1.0)), max_epochs=2, resume=tmp_path / "last.ckpt")
+
+
+def test_checkpoints_that_hold_networks_of_an_objective_load_all_the_same():
+    trained = module(objective=Perceptual())
+    theirs = {"objective.features.0.weight": torch.zeros(8, 3, 3, 3), "objective.gone": torch.zeros(1)}
+    trained.load_state_dict(trained.state_dict() | theirs)
+    with pytest.raises(RuntimeError, match=r"Missing key.*generator\.weight"):
+        trained.load_state_dict({"generator.bias": torch.zeros(3)})

@@ -1,11 +1,20 @@
 """The training step: the reference's numbers, the paper's alternation."""
 
+import copy
+import sys
+
 import pytest
 import torch
+from torch import nn
 
+from pix2pix.components import build
+from pix2pix.experiment import build_model
+from pix2pix.learning_rates import linear_decay
 from pix2pix.losses import CrossEntropy, LeastSquares, Objective
-from pix2pix.model import linear_decay, pix2pix_step
-from pix2pix.networks import PatchGAN, UNet
+from pix2pix.model import Pix2Pix, pix2pix_step
+from pix2pix.networks import PatchGAN, UNet, initialise
+from pix2pix.randomness import seed_weights
+from tests.conftest import TINY, resolved
 from tests.parity import Fixture, fixture, needs_fixtures  # noqa: F401
 
 
@@ -100,3 +109,66 @@ def test_without_a_discriminator_the_step_is_plain_regression():
 def test_the_rate_is_constant_then_falls_in_a_line():
     assert [linear_decay(epoch, 4, 0) for epoch in range(4)] == [1, 1, 1, 1]
     assert [linear_decay(epoch, 6, 3) for epoch in range(6)] == [1, 1, 1, 0.75, 0.5, 0.25]
+
+
+class Pretrained(nn.Module):
+    """An encoder that was trained elsewhere and is frozen, and a new decoder."""
+
+    def __init__(self, in_channels: int = 3, out_channels: int = 3) -> None:
+        super().__init__()
+        self.encoder = nn.Conv2d(in_channels, 4, 3, padding=1)
+        self.norm, self.decoder = nn.BatchNorm2d(4), nn.Conv2d(4, out_channels, 3, padding=1)
+        nn.init.constant_(self.encoder.weight, 0.123)
+        self.encoder.requires_grad_(False)
+
+    def forward(self, x):
+        return self.decoder(self.norm(self.encoder(x))).tanh()
+
+
+def test_given_networks_keep_their_weights():
+    generator, discriminator = Pretrained(), Pretrained(6, 1)
+    before = [copy.deepcopy(player.state_dict()) for player in (generator, discriminator)]
+    Pix2Pix(generator, discriminator, Objective(CrossEntropy()), {}, ema_decay=0.9)
+    for player, state in zip((generator, discriminator), before, strict=True):
+        assert all(torch.equal(state[name], value) for name, value in player.state_dict().items())
+
+
+def test_frozen_parts_of_either_player_stay_as_they_are():
+    generator, discriminator = Pretrained(), Pretrained(6, 1)
+    source, target = torch.rand(2, 1, 3, 16, 16)
+    for _ in range(3):
+        updates = updater(generator), updater(discriminator)
+        pix2pix_step(source, target, generator, discriminator, Objective(CrossEntropy()), *updates)
+    for player in (generator, discriminator):
+        assert (player.encoder.weight == torch.tensor(0.123)).all()
+        assert not player.encoder.weight.requires_grad
+        assert player.decoder.weight.requires_grad
+
+
+class Wider(UNet):
+    """A network of one's own, though derived from one of the package."""
+
+
+@pytest.mark.parametrize(("own", "arguments"), [(Pretrained, {}), (Wider, {"base_channels": 4, "depth": 5})])
+def test_a_network_of_ones_own_is_built_as_it_constructs_itself_and_follows_the_seed(own, arguments):
+    config = resolved(*TINY)
+    config["generator"] = {"_target_": f"{__name__}.{own.__name__}"} | arguments
+    sys.modules.setdefault(__name__, sys.modules[own.__module__])
+    model = build_model(config)
+    seed_weights(config["seed"])
+    expected = own(**arguments).state_dict()
+    assert all(torch.equal(expected[name], value) for name, value in model.generator.state_dict().items())
+    first = model.discriminator.state_dict()["layers.0.weight"]
+    assert float(first.std()) == pytest.approx(0.02, rel=0.2)  # that of the package, beside it
+
+
+def test_networks_of_the_package_begin_with_the_weights_of_the_paper_in_one_order_of_draws():
+    config = resolved(*TINY)
+    model = build_model(config)
+    generator, discriminator = (build(config[player]) for player in ("generator", "discriminator"))
+    seed_weights(config["seed"])
+    initialise(generator)
+    initialise(discriminator)
+    for ours, theirs in ((model.generator, generator), (model.discriminator, discriminator)):
+        state = theirs.state_dict()
+        assert all(torch.equal(state[name], value) for name, value in ours.state_dict().items())
