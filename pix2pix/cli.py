@@ -223,7 +223,12 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -
 
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 for other machines too.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where to listen; at 0.0.0.0 every machine of the network can use it.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: one that is free.")
 @click.option("--browser/--no-browser", default=True, help="Open the page. Default: yes.")
 @click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A host name the demo goes by, of a proxy.")

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from pix2pix.components import complaint
 from pix2pix.demo.door import Door
 from pix2pix.demo.exhibit import Exhibit, canvas
-from pix2pix.demo.limits import Gate, Limits, Refused, read_body, read_picture
+from pix2pix.demo.limits import Gate, Gone, Limits, Refused, read_body, read_picture, while_there
 from pix2pix.demo.live import Live
 from pix2pix.demo.page_files import Files, media_type, page, sample_files, sample_path
 from pix2pix.demo.samples import Sample, are_line_drawings
@@ -23,6 +23,7 @@ from pix2pix.demo.worker import Worker, encoded
 
 log = logging.getLogger(__name__)
 
+CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
 MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
@@ -63,7 +64,7 @@ class Demo:
             raise Refused(404, f"run {query.run!r}: there is none of this name or number; GET /runs lists them.")
         with self.gate.entered():
             body = await read_body(request, self.limits)
-            result = await self.worker.do(self._translated, body, exhibit, query)
+            result = await while_there(request, self.worker.do(self._translated, body, exhibit, query))
         return Response(result, media_type=MEDIA[query.format])
 
     def _translated(self, body: bytes, exhibit: Exhibit, query: Query) -> bytes:
@@ -101,7 +102,7 @@ def application(
         WebSocketRoute("/live", demo.live.__call__),
         *(Route(path, demo.file) for path in demo.files),
     ]
-    handlers: Any = {Refused: _refused, HTTPException: _no_such_thing, Exception: _failed}
+    handlers: Any = {Refused: _refused, Gone: _gone, HTTPException: _no_such_thing, Exception: _failed}
     return Starlette(routes=routes, middleware=[Middleware(Door, names=names)], exception_handlers=handlers)
 
 
@@ -133,6 +134,10 @@ async def _refused(request: Request, error: Refused) -> Response:
     if error.status in {408, 413}:
         headers["Connection"] = "close"  # the rest of the body is not read
     return JSONResponse({"error": str(error)}, error.status, headers)
+
+
+async def _gone(request: Request, error: Gone) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)  # which nobody reads
 
 
 async def _no_such_thing(request: Request, error: HTTPException) -> Response:

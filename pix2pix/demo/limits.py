@@ -2,15 +2,17 @@
 
 import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
         self.status = status
 
 
+class Gone(Exception):  # noqa: N818 - likewise
+    """The client left, nobody waits for an answer."""
+
+
 class Gate:
     """Lets so many in at once; who finds it full is told to come again."""
 
@@ -52,7 +58,12 @@ class Gate:
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body of a request, counted while it comes. Raises Refused when it is empty, too large or too slow."""
+    """The body of a request, counted while it comes.
+
+    Raises:
+        Refused: when it is empty, too large or too slow.
+        Gone: when the client leaves before its end.
+    """
     declared = int(request.headers.get("content-length", 0))
     parts, total = [], 0
     try:
@@ -63,9 +74,37 @@ async def read_body(request: Request, limits: Limits) -> bytes:
                 parts.append(part)
     except TimeoutError as error:
         raise Refused(408, f"the body did not arrive within {limits.seconds:g} seconds.") from error
+    except ClientDisconnect as error:
+        raise Gone from error
     if not total:
         raise Refused(400, "the body is empty; it must be the bytes of one picture.")
     return b"".join(parts)
+
+
+async def while_there(request: Request, job: Awaitable[T]) -> T:
+    """What the job returns; it is cancelled as soon as the client leaves.
+
+    Args:
+        request: whose body was read to its end.
+        job: what the client waits for.
+
+    Raises:
+        Gone: when the client left.
+    """
+    working, leaving = asyncio.ensure_future(job), asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Gone
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _require_few_bytes(count: int, limits: Limits) -> None:

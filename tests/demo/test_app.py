@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import threading
+import time
 import zlib
 
 import pytest
@@ -206,3 +207,93 @@ def test_a_translation_that_fails_is_a_500_and_not_the_end(demo, monkeypatch):
     assert answer.status == 500
     assert "out of memory" not in answer.json["error"]
     assert demo.translate(picture()).status == 200
+
+
+def sent(host: str, body: bytes, length: int | None = None) -> socket.socket:
+    """A connection on which a picture is posted, whose answer nobody has read."""
+    connection = socket.create_connection(host.split(":"))
+    head = f"POST /translate HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length or len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+def read_until(end: bytes, connection: socket.socket) -> None:
+    received = b""
+    while end not in received:
+        part = connection.recv(1000)
+        assert part
+        received += part
+
+
+def until(condition) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("side", [32, 200])  # of 3 and of 120 kB: more is not read ahead
+def test_requests_whose_clients_left_are_not_computed(two_runs, monkeypatch, side):
+    begun, go_on = [], threading.Event()
+
+    def held(self, body, exhibit, query):
+        begun.append(1)
+        go_on.wait(30)
+        return b"done"
+
+    monkeypatch.setattr("pix2pix.demo.app.Demo._translated", held)
+    with serving(two_runs[0], samples=False) as served:
+        connections = [sent(served.host, picture(side, side)) for _ in range(6)]
+        until(lambda: served.ask("GET", "/health").json["requests"] == 6)
+        for connection in connections[:5]:
+            connection.close()
+        until(lambda: served.ask("GET", "/health").json["requests"] == 1)
+        go_on.set()
+        read_until(b"done", connections[5])
+        connections[5].close()
+    assert len(begun) <= 2  # the one that was begun, and the one that stayed
+
+
+def test_a_client_that_leaves_during_its_upload_is_nothing_to_tell(two_runs, caplog, capfd):
+    with serving(two_runs[0], samples=False) as served:
+        sent(served.host, b"abc", length=1000).close()
+        until(lambda: served.ask("GET", "/health").json["requests"] == 0)
+        assert served.translate(picture()).status == 200
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"",
+        b"GET /health HTTP/1.1\r\nHost: 127",
+        b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: upgr",
+    ],
+    ids=["nothing", "half", "half-an-upgrade"],
+)
+def test_headers_that_do_not_come_are_not_waited_for(two_runs, monkeypatch, half):
+    monkeypatch.setattr("pix2pix.demo.serving.HEADER_SECONDS", 0.3)
+    with (
+        serving(two_runs[0], samples=False) as served,
+        socket.create_connection(served.host.split(":"), timeout=10) as connection,
+    ):
+        connection.sendall(half)
+        assert connection.recv(1000) == b""  # the server closes
+        assert served.ask("GET", "/health").status == 200
+
+
+def test_headers_of_a_second_request_are_not_waited_for_either(demo, monkeypatch):
+    monkeypatch.setattr("pix2pix.demo.serving.HEADER_SECONDS", 0.3)
+    with socket.create_connection(demo.host.split(":"), timeout=10) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        read_until(b'"pages":0}', connection)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127")
+        assert connection.recv(1000) == b""
+
+
+def test_a_translation_may_take_longer_than_headers(two_runs, monkeypatch):
+    monkeypatch.setattr("pix2pix.demo.serving.HEADER_SECONDS", 0.2)
+    monkeypatch.setattr("pix2pix.demo.app.Demo._translated", lambda *_: time.sleep(0.6) or b"done")
+    with serving(two_runs[0], samples=False) as served:
+        assert served.translate(picture()).body == b"done"

@@ -58,3 +58,42 @@ def test_the_address_is_one_that_this_machine_can_open(host, shown):
         pytest.skip(f"this machine has no {host}")
     with listening:
         assert serving.url(listening) == f"http://{shown}:{listening.getsockname()[1]}/"
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)])
+def test_who_may_enter_is_said_where_that_is_not_this_machine_alone(host, warned):
+    try:
+        listening = serving.listen(host, 0)
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with listening:
+        said = serving.who_may_enter(listening)
+        assert bool(said) == warned
+        if said:
+            assert f"--host {host}: every machine of the network" in said
+            assert f":{listening.getsockname()[1]}/" in said
+            assert not re.search(r"http://(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):", said)
+
+
+class Listening:
+    """A socket at an address that the tests' machine need not have."""
+
+    family = socket.AF_INET
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def getsockname(self):
+        return self.host, 8000
+
+
+def test_an_address_of_the_network_is_said_to_be_one():
+    said = serving.who_may_enter(Listening("192.168.1.5"))
+    assert "without a password. Others open http://192.168.1.5:8000/" in said
+    assert "Others open http://[fe80::1%eth0]:8000/" in serving.who_may_enter(Listening("fe80::1%eth0"))
+
+
+def test_the_command_says_that_others_may_enter(tiny_run, monkeypatch, caplog):
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
+    pix2pix("demo", tiny_run.path, "--no-browser", "--host", "0.0.0.0")
+    assert "every machine of the network" in caplog.text
