@@ -12,6 +12,7 @@ from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.experiment import build_data, build_model
 from pix2pix.run import Run
 from pix2pix.trained import load
+from pix2pix.utf8 import speak_utf8
 
 
 def main() -> None:
@@ -49,4 +50,5 @@ def mean_l1(pairs: PlainPairs, guess) -> float:
 
 
 if __name__ == "__main__":
+    speak_utf8()
     main()

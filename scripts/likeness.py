@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pix2pix.callbacks.diagnosis import Likeness
 from pix2pix.data.ranges import scale
+from pix2pix.utf8 import speak_utf8
 
 
 def read(file: Path) -> Tensor:
@@ -35,4 +36,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    speak_utf8()
     main()

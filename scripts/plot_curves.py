@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from pix2pix.loggers.metrics_csv import read
+from pix2pix.utf8 import speak_utf8
 
 
 def main() -> None:
@@ -43,4 +44,5 @@ def draw(axis: Axes, rows: list[dict[str, str]], name: str) -> None:
 
 
 if __name__ == "__main__":
+    speak_utf8()
     main()

@@ -14,6 +14,7 @@ from pix2pix.data.ranges import scale
 from pix2pix.evaluation.compare import picture_names
 from pix2pix.evaluation.comparison import Entry, find_runs, gather
 from pix2pix.pictures import save, sheet
+from pix2pix.utf8 import speak_utf8
 
 
 def main() -> None:
@@ -44,4 +45,5 @@ def read(entry: Entry, name: str, kind: str) -> torch.Tensor:
 
 
 if __name__ == "__main__":
+    speak_utf8()
     main()

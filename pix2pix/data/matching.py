@@ -101,6 +101,8 @@ def splits_of(path: Path, names: list[str]) -> dict[Split, PairPaths]:
     held_out = found["val"] or found["test"]
     if not held_out:
         train, held_out = _hold_out(train, path)
+    elif not found["val"]:
+        log.info("%s has no val split: a training validates on its test pairs, which so choose best.ckpt.", path)
     return {"train": train, "val": found["val"] or held_out, "test": found["test"] or held_out}
 
 

@@ -70,7 +70,8 @@ class Group:
         """What sets the group apart."""
         if len(self.differs) == 1:
             return str(next(iter(self.differs.values())))
-        return ", ".join(f"{key}={value}" for key, value in self.differs.items()) or self.entries[0].label
+        by_differences = ", ".join(f"{key}={value}" for key, value in self.differs.items())
+        return by_differences or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config["name"])
 
     @property
     def differs(self) -> dict[str, Any]:

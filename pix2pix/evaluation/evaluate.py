@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import math
 import statistics
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ from pix2pix.pipeline import batches, in_stages
 from pix2pix.run import Run
 from pix2pix.trained import Trained, load, targets_are_labels
 from pix2pix.whole_files import replacing_folder, write
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -91,6 +94,8 @@ def evaluate(
     keep_freed_memory()
     trained = load(run.path, **options)
     source = _source(trained, data)
+    if split != "train" and source.files("val") and source.files("val") is source.files("test"):
+        log.info("%s: val and test are the same pairs here.", run.path)
     pairs = PlainPairs(source.split(split), trained.pair_transform())
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
     record = record_of(trained, source, split, _scorer_file(measures), perceptual)

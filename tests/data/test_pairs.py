@@ -97,6 +97,14 @@ def test_channels_follow_the_settings(tmp_path):
     assert (pair.source.shape[0], pair.target.shape[0]) == (1, 4)
 
 
+def test_it_is_said_where_test_pairs_choose_the_best_checkpoint(tmp_path, caplog):
+    caplog.set_level("INFO")
+    for split in ("train", "test"):
+        side_by_side(tmp_path / split / "1.png")
+    PairFolder(str(tmp_path))
+    assert "no val split: a training validates on its test pairs" in caplog.text
+
+
 def test_a_missing_val_split_is_the_test_split_and_the_other_way_round(tmp_path):
     side_by_side(tmp_path / "train" / "1.png")
     side_by_side(tmp_path / "test" / "2.png")

@@ -231,6 +231,13 @@ def test_only_the_seed_makes_no_group_of_its_own(sweep, tmp_path):
     assert len(gather(find_runs([tmp_path / "seeds"]), "val").groups) == 3
 
 
+def test_seeds_alone_go_by_the_name_of_their_run(sweep, tmp_path):
+    for seed in (1, 2):
+        shutil.copytree(sweep / f"discriminator=pixel,seed={seed}", tmp_path / f"seed={seed}")
+    (group,) = gather(find_runs([tmp_path]), "val").groups
+    assert (group.label, len(group.entries)) == ("synthetic_facades", 2)
+
+
 def test_numbers_of_another_split_are_not_mixed_in(sweep):
     assert not any(entry.metrics for entry in gather(find_runs([sweep]), "test").entries)
 
