@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pix2pix import components
 from pix2pix.errors import explained
 from pix2pix.resolvers import RESOLVERS
-from pix2pix.sweep import SWEEP, Job, JobFailedError
+from pix2pix.sweep import STOPPED, SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parent / "configs", Path(__file__).parents[1] / "configs") if d.is_dir())
@@ -153,9 +153,11 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
     OmegaConf.update(cfg, "run_dir", _literal(str(job.run.path)))
     try:
         train(resolve(cfg))
+    except SystemExit as end:
+        job.write_log(f"{STOPPED} (exit code {end.code}); the same command goes on with it")
+        raise
     except Exception as error:
-        with job.open_log() as log:
-            log.write("".join(traceback.format_exception(error)).encode(errors="replace"))
+        job.write_log("".join(traceback.format_exception(error)))
         raise JobFailedError(f"{job.name}: {error}") from error
     return job.run.best()
 
@@ -183,9 +185,9 @@ def job_in_sweep(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], 
 def _flags(hydra_part: DictConfig) -> list[str]:
     """Where a job finds its configuration, and what else was said about Hydra: as for a run by itself."""
     sources = {source.provider: source.path for source in hydra_part.runtime.config_sources}
-    found = {"--config-dir": sources.get("command-line"), "--config-path": sources.get("main")}
-    found["--config-name"] = hydra_part.job.config_name
-    ours = {None, str(CONFIGS), CONFIG}
+    found = {"--config-dir": sources.get("command-line", ""), "--config-path": sources.get("main", "")}
+    found["--config-name"] = str(hydra_part.job.config_name)
+    ours = {"", str(CONFIGS), CONFIG}
     words = [word for word in _words(hydra_part.overrides.hydra) if not _is_of_sweep(word)]
     return [*words, *(word for flag, value in found.items() if value not in ours for word in (flag, value))]
 

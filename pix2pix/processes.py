@@ -106,6 +106,7 @@ class Pool:
         self.slots, self.hopeless = slots, hopeless
         self.running: dict[subprocess.Popen[bytes], tuple[Job, list[int], float]] = {}
         self.pruned: set[Path] = set()
+        self.refused: list[tuple[Job, Ending]] = []  # jobs that the system would not start
         self.asked: int | None = None  # the signal that asked us to end
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ending]]:
@@ -116,11 +117,13 @@ class Pool:
         """
         waiting = deque(itertools.islice(coming := iter(jobs), 1))
         with self._listening():
-            while self.asked is None and (waiting or self.running):
+            while self.asked is None and (waiting or self.running or self.refused):
                 while waiting and self._start(waiting[0]):
                     waiting.popleft()
                     waiting.extend(itertools.islice(coming, 1))
-                if waiting and not self.running:  # with everything free it cannot start: it never will
+                if (
+                    waiting and not self.running and not self.refused
+                ):  # with everything free it cannot start: it never will
                     job = waiting.popleft()
                     waiting.extend(itertools.islice(coming, 1))
                     there = len(self.slots.all)
@@ -143,6 +146,8 @@ class Pool:
             time.sleep(POLL)
 
     def _ended(self) -> Iterator[tuple[Job, Ending]]:
+        while self.refused:
+            yield self.refused.pop()
         for process in list(self.running):
             job, taken, started = self.running[process]
             if process.poll() is None:
@@ -170,13 +175,19 @@ class Pool:
         taken = self.slots.take(job) if len(self.running) < self.slots.at_once else None
         if taken is None:
             return False
+        try:
+            self.running[self._process(job, taken)] = job, taken, time.monotonic()
+        except OSError as error:  # too long a command, no room for a log: the other jobs go on
+            self.slots.free += taken
+            self.refused.append((job, Ending("failed", f"cannot be started: {error}")))
+        return True
+
+    def _process(self, job: Job, taken: list[int]) -> subprocess.Popen[bytes]:
         environment = os.environ | self.slots.environment(taken)
         with job.open_log() as out:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
-        self.running[process] = job, taken, time.monotonic()
-        return True
 
     def _signal(self, number: int) -> None:
         for process in self.running:

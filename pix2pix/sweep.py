@@ -10,6 +10,7 @@ from typing import IO
 from pix2pix.run import Run
 
 BEGUN = "--- begun at "  # the line in a job's log with which each start begins
+STOPPED = "Stopped"  # the first word of what a job says that was asked to end
 DETAIL = 300  # characters of an error that the table shows
 
 
@@ -55,6 +56,11 @@ class Job:
         file = self.log.open("ab", buffering=0)
         file.write(f"{BEGUN}{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         return file
+
+    def write_log(self, text: str) -> None:
+        """Adds to its log what a launcher of others would keep elsewhere."""
+        with self.open_log() as file:
+            file.write(f"{text}\n".encode(errors="replace"))
 
     def last_words(self) -> str:
         """The line of its log that tells most of how its last start ended: of a failed job, its error."""
@@ -115,7 +121,8 @@ class Sweep:
             return ending
         if not job.log.is_file() or job.log.stat().st_mtime < self.started - 1:
             return "not run", ""
-        return "failed", job.last_words()
+        words = job.last_words()
+        return "stopped" if words.startswith(STOPPED) else "failed", words
 
     def table(self) -> str:
         """A line for each run, and how many there are of each kind."""

@@ -125,3 +125,10 @@ def test_what_an_earlier_start_said_is_not_this_ones_error(tmp_path):
     job = program(tmp_path, "import os; os.kill(os.getpid(), 9)")
     ((_, ending),) = pool().run([job])
     assert ending == ("failed", "ended by SIGKILL, after: it left no message")
+
+
+def test_a_job_that_the_system_will_not_start_fails_alone(tmp_path):
+    jobs = [program(tmp_path, "#" * 300_000, "long"), program(tmp_path, "pass", "good")]
+    found = list(pool().run(jobs))
+    assert [(job.name, ending.state) for job, ending in found] == [("long", "failed"), ("good", "done")]
+    assert "cannot be started: [Errno 7] Argument list too long" in found[0][1].detail

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -58,7 +58,7 @@ class OptunaSearch(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs trials until there are enough, and says which was best."""
-        parser = OverridesParser.create()
+        parser = OverridesParser.create(self.processes.loader)
         given = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
         by_key = {override.get_key_element(): override for override in given}
         self.space = {key: override for key, override in by_key.items() if override.is_sweep_override()}
@@ -172,12 +172,23 @@ def _require_same(study: Any, search: dict[str, Any]) -> None:
 def _suggest(trial: Any, key: str, override: Override) -> Any:
     """A value from the space that the override describes, with no more digits than a directory's name bears."""
     space: Any = override.value()
-    if isinstance(space, ChoiceSweep):
-        return trial.suggest_categorical(key, list(override.sweep_iterator()))
+    if isinstance(space, ChoiceSweep | Glob):
+        return trial.suggest_categorical(key, _choices(override))
     if isinstance(space, IntervalSweep):
         if isinstance(space.start, int) and isinstance(space.end, int):
             return trial.suggest_int(key, space.start, space.end, log="log" in space.tags)
         return float(f"{trial.suggest_float(key, space.start, space.end, log='log' in space.tags):.4g}")
     if isinstance(space, RangeSweep):
-        return trial.suggest_int(key, int(space.start or 0), int(space.stop or 0) - 1, step=int(space.step))
-    raise ValueError(f"{override.input_line}: a search takes interval(), range() or choice().")
+        numbers: Any = override.sweep_iterator()
+        values, step = sorted(numbers), abs(space.step)
+        if all(isinstance(value, int) for value in values):
+            return trial.suggest_int(key, values[0], values[-1], step=step)
+        return float(f"{trial.suggest_float(key, values[0], values[-1], step=step):.4g}")
+    raise ValueError(f"{override.input_line}: a search takes interval(), range(), choice() or glob().")
+
+
+def _choices(override: Override) -> list[Any]:
+    """Numbers as they are, words as they stand on a command line."""
+    values, words = list(override.sweep_iterator()), list(override.sweep_string_iterator())
+    numbers = (bool, int, float, type(None))
+    return [value if isinstance(value, numbers) else word for value, word in zip(values, words, strict=True)]
