@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from pix2pix.loggers.metrics_csv import read
+from pix2pix.loggers.wandb_session import run_id
 from pix2pix.run import Run
 from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
 
@@ -137,6 +138,16 @@ def test_without_a_key_offline_is_the_default_and_said_once(tmp_path):
 def test_loggers_are_no_part_of_what_a_run_is(tiny_run, capsys):
     pix2pix("train", *TINY, f"output_dir={tiny_run.path.parent}", "name=tiny", "logger=none")
     assert "is finished; nothing to do" in capsys.readouterr().out
+
+
+def test_a_run_that_an_agent_starts_goes_by_the_id_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_RUN_ID", "r77")
+    assert run_id(Run(tmp_path / "alone")) != "r77"  # of a sweep's agent only
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    run = Run(tmp_path / "of_an_agent")
+    assert run_id(run) == "r77"
+    monkeypatch.setenv("WANDB_RUN_ID", "r78")
+    assert run_id(run) == "r77"
 
 
 def test_runs_of_a_sweep_share_a_group_and_one_alone_has_none():
