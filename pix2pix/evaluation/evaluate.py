@@ -22,7 +22,7 @@ from pix2pix.evaluation.examples import Examination, Row, SetMetric
 from pix2pix.evaluation.labels import Confusion
 from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.perceptual import Perceptual
-from pix2pix.evaluation.record import FILE, evaluation_folder, record_of
+from pix2pix.evaluation.record import FILE, Record, evaluation_folder, record_of
 from pix2pix.evaluation.scorer import SegmentationScore
 from pix2pix.pipeline import batches, in_stages
 from pix2pix.run import Run
@@ -96,22 +96,28 @@ def evaluate(
     source = _source(trained, data)
     if split != "train" and source.files("val") and source.files("val") is source.files("test"):
         log.info("%s: val and test are the same pairs here.", run.path)
-    pairs = PlainPairs(source.split(split), trained.pair_transform())
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
-    record = record_of(trained, source, split, _scorer_file(measures), perceptual)
     choices = {name: value for name, value in options.items() if name != "device"}
     folder = evaluation_folder(run, trained.config, split, data=data, samples=samples, **choices)
     run.require_inside(folder)
-    result = Evaluation(folder)
-    with replacing_folder(result.folder) as part:
+    record = {"split": split, "samples": samples} | record_of(
+        trained, source, split, _scorer_file(measures), perceptual
+    )
+    pairs = PlainPairs(source.split(split), trained.pair_transform())
+    with replacing_folder(folder) as part:
         examination = Examination(trained, pairs, measures, samples, part / "images")
-        by_sample = _examined(examination)
-        result.rows = [_mean_row(rows) for rows in by_sample]
-        result.totals, result.spread = _totals(result.rows, by_sample)
-        _add_set_metrics(result, measures)
+        result = _measured(examination, folder)
         record["data"]["pictures"] = examination.seen.digest()
-        summary = {"split": split, "pairs": len(result.rows), "samples": samples} | record | _numbers(result)
-        _write_results(part, run, _finite(summary), result)
+        _write_results(part, run, record, result)
+    return result
+
+
+def _measured(examination: Examination, folder: Path) -> Evaluation:
+    """All pairs, one after the other, and what is measured of them together."""
+    by_sample = _examined(examination)
+    result = Evaluation(folder, rows=[_mean_row(rows) for rows in by_sample])
+    result.totals, result.spread = _totals(result.rows, by_sample)
+    _add_set_metrics(result, examination.measures)
     return result
 
 
@@ -181,17 +187,16 @@ def _add_set_metrics(result: Evaluation, measures: Sequence[SetMetric]) -> None:
             result.missing = measure.missing
 
 
-def _numbers(result: Evaluation) -> dict[str, Any]:
-    return {
+def _write_results(folder: Path, run: Run, record: Record, result: Evaluation) -> None:
+    """The numbers for programs and in a page; `record` tells what they were made of."""
+    numbers = {
         "metrics": result.totals,
         "spread": result.spread,
         "real_photos": result.ceiling,
         "missing": result.missing,
         "colour_histograms": result.curves,
     }
-
-
-def _write_results(folder: Path, run: Run, summary: dict[str, Any], result: Evaluation) -> None:
+    summary = _finite({"split": record["split"], "pairs": len(result.rows)} | record | numbers)
     with (folder / "per_image.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
