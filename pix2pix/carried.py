@@ -15,7 +15,6 @@ from pix2pix.configuration import Config
 from pix2pix.data.schema import Data
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.inference import InferenceMode
-from pix2pix.weights_file import read_checkpoint
 
 NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "labels")
 KNOWN = (*NEEDED, "folders", "preprocess", "operation", "source_depth", "target_depth")  # without these, as they were
@@ -69,17 +68,6 @@ def generator_of(config: Config, state: Mapping[str, Tensor], file: Path, truste
             raise
         raise ValueError(f"{file}: its generator cannot be built ({type(error).__name__}: {error}).") from error
     return generator
-
-
-def require_training_of(model: nn.Module, file: Path) -> None:
-    """Raises ValueError when a checkpoint is not one to go on training these networks from."""
-    if not file.is_file():
-        raise FileNotFoundError(f"resume={file}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
-    content = read_checkpoint(file, remedy="Give one that `pix2pix train` saved: resume=RUN/checkpoints/last.ckpt.")
-    parts = {"pytorch-lightning_version", "state_dict", "loops", "optimizer_states", "callbacks"}
-    if not isinstance(content, Mapping) or not parts <= content.keys():
-        raise ValueError(f"{file}: holds no training to go on with. To begin with its weights alone: init_from={file}.")
-    _require_shapes(content["state_dict"], model.state_dict(), file)
 
 
 class UnfitError(ValueError):

@@ -1,4 +1,4 @@
-"""A resolved configuration: what in it makes a run the run it is, and what is only where and by what it is trained."""
+"""A resolved configuration: its settings by name, how long it trains, and what in it is only where things lie."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,23 +15,13 @@ WHEREABOUTS |= {"step.cuda_graph", "step.channels_last"}  # nor any number, but 
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 
 
-def differences(there: Config, here: Config) -> Iterator[tuple[str, Any, Any]]:
-    """The settings in which two configurations differ, by dotted name.
-
-    Where a run lies is no difference, nor is who watches it: loggers may be added to a run and left out. Nor are the
-    devices it is trained on.
-    """
-    a, b = dict(flat(there)), dict(flat(here))
-    same_step = pairs_of_a_step(there) == pairs_of_a_step(here) is not None
-    for key in sorted(a.keys() | b.keys()):
-        if _part_of_the_run(key, same_step) and a.get(key, "nothing") != b.get(key, "nothing"):
-            yield key, a.get(key, "nothing"), b.get(key, "nothing")
-
-
-def _part_of_the_run(key: str, same_step: bool) -> bool:
-    group, name = [*key.split("."), ""][:2]
-    of_devices = (group == "trainer" and name in DEVICES) or (key == "data.batch_size" and same_step)
-    return key not in WHEREABOUTS and group != "logger" and not of_devices
+def ends(config: Config) -> tuple[float, float]:
+    """The epochs and the steps after which the training ends, infinite where there is no such end."""
+    trainer = config.get("trainer", {})
+    epochs, steps = trainer.get("max_epochs"), trainer.get("max_steps", -1)
+    if epochs is None and steps == -1:
+        epochs = 1000  # as Lightning has it
+    return math.inf if epochs is None or epochs == -1 else epochs, math.inf if steps == -1 else steps
 
 
 def pairs_of_a_step(config: Config) -> int | None:

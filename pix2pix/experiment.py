@@ -21,12 +21,13 @@ from pix2pix import schema, trust
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.callbacks.checkpoint import Checkpoints
 from pix2pix.captured import Execution
-from pix2pix.carried import require_training_of
 from pix2pix.checkpoints import AtomicCheckpointIO, resumable
 from pix2pix.components import build
 from pix2pix.configuration import Config
+from pix2pix.continuing import is_readable, longer, require_fitting, say_of_the_schedule
 from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
+from pix2pix.defaults import completed
 from pix2pix.inference import InferenceMode
 from pix2pix.initial_weights import initialise_from
 from pix2pix.losses import Objective
@@ -55,6 +56,7 @@ def train(config: Config) -> None:
         FileNotFoundError: for data that is not there.
         OSError: when the run directory cannot be written.
     """
+    config = completed(config)
     check(config)
     run = Run(config["run_dir"])
     config = keep_apart(config, run)
@@ -62,19 +64,25 @@ def train(config: Config) -> None:
     if config["resume"] == "never" and first and (aside := run.set_aside()):
         log.info("resume=never: what was there is set aside as %s.", aside)
     if first:
+        run.set_damaged_provenance_aside()
         run.require_same(config)
         trust.note(config)
     data = build_data(config)
     fingerprint = data.pairs.fingerprint()
     if not config["allow_changed_data"]:
         run.require_same_data(fingerprint)
-    if run.finished() and (first or config["resume"] != "never"):
-        log.info("%s is finished; nothing to do. For another run give it a name of its own: name=...", run.path)
+    if (first or config["resume"] != "never") and _is_done(run, config):
+        log.info(
+            "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run give "
+            "it a name of its own: name=...",
+            run.path,
+        )
         return
     prepare_process()
     with warnings.catch_warnings():
         _hush_lightning()
         model, trainer = build_model(config), build_trainer(config, run)
+        _begin_with(run, model, first=trainer.is_global_zero)
         if not trainer.is_global_zero:
             logging.getLogger("pix2pix").setLevel(logging.ERROR)  # one speaks for all
             trainer.strategy.setup_environment()  # waits for it: what there is to resume is known when it has begun
@@ -99,16 +107,35 @@ def _first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) in {0, None}
 
 
-def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
-    config = model.config
-    given = None if config["resume"] in {"auto", "never"} else Path(config["resume"])  # a training of elsewhere
-    checkpoint = resumable(run, instead=given)
-    if checkpoint is not None and checkpoint == given:
-        require_training_of(model, checkpoint)
-    if checkpoint is None and config["init_from"]:
+def _is_done(run: Run, config: Config) -> bool:
+    """Whether there is nothing left to train. Asked twice, as the first process may begin it again meanwhile."""
+    return run.finished() and not longer(run, config) and run.finished()
+
+
+def _begin_with(run: Run, model: Pix2Pix, *, first: bool) -> None:
+    """Gives a new training the weights of `init_from`; raises ValueError where it cannot begin, or go on.
+
+    All before anything is written: a mistake in a path spends no name.
+    """
+    config, given = model.config, _given(model.config["resume"])
+    if own := next(filter(is_readable, run.saved()), None):
+        so_far = require_fitting(own, model, config)
+        if first:
+            say_of_the_schedule(run, so_far, run.config(), config)
+    elif given and not run.saved():
+        require_fitting(given, model, config, given=True)
+    elif config["init_from"] and not run.saved():
         initialise_from(config["init_from"], model)
+
+
+def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
+    config, given = model.config, _given(model.config["resume"])
+    checkpoint = resumable(run, instead=given)
+    so_far = checkpoint and require_fitting(checkpoint, model, config, given=checkpoint == given)
     if trainer.is_global_zero:
         _say_where(run, config, checkpoint)
+        if checkpoint and so_far:
+            run.went_on_from(checkpoint, so_far.steps)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
@@ -119,6 +146,11 @@ def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) ->
         if not _out_of_memory(error):
             raise
         raise ValueError(_lower_what(config, error)) from error
+
+
+def _given(resume: str) -> Path | None:
+    """The checkpoint that `resume` names, a training of elsewhere to go on with."""
+    return None if resume in {"auto", "never"} else Path(resume)
 
 
 def _stopped(run: Run, why: BaseException) -> SystemExit:
@@ -287,6 +319,7 @@ def _hush_lightning() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*", UserWarning)
     warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
     warnings.filterwarnings(
         "ignore", ".*in eval mode at the start of training.*", PossibleUserWarning

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from pix2pix.configuration import Config, differences
+from pix2pix.changes import Changes, changes, refusal, say
+from pix2pix.configuration import Config, ends
 from pix2pix.provenance import session
 from pix2pix.trust import require_plain
 from pix2pix.whole_files import part_of, write
@@ -25,6 +26,8 @@ except ImportError:  # no such locks on Windows
 log = logging.getLogger(__name__)
 
 PREVIOUS = "previous.ckpt"  # what last.ckpt was before
+PARTS = ("data", "generator", "objective", "optimizer", "trainer")  # of every configuration
+NOTED: dict[str, type] = {"sessions": list, "best": dict}  # in every provenance, once there is any
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
 
 
@@ -48,7 +51,7 @@ class Run:
 
         Raises:
             FileNotFoundError: when this is no run.
-            ValueError: when the file is damaged.
+            ValueError: when the file is damaged, or another program's.
         """
         if not self.config_file.is_file():
             raise FileNotFoundError(
@@ -57,20 +60,46 @@ class Run:
         try:
             config = yaml.load(self.config_file.read_text(encoding="utf-8"), LOADER)
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(
-                f"{self.config_file}: cannot be read ({str(error).splitlines()[0]}); it was cut short or damaged. "
-                "Bring a copy back: each checkpoint of the run holds the same configuration."
-            ) from error
+            raise self._unusable(f"cannot be read ({_first_line(error)}), it was cut short or damaged") from error
+        if not isinstance(config, dict):
+            raise self._unusable("holds no settings, it was cut short or damaged")
         require_plain(config, self.config_file)
+        lacking = [part for part in PARTS if not isinstance(config.get(part), dict)]
+        if lacking:
+            raise self._unusable(f"lacks {', '.join(lacking)}: it was cut short, or another program wrote it")
         return config
 
     def provenance(self) -> dict[str, Any]:
-        """What made the run, and whether it is finished; empty before it began."""
-        return json.loads(self.provenance_file.read_text(encoding="utf-8")) if self.provenance_file.is_file() else {}
+        """What made the run, and whether it is finished; empty before it began. Raises ValueError when damaged."""
+        if not self.provenance_file.is_file():
+            return {}
+        try:
+            content = json.loads(self.provenance_file.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            content, why = None, _first_line(error)
+        else:
+            why = "it does not hold what pix2pix writes there"
+        if isinstance(content, dict) and all(isinstance(content.get(key, kind()), kind) for key, kind in NOTED.items()):
+            return content
+        raise ValueError(
+            f"{self.provenance_file}: cannot be read ({why}). Bring a copy back, or remove it: the run goes on "
+            "without it, only what ran when is forgotten."
+        )
 
     def finished(self) -> bool:
-        """Whether the training reached its end."""
-        return bool(self.provenance().get("finished"))
+        """Whether the training reached its end, as far as its provenance can be read."""
+        try:
+            return bool(self.provenance().get("finished"))
+        except ValueError:
+            return False
+
+    def is_done(self, config: Config) -> bool:
+        """Whether the training reached its end, and `config` asks for the same end."""
+        return self.finished() and ends(self.config()) == ends(config)
+
+    def has_checkpoints(self) -> bool:
+        """Whether anything was saved."""
+        return any(self.checkpoints.glob("*.ckpt"))
 
     def saved(self) -> list[Path]:
         """The checkpoints that a training may go on from, the newest first."""
@@ -82,13 +111,15 @@ class Run:
             if self.path.exists() and not self._hardly_begun():
                 raise ValueError(f"{self.path}: holds files but no run. Choose another name=..., or clear it.")
             return
-        changed = list(differences(self.config(), config))
-        if changed:
-            raise ValueError(
-                f"{self.path}: holds a run with another configuration:\n"
-                + "\n".join(f"  {key}: {there} there, {here} here" for key, there, here in changed)
-                + "\nGive this run a name of its own, name=..., or delete that directory."
-            )
+        changed = self.changes(config)
+        if changed.decisive and (self.has_checkpoints() or self.finished()):
+            raise ValueError(refusal(self.path, changed, next(iter(self.saved()), None)))
+
+    def changes(self, config: Config) -> Changes:
+        """In what `config` differs from the configuration that the run was trained by, as far as it has any."""
+        from pix2pix.defaults import alike  # knows all classes, and torch
+
+        return changes(*alike(self.config(), config)) if self.config_file.is_file() else Changes()
 
     def _hardly_begun(self) -> bool:
         """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
@@ -125,7 +156,7 @@ class Run:
         """
         with ExitStack() as stack:
             self._begin(config, data_fingerprint, stack)
-            yield not self.finished()
+            yield not self.is_done(config)
 
     def _begin(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
         new = not self.path.exists()
@@ -136,18 +167,33 @@ class Run:
                 self.require_same(config)
                 if not config["allow_changed_data"]:
                     self.require_same_data(data_fingerprint)
-            if self.finished():
+            if self.is_done(config):
                 return
-            if not self.config_file.exists():
-                write(self.config_file, yaml.safe_dump(config, sort_keys=False))
-            sessions = [*self.provenance().get("sessions", []), session()]
-            self._write_provenance(finished=False, data_fingerprint=data_fingerprint, sessions=sessions)
+            self._note_session(config, data_fingerprint)
         except OSError as error:
             if new:
                 self._remove_what_began()
             raise OSError(
                 f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
             ) from error
+
+    def _note_session(self, config: Config, data_fingerprint: str) -> None:
+        """Brings the configuration up to date, and keeps in the provenance what it was before."""
+        changed = self.changes(config)
+        say(self.path, changed)
+        before = self.provenance()
+        before.pop("best", None)
+        now = session() | ({"changed": {c.key: [c.there, c.here] for c in changed.all()}} if changed.all() else {})
+        sessions = {"sessions": [*before.get("sessions", []), now]}
+        self._write_provenance(**before | {"finished": False, "data_fingerprint": data_fingerprint} | sessions)
+        if changed.all() or not self.config_file.exists():
+            write(self.config_file, yaml.safe_dump(config, sort_keys=False))
+
+    def went_on_from(self, checkpoint: Path, step: int) -> None:
+        """Notes in the provenance where the present session takes up the training."""
+        content = self.provenance()
+        content["sessions"][-1] |= {"checkpoint": str(checkpoint), "step": step}
+        self._write_provenance(**content)
 
     def finish(self, best: Mapping[str, float]) -> None:
         """Marks the run as done, with the best value of the metric that chose `best.ckpt`."""
@@ -171,6 +217,27 @@ class Run:
         """Raises ValueError where a link leads out of the run: a foreign one must not choose what is written over."""
         if not folder.resolve().is_relative_to(self.path.resolve()):
             raise ValueError(f"{folder}: leads out of the run, to {folder.resolve()}. Remove the link.")
+
+    def set_damaged_provenance_aside(self) -> None:
+        """Renames a provenance.json that cannot be read: it is a log, and no reason to lose a training."""
+        try:
+            self.provenance()
+        except ValueError:
+            names = (self.path / f"provenance.unreadable-{number}.json" for number in itertools.count(1))
+            aside = self.provenance_file.rename(next(name for name in names if not name.exists()))
+            log.warning(
+                "%s cannot be read. It is set aside as %s; the run goes on, and what ran when before is not known.",
+                *(self.provenance_file, aside.name),
+            )
+
+    def _unusable(self, why: str) -> ValueError:
+        """What to say of a config.yaml that is none."""
+        saved = self.saved()
+        other = f" Or go on under another name, name=... resume={saved[0]}." if saved else ""
+        return ValueError(
+            f"{self.config_file}: {why}. Bring a copy back; each checkpoint holds the same configuration, under "
+            f"`config`.{other} Or begin again, resume=never: what is there is set aside."
+        )
 
     def _write_provenance(self, **content: Any) -> None:
         write(self.provenance_file, json.dumps(content, indent=2) + "\n")
@@ -201,3 +268,7 @@ def _held(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

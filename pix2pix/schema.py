@@ -44,8 +44,8 @@ class Optimizer(Settings):
 
     lr: Annotated[float, Field(gt=0)]
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    decay_epochs: Annotated[int, Field(ge=0)]
-    clip_norm: Annotated[float, Field(gt=0)] | None
+    decay_epochs: Annotated[int, Field(ge=0)] = 0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
     generator: Part
     discriminator: Part
 
@@ -53,9 +53,9 @@ class Optimizer(Settings):
 class Inference(Settings):
     """Test-time choices a user must see; the paper's are batch statistics and dropout on (section 3.4)."""
 
-    normalization: Literal["batch", "running"]
-    dropout: Literal["on", "off"]
-    seed: Annotated[int, Field(ge=0)]
+    normalization: Literal["batch", "running"] = "batch"
+    dropout: Literal["on", "off"] = "on"
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
@@ -64,30 +64,33 @@ CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 class Step(Settings):
     """How a training step is carried out; see `pix2pix.captured.Execution`."""
 
-    cuda_graph: bool
-    channels_last: bool
-    compiled: bool
+    cuda_graph: bool = False
+    channels_last: bool = False
+    compiled: bool = False
 
 
 class RunConfig(Settings):
-    """The resolved configuration of one run."""
+    """The resolved configuration of one run.
+
+    A setting that is added here gets a default: the configurations of earlier runs do not have it.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     output_dir: str
     run_dir: str
-    resume: Annotated[str, Field(min_length=1)]
-    allow_changed_data: bool
-    init_from: str | None
+    resume: Annotated[str, Field(min_length=1)] = "auto"
+    allow_changed_data: bool = False
+    init_from: str | None = None
     seed: Annotated[int, Field(ge=0)]
-    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"]
-    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None
+    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"] = 32
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     data: Data
     generator: Part
     discriminator: Part | None
     objective: Part
     optimizer: Optimizer
-    step: Step
-    inference: Inference
+    step: Step = Step()
+    inference: Inference = Inference()
     trainer: Part
     callbacks: dict[str, Part]
     logger: dict[str, Part]

@@ -8,7 +8,6 @@ import torch
 
 import pix2pix as package
 from pix2pix.carried import require_complete
-from tests.conftest import TINY, pix2pix
 
 resource = pytest.importorskip("resource", reason="Windows does not tell how much memory was taken")
 
@@ -84,21 +83,3 @@ def test_what_later_or_earlier_versions_say_beside_is_passed_over(tiny_run):
     config["data"].pop("one_hot")
     config["data"]["new"] = config["new"] = 1
     require_complete(config, tiny_run.last)
-
-
-def test_a_training_goes_on_only_from_a_training_of_the_same_networks(tiny_run, tmp_path):
-    content = torch.load(tiny_run.last, weights_only=True)
-    torch.save({name: content[name] for name in ("config", "state_dict", "global_step")}, tmp_path / "weights.ckpt")
-    (tmp_path / "text.ckpt").write_text("this is no checkpoint")
-    words = ["train", *TINY, f"output_dir={tmp_path}", "logger=csv"]
-    refusals = {
-        f"resume={tmp_path / 'weights.ckpt'}": r"weights\.ckpt: holds no training to go on with.*init_from=",
-        f"resume={tmp_path / 'text.ckpt'}": r"text\.ckpt: cannot be read as a checkpoint",
-        f"resume={tmp_path / 'nowhere.ckpt'}": r"nowhere\.ckpt: no such checkpoint",
-        f"init_from={tmp_path / 'text.ckpt'}": r"text\.ckpt: cannot be read as a checkpoint",
-    }
-    for number, (setting, sentence) in enumerate(refusals.items()):
-        with pytest.raises(SystemExit, match=sentence):
-            pix2pix(*words, f"name=b{number}", setting)
-    with pytest.raises(SystemExit, match=r"last\.ckpt: holds the weights of another network"):
-        pix2pix(*words, "name=wide", f"resume={tiny_run.last}", "generator.base_channels=8")

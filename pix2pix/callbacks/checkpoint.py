@@ -60,10 +60,13 @@ class Checkpoints(Checkpoint):
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         self.signals.listen()
         names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one
+        own = trainer.ckpt_path and Path(trainer.ckpt_path).parent == _folder(trainer)
+        if not own:
+            self.best = None  # that of another run must not stand in the way of this one's
         if not trainer.is_global_zero:
             return
-        if trainer.ckpt_path and Path(trainer.ckpt_path).parent == _folder(trainer):
-            self._link(trainer, Path(trainer.ckpt_path), names)
+        if own:
+            self._link(trainer, Path(str(trainer.ckpt_path)), names)
         self._warn_of_a_small_disk(trainer, pl_module)
 
     def on_train_batch_end(
@@ -106,11 +109,12 @@ class Checkpoints(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far, and the names of this checkpoint."""
-        return {"best": self.best, "names": self.names}
+        return {"best": self.best, "names": self.names, "monitor": self.monitor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes them up."""
-        self.best = state_dict["best"]
+        """Takes them up; not the best value of another metric, with which none of this one compares."""
+        same = state_dict.get("monitor", self.monitor) == self.monitor
+        self.best = state_dict["best"] if same else None
         # A checkpoint of somebody else's must not name files elsewhere.
         self.names = [name for name in state_dict["names"] if re.fullmatch(r"best\.ckpt|epoch=\d+\.ckpt", name)]
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pix2pix.data.cache import Cache
 from pix2pix.data.loaded import LoadedPairs, content_of, cores
 from pix2pix.data.pair_source import Pair, PairSource, Split
-from pix2pix.data.position import Pace, position, shift
+from pix2pix.data.position import Pace, position, settle, shift
 from pix2pix.data.tolerance import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
@@ -184,7 +184,10 @@ class PairDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> "ResumableLoader":
         """Loads the epoch that the trainer is in, from the step that it has reached."""
         trainer = self._trainer()
-        said, self.saved_pace = shift(trainer, self.saved_pace, self.pace()), None
+        said = shift(trainer, self.saved_pace, self.pace())
+        if self.saved_pace is not None:
+            settle(trainer, self.pace())
+        self.saved_pace = None
         if said and trainer.is_global_zero:
             log.warning(said)
         batches = EpochBatches(

@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
+from pytorch_lightning.loops.loop import _Loop
 
 
 class Pace(NamedTuple):
@@ -45,6 +46,24 @@ def shift(trainer: pl.Trainer, saved: Pace | None, pace: Pace) -> str | None:
     _move(progress.total, epoch * steps + now)
     _move(progress.current, of_epoch)
     return _what_changes(saved, pace, taken * saved.step - now * pace.step, limit)
+
+
+def settle(trainer: pl.Trainer, pace: Pace) -> None:
+    """Brings Lightning's counts in line with the position in the data, which a checkpoint has restored.
+
+    Left alone, a training with `max_steps` counts one epoch twice: when it goes on from the end of an epoch, and when
+    `max_steps` ended it within one, which Lightning then takes for complete.
+    """
+    epoch, batch = position(trainer, pace)
+    within = batch > 0
+    epochs: Any = trainer.fit_loop.epoch_progress
+    for counts in (epochs.total, epochs.current):
+        counts.ready = counts.started = epoch + within
+        counts.processed, counts.completed = (
+            epoch,
+            epoch - (epoch > 0 and not within),
+        )  # as Lightning saves it at the end of an epoch
+    _Loop.restarting.fset(trainer.fit_loop, within)  # pyright: ignore[reportOptionalCall]
 
 
 def _what_changes(saved: Pace, pace: Pace, again: int, limit: float | None) -> str:

@@ -48,27 +48,27 @@ class Data(Settings):
     mirror: bool
     load_height: Positive
     load_width: Positive
-    preprocess: Preprocess
-    augment: Augment
-    depth: Depth
+    preprocess: Preprocess = "resize_and_crop"
+    augment: Augment = Augment()
+    depth: Depth = 8
     source_depth: Depth
     target_depth: Depth
-    source_range: Range | None
-    target_range: Range | None
+    source_range: Range | None = None
+    target_range: Range | None = None
     folders: dict[Literal["A", "B"], str | dict[str, Positive]]
     source_channels: Positive
     target_channels: Positive
     operation: str | None = None
     batch_size: Positive
-    on_error: OnError
-    skip_limit: Annotated[int, Field(ge=0)]
-    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    on_error: OnError = "fail"
+    skip_limit: Annotated[int, Field(ge=0)] = 10
+    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     cache: CacheKind
-    cache_dir: str
-    cache_gigabytes: Annotated[float, Field(gt=0)]
-    palette: Annotated[Any, AfterValidator(_palette)]
-    labels: Literal["A", "B"] | None
-    one_hot: bool
+    cache_dir: str = "~/.cache/pix2pix"
+    cache_gigabytes: Annotated[float, Field(gt=0)] = 20
+    palette: Annotated[Any, AfterValidator(_palette)] = None
+    labels: Literal["A", "B"] | None = None
+    one_hot: bool = False
     input_channels: Positive
     output_channels: Positive
     pairs: Part
