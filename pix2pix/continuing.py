@@ -11,7 +11,7 @@ from torch import nn
 
 from pix2pix.configuration import Config, ends
 from pix2pix.integrity import require_sound
-from pix2pix.model import linear_decay
+from pix2pix.learning_rates import linear_decay
 from pix2pix.run import Run
 
 log = logging.getLogger(__name__)
