@@ -94,8 +94,8 @@ def evaluate(
     keep_freed_memory()
     trained = load(run.path, **options)
     source = _source(trained, data)
-    if split != "train" and source.files("val") and source.files("val") is source.files("test"):
-        log.info("%s: val and test are the same pairs here.", run.path)
+    if split == "test" and source.files("val") and source.files("val") is source.files("test"):
+        log.info("%s: its data have one held-out split; val and test are the same pairs.", run.path)
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
     choices = {name: value for name, value in options.items() if name != "device"}
     folder = evaluation_folder(run, trained.config, split, data=data, samples=samples, **choices)

@@ -202,7 +202,7 @@ class Standard:
             yield "its data and checkpoint are not recorded, as by earlier versions"
             return
         if not self._is_of(self._checkpoint(run), record):
-            yield f"{record.get('checkpoint')} has changed since"
+            yield f"of another {record.get('checkpoint')} than the one that is there now"
         yield from self._other_choices(config, record)
         yield from self._other_data(run, config, record["data"])
         if self.scorer and (record.get("scorer") or {}).get("sha256") != checksum(self.scorer):

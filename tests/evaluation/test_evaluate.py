@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from pix2pix import pipeline
+from pix2pix.checksums import checksum
 from pix2pix.evaluation.evaluate import evaluate
-from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
+from pix2pix.evaluation.record import evaluation_folder
+from tests.conftest import DATASETS, TINY, TINY_FOLDER, needs_datasets, noise_pairs, pix2pix
 
 
 def test_numbers_pictures_and_page_agree(run, capsys):
@@ -105,3 +107,38 @@ def test_pictures_and_numbers_do_not_depend_on_the_batch(run, monkeypatch):
         assert [row["name"] for row in result.rows] == [row["name"] for row in alone.rows]
         assert result.totals == pytest.approx(alone.totals, rel=1e-4)
         assert all(np.abs(one - other).max() <= 1 for one, other in zip(pictures, its, strict=True))
+
+
+def test_it_is_said_where_test_pairs_are_those_of_the_validation(tmp_path, capsys):
+    data = noise_pairs(tmp_path / "data", 2)
+    words = [f"data.path={data}", f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    capsys.readouterr()
+    pix2pix("evaluate", tmp_path / "run", "--split", "test")
+    assert "val and test are the same pairs" in "".join(capsys.readouterr())
+
+
+def test_the_record_tells_what_the_numbers_were_made_of(run):
+    plain = json.loads((evaluate(run).folder / "metrics.json").read_text())
+    assert plain["data"]["kind"] == "pix2pix.data.synthetic.pairs.SyntheticFacades"
+    assert plain["checkpoint_file"]["sha256"] == checksum(run.checkpoint("best"))
+    assert (plain["samples"], plain["precision"], plain["scorer"], plain["perceptual"]) == (1, "float32", None, False)
+    again = json.loads((evaluate(run, half=True, seed=0, samples=2).folder / "metrics.json").read_text())
+    assert again["data"] == plain["data"]
+    assert again["precision"] == "half"
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"seed": 0, "dropout": "on"}, "val"),  # the run's own
+        ({"checkpoint": "last"}, "val,checkpoint=last"),
+        ({"seed": 3, "dropout": "off", "samples": 2}, "val,dropout=off,seed=3,samples=2"),
+        ({"data": "/x/p 1"}, "val,data=p_1-"),
+    ],
+)
+def test_what_is_evaluated_otherwise_has_a_folder_of_its_own(run, options, name):
+    config = run.config() | {"data": {"pairs": {"path": "/data/p 1"}}}
+    folder = evaluation_folder(run, config, "val", **options).name
+    assert folder.startswith(name)
+    assert ("data" in options) or folder == name
