@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
 from pix2pix.errors import explained
-from pix2pix.resolvers import RESOLVERS
+from pix2pix.resolvers import PREFIX, RESOLVERS
 from pix2pix.sweep import STOPPED, SWEEP, Job, JobFailedError
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
@@ -39,8 +39,11 @@ PLACES = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that say wh
 # Words about Hydra that are the sweep's own: what starts the jobs, where they lie, how they are named.
 OF_SWEEPS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
+# Resolvers are OmegaConf's for the whole process, so they bear our name, and only what composes our tree imports this
+# module. It does so at import, because launchers unpickle a job and follow its references before they call it.
+KNOWN = {resolver.__name__ for resolver in RESOLVERS}
 for resolver in RESOLVERS:
-    OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -325,6 +328,8 @@ def in_words() -> AbstractContextManager[None]:
 def _in_words(error: Exception) -> str:
     """What Hydra or OmegaConf complains of, in the user's words where theirs are not."""
     cause: Any = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if (old := re.search(r"Unsupported interpolation type (\w+)", str(cause))) and old[1] in KNOWN:
+        return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return components.unknown(cause.full_key or str(cause.key), [str(name) for name in node])

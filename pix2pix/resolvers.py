@@ -1,4 +1,4 @@
-"""What settings follow from others, in functions that the configuration files call by name: `${load_size:256,true}`.
+"""What settings follow from others, in functions that configuration files call: `${pix2pix.load_size:256,true}`.
 
 They are called before the schema has judged their arguments, and leave to it what makes no sense.
 """
@@ -105,6 +105,7 @@ def without_slashes(name: str) -> str:
     return name.replace("/", ".")
 
 
+PREFIX = "pix2pix."  # of their names in configuration files: other Hydra programs of this machine have names, too
 RESOLVERS = (
     *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map),
     *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from omegaconf import OmegaConf
 
 from pix2pix.composition import _imports_from_current_folder, _quoted, configured
 from pix2pix.processes import Ending, Pool
-from pix2pix.resolvers import LONGEST_NAME, without_slashes
+from pix2pix.resolvers import LONGEST_NAME, RESOLVERS, without_slashes
 from pix2pix.sweep import SWEEP, Job
 from tests.conftest import TINY, pix2pix
 
@@ -133,3 +134,31 @@ def test_jobs_import_from_the_current_folder_where_the_sweep_does(monkeypatch, t
     for first, does in ((str(tmp_path), True), ("", True), ("/usr/bin", False)):
         monkeypatch.setattr(sys, "path", [first, *sys.path])
         assert _imports_from_current_folder() is does
+
+
+OTHER_PROGRAM = """
+import sys
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
+Plugins.instance()  # as every Hydra program does: imports the plugins of all packages
+assert "hydra_plugins.pix2pix_search" in sys.modules
+print([name for name in sys.modules if name.partition(".")[0] in {"pix2pix", "torch", "pydantic", "optuna"}])
+for name in ("absolute_path", "load_size", "pix2pix.load_size"):
+    OmegaConf.register_new_resolver(name, lambda _: "mine")
+print(OmegaConf.create({"x": "${absolute_path:a}"}).x)
+"""
+
+
+def test_other_hydra_programs_do_not_notice_us():
+    said = subprocess.run([sys.executable, "-c", OTHER_PROGRAM], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == ["[]", "mine"]
+
+
+def test_our_resolvers_bear_our_name_and_leave_those_of_others_alone():
+    assert configured(["data.size=128"])["data"]["load_height"] == 143
+    assert not any(OmegaConf.has_resolver(resolver.__name__) for resolver in RESOLVERS)
+
+
+def test_a_resolver_under_its_former_name_is_refused_with_the_new_one():
+    with pytest.raises(SystemExit, match=r"\$\{load_size:\.\.\.\} is called \$\{pix2pix\.load_size:\.\.\.\}, in x"):
+        pix2pix("train", "--cfg", "job", "+x=${load_size:256,true}")

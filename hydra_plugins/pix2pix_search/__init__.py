@@ -8,7 +8,7 @@ this for every command, so what is heavy is imported where it is used.
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep
@@ -18,9 +18,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.pix2pix_processes import ProcessLauncher
-from hydra_plugins.pix2pix_search.journal import opened
-from pix2pix.processes import Ending, Pool
-from pix2pix.sweep import SWEEP, Job
+
+if TYPE_CHECKING:
+    from pix2pix.processes import Ending
+    from pix2pix.sweep import Job
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,12 @@ class OptunaSearch(Sweeper):
             raise ValueError("hydra/sweeper=optuna watches the runs it starts; it needs hydra/launcher=processes.")
         self.processes, self.folder = launcher, Path(config.hydra.sweep.dir)
         self.monitor: str = config.callbacks.checkpoint.monitor
+        self.mode: Any = config.callbacks.checkpoint.get("mode")
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs trials until there are enough, and says which was best."""
+        from pix2pix.processes import Pool
+
         parser = OverridesParser.create(self.processes.loader)
         given = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
         by_key = {override.get_key_element(): override for override in given}
@@ -77,25 +81,29 @@ class OptunaSearch(Sweeper):
             import optuna
         except ImportError as error:
             raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
+        from hydra_plugins.pix2pix_search.journal import opened
         from pix2pix.evaluation.metrics import higher_is_better
 
+        direction = "maximize" if higher_is_better(self.monitor, self.mode) else "minimize"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
             storage=opened(folder / "search.journal"),
             study_name="search",
             load_if_exists=True,
-            direction="maximize" if higher_is_better(self.monitor.removeprefix("val/")) else "minimize",
+            direction=direction,
             pruner=optuna.pruners.MedianPruner(self.warmup_trials, self.warmup_epochs),
         )
         space = sorted(str(override.input_line) for override in self.space.values())
-        _require_same(study, {"monitor": self.monitor, "fixed": sorted(self.fixed), "space": space})
+        _require_same(study, direction, {"monitor": self.monitor, "fixed": sorted(self.fixed), "space": space})
         # seeded by where the search stands: one that goes on must not ask for its first trials again
         seed = self.seed + len(study.trials)
         study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self.warmup_trials)
         return study
 
-    def _jobs(self) -> Iterator[Job]:
+    def _jobs(self) -> "Iterator[Job]":
         """First the runs that a former search left in the middle, then new ones, each asked for when there is room."""
+        from pix2pix.sweep import SWEEP
+
         before = [trial for trial in self.study.trials if "overrides" in trial.user_attrs]
         for trial in before:
             job = self._job(trial.user_attrs["overrides"], trial.number)
@@ -115,13 +123,15 @@ class OptunaSearch(Sweeper):
             log.info("trial %d/%d: %s", trial.number + 1, self.trials, job.name)
             yield job
 
-    def _job(self, overrides: list[str], number: int) -> Job:
+    def _job(self, overrides: list[str], number: int) -> "Job":
+        from pix2pix.sweep import SWEEP
+
         job = self.processes.job([*self.fixed, *overrides], number)
         self.by_job.setdefault(job.run.path, number)
         SWEEP.add(job)
         return job
 
-    def _hopeless(self, job: Job) -> bool:
+    def _hopeless(self, job: "Job") -> bool:
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
 
@@ -142,7 +152,9 @@ class OptunaSearch(Sweeper):
         self.reported[job.run.path] = len(values)
         return trial.should_prune()
 
-    def _tell(self, job: Job, ending: Ending) -> None:
+    def _tell(self, job: "Job", ending: "Ending") -> None:
+        from pix2pix.sweep import SWEEP
+
         SWEEP.note(job, *ending)
         if ending.state == "stopped":  # the trial stays as it is: the same command goes on with its run
             return
@@ -158,11 +170,12 @@ class OptunaSearch(Sweeper):
         return {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[ending]
 
 
-def _require_same(study: Any, search: dict[str, Any]) -> None:
+def _require_same(study: Any, direction: str, search: dict[str, Any]) -> None:
     """Raises ValueError when the study on disk is another search's: their values do not compare."""
-    there = study.user_attrs.get("search", search)
-    if there != search:
-        changed = [f"  {key}: {there[key]} there, {here} here" for key, here in search.items() if there[key] != here]
+    before = study.user_attrs.get("search", search) | {"direction": study.direction.name.lower()}
+    now = search | {"direction": direction}
+    if before != now:
+        changed = [f"  {key}: {before[key]} there, {here} here" for key, here in now.items() if before[key] != here]
         raise ValueError(
             "\n".join(["the sweep's directory holds another search:", *changed, "Give this one a name, sweep_name=..."])
         )

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pix2pix.whole_files import write
-
 CREATES_TRIAL = 4  # Optuna's number for it; trials are numbered in the order of these lines
 
 log = logging.getLogger(__name__)
@@ -38,6 +36,8 @@ def opened(journal: Path) -> Any:
 def mend(journal: Path, lock: Any) -> None:
     """Leaves the sound lines of a journal, says so, and keeps a copy of what was there."""
     from optuna.storages.journal._file import get_lock_file
+
+    from pix2pix.whole_files import write
 
     with get_lock_file(lock):
         content = journal.read_bytes()
