@@ -19,7 +19,7 @@ from pix2pix.configuration import flat
 from pix2pix.data.pair_source import PairSource
 from pix2pix.data.schema import Data
 from pix2pix.data.transforms import PairTransform
-from pix2pix.evaluation.metrics import validation_metrics
+from pix2pix.evaluation.metrics import DIAGNOSES, higher_is_better, validation_metrics
 from pix2pix.learning_rates import LinearDecay
 from pix2pix.losses import Objective
 from pix2pix.machine import picked
@@ -115,18 +115,24 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _monitors_are_logged(self) -> Self:
-        if any(not part[components.TARGET].startswith("pix2pix.") for part in self.callbacks.values()):
-            return self  # a callback of the user's own may log more than we know of
+        ours = {name: part for name, part in self.callbacks.items() if part[components.TARGET].startswith("pix2pix.")}
+        monitors = {name: part["monitor"] for name, part in ours.items() if isinstance(part.get("monitor"), str)}
+        logged = self._validation_metrics()
+        for name, monitor in monitors.items():
+            # a callback of the user's own may log more than we know of
+            if len(ours) == len(self.callbacks) and monitor not in logged:
+                raise ValueError(
+                    f"callbacks.{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
+                )
+            higher_is_better(monitor, ours[name].get("mode"))
+        return self
+
+    def _validation_metrics(self) -> list[str]:
         data = self.data
         labels = data.labels is not None and data.labels == ("B" if data.direction == "AtoB" else "A")
-        logged = [f"val/{name}" for name in validation_metrics(data.height, data.width, labels=labels)]
-        for name, part in self.callbacks.items():
-            if part.get("monitor", logged[0]) not in logged:
-                raise ValueError(
-                    f"callbacks.{name}.monitor={part['monitor']}: this run logs no such metric. "
-                    f"Choose from {', '.join(logged)}"
-                )
-        return self
+        names = validation_metrics(data.height, data.width, labels=labels)
+        diagnosed = any(part[components.TARGET].endswith(".Diagnosis") for part in self.callbacks.values())
+        return [f"val/{name}" for name in [*names, *(DIAGNOSES if diagnosed else ())]]
 
     @model_validator(mode="after")
     def _labels_are_coded(self) -> Self:

@@ -13,9 +13,10 @@ from pydantic import Field
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
+from pix2pix.callbacks.diagnosis import LEAST_PAIRS
 from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.divergence import require_finite_losses
-from pix2pix.evaluation.metrics import higher_is_better
+from pix2pix.evaluation.metrics import DIAGNOSES, Mode, higher_is_better
 from pix2pix.plain_state import require_plain
 from pix2pix.signals import Signals, Stopped
 
@@ -33,21 +34,27 @@ class Checkpoints(Checkpoint):
     such as that of an unreadable picture.
 
     Args:
-        monitor: the metric that decides, e.g. `val/l1`; which way is better is known of each metric.
+        monitor: the metric that decides, e.g. `val/l1`, or one that a callback of your own logs.
+        mode: whether more of it is better (`max`) or less (`min`); None where that is known, as of our own metrics.
         every_n_epochs: keep `epoch=N.ckpt` every so many epochs; None keeps none.
         every_n_steps: save `last.ckpt` every so many steps, too; None does not.
         every_n_minutes: likewise.
+
+    Raises:
+        ValueError: for a metric of which nobody says which way is better.
     """
 
     def __init__(
         self,
         *,
         monitor: str = "val/ssim",
+        mode: Mode | None = None,
         every_n_epochs: Annotated[int, Field(ge=1)] | None = None,
         every_n_steps: Annotated[int, Field(ge=1)] | None = None,
         every_n_minutes: Annotated[float, Field(gt=0)] | None = 10.0,
     ) -> None:
         self.monitor, self.every_n_epochs = monitor, every_n_epochs
+        self.higher_is_better = higher_is_better(monitor, mode)
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self.best: float | None = None
         self.names: list[str] = []  # under which this state is kept, besides `last.ckpt`
@@ -57,6 +64,7 @@ class Checkpoints(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listens to signals; makes up for links that a kill prevented; says now what saving would say later."""
         require_plain({callback.state_key: callback.state_dict() for callback in trainer.callbacks})  # pyright: ignore
+        self._require_enough_pairs(trainer)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         self.signals.listen()
         names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one
@@ -109,14 +117,18 @@ class Checkpoints(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far, and the names of this checkpoint."""
-        return {"best": self.best, "names": self.names, "monitor": self.monitor}
+        return {"best": self.best, "names": self.names} | self._aim()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes them up; not the best value of another metric, with which none of this one compares."""
-        same = state_dict.get("monitor", self.monitor) == self.monitor
+        same = all(state_dict.get(name, value) == value for name, value in self._aim().items())
         self.best = state_dict["best"] if same else None
         # A checkpoint of somebody else's must not name files elsewhere.
         self.names = [name for name in state_dict["names"] if re.fullmatch(r"best\.ckpt|epoch=\d+\.ckpt", name)]
+
+    def _aim(self) -> dict[str, Any]:
+        """What is best."""
+        return {"monitor": self.monitor, "higher_is_better": self.higher_is_better}
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
         by_step = self.every_n_steps and trainer.global_step % self.every_n_steps == 0
@@ -165,11 +177,19 @@ class Checkpoints(Checkpoint):
                 f"Choose from {', '.join(sorted(trainer.callback_metrics))}."
             )
         value = float(trainer.callback_metrics[self.monitor])
-        sign = -1 if higher_is_better(self.monitor.removeprefix("val/")) else 1
+        sign = -1 if self.higher_is_better else 1
         if math.isnan(value) or (self.best is not None and sign * value >= sign * self.best):
             return False
         self.best = value
         return True
+
+    def _require_enough_pairs(self, trainer: pl.Trainer) -> None:
+        pairs = sum(trainer.num_val_batches)
+        if self.monitor.removeprefix("val/") in DIAGNOSES and pairs < LEAST_PAIRS:
+            raise ValueError(
+                f"callbacks.checkpoint.monitor={self.monitor}: it takes {LEAST_PAIRS} validation pairs at least, and "
+                f"this run has {pairs:.0f}. Choose another metric, such as val/ssim, or add pairs."
+            )
 
     def _warn_of_a_small_disk(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         weights = sum(tensor.nbytes for tensor in pl_module.state_dict().values())

@@ -1,12 +1,14 @@
 """How far an output is from its target: tensors in, numbers out."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+Mode = Literal["min", "max"]
 
 MS_SSIM_LEAST = 176  # pixels: four halvings must leave its 11x11 window
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of its scales (Wang et al. 2003, section 3.2)
@@ -41,6 +43,12 @@ METRICS = {
 }
 """Every metric that an evaluation may report."""
 
+DIAGNOSES = {
+    "variation": Metric(True, "how much the outputs vary from pair to pair, as a share of the targets"),
+    "correlation": Metric(True, "of outputs and targets over the pairs, -1 to 1"),
+}
+"""What a validation of at least 8 pairs reports beside them."""
+
 
 def validation_metrics(height: int, width: int, *, labels: bool) -> list[str]:
     """The metrics that a validation logs, for pictures of this size, and for `labels` as targets."""
@@ -48,9 +56,24 @@ def validation_metrics(height: int, width: int, *, labels: bool) -> list[str]:
     return names + ["ms_ssim"] * (min(height, width) >= MS_SSIM_LEAST) + ["pixel_accuracy"] * labels
 
 
-def higher_is_better(name: str) -> bool:
-    """Whether more of the metric is better; a name that is none of ours is taken for a loss."""
-    return name in METRICS and METRICS[name].higher_is_better
+def higher_is_better(name: str, mode: Mode | None = None) -> bool:
+    """Whether more of the metric is better: as `mode` says, or as it is known of ours.
+
+    Args:
+        name: of the metric, with or without `val/`.
+        mode: `max` where more is better, `min` where less is; needed of a metric that is none of ours.
+
+    Raises:
+        ValueError: when nobody has said it.
+    """
+    if mode is not None:
+        return mode == "max"
+    known = METRICS | DIAGNOSES
+    if (short := name.removeprefix("val/")) not in known:
+        raise ValueError(
+            f"{name}: nothing says whether more or less of it is better. Set callbacks.checkpoint.mode=max or min."
+        )
+    return known[short].higher_is_better
 
 
 def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from PIL import Image
 
-from pix2pix.evaluation.metrics import METRICS, higher_is_better
+from pix2pix.evaluation.metrics import DIAGNOSES, METRICS, higher_is_better
+from pix2pix.evaluation.metrics import Mode as Best
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.run import Run
 from pix2pix.sheets import Sheet, sheets
@@ -112,9 +113,16 @@ def _initialised(run: Run, about: Values, mode: Mode | Literal["auto"]) -> "wand
     except wandb.Error as error:
         log.warning("W&B cannot be reached (%s): the run is logged offline.", str(error).rstrip("."))
         begun = begin(mode="offline")
-    for name in METRICS:
-        begun.define_metric(f"val/{name}", summary=f"{'max' if higher_is_better(name) else 'min'},last")
+    for name, best in _best_of(run).items():
+        begun.define_metric(name, summary=f"{best},last")
     return begun
+
+
+def _best_of(run: Run) -> dict[str, Best]:
+    """Whether the largest or the smallest value of each metric is its best one."""
+    known: dict[str, Best] = {f"val/{n}": "max" if higher_is_better(n) else "min" for n in METRICS | DIAGNOSES}
+    chosen = run.config().get("callbacks", {}).get("checkpoint", {})
+    return known | ({chosen["monitor"]: chosen["mode"]} if chosen.get("mode") else {})
 
 
 def _chosen(mode: Mode | Literal["auto"]) -> Mode:

@@ -48,7 +48,15 @@ def test_every_metric_says_what_it_is():
     assert all(metric.meaning for metric in METRICS.values())
     assert higher_is_better("ssim")
     assert not higher_is_better("l1")
-    assert not higher_is_better("loss/g_gan")
+    assert higher_is_better("val/correlation")
+
+
+@pytest.mark.parametrize("name", ["val/score", "loss/g_gan", "val/", ""])
+def test_which_way_is_better_has_to_be_said_of_a_metric_that_is_not_known(name):
+    with pytest.raises(ValueError, match=r"more or less of it is better\. Set callbacks.checkpoint.mode=max or min"):
+        higher_is_better(name)
+    assert higher_is_better(name, "max")
+    assert not higher_is_better(name, "min")
 
 
 def test_each_picture_has_its_own_numbers():
