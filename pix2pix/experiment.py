@@ -244,7 +244,8 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
     try:
         trainer: pl.Trainer = build(
-            config["trainer"] | picked(config["trainer"], config["precision"]),
+            config["trainer"]
+            | picked(config["trainer"], config["precision"], sizes_vary=config["data"]["preprocess"] == "none"),
             callbacks=[build(callback) for callback in config["callbacks"].values()],
             logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
             plugins=[AtomicCheckpointIO()],

@@ -16,21 +16,39 @@ def has_fast_bf16(accelerator: Any) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def picked(trainer: Mapping[str, Any], precision: Any) -> dict[str, Any]:
+def picked(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: bool = False) -> dict[str, Any]:
     """The settings that `trainer` and `precision` leave to the machine: one CUDA GPU where there is one, else the CPU.
 
     One device, as a second one would double the pairs of a step and so change the training: `trainer=ddp` asks for
     that. float32, unless `precision` is auto and the device has instructions for bfloat16. On the CPU the same command
     gives the same weights, bit for bit; on a GPU it takes the fastest kernels, as `trainer=gpu` does.
+
+    Args:
+        trainer: the settings of Lightning's trainer; `auto` and None are left to the machine.
+        precision: likewise.
+        sizes_vary: whether pictures come in sizes of their own.
     """
     accelerator, found = trainer.get("accelerator"), {}
     if accelerator == AUTO:
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
-        choice = {"devices": 1, "deterministic": accelerator == "cpu", "benchmark": accelerator == "gpu"}
+        choice = {"devices": 1, "deterministic": accelerator == "cpu"}
         found = {name: value for name, value in choice.items() if trainer.get(name) in {AUTO, None}}
     if precision == AUTO:
         found["precision"] = "bf16-mixed" if has_fast_bf16(accelerator) else 32
-    return found | {"accelerator": accelerator}
+    found |= {"accelerator": accelerator}
+    return found | {"benchmark": _tries_kernels({**trainer, **found}, sizes_vary)}
+
+
+def _tries_kernels(trainer: Mapping[str, Any], sizes_vary: bool) -> bool:
+    """Whether cuDNN times its kernels for each new shape and takes the fastest: `trainer.benchmark`, null by default.
+
+    The clock may choose otherwise in the next process, and other kernels round otherwise: never for runs that are to be
+    equal bit for bit. Where every picture is of another size, the trials take longer than the steps.
+    """
+    if trainer.get("deterministic"):
+        return False
+    chosen = trainer.get("benchmark")
+    return trainer["accelerator"] in {"gpu", "cuda"} and not sizes_vary if chosen in {AUTO, None} else bool(chosen)
 
 
 def in_words(found: Mapping[str, Any], precision: Any) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class Translator:
         trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
         inputs = [[_opened(picture) for picture in joined] for joined, _ in named]
         called = [_called(joined) for joined, _ in named]
-        with self._one_at_a_time:
+        with self._one_at_a_time, _any_size():
             return self._run(trained, inputs, [name for _, name in named], called)
 
     def _run(self, trained: Trained, inputs: list[list[Picture]], names: list[str], called: list[str]) -> list[Picture]:
@@ -145,6 +146,16 @@ class Translator:
                 canvas.put(trained.picture(shown), top)
         assert canvas.picture is not None
         return canvas.picture
+
+
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Keeps cuDNN from timing its kernels for each size of picture, as a training in this process may have asked for."""
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 class Canvas:

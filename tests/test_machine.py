@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from pix2pix import experiment
 from pix2pix.allocator import OWN_CHOICES, SWITCH
 from pix2pix.machine import in_words, picked
 from pix2pix.run import Run
@@ -30,7 +31,7 @@ def no_card(monkeypatch):
 
 def chosen(*overrides: str):
     config = resolved(*overrides)
-    return picked(config["trainer"], config["precision"])
+    return picked(config["trainer"], config["precision"], sizes_vary=config["data"]["preprocess"] == "none")
 
 
 def test_without_a_gpu_it_is_the_cpu_bit_for_bit_in_float32(no_card):
@@ -44,8 +45,25 @@ def test_a_gpu_is_taken_where_there_is_one_and_one_only(card):
 
 
 def test_what_the_user_chose_is_kept(card):
-    assert chosen("trainer.deterministic=true", "trainer.devices=2") == {"accelerator": "gpu", "benchmark": True}
-    assert chosen("trainer=cpu") == {"accelerator": "cpu"}
+    assert chosen("trainer.deterministic=false", "trainer.devices=2") == {"accelerator": "gpu", "benchmark": True}
+    assert chosen("trainer=cpu") == {"accelerator": "cpu", "benchmark": False}
+
+
+@pytest.mark.parametrize("trainer", ["trainer=auto", "trainer=gpu", "trainer=ddp"])
+def test_cudnn_tries_its_kernels_where_that_pays(card, trainer):
+    """Not where runs are to be equal bit for bit, nor where each picture would be another size to try them for."""
+    never = ["trainer.deterministic=true", "trainer.deterministic=warn", "data.preprocess=none"]
+    assert [chosen(trainer, *also)["benchmark"] for also in ([], *([word] for word in never))] == [True] + [False] * 3
+    assert not chosen(trainer, "trainer.benchmark=false")["benchmark"]
+    assert not chosen(trainer, "trainer.deterministic=true", "trainer.benchmark=true")["benchmark"]
+    assert chosen(trainer, "data.preprocess=none", "trainer.benchmark=true")["benchmark"], "who says so is heard"
+
+
+def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    config = resolved(f"output_dir={tmp_path}")
+    experiment.build_trainer(config, Run(config["run_dir"]))
+    assert torch.backends.cudnn.benchmark is False
 
 
 @pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, 32)])

@@ -218,3 +218,13 @@ def test_weights_are_chosen_by_name(tiny_run, tmp_path):
 def test_one_name_for_all_or_one_for_each(tiny_run):
     with pytest.raises(ValueError, match="2 names for 1 pictures"):
         package.load_translator(tiny_run.path)(pixels(0), name=["a", "b"])
+
+
+def test_cudnn_does_not_try_its_kernels_anew_for_every_size_of_picture(tiny_run, monkeypatch):
+    """A training in the same process, a notebook's, leaves it switched on for the whole process."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    translator, seen = package.load_translator(tiny_run.path), []
+    translator.trained.generator.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.benchmark))
+    translator(Image.new("RGB", (40, 24)))
+    assert seen == [False]
+    assert torch.backends.cudnn.benchmark is True, "and is left as it was"
