@@ -3,8 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Annotated, Any
 
 import torch
@@ -25,16 +26,24 @@ class PlayersTogether(DDPStrategy):
     zeros for the other player. Without a wrapper G and D are called as in one process; the gradients go out
     while the rest of the pass is computed, before a loss scale is taken off: all processes skip a step, or none.
 
-    Losses and accuracies become means over all processes, too: all of them log, watch and diagnose the same numbers,
-    and stop at the same step. Buffers are each process's own, and the first one's are saved.
+    Losses and accuracies are each process's own until somebody looks at them, who asks for `averaged` ones: so all
+    log, watch and diagnose the same numbers, and stop at the same step. Buffers are each process's own, too, and the
+    first one's are saved.
 
     Args:
         message_megabytes: of gradients, at least, in a message; see docs/performance.md for how it was chosen.
-        settings: those of Lightning's DDPStrategy, such as `process_group_backend` and `timeout`.
+        timeout_minutes: how long a process waits for another before the training fails.
+        settings: those of Lightning's DDPStrategy, such as `process_group_backend`.
     """
 
-    def __init__(self, *, message_megabytes: Annotated[float, Field(gt=0)] = 4.0, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(
+        self,
+        *,
+        message_megabytes: Annotated[float, Field(gt=0)] = 4.0,
+        timeout_minutes: Annotated[float, Field(gt=0)] = 5.0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(timeout=timedelta(minutes=timeout_minutes), **settings)
         self.messages = Messages(round(message_megabytes * 1e6))
         os.environ.setdefault(STARTED_BY, str(os.getpid()))  # those that it starts inherit it
 
@@ -55,12 +64,6 @@ class PlayersTogether(DDPStrategy):
     def post_backward(self, closure_loss: Tensor) -> None:
         """Waits for the means of the gradients of this pass, which are those of the player about to step."""
         self.messages.finish()
-
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """The step, its numbers averaged."""
-        result: Any = super().training_step(*args, **kwargs)
-        average([*result["losses"].values(), *result["accuracy"].values()])
-        return result
 
 
 class Messages:
@@ -113,15 +116,22 @@ class Messages:
         self.sent.append((tensors, message, work))
 
 
-def average(tensors: Sequence[Tensor]) -> None:
-    """Replaces tensors of one type by their means over all processes, in one message.
+def averaged(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers of this process, with tensors () as their means over all processes, which go in one message.
+
+    All processes must ask, for the same names at the same step. One alone gets what it gave.
 
     Raises ConnectionError when another process has ended.
     """
-    message = joined(tensors)
+    own = {name: number for name, number in numbers.items() if isinstance(number, Tensor)}
+    if not own or not (dist.is_available() and dist.is_initialized()):
+        return dict(numbers)
+    # NCCL takes tensors of the GPU alone; those of a checkpoint lie on the CPU
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    message = torch.stack([number.to(device) for number in own.values()])
     with connected():
         dist.all_reduce(message)
-    spread(message, tensors)
+    return {**numbers, **dict(zip(own, (message / dist.get_world_size()).unbind(), strict=True))}
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:

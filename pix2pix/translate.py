@@ -150,7 +150,7 @@ class Translator:
 
 @contextmanager
 def _any_size() -> Iterator[None]:
-    """Keeps cuDNN from timing its kernels for each size of picture, as a training in this process may have asked for."""
+    """Keeps cuDNN from timing its kernels for each size of picture, which a training in this process may have asked."""
     before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
     try:
         yield

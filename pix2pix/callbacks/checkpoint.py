@@ -18,6 +18,7 @@ from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.divergence import require_finite_losses
 from pix2pix.evaluation.metrics import DIAGNOSES, Mode, higher_is_better
 from pix2pix.plain_state import require_plain
+from pix2pix.several_devices import averaged
 from pix2pix.signals import Signals, Stopped
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class Checkpoints(Checkpoint):
             ValueError: when the training has diverged. What is saved stays as it is.
         """
         seen = f"at step {trainer.global_step}, which is not saved"
-        require_finite_losses(self.losses, seen, trainer.default_root_dir)
+        require_finite_losses(averaged(self.losses), seen, trainer.default_root_dir)
         last = _folder(trainer) / "last.ckpt"
         trainer.save_checkpoint(last)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.palettes import visible
+from pix2pix.several_devices import averaged
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class Diagnosis(pl.Callback):
         self.state: dict[str, Any] = {"steps": 0, "right": 0.0, "warned": []}
 
     def state_dict(self) -> dict[str, Any]:
-        """The window so far, and what was said already."""
+        """The window so far, the mean of all processes, and what was said already."""
+        self.state |= averaged({"right": self.state["right"]})
         return self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -55,7 +57,7 @@ class Diagnosis(pl.Callback):
         self.state["right"] = self.state["right"] + right  # not in place: a sum of a checkpoint lies on the CPU
         self.state["steps"] += 1
         if self.state["steps"] == self.window:
-            right = float(self.state["right"]) / self.window
+            right = float(averaged(self.state)["right"]) / self.window
             self.state |= {"steps": 0, "right": 0.0}
             if right >= self.accuracy:
                 self._warn(

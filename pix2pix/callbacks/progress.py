@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 
 class Progress(pl.Callback):
-    """One bar for the whole training: epoch, steps, images a second, time left, smoothed losses.
+    """One bar for the whole training: epoch, steps, images a second, time left, smoothed losses of the first process.
 
     Where the output is no terminal (a file, CI), a line for every epoch instead.
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pix2pix.several_devices import averaged
+
 log = logging.getLogger(__name__)
 
 GIBIBYTE = 2**30
@@ -52,7 +54,11 @@ class TrainingLog(pl.Callback):
         self.steps, self.images, self.started = 0, 0, time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """The interval so far: a run that is resumed within one logs the same means as an unbroken one."""
+        """The interval so far: a run that is resumed within one logs the same means as an unbroken one.
+
+        Of several processes the first one's state is saved, and all go on with it: so it is the mean of theirs.
+        """
+        self.sums = averaged(self.sums)
         return {"sums": self.sums, "steps": self.steps, "overflows": self.overflows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -99,7 +105,7 @@ class TrainingLog(pl.Callback):
             self.sums[prefix + name] = self.sums.get(prefix + name, 0) + value
 
     def _values(self, trainer: pl.Trainer) -> dict[str, float]:
-        means = {name: float(total) / self.steps for name, total in self.sums.items()}
+        means = {name: float(total) / self.steps for name, total in averaged(self.sums).items()}
         players = zip(PLAYERS, trainer.optimizers, strict=False)
         rates = {f"lr/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in players}
         speed = {"images_per_second": self.images / (time.monotonic() - self.started)}

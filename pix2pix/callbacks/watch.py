@@ -5,6 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from pix2pix.divergence import require_finite_losses
+from pix2pix.several_devices import averaged
 
 
 class Watch(pl.Callback):
@@ -21,4 +22,4 @@ class Watch(pl.Callback):
         every = 1 if pl_module.device.type == "cpu" else trainer.log_every_n_steps  # pyright: ignore
         if trainer.global_step % every == 0 or trainer.is_last_batch:
             seen = f"at step {trainer.global_step} (pairs {', '.join(batch.name)})"
-            require_finite_losses(outputs["losses"], seen, trainer.default_root_dir)
+            require_finite_losses(averaged(outputs["losses"]), seen, trainer.default_root_dir)

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from pix2pix.data.device import constant, send
+
 Images = Tensor | Sequence[Tensor]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -98,7 +100,7 @@ def turned(images: Tensor, views: Sequence[View], size: tuple[int, int], *, labe
         labels: whether to take the nearest pixel; else bicubic, cut to [-1, 1].
     """
     height, width = images.shape[-2:]
-    maps = torch.tensor([_sampling(view, (height, width), size) for view in views], device=images.device)
+    maps = send(torch.tensor([_sampling(view, (height, width), size) for view in views]), images.device)
     grid = F.affine_grid(maps, [len(images), images.shape[1], *size], align_corners=False)
     mode = "nearest" if labels else "bicubic"
     return F.grid_sample(images, grid, mode, padding_mode="reflection", align_corners=False).clamp_(-1, 1)
@@ -120,7 +122,7 @@ def recoloured(images: Tensor, views: Sequence[View]) -> Tensor:
     """Images (B, C, H, W) in [-1, 1], grey or RGB, in the brightness, contrast, saturation and hue of their views."""
 
     def factors(values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, device=images.device).reshape(-1, 1, 1, 1)
+        return send(torch.tensor(values), images.device).reshape(-1, 1, 1, 1)
 
     image = ((images + 1) / 2 * factors([view.brightness for view in views])).clamp(0, 1)
     mean = _luma(image).mean(dim=(2, 3), keepdim=True)
@@ -134,7 +136,7 @@ def recoloured(images: Tensor, views: Sequence[View]) -> Tensor:
 def _luma(image: Tensor) -> Tensor:
     if image.shape[1] == 1:
         return image
-    return (image * torch.tensor(LUMA, device=image.device).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return (image * constant(LUMA, image.device).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def _hue(image: Tensor, turns: Sequence[float]) -> Tensor:
@@ -143,5 +145,5 @@ def _hue(image: Tensor, turns: Sequence[float]) -> Tensor:
     turn = torch.eye(3).repeat(len(turns), 1, 1)
     turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
     turn[:, 1, 2], turn[:, 2, 1] = -angle.sin(), angle.sin()
-    matrices = (torch.linalg.inv(TO_YIQ) @ turn @ TO_YIQ).to(image.device)
+    matrices = send(torch.linalg.inv(TO_YIQ) @ turn @ TO_YIQ, image.device)
     return torch.einsum("bij,bjhw->bihw", matrices, image)

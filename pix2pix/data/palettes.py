@@ -9,6 +9,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.data.device import constant
 from pix2pix.data.lab import join_lightness
 from pix2pix.data.pixels import Picture, to_tensor
 
@@ -101,7 +102,7 @@ class Palette:
         self.counted = isinstance(choice, int)  # by numbers alone: a file's own colours mean nothing
         self.ignored = [index for index, kind in enumerate(self.classes) if kind == UNLABELLED]
         self.pixels = torch.tensor(list(colours.values()), dtype=torch.uint8)
-        self.colours = self.pixels.to(torch.float32) / 127.5 - 1
+        self.colours = tuple(map(tuple, (self.pixels.to(torch.float32) / 127.5 - 1).tolist()))  # in [-1, 1]
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -113,7 +114,7 @@ class Palette:
             image: (..., 3, H, W) in [-1, 1].
         """
         pixels = image.movedim(-3, -1)
-        colours = self.colours.to(image.device)
+        colours = constant(self.colours, image.device)
         # |p - c|^2 without the |p|^2 that all classes share: one product instead of a difference for every class
         return (colours.square().sum(dim=1) - 2 * pixels @ colours.T).argmin(dim=-1)
 
@@ -156,7 +157,7 @@ class Palette:
 
     def paint(self, classes: Tensor) -> Tensor:
         """The colours of the classes: (..., 3, H, W) in [-1, 1]."""
-        return self.colours.to(classes.device)[classes].movedim(-1, -3)
+        return constant(self.colours, classes.device)[classes].movedim(-1, -3)
 
 
 def colours_of(choice: PaletteChoice) -> Mapping[str, Sequence[int]]:
