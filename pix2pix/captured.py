@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -19,6 +20,7 @@ from torch.optim import Optimizer
 log = logging.getLogger(__name__)
 
 WARM_UP = 3  # steps before the recording: by then kernels are chosen and the optimizers have their state
+WITHIN_A_STEP = ("on_before_backward", "on_after_backward", "on_before_optimizer_step", "on_before_zero_grad")
 
 Step = Callable[[Tensor, Tensor], Any]
 
@@ -147,6 +149,24 @@ class CapturedStep:
         self.target.copy_(target, non_blocking=True)
         for group, rate in zip(self.groups, self.rates, strict=True):
             rate.fill_(group["lr"])
+
+
+def warn_of_silent_hooks(callbacks: Sequence[pl.Callback]) -> None:
+    """Says which hooks of the user's callbacks lie within a step: once that is recorded, nobody calls them."""
+    for callback in callbacks:
+        kind = type(callback)
+        hooks = [name for name in WITHIN_A_STEP if _is_own(callback, name)]
+        if hooks and not kind.__module__.startswith("pix2pix."):  # what ours measure there is refused beforehand
+            log.warning(
+                "%s: %s would hear nothing after the first %d steps, as a recorded step calls no callback. Set "
+                "step.cuda_graph=false where that matters, or use on_train_batch_end, which is called in every step.",
+                *(kind.__name__, " and ".join(hooks), WARM_UP),
+            )
+
+
+def _is_own(callback: pl.Callback, name: str) -> bool:
+    hook = getattr(callback, name)
+    return getattr(hook, "__func__", hook) is not getattr(pl.Callback, name)
 
 
 @contextmanager

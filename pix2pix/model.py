@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from pix2pix.captured import CapturedStep, Execution, lay_out
+from pix2pix.captured import CapturedStep, Execution, lay_out, warn_of_silent_hooks
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.divergence import require_finite_state
@@ -155,6 +155,7 @@ class Pix2Pix(pl.LightningModule):
         if self.execution.compiled:
             self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
         if self.execution.cuda_graph:
+            warn_of_silent_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
             self.captured = CapturedStep(self._step, self.trainer.optimizers)
         self.averaging = self.average is not None and bool(self.average.n_averaged)  # read once: reading waits
 

@@ -8,10 +8,17 @@ import copy
 import logging
 
 import pytest
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import LambdaCallback
 
 from pix2pix import captured, experiment
-from pix2pix.captured import WARM_UP, CapturedStep
+from pix2pix.callbacks.checkpoint import Checkpoints
+from pix2pix.callbacks.diagnosis import Diagnosis
+from pix2pix.callbacks.progress import Progress
+from pix2pix.callbacks.training_log import TrainingLog
+from pix2pix.callbacks.watch import Watch
+from pix2pix.captured import WARM_UP, CapturedStep, warn_of_silent_hooks
 from pix2pix.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein
 from pix2pix.model import pix2pix_step
 from pix2pix.networks import PatchGAN, UNet
@@ -218,6 +225,37 @@ def test_a_training_by_recorded_steps_leaves_what_a_training_leaves(tmp_path, mo
         [line.split(",")[0] for line in (run.path / "metrics.csv").read_text().splitlines()] for run in (graphed, plain)
     ]
     assert steps[0] == steps[1]
+
+
+class Spy(pl.Callback):
+    """A user's own, which counts what is called within a step."""
+
+    heard = 0
+
+    def on_after_backward(self, trainer, pl_module):
+        self.heard += 1
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.heard += 1
+
+
+def test_callbacks_that_fall_silent_with_the_graph_are_named(caplog):
+    own = LambdaCallback(on_before_backward=print), LambdaCallback(on_train_batch_end=print), Spy()
+    warn_of_silent_hooks([*own, TrainingLog(), Checkpoints(), Diagnosis(), Watch(), Progress()])
+    assert [said.partition(" would")[0] for said in caplog.messages] == [
+        "LambdaCallback: on_before_backward",
+        "Spy: on_after_backward and on_before_optimizer_step",
+    ]
+
+
+def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monkeypatch, caplog):
+    words = ["trainer.max_epochs=2", "data.pairs.train_pairs=16", f"+callbacks.spy._target_={__name__}.Spy"]
+    _, plain, _ = train(tmp_path / "plain", monkeypatch, *words)
+    assert "Spy" not in caplog.text
+    train(tmp_path / "graph", monkeypatch, *words, "step.cuda_graph=true")
+    assert caplog.text.count("Spy: on_after_backward") == 1
+    (heard,) = (c.heard for c in plain.callbacks if isinstance(c, Spy))
+    assert heard == 4 * plain.global_step, "two players, two hooks"
 
 
 @pytest.mark.parametrize(
