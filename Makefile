@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow soak check benchmark benchmark-check clean
+.PHONY: help install demo test test-slow test-gpu soak check benchmark benchmark-check clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
 	@echo "make test    run the tests"
+	@echo "make test-gpu  the few tests that need a CUDA GPU, where there is one (torch with CUDA must be installed)"
 	@echo "make check   lint, format and types"
 	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
 	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
@@ -36,6 +37,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: install
+	$(BIN)/python -m pytest -m gpu
 
 soak: install
 	$(BIN)/python scripts/soak.py --kills 60 --term --json benchmarks/results/soak.json

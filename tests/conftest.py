@@ -27,7 +27,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONUTF8"] = "1"  # under a locale of ASCII the command line would start the process of the tests again
 torch.set_num_threads(1)
 os.environ["PIX2PIX_TRUSTED_MODULES"] = str(Path(tempfile.mkdtemp()) / "trusted_modules")  # never the user's own
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # trainer=auto would take a GPU, where there is one
 
 TINY = [
     "data.size=32",
@@ -42,6 +41,20 @@ TINY = [
     "data.batch_size=2",
 ]
 TINY_FOLDER = ["data=folder", *(word for word in TINY if not word.startswith("data.pairs"))]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hides GPUs, which trainer=auto would take, from all tests but those that are asked for by `-m gpu`."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skips tests of a GPU where none is to be seen; tests of anything else never see one."""
+    if not torch.cuda.is_available():
+        skipped = pytest.mark.skip(reason="needs a CUDA GPU, and `make test-gpu`")
+        for item in filter(lambda item: item.get_closest_marker("gpu"), items):
+            item.add_marker(skipped)
 
 
 @pytest.fixture(autouse=True)

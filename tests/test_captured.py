@@ -1,7 +1,7 @@
 """Training steps that are carried out otherwise: as a recorded graph, with channels last, with compiled kernels.
 
 No GPU is needed: the graph here replays by calling again what was recorded, on the recorded memory, with the learning
-rates where they were when it was recorded, which is all that a CUDA graph sees. On a GPU it has not been tried.
+rates where they were when it was recorded, which is all that a CUDA graph sees. test_gpu.py has a real one.
 """
 
 import copy
@@ -170,16 +170,6 @@ def test_where_the_recording_fails_the_training_goes_on_without_it_and_says_so_o
     (said,) = caplog.messages
     assert "operation not permitted when stream is capturing. The training goes on without it" in said
     assert [group["lr"] for optimizer in players.optimizers for group in optimizer.param_groups] == [RATE / 2, RATE]
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU; no test here has met one yet")
-def test_on_a_gpu_a_recorded_step_computes_what_the_step_computes():
-    plain, players = Players(device="cuda"), Players(device="cuda")
-    step = CapturedStep(players.step, players.optimizers)
-    pairs = [batch.cuda() for batch in batches(*[2] * 12)]
-    assert players.train(step, pairs) == pytest.approx(plain.train(plain.step, pairs), rel=1e-3)
-    for ours, theirs in zip(players.weights(), plain.weights(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), LeastSquares(), Hinge(), Wasserstein()], ids=type)

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from pix2pix import experiment
 from pix2pix.allocator import OWN_CHOICES, SWITCH
 from pix2pix.machine import in_words, picked
 from pix2pix.run import Run
+from tests import conftest
 from tests.conftest import TINY, pix2pix, resolved
 
 
@@ -83,6 +85,13 @@ def test_a_training_says_what_it_runs_on(tmp_path, capsys, no_card):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "trainer.max_epochs=1", "precision=auto")
     assert "It runs on the CPU with 1 thread, precision " in capsys.readouterr().out
     assert Run(tmp_path / "synthetic_facades").config()["precision"] == "auto"  # whatever it was here
+
+
+def test_tests_see_a_gpu_only_where_they_are_asked_for_by_their_marker(monkeypatch):
+    for expression, seen in (("gpu", "0"), ("not slow", ""), ("", "")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+        conftest.pytest_configure(SimpleNamespace(option=SimpleNamespace(markexpr=expression)))
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
 
 
 FAULTS = """

@@ -1,0 +1,91 @@
+"""What only a CUDA GPU can show: `make test-gpu`. Few and quick; benchmarks/gpu measures the rest."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pix2pix import load_translator
+from pix2pix.captured import CapturedStep
+from pix2pix.data.augmentation import View
+from pix2pix.data.pair_source import Pair
+from pix2pix.data.transforms import JitterAndMirror
+from pix2pix.run import Run
+from tests.conftest import TINY, pix2pix, same_weights
+from tests.test_captured import Players, batches
+
+pytestmark = pytest.mark.gpu
+
+DEVICE = "cuda"
+SIZES = {"height": 8, "width": 8, "load_height": 9, "load_width": 9}
+VIEWS = [View(1, 0, mirror=True, rotation=5, hue=0.1), View(0, 1, mirror=False, rotation=-3, brightness=0.9)]
+
+
+@pytest.fixture
+def deterministic(monkeypatch):
+    """Kernels that round the same way every time."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_a_recorded_step_computes_what_the_step_computes_bit_for_bit(deterministic):
+    plain, players = Players(device=DEVICE), Players(device=DEVICE)
+    step = CapturedStep(players.step, players.optimizers)
+    pairs = [batch.to(DEVICE) for batch in batches(*[2] * 12)]
+    assert players.train(step, pairs) == plain.train(plain.step, pairs)
+    assert step.recorded is not None
+    assert not step.failed
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(players.weights(), plain.weights(), strict=True))
+
+
+@pytest.mark.parametrize("way", ["step.cuda_graph=false", "step.cuda_graph=true"])
+def test_a_deterministic_run_that_goes_on_ends_with_the_weights_of_an_unbroken_one(tmp_path, way):
+    words = [*TINY, "trainer=gpu", "trainer.deterministic=true", way, f"output_dir={tmp_path}"]
+    pix2pix("train", *words, "name=unbroken", "callbacks.checkpoint.every_n_epochs=1")
+    kept = shutil.copy(tmp_path / "unbroken" / "checkpoints" / "epoch=1.ckpt", tmp_path)
+    pix2pix("train", *words, "name=resumed", f"resume='{kept}'")
+    assert same_weights(Run(tmp_path / "unbroken"), Run(tmp_path / "resumed"))
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.uint16])
+@pytest.mark.parametrize("palette", [None, "facades"])
+def test_a_batch_is_augmented_as_on_the_cpu_and_nothing_waits(kind, palette):
+    everything = {"rotation": 10, "scale": 0.1, "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
+    labels = {"labels": "target", "target_palette": palette} if kind == torch.uint8 else {}
+    transform = JitterAndMirror(**SIZES, augment=everything, **labels)
+    image = torch.randint(0, 256, (2, 3, 9, 9), generator=torch.Generator().manual_seed(0)).to(kind)
+    there = image.to(DEVICE)
+    expected = transform.augmented(Pair(image, image, ["a", "b"]), VIEWS)
+    transform.augmented(Pair(there, there, ["a", "b"]), VIEWS)  # constants are sent once
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = transform.augmented(Pair(there, there, ["a", "b"]), VIEWS)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(found.source.cpu(), expected.source, rtol=0, atol=1e-3)
+    assert float((found.target.cpu() - expected.target).abs().mean()) < 0.02, (
+        "a label on a border may be its neighbour's"
+    )
+
+
+def test_a_step_waits_for_nothing():
+    players = Players(device=DEVICE)
+    source, target = batches(2)[0].to(DEVICE)
+    players.step(source, target)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        players.step(source, target)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_translation_is_that_of_the_cpu_within_a_level(tmp_path):
+    pix2pix("train", *TINY, "trainer=gpu", f"output_dir={tmp_path}", "name=run")
+    picture = Image.effect_noise((40, 24), 80).convert("RGB")
+    here, there = (np.asarray(load_translator(tmp_path / "run", device=d)(picture), int) for d in ("cpu", DEVICE))
+    assert abs(here - there).max() <= 1
