@@ -2,7 +2,8 @@
 
 The authors' PyTorch implementation, its maths and its way of doing things: networks of modules with activations in
 place, two forward passes of D, its gradients switched off while G learns, Adam as torch makes it by default, float32,
-every loss read after every step. `tests/test_benchmark.py` holds it to recordings of the original.
+which on a GPU means TF32 in convolutions, labels on the device, losses read now and then.
+`tests/test_benchmark.py` holds it to recordings of the original.
 """
 
 from typing import Any
@@ -63,20 +64,33 @@ def patchgan(strided: int = 3, base: int = 64) -> nn.Module:
 
 
 class ReferenceStep:
-    """Called with a batch, takes one step of both players and gives their losses as numbers."""
+    """Called with a batch, takes one step of both players and gives their losses as numbers, where they are read.
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, mode: str = "vanilla") -> None:
+    Args:
+        generator: on the device that it is to be trained on, as is `discriminator`.
+        discriminator: see above.
+        mode: a key of LOSSES.
+        read_every: losses are read after every so many steps; 100 is what the authors' `print_freq` says.
+    """
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, mode: str = "vanilla", *, read_every: int = 1
+    ) -> None:
         self.generator, self.discriminator = generator.train(), discriminator.train()
+        self.read_every, self.taken = read_every, 0
+        device = next(generator.parameters()).device
+        self.labels = {value: torch.tensor(value, device=device) for value in (0.0, 1.0)}
         self.adversarial, self.l1 = LOSSES[mode](), nn.L1Loss()
         settings: dict[str, Any] = {"lr": 2e-4, "betas": (0.5, 0.999)}
         self.optimizer_g = torch.optim.Adam(generator.parameters(), **settings)
         self.optimizer_d = torch.optim.Adam(discriminator.parameters(), **settings)
 
     def __call__(self, source: Tensor, target: Tensor) -> dict[str, float]:
-        """`source` and `target`: (B, 3, H, W) in [-1, 1]. G_L1 is already times its weight."""
+        """`source` and `target`: (B, 3, H, W) in [-1, 1]. G_L1 is already times its weight. Nothing when not read."""
         fake = self.generator(source)
         losses = self._step_d(source, target, fake) | self._step_g(source, target, fake)
-        return {name: loss.item() for name, loss in losses.items()}
+        self.taken += 1
+        return {} if self.taken % self.read_every else {name: loss.item() for name, loss in losses.items()}
 
     def _step_d(self, source: Tensor, target: Tensor, fake: Tensor) -> dict[str, Tensor]:
         self._require_grad(True)
@@ -97,7 +111,7 @@ class ReferenceStep:
         return {"G_GAN": g_gan, "G_L1": g_l1}
 
     def _gan(self, logits: Tensor, label: float) -> Tensor:
-        return self.adversarial(logits, torch.tensor(label).expand_as(logits))
+        return self.adversarial(logits, self.labels[label].expand_as(logits))
 
     def _require_grad(self, on: bool) -> None:
         for parameter in self.discriminator.parameters():

@@ -19,6 +19,7 @@ from pix2pix.networks.reference import from_reference
 from tests.conftest import TINY, command
 from tests.parity import Fixture, needs_fixtures
 from tests.test_model import updater
+from tests.waiting import nothing_waits
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +49,17 @@ def test_the_reference_side_is_as_large_as_ours_and_has_its_dropout():
     assert sum(p.numel() for p in theirs.parameters()) == sum(p.numel() for p in ours.parameters())
     drops = [[m for m in network.modules() if isinstance(m, torch.nn.Dropout)] for network in (theirs, ours)]
     assert [len(found) for found in drops] == [3, 3]
+
+
+@pytest.mark.parametrize("mode", ["vanilla", "lsgan"])
+def test_the_reference_side_stays_on_its_device_and_reads_its_losses_as_seldom_as_the_authors(monkeypatch, mode):
+    with torch.device("meta"):  # tensors without numbers: reading one is an error
+        networks = unet(6, 4), patchgan(2, 4)
+    step, pair = ReferenceStep(*networks, mode, read_every=3), torch.rand(2, 1, 3, 64, 64, device="meta")
+    with nothing_waits(monkeypatch):
+        assert [step(*pair), step(*pair)] == [{}, {}]
+        with pytest.raises((RuntimeError, NotImplementedError)):
+            step(*pair)
 
 
 @pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-3), (True, 5e-3)])
