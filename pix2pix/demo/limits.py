@@ -100,6 +100,7 @@ async def while_there(request: Request, job: Awaitable[T]) -> T:
     finally:
         working.cancel()
         leaving.cancel()
+        await asyncio.wait({working, leaving})  # so that the job is out of its queue when nobody counts it any longer
 
 
 async def _left(request: Request) -> None:
