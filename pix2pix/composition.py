@@ -26,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix import components
+from pix2pix.addresses import hidden, require_no_secrets_in
 from pix2pix.errors import explained
 from pix2pix.resolvers import PREFIX, RESOLVERS
 from pix2pix.sweep import STOPPED, SWEEP, Job, JobFailedError
@@ -61,13 +62,14 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 def composed(words: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration of a run that nobody trains from the command line."""
+    require_no_secrets_in(words)
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return resolve(hydra.compose(CONFIG, overrides=list(words)))
 
 
 def show_config(words: list[str]) -> None:
     """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
-    _with_hydra(lambda cfg: print(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg))), end=""), words)
+    _with_hydra(lambda cfg: print(hidden(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
 
 
 def configured(words: list[str]) -> dict[str, Any]:
@@ -101,6 +103,7 @@ ABOUT_HYDRA = (
 
 def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
+    require_no_secrets_in(words)  # before anything is said about them
     _judge_runs(words)
     anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *anew, *words]  # Hydra reads them there

@@ -9,13 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pix2pix.addresses import hidden
+
 
 def session() -> dict[str, Any]:
     """One sitting of a training, as it begins."""
     packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": f"{sys.argv[0]} {shlex.join(sys.argv[1:])}",
+        "command": hidden(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}"),
         "working_directory": str(Path.cwd()),
         "host": platform.node(),
         "platform": platform.platform(),

@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from pix2pix import components, trust
+from pix2pix.addresses import require_no_secrets
 from pix2pix.components import Part, Settings
 from pix2pix.configuration import flat
 from pix2pix.data.pair_source import PairSource
@@ -205,6 +206,7 @@ class RunConfig(Settings):
 
 def check(config: Mapping[str, Any]) -> None:
     """Raises ValueError with every problem of the resolved configuration, one a line, in the user's words."""
+    require_no_secrets((key, str(value)) for key, value in flat(config))
     found = list(_setting_problems(config)) or list(_component_problems(config))
     if found:
         raise ValueError("\n".join(["the configuration cannot be run:", *(f"  {problem}" for problem in found)]))

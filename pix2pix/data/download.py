@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pix2pix.addresses import require_no_secrets
 from pix2pix.data.catalogue import HOST, KnownSet, lock_file, pins
 from pix2pix.data.extraction import Limits, extract
 from pix2pix.data.transfer import MirrorError, fetch, forget
@@ -56,6 +57,7 @@ def mirrors_of(root: Path, named: Sequence[str]) -> list[str]:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     listed = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     urls = [*named, *os.environ.get("PIX2PIX_MIRRORS", "").split(), *listed]
+    require_no_secrets(("--mirror", url) for url in urls)
     for url in urls:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"mirror {url!r}: not an http or https URL. Give the folder that holds NAME.tar.gz.")

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from pix2pix.addresses import authorization, hidden, how_to_log_in
 from pix2pix.data.pair_source import Direction, Split
 from pix2pix.data.pairs import FilePairs, PairFiles
 from pix2pix.data.palettes import PaletteChoice
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 INDEX = "index.json"
+SHARD = re.compile(r"\w+-\d+\.tar")
 AGAIN = "Copy it from where it was made, together with its index, or make the shards again."
 WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a broken read is tried again
 
@@ -84,7 +86,7 @@ class ShardedPairs(FilePairs):
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
         self.index = _read(self.path, INDEX)
-        self.shards = shards_of(self.index, f"{self.path}/{INDEX}")
+        self.shards = shards_of(self.index, hidden(f"{self.path}/{INDEX}"))
         self._members: dict[Split, Members] = {}
 
     def split(self, split: Split) -> PairFiles:
@@ -96,7 +98,7 @@ class ShardedPairs(FilePairs):
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
         there = split if split in self.shards else other
         if not self.shards.get(there):
-            raise ValueError(f"{self.path}/{INDEX}: lists no shards of {split}. {AGAIN}")
+            raise ValueError(f"{hidden(self.path)}/{INDEX}: lists no shards of {split}. {AGAIN}")
         if there not in self._members:
             self._members[there] = Members(self.path, there, self.shards[there])
         return self._members[there]
@@ -127,7 +129,7 @@ class Members(Sequence[tuple[StoredFile, ...]]):
         index %= len(self)
         shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
         offset, size = map(int, self.ranges[index])
-        content = _range(shard, offset, size)
+        content, shard = _range(shard, offset, size), hidden(shard)
         try:
             with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
                 return _pair(tar, shard)
@@ -141,9 +143,10 @@ class Members(Sequence[tuple[StoredFile, ...]]):
 
 def _places(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
     """Offset and size of each pair, int64 (pairs, 2). Raises ValueError for what is damaged or of other shards."""
+    content, path = _read(path, name), hidden(path)
     pairs = sum(shard.pairs for shard in shards)
     try:
-        places = array_of(StoredFile(_read(path, name), path, name))
+        places = array_of(StoredFile(content, path, name))
     except ValueError as error:
         raise ValueError(f"{path}/{name}: damaged ({error}). {AGAIN}") from error
     if places.shape != (pairs, 2):
@@ -187,7 +190,7 @@ def shards_of(index: bytes, where: str) -> dict[str, list[Shard]]:
 def _shard(name: str, pairs: int, bytes: int, sha256: str) -> Shard:
     """A shard by the index, which names a file in the same folder. Raises ValueError for anything else."""
     counts = all(type(number) is int and 0 < number < 2**63 for number in (pairs, bytes))
-    if not counts or not re.fullmatch(r"\w+-\d+\.tar", name):
+    if not counts or not SHARD.fullmatch(name):
         raise ValueError(name)
     return Shard(name, pairs, bytes, sha256)
 
@@ -197,14 +200,14 @@ def _read(path: str, name: str) -> bytes:
         return fetch(f"{path}/{name}")
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no {name} in {path!r}: it belongs to shards. `pix2pix data shard FOLDER OUTPUT` makes them; "
+            f"no {name} in {hidden(path)!r}: it belongs to shards. `pix2pix data shard FOLDER OUTPUT` makes them; "
             "set data.path to that output, or to the address it is served at."
         ) from error
 
 
 def _range(url: str, offset: int, size: int) -> bytes:
     """`size` bytes from `offset` on. Raises ValueError when the answer is longer or shorter."""
-    content = fetch(url, offset, offset + size)
+    content, url = fetch(url, offset, offset + size), hidden(url)
     if len(content) == size:
         return content
     if len(content) > size:
@@ -225,21 +228,31 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     """
     from fsspec.core import url_to_fs
 
+    where, login = hidden(url), _login(url)
     for wait in (*WAITS, None):
         try:
-            system, path = url_to_fs(url)
+            system, path = url_to_fs(url, **login)
             _require_file(system, path)
             return _bytes(system.cat_file(path, start, end))
-        except (FileNotFoundError, PermissionError):
-            raise
+        except (FileNotFoundError, PermissionError) as error:
+            raise type(error)(f"{where}: {error.strerror or 'there is no such file'}") from error
         except ImportError as error:
-            raise ValueError(f"{url}: this kind of address needs another package. {error}") from error
+            raise ValueError(f"{where}: this kind of address needs another package. {error}") from error
         except Exception as error:  # every file system has its own
-            if wait is None or isinstance(error, ValueError):
-                raise OSError(f"{url}: cannot be read ({type(error).__name__}: {error}).") from error
-            log.info("%s: %s; trying again in %s s.", url, error or type(error).__name__, wait)
+            reason, remedy = hidden(str(error)), how_to_log_in(getattr(error, "status", None))
+            if wait is None or remedy or isinstance(error, ValueError):
+                raise OSError(f"{where}: cannot be read ({type(error).__name__}: {reason}).{remedy}") from error
+            log.info("%s: %s; trying again in %s s.", where, reason or type(error).__name__, wait)
             time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _login(url: str) -> dict[str, Any]:
+    """For web addresses, what fsspec is told besides: the login of the host, which redirects to others do not see."""
+    last = url.rpartition("::")[2]
+    scheme = last.partition("://")[0]
+    login = authorization(last) if scheme in {"http", "https"} else None
+    return {scheme: {"headers": {"Authorization": login}}} if login else {}
 
 
 def _require_file(system: Any, path: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pix2pix.addresses import authorization, hidden, how_to_log_in
 from pix2pix.whole_files import write
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,9 @@ def _reason(error: Exception, url: str) -> str:
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         if error.code not in PASSING:
-            raise MirrorError(f"{url}: the server answers {error.code} {error.reason}.") from error
+            raise MirrorError(
+                f"{url}: the server answers {error.code} {error.reason}.{how_to_log_in(error.code)}"
+            ) from error
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return str(cause) or type(cause).__name__
 
@@ -118,7 +121,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if not newurl.lower().startswith(("http://", "https://")):
             fp.close()
-            raise MirrorError(f"{req.full_url}: the server leads to {newurl!r}, which is no web address.")
+            raise MirrorError(f"{req.full_url}: the server leads to {hidden(newurl)!r}, which is no web address.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -152,7 +155,10 @@ def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Requ
         headers["Range"] = f"bytes={start}-"
         if origin and origin.validator:
             headers["If-Range"] = origin.validator
-    return urllib.request.Request(url, headers=headers)
+    request = urllib.request.Request(url, headers=headers)
+    if login := authorization(url):
+        request.add_unredirected_header("Authorization", login)  # which no other server gets to see
+    return request
 
 
 def _resumes(answer: Any, start: int, origin: Origin | None) -> bool:

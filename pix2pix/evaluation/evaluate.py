@@ -14,6 +14,7 @@ import jinja2
 from torch import Tensor
 from tqdm import tqdm
 
+from pix2pix.addresses import require_no_secrets
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pair_source import PairSource, Split
@@ -123,6 +124,7 @@ def _measured(examination: Examination, folder: Path) -> Evaluation:
 
 def _source(trained: Trained, path: str | Path | None) -> PairSource:
     """The pairs by the configuration of the run, or those in the folder at `path`."""
+    require_no_secrets([("--data", str(path))])
     if path is not None and "path" not in (trained.config["data"].get("pairs") or {}):
         raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
+from pix2pix.addresses import without_secrets
 from pix2pix.configuration import Config, flat
 from pix2pix.loggers import RunLogger
 from pix2pix.sheets import Sheet
@@ -75,7 +76,7 @@ class TensorBoard(RunLogger):
 
             self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
             metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
-            about, begin, self._end = hparams(settings(self.run.config()), metrics)
+            about, begin, self._end = hparams(settings(without_secrets(self.run.config())), metrics)
             for summary in (about, begin):
                 self._writer._get_file_writer().add_summary(summary)
         return self._writer

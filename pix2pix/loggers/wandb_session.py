@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from PIL import Image
 
+from pix2pix.addresses import without_secrets
 from pix2pix.evaluation.metrics import DIAGNOSES, METRICS, higher_is_better
 from pix2pix.evaluation.metrics import Mode as Best
 from pix2pix.loggers.metrics_csv import read
@@ -57,7 +58,9 @@ class Session:
         if whole and artifact:
             import wandb
 
-            model = wandb.Artifact(f"{run_id(self.run)}-best", type="model", metadata=self.run.config())
+            model = wandb.Artifact(
+                f"{run_id(self.run)}-best", type="model", metadata=without_secrets(self.run.config())
+            )
             model.add_file(str(self.run.checkpoint("best")))
             self._wandb.log_artifact(model, aliases=["best"])
         self._wandb.finish(exit_code=0 if whole else 1)
@@ -143,7 +146,7 @@ def _config(run: Run) -> Values:
     """The resolved configuration, and what made the run."""
     provenance = run.provenance()
     session = provenance.get("sessions", [{}])[-1]
-    return run.config() | {
+    return without_secrets(run.config()) | {
         "provenance": {key: session.get(key) for key in ("versions", "git_commit", "python", "platform")}
         | {"data_fingerprint": provenance.get("data_fingerprint")}
     }

@@ -8,7 +8,12 @@ from pathlib import Path
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder at `address`; `breaks` answers break off halfway before one is whole."""
+    """Serves a folder at `address`; `breaks` answers break off halfway before one is whole.
+
+    Where it has a `login`, requests must carry it in `Authorization`.
+    """
+
+    login: str | None = None
 
     def __init__(self, folder: Path, *, knows_ranges: bool, breaks: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -25,6 +30,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         file, part = self.server.folder / self.path.lstrip("/"), self.headers.get("Range")
         self.server.asked.append(f"{self.path} {part}")
+        if self.server.login not in {None, self.headers.get("Authorization")}:
+            self.send_error(401)
+            return
         if not file.is_file():
             self.send_error(404)
             return

@@ -374,3 +374,30 @@ def test_a_full_disk_is_said_in_words(tmp_path):
 
     with pytest.raises(OSError, match=r"the disk is full; 0 MB have arrived there. Make room"):
         transfer._write(Full(), b"x", tmp_path / ".facades.tar.gz")
+
+
+def test_a_mirror_gets_the_login_of_its_host_and_the_one_it_leads_to_does_not(tmp_path, good, monkeypatch):
+    seen = []
+
+    def noted(answer):
+        def noting(handler):
+            seen.append(handler.headers.get("Authorization"))
+            answer(handler)
+
+        return noting
+
+    with served(noted(well(good))) as storage:
+
+        def leads(handler):
+            send(handler, b"", status=302, Location=f"{storage.url}/facades.tar.gz")
+
+        with served(noted(leads)) as mirror:
+            monkeypatch.setenv("PIX2PIX_LOGINS", mirror.url.replace("://", "://user:pw@"))
+            downloading.download(FACADES, tmp_path, [mirror.url])
+    assert seen == ["Basic dXNlcjpwdw==", None]
+    assert "pw" not in lock_file(tmp_path).read_text()
+
+
+def test_a_mirror_that_wants_a_login_is_told_with_where_to_put_it(tmp_path):
+    with pytest.raises(OSError, match=r"answers 401 .*PIX2PIX_LOGINS="):
+        fetched(tmp_path, lambda handler: handler.send_error(401))

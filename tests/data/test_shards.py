@@ -1,5 +1,6 @@
 """Shards: the same pairs as in the folder they were made from, from wherever they lie."""
 
+import base64
 import json
 import os
 import shutil
@@ -471,3 +472,40 @@ def test_a_pipe_in_the_place_of_a_shard_is_not_waited_for(several):
     os.mkfifo(several / "train-000000.tar")
     with pytest.raises(FileNotFoundError, match=r"train-000000\.tar"):
         ShardedPairs(str(several)).split("train")[0]
+
+
+LOGIN = "Basic " + base64.b64encode(b"user:TOPSECRET").decode()
+
+
+@pytest.mark.parametrize("way", ["netrc", "environment", "address"])
+@pytest.mark.parametrize("chain", ["", "simplecache::"])
+def test_a_login_opens_shards_and_stands_in_no_message(several, monkeypatch, tmp_path, way, chain):
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with served(several) as server:
+        server.login, address = LOGIN, server.address
+        if way == "netrc":
+            (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password TOPSECRET")
+        elif way == "environment":
+            monkeypatch.setenv("PIX2PIX_LOGINS", address.replace("://", "://user:TOPSECRET@"))
+        else:  # as in runs of before, and in programs of one's own
+            address = address.replace("://", "://user:TOPSECRET@")
+        pairs = ShardedPairs(f"{chain}{address}").split("train")
+        assert same(pairs, ShardedPairs(str(several)).split("train"))
+        (several / "train-000002.tar").write_bytes(b"x" * 20_000)
+        (several / "train-000003.tar").unlink()
+        (several / "val.offsets.npy").unlink()
+        fresh = "" if chain else chain  # what was copied stays as it was
+        pairs = ShardedPairs(f"{fresh}{address}").split("train")
+        for read in (lambda: pairs[6], lambda: pairs[9], lambda: ShardedPairs(address).split("val")):
+            with pytest.raises((ValueError, FileNotFoundError), match=r"127\.0\.0\.1") as refused:
+                read()
+            assert "TOPSECRET" not in str(refused.value)
+
+
+def test_a_server_that_wants_a_login_is_told_with_where_to_put_it(several, monkeypatch, tmp_path):
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with served(several) as server:
+        server.login = LOGIN
+        with pytest.raises(OSError, match=r"index\.json: cannot be read \(.*401.*~/\.netrc .* or PIX2PIX_LOGINS="):
+            ShardedPairs(server.address)
+        assert len(server.asked) == 1
