@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -20,6 +20,7 @@ from torch import nn
 from pix2pix import schema, trust
 from pix2pix.allocator import keep_freed_memory
 from pix2pix.callbacks.checkpoint import Checkpoints
+from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.captured import Execution
 from pix2pix.checkpoints import AtomicCheckpointIO, resumable
 from pix2pix.components import build
@@ -246,7 +247,7 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
         trainer: pl.Trainer = build(
             config["trainer"]
             | picked(config["trainer"], config["precision"], sizes_vary=config["data"]["preprocess"] == "none"),
-            callbacks=[build(callback) for callback in config["callbacks"].values()],
+            callbacks=in_order(build(callback) for callback in config["callbacks"].values()),
             logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
             plugins=[AtomicCheckpointIO()],
             **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
@@ -260,6 +261,11 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
             "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
         )
     return trainer
+
+
+def in_order(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
+    """With the training log last, which sends what the others log; Lightning puts those that save behind it."""
+    return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog))
 
 
 class Unprofiled(PassThroughProfiler):

@@ -128,6 +128,8 @@ class Pix2Pix(pl.LightningModule):
         self.clip_norm, self.seed, self.config = clip_norm, seed, config or {}
         self.decay = LinearDecay(decay_epochs)
         self.resumed_rates: list[float] | None = None
+        self.logged: set[str] | None = None
+        """Names of numbers logged since a TrainingLog looked, which sends them on; None where there is none."""
         self.execution = execution or Execution()
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
@@ -223,6 +225,18 @@ class Pix2Pix(pl.LightningModule):
         network = self.average.module if self.average is not None else self.generator
         return visible(self.inference.generate(network, source, name).float(), self.target_palette, source)
 
+    def log(
+        self, name: str, value: Any, prog_bar: bool = False, logger: bool | None = None, *args: Any, **options: Any
+    ) -> None:
+        """Lightning's `log`; but a TrainingLog, where there is one, sends the number on, in the row of its step."""
+        results = self.trainer._results
+        if results is not None and isinstance(results.batch, Pair) and options.get("batch_size") is None:
+            options["batch_size"] = len(results.batch.source)  # by which means are weighted; Lightning would guess
+        listening = self.logged is not None and logger is not False
+        super().log(name, value, prog_bar, False if listening else logger, *args, **options)
+        if listening and self.logged is not None:
+            self.logged.add(name)
+
     def validation_step(self, batch: Pair, batch_index: int) -> Tensor:
         """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
@@ -231,7 +245,7 @@ class Pix2Pix(pl.LightningModule):
         if self.palette is not None and self.targets_are_labels:
             metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
-        self.log_dict(means, batch_size=len(output), sync_dist=True, logger=False)  # TrainingLog sends them on
+        self.log_dict(means, batch_size=len(output), sync_dist=True)
         return output
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ class Diagnosis(pl.Callback):
         if self.likeness.count < LEAST_PAIRS:
             return
         variation, correlation = self.likeness.variation(), self.likeness.correlation()
-        pl_module.log_dict({"val/variation": variation, "val/correlation": correlation}, logger=False)
+        pl_module.log_dict({"val/variation": variation, "val/correlation": correlation})
         begun = trainer.global_step >= self.window  # nothing varies in the beginning
         if begun and min(variation, correlation) < self.likeness_floor:
             self._warn(

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pix2pix.model import Pix2Pix
 from pix2pix.several_devices import averaged
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,13 @@ class TrainingLog(pl.Callback):
     | `overflow_steps`, `loss_scale` | steps that 16-mixed has lost to overflow so far, and its loss scale |
     | `gpu_memory_gib` | the most that was allocated on a GPU so far |
     | `val/...` | the validation metrics, whenever there was a validation |
+    | whatever callbacks `log` | in the same rows |
 
     Loggers get the count of training steps that checkpoints and the progress bar show, not Lightning's own, which runs
-    one behind for validation.
+    one behind. A number that a callback logs stands at the step at which it was logged: of one that is logged often,
+    with every row; one that is logged in between gets a row of its own. Means over an epoch follow at its end.
+
+    It has to be called after the callbacks that log, and before checkpoints are saved.
 
     Args:
         gradient_norms: whether to measure them.
@@ -43,7 +48,19 @@ class TrainingLog(pl.Callback):
         self.gradient_norms = gradient_norms
         self.overflows: Tensor | int = 0
         self.scale: Tensor | None = None
+        self.waiting: dict[str, tuple[int, Any]] = {}  # numbers of callbacks, with their steps, for the next row
+        self.of_epochs: set[str] = set()
         self._begin_interval()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listens to what is logged."""
+        if isinstance(pl_module, Pix2Pix):
+            pl_module.logged = set()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listens no longer."""
+        if isinstance(pl_module, Pix2Pix):
+            pl_module.logged = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock."""
@@ -59,11 +76,13 @@ class TrainingLog(pl.Callback):
         Of several processes the first one's state is saved, and all go on with it: so it is the mean of theirs.
         """
         self.sums = averaged(self.sums)
-        return {"sums": self.sums, "steps": self.steps, "overflows": self.overflows}
+        waiting = {name: (step, float(value)) for name, (step, value) in self.waiting.items()}
+        return {"sums": self.sums, "steps": self.steps, "overflows": self.overflows, "waiting": waiting}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up the interval."""
         self.sums, self.steps, self.overflows = state_dict["sums"], state_dict["steps"], state_dict["overflows"]
+        self.waiting = dict(state_dict.get("waiting", {}))
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -84,13 +103,52 @@ class TrainingLog(pl.Callback):
         if scaler is not None:
             self.count_overflow(scaler)
         self.steps, self.images = self.steps + 1, self.images + len(batch.name) * trainer.world_size
+        numbers = self._logged(trainer, pl_module, on_step=True)
+        self.waiting |= {name: (trainer.global_step, value) for name, value in numbers.items()}
         if trainer.global_step % trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
-            _send(trainer, self._values(trainer))
+            self._send(trainer, self._values(trainer))
             self._begin_interval()
+        elif trainer.is_last_batch:
+            self._send(trainer, {})
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sends the validation metrics, at the step that was validated."""
-        _send(trainer, {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")})
+        """Sends what was logged in the validation, at the step that was validated."""
+        numbers = self._logged(trainer, pl_module, on_step=False)
+        if not trainer.sanity_checking:
+            self._send(trainer, numbers)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Sends means over the epoch."""
+        means = self._logged(trainer, pl_module, on_step=False, also=self.of_epochs)
+        self.of_epochs = set()
+        self._send(trainer, means)
+
+    def _logged(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, on_step: bool, also: Collection[str] = ()
+    ) -> dict[str, Tensor]:
+        """What was logged since the last look: numbers of the step, or means, by the names that loggers know."""
+        names: set[str] = getattr(pl_module, "logged", None) or set()
+        if not names and not also:
+            return {}
+        there = trainer._results.metrics(on_step)["callback"] if trainer._results else {}
+        found = {}
+        for name in sorted((names | set(also)) & there.keys()):
+            forked = f"{name}_{'step' if on_step else 'epoch'}"  # of a number that is logged as both
+            found[forked if there.get(forked) is there[name] else name] = there[name]
+        self.of_epochs |= names - (set() if on_step else found.keys())
+        names.clear()
+        return found
+
+    def _send(self, trainer: pl.Trainer, values: Mapping[str, Any]) -> None:
+        """Sends a row of this step, where there is anything to send; before it what waits from steps before."""
+        rows: dict[int, dict[str, Any]] = {trainer.global_step: {}}
+        for name, (step, value) in self.waiting.items():
+            rows.setdefault(step, {})[name] = value
+        rows[trainer.global_step] |= values
+        self.waiting = {}
+        for step, row in sorted(rows.items()):
+            if row:
+                _send(trainer, {name: float(value) for name, value in row.items()}, step)
 
     def count_overflow(self, scaler: torch.amp.GradScaler) -> Tensor | int:
         """Steps that half precision has lost so far, on the device: the loss scale falls only on overflow."""
@@ -118,9 +176,9 @@ def _memory(trainer: pl.Trainer) -> dict[str, float]:
     return {"gpu_memory_gib": torch.cuda.max_memory_allocated(device) / GIBIBYTE} if device.type == "cuda" else {}
 
 
-def _send(trainer: pl.Trainer, values: dict[str, float]) -> None:
+def _send(trainer: pl.Trainer, values: dict[str, float], step: int) -> None:
     for logger in trainer.loggers:
         try:
-            logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=trainer.global_step)
+            logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=step)
         except OSError as error:  # a full disk stops no training
-            log.warning("step %d is not logged to %s: %s", trainer.global_step, logger.name, error)
+            log.warning("step %d is not logged to %s: %s", step, logger.name, error)

@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+import math
 import os
 import secrets
 import subprocess
@@ -46,15 +47,21 @@ class Session:
 
     def log(self, row: Values, step: int) -> None:
         """Sends the row, and before the first one what earlier sittings left out."""
+        self._catch_up(step)
+        if step >= self.begin:
+            self._wandb.log(_for_wandb(row), step=step)
+
+    def _catch_up(self, step: float) -> None:
+        """Sends what earlier sittings left out of the rows before `step`, once."""
         if not self._caught_up:
             self._caught_up = True
             for missing, values in sorted(self._missing(step).items()):
                 self._wandb.log(_for_wandb(values), step=missing)
-        if step >= self.begin:
-            self._wandb.log(_for_wandb(row), step=step)
 
     def finish(self, *, whole: bool, artifact: bool) -> None:
-        """Ends the sitting; the run is marked as finished or as failed."""
+        """Ends the sitting; the run is marked as finished, and then has every row, or as failed."""
+        if whole:
+            self._catch_up(math.inf)
         if whole and artifact:
             import wandb
 
@@ -65,7 +72,7 @@ class Session:
             self._wandb.log_artifact(model, aliases=["best"])
         self._wandb.finish(exit_code=0 if whole else 1)
 
-    def _missing(self, before: int) -> dict[int, Values]:
+    def _missing(self, before: float) -> dict[int, Values]:
         """Rows of metrics.csv and sheets that W&B has not got, by step."""
         rows: dict[int, Values] = {}
         for line in read(self.run.path / "metrics.csv"):

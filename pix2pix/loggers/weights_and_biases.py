@@ -55,6 +55,7 @@ class WeightsAndBiases(RunLogger):
         self._courier: Courier | None = None
         self._session: Session | None = None
         self._step, self._row = 0, {}
+        self._finished = False
 
     @property
     def version(self) -> str:
@@ -79,13 +80,14 @@ class WeightsAndBiases(RunLogger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Sends what is left and ends the W&B run. A row that was cut short is left for the resumed training."""
-        if self._courier is None:
-            return
-        if status == "success":
+        whole = status == "success"
+        if whole:
             self._send_row()
-        self._hand(lambda session: session.finish(whole=status == "success", artifact=self.checkpoint_artifact))
-        self._courier.finish(self.patience)
+        if self._courier is None and (self._finished or not whole):
+            return
+        self._hand(lambda session: session.finish(whole=whole, artifact=self.checkpoint_artifact)).finish(self.patience)
         self._courier = self._session = None
+        self._finished = whole
 
     def _add(self, step: int, values: Values) -> None:
         if step != self._step:
@@ -98,7 +100,7 @@ class WeightsAndBiases(RunLogger):
         if row:
             self._hand(lambda session: session.log(row, step))
 
-    def _hand(self, errand: Any) -> None:
+    def _hand(self, errand: Any) -> Courier:
         if self._courier is None:
             self._courier = Courier("W&B", REMEDY, abandon)
 
@@ -108,3 +110,4 @@ class WeightsAndBiases(RunLogger):
             errand(self._session)
 
         self._courier.hand(run)
+        return self._courier

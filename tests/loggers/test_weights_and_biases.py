@@ -11,6 +11,7 @@ import yaml
 
 from pix2pix.loggers.metrics_csv import read
 from pix2pix.loggers.wandb_session import run_id
+from pix2pix.loggers.weights_and_biases import WeightsAndBiases
 from pix2pix.run import Run
 from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
 
@@ -133,6 +134,23 @@ def test_without_a_key_offline_is_the_default_and_said_once(tmp_path):
     ended = command("train", *TINY, "logger=wandb", f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1")
     assert ended.stdout.count("no API key is configured") == 1
     assert len(history(Run(tmp_path / "run"))) == 2
+
+
+def test_a_sitting_that_logs_one_step_or_none_reaches_wandb_too(run):
+    """As the first thing anybody tries does, and a run that was stopped just before its end."""
+    (run.path / "metrics.csv").write_text("step,loss/g_l1\n4,1\n6,2\n")
+    first, second, third = (WeightsAndBiases(str(run.path), mode="offline") for _ in range(3))
+    first.log_metrics({"loss/g_l1": 2.0}, 6)
+    first.finalize("failed")  # whatever else belonged to step 6 was cut short
+    assert history(run) == []
+    second.finalize("success")
+    second.finalize("success")
+    rows = [(row["_step"], row["loss/g_l1"]) for row in history(run) if "loss/g_l1" in row]
+    assert rows == [(4, 1), (6, 2)]
+    third.log_metrics({"loss/g_l1": 3.0}, 13)
+    third.finalize("success")
+    assert [row["_step"] for row in history(run) if "loss/g_l1" in row] == [4, 6, 13]
+    assert len(list((run.path / "wandb").glob("offline-run-*"))) == 2
 
 
 def test_loggers_are_no_part_of_what_a_run_is(tiny_run, capsys):
