@@ -15,6 +15,7 @@ from pix2pix.configuration import Config
 from pix2pix.data.schema import Data
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.inference import InferenceMode
+from pix2pix.run import Run
 
 NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "labels")
 KNOWN = (*NEEDED, "folders", "preprocess", "operation", "source_depth", "target_depth")  # without these, as they were
@@ -27,11 +28,19 @@ def require_complete(config: Mapping[str, Any], file: Path) -> None:
     lacking = [name for name in parts if not isinstance(config.get(name), Mapping)]
     if not lacking:
         lacking = [f"data.{name}" for name in NEEDED if name not in config["data"]]
-        lacking += ["data.transform"] * (not isinstance(config["data"].get("transform"), Mapping))
+        inner = ("pairs", "transform")
+        lacking += [f"data.{name}" for name in inner if not isinstance(config["data"].get(name), Mapping)]
     if lacking:
         raise ValueError(f"{file}: its configuration is not whole, it lacks {', '.join(lacking)}. Copy the file again.")
     if found := list(_problems(config)):
         raise ValueError("\n".join([f"{file}: its configuration cannot be used:", *(f"  {text}" for text in found)]))
+
+
+def whole_config(run: Run) -> Config:
+    """The configuration of a run, known to be whole. Raises what `Run.config` and `require_complete` raise."""
+    config = run.config()
+    require_complete(config, run.config_file)
+    return config
 
 
 def _problems(config: Mapping[str, Any]) -> Iterator[str]:

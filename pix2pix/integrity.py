@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from pix2pix.checksums import Checksums, soundness
+from pix2pix.checksums import SUMS, Checksums, soundness
 
 ZIP = b"PK\x03\x04"  # how a checkpoint begins, which is a zip of uncompressed entries
 
@@ -20,7 +20,8 @@ def require_sound(file: Path) -> None:
         return
     damage = _damage(file) and _damage(file)  # a training may just have replaced it: look again
     if damage:
-        raise ValueError(f"{file} is damaged: {damage}. Bring a copy back, or choose another checkpoint.")
+        yours = f" Where you wrote it yourself, remove its line from {SUMS}." if SUMS in damage else ""
+        raise ValueError(f"{file} is damaged: {damage}. Bring a copy back, or choose another checkpoint.{yours}")
 
 
 def _damage(file: Path) -> str | None:

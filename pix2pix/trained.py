@@ -79,8 +79,8 @@ class Trained:
             ValueError: for a class that no file may ask for, or arguments that do not fit it.
             OSError: when the pairs are not there.
         """
-        node = self.config["data"].get("pairs")
-        moved = {**node, "path": str(path)} if path is not None and isinstance(node, dict) else node
+        node = self.config["data"]["pairs"]
+        moved = {**node, "path": str(path)} if path is not None else node
         return trusted.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
 
     def pair_transform(self) -> PairTransform:

@@ -144,6 +144,8 @@ class Judge:
     def _of_target(self, path: Any, key: str) -> Iterator[str]:
         if not isinstance(path, str) or "." not in path or not _is_dotted(path):
             yield f"{key}={components.shown(path)}: no class. A class is named by its full dotted path."
+        elif path.split(".")[0] == OURS and not _is_ours(path.rpartition(".")[0]):
+            yield f"{key}={path}: no class of {OURS}, which has no module {path.rpartition('.')[0]}."
         elif not (_is_ours(path.rpartition(".")[0]) or _covered(path, self.trusted)):
             yield self._refusal(f"{key}={path}", path.rpartition(".")[0])
 

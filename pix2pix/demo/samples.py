@@ -53,7 +53,7 @@ def _attempt(find: Callable[[Exhibit], list[Sample]], exhibit: Exhibit) -> list[
 
 def _from_data(exhibit: Exhibit) -> list[Sample]:
     data, trained = exhibit.config["data"], exhibit.translator.trained
-    if "://" in str(data.get("pairs")):  # to show a file to somebody is no reason to ask a server it names
+    if "://" in str(data["pairs"]):  # to show a file to somebody is no reason to ask a server it names
         return []
     pairs, transform = trained.pair_source().split("test"), trained.pair_transform()
     palette = Palette(data["palette"]) if data["palette"] else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from pix2pix.carried import whole_config
 from pix2pix.data.pair_source import Split
 from pix2pix.data.picture_files import named, opened_image
 from pix2pix.evaluation.comparison import Comparison, Entry, Group, gather
@@ -48,7 +49,7 @@ def bring_up_to_date(
     standard = Standard(split, checkpoint, data, checkpoint_of(scorer) if scorer else None, trust)
     for run in runs:
         try:
-            config = run.config()
+            config = whole_config(run)
             record = read_record(standard.folder(run, config))
             why = "; ".join(standard.faults(run, config, record)) if record else "not evaluated yet"
             if why:

@@ -13,6 +13,7 @@ from typing import Any
 
 from natsort import natsorted
 
+from pix2pix.carried import whole_config
 from pix2pix.configuration import Config, flat
 from pix2pix.data.pair_source import Split
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
@@ -271,7 +272,7 @@ def gather(
 
 def _entry(run: Run, standard: Standard) -> Entry:
     provenance = run.provenance()
-    entry = Entry(run, run.config(), run.path.name, finished=run.finished())
+    entry = Entry(run, whole_config(run), run.path.name, finished=run.finished())
     data = entry.config["data"]
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
     entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"

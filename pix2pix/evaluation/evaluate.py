@@ -125,7 +125,7 @@ def _measured(examination: Examination, folder: Path) -> Evaluation:
 def _source(trained: Trained, path: str | Path | None) -> PairSource:
     """The pairs by the configuration of the run, or those in the folder at `path`."""
     require_no_secrets([("--data", str(path))])
-    if path is not None and "path" not in (trained.config["data"].get("pairs") or {}):
+    if path is not None and "path" not in trained.config["data"]["pairs"]:
         raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
     try:
         return trained.pair_source(path)

@@ -130,3 +130,4 @@ def checkpoint_config(run: Run) -> None:
     content = torch.load(run.checkpoint("best"), weights_only=True)
     content["config"] = run.config()
     torch.save(content, run.checkpoint("best"))
+    (run.checkpoints / "SHA256SUMS").unlink(missing_ok=True)  # they are of the file as it was trained
