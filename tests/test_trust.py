@@ -16,6 +16,7 @@ from torch import nn
 
 import pix2pix as package
 from pix2pix import trust
+from pix2pix.callbacks.checkpoint import Checkpoints
 from pix2pix.data.pair_source import PairSource
 from pix2pix.data.transforms import PairTransform
 from pix2pix.demo.exhibit import exhibits
@@ -336,3 +337,20 @@ def test_every_kind_that_is_built_of_a_file_is_judged_by_its_kind():
     for kind in (PairSource, PairTransform):
         with pytest.raises(UntrustedError, match=f"must be a {kind.__name__}"):
             require_trusted(UNET, "data.pairs", kind, source="a.ckpt")
+
+
+def test_a_demo_asks_no_server_that_a_file_names(run, monkeypatch):
+    import fsspec.core
+
+    asked = []
+    monkeypatch.setattr(fsspec.core, "url_to_fs", asked.append)
+    pairs = {"_target_": "pix2pix.data.shards.ShardedPairs", "path": "https://example.org/shards"}
+    foreign = rewritten(run, data__pairs=pairs)
+    assert len(samples_of(exhibits([foreign])[0])) == 3  # of the run's own sheet
+    assert not asked
+
+
+def test_a_checkpoint_names_no_files_elsewhere():
+    checkpoints = Checkpoints()
+    checkpoints.load_state_dict({"best": 1.0, "names": ["best.ckpt", "epoch=3.ckpt", "../../x.ckpt", "/x/best.ckpt"]})
+    assert checkpoints.names == ["best.ckpt", "epoch=3.ckpt"]
