@@ -40,15 +40,13 @@ def read(file: Path, device: torch.device) -> dict[str, Any]:
     return dict(content)
 
 
-def read_checkpoint(
-    file: Path, device: torch.device | str = "cpu", remedy: str = "Choose another with --checkpoint."
-) -> Any:
+def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
     """What a checkpoint holds, of any kind: tensors and plain values. Raises ValueError when it is damaged or none."""
     require_sound(file)
     try:
         return torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(f"{file}: cannot be read as a checkpoint ({error}). {remedy}") from error
+        raise ValueError(f"{file}: cannot be read as a checkpoint ({error}). Choose another.") from error
 
 
 def _require_tensors(file: Path, state: Any) -> None:
