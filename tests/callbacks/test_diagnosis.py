@@ -67,7 +67,8 @@ def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():
         outputs = {"accuracy": accuracy, "losses": {"g_l1": torch.zeros((), device="cuda")}}
         scaler = SimpleNamespace(_scale=torch.ones((), device="cuda"))
         plugin = SimpleNamespace(scaler=scaler)
-        trainer = SimpleNamespace(global_step=4, world_size=1, log_every_n_steps=50, precision_plugin=plugin)
+        stand_in = {"global_step": 4, "world_size": 1, "log_every_n_steps": 50, "is_last_batch": False}
+        trainer = SimpleNamespace(**stand_in, precision_plugin=plugin)
         for callback in (diagnosis, log):
             callback.on_train_batch_end(trainer, None, outputs, SimpleNamespace(name=["a"]), 0)
     on_gpu = [diagnosis.state["right"], log.sums["loss/g_l1"], log.overflows]
