@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from pix2pix.callbacks.checkpoint import Checkpoints
 from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.captured import Execution
 from pix2pix.checkpoints import AtomicCheckpointIO, resumable
-from pix2pix.components import build
+from pix2pix.components import TARGET, build, locate
 from pix2pix.configuration import Config
 from pix2pix.continuing import is_readable, longer, require_fitting, say_of_the_schedule
 from pix2pix.data.cache import Cache
@@ -41,7 +42,7 @@ from pix2pix.places import directory_for, keep_apart
 from pix2pix.randomness import seed_weights
 from pix2pix.run import Run
 from pix2pix.several_devices import PlayersTogether
-from pix2pix.signals import Stopped
+from pix2pix.signals import OutOfTime, Stopped
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,9 @@ def train(config: Config) -> None:
     """
     config = completed(config)
     check(config)
+    if config["trainer"].get("fast_dev_run"):
+        _try_out(config)
+        return
     run = Run(config["run_dir"])
     config = keep_apart(config, run)
     first = _first_process()  # the others may find the directory half begun
@@ -92,9 +96,27 @@ def train(config: Config) -> None:
         with run.begun(config, fingerprint) as unfinished:
             if unfinished:
                 _advise(model.generator, config)
-                _fit(trainer, model, data, run)
+                if not _fit(trainer, model, data, run):
+                    return
+                _require_saved(trainer, run)
                 run.finish(_best(trainer))
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+
+
+def _try_out(config: Config) -> None:
+    """Lightning's `fast_dev_run`: a few batches of training and validation. Nothing of it is kept, not the name."""
+    callbacks = {
+        name: part for name, part in config["callbacks"].items() if not issubclass(locate(part[TARGET]), Checkpoints)
+    }
+    prepare_process()
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        _hush_lightning()
+        run = Run(Path(folder) / "run")
+        tried = config | {"callbacks": callbacks, "logger": {}, "run_dir": str(run.path), "resume": "auto"}
+        model, trainer = build_model(tried), build_trainer(tried, run)
+        _fit(trainer, model, build_data(tried), run)
+        batches = int(config["trainer"]["fast_dev_run"])
+    log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", batches)
 
 
 def prepare_process() -> None:
@@ -129,7 +151,8 @@ def _begin_with(run: Run, model: Pix2Pix, *, first: bool) -> None:
         initialise_from(config["init_from"], model)
 
 
-def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> None:
+def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
+    """Trains to the end; False where the time it was given ended before."""
     config, given = model.config, _given(model.config["resume"])
     checkpoint = resumable(run, instead=given)
     so_far = checkpoint and require_fitting(checkpoint, model, config, given=checkpoint == given)
@@ -139,6 +162,9 @@ def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) ->
             run.went_on_from(checkpoint, so_far.steps)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+    except OutOfTime:
+        log.info("Stopped: its time has passed. The same command goes on with %s from its last checkpoint.", run.path)
+        return False
     except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
         raise _stopped(run, stopped) from stopped
     except (RuntimeError, MemoryError) as error:
@@ -147,6 +173,7 @@ def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) ->
         if not _out_of_memory(error):
             raise
         raise ValueError(_lower_what(config, error)) from error
+    return True
 
 
 def _given(resume: str) -> Path | None:
@@ -317,8 +344,22 @@ def _advise(generator: nn.Module, config: Config) -> None:
 
 
 def _best(trainer: pl.Trainer) -> dict[str, float]:
-    keepers = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Checkpoints)]
-    return {keeper.monitor: keeper.best for keeper in keepers if keeper.best is not None}
+    return {keeper.monitor: keeper.best for keeper in _keepers(trainer) if keeper.best is not None}
+
+
+def _keepers(trainer: pl.Trainer) -> list[Checkpoints]:
+    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Checkpoints)]
+
+
+def _require_saved(trainer: pl.Trainer, run: Run) -> None:
+    """Raises ValueError where there was nothing to train, and so nothing to save."""
+    if _keepers(trainer) and not run.saved():
+        limits = ("max_epochs", "max_steps", "limit_train_batches")
+        raise ValueError(
+            f"{run.path}: not one step was trained, so there is nothing to save. See "
+            + ", ".join(f"trainer.{name}={getattr(trainer, name)}" for name in limits)
+            + ", and with resume=PATH how far that checkpoint is. The run stays unfinished."
+        )
 
 
 def _hush_lightning() -> None:

@@ -15,6 +15,7 @@ from pix2pix.captured import CapturedStep, Execution, lay_out, warn_of_silent_ho
 from pix2pix.data.pairs import Pair
 from pix2pix.data.palettes import Palette, visible
 from pix2pix.divergence import require_finite_state
+from pix2pix.endings import begin_sitting
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import InferenceMode
 from pix2pix.learning_rates import LinearDecay, rates_of, take_settings
@@ -263,6 +264,7 @@ class Pix2Pix(pl.LightningModule):
 
         Has the optimizers go on with the settings of this run, should the checkpoint be of one with others.
         """
+        begin_sitting(checkpoint)
         restore(checkpoint, self.trainer.strategy.root_device)
         states = checkpoint.get("optimizer_states", [])
         take_settings(states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {}))

@@ -21,7 +21,7 @@ from pix2pix.whole_files import part_of, write
 try:
     import fcntl
 except ImportError:  # no such locks on Windows
-    fcntl = None
+    fcntl: Any = None
 
 log = logging.getLogger(__name__)
 
@@ -141,11 +141,17 @@ class Run:
             )
 
     def set_aside(self) -> Path | None:
-        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None without a run."""
-        if not self.config_file.is_file():
+        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None without a run.
+
+        Waits while another process trains it.
+        """
+        if not self.path.is_dir():
             return None
-        names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))
-        return self.path.rename(next(name for name in names if not name.exists()))
+        with _held(self.path):
+            if not self.config_file.is_file():
+                return None
+            names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))
+            return self.path.rename(next(name for name in names if not name.exists()))
 
     @contextmanager
     def begun(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
@@ -161,8 +167,8 @@ class Run:
     def _begin(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
         new = not self.path.exists()
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_held(self.path))
+            self.checkpoints.mkdir(exist_ok=True)
             if self.config_file.exists():
                 self.require_same(config)
                 if not config["allow_changed_data"]:
@@ -255,19 +261,30 @@ class Run:
 @contextmanager
 def _held(directory: Path) -> Iterator[None]:
     """A lock on the directory itself, which ends with the process that holds it, however it ends."""
+    directory.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
         yield
         return
-    descriptor = os.open(directory, os.O_RDONLY)
+    while (descriptor := _locked(directory)) is None:
+        directory.mkdir(parents=True, exist_ok=True)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("%s is being trained by another process; waiting for it to end.", directory)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(directory: Path) -> int | None:
+    """The descriptor that holds the lock; None where the directory was set aside while we waited for it."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("%s is being trained by another process; waiting for it to end.", directory)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if directory.is_dir() and os.path.samestat(os.fstat(descriptor), directory.stat()):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _first_line(error: Exception) -> str:

@@ -6,8 +6,13 @@ import threading
 from types import FrameType
 from typing import Any
 
-# SIGUSR1 and SIGUSR2 are what clusters and their launchers send before a time limit; Windows has neither.
-ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+# A terminal that is closed sends SIGHUP; SIGUSR1 and SIGUSR2 are what clusters and their launchers send before a time
+# limit. Windows has none of the three.
+NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2")
+ASKING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+
+
+LINGER = 60  # seconds that a process which loads data outlives a SIGTERM
 
 
 class Stopped(SystemExit):
@@ -15,6 +20,13 @@ class Stopped(SystemExit):
 
     def __init__(self, number: int | None) -> None:
         super().__init__(128 + (number or signal.SIGTERM))
+
+
+class OutOfTime(SystemExit):
+    """The time that the training was given has passed, and what it had is saved; the same command goes on with it."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
 
 
 class Signals:
@@ -25,10 +37,14 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def listen(self) -> None:
-        """Takes the signals over. Only a program's main thread can."""
+        """Takes the signals over. Only a program's main thread can.
+
+        SIGHUP stays ignored where it is: that is what `nohup` is for.
+        """
         if threading.current_thread() is threading.main_thread():
             self.received = None
-            self._before = {number: signal.signal(number, self._note) for number in ASKING}
+            ours = [number for number in ASKING if not _is_kept_from_us(number)]
+            self._before = {number: signal.signal(number, self._note) for number in ours}
 
     def ignore(self) -> None:
         """Gives them back to whoever had them."""
@@ -45,3 +61,22 @@ class Signals:
         if number == signal.SIGINT and self.received is not None:
             raise KeyboardInterrupt
         self.received = number
+
+
+def leave_to_parent(_worker: int) -> None:
+    """Keeps a process that loads data from ending before the training has saved: it ends with the training.
+
+    Terminals, `timeout` and clusters signal all processes of a job at once. A SIGTERM may also be its parent's, which
+    sends one where all else has failed, so it ends the process in the end.
+    """
+    for number in ASKING:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_later if hasattr(signal, "alarm") else signal.SIG_DFL)
+
+
+def _end_later(_number: int, _frame: FrameType | None) -> None:
+    signal.alarm(LINGER)
+
+
+def _is_kept_from_us(number: int) -> bool:
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN

@@ -1,11 +1,15 @@
 """The run directory: how it begins, and what is said of files in it that are damaged."""
 
+import fcntl
 import json
+import os
+import threading
+from collections.abc import Callable
 
 import pytest
 
 from pix2pix.run import Run
-from tests.conftest import TINY, pix2pix
+from tests.conftest import TINY, pix2pix, wait_until
 
 
 def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
@@ -54,3 +58,55 @@ def test_a_damaged_provenance_is_set_aside_and_the_run_goes_on(run, tmp_path, ca
     assert run.finished()
     assert (run.path / "provenance.unreadable-1.json").read_text() == content
     assert json.loads(run.provenance_file.read_text())["best"]["val/ssim"] > 0
+
+
+def in_a_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    """Locks belong to open files, so a thread waits for one as another process would."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
+    thread.start()
+    return thread, results
+
+
+def test_a_run_is_set_aside_only_when_no_process_trains_it(tmp_path, caplog):
+    caplog.set_level("INFO")
+    run = Run(tmp_path / "run")
+    with run.begun({}, "digest"):
+        thread, results = in_a_thread(run.set_aside)
+        wait_until(lambda: caplog.messages)
+        assert "is being trained by another process; waiting" in caplog.messages[0]
+        assert not results
+    thread.join(10)
+    assert results == [tmp_path / "run.before-1"]
+    assert not run.path.exists()
+
+
+def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(tmp_path, caplog):
+    """The lock it waited for is then that of a directory with another name."""
+    caplog.set_level("INFO")
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    held = os.open(run.path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    def begin() -> str:
+        with run.begun({}, "digest"):
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(os.open(run.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return "begun"
+
+    thread, results = in_a_thread(begin)
+    wait_until(lambda: caplog.messages)
+    run.path.rename(tmp_path / "run.before-1")
+    os.close(held)
+    thread.join(10)
+    assert results == ["begun"]
+    assert run.config_file.is_file()
+    assert list((tmp_path / "run.before-1").iterdir()) == []
+
+
+def test_nothing_is_set_aside_where_there_is_no_run(tmp_path):
+    assert Run(tmp_path / "run").set_aside() is None
+    (tmp_path / "other").mkdir()
+    assert Run(tmp_path / "other").set_aside() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]

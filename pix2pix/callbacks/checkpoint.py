@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +17,11 @@ from torch import Tensor
 from pix2pix.callbacks.diagnosis import LEAST_PAIRS
 from pix2pix.checkpoints import AtomicCheckpointIO, link
 from pix2pix.divergence import require_finite_losses
+from pix2pix.endings import is_cut, is_last, is_out_of_time, leave_open
 from pix2pix.evaluation.metrics import DIAGNOSES, Mode, higher_is_better
 from pix2pix.plain_state import require_plain
 from pix2pix.several_devices import averaged
-from pix2pix.signals import Signals, Stopped
+from pix2pix.signals import OutOfTime, Signals, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -60,49 +62,68 @@ class Checkpoints(Checkpoint):
         self.best: float | None = None
         self.names: list[str] = []  # under which this state is kept, besides `last.ckpt`
         self.losses: dict[str, Tensor] = {}  # of the last step
+        self.error: OSError | None = None  # of the last save
+        self.cut = False  # whether what is saved is the end of an epoch that was cut short
         self.signals = Signals()
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Makes up for links that a kill prevented, also where there is nothing left to train, or no time for it."""
+        names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one
+        resumed = Path(trainer.ckpt_path or "")
+        if resumed.parent != _folder(trainer):
+            self.best = None  # that of another run must not stand in the way of this one's
+        elif trainer.is_global_zero and (error := self._link(trainer, resumed, names)):
+            log.warning("%s", error)
+        if is_out_of_time(trainer):
+            raise OutOfTime
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listens to signals; makes up for links that a kill prevented; says now what saving would say later."""
+        """Listens to signals; says now what saving would say later."""
+        self.signals.listen()
         require_plain({callback.state_key: callback.state_dict() for callback in trainer.callbacks})  # pyright: ignore
         self._require_enough_pairs(trainer)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
-        self.signals.listen()
-        names, self.names = self.names, []  # they are those of the checkpoint resumed from, not of the next one
-        own = trainer.ckpt_path and Path(trainer.ckpt_path).parent == _folder(trainer)
-        if not own:
-            self.best = None  # that of another run must not stand in the way of this one's
-        if not trainer.is_global_zero:
-            return
-        if own:
-            self._link(trainer, Path(str(trainer.ckpt_path)), names)
-        self._warn_of_a_small_disk(trainer, pl_module)
+        if trainer.is_global_zero:
+            self._warn_of_a_small_disk(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves where it is time to. The last step of an epoch is saved after its validation."""
         self.losses = outputs["losses"]
-        if trainer.fit_loop.epoch_loop.batch_progress.current.ready >= trainer.num_training_batches:
+        if not is_cut(trainer):
             return
-        stop = _agreed(trainer, self.signals.received is not None)
-        if stop or self._is_due(trainer):
-            self._save(trainer)
-        if stop:
+        asked, late = _agreed(trainer, self.signals.received is not None), is_out_of_time(trainer)
+        if asked or late or self._is_due(trainer):
+            self._save(trainer, must=late)
+        if asked or late:
             self._stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Saves once; the other names are links to the same file."""
-        epoch = trainer.current_epoch + 1
-        kept = self.every_n_epochs and epoch % self.every_n_epochs == 0
-        self.names = ["best.ckpt"] * self._is_better(trainer) + ([f"epoch={epoch}.ckpt"] if kept else [])
-        self._save(trainer, must=epoch == trainer.max_epochs)
-        if _agreed(trainer, self.signals.received is not None, now=True) and epoch != trainer.max_epochs:
+        """Saves once; the other names are links to the same file. What is saved last must be saved."""
+        epoch, last, late = trainer.current_epoch + 1, is_last(trainer), is_out_of_time(trainer)
+        kept = self.every_n_epochs and epoch % self.every_n_epochs == 0 and not is_cut(trainer)
+        best = self.best
+        names = ["best.ckpt"] * self._is_better(trainer) + ([f"epoch={epoch}.ckpt"] if kept else [])
+        self.cut = is_cut(trainer)
+        if not self._save(trainer, names, must=last or late):
+            self.best = best  # what `best.ckpt` still is
+        self.cut = False
+        if not last and (late or _agreed(trainer, self.signals.received is not None, now=True)):
             self._stop()
 
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Leaves an epoch that was cut short open, for a longer training to go on with."""
+        if self.cut:
+            leave_open(checkpoint)
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listens no longer."""
+        """Listens no longer. Raises OSError when the end of the training is not saved, whatever ended it."""
         self.signals.ignore()
+        if self.error:
+            raise self.error
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Saves what was learnt since the last checkpoint, where the error came between two steps."""
@@ -137,34 +158,42 @@ class Checkpoints(Checkpoint):
         by_clock = self.every_n_minutes is not None and minutes >= self.every_n_minutes
         return bool(by_step) or _agreed(trainer, by_clock)
 
-    def _save(self, trainer: pl.Trainer, *, must: bool = False) -> None:
-        """Saves `last.ckpt` and its links.
+    def _save(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool = False) -> bool:
+        """Saves `last.ckpt` and its links; False where it could not, and the training goes on.
 
         Raises:
-            OSError: where it cannot and must; else the training goes on.
+            OSError: where it cannot and must.
             ValueError: when the training has diverged. What is saved stays as it is.
         """
         seen = f"at step {trainer.global_step}, which is not saved"
         require_finite_losses(averaged(self.losses), seen, trainer.default_root_dir)
-        last = _folder(trainer) / "last.ckpt"
+        last, self.names = _folder(trainer) / "last.ckpt", list(names)
         trainer.save_checkpoint(last)
-        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        self.saved_at, self.saved_step, self.names = time.monotonic(), trainer.global_step, []
         io = trainer.strategy.checkpoint_io
-        error = io.error if isinstance(io, AtomicCheckpointIO) else None
-        if error and must:
-            raise error
-        if error:
-            log.warning("step %d: %s", trainer.global_step, error)
-        elif trainer.is_global_zero:
-            self._link(trainer, last, self.names)
-        self.names = []
+        self.error = io.error if isinstance(io, AtomicCheckpointIO) else None
+        if not self.error and trainer.is_global_zero:
+            self.error = self._link(trainer, last, names)
+        if self.error and must:
+            raise self.error
+        if self.error:
+            log.warning("step %d: %s", trainer.global_step, self.error)
+        return self.error is None
 
-    def _link(self, trainer: pl.Trainer, file: Path, names: list[str]) -> None:
+    def _link(self, trainer: pl.Trainer, file: Path, names: Sequence[str]) -> OSError | None:
+        """Keeps the checkpoint under other names, too; what is in the way of that is given back."""
         for name in names:
-            link(file, _folder(trainer) / name)
+            path = _folder(trainer) / name
+            try:
+                link(file, path)
+            except OSError as error:
+                return OSError(f"{path}: could not be saved ({error}). Make room: what was saved before is kept.")
+        return None
 
     def _stop(self) -> None:
         self.signals.ignore()
+        if self.signals.received is None:
+            raise OutOfTime
         self.signals.pass_on()
         raise Stopped(self.signals.received)
 

@@ -1,5 +1,6 @@
 """What a person watching a training wants to know: how far, how fast, how long yet, and which way the losses go."""
 
+import contextlib
 import shutil
 import sys
 import time
@@ -64,7 +65,8 @@ class Progress(pl.Callback):
             values = {n: v for n, v in trainer.callback_metrics.items() if n.startswith("val/")}
             validated = "  ".join(f"{name} {float(value):.4g}" for name, value in values.items())
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  step {trainer.global_step}"
-            tqdm.write(f"{epoch}  {self._numbers()}  {validated}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # nobody reads it any longer; the training goes on
+                tqdm.write(f"{epoch}  {self._numbers()}  {validated}", file=sys.stderr)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""

@@ -18,6 +18,7 @@ from pix2pix.data.position import Pace, position, settle, shift
 from pix2pix.data.tolerance import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View
 from pix2pix.randomness import epoch_order, pair_generator
+from pix2pix.signals import leave_to_parent
 
 log = logging.getLogger(__name__)
 
@@ -205,6 +206,7 @@ class PairDataModule(pl.LightningDataModule):
             batch_sampler=batches,
             collate_fn=stacked if self.workers or to_gpu else drawn,
             num_workers=self.workers,
+            worker_init_fn=leave_to_parent,
             persistent_workers=self.workers > 0,
             pin_memory=to_gpu,
         )

@@ -1,0 +1,47 @@
+"""What ends a training, asked between two steps: its last epoch or step, a callback, or the time it was given."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Timer
+
+
+def is_last(trainer: pl.Trainer) -> bool:
+    """Whether the training is over, at the end of an epoch. What `trainer.max_time` ends is not: it goes on later."""
+    by_steps = 0 <= trainer.max_steps <= trainer.global_step
+    by_epochs = 0 <= (-1 if trainer.max_epochs is None else trainer.max_epochs) <= trainer.current_epoch + 1
+    return by_steps or by_epochs or (_is_stopped(trainer) and not is_out_of_time(trainer))
+
+
+def is_out_of_time(trainer: pl.Trainer) -> bool:
+    """Whether the time limit of this sitting has passed. All processes agree: `should_stop` is the same in all."""
+    if not _is_stopped(trainer):
+        return False
+    left = [timer.time_remaining() for timer in _timers(trainer)]
+    passed = any(seconds is not None and seconds <= 0 for seconds in left)
+    return trainer.strategy.reduce_boolean_decision(passed, all=False)
+
+
+def is_cut(trainer: pl.Trainer) -> bool:
+    """Whether an epoch that ends was not gone through: a limit of steps, or a callback, ended it."""
+    return trainer.fit_loop.epoch_loop.batch_progress.current.ready < trainer.num_training_batches
+
+
+def leave_open(checkpoint: dict[str, Any]) -> None:
+    """Makes a checkpoint from the end of a cut epoch one within it: a longer training goes on with its next step."""
+    progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
+    for count in ("total", "current"):
+        progress[count]["processed"] -= 1
+
+
+def begin_sitting(checkpoint: dict[str, Any]) -> None:
+    """Takes the time of earlier sittings out of a checkpoint: `trainer.max_time` is given to each anew."""
+    checkpoint.get("callbacks", {}).pop(Timer.__qualname__, None)
+
+
+def _is_stopped(trainer: pl.Trainer) -> bool:
+    return trainer.should_stop and trainer.fit_loop._can_stop_early  # not before min_epochs and min_steps
+
+
+def _timers(trainer: pl.Trainer) -> list[Timer]:
+    return [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # pyright: ignore
