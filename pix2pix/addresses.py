@@ -16,9 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 LOGINS = "PIX2PIX_LOGINS"
 WHERE = f"~/.netrc (machine HOST login USER password PASSWORD) or {LOGINS}=https://USER:PASSWORD@HOST"
-USER = re.compile(r"(?<=://)(?!\[)([^\s:@/?#]*):([^\s/]*|\S*)@")  # user:password@, also with / and @ in the password
-TOKEN = re.compile(r"(?i)(?<=http://|ttps://)[^\s:@/?#]+@")  # token@
-QUERY = re.compile(r"(?<=://)([^\s?#]*)[?#][^\s'\"]*=[^\s'\"]*")  # ?token=..., signatures and the like
+# What a path was made of has one slash: `http:/user:password@host`.
+USER = re.compile(r"(?<=:/)(/?)(?!\[)([^\s:@/?#]*):([^\s/]*|\S*)@")  # user:password@, also with / and @ in the password
+TOKEN = re.compile(r"(?i)(?<=ttp:/|tps:/)(/?)[^\s:@/?#]+@")  # token@
+QUERY = re.compile(r"(?<=:/)([^\s?#]*)[?#][^\s'\"]*=[^\s'\"]*")  # ?token=..., signatures and the like
 PORT_AND_PATH = re.compile(r"\d*[/?#]")
 PORTS = {"http": 80, "https": 443}
 
@@ -29,8 +30,8 @@ def hidden(text: str) -> str:
 
 
 def _without_logins(text: str) -> str:
-    text = USER.sub(lambda found: found[0] if PORT_AND_PATH.match(found[2]) else "***@", text)
-    return TOKEN.sub("***@", text)
+    text = USER.sub(lambda found: found[0] if PORT_AND_PATH.match(found[3]) else f"{found[1]}***@", text)
+    return TOKEN.sub(r"\1***@", text)
 
 
 def without_secrets(values: Any) -> Any:

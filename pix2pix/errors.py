@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pix2pix.addresses import hidden
+
 
 @contextmanager
 def explained(*kinds: type[Exception], words: Callable[[Exception], str] = str) -> Iterator[None]:
@@ -13,7 +15,7 @@ def explained(*kinds: type[Exception], words: Callable[[Exception], str] = str) 
     except (ValueError, OSError, *kinds) as error:
         if os.environ.get("PIX2PIX_TRACEBACK"):
             raise
-        raise SystemExit(f"pix2pix: {_from_worker(words(error))}") from error
+        raise SystemExit(f"pix2pix: {hidden(_from_worker(words(error)))}") from error
 
 
 def _from_worker(text: str) -> str:

@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import yaml
@@ -49,6 +50,7 @@ WITHOUT = [
 @pytest.mark.parametrize("address", WITH_SECRETS)
 def test_secrets_are_hidden_in_any_text(address):
     assert SECRET not in hidden(address)
+    assert SECRET not in hidden(str(Path(address)))
     assert SECRET not in hidden(f"{address}/index.json: cannot be read ('{address}/index.json' said 401)")
     assert SECRET not in str(without_secrets({"data": {"path": address, "all": [address, 1]}}))
 
@@ -56,6 +58,7 @@ def test_secrets_are_hidden_in_any_text(address):
 @pytest.mark.parametrize("text", WITHOUT)
 def test_other_texts_stay_as_they_are(text):
     assert hidden(text) == text
+    assert hidden(str(Path(text))) == str(Path(text))
     require_no_secrets_in([f"data.path={text}", text])
 
 
@@ -159,4 +162,10 @@ def test_logins_that_are_none_are_refused_without_showing_them(logins, monkeypat
     monkeypatch.setenv("PIX2PIX_LOGINS", f"user:{SECRET}@host")
     with pytest.raises(ValueError, match=r"PIX2PIX_LOGINS: .* not of the form https://USER:PASSWORD@HOST") as refused:
         authorization("https://host/x")
+    assert SECRET not in str(refused.value)
+
+
+def test_whatever_ends_a_command_shows_no_secret(tmp_path):
+    with pytest.raises(SystemExit, match=r"http:.*\*\*\*@host") as refused:
+        pix2pix("data", "check", WITH_SECRETS[0])
     assert SECRET not in str(refused.value)
