@@ -43,6 +43,7 @@ from pix2pix.randomness import seed_weights
 from pix2pix.run import Run
 from pix2pix.several_devices import PlayersTogether
 from pix2pix.signals import OutOfTime, Stopped
+from pix2pix.threads import threads_of
 from pix2pix.trained import coded_palettes, palette_of, targets_are_labels
 
 log = logging.getLogger(__name__)
@@ -153,6 +154,11 @@ def _begin_with(run: Run, model: Pix2Pix, *, first: bool) -> None:
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
     """Trains to the end; False where the time it was given ended before."""
+    with threads_of(run, trainer):
+        return _fitted(trainer, model, data, run)
+
+
+def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
     config, given = model.config, _given(model.config["resume"])
     checkpoint = resumable(run, instead=given)
     so_far = checkpoint and require_fitting(checkpoint, model, config, given=checkpoint == given)

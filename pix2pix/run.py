@@ -201,6 +201,18 @@ class Run:
         content["sessions"][-1] |= {"checkpoint": str(checkpoint), "step": step}
         self._write_provenance(**content)
 
+    def threads(self) -> int | None:
+        """How many threads a training on the CPU has computed with; None where it saved nothing, or it is not known."""
+        return self.provenance().get("threads") if self.saved() else None
+
+    def note_threads(self, number: int) -> None:
+        """Notes the threads of the present session; those of the first one that saved stay the run's."""
+        content = self.provenance()
+        if content.get("sessions"):
+            content["threads"] = self.threads() or number
+            content["sessions"][-1] |= {"threads": number}
+            self._write_provenance(**content)
+
     def finish(self, best: Mapping[str, float]) -> None:
         """Marks the run as done, with the best value of the metric that chose `best.ckpt`."""
         self._write_provenance(**self.provenance() | {"finished": True, "best": dict(best)})
