@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, TypeGuard
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from lightning_fabric.utilities.warnings import PossibleUserWarning
@@ -25,7 +27,7 @@ from pix2pix.callbacks.training_log import TrainingLog
 from pix2pix.captured import Execution
 from pix2pix.checkpoints import AtomicCheckpointIO, resumable
 from pix2pix.components import TARGET, build, locate
-from pix2pix.configuration import Config
+from pix2pix.configuration import Config, ends
 from pix2pix.continuing import is_readable, longer, require_fitting, say_of_the_schedule
 from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
@@ -164,6 +166,8 @@ def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run)
     so_far = checkpoint and require_fitting(checkpoint, model, config, given=checkpoint == given)
     if trainer.is_global_zero:
         _say_where(run, config, checkpoint)
+        if checkpoint is None and not config["init_from"]:
+            _say_of_weights(model)
         if checkpoint and so_far:
             run.went_on_from(checkpoint, so_far.steps)
     try:
@@ -276,13 +280,14 @@ def build_data(config: Config) -> PairDataModule:
 
 def build_trainer(config: Config, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
+    sizes_vary = config["data"]["preprocess"] == "none"
+    settings = config["trainer"] | picked(config["trainer"], config["precision"], sizes_vary=sizes_vary)
     try:
         trainer: pl.Trainer = build(
-            config["trainer"]
-            | picked(config["trainer"], config["precision"], sizes_vary=config["data"]["preprocess"] == "none"),
+            settings,
             callbacks=in_order(build(callback) for callback in config["callbacks"].values()),
             logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(), *_surroundings(settings)],
             **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
             default_root_dir=run.path,
         )
@@ -294,6 +299,15 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
             "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
         )
     return trainer
+
+
+def _surroundings(trainer: Mapping[str, Any]) -> list[LightningEnvironment]:
+    """One process needs no cluster: Lightning must not take the variables of a shell of Slurm's for its own.
+
+    It would refuse one device in a job of several tasks, or put the job into the queue again by itself.
+    """
+    one = trainer.get("devices") in (1, "1") and trainer.get("num_nodes", 1) == 1 and trainer.get("strategy") == "auto"
+    return [LightningEnvironment()] if one else []
 
 
 def in_order(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
@@ -338,9 +352,17 @@ def _say_where(run: Run, config: Mapping[str, Any], checkpoint: Path | None) -> 
     log.info("It runs on %s.", in_words(picked(config["trainer"], config["precision"]), config["precision"]))
 
 
+def _say_of_weights(model: Pix2Pix) -> None:
+    for player, network in (("generator", model.generator), ("discriminator", model.discriminator)):
+        if network is not None and not is_of_this_package(network):
+            name = type(network).__qualname__
+            log.info("The %s, %s, begins with the weights that it is constructed with.", player, name)
+
+
 def _what(config: Mapping[str, Any]) -> str:
-    data, epochs = config["data"], config["trainer"].get("max_epochs")
-    return f"{data['name']} {data['direction']}, {data['height']}x{data['width']}; max_epochs={epochs}"
+    data, (epochs, steps) = config["data"], ends(dict(config))
+    length = [f"max_epochs={epochs}"] * (not math.isinf(epochs)) + [f"max_steps={steps}"] * (not math.isinf(steps))
+    return f"{data['name']} {data['direction']}, {data['height']}x{data['width']}; {' '.join(length) or 'without end'}"
 
 
 def _advise(generator: nn.Module, config: Config) -> None:
@@ -371,11 +393,12 @@ def _require_saved(trainer: pl.Trainer, run: Run) -> None:
 def _hush_lightning() -> None:
     """Leaves out what Lightning says to everyone and nobody here can act on."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for asked_for in ("profilers", "callbacks.model_summary"):
+        logging.getLogger(f"pytorch_lightning.{asked_for}").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
     warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*", UserWarning)
     warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
-    warnings.filterwarnings(
-        "ignore", ".*in eval mode at the start of training.*", PossibleUserWarning
-    )  # an objective's
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*", PossibleUserWarning)
     warnings.filterwarnings("ignore", ".*LeafSpec.*")

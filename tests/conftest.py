@@ -22,6 +22,13 @@ from pix2pix.run import Run
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
 needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real data sets are not at {DATASETS}")
 
+# Inside a shell of Slurm's or torchrun's the tests are what they are anywhere else.
+CLUSTERS = ("SLURM_", "PMI", "OMPI_", "TORCHELASTIC_", "LSB_", "JSM_")
+PLACES = {"RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}
+PLACES |= {"MASTER_ADDR", "MASTER_PORT"}
+for name in [name for name in os.environ if name.startswith(CLUSTERS) or name in PLACES]:
+    del os.environ[name]
+
 # One thread each, so that tests side by side do not wait for each other's, and every process adds up in one order.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONUTF8"] = "1"  # under a locale of ASCII the command line would start the process of the tests again

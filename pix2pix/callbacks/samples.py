@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.pair_source import Pair
 from pix2pix.data.palettes import visible
+from pix2pix.endings import is_last
 from pix2pix.loggers import TakesSheets
 from pix2pix.model import Pix2Pix
 from pix2pix.pictures import shown
@@ -37,7 +38,7 @@ class Samples(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws both sheets, on one process."""
         epoch = trainer.current_epoch + 1
-        due = epoch % self.every_n_epochs == 0 or epoch in {1, trainer.max_epochs}
+        due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last(trainer)
         if not due or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]

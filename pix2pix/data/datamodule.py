@@ -191,14 +191,20 @@ class PairDataModule(pl.LightningDataModule):
         self.saved_pace = None
         if said and trainer.is_global_zero:
             log.warning(said)
+        overfits = getattr(trainer, "overfit_batches", 0) > 0
+
+        def begin() -> tuple[int, int]:
+            epoch, batch = position(trainer, self.pace())
+            return (0 if overfits else epoch), batch  # then all epochs are the same: the first pairs, the same draws
+
         batches = EpochBatches(
             len(self.training.pairs),
             self.batch_size,
             self.seed,
-            lambda: position(trainer, self.pace()),
+            begin,
             rank=trainer.global_rank,
             processes=trainer.world_size,
-            order=self.pairs.order,
+            order=natural_order if overfits else self.pairs.order,
         )
         to_gpu = trainer.strategy.root_device.type == "cuda" and self.cache.kind != "device"
         return ResumableLoader(
@@ -226,6 +232,11 @@ class PairDataModule(pl.LightningDataModule):
     def _trainer(self) -> pl.Trainer:
         assert self.trainer is not None
         return self.trainer
+
+
+def natural_order(seed: int, epoch: int, length: int) -> np.ndarray:
+    """The order in which the pairs were found."""
+    return np.arange(length)
 
 
 def drawn(examples: Sequence[tuple[Pair, View]]) -> Drawn:
