@@ -173,7 +173,7 @@ def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     except OutOfTime:
-        log.info("Stopped: its time has passed. The same command goes on with %s from its last checkpoint.", run.path)
+        log.info("Stopped. Its time has passed: the same command goes on with %s from its last checkpoint.", run.path)
         return False
     except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
         raise _stopped(run, stopped) from stopped

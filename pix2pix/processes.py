@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from pix2pix.sweep import Job
+from pix2pix.sweep import STOPPED, Job
 
 AT_MOST = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
 POLL = 0.05  # seconds between two looks at the running jobs
@@ -23,7 +23,10 @@ CLUSTER = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasa
 
 
 class Ending(NamedTuple):
-    """How a job ended: `done`, `failed`, `pruned` or `stopped` (asked to end), and what there is to say about it."""
+    """How a job ended, and what there is to say about it.
+
+    `done`, `failed`, `pruned`, or `stopped`: asked to end, or out of time.
+    """
 
     state: str
     detail: str
@@ -161,7 +164,8 @@ class Pool:
 
     def _ending(self, job: Job, code: int, seconds: float) -> Ending:
         if not code:
-            return Ending("done", f"in {seconds:.0f} s")
+            words = job.last_words()  # a limit of time is no failure, and not the end of the run either
+            return Ending("stopped", words) if words.startswith(STOPPED) else Ending("done", f"in {seconds:.0f} s")
         if job.run.path in self.pruned:
             return Ending("pruned", f"worse than the median of the others, after {seconds:.0f} s")
         by = signal.Signals(self.asked) if self.asked else _asked_by(code)

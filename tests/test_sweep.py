@@ -164,6 +164,15 @@ def test_a_job_that_wants_more_gpus_than_there_are_fails_in_words():
     assert ending == ("failed", "trainer.devices=4, but the sweep has 2 GPUs to give.")
 
 
+def test_a_job_whose_time_has_passed_is_stopped_and_neither_done_nor_failed(tmp_path):
+    said = Job(sweep=tmp_path, name="a", overrides=[])
+    pool = Pool(Slots([0], 1, threads=1))
+    for words, state in (("Finished. Look at a", "done"), ("Stopped. Its time has passed: go on", "stopped")):
+        with said.open_log() as log:
+            log.write(f"{words}\n".encode())
+        assert pool._ending(said, 0, 1.0).state == state
+
+
 def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
     slots = Slots.of_this_machine(9, gpus=[0, 1], jobs_per_gpu=2, on_gpu=True)
     assert slots.take(job(gpus=None)) == [0, 1]

@@ -132,7 +132,7 @@ def test_a_limit_of_time_ends_a_sitting_and_the_same_command_goes_on_to_the_same
     assert len(steps) > 2
     assert any(step % 6 for step in steps), "it must have been stopped within an epoch"
     said = capsys.readouterr().out
-    assert said.count("Stopped: its time has passed. The same command goes on") == len(steps) - 1
+    assert said.count("Stopped. Its time has passed: the same command goes on") == len(steps) - 1
     assert same_weights(run, tiny_run)
 
 
