@@ -188,12 +188,12 @@ class Pix2Pix(pl.LightningModule):
 
     def _update_average(self, average: AveragedModel) -> None:
         """Moves the average towards G's weights; the first time it takes them over. Never waits for the device."""
-        own, weights = list(average.module.parameters()), list(self.generator.parameters())
+        own, weights = tuple(average.module.parameters()), tuple(self.generator.parameters())
         with torch.no_grad():
             if self.averaging:
-                torch._foreach_lerp_(own, weights, 1 - self.ema_decay)
+                torch._foreach_lerp_(own, weights, 1 - self.ema_decay)  # pyright: ignore[reportPrivateImportUsage]
             else:
-                torch._foreach_copy_(own, weights)
+                torch._foreach_copy_(own, weights)  # pyright: ignore[reportPrivateImportUsage]
             for buffer, current in zip(average.module.buffers(), self.generator.buffers(), strict=True):
                 buffer.copy_(current)
             average.n_averaged.add_(1)
