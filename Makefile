@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow test-gpu soak check benchmark benchmark-check clean
+.PHONY: help install demo test test-slow test-gpu soak check benchmark benchmark-check benchmark-gpu clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
@@ -14,6 +14,7 @@ help:
 	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
 	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
 	@echo "make benchmark-check  measure it again, and fail where it became slower"
+	@echo "make benchmark-gpu    what a CUDA GPU makes of it, in a quarter of an hour: docs/gpu.md"
 
 install: $(INSTALLED)
 
@@ -54,6 +55,9 @@ benchmark: install
 
 benchmark-check: install
 	$(BIN)/python scripts/benchmark.py --check benchmarks/results/step.json
+
+benchmark-gpu: install
+	$(BIN)/python -m benchmarks.gpu --data ../shared/datasets --out outputs/gpu
 
 clean:
 	rm -rf $(VENV) outputs/demo

@@ -1,0 +1,239 @@
+"""What every part uses: numbers that are on disk at once, trainings in processes of their own, the card's counters."""
+
+import argparse
+import datetime
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning
+import torch
+
+from pix2pix.cli import main as pix2pix
+
+Options = argparse.Namespace
+FORK = multiprocessing.get_context("fork")  # importing torch and Lightning takes 20 s on a fresh machine: done once
+SKIPPED = "skipped: not enough time"
+
+
+class Notes:
+    """What an item has found so far; in its file after every change."""
+
+    def __init__(self, options: Options) -> None:
+        self.file, self.until = Path(options.work) / f"{options.item}.json", options.until
+        self.data: dict[str, Any] = {"results": {}, "findings": []}
+
+    def put(self, name: str, value: Any) -> None:
+        self.data["results"][name] = value
+        self.save()
+
+    def finding(self, what: str, said: str = "") -> None:
+        """Something that is not as it should be, and the last lines that were said."""
+        print(f"FINDING: {what}" + (f"\n{said}" if said else ""), flush=True)
+        self.data["findings"].append({"what": what, "said": said.splitlines()})
+        self.save()
+
+    def save(self) -> None:
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps(self.data, indent=1, default=str), encoding="utf-8")
+        part.replace(self.file)
+
+    def left(self) -> float:
+        return self.until - time.time()
+
+    @contextmanager
+    def trying(self, what: str) -> Iterator[None]:
+        """An exception within becomes a finding, and the item goes on."""
+        try:
+            yield
+        except Exception:
+            self.finding(f"{what} fails", last_lines(traceback.format_exc()))
+
+
+def read(options: Options, item: str) -> dict[str, Any]:
+    """What an item has found so far."""
+    file = Path(options.work) / f"{item}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def last_lines(text: str, count: int = 6) -> str:
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip(" ^~\t")][-count:])[-1500:]
+
+
+def show(results: dict[str, Any]) -> None:
+    """A table of what was found, a column for each number and short word."""
+    rows = {name: found if isinstance(found, dict) else {"": found} for name, found in results.items()}
+    columns = list(dict.fromkeys(key for row in rows.values() for key, value in row.items() if not _is_long(value)))
+    cells = [["", *columns], *([name, *(_short(row.get(key)) for key in columns)] for name, row in rows.items())]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+    sys.stdout.flush()
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, list | dict)
+
+
+def _short(value: Any) -> str:
+    return "" if value is None or _is_long(value) else f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def machine(options: Options) -> dict[str, Any]:
+    """The card and its driver, versions, the commit. Touches no GPU: processes that are forked later do."""
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": pytorch_lightning.__version__,
+        "cores": len(os.sched_getaffinity(0)),
+        "commit": said(["git", "rev-parse", "HEAD"]) or options.commit,
+    }
+    if options.device == "cuda":
+        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,power.limit", "--format=csv,noheader"]
+        cards = said(query).splitlines()
+        about |= {"cards": cards, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    return about
+
+
+def cards(options: Options) -> int:
+    return len(said(["nvidia-smi", "-L"]).splitlines()) if options.device == "cuda" else 0
+
+
+def said(command: Sequence[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
+# ------------------------------------------------------------------------------------------------------------ trainings
+
+
+class Job:
+    """`pix2pix WORDS` in a process of its own, forked from this one, with what it says in a file.
+
+    With `clock`, a training notes when each step, validation and checkpoint took place.
+    """
+
+    def __init__(self, options: Options, name: str, words: Sequence[Any], *, clock: bool = False) -> None:
+        self.words, work = list(map(str, words)), Path(options.work)
+        self.log, self.clock = work / f"{name}.log", work / f"{name}.clock"
+        if clock:
+            self.words += [
+                "+callbacks.clock._target_=benchmarks.gpu.clock.Clock",
+                f"+callbacks.clock.file={self.clock}",
+            ]
+        self.process = FORK.Process(target=_as_pix2pix, args=(self.words, self.log, work))
+        self.process.start()
+        self.started, self.ended, self.told = time.time(), 0.0, False
+
+    def over(self) -> bool:
+        if not self.ended and not self.process.is_alive():
+            self.ended = time.time()
+        return bool(self.ended)
+
+    def wait(self, until: float) -> int | None:
+        """The exit code; None where it had to be killed as its time was up."""
+        self.process.join(max(0.0, until - time.time()))
+        if self.over():
+            return self.process.exitcode
+        self.kill()
+        return None
+
+    def stop(self) -> None:
+        """Has it save where it is, and end."""
+        if not self.told and not self.over():
+            self.process.terminate()
+            self.told = True
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.over()
+
+    def seconds(self) -> float:
+        return round((self.ended or time.time()) - self.started, 1)
+
+    def said(self, count: int = 6) -> str:
+        return last_lines(self.log.read_text(errors="replace"), count) if self.log.is_file() else ""
+
+    def noted(self) -> dict[str, list[float]]:
+        """When what took place, by the clock."""
+        found: dict[str, list[float]] = {}
+        for line in self.clock.read_text().splitlines() if self.clock.is_file() else []:
+            what, _, when = line.partition(" ")
+            found.setdefault(what, []).append(float(when or 0))
+        return found
+
+    def steps(self, since: float = 0.0, until: float = float("inf")) -> int:
+        return sum(since <= when < until for when in self.noted().get("step", []))
+
+
+def _as_pix2pix(words: list[str], log: Path, work: Path) -> None:
+    output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.chdir(work)
+    torch.set_num_threads(1)  # many trainings share the processor
+    sys.argv = ["pix2pix", *words]
+    pix2pix()
+
+
+def trainer(options: Options) -> list[str]:
+    return ["trainer=cpu"] if options.device == "cpu" else ["trainer=gpu"]
+
+
+def quickest(options: Options) -> list[str]:
+    """The quickest way that the project has; what a CPU cannot do of it is left out there."""
+    also = [] if options.device == "cpu" else ["precision=bf16-mixed", "step.cuda_graph=true"]
+    return [*trainer(options), *also, "step.channels_last=true"]
+
+
+def facades(options: Options, folder: Path, name: str, *words: str) -> list[str]:
+    """A training on the real pairs; narrow, small and short where the program itself is tried."""
+    tiny = ["data.size=64", "generator.base_channels=8", "discriminator.base_channels=8", "logger=csv"]
+    tiny += ["trainer.limit_train_batches=10", "trainer.limit_val_batches=4", "trainer.log_every_n_steps=5"]
+    place = [f"data.root={Path(options.data).resolve()}", f"output_dir={folder}", f"name={name}"]
+    return ["train", "experiment=facades", *place, *(tiny if options.tiny else []), *words]
+
+
+class Watching:
+    """What nvidia-smi says of the card, five times a second."""
+
+    def __init__(self, options: Options) -> None:
+        self.file = Path(options.work) / f"card_{time.time():.0f}.csv"
+        query = ["nvidia-smi", "--query-gpu=timestamp,utilization.gpu,power.draw", "--format=csv,noheader,nounits"]
+        if options.device == "cuda":
+            with self.file.open("wb") as file:
+                self.process = subprocess.Popen([*query, "-lms", "200"], stdout=file, stderr=subprocess.DEVNULL)
+
+    def mean(self, since: float, until: float) -> dict[str, float]:
+        """Share of the time in which a kernel ran, and watts."""
+        seen = [values for when, *values in self._values() if since <= when < until]
+        if not seen:
+            return {}
+        busy, watts = (statistics.mean(column) for column in zip(*seen, strict=True))
+        return {"gpu_busy_percent": busy, "watts": watts}
+
+    def _values(self) -> Iterator[tuple[float, float, float]]:
+        for line in self.file.read_text().splitlines() if self.file.is_file() else []:
+            try:
+                when, busy, watts = line.split(",")
+                yield datetime.datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f").timestamp(), float(busy), float(watts)
+            except ValueError:  # the last line may be half written
+                continue
+
+    def end(self) -> None:
+        if hasattr(self, "process"):
+            self.process.kill()

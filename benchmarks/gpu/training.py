@@ -1,0 +1,276 @@
+"""Parts `train`, `good` and `several`: `pix2pix train` as it is, many at once, to the end, and on several GPUs."""
+
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.gpu.notes import SKIPPED, Job, Notes, Options, Watching, cards, facades, quickest, trainer
+from pix2pix.evaluation.record import evaluation_folder
+from pix2pix.run import Run
+
+LONG, AT_ONCE = "facades_256", 8
+
+# ---------------------------------------------------------------------------------------------------------------- train
+
+
+def one(options: Options, notes: Notes) -> None:
+    """Two epochs of facades, by default and at the quickest: where the time goes, and how busy the card is."""
+    folder = Path(options.work) / "one"
+    for name, words in {"quickest": quickest(options), "defaults": trainer(options)}.items():
+        if notes.left() < (10 if options.tiny else 20):
+            notes.put(name, SKIPPED)
+            continue
+        watching = Watching(options)
+        job = Job(options, f"one_{name}", facades(options, folder, name, "trainer.max_epochs=2", *words), clock=True)
+        code = job.wait(notes.until - 2)
+        watching.end()
+        with notes.trying(f"{name}: the training, which ended with {code}, and its clock"):
+            found = spent(job)
+            notes.put(name, found | watching.mean(*found.pop("second_epoch")) | {"exit": code, "words": words})
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def spent(job: Job) -> dict[str, Any]:
+    """Where the time of a training went, in seconds; imports, which were done before, are not in it."""
+    at = job.noted()
+    kinds = {"steps": ("epoch_begins", "steps_end")}
+    kinds |= {what: (f"{what}_begins", f"{what}_ends") for what in ("validation", "saving")}
+    sums = {
+        what: sum(b - a for a, b in zip(at.get(begins, []), at.get(ends, []), strict=False))
+        for what, (begins, ends) in kinds.items()
+    }
+    begins, ends = at["epoch_begins"][-1], at["steps_end"][-1]
+    second = begins, at["training_ends"][0]
+    steady = [when for when in at["step"] if begins <= when <= ends]
+    steady = steady[len(steady) // 4 :]
+    rate = (len(steady) - 1) / (steady[-1] - steady[0])
+    known = {"start": at["training_begins"][0] - job.started, "images_per_second": rate}
+    return known | sums | {"second_epoch": second, "second_epoch_seconds": second[1] - second[0]}
+
+
+@contextmanager
+def mps(options: Options, notes: Notes) -> Iterator[bool]:
+    """NVIDIA's multi-process service, where the machine has it: kernels of several processes run side by side."""
+    control, folder = shutil.which("nvidia-cuda-mps-control"), Path(options.work) / "mps"
+    if options.device == "cpu" or control is None:
+        notes.put("mps", "no nvidia-cuda-mps-control here")
+        yield False
+        return
+    folder.mkdir(exist_ok=True)
+    os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": str(folder), "CUDA_MPS_LOG_DIRECTORY": str(folder)}
+    started = subprocess.run([control, "-d"], capture_output=True, text=True, check=False)
+    notes.put("mps", {"exit": started.returncode, "said": started.stdout + started.stderr})
+    try:
+        yield started.returncode == 0
+    finally:
+        subprocess.run([control], input="quit\n", text=True, capture_output=True, timeout=10, check=False)
+        for name in ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"):
+            os.environ.pop(name, None)
+
+
+def many(options: Options, notes: Notes) -> None:
+    """1, 2, 4, 8 trainings at once, under MPS and then without: images a second, all together."""
+    with mps(options, notes) as there:
+        if there:
+            _at_once(options, notes, "under MPS")
+    _at_once(options, notes, "without MPS")
+
+
+def _at_once(options: Options, notes: Notes, title: str) -> None:
+    window = 1 if options.tiny else 4
+    for number in [1, 2] if options.tiny else [1, 8, 4, 2]:
+        if notes.left() < (8 if options.tiny else 20):
+            notes.put(f"{title}: {number}", SKIPPED)
+            continue
+        folder = Path(options.work) / f"many_{number}"
+        pure = [*quickest(options), "trainer.max_epochs=100000", "trainer.check_val_every_n_epoch=100000", "logger=csv"]
+        names = [f"{title[:4].strip()}_{number}_{each}" for each in range(number)]
+        jobs = [Job(options, name, facades(options, folder, name, *pure), clock=True) for name in names]
+        while any(job.steps() < 20 and not job.over() for job in jobs) and notes.left() > window + 3:
+            time.sleep(0.1)
+        watching, since = Watching(options), time.time()
+        time.sleep(window)
+        until = time.time()
+        each = [job.steps(since, until) / (until - since) for job in jobs]
+        dead = [job.said() for job in jobs if job.over()]
+        watching.end()
+        for job in jobs:
+            job.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+        if dead:
+            notes.finding(f"{len(dead)} of {number} trainings at once ended", dead[0])
+        found = {"images_per_second": sum(each), "each": each} | watching.mean(since, until)
+        notes.put(f"{title}: {number}", found)
+
+
+# ----------------------------------------------------------------------------------------------------------------- good
+
+
+def good_runs(options: Options) -> dict[str, list[str]]:
+    """The long training, then the paper's ablations at half the size and width, in the order of their worth."""
+    every = [
+        *quickest(options),
+        "logger=csv",
+        "trainer.check_val_every_n_epoch=40",
+        "callbacks.samples.every_n_epochs=40",
+    ]
+    small = [
+        *every,
+        "generator.base_channels=32",
+        "discriminator.base_channels=32",
+        "data.size=128",
+        "data.batch_size=4",
+    ]
+    fields = {field: [f"discriminator={field}"] for field in ("patch70", "patch16", "pixel", "patch142", "image")}
+    others = {name: [f"objective={name}"] for name in ("l1", "cgan", "l1_gan", "gan")}
+    others |= {"encoder_decoder": ["generator=encoder_decoder"]}
+    if options.tiny:
+        return {LONG: [*every, "trainer.max_epochs=4"], "l1_seed1": [*every, "objective=l1", "trainer.max_epochs=2"]}
+    runs = {LONG: [*every, "ema_decay=0.999"]}
+    for seed in (1, 2, 3):
+        of_seed = [*small, "trainer.max_epochs=60", f"seed={seed}"]
+        runs |= {f"{name}_seed{seed}": [*of_seed, *words] for name, words in (fields | others).items()}
+    return runs
+
+
+def good(options: Options, notes: Notes) -> None:
+    """Trains the long run alone, then the others, eight at once; each is finished before another begins."""
+    folder, runs, rest = Path(options.work) / "good", good_runs(options), (25 if options.tiny else 60)
+    waiting, going, longest = list(runs), {}, 0.0
+    with mps(options, notes):
+        while going or (waiting and notes.left() - rest > 1.2 * longest):
+            alone = LONG in going or LONG in waiting
+            while waiting and len(going) < (1 if alone else AT_ONCE) and notes.left() - rest > 1.2 * longest:
+                name = waiting.pop(0)
+                going[name] = Job(options, name, facades(options, folder, name, *runs[name]), clock=True)
+            for name, job in list(going.items()):
+                if notes.left() < rest:
+                    job.stop()
+                if job.over() or notes.left() < rest - 12:
+                    job.kill()
+                    _note_run(notes, name, going.pop(name))
+                    longest = longest if name == LONG else max(longest, job.seconds())
+            time.sleep(0.2)
+    notes.put("not begun", waiting)
+    _evaluate(options, notes, [Run(folder / name) for name in runs if Run(folder / name).last.is_file()])
+
+
+def _note_run(notes: Notes, name: str, job: Job) -> None:
+    at, code = job.noted(), job.process.exitcode
+    begun_and_ended = [*at.get("training_begins", []), *at.get("training_ends", [])]
+    found = {"exit": code, "steps": job.steps(), "seconds": job.seconds(), "begun_and_ended": begun_and_ended}
+    notes.put(name, found | {"words": job.words})
+    if code != 0:
+        notes.finding(f"{name} ends with {code} after {job.steps()} steps", job.said(3))
+
+
+def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
+    """Every run on the test pairs; `compare` then makes a page of them, with the same pictures side by side."""
+    waiting, going, found = list(runs), {}, {}
+    while (waiting or going) and notes.left() > 6:
+        if waiting and len(going) < AT_ONCE:
+            run = waiting.pop(0)
+            words = ["evaluate", run.path, "--split", "test", "--checkpoint", "last", "--device", options.device]
+            going[run.path.name] = run, Job(options, f"evaluate_{run.path.name}", words)
+        for name, (run, job) in list(going.items()):
+            if job.over():
+                going.pop(name)
+                with notes.trying(f"evaluation of {name}: {job.said(2)}"):
+                    folder = evaluation_folder(run, run.config(), "test", checkpoint="last")
+                    content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+                    found[name] = {key: content[key] for key in ("step", "pairs")} | content["metrics"]
+                    notes.put(f"{name}, last, {content['pairs']} test pairs", found[name])
+        time.sleep(0.1)
+    out, done = Path(options.out).resolve(), [run for run in runs if run.path.name in found]
+    words = ["--split", "test", "--checkpoint", "last", "--no-evaluate", "--pictures", "12"]
+    words += ["-o", out / "gpu_good.html", "--csv", out / "gpu_good.csv"]
+    job = Job(options, "compare", ["compare", *(run.path for run in done), *words])
+    if job.wait(notes.until - 1) != 0:
+        notes.finding("compare fails", job.said())
+
+
+# -------------------------------------------------------------------------------------------------------------- several
+
+SAME = ["generator.norm=instance", "discriminator.norm=instance", "generator.dropout=0", "trainer.max_epochs=2"]
+SAME += [f"+optimizer.{player}.eps=1e-3" for player in ("generator", "discriminator")]  # no steps of rounding alone
+
+
+def several(options: Options, notes: Notes) -> None:
+    """One training on several GPUs: speed, the same results as one GPU's, and going on with another number."""
+    count = 2 if options.device == "cpu" else cards(options)
+    if count < 2:
+        notes.put("several", "not measured: one GPU is here")
+        return
+    folder = Path(options.work) / "several"
+    for number in [2] if options.tiny else [2, count]:
+        clock = folder.with_name(f"several_{number}.clock")
+        words = facades(options, folder, f"speed_{number}", *_together(options, number), "trainer.max_epochs=2")
+        code = _started(
+            notes, [*words, "+callbacks.clock._target_=benchmarks.gpu.clock.Clock", f"+callbacks.clock.file={clock}"]
+        )
+        with notes.trying(f"{number} GPUs: the training ended with {code}"):
+            steps = [float(line.split()[1]) for line in clock.read_text().splitlines() if line.startswith("step ")]
+            gaps = [b - a for a, b in zip(steps[len(steps) // 2 :], steps[len(steps) // 2 + 1 :], strict=False)]
+            notes.put(
+                f"{number} GPUs",
+                {"ms": 1000 * statistics.median(gaps), "images_per_second": number / statistics.median(gaps)},
+            )
+    alone = [*trainer(options), "data.batch_size=2"]
+    for name, words in {"one": alone, "two": [*_together(options, 2), "data.batch_size=1"]}.items():
+        _started(notes, facades(options, folder, name, *SAME, "callbacks.checkpoint.every_n_epochs=1", *words))
+    with notes.trying("two against one"):
+        notes.put("two GPUs against one", _apart(folder / "one", folder / "two"))
+        kept = folder / "two" / "checkpoints" / "epoch=1.ckpt"
+        _started(
+            notes, facades(options, folder, "resumed", *SAME, *alone, f"resume={kept}".replace("epoch=", "epoch\\="))
+        )
+        notes.put("begun by two, ended by one", _apart(folder / "one", folder / "resumed"))
+
+
+def _together(options: Options, number: int) -> list[str]:
+    return [
+        "trainer=ddp",
+        f"trainer.devices={number}",
+        *(["trainer.accelerator=cpu"] if options.device == "cpu" else []),
+    ]
+
+
+def _started(notes: Notes, words: list[str]) -> int:
+    """Lightning starts the other processes by the command line, so this one is no fork."""
+    command = [sys.executable, "-m", "pix2pix.cli", *words]
+    done = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        said, _ = done.communicate(timeout=max(1.0, notes.left() - 2))
+    except subprocess.TimeoutExpired:
+        os.killpg(done.pid, signal.SIGKILL)
+        said = "killed: its time was up"
+    if done.returncode != 0:
+        notes.finding(f"{' '.join(words[:6])} ... ends with {done.returncode}", said[-1000:])
+    return done.returncode
+
+
+def _apart(one: Path, other: Path) -> dict[str, float]:
+    """How far the weights of two runs are apart, relative to their size."""
+    first, second = (
+        torch.load(Run(run).last, map_location="cpu", weights_only=True)["state_dict"] for run in (one, other)
+    )
+    a, b = (torch.cat([v.double().flatten() for v in state.values()]) for state in (first, second))
+    return {"relative": float((a - b).norm() / a.norm()), "most": float((a - b).abs().max())}
+
+
+TRAIN = {"one": (one, 20, 90), "many": (many, 25, 150)}
+GOOD = {"good": (good, 60, 100_000)}
+SEVERAL = {"several": (several, 60, 240)}
