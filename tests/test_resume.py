@@ -200,13 +200,17 @@ def test_overflowing_steps_of_half_precision_are_counted():
     log, scaler = TrainingLog(), torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=1000)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
     counted = []
-    for gradient in (1.0, float("inf"), 1.0, float("inf")):
+    for gradient in (float("inf"), 1.0, float("inf"), 1.0):  # the very first step, whose scale is the largest, too
         scaler.scale(torch.ones(1))
         optimizer.param_groups[0]["params"][0].grad = torch.tensor([gradient])
         scaler.step(optimizer)
         scaler.update()
         counted.append(int(log.count_overflow(scaler)))
-    assert counted == [0, 1, 1, 2]
+    assert counted == [1, 1, 2, 2]
+    resumed, again = TrainingLog(), torch.amp.GradScaler("cpu")
+    again.load_state_dict(scaler.state_dict())
+    again.scale(torch.ones(1))
+    assert int(resumed.count_overflow(again)) == 0, "the scale that was saved is where the resumed run begins"
 
 
 def unfinished(finished: Run, folder: Path) -> Run:

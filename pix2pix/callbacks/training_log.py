@@ -154,7 +154,8 @@ class TrainingLog(pl.Callback):
         """Steps that half precision has lost so far, on the device: the loss scale falls only on overflow."""
         scale = scaler._scale
         if scale is not None:
-            self.overflows = self.overflows + (scale < (scale if self.scale is None else self.scale)).long()
+            before = scaler._init_scale if self.scale is None else self.scale  # which is the saved one when resumed
+            self.overflows = self.overflows + (scale < before).long()
             self.scale = scale.clone()
         return self.overflows
 

@@ -65,7 +65,7 @@ def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():
         log.load_state_dict({"sums": sums, "steps": 3, "overflows": torch.zeros((), dtype=torch.long)})
         accuracy = {name: torch.zeros((), device="cuda") for name in ("real", "fake")}
         outputs = {"accuracy": accuracy, "losses": {"g_l1": torch.zeros((), device="cuda")}}
-        scaler = SimpleNamespace(_scale=torch.ones((), device="cuda"))
+        scaler = SimpleNamespace(_scale=torch.ones((), device="cuda"), _init_scale=1.0)
         plugin = SimpleNamespace(scaler=scaler)
         stand_in = {"global_step": 4, "world_size": 1, "log_every_n_steps": 50, "is_last_batch": False}
         trainer = SimpleNamespace(**stand_in, precision_plugin=plugin)
