@@ -50,7 +50,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--parts", default=",".join(PARTS), help="some of them, in the order in which they are done")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--seconds", type=float, default=840, help="for everything")
-    parser.add_argument("--commit", default="unknown", help="where the checkout has no history")
+    parser.add_argument("--commit", default="", help="where the checkout has no history of its own")
     parser.add_argument("--tiny", action="store_true", help="small networks and few steps: tries the program")
     found = parser.parse_args()
     if unknown := set(found.parts.split(",")) - PARTS.keys():

@@ -97,7 +97,8 @@ def machine(options: Options) -> dict[str, Any]:
         "torch": torch.__version__,
         "lightning": pytorch_lightning.__version__,
         "cores": len(os.sched_getaffinity(0)),
-        "commit": said(["git", "rev-parse", "HEAD"]) or options.commit,
+        "commit": options.commit or said(["git", "rev-parse", "HEAD"]) or "unknown",
+        "changed_files": said(["git", "status", "--porcelain", "--untracked-files=no"]).splitlines(),
     }
     if options.device == "cuda":
         query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,power.limit", "--format=csv,noheader"]
