@@ -150,10 +150,10 @@ def longer(run: Run, config: Config) -> bool:
 
 
 def _too_far(path: Path, so_far: Reached, config: Config) -> str:
-    names = [f"trainer.{name}={config['trainer'].get(name)}" for name in ("max_epochs", "max_steps")]
-    asked = " and ".join(n for n, end in zip(names, ends(config), strict=True) if not math.isinf(end))
+    limits = zip(("max_epochs", "max_steps"), ends(config), (so_far.begun, so_far.steps), strict=True)
+    asked = " and ".join(f"trainer.{name}={config['trainer'][name]}" for name, end, got in limits if got >= end)
     return (
-        f"{path}: was trained for {so_far} already, {asked} asks for no more. What was learnt is not taken back: "
+        f"{path}: was trained for {so_far} already, and {asked} asks for no more. What was learnt is not taken back: "
         "set more, or train anew in a run of its own, name=..."
     )
 

@@ -31,6 +31,7 @@ from pix2pix.configuration import Config, ends
 from pix2pix.continuing import is_readable, longer, require_fitting, say_of_the_schedule
 from pix2pix.data.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
+from pix2pix.data.inventory import edited, remember
 from pix2pix.defaults import completed
 from pix2pix.inference import InferenceMode
 from pix2pix.initial_weights import initialise_from
@@ -76,9 +77,11 @@ def train(config: Config) -> None:
         run.require_same(config)
         trust.note(config)
     data = build_data(config)
-    fingerprint = data.pairs.fingerprint()
+    files = data.pairs.inventory()
     if not config["allow_changed_data"]:
-        run.require_same_data(fingerprint)
+        run.require_same_data(files.fingerprint)
+        if first and run.saved() and (why := edited(run.data_files, files)):
+            raise run.of_other_data(why)
     if (first or config["resume"] != "never") and _is_done(run, config):
         log.info(
             "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run give "
@@ -96,8 +99,10 @@ def train(config: Config) -> None:
             trainer.strategy.setup_environment()  # waits for it: what there is to resume is known when it has begun
             _fit(trainer, model, data, run)
             return
-        with run.begun(config, fingerprint) as unfinished:
+        with run.begun(config, files.fingerprint) as unfinished:
             if unfinished:
+                remember(run.data_files, files, anew=config["allow_changed_data"] or not run.saved())
+                del files  # of a million pairs it takes a hundred megabytes
                 _advise(model.generator, config)
                 if not _fit(trainer, model, data, run):
                     return

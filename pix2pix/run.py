@@ -44,6 +44,7 @@ class Run:
         self.provenance_file = self.path / "provenance.json"
         self.checkpoints = self.path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
+        self.data_files = self.path / "data_files.npz"
         self.evaluation = self.path / "evaluation"
 
     def config(self) -> Config:
@@ -134,11 +135,14 @@ class Run:
         """
         there = self.provenance().get("data_fingerprint", fingerprint)
         if there != fingerprint and self.saved():
-            raise ValueError(
-                f"{self.path}: was trained on other data than these: files were added, removed or changed, or the path "
-                "is another. Give this run a name of its own, name=..., bring the data back, or go on with these: "
-                "allow_changed_data=true."
-            )
+            raise self.of_other_data("files were added, removed or changed, or the path is another")
+
+    def of_other_data(self, why: str) -> ValueError:
+        """What to say where the pairs are no longer those that the run was trained on."""
+        return ValueError(
+            f"{self.path}: was trained on other data than these: {why}. Give this run a name of its own, name=..., "
+            "bring the data back, or go on with these: allow_changed_data=true."
+        )
 
     def set_aside(self) -> Path | None:
         """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None without a run.

@@ -47,7 +47,7 @@ def test_a_run_that_is_trained_longer_ends_as_one_that_was_begun_so(tmp_path, ti
 
 def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
     before = run.config_file.read_bytes()
-    with pytest.raises(SystemExit, match=r"tiny: was trained for 2 epochs \(12 steps\) already, .*max_epochs=1"):
+    with pytest.raises(SystemExit, match=r"tiny: was trained for 2 epochs \(12 steps\) already, .*max_epochs=1 asks"):
         pix2pix(*words, "trainer.max_epochs=1")
     assert run.config_file.read_bytes() == before
     assert run.finished()
@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run
         (["discriminator.receptive_field=34"], r"  discriminator\.\S+: .*\n.*\n.*\n  and \d+ more"),
         (["objective=l1"], r"  discriminator\.\S+: \(.*\) there, nothing here"),
         (["ema_decay=0.9"], r"  average\.\S+: nothing there, "),
-        ([], r"was trained for 2 epochs \(12 steps\) already, trainer\.max_epochs=2"),
+        ([], r"was trained for 2 epochs \(12 steps\) already, and trainer\.max_epochs=2"),
     ],
     ids=str,
 )

@@ -1,7 +1,6 @@
 """Pairs whose input is made from the target: colourisation, inpainting, sharpening and the like need pictures only."""
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,8 +12,9 @@ from natsort import natsorted
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.data.inventory import Inventory
 from pix2pix.data.lab import split_lightness
-from pix2pix.data.matching import PairPaths, by_name, every_tenth, listed, pair_name
+from pix2pix.data.matching import PairPaths, by_name, every_tenth, inventory_of, listed, pair_name
 from pix2pix.data.pair_source import Pair, PairSource, Split
 from pix2pix.data.pixels import read
 from pix2pix.data.sizing import Preprocess, fitted, resize
@@ -89,8 +89,11 @@ class DerivedPairs(PairSource):
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of what is done with them."""
-        lines = sorted({line for files in set(self.pictures.values()) for line in files.sizes(self.path)})
-        return hashlib.sha256("\n".join([*lines, repr((self.how, self.seed))]).encode()).hexdigest()
+        return self.inventory().fingerprint
+
+    def inventory(self) -> Inventory:
+        """The files, with their dates."""
+        return inventory_of(self.pictures.values(), self.path, repr((self.how, self.seed)))
 
     def _derive(self, picture: Tensor, name: str) -> Pair:
         operation, amount, fill = self.how

@@ -5,6 +5,7 @@ were listed: as many paths would take a gigabyte.
 """
 
 import contextlib
+import hashlib
 import itertools
 import logging
 import os
@@ -12,8 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from natsort import natsorted
 
+from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair_source import Split
 from pix2pix.data.picture_files import UnreadableError, require_text
 from pix2pix.data.pixels import SUFFIXES, size
@@ -57,13 +60,28 @@ class PairPaths(Sequence[tuple[Path, ...]]):
             del names[part]
         return PairPaths(self.folders, left), PairPaths(self.folders, [names[part] for names in self.names])
 
-    def sizes(self, root: Path) -> Iterator[str]:
-        """For each file its path below `root`, and its bytes."""
+    def described(self, root: Path) -> Iterator[tuple[str, int]]:
+        """For each file its path below `root` and its bytes, in words, and the date of its last change."""
         for folder, names in zip(self.folders, self.names, strict=True):
             place, below = f"{folder}{os.sep}", os.path.relpath(folder, root) + os.sep
             shown = below.removeprefix(f".{os.sep}")
             for name in names:
-                yield f"{shown}{name} {os.stat(place + name).st_size}"  # noqa: PTH116 - a path takes longer than its size
+                stat = os.stat(place + name)  # noqa: PTH116 - a path takes longer than its size
+                yield f"{shown}{name} {stat.st_size}", stat.st_mtime_ns
+
+
+def inventory_of(splits: Iterable[PairPaths], root: Path, settings: str = "") -> Inventory:
+    """The files of splits below `root`; the fingerprint is a digest of their names and sizes, and of `settings`."""
+    dates = dict(line for files in set(splits) for line in files.described(root))
+    lines = sorted(dates)
+    digest = hashlib.sha256("\n".join([*lines, *filter(None, [settings])]).encode()).hexdigest()
+    sizes = np.fromiter((int(line.rpartition(" ")[2]) for line in lines), np.int64, len(lines))
+    return Inventory(
+        digest,
+        lambda number: root / lines[number].rpartition(" ")[0],
+        sizes,
+        np.fromiter((dates[line] for line in lines), np.int64, len(lines)),
+    )
 
 
 def listed(folder: Path) -> list[str]:

@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from torch import Tensor
 
+from pix2pix.data.inventory import Inventory, of_files
 from pix2pix.randomness import epoch_order
 
 Direction = Literal["AtoB", "BtoA"]
@@ -32,6 +33,11 @@ class PairSource(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """A digest that changes when the pairs change."""
+
+    def inventory(self) -> Inventory:
+        """The files that hold the pairs, with their dates; none where there are none on this machine."""
+        files = {file for split in get_args(Split) for pair in self.files(split) for file in pair}
+        return of_files(self.fingerprint(), sorted(files))
 
     def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
         """The files of each pair of a split, where pairs come from files of their own; else nothing."""

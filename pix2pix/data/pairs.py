@@ -1,6 +1,5 @@
 """File -> pair: decode the files of a pair, settle which image is the source and which the target."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -8,7 +7,8 @@ from typing import Literal
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.data.matching import PairPaths, pair_name, splits_of
+from pix2pix.data.inventory import Inventory
+from pix2pix.data.matching import PairPaths, inventory_of, pair_name, splits_of
 from pix2pix.data.pair_source import Direction, Pair, PairSource, Split
 from pix2pix.data.palettes import PaletteChoice
 from pix2pix.data.pixels import Depth, opened, to_tensor
@@ -140,5 +140,8 @@ class PairFolder(FilePairs):
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""
-        lines = sorted({line for files in set(self._splits.values()) for line in files.sizes(self.path)})
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return self.inventory().fingerprint
+
+    def inventory(self) -> Inventory:
+        """The files, with their dates."""
+        return inventory_of(self._splits.values(), self.path)

@@ -24,6 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from pix2pix.addresses import authorization, hidden, how_to_log_in
+from pix2pix.data.inventory import Inventory, of_files
 from pix2pix.data.pair_source import Direction, Split
 from pix2pix.data.pairs import FilePairs, PairFiles
 from pix2pix.data.palettes import PaletteChoice
@@ -106,6 +107,14 @@ class ShardedPairs(FilePairs):
     def fingerprint(self) -> str:
         """A digest of the index, which holds the checksum of every shard."""
         return hashlib.sha256(self.index).hexdigest()
+
+    def inventory(self) -> Inventory:
+        """The shards and where pairs lie in them, where they are on this machine; their checksums are in the index."""
+        folder = Path(self.path)
+        sums = {shard.name: shard.sha256 for shards in self.shards.values() for shard in shards}
+        sums |= {f"{split}.offsets.npy": "" for split in self.shards}
+        there = [name for name in sorted(sums) if (folder / name).is_file()]
+        return of_files(self.fingerprint(), [folder / name for name in there], [sums[name] for name in there])
 
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order of a training epoch, shard after shard within a window."""
