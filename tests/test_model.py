@@ -10,7 +10,7 @@ from torch import nn
 from pix2pix.components import build
 from pix2pix.experiment import build_model
 from pix2pix.learning_rates import linear_decay
-from pix2pix.losses import CrossEntropy, LeastSquares, Objective
+from pix2pix.losses import AdversarialLoss, CrossEntropy, LeastSquares, Objective
 from pix2pix.model import Pix2Pix, pix2pix_step
 from pix2pix.networks import PatchGAN, UNet, initialise
 from pix2pix.randomness import seed_weights
@@ -172,3 +172,21 @@ def test_networks_of_the_package_begin_with_the_weights_of_the_paper_in_one_orde
     for ours, theirs in ((model.generator, generator), (model.discriminator, discriminator)):
         state = theirs.state_dict()
         assert all(torch.equal(state[name], value) for name, value in ours.state_dict().items())
+
+
+class Features(Objective):
+    """Measures by a network that nobody trained."""
+
+    def __init__(self, adversarial: AdversarialLoss | None, **settings) -> None:
+        super().__init__(adversarial, **settings)
+        self.features = nn.Conv2d(3, 4, 3)
+
+
+def test_a_network_in_an_objective_is_built_the_same_when_a_run_is_resumed():
+    config = resolved(*TINY)
+    config["objective"]["_target_"] = f"{__name__}.Features"
+    sys.modules.setdefault(__name__, sys.modules[Features.__module__])
+    first = build_model(config)
+    torch.rand(1)  # whatever else was drawn meanwhile
+    again = build_model(config)
+    assert torch.equal(first.objective.features.weight, again.objective.features.weight)

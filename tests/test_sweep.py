@@ -6,9 +6,11 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hydra_plugins.pix2pix_search import OptunaSearch
 from pix2pix.processes import Ending, Pool, Slots
 from pix2pix.run import Run
 from pix2pix.sweep import SWEEP, Job, Sweep, telling_line
@@ -193,6 +195,21 @@ def test_cpu_jobs_share_the_threads(monkeypatch):
 def test_a_runs_best_value_is_what_a_search_sees(tiny_run):
     best = json.loads(tiny_run.provenance_file.read_text())["best"]
     assert tiny_run.best() == best["val/ssim"]
+
+
+def test_a_search_goes_the_way_that_is_better(tmp_path):
+    def study(monitor, mode):
+        search: Any = OptunaSearch({})
+        search.monitor, search.mode, search.space, search.fixed = monitor, mode, {}, []
+        return search._study(tmp_path / monitor.replace("/", "_")).direction.name
+
+    assert study("val/score", "max") == "MAXIMIZE"
+    assert study("val/edges", "min") == study("val/l1", None) == "MINIMIZE"
+    assert study("val/correlation", None) == "MAXIMIZE"
+    with pytest.raises(ValueError, match=r"direction: maximize there, minimize here"):
+        study("val/score", "min")
+    with pytest.raises(ValueError, match=r"val/other: nothing says whether more or less of it is better"):
+        study("val/other", None)
 
 
 def test_a_search_goes_on_to_the_number_of_trials_asked_for(tmp_path):
