@@ -1,9 +1,11 @@
 """Whatever interrupts a save, what is in place stays known and sound."""
 
+import functools
 import os
 import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,8 +40,8 @@ def step(path: Path | None) -> int:
     return torch.load(path, weights_only=True)["step"]
 
 
-def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, run: Run, number: int) -> None:
-    """A save that is killed when the file `target` is about to be replaced."""
+def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[], object]) -> None:
+    """Work that is killed when the file `target` is about to be replaced."""
     replace = Path.replace
 
     def dangerous(part: Path, name: Path) -> Path:
@@ -50,13 +52,13 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, run: Run, number
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", dangerous)
         with pytest.raises(Killed):
-            save(run, number)
+            work()
 
 
 @pytest.mark.parametrize("target", [SUMS, PREVIOUS, "last.ckpt"])
 def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, caplog, target):
     for number in range(3, 9):
-        killed_before(monkeypatch, target, saved, number)
+        killed_before(monkeypatch, target, functools.partial(save, saved, number))
     assert resumable(saved) == saved.last
     assert step(saved.last) == 2
     assert not caplog.messages
@@ -88,7 +90,7 @@ def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, 
     for number in range(3, 6):
         assert save(saved, number) is None
     assert [step(path) for path in saved.saved()] == [5, 4]
-    killed_before(monkeypatch, "last.ckpt", saved, 6)
+    killed_before(monkeypatch, "last.ckpt", lambda: save(saved, 6))
     assert step(resumable(saved)) == 5, "the moved one is all there is, and it is known"
 
 
@@ -99,6 +101,18 @@ def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
         save(saved, number)
     assert soundness(saved.checkpoints / kept) == (True, None)
     assert step(saved.checkpoints / kept) == 2
+
+
+def test_kills_while_a_checkpoint_is_given_another_name_leave_what_had_it_known(saved, monkeypatch):
+    best = saved.checkpoints / "best.ckpt"
+    link(saved.last, best)
+    for number in range(3, 9):
+        save(saved, number)
+        killed_before(monkeypatch, "best.ckpt", lambda: link(saved.last, best))
+    assert soundness(best) == (True, None)
+    assert step(best) == 2
+    link(saved.last, best)
+    assert (soundness(best), step(best)) == ((True, None), 8)
 
 
 def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):

@@ -27,6 +27,7 @@ LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "d
 @pytest.mark.parametrize("words", [[], pytest.param(LESS_COMMON, marks=pytest.mark.slow)], ids=str)
 def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
+    words = [*soak.PLAIN, *words]
     subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
     kills = soak.killed_until_finished(tmp_path, "broken", words, random.Random(len(words)), 3, term=True)
     assert kills.total() >= 1
@@ -206,6 +207,8 @@ def test_overflowing_steps_of_half_precision_are_counted():
         scaler.step(optimizer)
         scaler.update()
         counted.append(int(log.count_overflow(scaler)))
+        state, log = log.state_dict(), TrainingLog()  # stopped and resumed after every step
+        log.load_state_dict(state)
     assert counted == [1, 1, 2, 2]
     resumed, again = TrainingLog(), torch.amp.GradScaler("cpu")
     again.load_state_dict(scaler.state_dict())

@@ -77,12 +77,13 @@ class TrainingLog(pl.Callback):
         """
         self.sums = averaged(self.sums)
         waiting = {name: (step, float(value)) for name, (step, value) in self.waiting.items()}
-        return {"sums": self.sums, "steps": self.steps, "overflows": self.overflows, "waiting": waiting}
+        half = {"overflows": self.overflows, "scale": self.scale}  # so that an overflow in the next step is seen
+        return {"sums": self.sums, "steps": self.steps, "waiting": waiting} | half
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up the interval."""
         self.sums, self.steps, self.overflows = state_dict["sums"], state_dict["steps"], state_dict["overflows"]
-        self.waiting = dict(state_dict.get("waiting", {}))
+        self.waiting, self.scale = dict(state_dict.get("waiting", {})), state_dict.get("scale")
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
