@@ -86,7 +86,8 @@ def _kind(key: str, there: Config, here: Config) -> str:
     """The part of `Changes` that a setting belongs to."""
     group, name = [*key.split("."), ""][:2]
     of_devices = group == "trainer" and name in DEVICES
-    if key in WHEREABOUTS or of_devices or (key == "name" and _goes_by_its_name(here)):
+    logged_to = group == "logger" and key.endswith(".directory")  # of loggers of ours, in runs of earlier versions
+    if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and _goes_by_its_name(here)):
         return "place"
     if key == "data.batch_size" and pairs_of_a_step(there) == pairs_of_a_step(here) is not None:
         return "place"

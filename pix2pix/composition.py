@@ -249,11 +249,13 @@ class PrepareSweep(Callback):
             SWEEP.add(job)
 
     def _check(self, job: Job, config: dict[str, Any], jobs: dict[Path, Job], planned: bool) -> None:
+        from pix2pix.continuing import require_end
         from pix2pix.experiment import check
 
         check(config)
         if planned:
             job.run.require_same(config)
+            require_end(job.run, config)
             _require_own_directory(job, jobs.setdefault(job.run.path, job))
 
 

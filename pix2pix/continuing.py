@@ -132,6 +132,12 @@ def _fitting(path: Path, model: nn.Module, config: Config, given: bool) -> Reach
     return so_far
 
 
+def require_end(run: Run, config: Config) -> None:
+    """Raises ValueError where a finished run is to be trained less than it was."""
+    if run.finished():
+        longer(run, config)
+
+
 def longer(run: Run, config: Config) -> bool:
     """Whether a finished run is to be trained longer than it was. Raises ValueError where it is to be trained less."""
     before, now = ends(run.config()), ends(config)

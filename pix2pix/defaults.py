@@ -6,6 +6,7 @@ was so before.
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,8 +20,8 @@ UNKNOWN = object()
 
 
 def completed(config: Config) -> Config:
-    """The configuration with the schema's default for each setting that it does not have."""
-    return _completed(config, RunConfig)
+    """The configuration in plain values, with the schema's default for each setting that it does not have."""
+    return _completed(_plain(config), RunConfig)
 
 
 def alike(one: Config, other: Config) -> tuple[Config, Config]:
@@ -76,4 +77,9 @@ def _model_below(model: Model, name: str) -> Model:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """The value as config.yaml would hold it: Python has tuples and paths, too."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

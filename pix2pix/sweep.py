@@ -96,7 +96,7 @@ class Sweep:
     def begin(self) -> None:
         """Forgets all jobs: a new command begins."""
         self.jobs: dict[Path, Job] = {}
-        self.done_before: set[Path] = set()
+        self.done_before: dict[Path, int] = {}  # with how many sessions: a finished run may be trained longer
         self.endings: dict[Path, tuple[str, str]] = {}
         self.started = time.time()
 
@@ -105,7 +105,7 @@ class Sweep:
         if job.run.path not in self.jobs:
             self.jobs[job.run.path] = job
             if _is_finished(job.run):
-                self.done_before.add(job.run.path)
+                self.done_before[job.run.path] = _sessions(job.run)
 
     def note(self, job: Job, state: str, detail: str) -> None:
         """Keeps how a job ended."""
@@ -115,7 +115,7 @@ class Sweep:
         """`finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`, and what there is to say about it."""
         if _is_finished(job.run):
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
-            return "skipped" if job.run.path in self.done_before else "finished", best
+            return "skipped" if self.done_before.get(job.run.path) == _sessions(job.run) else "finished", best
         ending = self.endings.get(job.run.path)
         if ending and ending[0] in {"pruned", "stopped", "failed"}:
             return ending
@@ -145,6 +145,10 @@ def _is_finished(run: Run) -> bool:
         return run.finished()
     except ValueError:  # a damaged file: its job says so
         return False
+
+
+def _sessions(run: Run) -> int:
+    return len(run.provenance().get("sessions", []))
 
 
 SWEEP = Sweep()

@@ -84,7 +84,10 @@ def test_what_changes_the_weights_makes_another_run(config, key, value):
     assert found.decisive == found.all()
 
 
-@pytest.mark.parametrize(("key", "value"), [("trainer.devices", 4), ("data.path", "moved"), ("data.num_workers", 3)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("trainer.devices", 4), ("data.path", "moved"), ("data.num_workers", 3), ("logger.metrics_csv.directory", "x")],
+)
 def test_place_devices_and_loading_may_change(config, key, value):
     found = changes(config, changed(config, key, value))
     assert found.place

@@ -53,6 +53,13 @@ def test_a_setting_that_is_absent_there_and_has_another_value_here_is_one():
     ]
 
 
+def test_tuples_and_paths_of_python_are_those_of_a_file(tmp_path):
+    today = completed(resolved(*TINY, f"run_dir={tmp_path}"))
+    python = completed(copy.deepcopy(today) | {"run_dir": tmp_path})
+    python["optimizer"]["betas"] = tuple(today["optimizer"]["betas"])
+    assert completed(python) == today
+
+
 def test_classes_that_only_the_run_on_disk_names_are_not_imported():
     today = completed(resolved(*TINY))
     foreign = today | {"generator": {"_target_": "no_such_module.Net"}}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hydra_plugins.pix2pix_search import OptunaSearch
 from pix2pix.processes import Ending, Pool, Slots
@@ -21,6 +22,7 @@ from tests.conftest import (
     command_line,
     needs_datasets,
     pix2pix,
+    resolved,
     same_weights,
     started,
     wait_until,
@@ -101,12 +103,32 @@ def test_a_sweep_with_one_impossible_job_starts_none(tmp_path):
 
 def test_a_sweep_that_would_change_a_run_starts_none(tmp_path):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "seed=0,1"]
-    run = tmp_path / "s_sweep" / "seed=1"
-    run.mkdir(parents=True)
-    (run / "config.yaml").write_text("name: another\n")
+    run = Run(tmp_path / "s_sweep" / "seed=1")
+    run.checkpoints.mkdir(parents=True)
+    run.last.touch()
+    run.config_file.write_text(yaml.safe_dump(resolved(*TINY, "name=s", "seed=7")))
     with pytest.raises(SystemExit, match=r"seed=1: holds a run with another configuration(.|\n)*No job was started"):
         pix2pix(*words)
     assert not (tmp_path / "s_sweep" / "seed=0").exists()
+
+
+def test_a_run_that_a_sweep_trains_longer_is_not_called_skipped(run):
+    sweep, job = Sweep(), Job(run.path.parent, run.path.name, [])
+    sweep.add(job)
+    assert sweep.outcome(job)[0] == "skipped"
+    content = run.provenance()
+    content["sessions"] *= 2
+    run.provenance_file.write_text(json.dumps(content))
+    assert sweep.outcome(job)[0] == "finished"
+
+
+def test_a_sweep_for_fewer_epochs_than_a_run_has_starts_none(tmp_path, tiny_run):
+    words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "seed=0,1"]
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "s_sweep" / "seed=0"))
+    run.config_file.write_text(yaml.safe_dump(run.config() | {"name": "s"}))
+    with pytest.raises(SystemExit, match=r"seed=0: was trained for 2 epochs (.|\n)*No job was started"):
+        pix2pix(*words, "trainer.max_epochs=1")
+    assert not (tmp_path / "s_sweep" / "seed=1").exists()
 
 
 @pytest.mark.parametrize(
