@@ -13,6 +13,7 @@ from pix2pix.configuration import Config, ends
 from pix2pix.integrity import require_sound
 from pix2pix.learning_rates import linear_decay
 from pix2pix.run import Run
+from pix2pix.weights_file import why_not
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
-        why = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(f"{path}: cannot be read as a checkpoint ({why}).") from error
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({why_not(path, error)}).") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ValueError(f"{path}: is no checkpoint that `pix2pix train` wrote.")
     if lacking := OF_A_TRAINING - content.keys():

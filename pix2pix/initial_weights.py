@@ -42,8 +42,7 @@ def initialise_from(origin: str, model: nn.Module) -> None:
 
 def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     if origin.is_dir():
-        Run(origin).config()  # says so when this is no run
-        return trained.state_of(Run(origin).checkpoint("best"))
+        return trained.state_of(_best_of(Run(origin)))
     if not origin.is_file():
         raise FileNotFoundError(f"init_from={origin}: there is nothing. Give a run, a checkpoint or a .pth file.")
     if origin.suffix == ".pth":
@@ -51,6 +50,15 @@ def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
         state = from_reference(read_state_dict(origin), model.get_submodule(player))
         return {f"{player}.{key}": value for key, value in state.items()}
     return trained.state_of(origin)
+
+
+def _best_of(run: Run) -> Path:
+    run.config()  # says so when this is no run
+    best, saved = run.checkpoints / "best.ckpt", run.saved()
+    if best.is_file():
+        return best
+    other = f"Begin with its last weights: init_from={saved[0]}" if saved else "It has saved nothing yet."
+    raise FileNotFoundError(f"init_from={run.path}: has no best.ckpt, as no epoch of it was validated. {other}")
 
 
 def _averaged(fitting: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ it passes `pix2pix.trust` first.
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,16 @@ def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
     try:
         return torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(f"{file}: cannot be read as a checkpoint ({error}). Choose another.") from error
+        raise ValueError(f"{file}: cannot be read as a checkpoint ({why_not(file, error)}). Choose another.") from error
+
+
+def why_not(file: Path, error: Exception) -> str:
+    """Why torch could not read a file. Torch's own words would advise to read it in a way that may run a program."""
+    if not zipfile.is_zipfile(file):
+        return "it is no file of weights that torch saved"
+    if "weights_only" in str(error):
+        return "it holds more than tensors and plain values, which might run a program when it is read"
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _require_tensors(file: Path, state: Any) -> None:

@@ -1,5 +1,6 @@
 """Going on: trained longer under the same name, as one training; and what cannot go on, said in words."""
 
+import pathlib
 import re
 
 import pytest
@@ -131,6 +132,8 @@ def forged(run: Run, folder, kind: str) -> str:
         torch.save({"weights": torch.zeros(2)}, file)
     elif kind == "no mapping":
         torch.save([1, 2], file)
+    elif kind == "a program":
+        torch.save(content | {"callbacks": pathlib.Path("x")}, file)
     elif kind == "hollow":
         torch.save(content | {"loops": 3}, file)
     elif kind == "other optimizer":
@@ -142,8 +145,9 @@ def forged(run: Run, folder, kind: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "words", "said"),
     [
-        ("text", [], r"cannot be read as a checkpoint"),
-        ("nothing", [], r"cannot be read as a checkpoint"),
+        ("text", [], r"cannot be read as a checkpoint \(it is no file of weights that torch saved\)\.$"),
+        ("nothing", [], r"cannot be read as a checkpoint \(it is no file of weights that torch saved\)\.$"),
+        ("a program", [], r"cannot be read as a checkpoint \(it holds more than tensors and plain values"),
         ("half", [], r"is damaged"),
         ("directory", [], r"is a directory, no checkpoint\. Give .*tiny/checkpoints/last\.ckpt"),
         ("for translate", [], r"holds weights, but no training to go on with: callbacks, .*init_from="),
@@ -193,6 +197,13 @@ def test_a_mistyped_init_from_leaves_nothing(tiny_run, tmp_path, kind):
         path.write_text("no weights")
     with pytest.raises(SystemExit, match=rf"^pix2pix: .*{path}"):
         pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", f"init_from={path}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_a_best_checkpoint_is_told_what_to_begin_with(run, tmp_path):
+    (run.checkpoints / "best.ckpt").unlink()
+    with pytest.raises(SystemExit, match=rf"init_from={run.path}: has no best\.ckpt.*: init_from={run.last}$"):
+        pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", f"init_from={run.path}")
     assert not (tmp_path / "out").exists()
 
 
