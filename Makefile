@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow test-gpu soak check benchmark benchmark-check benchmark-gpu clean
+.PHONY: help install demo test test-slow test-gpu soak soak-kinds check benchmark benchmark-check benchmark-gpu clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-gpu  the few tests that need a CUDA GPU, where there is one (torch with CUDA must be installed)"
 	@echo "make check   lint, format and types"
 	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
+	@echo "make soak-kinds  the same for twelve kinds of trainings, 108 kills in all (about half an hour)"
 	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
 	@echo "make benchmark-check  measure it again, and fail where it became slower"
 	@echo "make benchmark-gpu    what a CUDA GPU makes of it, in a quarter of an hour: docs/gpu.md"
@@ -44,6 +45,9 @@ test-gpu: install
 
 soak: install
 	$(BIN)/python scripts/soak.py --kills 60 --term --json benchmarks/results/soak.json
+
+soak-kinds: install
+	$(BIN)/python scripts/soak.py --kind mix --kills 108 --term --json benchmarks/results/soak_kinds.json
 
 check: install
 	$(BIN)/ruff check .

@@ -70,18 +70,18 @@ os.link = link
 """
 
 
-def pictures(folder: Path) -> list[str]:
-    """Side-by-side pairs, which are also single pictures: noise compresses badly, so the files are no trifle."""
+def pictures(folder: Path, size: tuple[int, int] = (64, 32)) -> list[str]:
+    """Side-by-side pairs, which are also single pictures."""
     for split, count in (("train", 24), ("val", 4)):
         (folder / split).mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            Image.effect_noise((64, 32), 50 + number).convert("RGB").save(folder / split / f"{number}.png")
+            Image.effect_noise(size, 50 + number).convert("RGB").save(folder / split / f"{number}.png")
     return [f"data.path={folder}"]
 
 
 def shards(folder: Path) -> list[str]:
     """The same pairs in several shards."""
-    pictures(folder / "pairs")
+    pictures(folder / "pairs", size=(512, 256))  # noise compresses badly: seven megabytes of them
     command = [sys.executable, "-m", "pix2pix.cli", "data", "shard", str(folder / "pairs"), str(folder / "shards")]
     subprocess.run([*command, "--megabytes", "1"], check=True, capture_output=True)
     return [f"data.path={folder / 'shards'}"]
