@@ -44,7 +44,7 @@ test-gpu: install
 	$(BIN)/python -m pytest -m gpu
 
 soak: install
-	$(BIN)/python scripts/soak.py --kills 60 --term --json benchmarks/results/soak.json
+	$(BIN)/python benchmarks/soak.py --kills 60 --term --json benchmarks/results/soak.json
 
 soak-kinds: install
 	$(BIN)/python scripts/soak.py --kind mix --kills 108 --term --json benchmarks/results/soak_kinds.json
@@ -55,10 +55,10 @@ check: install
 	$(BIN)/basedpyright
 
 benchmark: install
-	$(BIN)/python scripts/benchmark.py --json benchmarks/results/step.json
+	$(BIN)/python benchmarks/benchmark.py --json benchmarks/results/step.json
 
 benchmark-check: install
-	$(BIN)/python scripts/benchmark.py --check benchmarks/results/step.json
+	$(BIN)/python benchmarks/benchmark.py --check benchmarks/results/step.json
 
 benchmark-gpu: install
 	$(BIN)/python -m benchmarks.gpu --data ../shared/datasets --out outputs/gpu

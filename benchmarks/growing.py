@@ -25,13 +25,13 @@ from PIL import Image
 
 from benchmarks.machine import mebibytes, peak_mebibytes
 from benchmarks.sides import configured
-from pix2pix import experiment
 from pix2pix.data.datamodule import EpochBatches, TrainingPairs, drawn
-from pix2pix.data.pairs import PairFolder
+from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
-from pix2pix.inference import InferenceMode
-from pix2pix.trained import Trained
-from pix2pix.translate import Translator
+from pix2pix.inference.generator import Trained
+from pix2pix.inference.mode import InferenceMode
+from pix2pix.inference.translator import Translator
+from pix2pix.training import train
 
 LINKS = 50_000  # to one file: ext4 takes 65,000
 LOGGED = 1_000  # rows of a run's metrics.csv: 200 epochs, and four logged rows in each
@@ -70,7 +70,7 @@ def translate_in_tiles(size: int, folder: Path) -> Seconds:
 
 def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Seconds:
     config = configured(width, min(size, 256), 1)
-    generator, inference = experiment.build_generator(config).eval(), InferenceMode(**config["inference"])
+    generator, inference = train.build_generator(config).eval(), InferenceMode(**config["inference"])
     translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))
     translator(picture.crop((0, 0, 256, 256)))  # sets things up
@@ -116,9 +116,9 @@ def _link_pictures(folder: Path, counts: dict[str, int]) -> None:
 
 def runs(count: int, folder: Path) -> Seconds:
     """The comparison of so many finished runs, and the front page of the dashboard."""
-    from pix2pix.dashboard import front_page
-    from pix2pix.evaluation.compare import as_markdown, write_page
-    from pix2pix.evaluation.comparison import find_runs
+    from pix2pix.evaluation.compare_runs import find_runs
+    from pix2pix.evaluation.comparison_page import as_markdown, write_page
+    from pix2pix.web.dashboard import front_page
 
     _copy_runs(folder.parent / "run", folder, count)
     page = folder.parent / f"comparison_{count}.html"

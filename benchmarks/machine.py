@@ -6,7 +6,7 @@ import resource
 from importlib.metadata import version
 from pathlib import Path
 
-from pix2pix.data.loaded import cores
+from pix2pix.data.cache.preload import cores
 
 STATUS = Path("/proc/self/status")
 

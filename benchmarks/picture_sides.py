@@ -2,9 +2,9 @@
 
 python -m benchmarks.picture_sides evaluate WORKPLACE
 
-The workplace is a folder that scripts/benchmark_translation.py has made: a run, its weights as the reference has them,
-pairs and single pictures. A turn takes as many of these as it is told, from the first one on, and writes its results
-into a folder of its own. Reading the weights is no part of it.
+The workplace is a folder that benchmarks/benchmark_translation.py has made: a run, its weights as the reference has
+them, pairs and single pictures. A turn takes as many of these as it is told, from the first one on, and writes its
+results into a folder of its own. Reading the weights is no part of it.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from benchmarks import reference_test_loop
 from benchmarks.reference_step import unet
 from benchmarks.turns import Answers, told, usage
 from pix2pix.evaluation import evaluate as evaluation
-from pix2pix.run import Run
-from pix2pix.trained import load
-from pix2pix.translate import Translator
-from pix2pix.translate_files import translate_files
+from pix2pix.inference.files import translate_files
+from pix2pix.inference.generator import load
+from pix2pix.inference.translator import Translator
+from pix2pix.runs.run import Run
 
 Turn = Callable[[int], None]
 

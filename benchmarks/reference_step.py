@@ -3,7 +3,7 @@
 The authors' PyTorch implementation, its maths and its way of doing things: networks of modules with activations in
 place, two forward passes of D, its gradients switched off while G learns, Adam as torch makes it by default, float32,
 which on a GPU means TF32 in convolutions, labels on the device, losses read now and then.
-`tests/test_benchmark.py` holds it to recordings of the original.
+`tests/benchmarks/test_step.py` holds it to recordings of the original.
 """
 
 from typing import Any

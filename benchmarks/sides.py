@@ -18,11 +18,11 @@ import torch
 
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from benchmarks.turns import Answers, leave, told, usage
-from pix2pix import experiment
-from pix2pix.allocator import keep_freed_memory
-from pix2pix.composition import composed
-from pix2pix.model import pix2pix_step
-from pix2pix.run import Run
+from pix2pix.config.compose import composed
+from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.runs.run import Run
+from pix2pix.training import train as experiment
+from pix2pix.training.module import pix2pix_step
 
 NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
 NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows

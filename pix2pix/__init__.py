@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pix2pix.translate import Translator, load_translator
+    from pix2pix.inference.translator import Translator, load_translator
 
 __version__ = "0.1.0"
 __all__ = ["Translator", "__version__", "load_translator"]
@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
     """Imports the translator on first use: the command line starts without waiting for torch."""
     if name not in {"Translator", "load_translator"}:
         raise AttributeError(f"module 'pix2pix' has no attribute {name!r}")
-    from pix2pix import translate
+    from pix2pix.inference import translator
 
-    return getattr(translate, name)
+    return getattr(translator, name)

@@ -7,12 +7,12 @@ import argparse
 
 from torch import Tensor
 
+from pix2pix.core.utf8 import speak_utf8
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.evaluation.metrics import pair_metrics
-from pix2pix.experiment import build_data, build_model
-from pix2pix.run import Run
-from pix2pix.trained import load
-from pix2pix.utf8 import speak_utf8
+from pix2pix.inference.generator import load
+from pix2pix.runs.run import Run
+from pix2pix.training.train import build_data, build_model
 
 
 def main() -> None:

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.callbacks.diagnosis import Likeness
-from pix2pix.data.ranges import scale
-from pix2pix.utf8 import speak_utf8
+from pix2pix.core.utf8 import speak_utf8
+from pix2pix.data.images.value_range import scale
+from pix2pix.training.callbacks.collapse_monitor import Likeness
 
 
 def read(file: Path) -> Tensor:

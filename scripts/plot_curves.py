@@ -9,8 +9,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from pix2pix.loggers.metrics_csv import read
-from pix2pix.utf8 import speak_utf8
+from pix2pix.core.utf8 import speak_utf8
+from pix2pix.training.loggers.csv import read
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from pix2pix.data.pixels import to_tensor
-from pix2pix.data.ranges import scale
-from pix2pix.evaluation.compare import picture_names
-from pix2pix.evaluation.comparison import Entry, find_runs, gather
-from pix2pix.pictures import save, sheet
-from pix2pix.utf8 import speak_utf8
+from pix2pix.core.utf8 import speak_utf8
+from pix2pix.data.images.decode import to_tensor
+from pix2pix.data.images.pictures import save, sheet
+from pix2pix.data.images.value_range import scale
+from pix2pix.evaluation.compare_runs import Entry, find_runs, gather
+from pix2pix.evaluation.comparison_page import picture_names
 
 
 def main() -> None:

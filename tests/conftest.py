@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from pix2pix import cli
-from pix2pix.composition import composed
-from pix2pix.configuration import Config
-from pix2pix.run import Run
+from pix2pix.config.compose import composed
+from pix2pix.config.identity import Config
+from pix2pix.runs.run import Run
 
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
 needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real data sets are not at {DATASETS}")

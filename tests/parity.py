@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pix2pix import networks
-from pix2pix.networks.reference import from_reference
+from pix2pix import models
+from pix2pix.models.reference_weights import from_reference
 
 FOLDER = Path(__file__).parents[2] / "shared" / "parity"
 NAMES = ("unet128_pixel_lsgan", "unet256_patch70_vanilla", "resnet9_patch70_instance")
@@ -36,16 +36,16 @@ class Fixture:
         kind, norm, base = self.options["netG"], self.options["norm"], self.options["ngf"]
         if kind.startswith("unet"):
             depth = int(kind.removeprefix("unet_")).bit_length() - 1
-            network: nn.Module = networks.UNet(base_channels=base, depth=depth, norm=norm, dropout=0.0)
+            network: nn.Module = models.UNet(base_channels=base, depth=depth, norm=norm, dropout=0.0)
         else:
-            network = networks.ResNet(base_channels=base, blocks=9, norm=norm)
+            network = models.ResNet(base_channels=base, blocks=9, norm=norm)
         network.load_state_dict(self.state("init.G", network))
         return network
 
     def discriminator(self) -> nn.Module:
         field = 1 if self.options["netD"] == "pixel" else 70
         options = {"receptive_field": field, "base_channels": self.options["ndf"], "norm": self.options["norm"]}
-        network = networks.PatchGAN(6, **options)
+        network = models.PatchGAN(6, **options)
         network.load_state_dict(self.state("init.D", network))
         return network
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from pix2pix.data.pair_source import Pair
-from pix2pix.losses import Objective
-from pix2pix.model import Pix2Pix
+from pix2pix.data.pair import Pair
+from pix2pix.models.losses import Objective
+from pix2pix.training.module import Pix2Pix
 
 RATE = 2e-4
 

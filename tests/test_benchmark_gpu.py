@@ -12,7 +12,7 @@ import pytest
 from benchmarks.gpu import __main__ as program
 from benchmarks.gpu import fast, training
 from benchmarks.gpu.notes import Notes
-from pix2pix.captured import CapturedStep
+from pix2pix.training.cuda_graph import CapturedStep
 from tests.conftest import DATASETS, needs_datasets
 
 ROOT = Path(__file__).parents[1]

@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 from pix2pix import load_translator
-from pix2pix.captured import CapturedStep
 from pix2pix.data.augmentation import View
-from pix2pix.data.pair_source import Pair
+from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
-from pix2pix.run import Run
+from pix2pix.runs.run import Run
+from pix2pix.training.cuda_graph import CapturedStep
 from tests.conftest import TINY, pix2pix, same_weights
-from tests.test_captured import Players, batches
+from tests.training.test_cuda_graph import Players, batches
 
 pytestmark = pytest.mark.gpu
 

@@ -51,4 +51,4 @@ def test_imports_point_one_way(floor):
 
 def test_only_composition_knows_hydra():
     knowing = {module for module, names in IMPORTS.items() if any(n.startswith(("hydra", "omegaconf")) for n in names)}
-    assert knowing == {"pix2pix.composition"}
+    assert knowing == {"pix2pix.config.compose"}

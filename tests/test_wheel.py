@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix.run import Run
+from pix2pix.runs.run import Run
 from tests.conftest import TINY
 
 REPOSITORY = Path(__file__).parents[1]

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu.notes import SKIPPED, Job, Notes, Options, last_lines, trainer
-from pix2pix import experiment
-from pix2pix.captured import CapturedStep
-from pix2pix.composition import composed
-from pix2pix.losses import CrossEntropy, LeastSquares, Objective
-from pix2pix.model import pix2pix_step
-from pix2pix.randomness import seed_step
+from pix2pix.config.compose import composed
+from pix2pix.core.randomness import seed_step
+from pix2pix.models.losses import CrossEntropy, LeastSquares, Objective
+from pix2pix.training import train
+from pix2pix.training.cuda_graph import CapturedStep
+from pix2pix.training.module import pix2pix_step
 
 PRECISIONS = {"float32, TF32 off": (False, False), "float32, TF32 as torch has it": (True, False), "bf16": (True, True)}
 COMPARED = ("fake", "logits", "losses", "weights", "moved")  # `moved`: what three steps changed of the weights
@@ -112,7 +112,7 @@ class Ours:
     def __init__(self, options: Options, words: list[str], *, half: bool = False, graph: bool = False) -> None:
         key = " ".join(word for word in words if not word.startswith("data.batch_size"))
         if key not in MODELS:
-            MODELS[key] = experiment.build_model(composed(words))
+            MODELS[key] = train.build_model(composed(words))
         self.model = copy.deepcopy(MODELS[key]).to(options.device).train()
         self.layout = self.model.execution.memory_format
         players = self.model.generator, self.model.discriminator

@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.gpu.notes import SKIPPED, Job, Notes, Options, Watching, cards, facades, quickest, trainer
 from pix2pix.evaluation.record import evaluation_folder
-from pix2pix.run import Run
+from pix2pix.runs.run import Run
 
 LONG, AT_ONCE = "facades_256", 8
 

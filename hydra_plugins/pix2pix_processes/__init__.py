@@ -1,4 +1,4 @@
-"""Hydra's door to `pix2pix.processes`: each job of a sweep in a process of its own.
+"""Hydra's door to `pix2pix.runs.job_pool`: each job of a sweep in a process of its own.
 
 Hydra takes launchers from packages under `hydra_plugins` only, and imports them in every Hydra program of the
 environment: what is heavy, or would be noticed there, is imported where it is used. No `from __future__ import
@@ -16,8 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from pix2pix.processes import Ending, Slots
-    from pix2pix.sweep import Job
+    from pix2pix.runs.job_pool import Ending, Slots
+    from pix2pix.runs.sweep import Job
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class ProcessLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs all jobs to their end, whatever becomes of each, and says how each ended."""
-        from pix2pix.processes import Pool
-        from pix2pix.sweep import SWEEP
+        from pix2pix.runs.job_pool import Pool
+        from pix2pix.runs.sweep import SWEEP
 
         jobs = [self.job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
         for job in jobs:
@@ -61,21 +61,21 @@ class ProcessLauncher(Launcher):
 
     def slots(self, jobs: "Sequence[Job]") -> "Slots":
         """What there is to give to jobs like these at once."""
-        from pix2pix.processes import Slots
+        from pix2pix.runs.job_pool import Slots
 
         on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
         return Slots.of_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
 
     def job(self, overrides: list[str], number: int) -> "Job":
         """The job that the overrides make of the sweep's configuration."""
-        from pix2pix.composition import job_in_sweep
+        from pix2pix.config.compose import job_in_sweep
 
         job, _config = job_in_sweep(self.loader, self.config, overrides, number)
         return job
 
 
 def _return(job: "Job", ending: "Ending") -> JobReturn:
-    from pix2pix.sweep import JobFailedError
+    from pix2pix.runs.sweep import JobFailedError
 
     done = ending.state == "done"
     result = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if done else JobStatus.FAILED)

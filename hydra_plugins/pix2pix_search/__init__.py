@@ -20,8 +20,8 @@ from omegaconf import DictConfig
 from hydra_plugins.pix2pix_processes import ProcessLauncher
 
 if TYPE_CHECKING:
-    from pix2pix.processes import Ending
-    from pix2pix.sweep import Job
+    from pix2pix.runs.job_pool import Ending
+    from pix2pix.runs.sweep import Job
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class OptunaSearch(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs trials until there are enough, and says which was best."""
-        from pix2pix.processes import Pool
+        from pix2pix.runs.job_pool import Pool
 
         parser = OverridesParser.create(self.processes.loader)
         given = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
@@ -102,7 +102,7 @@ class OptunaSearch(Sweeper):
 
     def _jobs(self) -> "Iterator[Job]":
         """First the runs that a former search left in the middle, then new ones, each asked for when there is room."""
-        from pix2pix.sweep import SWEEP
+        from pix2pix.runs.sweep import SWEEP
 
         before = [trial for trial in self.study.trials if "overrides" in trial.user_attrs]
         for trial in before:
@@ -124,7 +124,7 @@ class OptunaSearch(Sweeper):
             yield job
 
     def _job(self, overrides: list[str], number: int) -> "Job":
-        from pix2pix.sweep import SWEEP
+        from pix2pix.runs.sweep import SWEEP
 
         job = self.processes.job([*self.fixed, *overrides], number)
         self.by_job.setdefault(job.run.path, number)
@@ -135,7 +135,7 @@ class OptunaSearch(Sweeper):
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
 
-        from pix2pix.loggers.metrics_csv import read
+        from pix2pix.training.loggers.csv import read
 
         file = job.run.path / "metrics.csv"
         written = file.stat().st_mtime_ns if file.is_file() else 0
@@ -153,7 +153,7 @@ class OptunaSearch(Sweeper):
         return trial.should_prune()
 
     def _tell(self, job: "Job", ending: "Ending") -> None:
-        from pix2pix.sweep import SWEEP
+        from pix2pix.runs.sweep import SWEEP
 
         SWEEP.note(job, *ending)
         if ending.state == "stopped":  # the trial stays as it is: the same command goes on with its run

@@ -37,7 +37,7 @@ def mend(journal: Path, lock: Any) -> None:
     """Leaves the sound lines of a journal, says so, and keeps a copy of what was there."""
     from optuna.storages.journal._file import get_lock_file
 
-    from pix2pix.whole_files import write
+    from pix2pix.core.atomic_files import write
 
     with get_lock_file(lock):
         content = journal.read_bytes()

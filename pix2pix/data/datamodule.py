@@ -11,14 +11,14 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pix2pix.data.cache import Cache
-from pix2pix.data.loaded import LoadedPairs, content_of, cores
-from pix2pix.data.pair_source import Pair, PairSource, Split
-from pix2pix.data.position import Pace, position, settle, shift
-from pix2pix.data.tolerance import OnError, TolerantPairs
+from pix2pix.core.randomness import epoch_order, pair_generator
+from pix2pix.core.signals import leave_to_parent
+from pix2pix.data.cache.cache import Cache
+from pix2pix.data.cache.preload import LoadedPairs, content_of, cores
+from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.data.resume import Pace, position, settle, shift
+from pix2pix.data.sources.skip_unreadable import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View
-from pix2pix.randomness import epoch_order, pair_generator
-from pix2pix.signals import leave_to_parent
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pix2pix.whole_files import replacing
+from pix2pix.core.atomic_files import replacing
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.augmentation import Augment, Images, View, cut, draw_view, recoloured, turned
-from pix2pix.data.pair_source import Pair
-from pix2pix.data.palettes import Palette, PaletteChoice
-from pix2pix.data.ranges import Limits, scale
-from pix2pix.data.sizing import Preprocess, Size, evaluated, fitted
+from pix2pix.data.images.palettes import Palette, PaletteChoice
+from pix2pix.data.images.resize import Preprocess, Size, evaluated, fitted
+from pix2pix.data.images.value_range import Limits, scale
+from pix2pix.data.pair import Pair
 
 Pixels = Annotated[int, Field(ge=1)]
 
@@ -69,7 +69,7 @@ class JitterAndMirror(PairTransform):
         width: see above.
         load_height: height before the crop; equal to `height` for no jitter.
         load_width: see above.
-        preprocess: how pictures are brought to the load size; see `pix2pix.data.sizing`.
+        preprocess: how pictures are brought to the load size; see `pix2pix.data.images.resize`.
         mirror: whether to flip left and right with probability one half.
         augment: how far to rotate, scale and recolour at random; None for not at all.
         labels: which image is a label map, and turned by its nearest pixels.

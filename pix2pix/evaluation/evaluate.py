@@ -14,21 +14,21 @@ import jinja2
 from torch import Tensor
 from tqdm import tqdm
 
-from pix2pix.addresses import require_no_secrets
-from pix2pix.allocator import keep_freed_memory
+from pix2pix.core.addresses import require_no_secrets
+from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.core.atomic_files import replacing_folder, write
+from pix2pix.core.prefetch import batches, in_stages
 from pix2pix.data.datamodule import PlainPairs
-from pix2pix.data.pair_source import PairSource, Split
-from pix2pix.evaluation.colour import LabHistograms
-from pix2pix.evaluation.examples import Examination, Row, SetMetric
-from pix2pix.evaluation.labels import Confusion
+from pix2pix.data.pair import PairSource, Split
+from pix2pix.evaluation.confusion import Confusion
+from pix2pix.evaluation.evaluate_pairs import Examination, Row, SetMetric
+from pix2pix.evaluation.fcn_score import SegmentationScore
+from pix2pix.evaluation.lab_histograms import LabHistograms
 from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.record import FILE, Record, evaluation_folder, record_of
-from pix2pix.evaluation.scorer import SegmentationScore
-from pix2pix.pipeline import batches, in_stages
-from pix2pix.run import Run
-from pix2pix.trained import Trained, load, targets_are_labels
-from pix2pix.whole_files import replacing_folder, write
+from pix2pix.inference.generator import Trained, load, targets_are_labels
+from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def evaluate(
         scorer: a run from photos to labels that reads what this run generates.
         perceptual: whether to measure LPIPS, FID and KID too.
         samples: outputs for each input, under different dropout noise; metrics are their means.
-        options: those of `pix2pix.trained.load`: checkpoint, device, normalization, dropout, seed, trust.
+        options: those of `pix2pix.inference.generator.load`: checkpoint, device, normalization, dropout, seed, trust.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data are not there.

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pix2pix import trust
-from pix2pix.checksums import checksum
-from pix2pix.configuration import Config
-from pix2pix.data.loaded import images_of
-from pix2pix.data.pair_source import Pair, PairSource, Split
-from pix2pix.run import Run
-from pix2pix.trained import Trained
-from pix2pix.trust import Trust
+from pix2pix.config.identity import Config
+from pix2pix.core import trust
+from pix2pix.core.checksums import checksum
+from pix2pix.core.trust import Trust
+from pix2pix.data.cache.preload import images_of
+from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.inference.generator import Trained
+from pix2pix.runs.run import Run
 
 FILE = "metrics.json"
 BEST = "best"
@@ -180,7 +180,7 @@ class Standard:
         checkpoint: which weights of each run.
         data: a folder of pairs for all of them, in place of each run's own.
         scorer: the checkpoint of the run that has read their outputs; None where that does not matter.
-        trust: modules whose classes the configurations of the runs may have built; see `pix2pix.trust`.
+        trust: modules whose classes the configurations of the runs may have built; see `pix2pix.core.trust`.
     """
 
     split: Split

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from pix2pix.configuration import Config, without_whereabouts
-from pix2pix.data.lab import split_lightness
-from pix2pix.data.palettes import Palette, visible
+from pix2pix.config.identity import Config, without_whereabouts
+from pix2pix.data.images.lab import split_lightness
+from pix2pix.data.images.palettes import Palette, visible
 from pix2pix.data.transforms import coded
-from pix2pix.inference import has_its_own_way
-from pix2pix.trained import Trained
+from pix2pix.inference.generator import Trained
+from pix2pix.inference.mode import has_its_own_way
 
 Pixels = Literal["uint8", "float"]
 SMALL = 32  # pixels

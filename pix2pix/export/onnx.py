@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pix2pix.export.agreement import Difference, difference, require_agreement
+from pix2pix.core.atomic_files import replacing
 from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
-from pix2pix.trained import Trained, load
-from pix2pix.whole_files import replacing
+from pix2pix.export.parity import Difference, difference, require_agreement
+from pix2pix.inference.generator import Trained, load
 
 METADATA = "pix2pix"  # the key of the description in the file's metadata
 
@@ -37,7 +37,8 @@ def export_onnx(
         pixels: `uint8` takes and gives pictures as files hold them, `float` the network's own values in [-1, 1].
         half: compute in float16.
         opset: the ONNX operator set; torch's default otherwise.
-        options: those of `pix2pix.trained.load`; with `dropout="on"` the file has inputs `noise_0`, `noise_1` ...
+        options: those of `pix2pix.inference.generator.load`; with `dropout="on"` the file has inputs `noise_0`,
+        `noise_1` ...
 
     Returns:
         The description that stands in the file's metadata under the key `pix2pix`, and the difference found.

@@ -10,7 +10,7 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
-from pix2pix.whole_files import replacing
+from pix2pix.core.atomic_files import replacing
 
 log = logging.getLogger(__name__)
 

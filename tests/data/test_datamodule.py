@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from pix2pix.core.randomness import pair_generator
 from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs, drawn, stacked
-from pix2pix.data.pair_source import Pair
+from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror, View
-from pix2pix.randomness import pair_generator
 
 
 def batches(epoch: int = 0, first: int = 0, *, length: int = 10, batch_size: int = 3, **options) -> list[list[Draw]]:

@@ -6,8 +6,8 @@ import torch
 from pix2pix.data import device
 from pix2pix.data.augmentation import View
 from pix2pix.data.device import constant, send
-from pix2pix.data.pair_source import Pair
-from pix2pix.data.palettes import Palette
+from pix2pix.data.images.palettes import Palette
+from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
 from tests.waiting import META, nothing_waits
 

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from pix2pix.data import inventory
-from pix2pix.data.derived import DerivedPairs
 from pix2pix.data.inventory import edited, remember
-from pix2pix.data.pair_source import PairSource
-from pix2pix.data.pairs import PairFolder
-from pix2pix.data.sharding import write_shards
-from pix2pix.data.shards import ShardedPairs
-from pix2pix.data.synthetic.pairs import SyntheticFacades
+from pix2pix.data.pair import PairSource
+from pix2pix.data.sources.derived import DerivedPairs
+from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.sources.shards import ShardedPairs
+from pix2pix.data.sources.synthetic.pairs import SyntheticFacades
+from pix2pix.datasets.write_shards import write_shards
 from tests.conftest import TINY_FOLDER, pix2pix
 
 SIZES = {"height": 32, "width": 32, "load_height": 32, "load_width": 32}

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pix.data.pairs import PairFiles, PairFolder
-from pix2pix.data.pixels import opened, to_tensor
-from pix2pix.data.sides import Side, halves
-from pix2pix.data.sizing import resize
+from pix2pix.data.images.decode import opened, to_tensor
+from pix2pix.data.images.resize import resize
+from pix2pix.data.sources.folder import PairFiles, PairFolder
+from pix2pix.data.sources.image_spec import Side, halves
 from pix2pix.data.transforms import JitterAndMirror
 from tests.conftest import DATASETS, needs_datasets
 

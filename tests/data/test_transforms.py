@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pix.data.pair_source import Pair
-from pix2pix.data.sizing import resize
+from pix2pix.data.images.resize import resize
+from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
 
 

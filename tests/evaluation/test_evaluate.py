@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix import pipeline
-from pix2pix.checksums import checksum
+from pix2pix.core import prefetch
+from pix2pix.core.checksums import checksum
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.record import evaluation_folder
 from tests.conftest import DATASETS, TINY, TINY_FOLDER, needs_datasets, noise_pairs, pix2pix
@@ -88,7 +88,7 @@ def test_data_that_moved_can_be_named(tmp_path):
 
 def test_an_evaluation_that_fails_leaves_the_former_one(run, monkeypatch):
     before = evaluate(run).totals
-    monkeypatch.setattr("pix2pix.evaluation.examples.to_picture", lambda image: 1 / 0)
+    monkeypatch.setattr("pix2pix.evaluation.evaluate_pairs.to_picture", lambda image: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate(run)
     assert json.loads((run.evaluation / "val" / "metrics.json").read_text())["metrics"] == before
@@ -96,8 +96,8 @@ def test_an_evaluation_that_fails_leaves_the_former_one(run, monkeypatch):
 
 def test_pictures_and_numbers_do_not_depend_on_the_batch(run, monkeypatch):
     found = {}
-    for pixels in (1, 2 * 32 * 32, pipeline.AT_ONCE):  # one by one, two at once, all three
-        monkeypatch.setattr(pipeline, "AT_ONCE", pixels)
+    for pixels in (1, 2 * 32 * 32, prefetch.AT_ONCE):  # one by one, two at once, all three
+        monkeypatch.setattr(prefetch, "AT_ONCE", pixels)
         result = evaluate(run, samples=2)
         pictures = [np.asarray(Image.open(file), int) for file in sorted((result.folder / "images").iterdir())]
         found[pixels] = result, pictures
@@ -120,7 +120,7 @@ def test_it_is_said_where_test_pairs_are_those_of_the_validation(tmp_path, capsy
 
 def test_the_record_tells_what_the_numbers_were_made_of(run):
     plain = json.loads((evaluate(run).folder / "metrics.json").read_text())
-    assert plain["data"]["kind"] == "pix2pix.data.synthetic.pairs.SyntheticFacades"
+    assert plain["data"]["kind"] == "pix2pix.data.SyntheticFacades"
     assert plain["checkpoint_file"]["sha256"] == checksum(run.checkpoint("best"))
     assert (plain["samples"], plain["precision"], plain["scorer"], plain["perceptual"]) == (1, "float32", None, False)
     again = json.loads((evaluate(run, half=True, seed=0, samples=2).folder / "metrics.json").read_text())

@@ -1,0 +1,139 @@
+"""How fast a training step is, as a ratio to the reference algorithm in plain PyTorch; and what the framework adds.
+
+python benchmarks/benchmark.py --json benchmarks/results/step.json
+python benchmarks/benchmark.py --what step --sizes 256 --batches 1 4 --sides reference ours
+python benchmarks/benchmark.py --what overhead --sizes 64 256
+python benchmarks/benchmark.py --check benchmarks/results/step.json
+
+Each side is a process of its own with the settings it has by itself. They take turns of a few steps, in an order that
+turns round, while the others wait. A ratio is that of two turns of one round; given are its median over the rounds and
+its quartiles. Where other programs want the processor, too, `--threads 1` and the ratios of processor time, which count
+what each side itself used, come near to those of a quiet machine. `--check` measures again what a file has recorded,
+and fails when a ratio fell by more than its spread.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import turns
+from benchmarks.machine import machine
+from benchmarks.turns import RATIOS, between, summary
+
+STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")
+NARROW = ("narrow_data", "narrow", "narrow_train")  # networks of next to no work: what is around the step shows
+CASES = {  # what: sizes and batches, sides, and rounds of so many steps
+    "step": [((256, 1), STEP, 15, 2), ((256, 4), ("reference", "ours", "bf16"), 8, 1)],
+    "small": [((64, 1), ("reference", "ours", "bf16"), 15, 8), ((64, 16), ("reference", "ours", "bf16"), 8, 2)],
+    "overhead": [((64, 1), NARROW, 25, 20), ((64, 1), OVERHEAD, 20, 8), ((256, 1), OVERHEAD, 20, 2)],
+}
+DRIFT = 0.05
+Case = tuple[tuple[int, int], Sequence[str], int, int]
+
+
+class Side(turns.Side):
+    """A process that takes training steps when told to; see benchmarks/sides.py."""
+
+    def __init__(self, name: str, shape: tuple[int, int], steps: int, threads: int) -> None:
+        words = [name, "--size", shape[0], "--batch", shape[1], "--steps", steps, "--threads", threads]
+        super().__init__(name, "benchmarks.sides", words)
+
+
+def measured(case: Case, threads: int = 0) -> dict[str, Any]:
+    """Every turn of every side, and what they come to."""
+    shape, names, rounds, steps = case
+    sides = [Side(name, shape, (rounds + 2) * steps + 10, threads) for name in names]
+    turns.in_turns(sides, rounds, steps, first=2)
+    first, *_ = sides
+    return {
+        "size": shape[0],
+        "batch": shape[1],
+        "rounds": rounds,
+        "steps_a_turn": steps,
+        "threads": threads,
+        "sides": {side.name: summary(side.turns, first.turns) for side in sides},
+    }
+
+
+def show(what: str, result: dict[str, Any]) -> None:
+    first, *_ = result["sides"]
+    print(f"\n{what}: {result['size']}x{result['size']}, batch {result['batch']}")
+    print(
+        f"| side | ms a step (quartiles) | times as fast as {first} | by processor time | ms more | page faults | MiB |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, row in result["sides"].items():
+        cells = [between(row["ms"], 1), *(between(row[ratio], 2) for ratio in RATIOS), between(row["ms_more"], 1)]
+        print(f"| {name} | {' | '.join(cells)} | {row['page_faults']:.0f} | {row['peak_mebibytes']} |", flush=True)
+
+
+def fallen(recorded: dict[str, float], now: dict[str, float]) -> bool:
+    """Whether a ratio is below the recorded one by more than the wider of the two spreads, between their quartiles.
+
+    Runs an hour apart differ by some percent though each is steady by itself, so the spread is at least DRIFT.
+    """
+    spread = max(one["high"] - one["low"] for one in (recorded, now))
+    return now["median"] < recorded["median"] - max(spread, DRIFT * recorded["median"])
+
+
+def check(file: Path) -> None:
+    """Ends the program with what fell."""
+    worse = []
+    for what, results in json.loads(file.read_text(encoding="utf-8"))["results"].items():
+        for then in results:
+            shape = then["size"], then["batch"]
+            now = measured((shape, list(then["sides"]), then["rounds"], then["steps_a_turn"]), then["threads"])
+            show(what, now)
+            for side, row in then["sides"].items():
+                ratios = row["times_as_fast"], now["sides"][side]["times_as_fast"]
+                if fallen(*ratios):
+                    was, is_ = (between(ratio, 2) for ratio in ratios)
+                    worse.append(f"{what} {shape[0]}x{shape[0]} batch {shape[1]}, {side}: {is_}, recorded {was}")
+    if worse:
+        raise SystemExit("\n".join(["Slower than recorded:", *worse]))
+    print("\nNothing is slower than recorded.")
+
+
+def cases(what: str, options: argparse.Namespace) -> list[Case]:
+    """Those of the table above, or of the sizes, batches, sides and rounds that were asked for."""
+    chosen = [
+        (shape, options.sides or sides, options.rounds or rounds, options.steps or steps)
+        for shape, sides, rounds, steps in CASES[what]
+    ]
+    if not (options.sizes or options.batches):
+        return chosen
+    shapes = [(size, batch) for size in options.sizes or [256] for batch in options.batches or [1]]
+    return [(shape, *chosen[-1][1:]) for shape in shapes]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--sizes", type=int, nargs="+", help="sides of the pictures, powers of two")
+    parser.add_argument("--batches", type=int, nargs="+")
+    parser.add_argument("--sides", nargs="+", help="the first one is what the others are compared with")
+    parser.add_argument("--rounds", type=int, help="turns of each side")
+    parser.add_argument("--steps", type=int, help="of each turn")
+    parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
+    parser.add_argument("--json", type=Path, help="where to leave the numbers")
+    parser.add_argument("--check", type=Path, metavar="JSON", help="measure again, and compare with these")
+    options = parser.parse_args()
+    if options.check:
+        check(options.check)
+        return
+    content: dict[str, Any] = {"machine": machine(), "command": sys.argv, "results": {}}
+    for what in options.what:
+        content["results"][what] = []
+        for case in cases(what, options):
+            result = measured(case, options.threads)
+            show(what, result)
+            content["results"][what].append(result)
+            if options.json:
+                options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

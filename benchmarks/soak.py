@@ -1,0 +1,263 @@
+"""Kills real trainings at random moments, starts them again, and compares what they leave with an unbroken one.
+
+python benchmarks/soak.py --kills 50                    # the long one, `make soak`
+python benchmarks/soak.py --kills 100 --kind mix        # of all kinds, `make soak-kinds`
+python benchmarks/soak.py --kills 6 --kind shards --term
+python benchmarks/soak.py --kills 6 --words precision=bf16-mixed ema_decay=0.9
+
+A training is killed with SIGKILL after a random number of milliseconds since it was last started, wherever it then is:
+in a step, a validation, a checkpoint, a sheet of samples. With --term, every other kill is a SIGTERM. Once it is
+finished, its weights, optimizers, metrics.csv and samples must equal the unbroken run's, bit for bit; then another one
+begins.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from pix2pix.runs.run import Run
+from pix2pix.training.loggers.csv import read
+
+BASE = [
+    *("data.size=32", "data.batch_size=2", "generator.base_channels=4"),
+    *("trainer.max_epochs=4", "trainer.log_every_n_steps=3", "optimizer.decay_epochs=2"),
+    *("callbacks.checkpoint.every_n_steps=2", "callbacks.checkpoint.every_n_epochs=2", "logger=csv"),
+]
+DRAWN = ["data.pairs.train_pairs=24", "data.pairs.val_pairs=4", "data.num_workers=0"]
+PATCHES = ["discriminator.base_channels=4", "discriminator.receptive_field=16"]
+PLAIN = [*DRAWN, *PATCHES]
+TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+
+
+@dataclass
+class Kind:
+    """A kind of training, and how it is killed.
+
+    Args:
+        words: its overrides.
+        prepare: makes its data in a folder, and gives the overrides that name them.
+        at_saves: whether it is killed while it saves.
+        one_of_two: whether one of its two processes is killed, and the other left to see for itself.
+        first: Python that runs before the training.
+    """
+
+    words: list[str]
+    prepare: Callable[[Path], list[str]] = lambda folder: []
+    at_saves: bool = False
+    one_of_two: bool = False
+    first: str = ""
+
+
+NO_LINKS = """
+import errno, os
+def link(*_, **__): raise OSError(errno.EPERM, "no hard links here")
+os.link = link
+"""
+
+
+def pictures(folder: Path, size: tuple[int, int] = (64, 32)) -> list[str]:
+    """Side-by-side pairs, which are also single pictures."""
+    for split, count in (("train", 24), ("val", 4)):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            Image.effect_noise(size, 50 + number).convert("RGB").save(folder / split / f"{number}.png")
+    return [f"data.path={folder}"]
+
+
+def shards(folder: Path) -> list[str]:
+    """The same pairs in several shards."""
+    pictures(folder / "pairs", size=(512, 256))  # noise compresses badly: seven megabytes of them
+    command = [sys.executable, "-m", "pix2pix.cli", "data", "shard", str(folder / "pairs"), str(folder / "shards")]
+    subprocess.run([*command, "--megabytes", "1"], check=True, capture_output=True)
+    return [f"data.path={folder / 'shards'}"]
+
+
+def cached(folder: Path) -> list[str]:
+    """The same pairs, with a cache of their own on disk."""
+    return [*pictures(folder / "pairs"), f"data.cache_dir={folder / 'cache'}"]
+
+
+KINDS = {
+    "plain": Kind(PLAIN),
+    "ema": Kind([*PLAIN, "ema_decay=0.9"]),
+    "bf16": Kind([*PLAIN, "precision=bf16-mixed"]),
+    "decay": Kind([*PLAIN, "optimizer.decay_epochs=4", "optimizer.clip_norm=1"]),
+    "wasserstein": Kind([*PLAIN, "objective/adversarial=wasserstein", "discriminator.norm=instance"]),
+    "labels": Kind([*DRAWN, "objective=labels", "discriminator=none", "data.direction=AtoB", "data.one_hot=true"]),
+    "derived": Kind([*PATCHES, "data=derived", "data.operation=inpaint", "data.num_workers=2"], pictures),
+    "shards": Kind([*PATCHES, "data=shards", "data.num_workers=2"], shards),
+    "disk_cache": Kind([*PATCHES, "data=folder", "data.cache=disk", "data.num_workers=2"], cached),
+    "one_of_two": Kind([*PLAIN, *TWO], one_of_two=True),
+    "saving": Kind([*PLAIN, "generator.base_channels=16"], at_saves=True),
+    "saving_without_links": Kind([*PLAIN, "generator.base_channels=16"], at_saves=True, first=NO_LINKS),
+}
+
+
+def command(folder: Path, name: str, words: list[str], first: str = "") -> list[str]:
+    python = ["-c", f"{first}\nfrom pix2pix.cli import main; main()"] if first else ["-m", "pix2pix.cli"]
+    return [sys.executable, *python, "train", *BASE, *words, f"output_dir={folder}", f"name={name}"]
+
+
+def killed_until_finished(
+    folder: Path, name: str, words: list[str], dice: random.Random, budget: int, term: bool, kind: Kind | None = None
+) -> Counter[str]:
+    """Starts the run again and again until it is finished; says how often it was killed, and in which stage."""
+    kills: Counter[str] = Counter()
+    run, kind = Run(folder / name), kind or Kind(words)
+    while not run.finished():
+        words_of_it = command(folder, name, words, kind.first)
+        process = subprocess.Popen(words_of_it, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if kills.total() >= budget:
+            _, said = process.communicate()
+            if process.returncode:
+                raise SystemExit(f"{name}: ended with {process.returncode}\n{said.decode()}")
+            break
+        wait_for_the_moment(process, run, dice, kind)
+        number = signal.SIGTERM if term and kills.total() % 2 else signal.SIGKILL
+        if process.poll() is None:
+            victim = one_of(process, dice) if kind.one_of_two else ("", process.pid)
+            kills[f"{signal.Signals(number).name} {victim[0]}{stage(run)}"] += 1
+            os.kill(victim[1], number)
+        _, said = process.communicate()
+        ends = {0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM} | ({1} if kind.one_of_two else set())
+        if process.returncode not in ends:
+            raise SystemExit(f"{name}: ended with {process.returncode}\n{said.decode()}")
+    return kills
+
+
+def one_of(process: subprocess.Popen[bytes], dice: random.Random) -> tuple[str, int]:
+    """One of the two processes of a training, and its number; the first one where the second is not there yet."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    others = [int(pid) for pid in children.read_text().split() if b"pix2pix" in _command_of(int(pid))]
+    return ("second process, ", others[0]) if others and dice.random() < 0.5 else ("first process, ", process.pid)
+
+
+def _command_of(pid: int) -> bytes:
+    file = Path(f"/proc/{pid}/cmdline")
+    return file.read_bytes() if file.exists() else b""
+
+
+def wait_for_the_moment(process: subprocess.Popen[bytes], run: Run, dice: random.Random, kind: Kind) -> None:
+    """Some time after the first step, or as soon as something is being saved: the third or tenth such moment, perhaps.
+
+    Kills before the first step would prove nothing: the start takes seconds, the whole training hardly one.
+    """
+    begun = newest(run)
+    while process.poll() is None and newest(run) == begun:
+        time.sleep(0.002)
+    if not kind.at_saves:
+        time.sleep(dice.uniform(0, 0.7))
+        return
+    saves, saving = dice.randint(1, 20), False
+    while process.poll() is None and saves:
+        now = any(run.checkpoints.glob(".*.part"))
+        saves -= now and not saving
+        saving = now
+    time.sleep(dice.uniform(0, 0.01))
+
+
+def newest(run: Run) -> float:
+    files = [file for file in run.path.rglob("*") if file.name != "provenance.json"] if run.path.is_dir() else []
+    return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
+
+
+def stage(run: Run) -> str:
+    """Where the training seems to be, by the files that are half written."""
+    parts = " ".join(part.name for part in run.path.rglob(".*.part"))
+    within = {".ckpt": "within a checkpoint", "SHA256SUMS": "within the checksums", ".png": "within a picture"}
+    return next((words for name, words in within.items() if name in parts), "elsewhere")
+
+
+def differences(unbroken: Run, broken: Run) -> list[str]:
+    """What the two runs do not have in common, bit for bit, but for speeds, names and dates."""
+    found = []
+    for name in ("last", "best", "epoch=2", "epoch=4"):
+        ours, theirs = (torch.load(run.checkpoint(name), weights_only=True) for run in (broken, unbroken))
+        keys = ("state_dict", "optimizer_states", "global_step", "epoch", "callbacks")
+        found += [f"{name}.ckpt: {key}" for key in keys if not same(ours[key], theirs[key])]
+    rows = [read(run.path / "metrics.csv") for run in (broken, unbroken)]
+    for row in (*rows[0], *rows[1]):
+        row.pop("images_per_second")
+    found += ["metrics.csv"] if rows[0] != rows[1] else []
+    names = [sorted(file.name for file in (run.path / "samples").iterdir()) for run in (broken, unbroken)]
+    found += ["the names of the samples"] if names[0] != names[1] else []
+    for name in names[1]:
+        with Image.open(broken.path / "samples" / name) as ours, Image.open(unbroken.path / "samples" / name) as theirs:
+            found += [f"samples/{name}"] if ours.tobytes() != theirs.tobytes() else []
+    leftovers = [str(file) for file in broken.path.rglob(".*") if file.suffix == ".part"]
+    return found + leftovers
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def soak(name: str, kind: Kind, folder: Path, options: argparse.Namespace, dice: random.Random) -> dict[str, Any]:
+    """Kills trainings of a kind `options.kills` times in all; what became of them."""
+    kills, found, runs = Counter(), [], 0
+    words = [*kind.words, *kind.prepare(folder / "data"), *options.words]
+    subprocess.run(command(folder, "unbroken", words), check=True, capture_output=True)
+    while kills.total() < options.kills:
+        runs += 1
+        budget = min(options.kills - kills.total(), 8)
+        kills += killed_until_finished(folder, f"broken{runs}", words, dice, budget, options.term, kind)
+        found += differences(Run(folder / "unbroken"), Run(folder / f"broken{runs}"))
+        said = ", ".join(found) or "none"
+        print(f"{name}: {kills.total()} kills, {runs} trainings finished, differences: {said}", flush=True)
+    return {"kills": kills, "trainings": runs, "differences": found, "words": [*BASE, *words]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50, help="in all, shared out among the kinds")
+    parser.add_argument("--kind", choices=[*KINDS, "mix"], default="plain", help="mix: all of them")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--term", action="store_true", help="every other kill is a SIGTERM")
+    parser.add_argument("--words", nargs="*", default=[], help="more overrides for the trainings")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    names = list(KINDS) if options.kind == "mix" else [options.kind]
+    options.kills = -(-options.kills // len(names))
+    dice, started, results = random.Random(options.seed), time.monotonic(), {}
+    for name in names:
+        with tempfile.TemporaryDirectory() as place:
+            results[name] = soak(name, KINDS[name], Path(place), options, dice)
+    for name, result in results.items():
+        for what, count in sorted(result["kills"].items()):
+            print(f"  {count:4d}  {name}: {what}")
+    if options.json:
+        write_results(options.json, results, (time.monotonic() - started) / 60)
+    raise SystemExit(any(result["differences"] for result in results.values()))
+
+
+def write_results(path: Path, results: dict[str, Any], minutes: float) -> None:
+    total = sum(result["kills"].total() for result in results.values())
+    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"kills": total, "minutes": minutes, "machine": machine, "kinds": results}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

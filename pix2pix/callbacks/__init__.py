@@ -1,1 +1,0 @@
-"""What happens around the training step: progress, logging, samples, checkpoints."""

@@ -1,0 +1,151 @@
+"""`pix2pix data ...`: get, verify and make data sets. Each command imports what it needs when it is called."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from pix2pix.cli.prepare import prepare
+
+ROOT = click.option(
+    "--root",
+    envvar="PIX2PIX_DATA",
+    default="data",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of all data sets, data.root of the configuration. [env: PIX2PIX_DATA]",
+)
+
+
+@click.group()
+def data() -> None:
+    """Get, verify and make data sets.
+
+    \b
+    pix2pix data list
+    pix2pix data download facades
+    pix2pix data check data/facades
+    pix2pix data prepare pairs labels/ photos/ -o data/mine
+    """
+
+
+data.add_command(prepare)
+
+
+@data.command("list")
+@ROOT
+def list_sets(root: Path) -> None:
+    """The paper's data sets: what is in them, how large they are, whose they are, and which are here.
+
+    \b
+    pix2pix data list
+    """
+    from pix2pix.datasets.download.catalogue import KNOWN
+
+    for known in KNOWN.values():
+        counts = " / ".join(f"{pairs} {split}" for split, pairs in known.splits.items())
+        folder = root / known.name
+        here = "" if not folder.is_dir() else f"  in {folder}" + (", incomplete" if known.lacking(folder) else "")
+        click.echo(f"{known.name}  {counts}  about {known.megabytes} MB  {known.halves}{here}")
+        click.echo(f"    {known.whose}\n    {known.terms} ({known.homepage})")
+
+
+@data.command()
+@click.argument("name")
+@ROOT
+@click.option("--mirror", "mirrors", multiple=True, metavar="URL", help="A folder that holds NAME.tar.gz; repeatable.")
+def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
+    """Download a data set of the paper to where training looks for it. The same command again continues.
+
+    Mirrors are asked before the authors' server: --mirror, then the URLs in PIX2PIX_MIRRORS, then those in
+    ROOT/mirrors.txt, one a line. ROOT/datasets.lock keeps the checksum of the first download; later ones must equal it.
+
+    \b
+    pix2pix data download facades
+    pix2pix data download maps --mirror https://example.org/pix2pix
+    """
+    from pix2pix.datasets.download import download as downloading
+    from pix2pix.datasets.download.catalogue import known_set
+
+    known = known_set(name)
+    click.echo(f"{name}: {known.whose}.\nTerms: {known.terms} ({known.homepage}).")
+    folder = downloading.download(known, root, downloading.mirrors_of(root, mirrors))
+    elsewhere = "" if root == Path("data") else f" {shlex.quote(f'data.root={root}')}"
+    click.echo(f"{folder}: {known.pairs} pairs, complete.\nTrain:  pix2pix train experiment={name}{elsewhere}")
+
+
+@data.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", "name", metavar="NAME", help="A data set of the catalogue: its numbers of pairs are compared.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="A picture of pairs to look at.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, with all files.")
+@click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
+@click.option("--workers", type=click.IntRange(min=1), help="Threads that read. Default: one on each core.")
+def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, strict: bool, workers: int | None) -> None:
+    """Examine a folder of pairs before training on it. Ends with 0 when it is sound, with 1 when there are errors.
+
+    \b
+    pix2pix data check data/facades --data facades --sheet facades.png
+    """
+    from pix2pix.datasets.check import check as doctor
+    from pix2pix.datasets.download.catalogue import known_set
+
+    found = doctor.check(path, known_set(name).name if name else None, workers)
+    if sheet:
+        doctor.write_sheet(found, sheet)
+    click.echo(doctor.as_json(found) if as_json else "\n".join(doctor.as_text(found)))
+    worst = {finding.severity for finding in found.findings}
+    if not found.sound or (strict and "warning" in worst):
+        raise SystemExit(1)
+
+
+@data.command(context_settings={"ignore_unknown_options": True})
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="The picture. Default: preview_NAME.png here.")
+@click.option("--views", type=click.IntRange(min=1), default=20, show_default=True, help="How many augmented pairs.")
+def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None:
+    """Draw augmented training pairs of any configuration, in the words of `pix2pix train`: what the network will see.
+
+    \b
+    pix2pix data preview experiment=facades data.augment.rotation=5
+    """
+    from pix2pix.config import compose, schema
+    from pix2pix.data.images.pictures import save
+    from pix2pix.datasets.preview import preview as draw
+
+    with compose.in_words():
+        config = compose.configured(list(overrides))
+    schema.check(config)
+    path = output or Path(f"preview_{config['data']['name']}.png")
+    save(draw(config, views), path)
+    click.echo(path)
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--a", "of_a", multiple=True, default=("A",), show_default=True, help="Folder of A; again to join.")
+@click.option("--b", "of_b", multiple=True, default=("B",), show_default=True, help="Folder of B; likewise.")
+@click.option("--megabytes", type=click.IntRange(min=1), default=256, show_default=True, help="Size of a shard.")
+@click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Shards written at a time.")
+def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ...], **how: int) -> None:
+    """Pack the pairs in FOLDER into WebDataset shards in OUTPUT, to train from a disk, a web server or a bucket.
+
+    \b
+    pix2pix data shard data/edges2shoes shards/edges2shoes
+    pix2pix data shard my/pairs shards/mine --a photos --b masks
+    pix2pix train data=shards data.path=shards/edges2shoes
+    """
+    from pix2pix.data.sources.folder import PairFolder
+    from pix2pix.datasets.write_shards import write_shards
+
+    source = PairFolder(str(folder), folders={"A": _joined(of_a), "B": _joined(of_b)})
+    for split, shards in write_shards(source, output, **how).items():
+        size = sum(shard.bytes for shard in shards) / 1e6
+        click.echo(f"{split}: {sum(shard.pairs for shard in shards)} pairs in {len(shards)} shards, {size:.1f} MB")
+    click.echo(f"pix2pix train data=shards data.path={output}")
+
+
+def _joined(names: tuple[str, ...]) -> str | dict[str, int]:
+    """A folder, or several whose files make one image; how many channels each has is for the training to say."""
+    return names[0] if len(names) == 1 else dict.fromkeys(names, 3)

@@ -1,0 +1,112 @@
+"""What settings follow from others, in functions that configuration files call: `${pix2pix.load_size:256,true}`.
+
+They are called before the schema has judged their arguments, and leave to it what makes no sense.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+LONGEST_NAME = 120  # bytes of a run's name in a sweep
+
+
+def load_size(size: int, jitter: bool) -> int:
+    """The size before the random crop: 286 for 256 (paper, section 6.2)."""
+    return round(size * 286 / 256) if jitter and isinstance(size, int) else size  # the schema judges types
+
+
+def unet_depth(height: int, width: int) -> int:
+    """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
+    if not (isinstance(height, int) and isinstance(width, int)):
+        return 1  # the schema judges types
+    from pix2pix.models.input_sizes import DEEPEST, halvings
+
+    return min(halvings(height, width), DEEPEST)
+
+
+def in_file(image: str, direction: str) -> str:
+    """What the source (`A`) or the target (`B`) is in the files: turned round in the direction BtoA."""
+    return image if direction == "AtoB" else {"A": "B", "B": "A"}[image]
+
+
+def channels_of(image: str, direction: str, folders: Mapping[str, Any]) -> int:
+    """Channels of the source (`A`) or the target (`B`): RGB, or what several folders have together."""
+    names = folders.get(in_file(image, direction)) if isinstance(folders, Mapping) else None
+    return sum(names.values()) if isinstance(names, Mapping) else 3
+
+
+def label_map(labels: str | None, direction: str) -> str | None:
+    """Which image is a label map: source, target or none."""
+    return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(labels)
+
+
+def one_hot_palette(image: str, direction: str, one_hot: bool, palette: Any, labels: str | None) -> Any:
+    """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
+    return palette if one_hot is True and in_file(image, direction) == labels else None
+
+
+def coded_channels(palette: Any, channels: int) -> int:
+    """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
+    if palette is None:
+        return channels
+    from pix2pix.data.images.palettes import colours_of
+
+    try:
+        return len(colours_of(palette))
+    except (ValueError, TypeError):
+        return channels  # the schema judges palettes
+
+
+def known_precision(precision: Any) -> Any:
+    """What the trainer can be told before the machine is known: nothing of `auto`."""
+    return None if precision == "auto" else precision
+
+
+def derived_channels(operation: str) -> int:
+    """Channels of the input that an operation makes of an RGB picture."""
+    return 1 if operation in {"grayscale", "lab", "edges"} else 3
+
+
+def derived_target_channels(operation: str) -> int:
+    """Channels of the target: Lab's a and b, or the picture itself."""
+    return 2 if operation == "lab" else 3
+
+
+def discriminator_channels(conditional: bool, input_channels: int, output_channels: int) -> int:
+    """What the discriminator sees: the image, and its source when conditional."""
+    return output_channels + (input_channels if conditional else 0)
+
+
+def absolute_path(path: str | None) -> str | None:
+    """A path that means the same from any folder: runs are evaluated from elsewhere than they were trained from."""
+    if not path or "://" in path or "::" in path:  # an address means the same everywhere
+        return path
+    return str(Path(path).expanduser().resolve())
+
+
+def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:
+    """The name of the sweep that a run stands in; None for a run by itself."""
+    folder = Path(run_dir).parent
+    return None if Path(run_dir) == Path(output_dir) / name else folder.name
+
+
+def without_slashes(name: str) -> str:
+    """The name of one directory: the group of `objective/adversarial=hinge` makes no folder, and no name is too long.
+
+    File systems take 255 bytes, and files of the run are named by it; a name that is cut ends in a digest of the whole.
+    """
+    if not name:
+        return "run"
+    whole = name.encode()
+    if len(whole) > LONGEST_NAME:
+        digest = hashlib.sha256(whole).hexdigest()[:8]
+        name = f"{whole[: LONGEST_NAME - 9].decode(errors='ignore')}-{digest}"
+    return name.replace("/", ".")
+
+
+PREFIX = "pix2pix."  # of their names in configuration files: other Hydra programs of this machine have names, too
+RESOLVERS = (
+    *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map),
+    *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
+)

@@ -1,0 +1,1 @@
+"""What every package needs: whole files, building an object from a mapping, randomness, trust, errors."""

@@ -1,0 +1,37 @@
+"""Whether a file of weights is what was written, and no more than it seems: looked at before torch reads it."""
+
+import zipfile
+from pathlib import Path
+
+from pix2pix.core.checksums import SUMS, Checksums, soundness
+
+ZIP = b"PK\x03\x04"  # how a checkpoint begins, which is a zip of uncompressed entries
+
+
+def require_sound(file: Path) -> None:
+    """Raises ValueError when a checkpoint is damaged: torch itself looks at no checksum.
+
+    Where SHA256SUMS beside it names the file, its checksum decides; else the CRC of each of its entries. A file that is
+    no zip has no CRCs: that it can be read is all that is known of it.
+    """
+    with file.open("rb") as content:
+        is_zip = content.read(len(ZIP)) == ZIP
+    if not (is_zip or Checksums(file.parent).of.get(file.name)):
+        return
+    damage = _damage(file) and _damage(file)  # a training may just have replaced it: look again
+    if damage:
+        yours = f" Where you wrote it yourself, remove its line from {SUMS}." if SUMS in damage else ""
+        raise ValueError(f"{file} is damaged: {damage}. Bring a copy back, or choose another checkpoint.{yours}")
+
+
+def _damage(file: Path) -> str | None:
+    return soundness(file).damage or _packing(file)
+
+
+def _packing(file: Path) -> str | None:
+    """What torch never writes: compressed entries, or some that overlap. A small one may unpack to a full memory."""
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+    if any(entry.compress_type for entry in entries) or sum(e.file_size for e in entries) > file.stat().st_size:
+        return "its entries are packed, which those of no checkpoint are"
+    return None

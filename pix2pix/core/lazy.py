@@ -1,0 +1,16 @@
+"""Names that a package has of its modules, imported on first use: most modules wait for torch."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def attributes_of(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a package: `modules` says in which of its modules each name is defined."""
+
+    def attribute(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+
+    return attribute

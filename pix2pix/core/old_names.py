@@ -1,0 +1,45 @@
+"""The names by which runs, checkpoints and exported files of version 0.1.0 know their classes.
+
+Configurations name classes by their package (`pix2pix.models.UNet`), so that files may move within it. Those that were
+written before name the module.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+PACKAGES = {
+    "pix2pix.callbacks": "pix2pix.training.callbacks",
+    "pix2pix.data.derived": "pix2pix.data",
+    "pix2pix.data.pairs": "pix2pix.data",
+    "pix2pix.data.shards": "pix2pix.data",
+    "pix2pix.data.synthetic.pairs": "pix2pix.data",
+    "pix2pix.data.transforms": "pix2pix.data",
+    "pix2pix.loggers": "pix2pix.training.loggers",
+    "pix2pix.losses": "pix2pix.models",
+    "pix2pix.networks": "pix2pix.models",
+    "pix2pix.several_devices": "pix2pix.training",
+}
+"""Modules of before, and the packages that have their classes now."""
+
+
+def current_name(path: str) -> str:
+    """The dotted name by which a class is found now."""
+    if not isinstance(path, str):
+        return path
+    module, _, name = path.rpartition(".")
+    while module:
+        if module in PACKAGES:
+            return f"{PACKAGES[module]}.{name}"
+        module = module.rpartition(".")[0]
+    return path
+
+
+def with_current_names(tree: Any) -> Any:
+    """A configuration that was read from a file, with the names that its classes have now."""
+    if isinstance(tree, Mapping):
+        return {
+            key: current_name(value) if key == "_target_" else with_current_names(value) for key, value in tree.items()
+        }
+    if isinstance(tree, list | tuple):
+        return [with_current_names(value) for value in tree]
+    return tree

@@ -1,0 +1,187 @@
+"""Loaded pairs in files of their own, mapped into memory: built once, used by every process and run that needs them.
+
+    FOLDER/3f9c.../pixels.bin     the images of all pairs, one after the other
+    FOLDER/3f9c.../header.json    what they were made from, and where each begins; written last
+    FOLDER/.3f9c....part/         one that is being built, or was when its process ended: the next one removes it
+
+The name is a digest of files and settings: when they change, another cache is built. The ones used longest ago make
+room for it. Any of them may be deleted at any time.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from pix2pix.core.atomic_files import replacing_folder, sync
+from pix2pix.data.cache.preload import LoadedPairs, all_of, images_of
+from pix2pix.data.pair import Pair
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+ALIGNMENT = 64  # bytes: where an image begins, whatever its type
+Layout = tuple[str, tuple[int, ...]]  # type and shape of an image
+
+
+class DiskCache:
+    """The caches in one folder, which together stay below a size.
+
+    Args:
+        folder: where they lie; made when it is needed.
+        limit: the most bytes they take together.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.folder, self.limit = folder, limit
+
+    def kept(self, pairs: LoadedPairs) -> Sequence[Pair]:
+        """The same pairs, from their cache, which is built when there is none. Other processes wait for it.
+
+        Raises:
+            ValueError: when they take more than the limit.
+            OSError: when the folder cannot be written, or the disk has no room.
+        """
+        cache = self.path(pairs)
+        found = _opened(cache)
+        if found is not None:
+            return found
+        with self._held():
+            found = _opened(cache)  # another process may have built it meanwhile
+            if found is None:
+                self._make_room(pairs.estimated_bytes())
+                _build(cache, pairs)
+            return found or MappedPairs(cache)
+
+    def path(self, pairs: LoadedPairs) -> Path:
+        """Where the cache of these pairs is, or would be."""
+        return self.folder / hashlib.sha256(f"{FORMAT} {pairs.content()}".encode()).hexdigest()[:32]
+
+    def room(self) -> int:
+        """How many bytes a new cache may take."""
+        existing = next(folder for folder in (self.folder, *self.folder.resolve().parents) if folder.is_dir())
+        if not os.access(existing, os.W_OK):
+            return 0
+        return min(self.limit, shutil.disk_usage(existing).free + sum(map(_bytes, self._caches())))
+
+    def _held(self) -> FileLock:
+        """A lock on the folder, which ends with the process that holds it, however it ends."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ".lock").touch()
+        except OSError as error:
+            raise OSError(
+                f"{self.folder}: caches cannot be written there ({error}). Set data.cache_dir, or data.cache=memory."
+            ) from error
+        return FileLock(self.folder / ".lock")
+
+    def _make_room(self, needed: int) -> None:
+        """Removes what was left half-built, and caches used longest ago until `needed` bytes fit in."""
+        for part in self.folder.glob("*.part"):
+            shutil.rmtree(part)
+        if needed > self.room():
+            raise ValueError(
+                f"data.cache=disk: the pairs take {needed / 1e9:.3g} GB, {self.folder} may hold "
+                f"{self.room() / 1e9:.3g} GB. Raise data.cache_gigabytes, set data.cache_dir to a larger disk, or "
+                "data.cache=off."
+            )
+        caches = sorted(self._caches(), key=lambda cache: (cache / "header.json").stat().st_mtime)
+        while caches and (
+            sum(map(_bytes, caches)) + needed > self.limit or shutil.disk_usage(self.folder).free < needed
+        ):
+            log.info("%s is removed: newer caches need its room.", caches[0])
+            shutil.rmtree(caches.pop(0))
+
+    def _caches(self) -> list[Path]:
+        return [header.parent for header in self.folder.glob("*/header.json") if header.parent.suffix != ".part"]
+
+
+class MappedPairs(Sequence[Pair]):
+    """The pairs of one cache; the system keeps in memory what is used and there is room for."""
+
+    def __init__(self, cache: Path) -> None:
+        header = json.loads((cache / "header.json").read_text(encoding="utf-8"))
+        self.file = cache / "pixels.bin"
+        if self.file.stat().st_size != header["bytes"]:
+            raise EOFError(f"{self.file}: shorter or longer than it was written")
+        os.utime(cache / "header.json")  # used now: the last to be removed
+        self.names: list[str] = header["names"]
+        self.layouts: list[Layout] = [(kind, tuple(shape)) for kind, shape in header["layouts"]]
+        self.places = np.array(header["places"], dtype=np.int64).reshape(-1, 2, 2)
+        self.pixels = _mapped(self.file)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
+        source, target = self.places[index]
+        return Pair(self._image(*source), self._image(*target), self.names[index])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the pixels: another process maps them itself."""
+        return {key: value for key, value in self.__dict__.items() if key != "pixels"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, pixels=_mapped(state["file"]))
+
+    def _image(self, start: int, layout: int) -> Tensor:
+        kind, shape = self.layouts[layout]
+        content = self.pixels[start : start + np.dtype(kind).itemsize * math.prod(shape)]
+        return torch.from_numpy(content.view(kind).reshape(shape))
+
+
+def _opened(cache: Path) -> MappedPairs | None:
+    """The cache, when there is one; one that a failing disk cut short is none."""
+    try:
+        return MappedPairs(cache)
+    except (OSError, EOFError, ValueError):
+        return None
+
+
+def _mapped(file: Path) -> np.ndarray:
+    """The file's bytes. In mode "c", in which nothing reaches the file: torch warns of what it may not write to."""
+    return np.memmap(file, dtype=np.uint8, mode="c")
+
+
+def _build(cache: Path, pairs: LoadedPairs) -> None:
+    """Writes a cache beside its place and renames it: a killed process leaves nothing that looks complete."""
+    try:
+        with replacing_folder(cache) as part:
+            part.mkdir()
+            with (part / "pixels.bin").open("wb") as file:
+                header = _write_pixels(file, all_of(pairs))
+                sync(file)
+            (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}), encoding="utf-8")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise OSError(f"{cache.parent}: the disk is full. Set data.cache_dir to another, or data.cache=off.") from error
+
+
+def _write_pixels(file: BinaryIO, pairs: Iterable[Pair]) -> dict[str, Any]:
+    layouts: dict[Layout, int] = {}
+    names, places = [], []
+    for pair in pairs:
+        images = [image.contiguous().numpy() for image in images_of(pair)]
+        for image in images:
+            number = layouts.setdefault((image.dtype.str, image.shape), len(layouts))
+            places.append((file.tell(), number))
+            file.write(image.tobytes())
+            file.write(bytes(-file.tell() % ALIGNMENT))
+        names.append(pair.name)
+    return {"names": names, "places": places, "layouts": list(layouts), "bytes": file.tell()}
+
+
+def _bytes(cache: Path) -> int:
+    return (cache / "pixels.bin").stat().st_size

@@ -1,0 +1,48 @@
+"""What a pair is, and what everything that gives pairs has in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from torch import Tensor
+
+from pix2pix.core.randomness import epoch_order
+from pix2pix.data.inventory import Inventory, of_files
+
+Direction = Literal["AtoB", "BtoA"]
+Split = Literal["train", "val", "test"]
+
+
+class Pair(NamedTuple):
+    """An input and its target, aligned pixel by pixel: (C, H, W) as in the files, or in [-1, 1] once transformed."""
+
+    source: Tensor
+    target: Tensor
+    name: str
+
+
+class PairSource(ABC):
+    """Where pairs come from."""
+
+    @abstractmethod
+    def split(self, split: Split) -> Sequence[Pair]:
+        """The pairs of one split, read when indexed."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A digest that changes when the pairs change."""
+
+    def inventory(self) -> Inventory:
+        """The files that hold the pairs, with their dates; none where there are none on this machine."""
+        files = {file for split in get_args(Split) for pair in self.files(split) for file in pair}
+        return of_files(self.fingerprint(), sorted(files))
+
+    def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
+        """The files of each pair of a split, where pairs come from files of their own; else nothing."""
+        return ()
+
+    def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
+        """The order in which an epoch visits the `length` training pairs, a permutation of range(length)."""
+        return epoch_order(seed, epoch, length)

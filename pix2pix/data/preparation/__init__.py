@@ -1,1 +1,0 @@
-"""From pictures as they are found to a folder of pairs that training reads."""

@@ -1,0 +1,208 @@
+"""Pairs whose input is made from the target: colourisation, inpainting, sharpening and the like need pictures only."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from natsort import natsorted
+from pydantic import Field
+from torch import Tensor
+
+from pix2pix.core.randomness import derive
+from pix2pix.data.images.decode import read
+from pix2pix.data.images.lab import split_lightness
+from pix2pix.data.images.resize import Preprocess, fitted, resize
+from pix2pix.data.inventory import Inventory
+from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.data.sources.folder_layout import PairPaths, by_name, every_tenth, inventory_of, listed, pair_name
+
+Operation = Literal["grayscale", "lab", "edges", "inpaint", "superres", "blur", "noise"]
+Side = Annotated[int, Field(ge=1)]
+
+
+class DerivedPairs(PairSource):
+    """Every picture of a folder is a target; its input is made from it, the same way every time.
+
+    Splits are the folders `train`, `val` and `test` where there are any, else every tenth picture is held out. Pictures
+    are brought to the size they are used at first, so that an edge or a grain of noise is as large as it says.
+
+    | operation | input | `amount`, and what it is when null |
+    |---|---|---|
+    | `grayscale` | luma, one channel | |
+    | `lab` | lightness; the target is Lab's a and b | |
+    | `edges` | Canny's edges, black on white | the upper threshold, 200 |
+    | `inpaint` | a square hole at a random place | its side as a share of the picture's, 0.5 |
+    | `superres` | averaged over squares and enlarged again | the side of the squares in pixels, 4 |
+    | `blur` | Gaussian blur | its standard deviation in pixels, 2 |
+    | `noise` | Gaussian noise added | its standard deviation in 255ths, 25 |
+
+    Args:
+        path: the folder of pictures.
+        operation: how the input is made.
+        amount: how much of it; None for the operation's own.
+        fill: what a hole is filled with.
+        height: height of evaluated pairs in pixels, likewise `width`.
+        width: see above.
+        load_height: height of training pairs before the random crop, likewise `load_width`.
+        load_width: see above.
+        preprocess: how pictures are brought to that size; see `pix2pix.data.images.resize`.
+        seed: of holes and noise.
+
+    Raises:
+        FileNotFoundError: when there is no such folder, or no picture in it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        operation: Operation,
+        amount: Annotated[float, Field(gt=0)] | None = None,
+        fill: Literal["white", "noise"] = "white",
+        height: Side,
+        width: Side,
+        load_height: Side,
+        load_width: Side,
+        preprocess: Preprocess = "resize_and_crop",
+        seed: Annotated[int, Field(ge=0)] = 0,
+    ) -> None:
+        self.path = Path(path)
+        self.pictures = _splits(self.path)
+        self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
+        self.fit = functools.partial(fitted, crop=(height, width), preprocess=preprocess)
+        self.how = operation, amount, fill
+        self.seed = seed
+        if operation == "edges":
+            _opencv()
+
+    def split(self, split: Split) -> "DerivedFiles":
+        """The pairs of `split`, in natural order of their names."""
+        return DerivedFiles(self.pictures[split], functools.partial(self.fit, size=self.sizes[split]), self._derive)
+
+    def files(self, split: Split) -> PairPaths:
+        """(picture,) of each pair."""
+        return self.pictures[split]
+
+    def fingerprint(self) -> str:
+        """A digest of the names and sizes of all files, and of what is done with them."""
+        return self.inventory().fingerprint
+
+    def inventory(self) -> Inventory:
+        """The files, with their dates."""
+        return inventory_of(self.pictures.values(), self.path, repr((self.how, self.seed)))
+
+    def _derive(self, picture: Tensor, name: str) -> Pair:
+        operation, amount, fill = self.how
+        if operation == "lab":
+            return Pair(*split_lightness(picture), name)
+        return Pair(made_from(picture, name, operation, amount, fill, self.seed), picture, name)
+
+
+class DerivedFiles(Sequence[Pair]):
+    """Picture files and the pairs that are derived from them."""
+
+    def __init__(
+        self, files: PairPaths, fit: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
+    ) -> None:
+        self.files, self.fit, self.derivation = files, fit, derivation
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (file,) = self.files[index]
+        return self.derivation(self.fit(read(file, 3)), file.stem)._replace(name=pair_name(file.stem))
+
+
+def made_from(
+    picture: Tensor, name: str, operation: Operation, amount: float | None, fill: str = "white", seed: int = 0
+) -> Tensor:
+    """The input made from an RGB picture, uint8 (1 or 3, H, W), the same every time; any operation but `lab`."""
+    random = np.random.default_rng(derive(seed, "derivation", name))
+    if operation == "inpaint":
+        return inpaint(picture, random, amount or 0.5, fill)
+    if operation == "noise":
+        return noise(picture, random, amount or 25.0)
+    return PLAIN[operation](picture, amount)
+
+
+def grayscale(picture: Tensor, amount: float | None) -> Tensor:
+    """Luma (ITU-R BT.601), uint8 (1, H, W)."""
+    weights = torch.tensor([0.299, 0.587, 0.114]).reshape(3, 1, 1)
+    return (picture * weights).sum(dim=0, keepdim=True).round().to(torch.uint8)
+
+
+def edges(picture: Tensor, amount: float | None) -> Tensor:
+    """Canny's edges (Canny 1986), black on white, uint8 (1, H, W); the lower threshold is half the upper one."""
+    high = amount or 200.0
+    found = _opencv().Canny(grayscale(picture, None)[0].numpy(), high / 2, high)
+    return torch.from_numpy(255 - found)[None]
+
+
+def inpaint(picture: Tensor, random: np.random.Generator, share: float, fill: str) -> Tensor:
+    """A square hole whose side is a `share` of the shorter side, somewhere in the picture."""
+    _, height, width = picture.shape
+    side = max(1, round(min(share, 1.0) * min(height, width)))
+    top, left = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
+    with_hole = picture.clone()
+    filling = random.integers(256, size=(3, side, side)) if fill == "noise" else np.full((3, side, side), 255)
+    with_hole[:, top : top + side, left : left + side] = torch.from_numpy(filling.astype(np.uint8))
+    return with_hole
+
+
+def superres(picture: Tensor, amount: float | None) -> Tensor:
+    """What a camera with squares of `amount` pixels for pixels would see, enlarged bicubically."""
+    size = picture.shape[1], picture.shape[2]
+    small = [max(1, round(side / (amount or 4.0))) for side in size]
+    return resize(F.interpolate(picture[None].float(), small, mode="area")[0].round().to(torch.uint8), size)
+
+
+def blur(picture: Tensor, amount: float | None) -> Tensor:
+    """Gaussian blur of `amount` pixels, reflected at the borders."""
+    sigma = amount or 2.0
+    reach = min(int(3 * sigma) + 1, min(picture.shape[1:]) - 1)
+    line = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+    line = line / line.sum()
+    image = F.pad(picture[:, None].float(), (reach, reach, reach, reach), mode="reflect")
+    image = F.conv2d(F.conv2d(image, line.reshape(1, 1, 1, -1)), line.reshape(1, 1, -1, 1))
+    return image[:, 0].round().to(torch.uint8)
+
+
+def noise(picture: Tensor, random: np.random.Generator, amount: float) -> Tensor:
+    """Gaussian noise of standard deviation `amount` in 255ths."""
+    grain = torch.from_numpy(random.normal(0, amount, tuple(picture.shape)))
+    return (picture + grain).round().clamp(0, 255).to(torch.uint8)
+
+
+PLAIN = {"grayscale": grayscale, "edges": edges, "superres": superres, "blur": blur}
+
+
+def _opencv():
+    try:
+        import cv2
+    except ImportError as error:
+        raise ValueError("data.operation=edges needs OpenCV: pip install 'pix2pix[edges]'") from error
+    return cv2
+
+
+def _splits(path: Path) -> dict[Split, PairPaths]:
+    if not path.is_dir():
+        raise FileNotFoundError(f"no folder {str(path)!r}: the pictures are looked for there. Set data.path.")
+    found: dict[Split, PairPaths] = {split: _in_order(path / split) for split in ("train", "val", "test")}
+    everything = found["train"] or _in_order(path)
+    if not everything:
+        raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
+    train, held_out = everything, found["val"] or found["test"]
+    if not held_out:
+        train, held_out = everything.without(every_tenth(everything))
+    return {"train": train or everything, "val": found["val"] or held_out, "test": found["test"] or held_out}
+
+
+def _in_order(folder: Path) -> PairPaths:
+    names = natsorted(listed(folder))
+    by_name(folder, names)  # says so when two pictures have one name
+    return PairPaths([folder], [names])

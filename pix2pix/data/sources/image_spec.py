@@ -1,0 +1,106 @@
+"""How each image of a pair is read: the channels, depth and palette of A and of B, apart or side by side in a file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from pix2pix.data.images.decode import Depth, Picture, opened, pixels_of
+from pix2pix.data.images.palettes import Palette, PaletteChoice
+from pix2pix.data.pair import Direction
+from pix2pix.data.sources.shard_member import File
+
+Folders = str | dict[str, Annotated[int, Field(ge=1)]]
+OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
+
+
+class Side(NamedTuple):
+    """How one image of a pair is read: the channels of each of its files, their depth, a label map's palette."""
+
+    channels: tuple[int, ...] = (3,)
+    depth: Depth = 8
+    palette: Palette | None = None
+    folders: tuple[str, ...] = ()
+
+    @property
+    def takes_colours(self) -> bool:
+        """Whether an ordinary picture, RGB in 8 bits, is taken as it is."""
+        return self.channels == (3,) and self.depth == 8
+
+    def read(self, files: Sequence[File]) -> Tensor:
+        """The image (C, H, W) in `files`, whose channels are joined in their order."""
+        return self.of([opened(file) for file in files], str(files[0]))
+
+    def of(self, images: Sequence[Picture], name: str) -> Tensor:
+        """The same of pictures that were read already."""
+        if len(images) != len(self.channels):
+            names = ", ".join(self.folders)
+            raise ValueError(f"{name}: the input takes {len(self.channels)} pictures ({names}), not {len(images)}.")
+        if self.palette is not None:
+            return self.palette.read_file(images[0], name)
+        parts = [
+            pixels_of(image, channels, self.depth, name=name)
+            for image, channels in zip(images, self.channels, strict=True)
+        ]
+        if len({part.shape[1:] for part in parts}) > 1:
+            sizes = ", ".join(f"{part.shape[2]}x{part.shape[1]}" for part in parts)
+            raise ValueError(f"{name}: its inputs are of {sizes} pixels; they must agree. Resize the files.")
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+PLAIN = Side()
+
+
+def folder_names(folders: Folders) -> list[str]:
+    """The folders that hold one image of each pair."""
+    return [folders] if isinstance(folders, str) else list(folders)
+
+
+def sides(
+    direction: Direction,
+    channels: tuple[int, int],
+    depths: tuple[Depth, Depth],
+    folders: Mapping[Literal["A", "B"], Folders],
+    labels: Literal["A", "B"] | None,
+    palette: PaletteChoice | None,
+) -> dict[Literal["A", "B"], Side]:
+    """How A and B are read; `channels` and `depths` are the source's and the target's."""
+    order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
+    return {
+        image: side(folders[image], count, depth, palette if labels == image else None)
+        for image, count, depth in zip(order, channels, depths, strict=True)
+    }
+
+
+def side(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> Side:
+    """How an image is read from its folder, with `channels`, or from the folders that a mapping gives channels to."""
+    each = (channels,) if isinstance(folders, str) else tuple(folders.values())
+    return Side(each, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
+
+
+@overload
+def halves(image: Image.Image, path: File) -> tuple[Image.Image, Image.Image]: ...
+@overload
+def halves(image: Picture, path: File) -> tuple[Picture, Picture]: ...
+def halves(image: Picture, path: File) -> tuple[Picture, Picture]:
+    """The left and right half of a side-by-side picture."""
+    if not isinstance(image, Image.Image):
+        require_even(image.shape[1], path)
+        left, right = np.split(image, 2, axis=1)
+        return left, right
+    require_even(image.width, path)
+    middle = image.width // 2
+    return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
+
+
+def require_even(width: int, path: File) -> None:
+    """Raises ValueError for a side-by-side picture that has no two equal halves."""
+    if width % 2:
+        raise ValueError(
+            f"{path}: width {width} is odd, but a side-by-side pair is two halves of equal width. "
+            "Crop the file, or put A and B into two folders, trainA/ and trainB/."
+        )

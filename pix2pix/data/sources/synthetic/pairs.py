@@ -1,0 +1,88 @@
+"""Drawn facades as a source of pairs."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pix2pix.data.pair import Direction, Pair, PairSource, Split
+from pix2pix.data.sources.synthetic import draw_facade
+
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+FIRST = {"train": 0, "val": 1_000_000, "test": 2_000_000}  # no facade stands in two splits
+
+
+class SyntheticFacades(PairSource):
+    """A street of facades drawn by code; A is the photo, B the label map, as in CMP Facades.
+
+    Training pairs are drawn at the load size, the others at the final size, so that no pixel is resampled.
+
+    Args:
+        height: height of evaluated pairs in pixels, likewise `width`.
+        width: see above.
+        load_height: height of training pairs, before the random crop.
+        load_width: see above.
+        direction: `BtoA` makes photos from labels, `AtoB` labels from photos.
+        train_pairs: how many pairs there are to train on.
+        val_pairs: likewise to validate.
+        test_pairs: likewise to test.
+        seed: of the street.
+    """
+
+    def __init__(
+        self,
+        *,
+        height: Count,
+        width: Count,
+        load_height: Count,
+        load_width: Count,
+        direction: Direction = "BtoA",
+        train_pairs: Count = 400,
+        val_pairs: Count = 40,
+        test_pairs: Count = 100,
+        seed: Annotated[int, Field(ge=0)] = 0,
+    ) -> None:
+        self.settings = dict(locals())
+        self.settings.pop("self")
+        self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
+        self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
+        self.direction: Direction = direction
+        self.seed = seed
+
+    def split(self, split: Split) -> "DrawnPairs":
+        """The pairs of `split`."""
+        return DrawnPairs(split, self.counts[split], self.sizes[split], self.direction, self.seed)
+
+    def fingerprint(self) -> str:
+        """The settings: they decide every pixel."""
+        return repr(sorted(self.settings.items()))
+
+
+class DrawnPairs(Sequence[Pair]):
+    """Pairs drawn when first indexed, and kept."""
+
+    def __init__(self, split: Split, count: int, size: tuple[int, int], direction: Direction, seed: int) -> None:
+        self.split, self.size, self.direction, self.seed = split, size, direction, seed
+        self.drawn: list[Pair | None] = [None] * count
+
+    def __len__(self) -> int:
+        return len(self.drawn)
+
+    def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
+        pair = self.drawn[index]
+        if pair is None:
+            pair = self.drawn[index] = self._draw(index)
+        return pair
+
+    def _draw(self, index: int) -> Pair:
+        height, width = self.size
+        a, b = draw_facade(FIRST[self.split] + index, seed=self.seed, height=height, width=width)
+        source, target = (a, b) if self.direction == "AtoB" else (b, a)
+        return Pair(_to_tensor(source), _to_tensor(target), f"{self.split}_{index:04d}")
+
+
+def _to_tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

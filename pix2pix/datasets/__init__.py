@@ -1,0 +1,1 @@
+"""What `pix2pix data` does: get, check, prepare, preview and pack data sets."""

@@ -1,0 +1,171 @@
+"""`pix2pix data check`: one examination of a folder, as text, as JSON and as a contact sheet."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pix2pix.data.images.decode import decode, to_tensor
+from pix2pix.data.images.pictures import save, sheet
+from pix2pix.data.images.resize import resize
+from pix2pix.data.images.value_range import scale
+from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.sources.image_spec import halves
+from pix2pix.datasets.check import suggest_command
+from pix2pix.datasets.check.alignment_checks import agreement
+from pix2pix.datasets.check.file_checks import duplicates, file_faults, pair_faults
+from pix2pix.datasets.check.findings import SEVERITIES, Finding
+from pix2pix.datasets.check.measure import Reading, read_all
+from pix2pix.datasets.check.scan import Survey, survey
+from pix2pix.datasets.download.catalogue import KNOWN
+
+SHOWN = 5  # files named in the text; JSON names all
+TILE = 160
+ROWS, PAIRS_IN_ROW = 6, 3
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A folder of pairs and what was found in it, the worst first."""
+
+    survey: Survey
+    readings: list[Reading]
+    findings: list[Finding]
+    guess: suggest_command.Guess
+    command: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether a training would start and have something to learn."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+def check(path: Path, name: str | None = None, workers: int | None = None) -> Examination:
+    """Examines the pairs of a folder.
+
+    Args:
+        path: the folder, in any layout that training reads.
+        name: of the catalogue, to compare the number of pairs; None compares nothing.
+        workers: threads that read; None for one on each core.
+
+    Raises:
+        FileNotFoundError: when there is no such folder.
+        ValueError: for a name that the catalogue does not have.
+    """
+    seen = survey(path)
+    readings = read_all(seen.entries, workers)
+    guess = suggest_command.guess(readings)
+    found = [*seen.findings, *_counts(seen, name), *file_faults(readings), *pair_faults(readings)]
+    found += [*duplicates(readings, guess.photo), *agreement(readings)]
+    found += _refusal(path) if all(finding.severity != "error" for finding in found) else []
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    named = name or (path.resolve().name if path.resolve().name in KNOWN else None)
+    return Examination(seen, readings, found, guess, suggest_command.command(path, readings, named))
+
+
+def _refusal(path: Path) -> list[Finding]:
+    """What training says of the folder, should it refuse what was found sound here."""
+    try:
+        PairFolder(str(path))
+    except (ValueError, OSError) as error:
+        return [Finding("error", "refused", f"training refuses it: {error}", "Mend what it names.")]
+    return []
+
+
+def _counts(seen: Survey, name: str | None) -> Iterator[Finding]:
+    if name is None:
+        return
+    lacking = [
+        f"{split}: {seen.counts().get(split, 0)} of {pairs} pairs"
+        for split, pairs in KNOWN[name].splits.items()
+        if seen.counts().get(split, 0) != pairs
+    ]
+    if lacking:
+        says = f"not the {name} of the catalogue, {'; '.join(lacking)}"
+        yield Finding("warning", "counts", says, f"Get all of it: pix2pix data download {name}.")
+
+
+def as_text(found: Examination) -> Iterator[str]:
+    """The lines for a reader."""
+    counts = ", ".join(f"{pairs} {split}" for split, pairs in found.survey.counts().items())
+    yield f"{found.survey.path}: {counts or 'no pairs'}{_kinds(found.readings)}"
+    for finding in found.findings:
+        yield f"{finding.severity}: {finding.says}. {finding.remedy}"
+        names = [str(file.relative_to(found.survey.path)) for file in finding.files[:SHOWN]]
+        more = len(finding.files) - len(names)
+        if names:
+            yield f"    {', '.join(names)}{f' and {more} more' if more else ''}"
+    if not found.findings:
+        yield "nothing found"
+    yield f"direction: {_direction(found.guess)}"
+    if found.sound:
+        yield f"train:     {found.command}"
+
+
+def _kinds(readings: list[Reading]) -> str:
+    """Sizes and modes, when they are few enough to name."""
+    kinds = [kind for reading in readings for kind in reading.kinds]
+    sizes, modes = {kind.size for kind in kinds}, sorted({kind.mode for kind in kinds})
+    size = " and ".join(f"{w}x{h}" for w, h in sorted(sizes)) if 0 < len(sizes) < 3 else f"{len(sizes)} sizes"
+    return f"; files of {size}, {'/'.join(modes)}" if kinds else ""
+
+
+def _direction(guess: suggest_command.Guess) -> str:
+    a, b = (f"{share:.0%}" for share in guess.flat)
+    measured = f"{a} of A and {b} of B is flat"
+    if guess.direction is None:
+        return f"not to be told from the pictures ({measured}); AtoB makes B from A"
+    simple, rich = ("A", "B") if guess.direction == "AtoB" else ("B", "A")
+    return f"{guess.direction}, if the photos ({rich}) are to be made from the simpler images ({simple}): {measured}"
+
+
+def as_json(found: Examination) -> str:
+    """Everything, for scripts; files are relative to the folder."""
+    path = found.survey.path
+    content: dict[str, Any] = {
+        "path": str(path),
+        "pairs": found.survey.counts(),
+        "sound": found.sound,
+        "direction": found.guess.direction,
+        "command": found.command,
+        "findings": [
+            {
+                "severity": finding.severity,
+                "kind": finding.kind,
+                "says": finding.says,
+                "remedy": finding.remedy,
+                "files": [str(file.relative_to(path)) for file in finding.files],
+            }
+            for finding in found.findings
+        ],
+    }
+    return json.dumps(content, indent=2)
+
+
+def write_sheet(found: Examination, file: Path) -> None:
+    """A contact sheet: pairs with findings first, then others from all over the set."""
+    read = [reading for reading in found.readings if reading.sides]
+    if not read:
+        raise ValueError(f"{found.survey.path}: no pair can be read, so there is no contact sheet.")
+    suspects = {file for finding in found.findings if finding.severity != "note" for file in finding.files}
+    first = [reading for reading in read if suspects.intersection(reading.entry.files)]
+    spaced = [read[int(i)] for i in np.linspace(0, len(read) - 1, min(len(read), ROWS * PAIRS_IN_ROW))]
+    chosen = list({reading.entry: reading for reading in [*first, *spaced]}.values())[: ROWS * PAIRS_IN_ROW]
+    images = [_images(reading) for reading in chosen]
+    blank = tuple(torch.ones_like(image) for image in images[0])
+    columns = min(PAIRS_IN_ROW, len(images))
+    images += [blank] * (-len(images) % columns)
+    rows = [[i for pair in images[at : at + columns] for i in pair] for at in range(0, len(images), columns)]
+    save(sheet(rows, ["A", "B"] * columns), file)
+
+
+def _images(reading: Reading) -> tuple[Tensor, ...]:
+    """A and B in [-1, 1], all of one size so that they stand in rows."""
+    files = reading.entry.files
+    pair = map(decode, files) if len(files) == 2 else halves(decode(files[0]), files[0])
+    return tuple(scale(resize(to_tensor(image, "RGB"), (TILE, TILE))) for image in pair)

@@ -1,0 +1,157 @@
+"""What is wrong with single files and pairs, and which pictures are there twice."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pix2pix.datasets.check.findings import Finding, Severity, counted
+from pix2pix.datasets.check.measure import Kind, Reading, Side
+from pix2pix.datasets.near_duplicates import groups
+
+CONSTANT = 1.5  # spread in 255ths of an image that shows nothing
+WHITE = 250
+SOMETHING = 15  # spread of one that does; open water is dark and flat, and its map is rightly plain
+SMALLEST = 64
+EXPECTED = {"JPEG": {".jpg", ".jpeg"}, "PNG": {".png"}, "WEBP": {".webp"}, "BMP": {".bmp"}, "TIFF": {".tif", ".tiff"}}
+
+
+def file_faults(readings: Sequence[Reading]) -> Iterator[Finding]:
+    """Broken files, odd widths, and kinds of files that are not what they seem."""
+    broken = {file: reason for reading in readings for file, reason in reading.broken.items()}
+    if broken:
+        says = f"{counted(len(broken), 'file', 'files')} cannot be read ({next(iter(broken.values()))})"
+        yield Finding("error", "broken", says, "Replace or remove.", list(broken))
+    odd = [reading.entry.files[0] for reading in readings if reading.odd]
+    if odd:
+        says = f"{counted(len(odd), 'side-by-side file', 'side-by-side files')} of odd width, not two equal halves"
+        yield Finding("error", "odd-width", says, "Crop, or put A and B into two folders, trainA/ and trainB/.", odd)
+    kinds = [each for reading in readings for each in zip(reading.entry.files, reading.kinds, strict=False)]
+    for severity, kind, says, remedy, holds in KINDS:
+        files = [file for file, of in kinds if holds(file, of)]
+        if files:
+            yield Finding(severity, kind, f"{counted(len(files), 'file', 'files')} {says}", remedy, files)
+    yield from _mixed_modes(kinds)
+
+
+KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, Kind], bool]], ...] = (
+    (
+        "warning",
+        "transparent",
+        "with transparent pixels, whose colours are read as if they were opaque",
+        "Flatten them onto a background if that is not meant.",
+        lambda file, kind: kind.transparent,
+    ),
+    (
+        "warning",
+        "depth",
+        "of more than 8 bits a channel",
+        "See in the preview whether they are read as meant; otherwise convert them to 8 bits.",
+        lambda file, kind: kind.mode.startswith(("I", "F")),
+    ),
+    (
+        "warning",
+        "cmyk",
+        "in CMYK, converted to RGB without a colour profile",
+        "Convert them to RGB with their profile.",
+        lambda file, kind: kind.mode == "CMYK",
+    ),
+    (
+        "warning",
+        "animated",
+        "with several frames, of which the first is read",
+        "Take them apart: pix2pix data prepare video does it for films.",
+        lambda file, kind: kind.frames > 1,
+    ),
+    (
+        "note",
+        "rotated",
+        "with an EXIF orientation, turned upright when read",
+        "Nothing, unless A and B were photographed differently.",
+        lambda file, kind: kind.orientation not in {0, 1},
+    ),
+    (
+        "note",
+        "suffix",
+        "whose suffix names another format than they have",
+        "Nothing: pictures are recognised by their content.",
+        lambda file, kind: kind.format in EXPECTED and file.suffix.lower() not in EXPECTED[kind.format],
+    ),
+)
+
+
+def pair_faults(readings: Sequence[Reading]) -> Iterator[Finding]:
+    """Pairs of which one image shows nothing, both are the same, or shapes differ."""
+    read = [(reading, *reading.sides) for reading in readings if reading.sides]
+    blank = [(r, side) for r, a, b in read for side, other in ((a, b), (b, a)) if _shows_nothing(side, other)]
+    if blank:
+        severity: Severity = "error" if len(blank) > len(read) / 2 else "warning"
+        white = sum(side.mean > WHITE for _, side in blank)
+        says = f"{counted(len(blank), 'pair', 'pairs')} with an image of one colour ({white} of them white)"
+        yield Finding(
+            severity, "constant", says, "Remove them if they should show something.", _files(r for r, _ in blank)
+        )
+    same = [r for r, a, b in read if a.digest == b.digest and a.spread > CONSTANT]
+    if same:
+        says = f"{counted(len(same), 'pair', 'pairs')} whose A equals B"
+        yield Finding("error", "identical", says, "Give each its own input and target.", _files(same))
+    yield from _shapes(read)
+
+
+def _shows_nothing(side: Side, partner: Side) -> bool:
+    return side.spread < CONSTANT and partner.spread > SOMETHING
+
+
+def _shapes(read: Sequence[tuple[Reading, Side, Side]]) -> Iterator[Finding]:
+    uneven = [r for r, a, b in read if abs(a.size[0] * b.size[1] / (a.size[1] * b.size[0]) - 1) > 0.02]
+    if uneven:
+        says = f"{counted(len(uneven), 'pair', 'pairs')} whose images have different proportions"
+        remedy = "They are stretched onto each other: crop them alike (pix2pix data prepare pairs --size)."
+        yield Finding("warning", "proportions", says, remedy, _files(uneven))
+    sizes = {a.size for _, a, _ in read}
+    if len(sizes) > 1:
+        smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
+        says = f"sizes differ, from {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]}"
+        yield Finding("note", "sizes", says, "All are brought to data.size; crop them if proportions matter.")
+    small = [r for r, a, b in read if min(*a.size, *b.size) < SMALLEST]
+    if small:
+        says = f"{counted(len(small), 'pair', 'pairs')} of less than {SMALLEST} pixels"
+        yield Finding("warning", "small", says, "Enlarging adds nothing: train at a smaller data.size.", _files(small))
+
+
+def _mixed_modes(kinds: Sequence[tuple[Path, Kind]]) -> Iterator[Finding]:
+    """Grey files among coloured ones: their own kind of picture, or a slip on the way."""
+    grey = [file for file, kind in kinds if kind.mode in {"1", "L", "LA", "I;16"}]
+    for folder in sorted({file.parent for file in grey}):
+        here, all_here = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in kinds)
+        if len(here) < all_here:
+            says = f"{counted(len(here), 'file', 'files')} without colour among coloured ones in {folder.name}/"
+            yield Finding("warning", "mixed-modes", says, "Remove them if colour is what should be learned.", here)
+
+
+def duplicates(readings: Sequence[Reading], photo: int) -> Iterator[Finding]:
+    """Pairs that are there twice, judged by the image with more detail: many places have one and the same map.
+
+    Args:
+        readings: of all splits.
+        photo: 0 when A has more detail, 1 when B has.
+    """
+    read = [(reading, reading.sides) for reading in readings if reading.sides]
+    found = groups([sides[photo].thumbnail for _, sides in read], [sides[photo].digest for _, sides in read])
+    within, across = [], []
+    for group in found:
+        entries = [read[index][0].entry for index in group]
+        (across if len({entry.split for entry in entries}) > 1 else within).append(entries)
+    if across:
+        says = f"{counted(len(across), 'picture is', 'pictures are')} in more than one split, exactly or nearly"
+        remedy = "Remove all but one, or split anew: pix2pix data prepare split. Until then the evaluation flatters."
+        yield Finding("warning", "leak", says, remedy, [e.files[0] for entries in across for e in entries])
+    if within:
+        says = f"{counted(len(within), 'picture is', 'pictures are')} more than once in a split, exactly or nearly"
+        yield Finding("note", "duplicates", says, "Remove all but one.", [e.files[0] for es in within for e in es])
+
+
+def _files(readings: Iterable[Reading]) -> list[Path]:
+    return [file for reading in readings for file in reading.entry.files]
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]

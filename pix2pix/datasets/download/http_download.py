@@ -1,0 +1,241 @@
+"""One file over HTTP, whole or resumable: what has arrived stays, and only the rest is asked for again."""
+
+import errno
+import http.client
+import json
+import logging
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from pix2pix.core.addresses import authorization, hidden, how_to_log_in
+from pix2pix.core.atomic_files import write
+
+log = logging.getLogger(__name__)
+
+CHUNK = 2**18
+TIMEOUT = 60  # seconds without a byte, or without a whole answer
+LEAST = 2**16  # bytes in TIMEOUT seconds, and bytes that count as progress: fewer would take years
+ATTEMPTS = 5  # without progress, before a mirror is given up
+LONGEST_WAIT = 30
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may better
+
+
+class MirrorError(OSError):
+    """A mirror does not have the file, or does not deliver it."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the bytes of an unfinished file came from; only the very same file is continued.
+
+    Args:
+        url: of the file.
+        total: its length in bytes, None where the server does not say.
+        validator: its ETag or date, which the server is asked to compare.
+    """
+
+    url: str
+    total: int | None
+    validator: str | None
+
+
+def fetch(url: str, part: Path, admit: Callable[[int | None], None], *, most: int) -> None:
+    """Brings `url` to the file `part`, from where an earlier attempt at the same file ended.
+
+    Args:
+        url: http or https.
+        part: the unfinished file; beside it PART.json says where its bytes come from.
+        admit: is told how many bytes are still to come, None when nobody knows; raises to refuse them.
+        most: bytes that are taken, whatever the server says.
+
+    Raises:
+        MirrorError: when the server does not have the file, sends more than `most` bytes, leads to another protocol,
+            is too slow, or does not deliver what it says in ATTEMPTS attempts.
+        OSError: when the disk is full.
+    """
+    attempt = 0
+    while True:
+        before = _size(part)
+        try:
+            return _continue(url, part, admit, most)
+        except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            reason = _reason(error, url)
+        attempt = 0 if _size(part) >= before + LEAST else attempt + 1
+        if attempt == ATTEMPTS:
+            raise MirrorError(f"{url}: {reason}, {ATTEMPTS} times in a row.")
+        wait = min(2**attempt, LONGEST_WAIT)
+        log.info("%s: %s; trying again in %d s from byte %d.", url, reason, wait, _size(part))
+        time.sleep(wait)
+
+
+def _reason(error: Exception, url: str) -> str:
+    """In words why an attempt failed. Raises MirrorError where no other will do better."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        if error.code not in PASSING:
+            raise MirrorError(
+                f"{url}: the server answers {error.code} {error.reason}.{how_to_log_in(error.code)}"
+            ) from error
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return str(cause) or type(cause).__name__
+
+
+def _continue(url: str, part: Path, admit: Callable[[int | None], None], most: int) -> None:
+    origin = _origin(part)
+    start = _size(part) if origin and origin.url == url else 0
+    if origin and start and start == origin.total:
+        return
+    try:
+        answer = _answer(_request(url, start, origin))
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        error.close()
+        forget(part)  # the file there has become shorter than what is here: another one
+        raise ConnectionError("the file has changed on the server") from error
+    with answer:
+        resumed = _resumes(answer, start, origin)
+        start = start if resumed else 0
+        current = Origin(url, _total(answer, start), _validator(answer))
+        if not resumed:
+            forget(part)  # first: its bytes must not stand in the way of those that come
+        admit(None if current.total is None else current.total - start)
+        if not resumed:
+            write(_note(part), json.dumps(asdict(current)))
+        _append(answer, part, start, current, most)
+
+
+class _WebOnly(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to web servers alone; urllib would follow them to FTP, too."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.lower().startswith(("http://", "https://")):
+            fp.close()
+            raise MirrorError(f"{req.full_url}: the server leads to {hidden(newurl)!r}, which is no web address.")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """The beginning of the answer, within TIMEOUT seconds in all: a server may also send it letter by letter."""
+    coming: Future[Any] = Future()
+
+    def ask() -> None:
+        try:
+            answer = urllib.request.build_opener(_WebOnly).open(request, timeout=TIMEOUT)
+        except BaseException as error:
+            if coming.set_running_or_notify_cancel():
+                coming.set_exception(error)
+        else:
+            if coming.set_running_or_notify_cancel():
+                coming.set_result(answer)
+            else:
+                answer.close()
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return coming.result(TIMEOUT)
+    except TimeoutError as error:
+        coming.cancel()  # an answer that comes after all is closed
+        raise TimeoutError(str(error) or f"no whole answer within {TIMEOUT} s") from error
+
+
+def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Request:
+    headers = {"User-Agent": "pix2pix", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        if origin and origin.validator:
+            headers["If-Range"] = origin.validator
+    request = urllib.request.Request(url, headers=headers)
+    if login := authorization(url):
+        request.add_unredirected_header("Authorization", login)  # which no other server gets to see
+    return request
+
+
+def _resumes(answer: Any, start: int, origin: Origin | None) -> bool:
+    """Whether the answer goes on where the file ends. Many servers send everything again instead."""
+    if answer.status != 206 or not start or origin is None:
+        return False
+    said = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    if said is None or int(said[1]) != start or (said[2] != "*" and origin.total not in {None, int(said[2])}):
+        raise http.client.HTTPException("the server sends another part than it was asked for")
+    return True
+
+
+def _append(answer: Any, part: Path, start: int, origin: Origin, most: int) -> None:
+    bar = tqdm(total=origin.total, initial=start, unit="B", unit_scale=True, desc=part.name, disable=None)
+    with part.open("ab", buffering=0) as file, bar:
+        for chunk in _chunks(answer, origin.url):
+            if file.tell() + len(chunk) > most:
+                forget(part)
+                raise MirrorError(f"{origin.url}: the server sends more than {most} bytes. Nothing of it is kept.")
+            _write(file, chunk, part)
+            bar.update(len(chunk))
+    arrived = _size(part)
+    if origin.total is not None and arrived != origin.total:
+        raise ConnectionError(f"the server says {origin.total} bytes and the connection ended at {arrived}")
+
+
+def _write(file: Any, chunk: bytes, part: Path) -> None:
+    try:
+        while chunk:
+            chunk = chunk[file.write(chunk) :]
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise OSError(
+            f"{part}: the disk is full; {_size(part) // 10**6} MB have arrived there. Make room, and the same command "
+            "goes on; to give the download up, remove that file."
+        ) from error
+
+
+def _chunks(answer: Any, url: str) -> Iterator[bytes]:
+    """What arrives, as it arrives. Raises MirrorError when it is hardly anything."""
+    began, arrived = time.monotonic(), 0
+    while chunk := answer.read1(CHUNK):
+        yield chunk
+        arrived += len(chunk)
+        if time.monotonic() - began >= TIMEOUT:
+            if arrived < LEAST:
+                raise MirrorError(f"{url}: too slow, {arrived} bytes in {TIMEOUT} s.")
+            began, arrived = time.monotonic(), 0
+
+
+def _total(answer: Any, start: int) -> int | None:
+    return None if answer.length is None else start + answer.length  # None also for a length that is no number
+
+
+def _validator(answer: Any) -> str | None:
+    tag = answer.headers.get("ETag")
+    weak = tag is None or tag.startswith("W/")  # a weak tag promises likeness, not equal bytes
+    return answer.headers.get("Last-Modified") if weak else tag
+
+
+def _origin(part: Path) -> Origin | None:
+    try:
+        return Origin(**json.loads(_note(part).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def forget(part: Path) -> None:
+    """Removes an unfinished file and the note beside it."""
+    part.unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

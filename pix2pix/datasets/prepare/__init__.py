@@ -1,0 +1,1 @@
+"""`pix2pix data prepare`: pairs made of pictures, folders and videos."""

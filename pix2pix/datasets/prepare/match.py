@@ -1,0 +1,132 @@
+"""What pairs can be made from what lies there: by name, by order, by the place of a map tile, or one picture each."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from natsort import natsorted
+
+from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.images.picture_files import require_text
+from pix2pix.datasets.check.scan import survey
+
+SPLITS = ("train", "val", "test")
+
+
+class Item(NamedTuple):
+    """A pair to be made.
+
+    Args:
+        name: of the pair, and of its file; unique.
+        files: (A, B); or one, a side-by-side file or a picture whose input is to be derived.
+        split: where it must go; None leaves it to the draw.
+        group: pairs of one group stay in one split; None stands alone.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    split: str | None = None
+    group: str | None = None
+
+
+class Matched(NamedTuple):
+    """The pairs, and the files that have no part in any."""
+
+    items: list[Item]
+    alone: list[Path]
+
+
+def by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matched:
+    """Pairs of equal paths under both folders, but for suffixes and the words of `strip`.
+
+    A first folder named train, val or test in both keeps its pairs in that split.
+
+    Raises:
+        ValueError: when two files of one folder come to one name.
+    """
+    named_a, named_b = (_named(folder, strip) for folder in (a, b))
+    names = natsorted(named_a.keys() & named_b.keys())
+    items = [_item(name, (named_a[name], named_b[name])) for name in names]
+    alone = [named[name] for named in (named_a, named_b) for name in natsorted(named.keys() - set(names))]
+    return Matched(items, alone)
+
+
+def by_order(a: Path, b: Path) -> Matched:
+    """The first of A with the first of B, and so on, in natural order of their paths."""
+    files_a, files_b = everything(a), everything(b)
+    items = [Item(_flat(f.relative_to(a).with_suffix("")), (f, g)) for f, g in zip(files_a, files_b, strict=False)]
+    return Matched(items, files_a[len(items) :] + files_b[len(items) :])
+
+
+def tiles(a: Path, b: Path, block: int) -> Matched:
+    """Map tiles of two layers, z/x/y, matched by their places; squares of `block` x `block` tiles stay together.
+
+    Tiles of deeper levels go with the square of the topmost level that they lie in, for they show the same ground.
+    """
+    matched = by_name(a, b)
+    places = [_place(item, a) for item in matched.items]
+    top = min((z for z, _, _ in places), default=0)
+    items = []
+    for item, (z, x, y) in zip(matched.items, places, strict=True):
+        square = (x >> (z - top)) // block, (y >> (z - top)) // block
+        items.append(item._replace(split=None, group=f"{square[0]}/{square[1]}"))
+    return Matched(items, matched.alone)
+
+
+def singles(folder: Path) -> Matched:
+    """Each picture by itself; folders named train, val and test keep theirs."""
+    return Matched([_item(name, (file,)) for name, file in _named(folder, ()).items()], [])
+
+
+def existing(folder: Path) -> Matched:
+    """The pairs of a data set, in whatever splits they are now."""
+    found = survey(folder)
+    alone = [file for finding in found.findings if finding.kind in {"unmatched", "same-name"} for file in finding.files]
+    several = len({entry.split for entry in found.entries}) > 1
+    names = [f"{entry.split}_{entry.name}" if several else entry.name for entry in found.entries]
+    return Matched([Item(name, entry.files) for name, entry in zip(names, found.entries, strict=True)], alone)
+
+
+def everything(folder: Path) -> list[Path]:
+    """All pictures in a folder and the folders in it, in natural order. Raises FileNotFoundError for no folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {str(folder)!r}: pictures are looked for there.")
+    found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _hidden(file, folder)]
+    require_text(folder, [str(file.relative_to(folder)) for file in found])
+    return natsorted(found, key=str)
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _named(folder: Path, strip: Sequence[str]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for file in everything(folder):
+        name = str(file.relative_to(folder).with_suffix("").as_posix())
+        for word in strip:
+            name = name.replace(word, "")
+        other = named.setdefault(name, file)
+        if other is not file:
+            raise ValueError(f"{other} and {file} come to one name, {name!r}. Rename one, or strip less.")
+    return named
+
+
+def _item(name: str, files: tuple[Path, ...]) -> Item:
+    first, _, rest = name.partition("/")
+    return Item(_flat(Path(rest)), files, first) if rest and first in SPLITS else Item(_flat(Path(name)), files)
+
+
+def _flat(path: Path) -> str:
+    """A path as one file name. No trailing _A, _B or _AB, which readers of pairs take for the side."""
+    name = "_".join(path.parts)
+    return f"{name}_" if re.search(r"_(A|B|AB)$", name) else name
+
+
+def _place(item: Item, folder: Path) -> tuple[int, int, int]:
+    parts = item.files[0].relative_to(folder).with_suffix("").parts
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        raise ValueError(f"{item.files[0]}: not a map tile, whose path is z/x/y in whole numbers.")
+    z, x, y = map(int, parts)
+    return z, x, y

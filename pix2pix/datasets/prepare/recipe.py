@@ -1,0 +1,91 @@
+"""How a pair is made from its files: derive, resize, crop, put side by side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, ImageOps
+
+from pix2pix.data.images.decode import decode, to_tensor
+from pix2pix.data.images.pictures import to_picture
+from pix2pix.data.sources.derived import Operation, made_from
+from pix2pix.data.sources.image_spec import halves
+from pix2pix.datasets.prepare.edge_detector import detected
+
+Fit = Literal["crop", "stretch", "pad"]
+FITS: dict[str, Callable[..., Image.Image]] = {
+    "crop": ImageOps.fit,
+    "pad": partial(ImageOps.pad, color="white"),
+    "stretch": lambda image, size, method: image.resize(size, method),
+}
+KEPT = {"L", "RGB", "RGBA", "P", "I;16"}  # modes that two folders keep
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides the pixels of a prepared set.
+
+    Args:
+        operation: makes A from B; None takes A and B from files.
+        amount: how much of it; None for the operation's own.
+        fill: what a hole is filled with.
+        detector: an ONNX file that finds edges, instead of Canny's.
+        size: width and height of each image; None leaves them.
+        fit: `crop` scales to cover and cuts the middle, `pad` fits in and fills with white, `stretch` does neither.
+        labels: which image is a label map, whose colours must not mix: A, B, AB or none.
+        layout: `side-by-side` files in 8 bits, or two `folders`, which keep depth and alpha.
+        suffix: of the files.
+        seed: of holes and noise, and of the split.
+    """
+
+    operation: Operation | None = None
+    amount: float | None = None
+    fill: Literal["white", "noise"] = "white"
+    detector: str | None = None
+    size: tuple[int, int] | None = None
+    fit: Fit = "crop"
+    labels: str = ""
+    layout: Literal["side-by-side", "folders"] = "side-by-side"
+    suffix: Literal["png", "jpg"] = "png"
+    seed: int = 0
+
+    def pair(self, name: str, files: tuple[Path, ...]) -> tuple[Image.Image, Image.Image]:
+        """A and B of the files, both in the size of the recipe. Raises ValueError for a file that cannot be read."""
+        if self.operation:
+            target = self._framed(self._plain(decode(files[0])), "B")
+            return self._derived(target, name), target
+        a, b = map(decode, files) if len(files) == 2 else halves(decode(files[0]), files[0])
+        return self._framed(self._plain(a), "A"), self._framed(self._plain(b), "B")
+
+    def _plain(self, image: Image.Image) -> Image.Image:
+        """In a mode that the layout can hold."""
+        if self.layout == "folders" and image.mode in KEPT and not self.operation:
+            return image
+        return image.convert("RGBA" if self.layout == "folders" and image.has_transparency_data else "RGB")
+
+    def _framed(self, image: Image.Image, side: str) -> Image.Image:
+        if self.size is None or image.size == self.size:
+            return image
+        labels = side in self.labels or image.mode == "P"
+        method = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
+        return FITS[self.fit](image, self.size, method=method)
+
+    def _derived(self, target: Image.Image, name: str) -> Image.Image:
+        assert self.operation is not None
+        if self.detector and self.operation == "edges":
+            return detected(target, self.detector)
+        made = made_from(
+            to_tensor(target.convert("RGB"), "RGB"), name, self.operation, self.amount, self.fill, self.seed
+        )
+        return to_picture(made.float() / 127.5 - 1)
+
+
+def joined(a: Image.Image, b: Image.Image) -> Image.Image:
+    """Side by side, A left; both of one size."""
+    assert a.size == b.size, (a.size, b.size)
+    both = Image.new("RGB", (a.width + b.width, a.height))
+    both.paste(a, (0, 0))
+    both.paste(b, (a.width, 0))
+    return both

@@ -1,0 +1,51 @@
+"""A sheet of augmented training pairs: what the network will see under a configuration, before it is trained."""
+
+import math
+from typing import Any
+
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from pix2pix.core.instantiate import build
+from pix2pix.core.randomness import pair_generator
+from pix2pix.data.images.palettes import visible
+from pix2pix.data.images.pictures import sheet, shown
+from pix2pix.data.pair import Pair, PairSource
+from pix2pix.data.transforms import PairTransform
+from pix2pix.inference.generator import coded_palettes, source_side
+from pix2pix.training.callbacks.samples import spread
+
+DRAWS = 4
+WIDEST = 192  # pixels of a picture on the sheet
+
+
+def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
+    """A row for each of some training pairs: as it is evaluated, then as the first epochs draw it.
+
+    Args:
+        config: the resolved configuration of a run.
+        views: how many augmented pairs to show, four of each pair.
+    """
+    pairs: PairSource = build(config["data"]["pairs"])
+    transform: PairTransform = build(config["data"]["transform"])
+    train = pairs.split("train")
+    rows = []
+    for index in spread(len(train), math.ceil(views / DRAWS)):
+        pair = train[index]
+        drawn = [transform.augment(pair, pair_generator(config["seed"], epoch, index)) for epoch in range(DRAWS)]
+        rows.append([image for view in (transform.plain(pair), *drawn) for image in _pictures(view, config)])
+    titles = ["input", "target"] + [text for epoch in range(DRAWS) for text in (f"epoch {epoch + 1}: input", "target")]
+    return sheet(rows, titles)
+
+
+def _pictures(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    source, target = coded_palettes(config)
+    seen = shown(visible(pair.source, source), source_side(config).channels)
+    return _small(seen), _small(shown(visible(pair.target, target, pair.source)))
+
+
+def _small(image: Tensor) -> Tensor:
+    """The image, averaged over squares where it is wider than the sheet shows it."""
+    squares = math.ceil(max(image.shape[1:]) / WIDEST)
+    return F.avg_pool2d(image, squares) if squares > 1 else image

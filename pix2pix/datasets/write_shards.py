@@ -1,0 +1,167 @@
+"""Writing WebDataset shards from a folder of pairs: the files as they are, in tar files, with an index."""
+
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from tqdm import tqdm
+
+from pix2pix.core.atomic_files import replacing, write
+from pix2pix.data.images.picture_files import named, require_file
+from pix2pix.data.pair import Split
+from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.sources.shard_member import escaped, roles
+from pix2pix.data.sources.shards import FORMAT, INDEX, Shard, shards_of
+
+Files = tuple[Path, ...]
+PLAN = ".plan.json"
+MEGABYTE = 10**6
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, workers: int = 4) -> dict[str, list[Shard]]:
+    """Writes the pairs of every split into shards of at most `megabytes`, or one pair where a pair is larger.
+
+    Pictures are copied byte for byte. Every file appears whole or not at all, the index last; stopped, the same call
+    goes on, finished, it writes nothing. Equal pairs make equal shards, to the byte.
+
+    Returns:
+        The shards of each split that has pairs of its own.
+
+    Raises:
+        ValueError: when `output` holds something else.
+        OSError: when it cannot be written, or the disk has no room.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    plan = json.dumps({"format": FORMAT, "source": source.fingerprint(), "megabytes": megabytes}, indent=2)
+    splits = _splits(source)
+    _require_same(output, plan)  # before a lock is left in a folder that is not ours
+    with FileLock(output / ".lock"):
+        _require_same(output, plan)
+        if (output / INDEX).exists():
+            return shards_of((output / INDEX).read_bytes(), str(output / INDEX))
+        planned = {
+            output / f"{split}-{number:06d}.tar": pairs
+            for split, files in splits.items()
+            for number, pairs in enumerate(_parted(files, megabytes * MEGABYTE))
+        }
+        _require_room(output, planned)
+        write(output / PLAN, plan)
+        ranges = _write_all(planned, workers)
+        return _write_index(output, splits, ranges, json.loads(plan))
+
+
+def _splits(source: PairFolder) -> dict[str, Sequence[Files]]:
+    """The files of each split; one that is another's by another name is left out, as readers know the rule."""
+    found: dict[str, Sequence[Files]] = {}
+    for split in SPLITS:
+        files = source.files(split)
+        if files not in found.values():
+            found[split] = files
+    return found
+
+
+def _require_same(output: Path, plan: str) -> None:
+    made = output / INDEX if (output / INDEX).exists() else output / PLAN
+    others = sorted(file.name for file in output.iterdir() if file.name != ".lock")
+    if others and not (
+        made.exists() and json.loads(plan).items() <= json.loads(made.read_text(encoding="utf-8")).items()
+    ):
+        raise ValueError(
+            f"{output}: holds something else than shards of these pairs in this size, among it {others[0]}. "
+            "Give another folder, or clear this one."
+        )
+
+
+def _parted(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
+    """Runs of pairs that together take at most `limit` bytes."""
+    part, size = [], 0
+    for pair in files:
+        taken = sum(_space(file) for file in pair)
+        if part and size + taken > limit:
+            yield part
+            part, size = [], 0
+        part.append(pair)
+        size += taken
+    if part:
+        yield part
+
+
+def _space(file: Path) -> int:
+    """The bytes that a file takes in a tar file: whole blocks, and one for its header."""
+    with named(file):
+        return tarfile.BLOCKSIZE * (1 + -(-require_file(file) // tarfile.BLOCKSIZE))
+
+
+def _require_room(output: Path, planned: dict[Path, list[Files]]) -> None:
+    needed = sum(_space(file) for shard, pairs in planned.items() if not shard.exists() for p in pairs for file in p)
+    free = shutil.disk_usage(output).free
+    if needed > free:
+        raise OSError(f"{output}: the shards take {needed:,} bytes, the disk has {free:,} left. Make room first.")
+
+
+def _write_all(planned: dict[Path, list[Files]], workers: int) -> dict[Path, np.ndarray]:
+    """Writes the shards that are not there yet; gives the places of the pairs in each."""
+    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(planned), unit="shard", disable=None) as bar:
+        futures = {path: pool.submit(_write_shard, path, pairs) for path, pairs in planned.items()}
+        try:
+            for future in futures.values():
+                future.result()
+                bar.update()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {path: future.result() for path, future in futures.items()}
+
+
+def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
+    if not path.exists():
+        with replacing(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
+            for pair in pairs:
+                for role, picture in zip(roles(len(pair)), pair, strict=True):
+                    _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
+    return _places(path, len(pairs[0]))
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """A file without date and owner, so that equal pictures make equal shards."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _places(path: Path, files_of_a_pair: int) -> np.ndarray:
+    """Offset and size of each pair in a shard, (pairs, 2), read back from the shard itself."""
+    with tarfile.open(path, mode="r:") as tar:
+        starts = [member.offset for member in tar][::files_of_a_pair]
+        end = tar.offset
+    return np.stack([np.array(starts), np.diff([*starts, end])], axis=1)
+
+
+def _write_index(
+    output: Path, splits: dict[str, Sequence[Files]], ranges: dict[Path, np.ndarray], plan: dict[str, Any]
+) -> dict[str, list[Shard]]:
+    index: dict[str, list[Shard]] = {split: [] for split in splits}
+    for path, places in ranges.items():
+        index[path.name.rpartition("-")[0]].append(Shard(path.name, len(places), path.stat().st_size, _sha256(path)))
+    for split in splits:
+        places = np.concatenate([places for path, places in ranges.items() if path.name.startswith(f"{split}-")])
+        with replacing(output / f"{split}.offsets.npy") as part, part.open("wb") as file:
+            np.save(file, places.astype(np.int64))
+    content = plan | {"splits": {split: [shard._asdict() for shard in shards] for split, shards in index.items()}}
+    write(output / INDEX, json.dumps(content, indent=1))
+    (output / PLAN).unlink()
+    return index
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

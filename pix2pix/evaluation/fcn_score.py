@@ -1,0 +1,60 @@
+"""The paper's FCN-score for any labelled data: can a network trained on real photos read the generated ones?"""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from pix2pix.config.identity import Config
+from pix2pix.core.trust import Trust
+from pix2pix.data.images.palettes import Palette
+from pix2pix.evaluation.confusion import Confusion
+from pix2pix.inference.generator import Trained, load, targets_are_labels
+
+
+class SegmentationScore:
+    """Reads photos with a scorer, a run from photos to labels, and compares with the labels they were made from.
+
+    Args:
+        scorer: the run directory or checkpoint of the scorer.
+        config: the configuration of the run that is scored.
+        device: where the scorer runs.
+        trust: modules whose classes its configuration may have built; see `pix2pix.core.trust`.
+
+    Raises:
+        ValueError: when the scorer does not go from photos to labels of the same palette and size, or the run that is
+            scored does not make photos from labels.
+    """
+
+    def __init__(self, scorer: str | Path, config: Config, device: str = "auto", trust: Trust = ()) -> None:
+        self.scorer: Trained = load(scorer, device=device, trust=trust)
+        _require_fit(scorer, self.scorer.config, config)
+        self.palette = Palette(config["data"]["palette"])
+        self.generated, self.real = (Confusion(len(self.palette), self.palette.ignored) for _ in range(2))
+
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
+        """Reads outputs and real photos (B, 3, H, W) in [-1, 1] of the true classes `labels` (B, H, W)."""
+        assert labels is not None
+        for confusion, photo in ((self.generated, output), (self.real, target)):
+            confusion.update(self.palette.read(self.scorer.generate(photo, "")), labels)
+
+    def compute(self) -> dict[str, float]:
+        """`score_pixel_accuracy`, `score_class_accuracy`, `score_class_iou` of the generated photos."""
+        return {f"score_{name}": value for name, value in self.generated.compute().items()}
+
+    def ceiling(self) -> dict[str, float]:
+        """The same of the real photos: what a perfect generator would reach."""
+        return {f"score_{name}": value for name, value in self.real.compute().items()}
+
+
+def _require_fit(name: str | Path, scorer: Config, config: Config) -> None:
+    mine, its = config["data"], scorer["data"]
+    if mine["palette"] is None or targets_are_labels(config):
+        raise ValueError(f"--scorer {name}: it reads photos made from label maps, which this run does not make.")
+    if not targets_are_labels(scorer) or its["palette"] != mine["palette"]:
+        raise ValueError(
+            f"--scorer {name}: not a run from photos to {mine['palette']} labels. Train one: "
+            f"pix2pix train experiment=facades_scorer data={mine['name']}"
+        )
+    sizes = [f"{data['height']}x{data['width']}" for data in (mine, its)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"--scorer {name}: it was trained at {sizes[1]}, the run's pictures are {sizes[0]}.")

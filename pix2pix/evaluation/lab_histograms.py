@@ -1,0 +1,45 @@
+"""Colour distributions in CIE Lab: does the output have the colours of the photos? (paper, section 4.2, figure 7)."""
+
+import torch
+from torch import Tensor
+
+from pix2pix.data.images.lab import rgb_to_lab
+
+AXES = ("l", "a", "b")
+LOWEST, HIGHEST = torch.tensor([0.0, -110.0, -110.0]), torch.tensor([100.0, 110.0, 110.0])
+BINS = (50, 110, 110)
+"""Two units wide on each axis. The paper does not state its bins; wider ones raise every intersection."""
+
+
+class LabHistograms:
+    """The histograms of L, a and b over all pixels of all outputs, and of all targets."""
+
+    def __init__(self) -> None:
+        self.counts = {kind: [torch.zeros(bins, dtype=torch.float64) for bins in BINS] for kind in ("output", "target")}
+
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None) -> None:
+        """Adds pictures (B, 3, H, W) in [-1, 1]."""
+        for kind, image in (("output", output), ("target", target)):
+            for axis, values in enumerate(rgb_to_lab(image.cpu()).movedim(1, 0)):
+                low, high = float(LOWEST[axis]), float(HIGHEST[axis])
+                self.counts[kind][axis] += torch.histc(values.clamp(low, high), BINS[axis], low, high)
+
+    def compute(self) -> dict[str, float]:
+        """How much of the two distributions lies under both curves: `lab_l`, `lab_a`, `lab_b`, each 0 to 1."""
+        return {
+            f"lab_{name}": float(torch.minimum(self._share("output", axis), self._share("target", axis)).sum())
+            for axis, name in enumerate(AXES)
+        }
+
+    def curves(self) -> dict[str, dict[str, list[float]]]:
+        """The log10 probabilities that figure 7 plots: for each axis the bins' centres, `output` and `target`."""
+        return {name: self._curve(axis) for axis, name in enumerate(AXES)}
+
+    def _curve(self, axis: int) -> dict[str, list[float]]:
+        edges = torch.linspace(float(LOWEST[axis]), float(HIGHEST[axis]), BINS[axis] + 1)
+        logs = {kind: self._share(kind, axis).clamp(min=1e-8).log10().tolist() for kind in ("output", "target")}
+        return {"centre": ((edges[1:] + edges[:-1]) / 2).tolist()} | logs
+
+    def _share(self, kind: str, axis: int) -> Tensor:
+        counts = self.counts[kind][axis]
+        return counts / counts.sum().clamp(min=1)

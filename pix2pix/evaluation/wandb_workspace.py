@@ -1,0 +1,78 @@
+"""A comparison as a W&B workspace: the same runs, their curves, their settings and the same pictures side by side."""
+
+from pix2pix.evaluation.compare_runs import Comparison
+from pix2pix.evaluation.metrics import METRICS
+from pix2pix.training.loggers.wandb_session import run_id
+
+PANELS_A_ROW = 3
+
+
+def save(comparison: Comparison, *, project: str, entity: str | None = None, name: str) -> str:
+    """Makes the workspace in the project and returns its address.
+
+    Args:
+        comparison: of runs that were logged to W&B.
+        project: the W&B project they were logged to.
+        entity: its user or team; None for the user's own default.
+        name: of the workspace.
+
+    Raises:
+        ValueError: for runs that were not logged to W&B, without an account, without `wandb-workspaces`, and with
+            W&B's own words where its server refuses.
+    """
+    try:
+        import wandb
+        import wandb_workspaces.workspaces as ws
+    except ImportError as error:
+        raise ValueError(
+            "--wandb needs the extra `workspaces`: pip install 'pix2pix[workspaces]' (wandb-workspaces)."
+        ) from error
+    strangers = [str(entry.run.path) for entry in comparison.entries if not (entry.run.path / "wandb/id").is_file()]
+    if strangers:
+        raise ValueError(f"not logged to W&B: {', '.join(strangers)}. Train with logger=wandb, or leave them out.")
+    if not wandb.login(prompt=False):
+        raise ValueError("--wandb: no W&B account is configured. Run `wandb login`, or set WANDB_API_KEY.")
+    try:
+        owner = entity or wandb.Api().default_entity or ""
+        workspace = ws.Workspace(
+            entity=owner, project=project, name=name, sections=_sections(), runset_settings=_runs(comparison)
+        )
+        workspace.save()
+    except Exception as error:  # the network's, the server's, of many classes
+        raise ValueError(f"--wandb: W&B did not take the workspace ({error}).") from error
+    return workspace.url
+
+
+def _sections() -> list:
+    """Pictures first: the same pair has the same place in every run, so that columns are runs and rows are pairs."""
+    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.workspaces as ws
+
+    metrics = [name for name in METRICS if name in {"ssim", "l1", "psnr", "ms_ssim", "pixel_accuracy"}]
+    parts = {
+        "Validation pairs": [wr.MediaBrowser(title="input, output, target", media_keys=["samples/val"], num_columns=1)],
+        "Validation metrics": [wr.LinePlot(title=name, x="Step", y=[f"val/{name}"]) for name in metrics],
+        "Players": [
+            wr.LinePlot(title="D is right", x="Step", y=["accuracy/d_real", "accuracy/d_fake"], range_y=(0, 1)),
+            wr.LinePlot(title="D's losses", x="Step", y=["loss/d_real", "loss/d_fake"]),
+            wr.LinePlot(title="G's adversarial loss", x="Step", y=["loss/g_gan"]),
+            wr.LinePlot(title="outputs follow inputs", x="Step", y=["val/variation", "val/correlation"]),
+        ],
+        "Results": [wr.WeavePanelSummaryTable(table_name="evaluation"), wr.RunComparer(diff_only=True)],
+    }
+    layout = ws.SectionLayoutSettings(columns=PANELS_A_ROW)
+    return [
+        ws.Section(name=title, panels=panels, is_open=True, layout_settings=layout) for title, panels in parts.items()
+    ]
+
+
+def _runs(comparison: Comparison):
+    """Only these runs, grouped by what sets them apart: runs that differ in the seed alone are one group."""
+    import wandb_workspaces.workspaces as ws
+
+    apart = [key for key in comparison.differences() if key != "seed"]
+    ids = [run_id(entry.run) for entry in comparison.entries]
+    several_seeds = len(comparison.groups) < len(comparison.entries)
+    return ws.RunsetSettings(
+        filters=[ws.Metric("ID").isin(ids)], groupby=[ws.Config(key) for key in apart] if several_seeds else []
+    )

@@ -1,0 +1,39 @@
+"""An exported program (`.pt2`): the graph as torch itself stores it, without this package, for Python or C++."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pix2pix.core.atomic_files import replacing
+from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
+from pix2pix.export.parity import Difference, difference, require_agreement
+from pix2pix.inference.generator import load
+
+METADATA = "pix2pix.json"  # the extra file in the archive
+
+
+def export_program(
+    run: str | Path, path: str | Path, *, pixels: Pixels = "uint8", half: bool = False, **options: Any
+) -> tuple[dict[str, Any], Difference]:
+    """Writes the generator of a run as a `torch.export` program; arguments, results and errors of `export_onnx`.
+
+    `torch.export.load(path).module(check_guards=False)(image, noise)` runs it: the guards of torch fear sizes of one
+    `multiple`, which the check covers. The description lies in the archive as `pix2pix.json`.
+    """
+    trained = load(run, device="cpu", **options)
+    graph = Graph(trained, pixels=pixels, half=half).eval()
+    about = description(trained, graph)
+    with warnings.catch_warnings(), replacing(Path(path)) as part:
+        warnings.simplefilter("ignore")  # torch's own deprecations
+        program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
+        with part.open("wb") as file:
+            torch.export.save(program, file, extra_files={METADATA: json.dumps(about)})
+        with part.open("rb") as file:
+            module = torch.export.load(file).module(check_guards=False)
+        with torch.no_grad():
+            found = difference(lambda image, noise: module(image, list(noise)), trained, graph)
+        require_agreement(found, graph)
+    return about, found

@@ -1,0 +1,88 @@
+"""A run directory from weights of the authors' PyTorch implementation."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch import Tensor
+
+from pix2pix.config import compose
+from pix2pix.config.identity import Config
+from pix2pix.core import instantiate
+from pix2pix.core.atomic_files import write
+from pix2pix.models.reference_architecture import discriminator_of, generator_of
+from pix2pix.models.reference_weights import from_reference, read_state_dict
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, link
+from pix2pix.runs.run import Run
+from pix2pix.training.train import check
+
+RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
+
+
+def import_reference(
+    file: Path, settings: Sequence[str] = (), *, discriminator: Path | None = None, name: str | None = None
+) -> Run:
+    """Makes a finished run of `latest_net_G.pth`; the networks' options are read off the tensors.
+
+    Args:
+        file: the generator's weights; loaded with `weights_only=True`.
+        settings: as `pix2pix train` takes them; the data set, its direction and size are what tensors do not tell.
+        discriminator: `latest_net_D.pth`, to go on training with.
+        name: of the run; by default the name of the folder that the file lies in.
+
+    Raises:
+        FileNotFoundError: when a file is not there.
+        ValueError: for files that are no such weights, settings that do not fit them, or a directory that holds
+            something already.
+    """
+    files = {"generator": file} | ({"discriminator": discriminator} if discriminator else {})
+    weights = {player: read_state_dict(path) for player, path in files.items()}
+    parts = {player: RECOGNISE[player](state) for player, state in weights.items()}
+    state = {key: value for player in parts for key, value in _loaded(player, parts[player], weights[player]).items()}
+    config = _config(parts, [f"name={json.dumps(name or file.resolve().parent.name)}", *settings])
+    run = Run(config["run_dir"])
+    if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        raise ValueError(f"{run.path}: is there already. Choose another --name.")
+    _write(run, config, state, files)
+    return run
+
+
+def _loaded(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under our names, proven by loading them."""
+    network = instantiate.build(part)
+    network.load_state_dict(from_reference(weights, network))
+    return {f"{player}.{key}": value for key, value in network.state_dict().items()}
+
+
+def _config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> Config:
+    generator = parts["generator"]
+    channels = f"data.source_channels={generator['in_channels']}", f"data.target_channels={generator['out_channels']}"
+    size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1
+    own = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
+    words = [*(f"{key}={value}" for key, value in own.items()), f"data.size={size}", *channels, *settings]
+    config = compose.composed(words) | parts
+    seen = parts.get("discriminator", {}).get("in_channels")
+    config["objective"]["conditional"] = seen != generator["out_channels"]
+    check(config)
+    return config
+
+
+def _write(run: Run, config: Config, state: dict[str, Tensor], files: dict[str, Path]) -> None:
+    """The checkpoint first, the configuration that makes it a run last: a killed import leaves no run."""
+    checkpoint = {"config": config, "state_dict": state, "global_step": 0, "epoch": 0}
+    disk = AtomicCheckpointIO()
+    disk.save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
+    if disk.error:
+        raise disk.error
+    link(run.checkpoints / "best.ckpt", run.last)
+    sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
+    write(run.provenance_file, json.dumps({"finished": True, "imported": sources}, indent=2) + "\n")
+    write(run.config_file, yaml.safe_dump(config, sort_keys=False))
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""A trained generator at work on pictures, folders and videos."""

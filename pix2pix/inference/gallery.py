@@ -1,0 +1,65 @@
+"""The gallery of `pix2pix translate --page`: inputs and outputs side by side, in one file beside the results."""
+
+import base64
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from pix2pix.core.atomic_files import write
+from pix2pix.data.images.decode import Picture, opened
+from pix2pix.data.images.picture_files import readable_name
+from pix2pix.inference.files import Job, Report
+
+SIDE = 320  # pixels of the previews, which are in the page itself; they link to the files
+
+
+def write_page(report: Report, output: Path, run: Path) -> Path:
+    """Writes `index.html` into `output`: every input that has a translation, old ones too, and what failed."""
+    done = [job for job in report.jobs if job.done]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = list(pool.map(lambda job: _row(job, output), done))
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.inference", ""), autoescape=True)
+    failed = [
+        {"file": readable_name(str(file)), "reason": readable_name(reason)} for file, reason in report.failed.items()
+    ]
+    page = environment.get_template("translate_page.html")
+    write(output / "index.html", page.render(run=run.resolve().name, rows=rows, failed=failed))
+    return output / "index.html"
+
+
+def _row(job: Job, output: Path) -> dict[str, Any]:
+    results = [
+        {
+            "link": quote(os.fsencode(result.relative_to(output).as_posix())),
+            "preview": None if job.is_video else _preview(result),
+        }
+        for result in job.results
+    ]
+    name = readable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
+    source = None if job.is_video else _preview(job.file)
+    return {"name": name, "source": source, "results": results, "video": job.is_video}
+
+
+def _preview(file: Path) -> str:
+    """A small picture as a data URL; wide pixels are brought to 8 bits by their own range."""
+    small = _shown(opened(file))
+    small.thumbnail((SIDE, SIDE))
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=80)
+    return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _shown(picture: Picture) -> Image.Image:
+    if isinstance(picture, Image.Image) and picture.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}:
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    pixels = np.asarray(picture, np.float64)
+    low, high = pixels.min(), pixels.max()
+    pixels = (255 * (pixels - low) / max(high - low, 1e-9)).astype(np.uint8)
+    return Image.fromarray(pixels if pixels.ndim == 2 else pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., 0])

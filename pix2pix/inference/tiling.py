@@ -1,0 +1,227 @@
+"""Large pictures in overlapping tiles, under one noise and with the statistics of the whole picture: no seams to see.
+
+A norm that looks at the picture (batch norm at test time, instance norm) would look at each tile by itself and colour
+it by itself. So statistics are gathered over all tiles before anything is kept, one norm after the other, as what a
+norm sees follows from those before it: a sweep over the tiles for each norm, which goes no deeper than that norm. All
+tiles are then translated under the same statistics.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pix2pix.core.randomness import derive
+from pix2pix.inference.mode import InferenceMode, Noise, NormalizePicture
+
+CELL = 256  # pixels; the noise of a large picture is drawn in squares of about this side
+Read = Callable[[int, int, int, int], Tensor]
+"""From top, left, height and width to that part of the picture as the network takes it, (C, height, width)."""
+
+
+class Axis:
+    """Tiles along one side of a picture.
+
+    Args:
+        length: of the side, a multiple of `multiple`.
+        tile: side of a tile; rounded up to two multiples at least.
+        overlap: of neighbours; rounded up to a multiple, at most half of a tile.
+        multiple: of the network; tiles begin at multiples of it, so that its grids coincide.
+    """
+
+    def __init__(self, length: int, tile: int, overlap: int, multiple: int) -> None:
+        def rounded(value: int) -> int:
+            return -(-value // multiple) * multiple
+
+        self.length, self.side = length, min(length, max(rounded(tile), 2 * multiple))
+        stride = max(self.side - max(rounded(overlap), multiple), multiple)
+        self.starts = [*range(0, length - self.side, stride), length - self.side]
+        middles = [b + (a + self.side - b) // 2 for a, b in itertools.pairwise(self.starts)]
+        self.cores = list(itertools.pairwise([0, *middles, length]))  # each pixel is in the core of one tile
+
+    def with_cores(self) -> list[tuple[int, slice]]:
+        """The beginning of each tile, and its core counted from there."""
+        cores = zip(self.starts, self.cores, strict=True)
+        return [(start, slice(begin - start, end - start)) for start, (begin, end) in cores]
+
+    def weights(self) -> list[Tensor]:
+        """The share of each tile in each of its pixels: ramps over the overlaps, which add up to one."""
+        raw = torch.zeros(len(self.starts), self.length)
+        position = torch.arange(self.side) + 0.5
+        for row, start in zip(raw, self.starts, strict=True):
+            left = position if start else torch.full_like(position, self.side)
+            right = self.side - position if start + self.side < self.length else torch.full_like(left, self.side)
+            row[start : start + self.side] = torch.minimum(left, right)
+        raw /= raw.sum(dim=0)
+        return [row[start : start + self.side] for row, start in zip(raw, self.starts, strict=True)]
+
+
+class _EnoughError(Exception):
+    """Ends the run of a tile at the norm whose statistics are being gathered."""
+
+
+class Statistics:
+    """Mean and variance of what each norm sees of the whole picture."""
+
+    def __init__(self) -> None:
+        self.known: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        self._sums: dict[nn.Module, tuple[Any, Any, int]] = {}
+
+    def gather(self, core: tuple[slice, slice], side: tuple[int, int], norm: nn.Module, x: Tensor) -> Tensor:
+        """Counts what the first norm that is not known yet sees of a tile's core, in pixels, and ends the run there."""
+        if norm in self.known:
+            return self.apply(norm, x)
+        rows, columns = (_scaled(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
+        seen = x[:, :, rows, columns].float()
+        if count := seen[:, 0].numel():
+            var, mean = (each.cpu().double() for each in torch.var_mean(seen, dim=(0, 2, 3), correction=0))
+            sums = self._sums.get(norm, (0, 0, 0))
+            more = count * mean, count * (var + mean.square()), count
+            self._sums[norm] = sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]
+        raise _EnoughError
+
+    def settle(self) -> None:
+        """What was counted becomes known."""
+        for norm, (total, squares, count) in self._sums.items():
+            mean = total / count
+            self.known[norm] = mean.float(), (squares / count - mean.square()).clamp(min=0).float()
+        self._sums = {}
+
+    def apply(self, norm: Any, x: Tensor) -> Tensor:
+        """Normalises by what is known."""
+        mean, var = (each.to(x.device) for each in self.known[norm])
+        return nn.functional.batch_norm(x, mean, var, norm.weight, norm.bias, eps=norm.eps)
+
+
+def _scaled(part: slice, size: int, whole: int) -> slice:
+    """A part of `whole` pixels in a feature map that is `size` wide; neighbours stay neighbours."""
+    return slice(part.start * size // whole, part.stop * size // whole)
+
+
+class Tiles(NamedTuple):
+    """A picture and how it is cut: along its height and along its width."""
+
+    read: Read
+    rows: Axis
+    columns: Axis
+    name: str
+
+
+class Tiling:
+    """Runs a generator over a picture of any size in bounded memory.
+
+    Args:
+        generator: the network, on its device.
+        inference: its test-time choices.
+        multiple: of the sides it takes.
+        tile: side of the tiles in pixels, a multiple of `multiple` and at least two of them.
+        overlap: of neighbouring tiles; a quarter of `tile` by default.
+        precision: entered around each run of the generator, for half precision.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        inference: InferenceMode,
+        multiple: int,
+        *,
+        tile: int,
+        overlap: int | None = None,
+        precision: Callable[[], AbstractContextManager[Any]] = torch.no_grad,
+    ) -> None:
+        self.generator, self.inference, self.multiple = generator, inference, multiple
+        self.tile, self.overlap = tile, tile // 4 if overlap is None else overlap
+        self.precision = precision
+
+    def bands(self, read: Read, height: int, width: int, name: str) -> Iterator[tuple[int, Tensor]]:
+        """The translation (C, h, width) from the top downwards, each band with the row at which it begins.
+
+        Args:
+            read: gives parts of the picture.
+            height: of the picture, a multiple of `multiple`, as is `width`.
+            width: see above.
+            name: of the picture, which chooses the noise.
+        """
+        rows, columns = (Axis(length, self.tile, self.overlap, self.multiple) for length in (height, width))
+        tiles, statistics = Tiles(read, rows, columns, name), Statistics()
+        for _ in self.inference.picture_norms(self.generator):
+            self._sweep(tiles, statistics)
+        yield from self._blended(tiles, statistics)
+
+    def _sweep(self, tiles: Tiles, statistics: Statistics) -> None:
+        """Makes the statistics of one more norm known."""
+        side = tiles.rows.side, tiles.columns.side
+        for (top, core_y), (left, core_x) in itertools.product(tiles.rows.with_cores(), tiles.columns.with_cores()):
+            with suppress(_EnoughError):
+                self._run(tiles, top, left, partial(statistics.gather, (core_y, core_x), side))
+        statistics.settle()
+
+    def _blended(self, tiles: Tiles, statistics: Statistics) -> Iterator[tuple[int, Tensor]]:
+        rows, rest = tiles.rows, None
+        for start, share, end in zip(rows.starts, rows.weights(), [*rows.starts[1:], rows.length], strict=True):
+            strip = self._strip(tiles, start, statistics) * share[:, None]
+            if rest is not None:
+                strip[:, : rest.shape[1]] += rest
+            yield start, strip[:, : end - start]
+            rest = strip[:, end - start :]
+
+    def _strip(self, tiles: Tiles, top: int, statistics: Statistics) -> Tensor:
+        """A row of tiles, blended: (C, side, width)."""
+        columns, strip = tiles.columns, torch.empty(0)
+        for left, share in zip(columns.starts, columns.weights(), strict=True):
+            output = self._run(tiles, top, left, statistics.apply).float().cpu()
+            if not len(strip):
+                strip = torch.zeros(*output.shape[:2], columns.length)
+            strip[:, :, left : left + columns.side] += output * share
+        return strip
+
+    def _run(self, tiles: Tiles, top: int, left: int, normalize: NormalizePicture) -> Tensor:
+        """The output of the tile at this place, (C, side, side)."""
+        height, width = tiles.rows.side, tiles.columns.side
+        source = tiles.read(top, left, height, width)[None]
+        noise = field(self.inference.seed_of(tiles.name), top, left, height, self.multiple)
+        device = next(self.generator.parameters()).device
+        with torch.no_grad(), self.precision(), self.inference.applied_to(self.generator, noise, normalize):
+            return self.generator(source.to(device))[0]
+
+
+def field(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
+    """The part of one noise over a plane without end that a tile of `height` pixels sees from `top` and `left`."""
+    layers = itertools.count()
+    cell = -(-CELL // multiple) * multiple
+
+    def noise(x: Tensor, keep: float) -> Tensor:
+        layer = next(layers)
+        if x.dim() != 4 or set(x.shape[2:]) == {1}:  # of whole channels: the same for all tiles
+            generator = torch.Generator().manual_seed(derive(seed, "inference", layer))
+            return torch.empty(x.shape).bernoulli_(keep, generator=generator)
+        _, channels, rows, columns = x.shape
+        stride = height // rows
+        drawing = Cells(seed, layer, (channels, cell // stride, cell // stride), keep)
+        return drawing.part(top // stride, left // stride, rows, columns)[None]
+
+    return noise
+
+
+class Cells(NamedTuple):
+    """The noise of one dropout over a plane without end, drawn in cells, each from a seed of its own."""
+
+    seed: int
+    layer: int
+    shape: tuple[int, int, int]
+    keep: float
+
+    def part(self, top: int, left: int, rows: int, columns: int) -> Tensor:
+        """(C, rows, columns) of it."""
+        side = self.shape[1]
+        down, across = (range(a // side, -(-(a + n) // side)) for a, n in ((top, rows), (left, columns)))
+        drawn = torch.cat([torch.cat([self._cell(y, x) for x in across], dim=2) for y in down], dim=1)
+        return drawn[:, top % side : top % side + rows, left % side : left % side + columns]
+
+    def _cell(self, row: int, column: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive(self.seed, "inference", self.layer, row, column))
+        return torch.empty(self.shape).bernoulli_(self.keep, generator=generator)

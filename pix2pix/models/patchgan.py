@@ -1,0 +1,77 @@
+"""The discriminators, named by how many pixels decide one of their logits (paper, sections 3.2.2 and 6.1.2)."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from pix2pix.models.norms import Norm, needs_bias, norm_layer
+from pix2pix.models.validation import require_positive
+
+STRIDED = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # receptive field -> convolutions of stride 2
+MAX_WIDTH = 8  # times base_channels
+
+
+class PatchGAN(nn.Module):
+    """Maps what it sees, x (B, in_channels, H, W), to logits (B, 1, h, w), one for each patch.
+
+    C64-C128-C256-C512 and on, 4x4; the last two convolutions have stride 1. At 1, the PixelGAN: C64-C128
+    of 1x1 convolutions. 286 covers a whole 256x256 image, the ImageGAN. 256x256 gives 30x30 logits at 70.
+
+    Args:
+        in_channels: channels of all that the discriminator sees.
+        receptive_field: side of the square of pixels that decides one logit: 1, 16, 34, 70, 142 or 286.
+        base_channels: channels after the first convolution.
+        norm: after every convolution but the first and the last.
+
+    Raises:
+        ValueError: for any other receptive field, or no channels; in `forward`, for an image too small to give a logit.
+    """
+
+    def __init__(
+        self,
+        in_channels: Annotated[int, Field(ge=1)] = 6,
+        *,
+        receptive_field: int = 70,
+        base_channels: Annotated[int, Field(ge=1)] = 64,
+        norm: Norm = "batch",
+    ) -> None:
+        super().__init__()
+        require_positive(in_channels=in_channels, base_channels=base_channels)
+        if receptive_field != 1 and receptive_field not in STRIDED:
+            choices = ", ".join(map(str, (1, *STRIDED)))
+            raise ValueError(f"receptive_field {receptive_field}: no such discriminator. Choose from {choices}.")
+        self.receptive_field = receptive_field
+        if receptive_field == 1:
+            self.layers, self.smallest = _pixel_layers(in_channels, base_channels, norm), 1
+        else:
+            strided = STRIDED[receptive_field]
+            self.layers, self.smallest = _patch_layers(in_channels, base_channels, strided, norm), 3 * 2**strided
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits: positive for what looks real."""
+        height, width = x.shape[-2:]
+        if min(height, width) < self.smallest:
+            raise ValueError(
+                f"image {height}x{width}: a discriminator of receptive field {self.receptive_field} needs at least "
+                f"{self.smallest}x{self.smallest}. Lower discriminator.receptive_field or raise data.size."
+            )
+        return self.layers(x)
+
+
+def _patch_layers(in_channels: int, base: int, strided: int, norm: Norm) -> nn.Sequential:
+    widths = [base * min(2**level, MAX_WIDTH) for level in range(strided + 1)]
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    for level in range(1, strided + 1):
+        stride = 2 if level < strided else 1
+        convolution = nn.Conv2d(widths[level - 1], widths[level], 4, stride=stride, padding=1, bias=needs_bias(norm))
+        layers += [convolution, *norm_layer(norm, widths[level]), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
+
+
+def _pixel_layers(in_channels: int, base: int, norm: Norm) -> nn.Sequential:
+    bias = needs_bias(norm)
+    hidden = [nn.Conv2d(base, 2 * base, 1, bias=bias), *norm_layer(norm, 2 * base), nn.LeakyReLU(0.2)]
+    return nn.Sequential(
+        nn.Conv2d(in_channels, base, 1), nn.LeakyReLU(0.2), *hidden, nn.Conv2d(2 * base, 1, 1, bias=bias)
+    )

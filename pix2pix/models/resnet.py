@@ -1,0 +1,89 @@
+"""The ResNet generator of the reference implementation (Johnson et al., arXiv 1603.08155)."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from pix2pix.models.input_sizes import require_multiple
+from pix2pix.models.norms import Norm, needs_bias, norm_layer
+from pix2pix.models.validation import require_positive, require_probability
+
+SMALLEST = 8  # a quarter of it must leave the residual blocks something to reflect
+
+
+class ResNet(nn.Module):
+    """Maps x (B, in_channels, H, W) to y (B, out_channels, H, W) in [-1, 1]; H and W divisible by 4.
+
+    c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3, with reflection at the borders.
+
+    Args:
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        base_channels: channels after the first convolution.
+        blocks: residual blocks; the reference offers 6 and 9.
+        norm: after every convolution but the last.
+        dropout: its probability inside each residual block.
+
+    Raises:
+        ValueError: for an argument out of range; in `forward`, for a side that 4 does not divide, or below 8.
+    """
+
+    multiple = 4
+
+    def __init__(
+        self,
+        in_channels: Annotated[int, Field(ge=1)] = 3,
+        out_channels: Annotated[int, Field(ge=1)] = 3,
+        *,
+        base_channels: Annotated[int, Field(ge=1)] = 64,
+        blocks: Annotated[int, Field(ge=1)] = 9,
+        norm: Norm = "batch",
+        dropout: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    ) -> None:
+        super().__init__()
+        require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels, blocks=blocks)
+        require_probability(dropout=dropout)
+        c, bias = base_channels, needs_bias(norm)
+
+        def halve(a: int, b: int) -> list[nn.Module]:
+            return [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), *norm_layer(norm, b), nn.ReLU()]
+
+        def double(a: int, b: int) -> list[nn.Module]:
+            up = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias)
+            return [up, *norm_layer(norm, b), nn.ReLU()]
+
+        self.layers = nn.Sequential(
+            *[nn.ReflectionPad2d(3), nn.Conv2d(in_channels, c, 7, bias=bias), *norm_layer(norm, c), nn.ReLU()],
+            *halve(c, 2 * c),
+            *halve(2 * c, 4 * c),
+            *[ResidualBlock(4 * c, norm, dropout) for _ in range(blocks)],
+            *double(4 * c, 2 * c),
+            *double(2 * c, c),
+            *[nn.ReflectionPad2d(3), nn.Conv2d(c, out_channels, 7), nn.Tanh()],
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One pass; the size is kept."""
+        require_multiple(x, self.multiple, "Set data.size.")
+        height, width = x.shape[-2:]
+        if min(height, width) < SMALLEST:
+            raise ValueError(f"image {height}x{width}: a ResNet needs at least {SMALLEST}x{SMALLEST}. Raise data.size.")
+        return self.layers(x)
+
+
+class ResidualBlock(nn.Module):
+    """x + f(x), with f two 3x3 convolutions; (B, channels, H, W) to the same shape."""
+
+    def __init__(self, channels: int, norm: Norm, dropout: float) -> None:
+        super().__init__()
+        noise = nn.Dropout(dropout) if dropout else nn.Identity()  # in either case one layer: the same state dict
+        first, second = (nn.Conv2d(channels, channels, 3, bias=needs_bias(norm)) for _ in range(2))
+        self.layers = nn.Sequential(
+            *[nn.ReflectionPad2d(1), first, *norm_layer(norm, channels), nn.ReLU(), noise],
+            *[nn.ReflectionPad2d(1), second, *norm_layer(norm, channels)],
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input and what the block adds to it."""
+        return x + self.layers(x)

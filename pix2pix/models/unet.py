@@ -1,0 +1,103 @@
+"""The U-Net generator (paper, sections 3.2.1 and 6.1.1)."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pix2pix.models.input_sizes import require_multiple
+from pix2pix.models.norms import Norm, needs_bias, norm_layer
+from pix2pix.models.validation import require_positive, require_probability
+
+MAX_WIDTH = 8  # times base_channels
+DROPOUT_BLOCKS = 3
+DEEPEST = 16  # halvings: of a picture of 65536 pixels a side
+
+
+class UNet(nn.Module):
+    """Maps x (B, in_channels, H, W) to y (B, out_channels, H, W) in [-1, 1]; H and W divisible by 2**depth.
+
+    Encoder C64-C128-C256-C512-C512-..., each 4x4 with stride 2; the decoder mirrors it, each block also seeing
+    the encoder's features of its size. No norm follows the first convolution, nor the innermost one: at 1x1 with
+    batch size 1 it would zero the bottleneck (erratum). Dropout is the noise z: on the first three decoder blocks, as
+    far as these have the full width of 8 * base_channels (three at depth 7 and more, two at 6, one at 5, none below).
+    The innermost block is among them, as in the paper and its Lua code; the PyTorch reference begins one later and
+    ends with the last block of full width, which `noise="reference"` does.
+
+    Args:
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        base_channels: channels after the first convolution, 64 in the paper.
+        depth: number of halvings; 8 takes 256x256 down to 1x1.
+        norm: after every convolution but the first, the innermost and the last.
+        dropout: its probability.
+        noise: the decoder blocks that have it, those of the `paper` or of the PyTorch `reference`, see above.
+
+    Raises:
+        ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide.
+    """
+
+    skips = True
+
+    def __init__(
+        self,
+        in_channels: Annotated[int, Field(ge=1)] = 3,
+        out_channels: Annotated[int, Field(ge=1)] = 3,
+        *,
+        base_channels: Annotated[int, Field(ge=1)] = 64,
+        depth: int = 8,
+        norm: Norm = "batch",
+        dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        noise: Literal["paper", "reference"] = "paper",
+    ) -> None:
+        super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth {depth}: a U-Net halves its input at least twice. Set a size that 4 divides.")
+        if depth > DEEPEST:
+            raise ValueError(f"depth {depth}: a U-Net halves its input at most {DEEPEST} times. Lower depth.")
+        require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels)
+        require_probability(dropout=dropout)
+        self.multiple = 2**depth
+        widths = [base_channels * min(2**level, MAX_WIDTH) for level in range(depth)]
+        self.down = nn.ModuleList([_halve(in_channels, widths[0], norm="none", first=True, bias=needs_bias(norm))])
+        for level in range(1, depth):
+            innermost = level == depth - 1
+            self.down.append(
+                _halve(widths[level - 1], widths[level], "none" if innermost else norm, bias=needs_bias(norm))
+            )
+        self.up = nn.ModuleList()
+        for block, level in enumerate(reversed(range(1, depth))):
+            blocks = range(DROPOUT_BLOCKS) if noise == "paper" else range(1, depth)
+            noisy = block in blocks and widths[level - 1] == MAX_WIDTH * base_channels
+            seen = widths[level] * (2 if self.skips and block else 1)
+            self.up.append(_double(seen, widths[level - 1], norm, dropout if noisy else 0.0))
+        self.up.append(_output(widths[0] * (2 if self.skips else 1), out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Down to the bottleneck, and up again beside what was seen on the way."""
+        require_multiple(x, self.multiple, "Lower generator.depth or set data.size.")
+        seen = []
+        for down in self.down:
+            x = down(x)
+            seen.append(x)
+        x = self.up[0](seen.pop())
+        for up in self.up[1:]:
+            x = up(torch.cat([seen.pop(), x], dim=1) if self.skips else x)
+        return x
+
+
+def _halve(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, first: bool = False) -> nn.Sequential:
+    activation = [] if first else [nn.LeakyReLU(0.2)]
+    convolution = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
+    return nn.Sequential(*activation, convolution, *norm_layer(norm, out_channels))
+
+
+def _double(in_channels: int, out_channels: int, norm: Norm, dropout: float) -> nn.Sequential:
+    convolution = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=needs_bias(norm))
+    noise = [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(nn.ReLU(), convolution, *norm_layer(norm, out_channels), *noise)
+
+
+def _output(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1), nn.Tanh())

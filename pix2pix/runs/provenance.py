@@ -1,0 +1,39 @@
+"""What made a run: the command, the machine, and the versions of all that took part."""
+
+import datetime
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pix2pix.core.addresses import hidden
+
+
+def session() -> dict[str, Any]:
+    """One sitting of a training, as it begins."""
+    packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": hidden(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}"),
+        "working_directory": str(Path.cwd()),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in packages},
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that the package runs from; None for an installed package."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

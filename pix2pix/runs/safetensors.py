@@ -1,0 +1,121 @@
+"""Files of weights: checkpoints, and safetensors, which others read too. Read by their tensors and plain values alone.
+
+A file also carries the configuration that rebuilds its generator. Reading it constructs nothing; what is then built of
+it passes `pix2pix.core.trust` first.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pix2pix.config.identity import Config
+from pix2pix.core.atomic_files import replacing
+from pix2pix.core.integrity import require_sound
+from pix2pix.core.old_names import with_current_names
+from pix2pix.core.trust import require_plain
+
+METADATA = "pix2pix"  # the key of the configuration in the file's metadata
+SUM = "sha256"  # within it, of all the rest; files of version 0.1.0 have none
+
+
+def read(file: Path, device: torch.device) -> dict[str, Any]:
+    """What a file of weights holds: `config`, `global_step` and `state_dict`, known to be sound as far as can be told.
+
+    Raises:
+        ValueError: for a file that is damaged, or holds something else.
+    """
+    content = read_safetensors(file) if file.suffix == ".safetensors" else read_checkpoint(file, device)
+    if not isinstance(content, Mapping) or not {"config", "state_dict", "global_step"} <= content.keys():
+        raise ValueError(f"{file}: not a checkpoint that `pix2pix train` wrote.")
+    require_plain(content["config"], file)
+    content = dict(content) | {"config": with_current_names(content["config"])}
+    if not isinstance(content["global_step"], int):
+        raise ValueError(f"{file}: global_step={content['global_step']!r} is no number of steps. Copy the file again.")
+    _require_tensors(file, content["state_dict"])
+    return dict(content)
+
+
+def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
+    """What a checkpoint holds, of any kind: tensors and plain values. Raises ValueError when it is damaged or none."""
+    require_sound(file)
+    try:
+        return torch.load(file, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises whatever the bytes happen to provoke
+        raise ValueError(f"{file}: cannot be read as a checkpoint ({why_not(file, error)}). Choose another.") from error
+
+
+def why_not(file: Path, error: Exception) -> str:
+    """Why torch could not read a file. Torch's own words would advise to read it in a way that may run a program."""
+    if not zipfile.is_zipfile(file):
+        return "it is no file of weights that torch saved"
+    if "weights_only" in str(error):
+        return "it holds more than tensors and plain values, which might run a program when it is read"
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _require_tensors(file: Path, state: Any) -> None:
+    named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
+    if not named or not all(_is_whole(value) for value in state.values()):
+        raise ValueError(f"{file}: its state_dict is no mapping of names to tensors. Copy the file again.")
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a tensor with a place in the file for each of its values."""
+    if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta or value.is_quantized:
+        return False
+    return value.untyped_storage().nbytes() >= value.nbytes
+
+
+def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
+    """Writes a generator's state dict, whole or not at all, with a checksum of it and of the configuration."""
+    tensors = {name: value.contiguous().cpu() for name, value in state.items()}
+    about = {"config": config, "global_step": step}
+    with replacing(path) as part:
+        save_file(tensors, part, metadata={METADATA: json.dumps(about | {SUM: _sum(about, tensors)})})
+
+
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """What a checkpoint of the same generator holds: `config`, `global_step` and, in float32, `state_dict`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(METADATA)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path}: cannot be read as safetensors ({error}). Write it again.") from error
+    about = _about(path, text)
+    if (known := about.pop(SUM, None)) is not None and known != _sum(about, tensors):
+        raise ValueError(f"{path}: is damaged, its checksum is not what was written. Copy the file again.")
+    return about | {"state_dict": {f"generator.{name}": _whole(value) for name, value in tensors.items()}}
+
+
+def _about(path: Path, text: str | None) -> dict[str, Any]:
+    """What the metadata tell. Raises ValueError where they tell nothing of ours."""
+    try:
+        about = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: its configuration cannot be read ({error}). Copy the file again.") from error
+    if not isinstance(about, dict) or not {"config", "global_step"} <= about.keys():
+        raise ValueError(f"{path}: holds no configuration; only files of `pix2pix export --format safetensors` do.")
+    return about
+
+
+def _sum(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """A digest of the configuration and of the values of each tensor, in the order of their names."""
+    result = hashlib.sha256(json.dumps(about).encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        result.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        result.update(value.detach().reshape(-1).view(torch.uint8).numpy().data)
+    return result.hexdigest()
+
+
+def _whole(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value

@@ -1,0 +1,87 @@
+"""Sheets of pairs on disk: rows of source, output, target, which know their pairs and the step they were made at."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from pix2pix.data.images.picture_files import named, opened_image
+from pix2pix.data.images.pictures import TITLE_HEIGHT, save, sheet
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["val", "train"]
+TITLES = ("input", "output", "target")
+ABOUT = "pix2pix"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that was written during a training.
+
+    Args:
+        path: the PNG.
+        kind: which pairs it shows.
+        step: the training step after which it was made.
+        names: of its pairs, row by row.
+    """
+
+    path: Path
+    kind: Kind
+    step: int
+    names: list[str]
+
+    def strips(self) -> list[Image.Image]:
+        """Its rows as pictures, without the titles."""
+        with named(self.path), opened_image(self.path, ("PNG",)) as page:
+            page.load()
+        height = (page.height - TITLE_HEIGHT) // len(self.names)
+        tops = range(TITLE_HEIGHT, page.height, height)
+        return [page.crop((0, top, page.width, top + height)) for top in tops]
+
+
+def write_sheet(
+    folder: Path, kind: Kind, epoch: int, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]
+) -> Sheet:
+    """Writes `val_epoch0010.png`: a row of images (C, H, W) in [-1, 1] for each pair."""
+    about = PngImagePlugin.PngInfo()
+    about.add_itxt(ABOUT, json.dumps({"kind": kind, "step": step, "names": list(names)}))
+    path = folder / f"{kind}_epoch{epoch:04d}.png"
+    save(sheet(rows, titles=TITLES), path, pnginfo=about)
+    return Sheet(path, kind, step, list(names))
+
+
+def sheets(folder: Path) -> Iterator[Sheet]:
+    """The sheets in the folder, in the order of their names; one that cannot be read is told of and left out."""
+    for path in sorted(folder.glob("*.png")):
+        try:
+            found = _sheet(path)
+        except ValueError as error:
+            log.warning("%s", error)
+        else:
+            yield from [] if found is None else [found]
+
+
+def newest(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
+    """The last sheet of a kind that can be read, and what is wrong with those after it; no other is opened."""
+    faults: list[str] = []
+    for path in sorted(folder.glob(f"{kind}_*.png"), reverse=True):
+        try:
+            found = _sheet(path)
+        except ValueError as error:
+            faults.append(str(error))
+        else:
+            if found is not None:
+                return found, faults
+    return None, faults
+
+
+def _sheet(path: Path) -> Sheet | None:
+    with named(path), opened_image(path, ("PNG",)) as page:
+        about = page.info.get(ABOUT)  # stands before the pixels; page.text would decode them all to look behind them
+        return None if about is None else Sheet(path, **json.loads(about))

@@ -1,0 +1,63 @@
+"""How many threads a training on the CPU computes with: another number adds up in another order, to other bits."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.accelerators import CPUAccelerator
+
+from pix2pix.data.cache.preload import cores
+from pix2pix.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "OMP_NUM_THREADS"
+
+
+@contextmanager
+def threads_of(run: Run, trainer: pl.Trainer) -> Iterator[None]:
+    """Computes with as many threads as the run was begun with, where the machine has them; says so where it has not.
+
+    The number is noted in the provenance. Afterwards this process has its own again.
+    """
+    if not isinstance(trainer.accelerator, CPUAccelerator):
+        yield
+        return
+    before, number = torch.get_num_threads(), _number(run, trainer)
+    torch.set_num_threads(number)
+    if trainer.world_size > 1:
+        os.environ[VARIABLE] = str(number)  # for the processes that Lightning starts
+    if trainer.is_global_zero:
+        run.note_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _number(run: Run, trainer: pl.Trainer) -> int:
+    shared = trainer.world_size > 1 and VARIABLE not in os.environ  # as Lightning shares them out
+    ours = max(1, cores() // trainer.num_devices) if shared else torch.get_num_threads()
+    begun = run.threads()
+    if begun is None or begun == ours:
+        return ours
+    if begun > cores():
+        log.warning(
+            "%s was begun with %s, and this machine has %d cores: it goes on with %s. Sums are rounded otherwise: the "
+            "weights will not be those of an unbroken run, bit for bit.",
+            *(run.path, _count(begun), cores(), _count(ours)),
+        )
+        return ours
+    log.info(
+        "It goes on with %s, as it was begun, and not with %s: so the bits stay the same. For another number begin a "
+        "run of another name with resume=%s.",
+        *(_count(begun), _count(ours), run.last),
+    )
+    return begun
+
+
+def _count(number: int) -> str:
+    return f"{number} thread{'s' if number > 1 else ''}"

@@ -1,0 +1,13 @@
+"""The training step of the paper, and all that surrounds it."""
+
+from typing import TYPE_CHECKING
+
+from pix2pix.core.lazy import attributes_of
+
+if TYPE_CHECKING:
+    from pix2pix.training.gan_ddp_strategy import PlayersTogether
+    from pix2pix.training.module import Pix2Pix
+
+__all__ = ["Pix2Pix", "PlayersTogether"]
+
+__getattr__ = attributes_of(__name__, {"Pix2Pix": "module", "PlayersTogether": "gan_ddp_strategy"})

@@ -1,0 +1,186 @@
+"""Sends losses, learning rates and speed to the loggers, against the one count of training steps."""
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pix2pix.training.gan_ddp_strategy import averaged
+from pix2pix.training.module import Pix2Pix
+
+log = logging.getLogger(__name__)
+
+GIBIBYTE = 2**30
+PLAYERS = ("generator", "discriminator")
+
+
+class TrainingLog(pl.Callback):
+    """Every `trainer.log_every_n_steps` steps, logs means since the last time.
+
+    | logged | what it is |
+    |---|---|
+    | `loss/d_real`, `loss/g_l1` ... | each loss before its weight |
+    | `accuracy/d_real`, `accuracy/d_fake` | share of D's logits that were right; D wins when both stay near 1 |
+    | `gradient_norm/generator`, `.../discriminator` | norm of a player's gradient, before any clipping (an option) |
+    | `lr/generator`, `lr/discriminator` | learning rates |
+    | `images_per_second` | of the whole machine, validation not counted |
+    | `overflow_steps`, `loss_scale` | steps that 16-mixed has lost to overflow so far, and its loss scale |
+    | `gpu_memory_gib` | the most that was allocated on a GPU so far |
+    | `val/...` | the validation metrics, whenever there was a validation |
+    | whatever callbacks `log` | in the same rows |
+
+    Loggers get the count of training steps that checkpoints and the progress bar show, not Lightning's own, which runs
+    one behind. A number that a callback logs stands at the step at which it was logged: of one that is logged often,
+    with every row; one that is logged in between gets a row of its own. Means over an epoch follow at its end.
+
+    It has to be called after the callbacks that log, and before checkpoints are saved.
+
+    Args:
+        gradient_norms: whether to measure them.
+    """
+
+    def __init__(self, *, gradient_norms: bool = False) -> None:
+        self.gradient_norms = gradient_norms
+        self.overflows: Tensor | int = 0
+        self.scale: Tensor | None = None
+        self.waiting: dict[str, tuple[int, Any]] = {}  # numbers of callbacks, with their steps, for the next row
+        self.of_epochs: set[str] = set()
+        self._begin_interval()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listens to what is logged."""
+        if isinstance(pl_module, Pix2Pix):
+            pl_module.logged = set()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listens no longer."""
+        if isinstance(pl_module, Pix2Pix):
+            pl_module.logged = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock."""
+        self.images, self.started = 0, time.monotonic()
+
+    def _begin_interval(self) -> None:
+        self.sums: dict[str, Any] = {}
+        self.steps, self.images, self.started = 0, 0, time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The interval so far: a run that is resumed within one logs the same means as an unbroken one.
+
+        Of several processes the first one's state is saved, and all go on with it: so it is the mean of theirs.
+        """
+        self.sums = averaged(self.sums)
+        waiting = {name: (step, float(value)) for name, (step, value) in self.waiting.items()}
+        half = {"overflows": self.overflows, "scale": self.scale}  # so that an overflow in the next step is seen
+        return {"sums": self.sums, "steps": self.steps, "waiting": waiting} | half
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up the interval."""
+        self.sums, self.steps, self.overflows = state_dict["sums"], state_dict["steps"], state_dict["overflows"]
+        self.waiting, self.scale = dict(state_dict.get("waiting", {})), state_dict.get("scale")
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Measures the gradient of the player about to step."""
+        if self.gradient_norms:
+            gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            player = PLAYERS[[own is optimizer for own in trainer.optimizers].index(True)]
+            self._add("gradient_norm/", {player: torch.nn.utils.get_total_norm(gradients)})
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Adds up on the device; numbers are fetched only when they are logged."""
+        self._add("loss/", outputs["losses"])
+        self._add("accuracy/d_", outputs["accuracy"])
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        if scaler is not None:
+            self.count_overflow(scaler)
+        self.steps, self.images = self.steps + 1, self.images + len(batch.name) * trainer.world_size
+        numbers = self._logged(trainer, pl_module, on_step=True)
+        self.waiting |= {name: (trainer.global_step, value) for name, value in numbers.items()}
+        if trainer.global_step % trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
+            self._send(trainer, self._values(trainer))
+            self._begin_interval()
+        elif trainer.is_last_batch:
+            self._send(trainer, {})
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Sends what was logged in the validation, at the step that was validated."""
+        numbers = self._logged(trainer, pl_module, on_step=False)
+        if not trainer.sanity_checking:
+            self._send(trainer, numbers)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Sends means over the epoch."""
+        means = self._logged(trainer, pl_module, on_step=False, also=self.of_epochs)
+        self.of_epochs = set()
+        self._send(trainer, means)
+
+    def _logged(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, on_step: bool, also: Collection[str] = ()
+    ) -> dict[str, Tensor]:
+        """What was logged since the last look: numbers of the step, or means, by the names that loggers know."""
+        names: set[str] = getattr(pl_module, "logged", None) or set()
+        if not names and not also:
+            return {}
+        there = trainer._results.metrics(on_step)["callback"] if trainer._results else {}
+        found = {}
+        for name in sorted((names | set(also)) & there.keys()):
+            forked = f"{name}_{'step' if on_step else 'epoch'}"  # of a number that is logged as both
+            found[forked if there.get(forked) is there[name] else name] = there[name]
+        self.of_epochs |= names - (set() if on_step else found.keys())
+        names.clear()
+        return found
+
+    def _send(self, trainer: pl.Trainer, values: Mapping[str, Any]) -> None:
+        """Sends a row of this step, where there is anything to send; before it what waits from steps before."""
+        rows: dict[int, dict[str, Any]] = {trainer.global_step: {}}
+        for name, (step, value) in self.waiting.items():
+            rows.setdefault(step, {})[name] = value
+        rows[trainer.global_step] |= values
+        self.waiting = {}
+        for step, row in sorted(rows.items()):
+            if row:
+                _send(trainer, {name: float(value) for name, value in row.items()}, step)
+
+    def count_overflow(self, scaler: torch.amp.GradScaler) -> Tensor | int:
+        """Steps that half precision has lost so far, on the device: the loss scale falls only on overflow."""
+        scale = scaler._scale
+        if scale is not None:
+            before = scaler._init_scale if self.scale is None else self.scale  # which is the saved one when resumed
+            self.overflows = self.overflows + (scale < before).long()
+            self.scale = scale.clone()
+        return self.overflows
+
+    def _add(self, prefix: str, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self.sums[prefix + name] = self.sums.get(prefix + name, 0) + value
+
+    def _values(self, trainer: pl.Trainer) -> dict[str, float]:
+        means = {name: float(total) / self.steps for name, total in averaged(self.sums).items()}
+        players = zip(PLAYERS, trainer.optimizers, strict=False)
+        rates = {f"lr/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in players}
+        speed = {"images_per_second": self.images / (time.monotonic() - self.started)}
+        half = {} if self.scale is None else {"overflow_steps": float(self.overflows), "loss_scale": float(self.scale)}
+        return means | rates | speed | half | _memory(trainer)
+
+
+def _memory(trainer: pl.Trainer) -> dict[str, float]:
+    device = trainer.strategy.root_device
+    return {"gpu_memory_gib": torch.cuda.max_memory_allocated(device) / GIBIBYTE} if device.type == "cuda" else {}
+
+
+def _send(trainer: pl.Trainer, values: dict[str, float], step: int) -> None:
+    for logger in trainer.loggers:
+        try:
+            logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=step)
+        except OSError as error:  # a full disk stops no training
+            log.warning("step %d is not logged to %s: %s", step, logger.name, error)

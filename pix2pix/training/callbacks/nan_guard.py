@@ -1,0 +1,25 @@
+"""Stops a training whose losses are no longer numbers."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from pix2pix.training.divergence import require_finite_losses
+from pix2pix.training.gan_ddp_strategy import averaged
+
+
+class Watch(pl.Callback):
+    """Looks at every loss: after each step on the CPU; on other devices, where looking waits, with every logged row and
+    before a validation.
+
+    Between two looks nothing spoilt is saved either: see `Checkpoints`, and `Pix2Pix.on_save_checkpoint`.
+    """
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Raises ValueError naming the losses, the step and the pairs of the batch."""
+        every = 1 if pl_module.device.type == "cpu" else trainer.log_every_n_steps  # pyright: ignore
+        if trainer.global_step % every == 0 or trainer.is_last_batch:
+            seen = f"at step {trainer.global_step} (pairs {', '.join(batch.name)})"
+            require_finite_losses(averaged(outputs["losses"]), seen, trainer.default_root_dir)

@@ -1,0 +1,52 @@
+"""The table that closes a training: held-out pairs, what became of them, how far off they are."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from pix2pix.core.trust import modules_of
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.data.images.palettes import visible
+from pix2pix.data.images.pictures import shown, to_picture
+from pix2pix.data.pair import Pair
+from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.inference import generator
+from pix2pix.training.callbacks.samples import Count, spread
+from pix2pix.training.loggers.base import TakesTable
+from pix2pix.training.module import Pix2Pix
+
+
+class Results(pl.Callback):
+    """Hands loggers that show tables the results of the best checkpoint: input, output, target, metrics of each pair.
+
+    Args:
+        pairs: how many validation pairs, spread evenly over all of them.
+    """
+
+    def __init__(self, *, pairs: Count = 16) -> None:
+        self.pairs = pairs
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Makes the table, where there is a logger for it."""
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, TakesTable)]
+        run = Path(trainer.default_root_dir)
+        if not loggers or not (run / "checkpoints" / "best.ckpt").is_file():
+            return
+        data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        assert isinstance(data, PairDataModule)
+        assert isinstance(pl_module, Pix2Pix)
+        best = generator.load(run, device=str(pl_module.device), trust=modules_of(pl_module.config))
+        places = spread(len(data.validation), self.pairs)
+        rows = [_row(best, data.validation[place]) for place in places]
+        for logger in loggers:
+            logger.log_table(rows, trainer.global_step)
+
+
+def _row(best: generator.Trained, pair: Pair) -> dict[str, Any]:
+    source, target = pair.source[None], pair.target[None]
+    output, target = best.generate(source, pair.name), visible(target, best.target_palette, source)
+    seen = shown(visible(source, best.source_palette)[0], generator.source_side(best.config).channels)
+    pictures = {"input": seen, "output": shown(output[0]), "target": shown(target[0])}
+    metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
+    return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

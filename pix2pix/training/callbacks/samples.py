@@ -1,0 +1,74 @@
+"""Sheets of the same pairs after every so many epochs: source, output, target, side by side."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import pytorch_lightning as pl
+from pydantic import Field
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.data.images.palettes import visible
+from pix2pix.data.images.pictures import shown
+from pix2pix.data.pair import Pair
+from pix2pix.inference.generator import source_side
+from pix2pix.runs.sample_sheets import Kind, write_sheet
+from pix2pix.training.endings import is_last
+from pix2pix.training.loggers.base import TakesSheets
+from pix2pix.training.module import Pix2Pix
+
+log = logging.getLogger(__name__)
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Samples(pl.Callback):
+    """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`, and shows them to the loggers.
+
+    Args:
+        pairs: how many of each set, spread evenly over it and the same every time.
+        every_n_epochs: how often; the first and the last epoch are always shown.
+    """
+
+    def __init__(self, *, pairs: Count = 4, every_n_epochs: Count = 1) -> None:
+        self.pairs, self.every_n_epochs = pairs, every_n_epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draws both sheets, on one process."""
+        epoch = trainer.current_epoch + 1
+        due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last(trainer)
+        if not due or not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        assert isinstance(data, PairDataModule)
+        assert isinstance(pl_module, Pix2Pix)
+        folder = Path(trainer.default_root_dir) / "samples"
+        both: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
+        for kind, pairs in both:
+            try:
+                drawn = write_sheet(folder, kind, epoch, trainer.global_step, *self._draw(pl_module, pairs))
+                for logger in trainer.loggers:
+                    if isinstance(logger, TakesSheets):
+                        logger.log_sheet(drawn)
+            except OSError as error:  # a full disk stops no training
+                log.warning("%s: no samples of epoch %d (%s).", folder, epoch, error)
+
+    def _draw(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
+        """The names of the pairs, and for each its source, output and target as pictures."""
+        names, rows = [], []
+        inputs = source_side(model.config).channels if model.config else ()
+        for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
+            source, target, name = pairs[index]
+            output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
+            seen = shown(visible(source, model.source_palette), inputs)
+            rows.append((seen, output[0], visible(target, model.target_palette, source)))
+            names.append(name)
+        return names, rows
+
+
+def spread(length: int, count: int) -> list[int]:
+    """`count` indices, or as many as there are, spread evenly over range(length)."""
+    count = min(count, length)
+    return [i * length // count for i in range(count)]

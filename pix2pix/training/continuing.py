@@ -1,0 +1,199 @@
+"""Going on with a training: how far a checkpoint got, whether it fits what is to be trained, and where the end is."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from pix2pix.config.identity import Config, ends
+from pix2pix.core.integrity import require_sound
+from pix2pix.models.learning_rates import linear_decay
+from pix2pix.runs.run import Run
+from pix2pix.runs.safetensors import why_not
+
+log = logging.getLogger(__name__)
+
+# What Lightning and we put into the checkpoint of a training, beside the weights.
+OF_A_TRAINING = {"callbacks", "config", "epoch", "global_step", "loops", "optimizer_states", "state_dict"}
+NETWORKS = ("generator.", "discriminator.", "average.")
+SHOWN = 3  # weights that are named where networks differ
+
+
+class Reached(NamedTuple):
+    """How far a training got: epochs that are complete, epochs that were begun, training steps."""
+
+    epochs: int
+    begun: int
+    steps: int
+
+    def is_past(self, end: tuple[float, float]) -> bool:
+        """Whether it went beyond so many epochs or steps."""
+        return self.begun > end[0] or self.steps > end[1]
+
+    def is_at(self, end: tuple[float, float]) -> bool:
+        """Whether there is nothing left to train until then."""
+        return self.epochs >= end[0] or self.steps >= end[1]
+
+    def __str__(self) -> str:
+        return f"{self.epochs} epochs ({self.steps} steps)"
+
+
+def is_readable(path: Path) -> bool:
+    """Whether it is the checkpoint of a training, as far as can be told without reading its tensors."""
+    try:
+        return bool(read(path))
+    except (ValueError, OSError):
+        return False
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The checkpoint of a training, without reading its tensors.
+
+    Raises:
+        FileNotFoundError: when there is none at `path`.
+        ValueError: for a file that is none.
+    """
+    _require_file(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # torch raises whatever the bytes happen to provoke
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({why_not(path, error)}).") from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise ValueError(f"{path}: is no checkpoint that `pix2pix train` wrote.")
+    if lacking := OF_A_TRAINING - content.keys():
+        raise ValueError(
+            f"{path}: holds weights, but no training to go on with: {', '.join(sorted(lacking))} are not in it. "
+            f"To begin with its weights, in a run of its own: name=... init_from={path}"
+        )
+    return content
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        last = f"{Run(path).last}" if Run(path).config_file.is_file() else "one of its files"
+        raise ValueError(f"{path}: is a directory, no checkpoint. Give {last}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
+
+
+def reached(content: Mapping[str, Any]) -> Reached:
+    """How far the training of a checkpoint got."""
+    loop = content["loops"]["fit_loop"]
+    epochs, batches = loop["epoch_progress"]["current"], loop["epoch_loop.batch_progress"]
+    # An epoch counts as processed, not yet as completed, in a checkpoint at its end, and where max_steps cut it short.
+    complete = epochs["processed"] if batches["is_last_batch"] else epochs["completed"]
+    within = batches["current"]["completed"] > 0 and not batches["is_last_batch"]
+    return Reached(complete, complete + within, content["global_step"])
+
+
+def require_fitting(path: Path, model: nn.Module, config: Config, *, given: bool = False) -> Reached:
+    """How far the training of a checkpoint got, which is to go on with these networks, until this end.
+
+    Args:
+        path: the checkpoint.
+        model: what is to go on.
+        config: its configuration.
+        given: whether the checkpoint is what `resume` names, of another run.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when it is no such checkpoint, of other networks, or beyond the end.
+    """
+    try:
+        return _fitting(path, model, config, given)
+    except (ValueError, FileNotFoundError) as error:
+        raise type(error)(f"resume={error}" if given else str(error)) from error
+
+
+def _fitting(path: Path, model: nn.Module, config: Config, given: bool) -> Reached:
+    if given:  # of a run's own the newest sound one is chosen
+        _require_file(path)
+        require_sound(path)
+    content = read(path)
+    try:
+        found = [*_other_weights(content["state_dict"], model), *_other_optimizers(content["config"], config)]
+        so_far = reached(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: is no checkpoint that `pix2pix train` wrote ({error!r}).") from error
+    if found:
+        more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise ValueError(
+            "\n".join([f"{path}: is the training of other networks or optimizers:", *(f"  {s}" for s in found[:SHOWN])])
+            + f"{more}\nSet them as they are there; or begin with what fits of its weights, in a run of its own: "
+            f"name=... init_from={path}"
+        )
+    end = ends(config)
+    if so_far.is_past(end) or (so_far.is_at(end) and given):
+        raise ValueError(_too_far(path, so_far, config))
+    return so_far
+
+
+def require_end(run: Run, config: Config) -> None:
+    """Raises ValueError where a finished run is to be trained less than it was."""
+    if run.finished():
+        longer(run, config)
+
+
+def longer(run: Run, config: Config) -> bool:
+    """Whether a finished run is to be trained longer than it was. Raises ValueError where it is to be trained less."""
+    before, now = ends(run.config()), ends(config)
+    if before == now:
+        return False
+    saved = run.saved()
+    if not saved:
+        raise ValueError(
+            f"{run.path}: is finished, and has no last.ckpt to train it longer from. Bring it back; or begin with its "
+            f"weights, in a run of its own: name=... init_from={run.path}"
+        )
+    so_far = reached(read(saved[0]))
+    if so_far.is_past(now):
+        raise ValueError(_too_far(run.path, so_far, config))
+    return not so_far.is_at(now) and any(n > b for n, b in zip(now, before, strict=True))
+
+
+def _too_far(path: Path, so_far: Reached, config: Config) -> str:
+    limits = zip(("max_epochs", "max_steps"), ends(config), (so_far.begun, so_far.steps), strict=True)
+    asked = " and ".join(f"trainer.{name}={config['trainer'][name]}" for name, end, got in limits if got >= end)
+    return (
+        f"{path}: was trained for {so_far} already, and {asked} asks for no more. What was learnt is not taken back: "
+        "set more, or train anew in a run of its own, name=..."
+    )
+
+
+def _other_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[str]:
+    ours, there = (
+        {name: tuple(value.shape) for name, value in state.items() if name.startswith(NETWORKS)}
+        for state in (model.state_dict(), theirs)
+    )
+    for name in [*ours, *(name for name in there if name not in ours)]:
+        a, b = there.get(name, "nothing"), ours.get(name, "nothing")
+        if a != b:
+            yield f"{name}: {a} there, {b} here"
+
+
+def _other_optimizers(there: Config, here: Config) -> Iterator[str]:
+    players = ("generator", "discriminator") if here["discriminator"] else ("generator",)
+    for player in players:
+        a, b = (config["optimizer"][player]["_target_"] for config in (there, here))
+        if a != b:
+            yield f"optimizer.{player}._target_: {a} there, {b} here"
+
+
+def say_of_the_schedule(run: Run, so_far: Reached, there: Config, here: Config) -> None:
+    """Says what another end does to a learning rate that falls over the last epochs."""
+    decay, before, now = here["optimizer"]["decay_epochs"], ends(there)[0], ends(here)[0]
+    if not decay or before == now or math.isinf(before) or math.isinf(now):
+        return
+    factors, again = ([linear_decay(e, int(end), decay) for e in range(so_far.begun + 1)] for end in (before, now))
+    if factors[: so_far.begun] == again[: so_far.begun]:
+        return  # it has not begun to fall, and falls as in a training that was begun with this end
+    log.warning(
+        "%s: the learning rate falls over the last %d epochs (optimizer.decay_epochs). By epoch %d it had fallen to "
+        "%.3g of itself; with trainer.max_epochs=%d it is %.3g in the epoch after that, and falls from epoch %d on. "
+        "That is another schedule than that of one training of %d epochs, and gives other weights.",
+        *(run.path, decay, so_far.begun, factors[so_far.begun - 1], now, again[so_far.begun], now - decay + 1, now),
+    )

@@ -1,0 +1,17 @@
+"""Where the numbers and pictures of a training are shown: metrics.csv, TensorBoard, W&B."""
+
+from typing import TYPE_CHECKING
+
+from pix2pix.core.lazy import attributes_of
+
+if TYPE_CHECKING:
+    from pix2pix.training.loggers.base import RunLogger
+    from pix2pix.training.loggers.csv import MetricsCsv
+    from pix2pix.training.loggers.tensorboard import TensorBoard
+    from pix2pix.training.loggers.wandb import WeightsAndBiases
+
+__all__ = ["MetricsCsv", "RunLogger", "TensorBoard", "WeightsAndBiases"]
+
+__getattr__ = attributes_of(
+    __name__, {"MetricsCsv": "csv", "RunLogger": "base", "TensorBoard": "tensorboard", "WeightsAndBiases": "wandb"}
+)

@@ -1,0 +1,148 @@
+"""metrics.csv: every logged number against the training step, on disk as soon as it is logged."""
+
+import csv
+import io
+import itertools
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytorch_lightning.utilities import rank_zero_only
+
+from pix2pix.core.atomic_files import sync, write
+from pix2pix.training.loggers.base import RunLogger
+
+log = logging.getLogger(__name__)
+
+ENCODING = "utf-8-sig"  # with or without the mark that spreadsheets put before the text
+
+
+class MetricsCsv(RunLogger):
+    """One row for each time something was logged, one column for each metric, flushed row by row.
+
+    A run that is resumed goes on in the same file: rows past the step it resumes from are dropped, so that no step
+    stands there twice. What cannot be read as such a file never stops a training: it is set aside, and said.
+
+    Args:
+        directory: of the run; the file is `metrics.csv` in it.
+    """
+
+    kind = "csv"
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(directory)
+        self.path = self.run.path / "metrics.csv"
+        self.columns: list[str] | None = None
+        self._waiting: list[dict[str, str]] = []  # rows that a full disk did not take
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Appends one row; a metric not seen before gets a column."""
+        self._waiting.append({"step": str(step)} | {name: f"{value:.6g}" for name, value in metrics.items()})
+        try:
+            while self._waiting:
+                self._append(self._waiting[0])
+                self._waiting.pop(0)
+        except OSError as error:
+            log.warning("%s: cannot be written (%s). Its rows wait until there is room.", self.path, error)
+
+    def _append(self, row: dict[str, str]) -> None:
+        if self.columns is None:
+            self._take_up(int(row["step"]))
+        elif header(self.path) != self.columns:
+            self._begin_anew()
+        assert self.columns is not None
+        new = [name for name in row if name not in self.columns]
+        if new:
+            self._rewrite(read(self.path), [*self.columns, *new])
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            end = file.tell()
+            try:
+                csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
+                sync(file)
+            except OSError:
+                os.truncate(self.path, end)  # never half a row
+                raise
+
+    def _take_up(self, step: int) -> None:
+        """Keeps the rows before `step` of a file that an earlier sitting left."""
+        rows, broken = _parsed(self.path)
+        if broken:
+            aside = self._set_aside()
+            log.warning("%s: %s is no row of metrics. It is set aside as %s.", self.path, broken, aside.name)
+            log.warning("%d of its rows can be read, and are kept.", len(rows))
+        rows = [row for row in rows if int(row["step"]) < step]
+        self._rewrite(rows, list(rows[0]) if rows else [])
+
+    def _begin_anew(self) -> None:
+        """Writes the header again where somebody removed, emptied or replaced the file during the training."""
+        if self.path.is_file() and self.path.stat().st_size:
+            aside = self._set_aside()
+            log.warning("%s was replaced during the training: what is there is set aside as %s.", self.path, aside.name)
+        else:
+            log.warning("%s was removed during the training: it begins again, without the rows before.", self.path)
+        self._rewrite([], self.columns or [])
+
+    def _set_aside(self) -> Path:
+        """Renames the file to `metrics.unreadable-1.csv`, -2 ... and gives its new name."""
+        names = (self.path.with_name(f"metrics.unreadable-{number}.csv") for number in itertools.count(1))
+        return self.path.rename(next(name for name in names if not name.exists()))
+
+    def _rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write(self.path, text.getvalue())
+        self.columns = columns
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a metrics file, a value "" where nothing was logged; none where there is no file.
+
+    Lines that are no rows are left out: of a file without its header all of them.
+    """
+    return _parsed(path)[0]
+
+
+def header(path: Path) -> list[str]:
+    """The columns that the first line of a metrics file names; none where there is no file, or nothing in it."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding=ENCODING, errors="replace") as file:
+        return _cells(file.readline())
+
+
+def _parsed(path: Path) -> tuple[list[dict[str, str]], str]:
+    """The rows, and the first line that is none, in words; the last one may be half a line, left by a power cut."""
+    lines = path.read_text(encoding=ENCODING, errors="replace").splitlines() if path.is_file() else []
+    if not any(lines):
+        return [], ""
+    columns = _cells(lines[0])
+    if "step" not in columns or len({*columns}) < len(columns):
+        return [], "line 1"
+    rows = [_row(columns, line) for line in lines[1:]]
+    broken = [place for place, row in enumerate(rows[:-1], start=2) if row is None and lines[place - 1]]
+    return [row for row in rows if row is not None], f"line {broken[0]}" if broken else ""
+
+
+def _row(columns: list[str], line: str) -> dict[str, str] | None:
+    """A step and metrics, "" where nothing was logged; None for a line that is none."""
+    cells = _cells(line)
+    if len(cells) != len(columns):
+        return None
+    row = dict(zip(columns, cells, strict=True))
+    try:
+        int(row["step"])
+        list(map(float, filter(None, cells)))
+    except ValueError:
+        return None
+    return row
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []

@@ -1,0 +1,95 @@
+"""TensorBoard: curves, pictures and settings of runs side by side, from files on this machine."""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pytorch_lightning.utilities import rank_zero_only
+
+from pix2pix.config.identity import Config, flat
+from pix2pix.core.addresses import without_secrets
+from pix2pix.runs.sample_sheets import Sheet
+from pix2pix.training.loggers.base import RunLogger
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+SHOWN = (
+    *("seed", "precision", "ema_decay", "trainer.max_epochs", "data.name", "data.direction", "data.batch_size"),
+    *("data.height", "data.width", "data.jitter", "data.mirror", "data.operation"),
+)
+SHOWN_GROUPS = ("generator.", "discriminator.", "objective.", "optimizer.")
+
+
+class TensorBoard(RunLogger):
+    """Writes event files to `tensorboard/` in the run, each row on disk as soon as it is logged.
+
+    A resumed run hides what was written past the step it resumes from.
+
+    Args:
+        directory: of the run.
+    """
+
+    kind = "tensorboard"
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(directory)
+        self._writer: SummaryWriter | None = None
+        self._end: Any = None
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """A point on each curve."""
+        writer = self._open(int(step or 0))
+        for name, value in metrics.items():
+            writer.add_scalar(name, value, step)
+        writer.flush()
+
+    @rank_zero_only
+    def log_sheet(self, sheet: Sheet) -> None:
+        """A picture for each row, by its place in the sheet: the same pair in every run."""
+        writer = self._open(sheet.step)
+        for place, strip in enumerate(sheet.strips()):
+            writer.add_image(f"samples_{sheet.kind}/{place}", np.asarray(strip), sheet.step, dataformats="HWC")
+        writer.flush()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Closes the files; a finished run is marked so in the table of settings."""
+        if self._writer is None:
+            return
+        try:
+            if status == "success":
+                self._writer._get_file_writer().add_summary(self._end)
+            self._writer.close()
+        except OSError as error:  # a full disk
+            log.warning("%s/tensorboard is not complete: %s", self.run.path, error)
+        self._writer = None
+
+    def _open(self, step: int) -> "SummaryWriter":
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+            from torch.utils.tensorboard.summary import hparams
+
+            self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
+            metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
+            about, begin, self._end = hparams(settings(without_secrets(self.run.config())), metrics)
+            for summary in (about, begin):
+                self._writer._get_file_writer().add_summary(summary)
+        return self._writer
+
+
+def settings(config: Config) -> dict[str, str | float | bool]:
+    """What one would compare runs by: the settings of data, networks, objective and optimizers, by dotted name."""
+    chosen = {}
+    for key, value in flat(config):
+        if (key in SHOWN or key.startswith(SHOWN_GROUPS)) and not key.endswith("_partial_"):
+            chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _word(value)
+    return chosen
+
+
+def _word(value: Any) -> str:
+    return value.rpartition(".")[2] if isinstance(value, str) else str(value)

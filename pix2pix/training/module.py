@@ -1,0 +1,300 @@
+"""The training step of pix2pix, and the LightningModule that gives it optimizers, precision and a life cycle."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypedDict
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer, do_nothing_closure
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from pix2pix.core.randomness import seed_step
+from pix2pix.data.images.palettes import Palette, visible
+from pix2pix.data.sources.folder import Pair
+from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.inference.mode import InferenceMode
+from pix2pix.models.learning_rates import LinearDecay, rates_of, take_settings
+from pix2pix.models.losses import Objective
+from pix2pix.runs.plain_state import make_plain, restore
+from pix2pix.training.cuda_graph import CapturedStep, Execution, lay_out, warn_of_silent_hooks
+from pix2pix.training.divergence import require_finite_state
+from pix2pix.training.endings import begin_sitting
+
+Update = Callable[[Tensor], None]
+Losses = dict[str, Tensor]
+
+
+class StepResult(TypedDict):
+    """What a training step leaves behind: each term before its weight, and the share of D's logits that were right."""
+
+    losses: Losses
+    accuracy: dict[str, Tensor]
+
+
+def pix2pix_step(
+    source: Tensor,
+    target: Tensor,
+    generator: nn.Module,
+    discriminator: nn.Module | None,
+    objective: Objective,
+    update_generator: Update,
+    update_discriminator: Update,
+) -> StepResult:
+    """One step of the paper's alternation (section 3.3): D on real and fake, then G against the updated D.
+
+    Args:
+        source: (B, C, H, W) in [-1, 1]; `target` likewise.
+        update_generator: takes a loss, and one step of G's optimizer down its gradient; likewise for D.
+
+    Returns:
+        The losses, detached, as `d_real`, `d_fake`, `g_gan`, `g_l1` ..., and D's accuracy as `real`, `fake`.
+    """
+    fake = generator(source)
+
+    d_terms, accuracy = {}, {}
+    if discriminator is not None:
+        d_terms, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
+        update_discriminator(0.5 * torch.stack(list(d_terms.values())).sum())  # halved, to slow D down
+
+    trained = [] if discriminator is None else [p for p in discriminator.parameters() if p.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)  # G's gradient passes through D, and leaves none in it
+
+    g_terms = objective.generator_terms(discriminator, source, target, fake)
+    update_generator(torch.stack([objective.weights[name] * term for name, term in g_terms.items()]).sum())
+
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    losses = {f"d_{name}": term for name, term in d_terms.items()} | {
+        f"g_{name}": term for name, term in g_terms.items()
+    }
+    return {"losses": {name: loss.detach() for name, loss in losses.items()}, "accuracy": accuracy}
+
+
+class Pix2Pix(pl.LightningModule):
+    """Generator, discriminator and objective, trained in alternation.
+
+    The players keep the weights that they come with: `pix2pix.models.initialise` draws the paper's. The objective
+    follows the module to its device; it is neither trained nor saved.
+
+    Args:
+        generator: maps (B, C, H, W) to (B, C', H, W) in [-1, 1].
+        discriminator: maps images to logits; None when the objective has no adversarial term.
+        objective: the losses and their weights.
+        optimizers: for each player, a factory that takes its parameters.
+        inference: how the generator is run when it does not train.
+        execution: how a step is carried out; as it stands by default.
+        decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
+        clip_norm: largest norm of a player's gradient, or None.
+        ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
+            made; None for no average.
+        seed: of every random draw.
+        palette: of the data's label maps.
+        coded: the palettes by which sources and targets are coded with a channel for each class; None for pictures.
+        targets_are_labels: whether what is generated is a label map.
+        config: the run's configuration, which travels in every checkpoint.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module | None,
+        objective: Objective,
+        optimizers: dict[str, Callable[..., Optimizer]],
+        *,
+        inference: InferenceMode | None = None,
+        execution: Execution | None = None,
+        decay_epochs: int = 0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        seed: int = 0,
+        palette: Palette | None = None,
+        coded: tuple[Palette | None, Palette | None] = (None, None),
+        targets_are_labels: bool = False,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = generator, discriminator
+        self.objective = objective.requires_grad_(False).train()
+        self.register_state_dict_post_hook(leave_objective_out)
+        self.register_load_state_dict_post_hook(miss_no_objective)
+        self.optimizer_factories = optimizers
+        self.inference = inference or InferenceMode()
+        self.palette, self.targets_are_labels = palette, targets_are_labels
+        self.source_palette, self.target_palette = coded
+        self.clip_norm, self.seed, self.config = clip_norm, seed, config or {}
+        self.decay = LinearDecay(decay_epochs)
+        self.resumed_rates: list[float] | None = None
+        self.logged: set[str] | None = None
+        """Names of numbers logged since a TrainingLog looked, which sends them on; None where there is none."""
+        self.execution = execution or Execution()
+        if self.execution.channels_last:
+            self.to(memory_format=torch.channels_last)
+        self.players: tuple[Any, Any] = (generator, discriminator)
+        self.captured: CapturedStep | None = None
+        self.ema_decay, self.averaging = ema_decay or 0.0, False
+        self.average = AveragedModel(generator) if ema_decay else None
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """G's optimizer, then D's where there is a D."""
+        players = {"generator": self.generator, "discriminator": self.discriminator}
+        optimizers = [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
+        self.decay.start(optimizers, self.resumed_rates)
+        self.resumed_rates = None
+        return optimizers
+
+    def on_fit_start(self) -> None:
+        """Refuses a decay over the last epochs where there is no last one."""
+        self.decay.require_a_last_epoch(self.trainer.max_epochs)
+
+    def on_train_start(self) -> None:
+        """Has the steps carried out as `execution` says."""
+        for optimizer in self.trainer.optimizers:
+            lay_out(optimizer)
+        if self.execution.compiled:
+            self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
+        if self.execution.cuda_graph:
+            warn_of_silent_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
+            self.captured = CapturedStep(self._step, self.trainer.optimizers)
+        self.averaging = self.average is not None and bool(self.average.n_averaged)  # read once: reading waits
+
+    def training_step(self, batch: Pair, batch_index: int) -> StepResult:
+        """One batch, one training step, whatever the number of optimizers: `global_step` counts these."""
+        seed_step(self.seed, self.global_step, self.global_rank)
+        layout = self.execution.memory_format
+        source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
+        with counting_once(self._optimizers()):
+            result = (self.captured or self._step)(source, target)
+        self.averaging = self.average is not None
+        return result
+
+    def _step(self, source: Tensor, target: Tensor) -> StepResult:
+        optimizer_g, *rest = self._optimizers()
+        result = pix2pix_step(
+            source,
+            target,
+            *self.players,
+            self.objective,
+            update_generator=lambda loss: self._update(optimizer_g, loss),
+            update_discriminator=lambda loss: self._update(rest[0], loss),
+        )
+        if self.average is not None:
+            self._update_average(self.average)
+        return result
+
+    def _update_average(self, average: AveragedModel) -> None:
+        """Moves the average towards G's weights; the first time it takes them over. Never waits for the device."""
+        own, weights = tuple(average.module.parameters()), tuple(self.generator.parameters())
+        with torch.no_grad():
+            if self.averaging:
+                torch._foreach_lerp_(own, weights, 1 - self.ema_decay)  # pyright: ignore[reportPrivateImportUsage]
+            else:
+                torch._foreach_copy_(own, weights)  # pyright: ignore[reportPrivateImportUsage]
+            for buffer, current in zip(average.module.buffers(), self.generator.buffers(), strict=True):
+                buffer.copy_(current)
+            average.n_averaged.add_(1)
+
+    def _optimizers(self) -> list[LightningOptimizer]:
+        optimizers: Any = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
+
+    def _update(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
+        self.manual_backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()  # the next backward pass, which is the other player's, finds no gradient but its own
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clips the gradient of the player about to step, after any loss scale was taken off it."""
+        if self.clip_norm is not None:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+
+    def on_train_epoch_start(self) -> None:
+        """Lets the learning rates fall, where they are to."""
+        self.decay.set_rates(self.current_epoch, self.trainer.max_epochs or 0)
+
+    def on_train_batch_start(self, batch: Pair, batch_idx: int) -> None:
+        """Refuses learning rates of others that would be undone."""
+        self.decay.require_own_rates()
+
+    def generate(self, source: Tensor, name: str) -> Tensor:
+        """The picture for `source`, made as the run's test-time choices say."""
+        network = self.average.module if self.average is not None else self.generator
+        return visible(self.inference.generate(network, source, name).float(), self.target_palette, source)
+
+    def log(
+        self, name: str, value: Any, prog_bar: bool = False, logger: bool | None = None, *args: Any, **options: Any
+    ) -> None:
+        """Lightning's `log`; but a TrainingLog, where there is one, sends the number on, in the row of its step."""
+        results = self.trainer._results
+        if results is not None and isinstance(results.batch, Pair) and options.get("batch_size") is None:
+            options["batch_size"] = len(results.batch.source)  # by which means are weighted; Lightning would guess
+        listening = self.logged is not None and logger is not False
+        super().log(name, value, prog_bar, False if listening else logger, *args, **options)
+        if listening and self.logged is not None:
+            self.logged.add(name)
+
+    def validation_step(self, batch: Pair, batch_index: int) -> Tensor:
+        """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
+        output = self.generate(batch.source, batch.name[0])
+        target = visible(batch.target, self.target_palette, batch.source)
+        metrics = pair_metrics(output, target)
+        if self.palette is not None and self.targets_are_labels:
+            metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()
+        means = {f"val/{name}": value.mean() for name, value in metrics.items()}
+        self.log_dict(means, batch_size=len(output), sync_dist=True)
+        return output
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the configuration: a checkpoint alone is enough to rebuild the translator.
+
+        Raises ValueError, before anything is written, when weights or optimizers are no longer finite, and when a
+        callback's state is nothing that could be loaded again.
+        """
+        require_finite_state(checkpoint, self.trainer.default_root_dir)
+        checkpoint["config"] = self.config
+        make_plain(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Gives callbacks back what they had, of NumPy and on the device, before Lightning hands it to them.
+
+        Has the optimizers go on with the settings of this run, should the checkpoint be of one with others.
+        """
+        begin_sitting(checkpoint)
+        restore(checkpoint, self.trainer.strategy.root_device)
+        states = checkpoint.get("optimizer_states", [])
+        take_settings(states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {}))
+        self.resumed_rates = rates_of(states)
+
+
+def leave_objective_out(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:
+    """Keeps the objective's networks out of checkpoints: they are no result of the training."""
+    for name in [name for name in state if name.startswith(f"{prefix}objective.")]:
+        del state[name]
+
+
+def miss_no_objective(_: nn.Module, keys: Any) -> None:
+    """Takes checkpoints without the objective's networks, and those that have them."""
+    for names in (keys.missing_keys, keys.unexpected_keys):
+        names[:] = [name for name in names if not name.startswith("objective.")]
+
+
+@contextmanager
+def counting_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
+    """Has Lightning count one step for all that these optimizers do within.
+
+    In manual optimization Lightning counts every optimizer's steps, so two players would double every step number; and
+    a step that is replayed as a graph calls no optimizer at all.
+    """
+    first, *_ = optimizers
+    begin, end = first._on_before_step, first._on_after_step
+    for optimizer in optimizers:
+        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
+    begin()
+    yield
+    end()
+    first._on_before_step, first._on_after_step = begin, end

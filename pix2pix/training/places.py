@@ -1,0 +1,64 @@
+"""Where the parts of a run write: into its own directory, never into another run's."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pix2pix.config.identity import Config, flat
+from pix2pix.core.instantiate import TARGET, locate
+from pix2pix.runs.run import Run
+from pix2pix.training.loggers.base import RunLogger
+
+log = logging.getLogger(__name__)
+
+# The arguments by which callbacks and profilers of others are told where to write. Loggers have many names for it.
+WRITTEN_TO = {"dir", "directory", "dirpath", "log_dir", "output_dir", "root_dir", "save_dir"}
+
+
+def directory_for(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
+    """What a logger is told of the run that it logs: ours its directory, whatever they are configured with."""
+    return {"directory": str(run.path)} if issubclass(locate(logger[TARGET]), RunLogger) else {}
+
+
+def keep_apart(config: Config, run: Run) -> Config:
+    """The configuration without what would write into another run, as a `config.yaml` of another run has it.
+
+    Loggers of ours always write to the run at hand: a directory that they are given is passed over, and said.
+
+    Raises:
+        ValueError: for a logger or a callback of others that would write into the directory of another run.
+    """
+    loggers = {name: _at_home(name, part, run) for name, part in config["logger"].items()}
+    strangers = {name: part for name, part in loggers.items() if not directory_for(part, run)}
+    told = {f"logger.{key}": value for key, value in flat(strangers)}
+    for group in ("callbacks", "trainer"):
+        told |= {f"{group}.{key}": value for key, value in flat(config[group]) if key.split(".")[-1] in WRITTEN_TO}
+    for key, other in _elsewhere(told, run):
+        raise ValueError(
+            f"{key}={told[key]}: lies in another run, {other}, and would change what that one holds. "
+            f"Set {key}={run.path}, or leave it out: ~{key}"
+        )
+    return config | {"logger": loggers}
+
+
+def _at_home(name: str, logger: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    place = logger.get("directory")
+    if place is None or not directory_for(logger, run):
+        return dict(logger)
+    if Path(place).resolve() != run.path.resolve():
+        log.info("logger.%s.directory=%s is passed over: a run is logged in its own directory.", name, place)
+    return {key: value for key, value in logger.items() if key != "directory"}
+
+
+def _elsewhere(told: Mapping[str, Any], run: Run) -> Iterator[tuple[str, Path]]:
+    """The settings that name a place in another run, and that run."""
+    here = run.path.resolve()
+    for key, value in told.items():
+        path = Path(value.removeprefix("file:").removeprefix("//")) if isinstance(value, str) else None
+        if path is None or not (len(path.parts) > 1 or path.is_dir()):
+            continue  # a word, no path
+        place = path.expanduser().resolve()
+        around = next((folder for folder in (place, *place.parents) if Run(folder).provenance_file.is_file()), here)
+        if here not in (place, *place.parents) and around != here:
+            yield key, around

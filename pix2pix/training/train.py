@@ -1,0 +1,410 @@
+"""One run from a resolved configuration: check it, build its parts, train them, leave a run directory."""
+
+import contextlib
+import json
+import logging
+import math
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from pytorch_lightning.profilers import PassThroughProfiler
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch import nn
+
+from pix2pix.config import schema
+from pix2pix.config.defaults import completed
+from pix2pix.config.hardware import in_words, picked
+from pix2pix.config.identity import Config, ends
+from pix2pix.core import trust
+from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.core.instantiate import TARGET, build, locate
+from pix2pix.core.randomness import seed_weights
+from pix2pix.core.signals import OutOfTime, Stopped
+from pix2pix.data.cache.cache import Cache
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.data.inventory import edited, remember
+from pix2pix.inference.generator import coded_palettes, palette_of, targets_are_labels
+from pix2pix.inference.mode import InferenceMode
+from pix2pix.models import UNet
+from pix2pix.models.initialisation import initialise
+from pix2pix.models.input_sizes import advice
+from pix2pix.models.losses import Objective
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, resumable
+from pix2pix.runs.run import Run
+from pix2pix.runs.threads import threads_of
+from pix2pix.training.callbacks.checkpoint import Checkpoints
+from pix2pix.training.callbacks.metrics_logging import TrainingLog
+from pix2pix.training.continuing import is_readable, longer, require_fitting, say_of_the_schedule
+from pix2pix.training.cuda_graph import Execution
+from pix2pix.training.gan_ddp_strategy import PlayersTogether
+from pix2pix.training.initial_weights import initialise_from
+from pix2pix.training.module import Pix2Pix
+from pix2pix.training.places import directory_for, keep_apart
+
+log = logging.getLogger(__name__)
+
+TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
+
+
+def train(config: Config) -> None:
+    """Trains the run that `config` describes, or goes on with it where it stopped.
+
+    Raises:
+        ValueError: for a configuration that cannot be run, or another one than the directory holds.
+        FileNotFoundError: for data that is not there.
+        OSError: when the run directory cannot be written.
+    """
+    config = completed(config)
+    check(config)
+    if config["trainer"].get("fast_dev_run"):
+        _try_out(config)
+        return
+    run = Run(config["run_dir"])
+    config = keep_apart(config, run)
+    first = _first_process()  # the others may find the directory half begun
+    if config["resume"] == "never" and first and (aside := run.set_aside()):
+        log.info("resume=never: what was there is set aside as %s.", aside)
+    if first:
+        run.set_damaged_provenance_aside()
+        run.require_same(config)
+        trust.note(config)
+    data = build_data(config)
+    files = data.pairs.inventory()
+    if not config["allow_changed_data"]:
+        run.require_same_data(files.fingerprint)
+        if first and run.saved() and (why := edited(run.data_files, files)):
+            raise run.of_other_data(why)
+    if (first or config["resume"] != "never") and _is_done(run, config):
+        log.info(
+            "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run give "
+            "it a name of its own: name=...",
+            run.path,
+        )
+        return
+    prepare_process()
+    with warnings.catch_warnings():
+        _hush_lightning()
+        model, trainer = build_model(config), build_trainer(config, run)
+        _begin_with(run, model, first=trainer.is_global_zero)
+        if not trainer.is_global_zero:
+            logging.getLogger("pix2pix").setLevel(logging.ERROR)  # one speaks for all
+            trainer.strategy.setup_environment()  # waits for it: what there is to resume is known when it has begun
+            _fit(trainer, model, data, run)
+            return
+        with run.begun(config, files.fingerprint) as unfinished:
+            if unfinished:
+                remember(run.data_files, files, anew=config["allow_changed_data"] or not run.saved())
+                del files  # of a million pairs it takes a hundred megabytes
+                _advise(model.generator, config)
+                if not _fit(trainer, model, data, run):
+                    return
+                _require_saved(trainer, run)
+                run.finish(_best(trainer))
+        log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+
+
+def _try_out(config: Config) -> None:
+    """Lightning's `fast_dev_run`: a few batches of training and validation. Nothing of it is kept, not the name."""
+    callbacks = {
+        name: part for name, part in config["callbacks"].items() if not issubclass(locate(part[TARGET]), Checkpoints)
+    }
+    prepare_process()
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        _hush_lightning()
+        run = Run(Path(folder) / "run")
+        tried = config | {"callbacks": callbacks, "logger": {}, "run_dir": str(run.path), "resume": "auto"}
+        model, trainer = build_model(tried), build_trainer(tried, run)
+        _fit(trainer, model, build_data(tried), run)
+        batches = int(config["trainer"]["fast_dev_run"])
+    log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", batches)
+
+
+def prepare_process() -> None:
+    """What makes the steps of this process faster, and none of their numbers different."""
+    keep_freed_memory()
+    # Deterministic algorithms would fill all new memory with NaN, to show what reads it unwritten: a seventh of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _first_process() -> bool:
+    return getattr(rank_zero_only, "rank", 0) in {0, None}
+
+
+def _is_done(run: Run, config: Config) -> bool:
+    """Whether there is nothing left to train. Asked twice, as the first process may begin it again meanwhile."""
+    return run.finished() and not longer(run, config) and run.finished()
+
+
+def _begin_with(run: Run, model: Pix2Pix, *, first: bool) -> None:
+    """Gives a new training the weights of `init_from`; raises ValueError where it cannot begin, or go on.
+
+    All before anything is written: a mistake in a path spends no name.
+    """
+    config, given = model.config, _given(model.config["resume"])
+    if own := next(filter(is_readable, run.saved()), None):
+        so_far = require_fitting(own, model, config)
+        if first:
+            say_of_the_schedule(run, so_far, run.config(), config)
+    elif given and not run.saved():
+        require_fitting(given, model, config, given=True)
+    elif config["init_from"] and not run.saved():
+        initialise_from(config["init_from"], model)
+
+
+def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
+    """Trains to the end; False where the time it was given ended before."""
+    with threads_of(run, trainer):
+        return _fitted(trainer, model, data, run)
+
+
+def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
+    config, given = model.config, _given(model.config["resume"])
+    checkpoint = resumable(run, instead=given)
+    so_far = checkpoint and require_fitting(checkpoint, model, config, given=checkpoint == given)
+    if trainer.is_global_zero:
+        _say_where(run, config, checkpoint)
+        if checkpoint is None and not config["init_from"]:
+            _say_of_weights(model)
+        if checkpoint and so_far:
+            run.went_on_from(checkpoint, so_far.steps)
+    try:
+        trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+    except OutOfTime:
+        log.info("Stopped. Its time has passed: the same command goes on with %s from its last checkpoint.", run.path)
+        return False
+    except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
+        raise _stopped(run, stopped) from stopped
+    except (RuntimeError, MemoryError) as error:
+        if trainer.received_sigterm:  # loader workers may get the signal, too, and complain first
+            raise _stopped(run, error) from error
+        if not _out_of_memory(error):
+            raise
+        raise ValueError(_lower_what(config, error)) from error
+    return True
+
+
+def _given(resume: str) -> Path | None:
+    """The checkpoint that `resume` names, a training of elsewhere to go on with."""
+    return None if resume in {"auto", "never"} else Path(resume)
+
+
+def _stopped(run: Run, why: BaseException) -> SystemExit:
+    log.info("Stopped. The same command goes on with %s from its last checkpoint.", run.path)
+    interrupted = isinstance(why, KeyboardInterrupt)
+    return SystemExit(why.code if isinstance(why, Stopped) else INTERRUPTED if interrupted else TERMINATED)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch's words on the CPU
+
+
+def _lower_what(config: Config, error: Exception) -> str:
+    data = config["data"]
+    return (
+        f"out of memory with data.batch_size={data['batch_size']} at {data['height']}x{data['width']} "
+        f"({str(error).splitlines()[0] if str(error) else 'the system gives no more'}). What was saved is kept. Under "
+        "another name, lower data.batch_size, data.size or generator.base_channels, or set precision=bf16-mixed."
+    )
+
+
+def check(config: Config) -> None:
+    """Raises ValueError, in words, for a configuration that cannot be run; builds and writes nothing."""
+    schema.check(config)
+    _rehearse(config)
+
+
+def build_generator(config: Config) -> nn.Module:
+    """The generator, with whatever weights it is constructed with."""
+    return build(config["generator"])
+
+
+def build_players(config: Config) -> tuple[nn.Module, nn.Module | None]:
+    """Generator and discriminator with their initial weights, which follow from the seed.
+
+    Networks of this package get those of the paper. Any other keeps the weights that it is constructed with, which may
+    have been trained elsewhere.
+    """
+    seed_weights(config["seed"])  # for networks that draw their weights themselves
+    generator = build_generator(config)
+    discriminator = build(config["discriminator"]) if config["discriminator"] else None
+    seed_weights(config["seed"])
+    for player in filter(is_of_this_package, (generator, discriminator)):
+        initialise(player)
+    return generator, discriminator
+
+
+def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
+    """Whether a network's class is one of ours, not derived from one."""
+    return type(network).__module__.partition(".")[0] == "pix2pix"
+
+
+def build_model(config: Config) -> Pix2Pix:
+    """Both players, initialised from the seed, in the module that trains them."""
+    optimizer = config["optimizer"]
+    return Pix2Pix(
+        *build_players(config),
+        build(config["objective"]),
+        {player: build(optimizer[player]) for player in ("generator", "discriminator")},
+        inference=InferenceMode(**config["inference"]),
+        execution=Execution(**config["step"]),
+        decay_epochs=optimizer["decay_epochs"],
+        clip_norm=optimizer["clip_norm"],
+        ema_decay=config["ema_decay"],
+        seed=config["seed"],
+        palette=palette_of(config),
+        coded=coded_palettes(config),
+        targets_are_labels=targets_are_labels(config),
+        config=config,
+    )
+
+
+def build_data(config: Config) -> PairDataModule:
+    """The pairs of the run, found and matched."""
+    data = config["data"]
+    return PairDataModule(
+        build(data["pairs"]),
+        build(data["transform"]),
+        batch_size=data["batch_size"],
+        num_workers=data["num_workers"],
+        seed=config["seed"],
+        cache=Cache(data["cache"], data["cache_dir"], data["cache_gigabytes"]),
+        on_error=data["on_error"],
+        skip_limit=data["skip_limit"],
+        settings=json.dumps([data["pairs"], data["transform"]]),
+    )
+
+
+def build_trainer(config: Config, run: Run) -> pl.Trainer:
+    """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
+    sizes_vary = config["data"]["preprocess"] == "none"
+    settings = config["trainer"] | picked(config["trainer"], config["precision"], sizes_vary=sizes_vary)
+    try:
+        trainer: pl.Trainer = build(
+            settings,
+            callbacks=in_order(build(callback) for callback in config["callbacks"].values()),
+            logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
+            plugins=[AtomicCheckpointIO(), *_surroundings(settings)],
+            **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
+            default_root_dir=run.path,
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
+    if trainer.world_size > 1 and not isinstance(trainer.strategy, PlayersTogether):
+        raise ValueError(
+            f"the trainer has {trainer.world_size} devices, but its strategy does not know of two players. "
+            "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
+        )
+    return trainer
+
+
+def _surroundings(trainer: Mapping[str, Any]) -> list[LightningEnvironment]:
+    """One process needs no cluster: Lightning must not take the variables of a shell of Slurm's for its own.
+
+    It would refuse one device in a job of several tasks, or put the job into the queue again by itself.
+    """
+    one = trainer.get("devices") in (1, "1") and trainer.get("num_nodes", 1) == 1 and trainer.get("strategy") == "auto"
+    return [LightningEnvironment()] if one else []
+
+
+def in_order(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
+    """With the training log last, which sends what the others log; Lightning puts those that save behind it."""
+    return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog))
+
+
+class Unprofiled(PassThroughProfiler):
+    """Lightning's profiler that does nothing, faster: it is asked some 70 times a step."""
+
+    nothing: Any = contextlib.nullcontext()
+
+    def profile(self, action_name: str) -> Any:
+        """A context that does nothing."""
+        return self.nothing
+
+
+def _rehearse(config: Config) -> None:
+    """Sends one batch of shapes through both players on the meta device: whatever cannot fit fails here."""
+    data = config["data"]
+    size = data["height"], data["width"]
+    with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*copying from a non-meta parameter.*", UserWarning)  # weights of their own
+        try:
+            source = torch.empty(data["batch_size"], data["input_channels"], *size)
+            fake = build_generator(config)(source)
+            target = torch.empty(data["batch_size"], data["output_channels"], *size)
+            if fake.shape != target.shape:
+                raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
+            objective: Objective = build(config["objective"])
+            if config["discriminator"]:
+                objective.judge(build(config["discriminator"]), source, fake)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"the configuration cannot be run:\n  {error}") from error
+
+
+def _say_where(run: Run, config: Mapping[str, Any], checkpoint: Path | None) -> None:
+    if checkpoint is not None:
+        log.info("%s is unfinished: going on from %s", run.path, checkpoint)
+    else:
+        log.info("Training %s (%s).", run.path, _what(config))
+    log.info("It runs on %s.", in_words(picked(config["trainer"], config["precision"]), config["precision"]))
+
+
+def _say_of_weights(model: Pix2Pix) -> None:
+    for player, network in (("generator", model.generator), ("discriminator", model.discriminator)):
+        if network is not None and not is_of_this_package(network):
+            name = type(network).__qualname__
+            log.info("The %s, %s, begins with the weights that it is constructed with.", player, name)
+
+
+def _what(config: Mapping[str, Any]) -> str:
+    data, (epochs, steps) = config["data"], ends(dict(config))
+    length = [f"max_epochs={epochs}"] * (not math.isinf(epochs)) + [f"max_steps={steps}"] * (not math.isinf(steps))
+    return f"{data['name']} {data['direction']}, {data['height']}x{data['width']}; {' '.join(length) or 'without end'}"
+
+
+def _advise(generator: nn.Module, config: Config) -> None:
+    said = advice(config["data"]["height"], config["data"]["width"])
+    if said and isinstance(generator, UNet):
+        log.warning(said)
+
+
+def _best(trainer: pl.Trainer) -> dict[str, float]:
+    return {keeper.monitor: keeper.best for keeper in _keepers(trainer) if keeper.best is not None}
+
+
+def _keepers(trainer: pl.Trainer) -> list[Checkpoints]:
+    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Checkpoints)]
+
+
+def _require_saved(trainer: pl.Trainer, run: Run) -> None:
+    """Raises ValueError where there was nothing to train, and so nothing to save."""
+    if _keepers(trainer) and not run.saved():
+        limits = ("max_epochs", "max_steps", "limit_train_batches")
+        raise ValueError(
+            f"{run.path}: not one step was trained, so there is nothing to save. See "
+            + ", ".join(f"trainer.{name}={getattr(trainer, name)}" for name in limits)
+            + ", and with resume=PATH how far that checkpoint is. The run stays unfinished."
+        )
+
+
+def _hush_lightning() -> None:
+    """Leaves out what Lightning says to everyone and nobody here can act on."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for asked_for in ("profilers", "callbacks.model_summary"):
+        logging.getLogger(f"pytorch_lightning.{asked_for}").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*", UserWarning)
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")

@@ -1,0 +1,1 @@
+"""Local pages: the demo and the dashboard."""

@@ -1,0 +1,43 @@
+"""The files of the page, for a server that answers and for a folder that is hosted."""
+
+import mimetypes
+from collections.abc import Sequence
+from importlib import resources
+from typing import Literal
+
+from pix2pix.web.demo.sample_pictures import Sample
+from pix2pix.web.demo.worker import encoded
+
+Engine = Literal["server", "browser"]
+ONLY = {"server": {"server.js", "openapi.json"}, "browser": {"browser.js", "browser_worker.js"}}
+MEDIA = {".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html", ".css": "text/css"}
+Files = dict[str, tuple[bytes, str]]
+
+
+def page(engine: Engine) -> dict[str, bytes]:
+    """The page by the names of its files; `engine` tells it where the model runs."""
+    others = ONLY["browser" if engine == "server" else "server"]
+    folder = resources.files("pix2pix.web.demo").joinpath("page")
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name not in others}
+    files["index.html"] = files["index.html"].replace(b'data-engine="server"', f'data-engine="{engine}"'.encode())
+    return files
+
+
+def media_type(name: str) -> str:
+    """The media type of a file, whatever this machine's tables say of JavaScript."""
+    suffix = name[name.rindex(".") :]
+    return MEDIA.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def sample_files(samples: Sequence[Sample]) -> Files:
+    """The samples as PNGs with their media type, by the paths that `GET /runs` gives them."""
+    return {
+        sample_path(number, side): (encoded(picture, "png"), "image/png")
+        for number, sample in enumerate(samples)
+        for side, picture in sample._asdict().items()
+    }
+
+
+def sample_path(number: int, side: str) -> str:
+    """Where the input or the target of a sample is found, relative to the page."""
+    return f"samples/{number}_{side}.png"

@@ -1,0 +1,264 @@
+"""Every configuration composes and fits; every wrong one is refused in words."""
+
+import itertools
+
+import pytest
+import torch
+
+from pix2pix.config.compose import CONFIGS
+from pix2pix.models.input_sizes import advice
+from pix2pix.training.train import build_data, build_model, check
+from tests.conftest import DATASETS, needs_datasets, resolved
+
+NOT_HERE = {"cityscapes", "cityscapes_reverse", "edges2handbags", "night2day"}  # too large to lie beside the repository
+FRAGMENTS = {"data": {"_settings"}, "objective": {"_terms"}}  # shared by others of their group, not for use alone
+EXTRA = {
+    ("data", "folder"): ["data.path=somewhere"],
+    ("data", "derived"): ["data.path=somewhere"],
+    ("data/pairs", "files"): ["data.path=somewhere"],
+    ("data", "shards"): ["data.path=somewhere"],
+    ("data/pairs", "shards"): ["data.path=somewhere"],
+    ("data/pairs", "derived"): ["data=derived", "data.path=somewhere"],
+    **{("experiment", name): ["data.path=somewhere"] for name in ("colorization", "inpainting", "thermal")},
+    ("objective/adversarial", "wasserstein"): ["discriminator.norm=instance"],
+    ("objective", "labels"): ["data.direction=AtoB", "data.one_hot=true"],
+    ("discriminator", "none"): ["objective=l1"],
+}
+
+
+def groups() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file in sorted(CONFIGS.rglob("*.yaml")):
+        group = str(file.parent.relative_to(CONFIGS))
+        if group not in {".", "hydra/help"} and file.stem not in FRAGMENTS.get(group, ()):
+            found.setdefault(group, []).append(file.stem)
+    return found
+
+
+def test_all_groups_of_the_architecture_are_there():
+    expected = {"data", "generator", "discriminator", "objective", "optimizer", "trainer", "callbacks", "logger"}
+    more = {"experiment", "sweep", "data/pairs", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
+    assert expected | more == set(groups())
+
+
+@pytest.mark.parametrize(("group", "option"), [(g, o) for g, options in groups().items() for o in options])
+def test_every_option_composes_and_can_be_run(group, option):
+    extra = EXTRA.get((group, option), [])
+    check(resolved(f"{group}={option}", *extra))
+
+
+@pytest.mark.parametrize("objective", groups()["objective"])
+def test_every_allowed_combination_of_players_and_losses_can_be_run(objective):
+    all_groups = groups()
+    extra = EXTRA.get(("objective", objective), [])
+    generators = [resolved(f"generator={g}", "data.size=128", *extra)["generator"] for g in all_groups["generator"]]
+    losses = {a: resolved(f"objective/adversarial={a}") for a in all_groups["objective/adversarial"]}
+    for name in all_groups["discriminator"]:
+        config = resolved(f"objective={objective}", f"discriminator={name}", "data.size=128", *extra)
+        adversarial = config["objective"]["adversarial"]
+        for node, (kind, loss) in itertools.product(generators, losses.items()):
+            trial = config | {"generator": node}
+            if adversarial:
+                trial["objective"] = config["objective"] | {"adversarial": loss["objective"]["adversarial"]}
+            if adversarial and (name == "none" or kind == "wasserstein"):  # batch norm and a penalty exclude each other
+                with pytest.raises(ValueError, match=r"discriminator=none|gradient penalty"):
+                    check(trial)
+            else:
+                check(trial)
+
+
+@pytest.mark.parametrize("experiment", groups()["experiment"])
+def test_size_64_alone_works_in_every_experiment(experiment):
+    config = resolved(f"experiment={experiment}", "data.size=64", *EXTRA.get(("experiment", experiment), []))
+    check(config)
+    data = config["data"]
+    assert (data["height"], data["width"], config["generator"]["depth"]) == (64, 64, 6)
+    assert data["load_height"] == (72 if data["jitter"] else 64)
+
+
+@needs_datasets
+@pytest.mark.parametrize("experiment", [e for e in groups()["experiment"] if e not in NOT_HERE])
+def test_every_experiment_builds_on_the_real_data(experiment):
+    small = ["data.size=64", "generator.base_channels=4", "discriminator.base_channels=4"]
+    path = [f"data.path={DATASETS}/facades"] if ("experiment", experiment) in EXTRA else []
+    config = resolved(f"experiment={experiment}", f"data.root={DATASETS}", *small, *path)
+    pair = build_data(config).validation[0]
+    model = build_model(config)
+    assert pair.source.shape == (config["data"]["input_channels"], 64, 64)
+    assert pair.target.shape == (config["data"]["output_channels"], 64, 64)
+    assert model.generate(pair.source[None], pair.name).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "epochs", "batch", "load", "mirror", "direction"),
+    [
+        ("facades", 200, 1, 286, True, "BtoA"),
+        ("maps", 200, 1, 286, True, "AtoB"),
+        ("maps_reverse", 200, 1, 286, True, "BtoA"),
+        ("edges2shoes", 15, 4, 256, True, "AtoB"),
+        ("edges2handbags", 15, 4, 256, True, "AtoB"),
+        ("facades_reverse", 200, 1, 286, True, "AtoB"),
+        ("cityscapes", 200, 1, 286, True, "BtoA"),
+        ("cityscapes_reverse", 200, 1, 286, True, "AtoB"),
+        ("night2day", 17, 4, 286, True, "AtoB"),
+        ("colorization", 6, 4, 256, True, "AtoB"),
+        ("inpainting", 25, 4, 256, True, "AtoB"),
+        ("thermal", 10, 4, 286, True, "AtoB"),
+    ],
+)
+def test_experiments_have_the_settings_of_the_paper(experiment, epochs, batch, load, mirror, direction):
+    config = resolved(f"experiment={experiment}", *EXTRA.get(("experiment", experiment), []))
+    data = config["data"]
+    settings = (data["batch_size"], data["load_height"], data["mirror"], data["direction"])
+    assert (config["trainer"]["max_epochs"], *settings) == (epochs, batch, load, mirror, direction)
+    assert config["optimizer"]["lr"] == 2e-4
+    assert config["optimizer"]["betas"] == [0.5, 0.999]
+    assert config["objective"]["l1_weight"] == 100
+    assert config["generator"]["depth"] == 8
+
+
+def test_height_and_width_are_free():
+    config = resolved("data.height=128", "data.width=384")
+    assert (config["data"]["load_height"], config["data"]["load_width"]) == (143, 429)
+    assert config["generator"]["depth"] == 7
+    check(config)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "depth"), [(512, 512, 8), (1024, 1024, 8), (256, 512, 8), (720, 1280, 4), (400, 600, 3)]
+)
+def test_the_depth_follows_from_the_size_up_to_the_papers_eight(height, width, depth):
+    config = resolved(f"data.height={height}", f"data.width={width}")
+    check(config)
+    assert config["generator"]["depth"] == depth
+
+
+def test_a_size_that_leaves_the_unet_shallow_is_told_with_better_ones():
+    said = advice(400, 600)
+    assert said is not None
+    assert said.startswith("400x600 can be halved 3 times only")
+    assert "384x608 (5), 384x576 (6), 384x640 (7), 512x512 (8)" in said
+    assert advice(720, 1280) is not None
+    assert all(advice(*size) is None for size in [(256, 256), (512, 256), (96, 160), (48, 48)])
+
+
+def test_own_palettes_and_folders_give_the_channels():
+    config = resolved(
+        "data=folder", "data.path=x", "data.palette=[[0,0,0],[1,2,3],[4,5,6]]", "data.labels=B", "data.one_hot=true"
+    )
+    check(config)
+    assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (3, 3)
+    assert config["data"]["transform"]["target_palette"] == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
+    config = resolved(
+        "data=folder",
+        "data.path=x",
+        "data.palette={road: [9,9,9], tree: [0,9,0]}",
+        "data.labels=A",
+        "data.one_hot=true",
+    )
+    check(config)
+    assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (2, 3)
+    config = resolved(
+        "data=folder", "data.path=x", "data.folders.A={mask: 1, photo: 3}", "data.direction=BtoA", "data.depth=16"
+    )
+    check(config)
+    assert (config["data"]["source_channels"], config["data"]["target_channels"]) == (3, 4)
+    assert config["data"]["pairs"]["source_depth"] == 16
+
+
+def test_an_objective_without_adversarial_term_has_no_discriminator():
+    assert resolved("objective=l1")["discriminator"] is None
+    assert resolved("objective=l2", "discriminator=pixel")["discriminator"] is None
+    assert build_model(resolved("objective=l1", "generator.base_channels=2")).discriminator is None
+
+
+def test_the_data_root_comes_from_the_environment(monkeypatch):
+    assert resolved("data=facades")["data"]["path"] == "data/facades"
+    monkeypatch.setenv("PIX2PIX_DATA", "/pictures")
+    assert resolved("data=facades")["data"]["pairs"]["path"] == "/pictures/facades"
+    assert resolved("data=facades", "data.root=/here")["data"]["pairs"]["path"] == "/here/facades"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["+generator.dept=7"], "generator.dept: there is no setting 'dept' here; did you mean depth?"),
+        (["+data.sise=7"], "data.sise: there is no setting 'sise' here; did you mean size?"),
+        (["+colour=red"], "colour: there is no setting 'colour' here"),
+        (["generator.depth=deep"], "generator.depth=deep: input should be a valid integer."),
+        (["data.size=large"], "data.size=large: Input should be a valid integer."),
+        (["data.direction=CtoA"], "data.direction=CtoA: Input should be 'AtoB' or 'BtoA'."),
+        (["seed=-1"], "seed=-1: Input should be greater than or equal to 0."),
+        (["optimizer.lr=0"], "optimizer.lr=0: Input should be greater than 0."),
+        (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
+        (["generator.depth=7", "data.size=64"], "image 64x64: height and width must be divisible by 128. Lower"),
+        (["data.size=30"], "a U-Net halves its input at least twice. Set a size that 4 divides."),
+        (["data.size=64", "discriminator=image"], "image 64x64: a discriminator of receptive field 286 needs at least"),
+        (["data.load_height=200"], "data.load_height x data.load_width = 200x286 is smaller than the crop 256x256"),
+        (["trainer.gradient_clip_val=1"], "set optimizer.clip_norm"),
+        (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
+        (["precision=16-mixed"], "precision=16-mixed needs a GPU"),
+        (["precision=16-mixed", "trainer=gpu", "optimizer.clip_norm=1"], "optimizer.clip_norm cannot see through"),
+        (["data.target_channels=2"], "two channels are Lab's a and b"),
+        (["data.source_channels=1"], "these pairs are RGB, 3 channels each"),
+        (["data=facades", "data.source_channels=1"], "label maps are read by their colours, which takes 3 channels"),
+        (["generator._target_=5"], "5 is no class"),
+        (["+objective.adversarial.margin=1"], "it takes none"),
+        (["callbacks.checkpoint.monitor=val/sim"], "this run logs no such metric. Choose from val/l1"),
+        (["data.one_hot=true", "data.palette=null"], "a palette and which image is the label map (A or B) belong"),
+        (
+            ["objective.cross_entropy_weight=1"],
+            "objective.cross_entropy_weight: cross-entropy and Dice need label maps",
+        ),
+        (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),
+        (["objective/adversarial=wasserstein"], "set discriminator.norm=instance or none"),
+        (["discriminator=none"], "the objective has an adversarial term but discriminator=none"),
+        (["objective=l1", "objective.l1_weight=0"], "the objective has no term"),
+        (
+            ["data.preprocess=resize"],
+            "data.preprocess=resize: Input should be 'resize_and_crop', 'scale_width_and_crop'",
+        ),
+        (
+            ["+data.augment.rotatio=5"],
+            "data.augment.rotatio: there is no setting 'rotatio' here; did you mean rotation?",
+        ),
+        (["data=maps", "data.preprocess=none", "data.batch_size=4"], "set data.batch_size=1, or data.preprocess=crop"),
+        (["data.augment.hue=0.7"], "data.augment.hue=0.7: Input should be less than or equal to 0.5."),
+        (
+            ["data.augment.hue=0.1"],
+            "brightness, contrast, saturation and hue are of grey and RGB sources, not of label",
+        ),
+        (["data.depth=16"], "data.depth: these pairs are of 8 bits"),
+        (["data=maps", "data.depth=12"], "data.depth=12: Input should be 8, 16, 32 or 'float'."),
+        (["data=maps", "data.depth=32"], "data.source_depth=32: signed integers need data.source_range=[LOW,HIGH]"),
+        (["data=maps", "data.source_range=[5,2]"], "the first value must be below the second"),
+        (["data=maps", "data.source_channels=1", "data.augment.hue=0.1"], "has no saturation or hue to change"),
+        (
+            ["data=facades", "data.palette=1"],
+            "data.palette=1: give cmp_facades, facades, cityscapes, a number of classes (2 to",
+        ),
+        (["data=facades", "data.palette=[[300,0,0]]"], "a number of classes (2 to 256), or their colours"),
+        (["data=facades", "data.palette=ade"], "palette 'ade': there is none of this name. Choose from cmp_facades"),
+        (["data=facades", "data.palette=[[1,2,3],[1,2,3]]"], "two or more classes of different colours are needed"),
+        (
+            ["data=folder", "data.path=x", "objective.dice_weight=1"],
+            "objective.dice_weight: cross-entropy and Dice need",
+        ),
+        (["data=folder"], "data.path is not set; give the folder of your pairs"),
+        (["generator._target_=os.system"], "not a class"),
+        (["generator._target_=subprocess.Popen"], "generator._target_=subprocess.Popen: must be a Module."),
+        (["generator.out_channels=1"], "the generator makes (1, 1, 256, 256), the targets are (1, 3, 256, 256)."),
+        (["ema_decay=1.5"], "ema_decay=1.5: Input should be less than 1."),
+        (["inference.dropout=maybe"], "inference.dropout=maybe: Input should be 'on' or 'off'."),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
+    with pytest.raises(ValueError, match="the configuration cannot be run") as refused:
+        check(resolved(*overrides))
+    assert sentence in str(refused.value)
+
+
+def test_checking_takes_no_memory_for_weights():
+    with torch.device("meta"):
+        assert torch.empty(1).is_meta
+    check(resolved("generator.base_channels=512"))  # 3.5 billion weights, were they built

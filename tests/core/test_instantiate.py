@@ -1,0 +1,80 @@
+"""Signatures as schemas."""
+
+from typing import Annotated, Literal
+
+import pytest
+import torch
+from pydantic import Field
+from torch import nn
+
+from pix2pix.core.instantiate import build, problems
+from pix2pix.models.losses import Objective
+
+HERE = __name__
+
+
+class Part(nn.Module):
+    def __init__(self, size: Annotated[int, Field(ge=1)], kind: Literal["a", "b"] = "a", rate: float = 0.5) -> None:
+        super().__init__()
+        self.settings = size, kind, rate
+
+
+class Whole(nn.Module):
+    def __init__(self, part: Part | None, pair: tuple[float, float] = (0.0, 1.0), on: bool = True) -> None:
+        super().__init__()
+        self.part = part
+
+
+def part(**arguments) -> dict:
+    return {"_target_": f"{HERE}.Part", **arguments}
+
+
+def said(node, kind=nn.Module) -> list[str]:
+    return list(problems(node, "key", kind))
+
+
+def test_a_component_is_built_with_its_parts():
+    whole = build({"_target_": f"{HERE}.Whole", "part": part(size=3, kind="b")})
+    assert whole.part.settings == (3, "b", 0.5)
+
+
+def test_a_partial_component_waits_for_the_rest():
+    factory = build({"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.1})
+    assert factory([torch.zeros(1, requires_grad=True)]).defaults["lr"] == 0.1
+
+
+def test_what_fits_the_signature_is_no_problem():
+    node = {"_target_": f"{HERE}.Whole", "part": part(size=3, rate=1), "pair": [1, 2.5], "on": False}
+    assert said(node) == []
+    assert said({"_target_": "pix2pix.models.UNet", "depth": 4}) == []
+    node = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 2e-4, "betas": [0.5, 0.999]}
+    assert said(node, torch.optim.Optimizer) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "sentence"),
+    [
+        (part(size=0), "key.size=0: input should be greater than or equal to 1."),
+        (part(size="3"), "key.size=3: input should be a valid integer."),
+        (part(size=True), "key.size=true: input should be a valid integer."),
+        (part(size=1, kind="c"), "key.kind=c: input should be 'a' or 'b'."),
+        (part(sise=1), "key.sise: there is no setting 'sise' here; did you mean size?"),
+        (part(colour=1), "key.colour: there is no setting 'colour' here; choose from kind, rate, size."),
+        ({"_target_": f"{HERE}.Whole", "part": part(size=-1)}, "key.part.size=-1: input should be"),
+        ({"_target_": f"{HERE}.Whole", "part": {"_target_": "torch.nn.Linear"}}, "key.part._target_=torch.nn.Linear"),
+        ({"_target_": f"{HERE}.Whole", "pair": [1]}, "key.pair=[1]:"),
+        ({"_target_": "os.system"}, "key._target_: 'os.system' is a builtin_function_or_method, not a class."),
+        ({"_target_": "no.such.Thing"}, "key._target_: cannot import 'no.such.Thing'"),
+        ({"_target_": "pathlib.Path"}, "key._target_=pathlib.Path: must be a Module."),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(node, sentence):
+    (problem,) = said(node)
+    assert problem.startswith(sentence)
+
+
+def test_optional_parts_are_checked_against_their_kind():
+    objective = {"_target_": "pix2pix.models.Objective", "adversarial": {"_target_": "pix2pix.models.Hinge"}}
+    assert said(objective, Objective) == []
+    objective["adversarial"] = {"_target_": "pix2pix.models.UNet"}
+    assert "AdversarialLoss" in said(objective, Objective)[0]

@@ -1,0 +1,54 @@
+"""Which signals end a training, and what they leave alone."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from pix2pix.core.signals import ASKING, Signals
+from tests.conftest import TINY, started, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ASKING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ASKING)
+def test_every_signal_that_asks_is_noted_and_given_back(number):
+    before, signals = signal.getsignal(number), Signals()
+    signals.listen()
+    os.kill(os.getpid(), number)
+    assert signals.received == number
+    signals.ignore()
+    assert signal.getsignal(number) == before
+
+
+def test_a_training_under_nohup_outlives_its_terminal():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals = Signals()
+    signals.listen()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert signals.received is None
+    signals.ignore()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+def test_a_signal_to_the_whole_group_is_left_to_the_training_by_processes_that_load(tmp_path, number):
+    """As a closed terminal, `timeout` and clusters send it."""
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.pairs.train_pairs=4000", "logger=csv"]
+    words += ["data.num_workers=2", "data.cache=off", "trainer.log_every_n_steps=1"]
+    run = tmp_path / "run"
+    with started(*words, start_new_session=True) as process:
+        table = run / "metrics.csv"
+        wait_until(lambda: table.is_file() and table.read_text().count("\n") > 4, process)
+        os.killpg(process.pid, number)
+        said, complaints = process.communicate()
+    assert process.returncode == 128 + number, complaints
+    assert "Stopped. The same command goes on" in said
+    assert (run / "checkpoints" / "last.ckpt").is_file()

@@ -1,0 +1,124 @@
+"""Pairs whose input is made from the target."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pix2pix.data.images.lab import join_lightness, split_lightness
+from pix2pix.data.images.value_range import scale
+from pix2pix.data.sources.derived import DerivedPairs, blur, edges, grayscale, inpaint, noise, superres
+from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
+
+SIZES = {"height": 32, "width": 48, "load_height": 36, "load_width": 54}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(1, 13):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 60, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("operation", "channels"),
+    [
+        *(("grayscale", (1, 3)), ("lab", (1, 2)), ("edges", (1, 3)), ("inpaint", (3, 3))),
+        *(("superres", (3, 3)), ("blur", (3, 3)), ("noise", (3, 3))),
+    ],
+)
+def test_every_operation_makes_pairs_of_the_size_they_are_used_at(folder, operation, channels):
+    source = DerivedPairs(str(folder), operation=operation, **SIZES)
+    train, val = source.split("train"), source.split("val")
+    assert (len(train), len(val), val[0].name) == (11, 1, "10")
+    assert train[0].source.shape == (channels[0], 36, 54)
+    assert val[0].target.shape == (channels[1], 32, 48)
+    again = DerivedPairs(str(folder), operation=operation, **SIZES).split("train")[0]
+    assert torch.equal(train[0].source, again.source)
+
+
+def test_holes_and_noise_differ_between_pictures_and_seeds(folder):
+    def first(name, seed=0):
+        pairs = DerivedPairs(str(folder), operation=name, seed=seed, **SIZES).split("train")
+        return pairs[0].source.float() - pairs[0].target, pairs[1].source.float() - pairs[1].target
+
+    for name in ("inpaint", "noise"):
+        one, two = first(name)
+        assert not torch.equal(one, two)
+        assert not torch.equal(one, first(name, seed=1)[0])
+
+
+def test_a_hole_is_square_white_and_leaves_the_rest():
+    picture = torch.zeros(3, 40, 60, dtype=torch.uint8)
+    holed = inpaint(picture, np.random.default_rng(0), 0.5, "white")
+    assert (holed == 255).sum() == 3 * 20 * 20
+    assert inpaint(picture, np.random.default_rng(0), 0.5, "noise").unique().numel() > 100
+
+
+def test_noise_has_the_strength_it_says():
+    picture = torch.full((3, 64, 64), 128, dtype=torch.uint8)
+    assert float(noise(picture, np.random.default_rng(0), 25).float().std()) == pytest.approx(25, rel=0.05)
+
+
+def test_blur_keeps_the_mean_and_spreads_a_point_as_a_gaussian_does():
+    picture = torch.zeros(3, 65, 65, dtype=torch.uint8)
+    picture[:, 32, 32] = 255
+    spot = blur(picture, 2.0)[0].float()
+    assert float(spot[32, 32]) == pytest.approx(255 / (2 * np.pi * 4), abs=0.6)
+    assert torch.equal(spot, spot.T)
+
+
+def test_superres_sees_squares():
+    picture = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    picture[:, ::2] = 255  # stripes finer than the squares
+    assert superres(picture, 4)[0].unique().tolist() == [128]
+
+
+def test_grayscale_is_luma_and_edges_are_where_the_picture_changes():
+    picture = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    picture[:, :, 16:] = 255
+    assert grayscale(picture, None).unique().tolist() == [0, 255]
+    lines = edges(picture, None)
+    assert int((lines == 0).any(dim=1).sum()) in {1, 2}
+    assert (lines[:, :, :14] == 255).all()
+
+
+def test_lightness_and_colour_join_to_the_picture_they_were_split_from():
+    picture = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    lightness, colour = split_lightness(picture)
+    joined = join_lightness(scale(lightness)[None], scale(colour)[None])[0]
+    assert float((joined - scale(picture)).abs().mean()) < 0.01
+    grey = torch.full((3, 4, 4), 100, dtype=torch.uint8)
+    assert split_lightness(grey)[1].unique().tolist() == [128]
+
+
+def test_the_fingerprint_knows_pictures_and_operation(folder):
+    prints = {DerivedPairs(str(folder), operation=name, **SIZES).fingerprint() for name in ("blur", "noise")}
+    (folder / "1.png").unlink()
+    prints.add(DerivedPairs(str(folder), operation="blur", **SIZES).fingerprint())
+    assert len(prints) == 3
+
+
+def test_a_folder_without_pictures_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no pictures in"):
+        DerivedPairs(str(tmp_path), operation="blur", **SIZES)
+    with pytest.raises(FileNotFoundError, match="the pictures are looked for there"):
+        DerivedPairs(str(tmp_path / "gone"), operation="blur", **SIZES)
+
+
+@needs_datasets
+@pytest.mark.parametrize("operation", ["lab", "inpaint", "grayscale"])
+def test_a_run_on_derived_pairs_is_trained_evaluated_and_translates(tmp_path, operation):
+    """Colourisation takes a black and white picture and gives a coloured one of the same lightness."""
+    words = [word for word in TINY if "pairs" not in word and "epochs" not in word]
+    data = [f"data.path={DATASETS}/maps", f"data.operation={operation}", "trainer.max_epochs=1"]
+    pix2pix("train", "data=derived", *words, *data, "trainer.limit_train_batches=2", f"output_dir={tmp_path}", "name=x")
+    pix2pix("evaluate", tmp_path / "x")
+    Image.linear_gradient("L").resize((50, 40)).save(tmp_path / "grey.png")
+    pix2pix("translate", tmp_path / "x", tmp_path / "grey.png", "-o", tmp_path / "out")
+    with Image.open(tmp_path / "out" / "grey.png") as translated:
+        assert (translated.mode, translated.size) == ("RGB", (50, 40))
+        if operation == "lab":
+            with Image.open(tmp_path / "grey.png") as before:
+                assert np.abs(np.asarray(before, float) - np.asarray(translated.convert("L"), float)).mean() < 12

@@ -1,0 +1,64 @@
+"""Frames of films become pairs, in blocks of time with a seam between them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix.datasets.prepare.video_frames import _blocks
+from tests.conftest import pix2pix
+
+av = pytest.importorskip("av")
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Three seconds at ten frames a second; each frame is as bright as its number says."""
+    path = tmp_path / "a film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 64, 48, "yuv420p", 2_000_000
+        for number in range(30):
+            pixels = np.full((48, 64, 3), number * 8, np.uint8)
+            pixels[10:20, number : number + 10] = 255 - number * 8
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_frames_become_pairs_and_a_second_is_left_out_at_the_seam(tmp_path, film, capsys):
+    words = ["--operation", "edges", "--val", "0.2", "--size", "32"]
+    pix2pix("data", "prepare", "video", film, "-o", tmp_path / "out", *words)
+    assert "14 train, 6 val" in capsys.readouterr().out
+    assert sorted(f.name for f in (tmp_path / "out" / "val").iterdir()) == [
+        f"a-film_{n:06d}.png" for n in range(24, 30)
+    ]
+    with Image.open(tmp_path / "out" / "train" / "a-film_000010.png") as both:
+        assert both.size == (64, 32)
+        assert both.getpixel((40, 30))[0] == pytest.approx(80, abs=8)
+    assert not (tmp_path / "out" / ".frames").exists()
+
+
+def test_every_so_many_frames(tmp_path, film, capsys):
+    pix2pix(
+        "data", "prepare", "video", film, "-o", tmp_path / "out", "--operation", "blur", "--every", "5", "--dry-run"
+    )
+    assert "3 train, 1 val would be written" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_film_and_no_film_are_named(tmp_path):
+    (tmp_path / "x.mp4").write_bytes(b"no film")
+    for name, said in (("x.mp4", "cannot be read as a film"), ("gone.mp4", "no film")):
+        with pytest.raises(SystemExit, match=said):
+            pix2pix("data", "prepare", "video", tmp_path / name, "-o", tmp_path / "out", "--operation", "blur")
+
+
+def test_two_films_of_one_name_are_refused(tmp_path, film):
+    with pytest.raises(SystemExit, match="two of one name"):
+        pix2pix("data", "prepare", "video", film, film, "-o", tmp_path / "out", "--operation", "blur")
+
+
+def test_blocks_of_time():
+    assert _blocks(10, {"val": 0.2, "test": 0.1}, 1) == [*["train"] * 5, None, "val", "val", None, "test"]
+    with pytest.raises(ValueError, match="too short"):
+        _blocks(3, {"val": 0.3, "test": 0.3}, 1)

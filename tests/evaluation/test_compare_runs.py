@@ -1,0 +1,384 @@
+"""Comparing runs: what differs, mean and spread over seeds, the paper's numbers, one page that needs nothing else."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import statistics
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pix2pix.core.checksums import checksum
+from pix2pix.evaluation.compare_runs import find_runs, gather
+from pix2pix.evaluation.comparison_page import as_markdown, write_page
+from pix2pix.evaluation.evaluate import evaluate
+from pix2pix.evaluation.paper_tables import beside, loss_name
+from pix2pix.evaluation.record import Standard, read_record
+from pix2pix.runs.run import Run
+from tests.conftest import TINY, TINY_FOLDER, pix2pix, resolved
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory) -> Path:
+    """Two discriminators, two seeds each, evaluated; not to be changed."""
+    folder = tmp_path_factory.mktemp("sweeps") / "receptive_field"
+    words = [word for word in TINY if "receptive_field" not in word]
+    for name in ("pixel", "patch16"):
+        for seed in (1, 2):
+            run_dir = f"run_dir='{folder}/discriminator={name},seed={seed}'"
+            pix2pix("train", *words, run_dir, f"discriminator={name}", f"seed={seed}", "trainer.max_epochs=1")
+    pix2pix("compare", folder)
+    return folder
+
+
+def test_the_page_and_the_tables_show_groups_of_seeds(sweep, tmp_path, capsys):
+    pix2pix(
+        "compare", sweep, "-o", tmp_path / "page.html", "--csv", tmp_path / "t.csv", "--markdown", tmp_path / "t.md"
+    )
+    markdown = (tmp_path / "t.md").read_text()
+    assert markdown in capsys.readouterr().out
+    lines = markdown.splitlines()
+    assert lines[0].startswith("| discriminator | runs | l1 | l2 | psnr | ssim | lab_l |")
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| patch16", "| pixel"]
+    with (tmp_path / "t.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["discriminator"], row["seed"]) for row in rows} == {(d, s) for d in ("pixel", "patch16") for s in "12"}
+    of_pixel = [float(row["l1"]) for row in rows if row["discriminator"] == "pixel"]
+    mean, spread = statistics.fmean(of_pixel), statistics.stdev(of_pixel)
+    assert f"{mean:.4g} ± {spread:.2g}" in markdown
+
+
+def test_the_best_of_each_metric_is_marked_whichever_way_is_better(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "s")
+    for name, level in (("pixel", 0.2), ("patch16", 0.4)):
+        for seed in (1, 2):
+            values = dict.fromkeys(("l1", "l2", "psnr", "ssim", "lab_l", "lab_a", "lab_b"), level + 0.01 * seed)
+            numbers(Run(tmp_path / "s" / f"discriminator={name},seed={seed}"), **values)
+    comparison = gather(find_runs([tmp_path / "s"]), "val")
+    assert (comparison.best("l1").label, comparison.best("ssim").label) == ("pixel", "patch16")
+    bold = [line.count("**") // 2 for line in as_markdown(comparison).splitlines()[2:]]
+    assert bold == [5, 2]  # patch16, pixel
+
+
+def test_nothing_is_marked_within_the_spread_of_the_best(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "s")
+    for name, levels in (("pixel", (0.2, 0.3)), ("patch16", (0.3, 0.33))):
+        for seed, level in zip((1, 2), levels, strict=True):
+            numbers(Run(tmp_path / "s" / f"discriminator={name},seed={seed}"), l1=level)
+    assert gather(find_runs([tmp_path / "s"]), "val").best("l1") is None
+    one_each = find_runs([tmp_path / "s" / f"discriminator={name},seed=1" for name in ("pixel", "patch16")])
+    assert gather(one_each, "val").best("l1") is None  # no spread is known
+
+
+def test_what_lies_in_the_folders_of_a_run_is_no_run_but_a_run_beside_them_is(tmp_path):
+    for file in ("a/config.yaml", "a/wandb/offline-run-1/files/config.yaml", "a/b/config.yaml", "wandb/config.yaml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("seed: 0")
+    assert [run.path.relative_to(tmp_path).as_posix() for run in find_runs([tmp_path])] == ["a", "a/b", "wandb"]
+
+
+def test_every_difference_is_listed_and_nothing_else(sweep):
+    differences = gather(find_runs([sweep]), "val").differences()
+    assert set(differences) == {"discriminator.receptive_field", "seed"}
+
+
+def test_the_page_needs_no_other_file_and_no_network(sweep):
+    page = (sweep / "comparison.html").read_text()
+    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # plotly's own text names hosts it does not ask
+    assert not re.findall(r'(?:src|href)="(?!data:)', own)
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    assert len(data["runs"]) == 4
+    assert [group["label"] for group in data["groups"]] == ["patch16", "pixel"]
+    assert all(row["target"].startswith("data:image/webp;base64,") for row in data["rows"])
+    assert {len(row["outputs"]) for row in data["rows"]} == {2}  # one a group
+    assert {"val/ssim", "loss/g_l1"} <= data["runs"][0]["curves"].keys()
+
+
+def test_runs_that_go_on_or_are_not_evaluated_take_part(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "going")
+    run = Run(tmp_path / "going" / "discriminator=pixel,seed=1")
+    provenance = json.loads(run.provenance_file.read_text()) | {"finished": False}
+    run.provenance_file.write_text(json.dumps(provenance))
+    shutil.rmtree(run.evaluation)
+    comparison = write_page(find_runs([tmp_path / "going"]), "val", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "1 of the runs is unfinished" in page
+    entry = next(entry for entry in comparison.entries if entry.run.path == run.path)
+    assert entry.state() == "unfinished, not evaluated"
+    assert entry.metrics["ssim"] > 0
+    group = next(group for group in comparison.groups if entry in group.entries)
+    assert (len(group.entries), group.runs(), len(group.values("l1"))) == (2, "1 of 2", 1)  # it is not counted
+    assert " (n=1) |" in as_markdown(comparison)
+    assert comparison.best("l1") is not group
+
+
+def test_numbers_of_a_run_that_goes_on_are_provisional_and_never_the_best(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "going")
+    for seed in (1, 2):
+        run = Run(tmp_path / "going" / f"discriminator=pixel,seed={seed}")
+        run.provenance_file.write_text(json.dumps(run.provenance() | {"finished": False}))
+        numbers(run, l1=0.0001 * seed)
+    comparison = gather(find_runs([tmp_path / "going"]), "val")
+    assert comparison.best("l1") is None
+    assert "| pixel | 0 of 2 | (0.00015 ± " in as_markdown(comparison)
+
+
+def test_an_evaluation_of_other_weights_is_made_again_whatever_the_dates_say(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "again")
+    folder = tmp_path / "again" / "discriminator=pixel,seed=2"
+    summary, best = folder / "evaluation" / "val" / "metrics.json", folder / "checkpoints" / "best.ckpt"
+    summary.write_text(summary.read_text().replace('"pairs": 3', '"pairs": 99'))
+    best.touch()  # newer than the evaluation, and the same
+    pix2pix("compare", tmp_path / "again")
+    assert '"pairs": 99' in summary.read_text()
+    shutil.copyfile(tmp_path / "again" / "discriminator=pixel,seed=1" / "checkpoints" / "best.ckpt", best)
+    os.utime(best, (0, 0))
+    (best.parent / "SHA256SUMS").unlink()  # it is there on purpose
+    pix2pix("compare", tmp_path / "again")
+    assert '"pairs": 3' in summary.read_text()
+
+
+def test_another_checkpoint_can_be_compared_and_one_runs_trouble_is_not_the_others(sweep, tmp_path, caplog):
+    shutil.copytree(sweep, tmp_path / "last")
+    (tmp_path / "last" / "discriminator=pixel,seed=2" / "checkpoints" / "last.ckpt").unlink()
+    pix2pix("compare", tmp_path / "last", "--checkpoint", "last")
+    used = [json.loads(file.read_text())["checkpoint"] for file in tmp_path.rglob("metrics.json")]
+    assert sorted(used) == [*["best.ckpt"] * 4, *["last.ckpt"] * 3]  # beside each other
+    assert "seed=2: not evaluated: " in caplog.text
+    assert "1 of the runs is not evaluated" in (tmp_path / "last" / "comparison.html").read_text()
+
+
+def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path, capsys):
+    shutil.copytree(tiny_run.path, tmp_path / "other")
+    provenance = tmp_path / "other" / "provenance.json"
+    provenance.write_text(provenance.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "f00d'))
+    pix2pix("compare", sweep, tmp_path / "other", "--no-evaluate", "-o", tmp_path / "page.html")
+    assert "These runs were trained on different data" in (tmp_path / "page.html").read_text()
+    assert "trained on different data, so their numbers do not compare" in capsys.readouterr().err
+    assert gather([*find_runs([sweep]), Run(tmp_path / "other")], "val").best("l1") is None
+
+
+def test_runs_that_differ_in_much_go_by_their_own_names(tiny_run, tmp_path):
+    shutil.copytree(tiny_run.path, tmp_path / "much")
+    config = tmp_path / "much" / "config.yaml"
+    for there, here in (("base_channels: 4", "base_channels: 8"), ("dropout: 0.5", "dropout: 0.1"), ("0.0002", "0.1")):
+        config.write_text(config.read_text().replace(there, here))
+    labels = [group.label for group in gather([tiny_run, Run(tmp_path / "much")], "val").groups]
+    assert sorted(label.rpartition("/")[2] for label in labels) == ["much", "tiny"]
+
+
+def test_a_folder_without_runs_is_named(tmp_path):
+    with pytest.raises(SystemExit, match="no runs here"):
+        pix2pix("compare", tmp_path)
+
+
+@pytest.mark.parametrize("objective", ["l1", "gan", "cgan", "l1_gan", "l1_cgan"])
+def test_objectives_are_named_as_in_the_paper(objective):
+    expected = {"l1": "L1", "gan": "GAN", "cgan": "cGAN", "l1_gan": "L1+GAN", "l1_cgan": "L1+cGAN"}
+    assert loss_name(resolved(f"objective={objective}")) == expected[objective]
+
+
+def test_the_papers_numbers_stand_beside_its_sweeps():
+    fields = [resolved(f"discriminator={name}") for name in ("pixel", "patch34", "patch70")]
+    (table, rows), (colours, _) = beside(fields)
+    assert colours.title.startswith("Figure 7")
+    assert table.title.startswith("Table 3")
+    assert rows == [(0.39, 0.15, 0.10), None, (0.66, 0.23, 0.17)]
+    losses = beside([resolved("objective=l1"), resolved("objective=l1_cgan")])
+    assert [table.title[:8] for table, _ in losses] == ["Table 1:", "Figure 7"]
+    generators = beside([resolved(f"generator={name}") for name in ("unet", "encoder_decoder")])
+    assert generators[0][1] == [(0.55, 0.20, 0.14), (0.29, 0.09, 0.05)]
+    to_labels = [resolved(f"objective={name}", "data.direction=AtoB") for name in ("l1", "cgan")]
+    assert [(table.title[:7], rows[0]) for table, rows in beside(to_labels)] == [("Table 6", (0.86, 0.42, 0.35))]
+    assert beside([resolved("seed=1"), resolved("seed=2")]) == []
+    assert beside([resolved("data=maps", f"objective={name}") for name in ("l1", "cgan")]) == []
+
+
+def numbers(run: Run, **metrics: float | None) -> None:
+    file = run.evaluation / "val" / "metrics.json"
+    summary = json.loads(file.read_text())
+    file.write_text(json.dumps(summary | {"metrics": summary["metrics"] | metrics}))
+
+
+def test_a_run_that_diverged_is_not_the_best_and_does_not_break_the_page(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "bad")
+    numbers(Run(tmp_path / "bad" / "discriminator=pixel,seed=1"), l1=None)
+    numbers(Run(tmp_path / "bad" / "discriminator=pixel,seed=2"), l1=None)
+    file = tmp_path / "bad" / "discriminator=pixel,seed=1" / "metrics.csv"
+    file.write_text(re.sub(r"0\.\d+", "nan", file.read_text()))
+    comparison = write_page(find_runs([tmp_path / "bad"]), "val", tmp_path / "page.html")
+    assert comparison.best("l1").label == "patch16"
+    assert "NaN" not in re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1]
+
+
+def test_two_sweeps_of_the_same_settings_are_told_apart(sweep, tmp_path):
+    for name in ("short", "long"):
+        shutil.copytree(sweep, tmp_path / name)
+        for file in (tmp_path / name).glob("*/config.yaml"):
+            file.write_text(file.read_text().replace("max_epochs: 1", f"max_epochs: {len(name)}"))
+    comparison = gather(find_runs([tmp_path / "short", tmp_path / "long"]), "val")
+    labels = [group.label for group in comparison.groups]
+    assert len(set(labels)) == len(labels) == 4
+
+
+def test_only_the_seed_makes_no_group_of_its_own(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "seeds")
+    file = tmp_path / "seeds" / "discriminator=pixel,seed=1" / "provenance.json"
+    file.write_text(file.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "other'))
+    assert len(gather(find_runs([tmp_path / "seeds"]), "val").groups) == 3
+
+
+def test_seeds_alone_go_by_the_name_of_their_run(sweep, tmp_path):
+    for seed in (1, 2):
+        shutil.copytree(sweep / f"discriminator=pixel,seed={seed}", tmp_path / f"seed={seed}")
+    (group,) = gather(find_runs([tmp_path]), "val").groups
+    assert (group.label, len(group.entries)) == ("synthetic_facades", 2)
+
+
+def test_numbers_of_another_split_are_not_mixed_in(sweep):
+    assert not any(entry.metrics for entry in gather(find_runs([sweep]), "test").entries)
+
+
+@pytest.fixture(scope="module")
+def two_copies(tmp_path_factory) -> Path:
+    """A folder `both` of two copies of a run on the pairs in `data`, and other pairs of the same names and sizes."""
+    folder = tmp_path_factory.mktemp("copies")
+    for name in ("data", "other"):
+        for split in ("train", "train", "val"):
+            (folder / name / split).mkdir(parents=True, exist_ok=True)
+            for number in range(2):
+                picture = Image.effect_noise((64, 32), 10 if name == "data" else 90).convert("RGB")
+                picture.save(folder / name / split / f"{number}.bmp")
+    words = [f"data.path={folder}/data", f"output_dir={folder}", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    for name in ("a", "b"):
+        shutil.copytree(folder / "run", folder / "both" / name)
+    return folder
+
+
+@pytest.fixture
+def both(two_copies, tmp_path) -> Path:
+    """The same, to do with as a test likes, but for `data` and `other`, which are common to all."""
+    shutil.copytree(two_copies / "both", tmp_path / "both")
+    return tmp_path / "both"
+
+
+def l1_of(folder: Path) -> dict[str, float]:
+    return {entry.run.path.name: entry.metrics["l1"] for entry in gather(find_runs([folder]), "val").entries}
+
+
+@pytest.mark.parametrize(
+    "options", [{"data": "other"}, {"normalization": "running"}, {"samples": 2}, {"seed": 7}], ids=str
+)
+def test_an_evaluation_made_otherwise_is_not_taken_for_the_runs_own_nor_replaced(both, two_copies, options):
+    options = options | ({"data": two_copies / "other"} if "data" in options else {})
+    made = evaluate(Run(both / "a"), **options)
+    pix2pix("compare", both)
+    assert len(set(l1_of(both).values())) == 1
+    assert made.folder.is_dir()
+    assert made.totals["l1"] not in l1_of(both).values()
+
+
+@pytest.mark.parametrize("options", [{"data": "other"}, {"dropout": "off"}, {"samples": 2}], ids=str)
+def test_one_in_the_place_of_the_runs_own_is_shown_apart_and_made_anew(both, two_copies, options, capsys):
+    options = options | ({"data": two_copies / "other"} if "data" in options else {})
+    evaluate(Run(both / "b"))
+    evaluate(Run(both / "a"), **options).folder.rename(both / "a" / "evaluation" / "val")
+    pix2pix("compare", both, "--no-evaluate")
+    said = capsys.readouterr()
+    assert "not all evaluated in the same way: a: " in said.err
+    assert "±" not in said.out
+    (name, value) = next(iter(options.items()))
+    assert (f"{name}={value}" if name != "data" else f"on other data, {value}") in said.err
+    assert [len(group.entries) for group in gather(find_runs([both]), "val").groups] == [1, 1]
+    pix2pix("compare", both)
+    assert len(set(l1_of(both).values())) == 1
+
+
+def test_an_evaluation_that_tells_no_data_is_made_anew_and_never_averaged(both, capsys):
+    for name in ("a", "b"):
+        file = evaluate(Run(both / name)).folder / "metrics.json"
+        summary = json.loads(file.read_text())
+        file.write_text(
+            json.dumps({k: v for k, v in summary.items() if k not in {"data", "checkpoint_file", "precision"}})
+        )
+    pix2pix("compare", both, "--no-evaluate")
+    said = capsys.readouterr()
+    assert "a: its data and checkpoint are not recorded" in said.err
+    assert "±" not in said.out
+    pix2pix("compare", both)
+    assert all(entry.counts for entry in gather(find_runs([both]), "val").entries)
+
+
+def test_pairs_that_changed_since_are_evaluated_anew_and_touched_ones_are_not(both, two_copies, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(two_copies / "data", data)
+    words = [f"data.path={data}", f"output_dir={tmp_path}/runs", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    run, file = Run(tmp_path / "runs" / "run"), data / "val" / "0.bmp"
+    before = evaluate(run).totals["l1"]
+    file.touch()
+    assert gather([run], "val").entries[0].doubts == ()
+    date = file.stat().st_mtime_ns
+    shutil.copyfile(two_copies / "other" / "val" / "0.bmp", file)
+    os.utime(file, ns=(date, date))  # another picture of the same name, size and date
+    assert "have changed since" in gather([run], "val").entries[0].doubts[0]
+    pix2pix("compare", run.path)
+    (entry,) = gather([run], "val").entries
+    assert entry.counts
+    assert entry.metrics["l1"] != before
+
+
+def test_pairs_that_moved_are_named_for_all_runs(two_copies, tmp_path, capsys):
+    shutil.copytree(two_copies / "data", tmp_path / "here")
+    words = [f"data.path={tmp_path}/here", f"output_dir={tmp_path}/runs", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    (tmp_path / "here").rename(tmp_path / "there")
+    run = Run(tmp_path / "runs" / "run")
+    pix2pix("compare", run.path)
+    assert re.search("not evaluated: no folder .* name the folder with --data", "".join(capsys.readouterr()))
+    pix2pix("compare", run.path, "--data", tmp_path / "there")
+    assert gather([run], "val", data=tmp_path / "there").entries[0].counts
+    assert gather([run], "val", data=two_copies / "other").entries[0].evaluated is None
+
+
+def test_runs_can_be_compared_on_a_folder_that_is_named(both, two_copies, capsys):
+    pix2pix("compare", both, "--data", two_copies / "other")
+    assert "| 2 |" in capsys.readouterr().out
+    comparison = gather(find_runs([both]), "val", data=two_copies / "other")
+    assert all(entry.counts for entry in comparison.entries)
+    assert comparison.entries[0].metrics["l1"] == evaluate(Run(both / "a"), data=two_copies / "other").totals["l1"]
+
+
+def test_pictures_of_different_data_do_not_stand_in_one_row(both, two_copies, tmp_path):
+    evaluate(Run(both / "b"))
+    evaluate(Run(both / "a"), data=two_copies / "other").folder.rename(both / "a" / "evaluation" / "val")
+    write_page(find_runs([both]), "val", tmp_path / "page.html")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1])
+    assert [len(row["outputs"]) for row in data["rows"]] == [1, 1, 1, 1]
+
+
+def test_a_metrics_file_that_is_damaged_is_as_none(both):
+    evaluate(Run(both / "b"))
+    whole = read_record(evaluate(Run(both / "a")).folder)
+    broken = [whole | {key: wrong} for key in ("data", "checkpoint_file", "inference") for wrong in ([], {}, 3)]
+    for content in ("", "[]", '{"metrics": 3}', '{"metrics": {}, "inference": {}}', *map(json.dumps, broken)):
+        (both / "a" / "evaluation" / "val").mkdir(parents=True, exist_ok=True)
+        (both / "a" / "evaluation" / "val" / "metrics.json").write_text(content)
+        assert not gather(find_runs([both]), "val").entries[0].counts
+    pix2pix("compare", both)
+    assert len(set(l1_of(both).values())) == 1
+
+
+@pytest.mark.parametrize("asked", ["same", "other"])
+def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
+    run = Run(both / "a")
+    evaluate(run)
+    for name in ("same", "other"):
+        (tmp_path / name).write_text(name)
+    record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": checksum(tmp_path / "same")}}
+    faults = list(Standard("val", scorer=tmp_path / asked).faults(run, run.config(), record))
+    assert faults == ([] if asked == "same" else ["this scorer has not read it"])

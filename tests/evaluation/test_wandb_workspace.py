@@ -1,0 +1,89 @@
+"""`pix2pix compare --wandb`: what is asked of W&B's server, by a stand-in for it on 127.0.0.1."""
+
+import http.server
+import json
+import shutil
+import threading
+
+import pytest
+
+from tests.conftest import command
+from tests.evaluation.test_compare_runs import sweep  # noqa: F401
+
+pytest.importorskip("wandb_workspaces")
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """Answers as W&B does to who asks and to a new view; keeps what it was asked."""
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        asked: list[dict]
+        refuses = False
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = {"data": {"viewer": {"id": "1", "entity": "me", "username": "me", "flags": "{}"}}}
+            if self.path == "/graphql":
+                self.asked.append(json.loads(body))
+                if "upsertView" in self.asked[-1]["query"]:
+                    answer = {"data": {"upsertView": {"view": {"id": "V1", "name": "nw-field-v"}, "inserted": True}}}
+                    if self.refuses:
+                        answer = {"errors": [{"message": "permission denied"}]}
+            text = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    Answers.asked = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as standing_in:
+        threading.Thread(target=standing_in.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{standing_in.server_port}")
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        monkeypatch.delenv("WANDB_MODE", raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        yield Answers
+        standing_in.shutdown()
+
+
+@pytest.fixture
+def logged(sweep, tmp_path):  # noqa: F811
+    """The sweep as if it had been logged to W&B."""
+    folder = tmp_path / "receptive_field"
+    shutil.copytree(sweep, folder)
+    for number, config in enumerate(sorted(folder.glob("*/config.yaml"))):
+        (config.parent / "wandb").mkdir()
+        (config.parent / "wandb" / "id").write_text(f"id{number}\n")
+    return folder
+
+
+def test_the_workspace_shows_these_runs_with_pictures_metrics_and_players(server, logged):
+    ended = command("compare", logged, "--no-evaluate", "--wandb", "facades")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip().splitlines()[-1].endswith("/me/facades?nw=field")
+    (asked,) = [asked["variables"] for asked in server.asked if "upsertView" in asked["query"]]
+    assert (asked["entityName"], asked["projectName"], asked["displayName"]) == ("me", "facades", "receptive_field")
+    spec = json.dumps(json.loads(asked["spec"]))
+    for what in ("samples/val", "val/ssim", "accuracy/d_real", "val/variation", "evaluation", '"id0"', '"id3"'):
+        assert what in spec, what
+    assert "discriminator.value.receptive_field" in spec
+
+
+def test_what_the_server_says_is_passed_on(server, logged):
+    server.refuses = True
+    ended = command("compare", logged, "--no-evaluate", "--wandb", "facades")
+    assert ended.returncode == 1
+    assert "W&B did not take the workspace" in ended.stderr
+    assert "permission denied" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_runs_that_were_not_logged_to_wandb_are_named(server, sweep):  # noqa: F811
+    ended = command("compare", sweep, "--no-evaluate", "--wandb", "facades")
+    assert "not logged to W&B: " in ended.stderr
+    assert not server.asked

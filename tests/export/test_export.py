@@ -1,0 +1,210 @@
+"""`pix2pix export`: files that compute what the run computes, for any size, and say what they take."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from pix2pix import load_translator
+from pix2pix.data.images.decode import to_tensor
+from pix2pix.export.graph import Graph, dynamic_shapes
+from pix2pix.export.onnx import export_onnx
+from pix2pix.export.parity import difference
+from pix2pix.inference.generator import Trained, load
+from pix2pix.inference.mode import InferenceMode, drawn
+from tests.conftest import TINY, pix2pix, resolved
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="module")
+def deep_run(tmp_path_factory):
+    """A run whose U-Net is deep enough for dropout, on pictures of 32 pixels."""
+    folder = tmp_path_factory.mktemp("runs")
+    pix2pix("train", *TINY, "trainer.max_epochs=1", f"output_dir={folder}", "name=deep")
+    return folder / "deep"
+
+
+@pytest.fixture(scope="module")
+def exported(deep_run, tmp_path_factory):
+    file = tmp_path_factory.mktemp("exported") / "deep.onnx"
+    return (file, *export_onnx(deep_run, file))
+
+
+def picture(width, height):
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_onnx_translates_any_size_like_the_translator_under_the_same_noise(deep_run, exported):
+    file, about, _ = exported
+    translator = load_translator(deep_run)
+    session = onnxruntime.InferenceSession(file)
+    for width, height in ((32, 32), (96, 64)):
+        source = picture(width, height)
+        draw = drawn([translator.trained.inference.seed_of("a")])
+        noise = {
+            layer["name"]: 1
+            - draw(
+                torch.empty(1, layer["channels"], height // layer["stride"], width // layer["stride"]), layer["keep"]
+            )
+            for layer in about["noise"]
+        }
+        assert noise
+        given = {"image": to_tensor(source, "RGB")[None]} | noise
+        (output,) = session.run(None, {name: value.numpy() for name, value in given.items()})
+        expected = np.array(translator(source, name="a"))
+        assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
+
+
+def test_the_noise_matters(exported):
+    file, about, _ = exported
+    session = onnxruntime.InferenceSession(file)
+    image = np.array(picture(32, 32)).transpose(2, 0, 1)[None]
+    random = np.random.default_rng(0)
+
+    def translation():
+        noise = {
+            layer["name"]: random.random(
+                (1, layer["channels"], 32 // layer["stride"], 32 // layer["stride"]), np.float32
+            )
+            for layer in about["noise"]
+        }
+        return session.run(None, {"image": image} | noise)[0]
+
+    assert not np.array_equal(translation(), translation())
+
+
+def test_the_file_says_what_it_takes(exported):
+    file, about, _ = exported
+    metadata = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["pix2pix"]) == about
+    assert about["multiple"] == 32
+    assert about["input"] == {"channels": 3, "type": "uint8", "range": [0, 255]}
+    assert about["palette"]["labels"] == "source"
+    assert about["palette"]["classes"]["window"] == [0, 85, 255]
+    assert about["config"]["generator"]["depth"] == 5
+    assert about["config"]["run_dir"] == "deep"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--pixels", "float"], ["--half"], ["--dropout", "off"], ["--normalization", "running", "--pixels", "float"]],
+    ids=" ".join,
+)
+def test_every_choice_agrees_with_pytorch_and_says_how_closely(deep_run, tmp_path, words, capsys):
+    pix2pix("export", deep_run, "-o", tmp_path / "a.onnx", *words)
+    assert (tmp_path / "a.onnx").is_file()
+    assert "onnxruntime against PyTorch: largest" in capsys.readouterr().out
+
+
+def test_a_file_that_disagrees_is_not_written(deep_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("pix2pix.export.onnx.run_session", lambda session, image, noise: image)
+    with pytest.raises(SystemExit, match="is not what PyTorch computes"):
+        pix2pix("export", deep_run, "-o", tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_exported_program_runs_without_this_package(deep_run, tmp_path, capsys):
+    pix2pix("export", deep_run, "--format", "exported-program", "-o", tmp_path / "a.pt2")
+    assert "the file against the run: largest" in capsys.readouterr().out
+    extra = {"pix2pix.json": ""}
+    program = torch.export.load(tmp_path / "a.pt2", extra_files=extra)
+    about = json.loads(extra["pix2pix.json"])
+    image = to_tensor(picture(64, 96), "RGB")[None]
+    noise = [torch.rand(1, layer["channels"], 96 // layer["stride"], 64 // layer["stride"]) for layer in about["noise"]]
+    assert program.module(check_guards=False)(image, noise).shape == image.shape
+
+
+def test_safetensors_alone_make_the_same_translator(deep_run, tmp_path):
+    file = tmp_path / "alone.safetensors"
+    pix2pix("export", deep_run, "--format", "safetensors", "-o", file, "--dropout", "off")
+    source = picture(40, 50)
+    again = load_translator(file)
+    assert np.array_equal(again(source), load_translator(deep_run, dropout="off")(source))
+    assert "run_dir" in again.trained.config
+    assert str(deep_run) not in json.dumps(again.trained.config)
+
+
+def test_foreign_safetensors_are_refused(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="holds no configuration"):
+        load_translator(tmp_path / "a.safetensors")
+    (tmp_path / "b.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        load_translator(tmp_path / "b.safetensors")
+
+
+def test_what_has_no_pixels_of_8_bits_is_exported_as_the_networks_values(deep_run, tmp_path):
+    deep = copy.copy(load(deep_run))
+    deep.config["data"] |= {"source_depth": 16}
+    with pytest.raises(ValueError, match="depth 16 and 8"):
+        Graph(deep)
+    assert Graph(deep, pixels="float").channels == 3
+
+
+@pytest.mark.parametrize("kind", ["lab", "one_hot"])
+def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
+    small = [word for word in TINY if not word.startswith("data.pairs")]
+    if kind == "lab":
+        for number in range(4):
+            (tmp_path / "photos").mkdir(exist_ok=True)
+            picture(32, 32).save(tmp_path / "photos" / f"{number}.png")
+        data = [*small, "data=derived", "data.operation=lab", f"data.path={tmp_path / 'photos'}"]
+    else:
+        data = [*TINY, "data.one_hot=true"]
+    pix2pix("train", *data, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=run")
+    about, _ = export_onnx(tmp_path / "run", tmp_path / "run.onnx", dropout="off")
+    assert (about["input"]["channels"], about["output"]["channels"]) == (3, 3)
+    session = onnxruntime.InferenceSession(tmp_path / "run.onnx")
+    given = picture(64, 32)
+    (output,) = session.run(None, {"image": to_tensor(given, "RGB")[None].numpy()})
+    expected = np.array(load_translator(tmp_path / "run", dropout="off")(given))
+    assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
+
+
+class OwnDropout(nn.Dropout):
+    def forward(self, x):
+        return super().forward(x) + 0
+
+
+class Noisy(nn.Module):
+    """A network with dropouts of several kinds."""
+
+    multiple = 4
+
+    def __init__(self, *dropouts: nn.Module) -> None:
+        super().__init__()
+        self.down, self.up = nn.Conv2d(3, 8, 4, 2, 1), nn.ConvTranspose2d(8, 3, 4, 2, 1)
+        self.dropouts = nn.Sequential(*dropouts)
+
+    def forward(self, x):
+        return self.up(self.dropouts(self.down(x))).tanh()
+
+
+def noisy(*dropouts: nn.Module) -> Trained:
+    config, inference = resolved("data=folder", "data.path=x"), InferenceMode()
+    return Trained(
+        config, Noisy(*dropouts).eval().requires_grad_(False), inference, Path("last.ckpt"), 0, torch.device("cpu")
+    )
+
+
+def test_dropouts_of_every_kind_take_their_noise_from_the_inputs():
+    trained = noisy(nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.FeatureAlphaDropout())
+    graph = Graph(trained, pixels="float").eval()
+    assert [layer.whole_channels for layer in graph.noise] == [False, True, False, True]
+    program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
+    module = program.module(check_guards=False)
+    assert difference(lambda image, noise: module(image, list(noise)), trained, graph).largest < 1e-6
+
+
+def test_a_dropout_with_a_forward_of_its_own_is_not_exported_in_silence():
+    with pytest.raises(ValueError, match=r"OwnDropout is a dropout with a forward.. of its own"):
+        Graph(noisy(OwnDropout()), pixels="float")

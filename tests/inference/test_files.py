@@ -1,0 +1,194 @@
+"""`pix2pix translate` with many files: places kept, work resumed, failures told at the end, a page to look at."""
+
+import io
+import re
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix import load_translator
+from pix2pix.core import prefetch
+from pix2pix.data.images import decode
+from pix2pix.data.sources.folder import PairFolder
+from pix2pix.inference import files as module
+from pix2pix.inference.file_jobs import jobs_of
+from pix2pix.inference.generator import load
+from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, started, wait_until
+from tests.inference.test_translator import picture
+
+
+def below(folder):
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def test_folders_are_walked_and_their_structure_is_kept(tiny_run, tmp_path):
+    for place in ("a.png", "deep/b.jpg", "deep/er/c.png", ".hidden/d.png"):
+        picture(tmp_path / "in" / place)
+    pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--format", "webp")
+    assert below(tmp_path / "out") == ["a.webp", "deep/b.webp", "deep/er/c.webp"]
+
+
+def test_patterns_keep_what_is_below_their_fixed_part(tmp_path):
+    for place in ("x/a.png", "x/y/b.png", "x/y/c.jpg"):
+        picture(tmp_path / "in" / place)
+    jobs = jobs_of([f"{tmp_path}/in/**/*.png"], tmp_path / "out", "png")
+    assert [str(job.results[0].relative_to(tmp_path)) for job in jobs] == ["out/x/a.png", "out/x/y/b.png"]
+    with pytest.raises(FileNotFoundError, match=r"\*\.gif: no pictures"):
+        jobs_of([f"{tmp_path}/in/**/*.gif"], tmp_path / "out", "png")
+
+
+def test_results_within_the_folder_are_not_translated_again(tiny_run, tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    for _ in range(2):
+        pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "in" / "out")
+    assert below(tmp_path / "in") == ["a.png", "out/a.png"]
+
+
+def test_what_is_there_is_skipped_when_asked(tiny_run, tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    picture(tmp_path / "out" / "a.png")
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+    assert "1 pictures in" in (said := capsys.readouterr().out)
+    assert "1 there already" in said
+
+
+def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path):
+    for number in range(60):
+        picture(tmp_path / "in" / f"{number}.png", (128, 128), seed=number)
+    words = ["translate", str(tiny_run.path), str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--skip-existing"]
+    with started(*words) as process:
+        wait_until(lambda: len(list(tmp_path.glob("out/*.png"))) >= 3, process)
+    done = list(tmp_path.glob("out/[0-9]*.png"))
+    assert 3 <= len(done) < 60
+    for file in done:
+        Image.open(file).load()
+    pix2pix(*words)
+    assert len(list(tmp_path.glob("out/[0-9]*.png"))) == 60
+
+
+def test_samples_are_numbered(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png")
+    pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "out", "--samples", "2")
+    assert below(tmp_path / "out") == ["a_1.png", "a_2.png"]
+    one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("a_1.png", "a_2.png"))
+    assert not np.array_equal(one, other)
+
+
+def test_no_more_than_a_few_pictures_are_in_memory(tiny_run, tmp_path, monkeypatch):
+    for number in range(40):
+        picture(tmp_path / "in" / f"{number}.png", seed=number)
+    held, most = set(), []
+
+    def opened(file):
+        held.add(file.name)
+        most.append(len(held))
+        return decode.opened(file)
+
+    def save(output, file):
+        time.sleep(0.002)  # so that they would pile up
+        held.remove(file.name)
+
+    monkeypatch.setattr(module, "opened", opened)
+    monkeypatch.setattr(module, "save", save)
+    translator = load_translator(tiny_run.path, batch_size=2)
+    assert module.translate_files(translator, [tmp_path / "in"], tmp_path / "out").written == 40
+    assert 2 < max(most) <= 2 * (2 * prefetch.AHEAD + 1)
+
+
+def test_a_picture_does_not_depend_on_its_batch(tiny_run, tmp_path):
+    for number in range(7):
+        picture(tmp_path / "in" / f"{number}.png", (40, 40) if number < 5 else (33, 40), seed=number)
+    for size in (1, 3, None):
+        translator = load_translator(tiny_run.path, batch_size=size)
+        module.translate_files(translator, [tmp_path / "in"], tmp_path / str(size), samples=2)
+    for file in below(tmp_path / "1"):
+        alone, *together = (np.asarray(Image.open(tmp_path / size / file), int) for size in ("1", "3", "None"))
+        assert all(np.abs(alone - other).max() <= 1 for other in together)
+
+
+def test_what_cannot_be_read_or_is_refused_takes_nothing_of_its_batch_along(tiny_run, tmp_path):
+    for number in range(5):
+        picture(tmp_path / "in" / f"{number}.png", seed=number)
+    Image.new("L", (32, 32), 12).save(tmp_path / "in" / "1.png")  # a class that the palette does not have
+    cut = (tmp_path / "in" / "3.png").read_bytes()
+    (tmp_path / "in" / "3.png").write_bytes(cut[: len(cut) // 2])  # its header is whole
+    report = module.translate_files(load_translator(tiny_run.path), [tmp_path / "in"], tmp_path / "out")
+    assert below(tmp_path / "out") == ["0.png", "2.png", "4.png"]
+    reasons = {file.name: reason for file, reason in report.failed.items()}
+    assert reasons.keys() == {"1.png", "3.png"}
+    assert "1.png: holds class 12" in reasons["1.png"]
+    assert "3.png: cannot be read as a picture" in reasons["3.png"]
+    assert report.written == 3
+
+
+def test_the_page_shows_inputs_outputs_and_failures(tiny_run, tmp_path, capsys):
+    picture(tmp_path / "in" / "a & b.png", (700, 500))
+    picture(tmp_path / "in" / "deep" / "c.png")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(SystemExit):
+        pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--page")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert str(tmp_path / "out" / "index.html") in capsys.readouterr().out
+    assert page.count("data:image/webp") == 4
+    assert 'href="a%20%26%20b.png"' in page
+    assert 'href="deep/c.png"' in page
+    assert re.search(r"broken\.png: .*cannot be read as a picture", page)
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_standard_input_and_output(tiny_run, tmp_path):
+    file = picture(tmp_path / "a.png", (40, 30))
+    ended = command_bytes("translate", tiny_run.path, "-", "-o", "-", "--format", "jpg", given=file.read_bytes())
+    result = Image.open(io.BytesIO(ended))
+    assert (result.format, result.size) == ("JPEG", (40, 30))
+
+
+def command_bytes(*words, given):
+    return subprocess.run(command_line(*words), input=given, capture_output=True, check=True).stdout
+
+
+def test_a_stream_goes_alone(tiny_run, tmp_path):
+    ended = command("translate", tiny_run.path, "-", "a.png", "-o", tmp_path)
+    assert "takes one picture alone" in ended.stderr
+
+
+def pairs_in(root: Path, a: str, b: str) -> None:
+    for number, split in enumerate(("train", "train", "val")):
+        picture(root / a.format(split), seed=number)
+        picture(root / b.format(split), seed=number + 10)
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+@pytest.mark.parametrize(
+    ("a", "b", "folders"),
+    [
+        ("{}A/é_A.png", "{}B/é_B.png", {}),
+        ("{}/A/x_B_A.png", "{}/B/x_B_B.png", {}),
+        ("masks/{}/1_mask.png", "photos/{}/1_photo.png", {"A": "masks", "B": "photos"}),
+    ],
+)
+def test_a_file_has_the_noise_of_its_pair(tiny_run, tmp_path, direction, a, b, folders):
+    pairs_in(tmp_path, a, b)
+    (pair,) = PairFolder(str(tmp_path), direction=direction, folders=folders or None).split("val")
+    trained = load(tiny_run.path)
+    data = trained.config["data"] | {"direction": direction, "folders": folders}
+    file = tmp_path / (a if direction == "AtoB" else b).format("val")
+    assert replace(trained, config=trained.config | {"data": data}).pair_name(file) == pair.name
+
+
+def test_evaluate_and_translate_make_the_same_picture(tmp_path):
+    pairs_in(tmp_path / "data", "{}A/é_A.png", "{}B/é_B.png")
+    words = [f"data.path={tmp_path}/data", f"output_dir={tmp_path}", "name=run", "data.direction=BtoA"]
+    pix2pix("train", *TINY_FOLDER, *words, "trainer.max_epochs=1")
+    pix2pix("evaluate", tmp_path / "run")
+    pix2pix("translate", tmp_path / "run", tmp_path / "data" / "valB", "-o", tmp_path / "out")
+    evaluated = tmp_path / "run" / "evaluation" / "val" / "images" / "é_output.png"
+    assert np.array_equal(np.asarray(Image.open(evaluated)), np.asarray(Image.open(tmp_path / "out" / "é_B.png")))

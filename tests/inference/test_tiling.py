@@ -1,0 +1,124 @@
+"""Large pictures in tiles: bounded memory, and nothing to see where the tiles meet."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pix2pix import load_translator
+from pix2pix.inference.mode import InferenceMode, by_its_own_statistics
+from pix2pix.inference.tiling import Axis, Statistics, Tiling, field
+from pix2pix.models import UNet, initialise
+from tests.conftest import DATASETS, needs_datasets
+
+
+@pytest.mark.parametrize(
+    ("length", "tile", "overlap"), [(256, 64, 16), (320, 96, 32), (64, 64, 0), (32, 64, 0), (608, 128, 64)]
+)
+def test_tiles_cover_the_side_and_their_shares_add_up_to_one(length, tile, overlap):
+    axis = Axis(length, tile, overlap, 32)
+    total = torch.zeros(length)
+    for start, share in zip(axis.starts, axis.weights(), strict=True):
+        assert start % 32 == 0
+        total[start : start + axis.side] += share
+    torch.testing.assert_close(total, torch.ones(length))
+
+
+def test_every_tile_sees_its_part_of_one_noise():
+    whole = field(7, 0, 0, 512, 32)(torch.empty(1, 4, 32, 48), 0.5)
+    for top, left in ((4, 8), (20, 0), (14, 13)):
+        part = field(7, 16 * top, 16 * left, 128, 16)(torch.empty(1, 4, 8, 8), 0.5)
+        assert torch.equal(part, whole[:, :, top : top + 8, left : left + 8])
+    assert 0.4 < whole.mean() < 0.6
+
+
+class Blocks(torch.nn.Module):
+    """A network without context: what a tile gives for a pixel depends on that pixel, the norm and the noise alone."""
+
+    def __init__(self, dropout: type[torch.nn.Module] = torch.nn.Dropout) -> None:
+        super().__init__()
+        first = [torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2), torch.nn.ReLU(), dropout(0.5)]
+        self.layers = torch.nn.Sequential(*first, torch.nn.Conv2d(2, 2, 1), torch.nn.BatchNorm2d(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+KINDS = [("batch", torch.nn.Dropout), ("running", torch.nn.Dropout), ("batch", torch.nn.Dropout2d)]
+
+
+@pytest.mark.parametrize(("normalization", "dropout"), [*KINDS, ("running", torch.nn.FeatureAlphaDropout)])
+def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalization, dropout):
+    network, mode = Blocks(dropout), InferenceMode(normalization=normalization)
+    picture = torch.randn(1, 96, 128)
+    noise = field(mode.seed_of("a"), 0, 0, 96, 8)
+    with torch.no_grad(), mode.applied_to(network, noise):
+        whole = network(picture[None])[0]
+    tiling = Tiling(network, mode, 8, tile=32, overlap=8)
+    read = lambda top, left, height, width: picture[:, top : top + height, left : left + width]  # noqa: E731
+    bands = list(tiling.bands(read, 96, 128, "a"))
+    assert [top for top, _ in bands] == np.cumsum([0, *(band.shape[1] for _, band in bands[:-1])]).tolist()
+    torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), whole, rtol=1e-4, atol=1e-5)
+
+
+def seam(tiled, whole, columns) -> float:
+    """The largest step across a line where tiles meet, beyond that of the whole picture: a visible line is a step
+    in one direction along all of its length, in levels of 8 bits."""
+    steps = [np.diff(np.asarray(image, float), axis=1).mean(axis=(0, 2)) for image in (tiled, whole)]
+    return float(max(abs((steps[0] - steps[1])[column - 1]) for column in columns))
+
+
+@needs_datasets
+def test_no_seam_shows_on_a_real_picture(monkeypatch):
+    """Half of the picture is dark: tiles that normalise themselves cannot agree on how dark."""
+    torch.manual_seed(0)
+    network = UNet(base_channels=8, depth=4)
+    initialise(network)
+    photo = Image.open(DATASETS / "maps" / "val" / "1.jpg").crop((0, 0, 512, 256)).convert("RGB")
+    pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1) / 127.5 - 1
+    pixels[:, :, 256:] = pixels[:, :, 256:] * 0.2 - 0.8
+    mode = InferenceMode(dropout="off")
+    tiling = Tiling(network, mode, 16, tile=128, overlap=16)
+    read = lambda top, left, height, width: pixels[:, top : top + height, left : left + width]  # noqa: E731
+
+    def tiled() -> np.ndarray:
+        return levels(torch.cat([band for _, band in tiling.bands(read, 256, 512, "a")], dim=1))
+
+    def levels(image: Tensor) -> np.ndarray:
+        return (image.permute(1, 2, 0).numpy() + 1) * 127.5
+
+    whole = levels(mode.generate(network, pixels[None], "a")[0])
+    edges = [edge for start in Axis(512, 128, 16, 16).starts for edge in (start, start + 128) if 0 < edge < 512]
+    shared = seam(tiled(), whole, edges)
+    monkeypatch.setattr(Statistics, "apply", lambda self, norm, x: by_its_own_statistics(norm, x))
+    monkeypatch.setattr(Axis, "weights", lambda self: [butt(self, start) for start in self.starts])
+    own = seam(tiled(), whole, edges)
+    assert shared < 1
+    assert own > 3 * shared
+
+
+def butt(axis: Axis, start: int) -> Tensor:
+    """No blending: each pixel is the first tile's that has it."""
+    place = axis.starts.index(start)
+    taken = axis.starts[place - 1] + axis.side - start if place else 0
+    return (torch.arange(axis.side) >= taken).float()
+
+
+def test_a_translator_tiles_pictures_of_more_pixels_than_a_tile_and_keeps_their_size(tiny_run):
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 210, 3), np.uint8)
+    tiled, whole = load_translator(tiny_run.path, tile=64), load_translator(tiny_run.path, tile=None)
+    assert tiled(pixels).shape == (150, 210, 3)
+    assert tiled(Image.fromarray(pixels)).size == (210, 150)
+    assert not np.array_equal(tiled(pixels), whole(pixels))
+    small = pixels[:60, :64]
+    assert np.array_equal(tiled(small), whole(small))
+
+
+def test_tiles_see_no_more_than_their_part_of_the_picture(tiny_run, monkeypatch):
+    seen = []
+    translator = load_translator(tiny_run.path, tile=64)
+    forward = translator.trained.generator.forward
+    monkeypatch.setattr(translator.trained.generator, "forward", lambda x: seen.append(x.shape) or forward(x))
+    translator(np.zeros((400, 500, 3), np.uint8))
+    assert max(shape.numel() for shape in seen) <= 3 * 64 * 64

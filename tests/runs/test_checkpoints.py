@@ -1,0 +1,185 @@
+"""Whatever interrupts a save, what is in place stays known and sound."""
+
+import functools
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from pix2pix.core.checksums import SUMS, Checksums, checksum, soundness
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, link, resumable
+from pix2pix.runs.run import PREVIOUS, Run
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing catches it."""
+
+
+@pytest.fixture
+def saved(tmp_path) -> Run:
+    """A run that saved twice."""
+    run = Run(tmp_path / "run")
+    save(run, 1)
+    save(run, 2)
+    return run
+
+
+def save(run: Run, step: int, name: str = "last.ckpt") -> OSError | None:
+    disk = AtomicCheckpointIO()
+    disk.save_checkpoint({"step": step, "weights": torch.full((100,), float(step))}, run.checkpoints / name)
+    return disk.error
+
+
+def step(path: Path | None) -> int:
+    assert path is not None
+    return torch.load(path, weights_only=True)["step"]
+
+
+def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[], object]) -> None:
+    """Work that is killed when the file `target` is about to be replaced."""
+    replace = Path.replace
+
+    def dangerous(part: Path, name: Path) -> Path:
+        if name.name == target:
+            raise Killed
+        return replace(part, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", dangerous)
+        with pytest.raises(Killed):
+            work()
+
+
+@pytest.mark.parametrize("target", [SUMS, PREVIOUS, "last.ckpt"])
+def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, caplog, target):
+    for number in range(3, 9):
+        killed_before(monkeypatch, target, functools.partial(save, saved, number))
+    assert resumable(saved) == saved.last
+    assert step(saved.last) == 2
+    assert not caplog.messages
+    save(saved, 9)
+    save(saved, 10)
+    assert [step(path) for path in saved.saved()] == [10, 9]
+    assert all(soundness(path).known for path in saved.saved())
+    assert {name: len(sums) for name, sums in Checksums(saved.checkpoints).of.items()} == {"last.ckpt": 1, PREVIOUS: 1}
+
+
+def test_a_disk_that_is_full_for_long_pushes_no_checksum_out(saved, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pix2pix.runs.checkpoints.torch.save", full)
+        assert all("Make room" in str(save(saved, number)) for number in range(3, 9))
+    assert resumable(saved) == saved.last
+
+
+def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, monkeypatch):
+    """A copy would need room that a full disk has not."""
+
+    def refused(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(shutil, "copyfile", refused)
+    for number in range(3, 6):
+        assert save(saved, number) is None
+    assert [step(path) for path in saved.saved()] == [5, 4]
+    killed_before(monkeypatch, "last.ckpt", lambda: save(saved, 6))
+    assert step(resumable(saved)) == 5, "the moved one is all there is, and it is known"
+
+
+@pytest.mark.parametrize("kept", ["best.ckpt", "epoch=2.ckpt"])
+def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
+    link(saved.last, saved.checkpoints / kept)
+    for number in range(3, 9):
+        save(saved, number)
+    assert soundness(saved.checkpoints / kept) == (True, None)
+    assert step(saved.checkpoints / kept) == 2
+
+
+def test_kills_while_a_checkpoint_is_given_another_name_leave_what_had_it_known(saved, monkeypatch):
+    best = saved.checkpoints / "best.ckpt"
+    link(saved.last, best)
+    for number in range(3, 9):
+        save(saved, number)
+        killed_before(monkeypatch, "best.ckpt", lambda: link(saved.last, best))
+    assert soundness(best) == (True, None)
+    assert step(best) == 2
+    link(saved.last, best)
+    assert (soundness(best), step(best)) == ((True, None), 8)
+
+
+def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
+    link(saved.last, saved.checkpoints / "best.ckpt")
+    command = ["sha256sum", "--check", SUMS]
+    checked = subprocess.run(command, cwd=saved.checkpoints, capture_output=True, text=True, check=True)
+    assert checked.stdout.count("OK") == 3
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.unlink(),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"\xff\xfe\x00rubbish\n" * 9),
+        lambda file: file.write_text(file.read_text()[:40]),
+        lambda file: file.write_text("\n".join("0" * 64 for _ in range(3))),  # as earlier versions wrote, pushed out
+    ],
+)
+def test_a_checkpoint_without_a_checksum_is_not_called_damaged(saved, caplog, spoil):
+    spoil(saved.checkpoints / SUMS)
+    assert resumable(saved) == saved.last
+    (said,) = caplog.messages
+    assert said.startswith(f"{saved.last} has no checksum in SHA256SUMS")
+    save(saved, 3)
+    save(saved, 4)
+    assert all(soundness(path).known for path in saved.saved())
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-200]
+
+
+def flipped(content: bytes) -> bytes:
+    """One exponent bit of one weight: every number still is one."""
+    place = content.index(struct.pack("<10f", *[2.0] * 10)) + 3
+    return content[:place] + bytes([content[place] ^ 0x08]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flipped, lambda _: b"", lambda _: b"rubbish"])
+def test_without_checksums_a_damaged_file_is_found_by_its_own(saved, caplog, damage):
+    (saved.checkpoints / SUMS).unlink()
+    content = damage(saved.last.read_bytes())
+    saved.last.unlink()
+    saved.last.write_bytes(content)
+    assert resumable(saved) == saved.checkpoints / PREVIOUS
+    assert "last.ckpt is damaged" in caplog.messages[0]
+
+
+def test_the_checksums_of_an_earlier_version_are_understood(saved):
+    """Three sums without names, and no word on which file each is of."""
+    sums = [checksum(path) for path in saved.saved()]
+    link(saved.last, saved.checkpoints / "best.ckpt")
+    (saved.checkpoints / SUMS).write_text("\n".join(["f" * 64, *reversed(sums)]))
+    files = [*saved.saved(), saved.checkpoints / "best.ckpt"]
+    assert [soundness(path) for path in files] == [(True, None)] * 3
+    for number in range(3, 6):
+        save(saved, number)
+        assert soundness(saved.checkpoints / "best.ckpt") == (True, None)
+
+
+def test_damaged_checkpoints_are_refused_with_every_way_on_and_replaced_by_one_that_is_named(saved):
+    other = saved.path / "other.ckpt"
+    shutil.copy(saved.last, other)
+    for path in saved.saved():
+        path.unlink()
+        path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"are damaged \(last.ckpt, previous.ckpt\).*resume=PATH.*resume=never"):
+        resumable(saved)
+    assert resumable(saved, instead=other) == other

@@ -1,0 +1,112 @@
+"""The run directory: how it begins, and what is said of files in it that are damaged."""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from pix2pix.runs.run import Run
+from tests.conftest import TINY, pix2pix, wait_until
+
+
+def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    refused = pytest.raises(OSError, match=r"cannot write the run .*Set output_dir=")
+    with refused, Run(tmp_path / "file" / "run").begun({}, "digest"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+DAMAGES = {
+    "cut": lambda text: text[:900] + b"\n  x: [",
+    "cut between lines": lambda text: text[: text.index(b"\ntrainer:")],
+    "empty": lambda text: b"",
+    "a list": lambda text: b"- 1\n- 2\n",
+    "words": lambda text: b"hello",
+    "no text": lambda text: b"\xff\xfe\x00" + text,
+    "zeros": lambda text: bytes(500),
+    "tags": lambda text: b"!!python/object/apply:os.system [id]",
+    "another program's": lambda text: b"version: 2\nservices: {web: {image: x}}\n",
+    "parts that are none": lambda text: b"data: 1\ngenerator: 2\nobjective: 3\noptimizer: 4\ntrainer: 5\n",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_config_yaml_is_named_with_the_ways_on(run, tmp_path, damage):
+    run.config_file.write_bytes(DAMAGES[damage](run.config_file.read_bytes()))
+    named = rf"^pix2pix: {run.config_file}: .*Bring a copy back"
+    with pytest.raises(SystemExit, match=named) as refused:
+        pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
+    assert f"resume={run.last}" in str(refused.value)
+    with pytest.raises(SystemExit, match=named):
+        pix2pix("evaluate", run.path)
+    with pytest.raises(SystemExit, match=named):
+        pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=new", f"init_from={run.path}")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("content", ["", '{"finished": fal', "[1]", '{"sessions": 5}', "\x00\x00", '{"best": []}'])
+def test_a_damaged_provenance_is_set_aside_and_the_run_goes_on(run, tmp_path, capsys, content):
+    run.provenance_file.write_text(content)
+    with pytest.raises(ValueError, match=rf"^{run.provenance_file}: cannot be read .*Bring a copy back, or remove it"):
+        run.provenance()
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
+    assert "It is set aside as provenance.unreadable-1.json; the run goes on" in capsys.readouterr().out
+    assert run.finished()
+    assert (run.path / "provenance.unreadable-1.json").read_text() == content
+    assert json.loads(run.provenance_file.read_text())["best"]["val/ssim"] > 0
+
+
+def in_a_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    """Locks belong to open files, so a thread waits for one as another process would."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
+    thread.start()
+    return thread, results
+
+
+def test_a_run_is_set_aside_only_when_no_process_trains_it(tmp_path, caplog):
+    caplog.set_level("INFO")
+    run = Run(tmp_path / "run")
+    with run.begun({}, "digest"):
+        thread, results = in_a_thread(run.set_aside)
+        wait_until(lambda: caplog.messages)
+        assert "is being trained by another process; waiting" in caplog.messages[0]
+        assert not results
+    thread.join(10)
+    assert results == [tmp_path / "run.before-1"]
+    assert not run.path.exists()
+
+
+def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(tmp_path, caplog):
+    """The lock it waited for is then that of a directory with another name."""
+    caplog.set_level("INFO")
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    held = os.open(run.path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    def begin() -> str:
+        with run.begun({}, "digest"):
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(os.open(run.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return "begun"
+
+    thread, results = in_a_thread(begin)
+    wait_until(lambda: caplog.messages)
+    run.path.rename(tmp_path / "run.before-1")
+    os.close(held)
+    thread.join(10)
+    assert results == ["begun"]
+    assert run.config_file.is_file()
+    assert list((tmp_path / "run.before-1").iterdir()) == []
+
+
+def test_nothing_is_set_aside_where_there_is_no_run(tmp_path):
+    assert Run(tmp_path / "run").set_aside() is None
+    (tmp_path / "other").mkdir()
+    assert Run(tmp_path / "other").set_aside() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]

@@ -1,0 +1,244 @@
+"""Going on: trained longer under the same name, as one training; and what cannot go on, said in words."""
+
+import pathlib
+import re
+
+import pytest
+import torch
+
+from pix2pix.runs.run import Run
+from pix2pix.training.continuing import Reached, reached, say_of_the_schedule
+from pix2pix.training.loggers.csv import read
+from tests.conftest import TINY, pix2pix, same_weights
+
+
+@pytest.fixture
+def words(tmp_path) -> list[str]:
+    """A command on the copy of the finished run that the fixture `run` makes."""
+    return ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
+
+
+def history(run: Run) -> list[dict[str, str]]:
+    rows = read(run.path / "metrics.csv")
+    for row in rows:
+        del row["images_per_second"]
+    return rows
+
+
+@pytest.mark.parametrize(
+    "first", [["trainer.max_epochs=1"], ["+trainer.max_steps=4"], ["+trainer.max_steps=6"]], ids=str
+)
+def test_a_run_that_is_trained_longer_ends_as_one_that_was_begun_so(tmp_path, tiny_run, words, first, capsys):
+    """A finished run; its end may lie within an epoch. One history: metrics.csv, samples, what was run when."""
+    pix2pix(*words, *first)
+    run = Run(tmp_path / "tiny")
+    assert run.finished()
+    pix2pix(*words)
+    assert "tiny has another end than before: trainer.max_" in capsys.readouterr().out
+    assert run.finished()
+    assert same_weights(run, tiny_run)
+    assert history(run) == history(tiny_run)
+    assert {f.name for f in (run.path / "samples").iterdir()} == {f.name for f in (tiny_run.path / "samples").iterdir()}
+    ((key, (before, now)),) = run.provenance()["sessions"][1]["changed"].items()
+    assert f"{key}={before}" in first[0]
+    assert now == {"trainer.max_epochs": 2, "trainer.max_steps": -1}[key]
+    assert run.provenance()["sessions"][1]["step"] == (4 if first == ["+trainer.max_steps=4"] else 6)
+    assert run.config()["trainer"]["max_epochs"] == 2
+
+
+def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
+    before = run.config_file.read_bytes()
+    with pytest.raises(SystemExit, match=r"tiny: was trained for 2 epochs \(12 steps\) already, .*max_epochs=1 asks"):
+        pix2pix(*words, "trainer.max_epochs=1")
+    assert run.config_file.read_bytes() == before
+    assert run.finished()
+
+
+def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, words, capsys):
+    pix2pix(*words, "trainer.max_epochs=1")
+    more = ["+callbacks.lr={_target_: pytorch_lightning.callbacks.LearningRateMonitor}", "+trainer.profiler=simple"]
+    pix2pix(*words, *more, "trainer.log_every_n_steps=1", "~callbacks.diagnosis")
+    said = capsys.readouterr().out
+    assert "From here on: callbacks.diagnosis left out; callbacks.lr added; trainer.log_every_n_steps 4 -> 1" in said
+    run = Run(tmp_path / "tiny")
+    assert same_weights(run, tiny_run)
+    assert run.config()["trainer"]["log_every_n_steps"] == 1
+    assert run.provenance()["sessions"][1]["changed"]["trainer.log_every_n_steps"] == [4, 1]
+
+
+def test_another_training_is_refused_with_what_differs_and_every_way_on(run, words):
+    with pytest.raises(SystemExit, match=r"seed: 0 there, 1 here\n.*\n  name=") as refused:
+        pix2pix(*words, "seed=1", "trainer.max_epochs=3")
+    assert f"name=... resume={run.last} goes on from there" in str(refused.value)
+    assert f"name=... init_from={run.path} begins with the weights" in str(refused.value)
+    assert "delete that" not in str(refused.value)
+
+
+def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path, words, capsys):
+    with pytest.raises(SystemExit, match="diverged"):
+        pix2pix(*words, "optimizer.lr=1e30", "trainer.max_epochs=1")
+    assert not Run(tmp_path / "tiny").has_checkpoints()
+    pix2pix(*words, "trainer.max_epochs=1")
+    assert (
+        "has saved nothing yet: it begins again, with optimizer.discriminator.lr 1e+30 -> " in capsys.readouterr().out
+    )
+    assert Run(tmp_path / "tiny").config()["optimizer"]["lr"] == 2e-4
+
+
+@pytest.mark.parametrize(
+    ("so_far", "ends", "said"),
+    [
+        (Reached(3, 3, 18), (3, 5), r"By epoch 3 it had fallen to 0\.333 of itself; with .*=5 it is 0\.667 .* epoch 4"),
+        (Reached(1, 1, 6), (3, 5), None),  # it had not begun to fall
+        (Reached(2, 3, 15), (5, 4), r"By epoch 3 it had fallen to 1 of itself; with .*=4 it is 0\.333 .* epoch 3"),
+        (Reached(3, 3, 18), (3, 3), None),
+    ],
+)
+def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, said):
+    there, here = ({"optimizer": {"decay_epochs": 2}, "trainer": {"max_epochs": end}} for end in ends)
+    say_of_the_schedule(Run("outputs/x"), so_far, there, here)
+    assert bool(caplog.records) == bool(said)
+    if said:
+        assert caplog.text.count("\n") == 1
+        assert re.search(said, caplog.text)
+
+
+def test_a_checkpoint_tells_how_far_its_training_got(tiny_run):
+    content = torch.load(tiny_run.last, weights_only=True)
+    assert reached(content) == Reached(2, 2, 12)
+    loop = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    loop["is_last_batch"] = False
+    assert reached(content) == Reached(1, 2, 12)
+
+
+# What is no training to go on with
+
+
+def forged(run: Run, folder, kind: str) -> str:
+    """A file that `resume` must refuse."""
+    file = folder / f"{kind.replace(' ', '_')}.ckpt"
+    content = torch.load(run.last, weights_only=True)
+    if kind == "text":
+        file.write_text("this is no checkpoint")
+    elif kind == "nothing":
+        file.touch()
+    elif kind == "half":
+        file.write_bytes(run.last.read_bytes()[:5000])
+    elif kind == "directory":
+        return str(run.path)
+    elif kind == "for translate":
+        torch.save({key: content[key] for key in ("config", "state_dict", "global_step")}, file)
+    elif kind == "other mapping":
+        torch.save({"weights": torch.zeros(2)}, file)
+    elif kind == "no mapping":
+        torch.save([1, 2], file)
+    elif kind == "a program":
+        torch.save(content | {"callbacks": pathlib.Path("x")}, file)
+    elif kind == "hollow":
+        torch.save(content | {"loops": 3}, file)
+    elif kind == "other optimizer":
+        content["config"]["optimizer"]["generator"]["_target_"] = "torch.optim.SGD"
+        torch.save(content, file)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "said"),
+    [
+        ("text", [], r"cannot be read as a checkpoint \(it is no file of weights that torch saved\)\.$"),
+        ("nothing", [], r"cannot be read as a checkpoint \(it is no file of weights that torch saved\)\.$"),
+        ("a program", [], r"cannot be read as a checkpoint \(it holds more than tensors and plain values"),
+        ("half", [], r"is damaged"),
+        ("directory", [], r"is a directory, no checkpoint\. Give .*tiny/checkpoints/last\.ckpt"),
+        ("for translate", [], r"holds weights, but no training to go on with: callbacks, .*init_from="),
+        ("other mapping", [], r"is no checkpoint that `pix2pix train` wrote"),
+        ("no mapping", [], r"is no checkpoint that `pix2pix train` wrote"),
+        ("hollow", [], r"is no checkpoint that `pix2pix train` wrote"),
+        ("other optimizer", [], r"optimizer\.generator\._target_: torch\.optim\.SGD there, torch\.optim\.Adam here"),
+        ("missing", [], r"no such checkpoint\. Give auto, never, or the path"),
+    ],
+)
+def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run, tmp_path, kind, words, said):
+    path = forged(tiny_run, tmp_path, kind)
+    base = ["train", *TINY, f"output_dir={tmp_path}/out", "name=new", "trainer.max_epochs=3"]
+    with pytest.raises(SystemExit, match=rf"(?s)^pix2pix: resume={path}.*{said}"):
+        pix2pix(*base, f"resume={path}", *words)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["generator.base_channels=5"],
+            r"other networks or optimizers:\n  generator\.\S+: \(4, .* there, \(5, .* here",
+        ),
+        (["discriminator.receptive_field=34"], r"  discriminator\.\S+: .*\n.*\n.*\n  and \d+ more"),
+        (["objective=l1"], r"  discriminator\.\S+: \(.*\) there, nothing here"),
+        (["ema_decay=0.9"], r"  average\.\S+: nothing there, "),
+        ([], r"was trained for 2 epochs \(12 steps\) already, and trainer\.max_epochs=2"),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_another_training_is_refused_before_anything_is_written(tiny_run, tmp_path, words, said):
+    with pytest.raises(SystemExit, match=rf"^pix2pix: resume={tiny_run.last}: .*") as refused:
+        pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", *words, f"resume={tiny_run.last}")
+    assert re.search(said, str(refused.value))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["text", "nothing", "other mapping", "no mapping", "missing", "folder", "text.pth"])
+def test_a_mistyped_init_from_leaves_nothing(tiny_run, tmp_path, kind):
+    path = tmp_path / "text.pth" if kind == "text.pth" else forged(tiny_run, tmp_path, kind)
+    if kind == "folder":
+        path = tmp_path / "folder"
+        path.mkdir()
+    elif kind == "text.pth":
+        path.write_text("no weights")
+    with pytest.raises(SystemExit, match=rf"^pix2pix: .*{path}"):
+        pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", f"init_from={path}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_a_best_checkpoint_is_told_what_to_begin_with(run, tmp_path):
+    (run.checkpoints / "best.ckpt").unlink()
+    with pytest.raises(SystemExit, match=rf"init_from={run.path}: has no best\.ckpt.*: init_from={run.last}$"):
+        pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", f"init_from={run.path}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_goes_on_from_anothers_checkpoint_has_a_best_of_its_own(tiny_run, tmp_path):
+    """The other run's best value must not stand in its way."""
+    content = torch.load(tiny_run.last, weights_only=True)
+    content["callbacks"]["Checkpoints"]["best"] = 0.99
+    torch.save(content, tmp_path / "half.ckpt")
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=new", "trainer.max_epochs=3"]
+    pix2pix(*words, f"resume={tmp_path}/half.ckpt")
+    run = Run(tmp_path / "new")
+    assert torch.load(run.checkpoint("best"), weights_only=True)["global_step"] == 18
+    assert 0 < run.provenance()["best"]["val/ssim"] < 0.5
+    (tmp_path / "half.ckpt").unlink()
+    pix2pix(*words[:-1], "trainer.max_epochs=4", f"resume={tmp_path}/half.ckpt")  # it goes on from its own
+    assert run.provenance()["sessions"][1]["checkpoint"] == str(run.last)
+
+
+def test_a_best_of_another_metric_is_no_bar(run, words):
+    pix2pix(*words, "trainer.max_epochs=3", "callbacks.checkpoint.monitor=val/l1")
+    assert run.provenance()["best"].keys() == {"val/l1"}
+    assert torch.load(run.checkpoint("best"), weights_only=True)["global_step"] == 18
+
+
+def test_an_imported_run_is_told_how_its_weights_are_trained_on(run, words):
+    content = torch.load(run.last, weights_only=True)
+    for file in run.checkpoints.glob("*.ckpt"):
+        file.unlink()
+    torch.save({key: content[key] for key in ("config", "state_dict", "global_step", "epoch")}, run.last)
+    with pytest.raises(SystemExit, match=r"last\.ckpt: holds weights, but no training .* name=\.\.\. init_from="):
+        pix2pix(*words, "trainer.max_epochs=3")
+
+
+def test_a_finished_run_without_a_last_checkpoint_is_told_so(run, words):
+    for name in ("last.ckpt", "previous.ckpt"):
+        (run.checkpoints / name).unlink()
+    with pytest.raises(SystemExit, match=r"is finished, and has no last\.ckpt to train it longer from"):
+        pix2pix(*words, "trainer.max_epochs=3")

@@ -1,0 +1,232 @@
+"""Killed at any moment and started again, a run ends as if it had never stopped; and no fault loses what was saved."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from pix2pix.runs.checkpoints import PREVIOUS
+from pix2pix.runs.run import Run
+from pix2pix.training.callbacks.metrics_logging import TrainingLog
+from pix2pix.training.loggers.csv import read
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+import random
+
+import soak
+
+LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "data.cache=memory"]
+
+
+@pytest.mark.parametrize("words", [[], pytest.param(LESS_COMMON, marks=pytest.mark.slow)], ids=str)
+def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
+    """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
+    words = [*soak.PLAIN, *words]
+    subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
+    kills = soak.killed_until_finished(tmp_path, "broken", words, random.Random(len(words)), 3, term=True)
+    assert kills.total() >= 1
+    assert soak.differences(Run(tmp_path / "unbroken"), Run(tmp_path / "broken")) == []
+
+
+def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
+    """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
+    with started(*words) as process:
+        wait_until(run.last.exists, process)
+        time.sleep(0.5)  # well into the next epoch
+        process.send_signal(number)
+        said, complaints = process.communicate()
+    return subprocess.CompletedProcess(words, process.returncode, said, complaints)
+
+
+def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
+    run = Run(tmp_path / "run")
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.pairs.train_pairs=400", "trainer.max_epochs=9"]
+    ended = stopped_within_an_epoch(run, words, signal.SIGTERM)
+    assert ended.returncode == 143
+    assert "Stopped. The same command goes on" in ended.stdout
+    step = torch.load(run.last, weights_only=True)["global_step"]
+    assert step >= 200
+    assert step % 200, "it must have been saved within an epoch"
+
+
+def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tiny_run, capsys):
+    run = unfinished(tiny_run, tmp_path)
+    damage(run.last)
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
+    said = capsys.readouterr().out
+    assert "last.ckpt is damaged: its checksum is not what was saved" in said
+    assert f"going on from {run.checkpoints / PREVIOUS}" in said
+    assert soak.same(weights(run), weights(tiny_run))
+    assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
+
+
+def test_checkpoints_that_are_all_damaged_are_refused_and_can_be_set_aside(tmp_path, tiny_run, capsys):
+    run = unfinished(tiny_run, tmp_path)
+    damage(run.last)
+    damage(run.checkpoints / PREVIOUS)
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
+    with pytest.raises(SystemExit, match=r"its checkpoints are damaged .*resume=never sets this run aside"):
+        pix2pix(*words)
+    pix2pix(*words, "resume=never")
+    assert f"set aside as {tmp_path}/tiny.before-1" in capsys.readouterr().out
+    assert (tmp_path / "tiny.before-1" / "config.yaml").is_file()
+    assert soak.same(weights(run), weights(tiny_run))
+
+
+def test_a_run_goes_on_from_a_checkpoint_of_elsewhere(tmp_path, tiny_run):
+    half = tmp_path / "half.ckpt"
+    shutil.copy(tiny_run.checkpoints / PREVIOUS, half)
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=again", f"resume={half}")
+    again = Run(tmp_path / "again")
+    assert soak.same(weights(again), weights(tiny_run))
+    assert [row["step"] for row in read(again.path / "metrics.csv")] == ["8", "12", "12"]
+    with pytest.raises(SystemExit, match=r"resume=.*nothing\.ckpt: no such checkpoint"):
+        pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=x", f"resume={tmp_path}/nothing.ckpt")
+
+
+def test_a_kill_between_a_checkpoint_and_its_other_names_is_made_up_for(tmp_path, tiny_run):
+    run = unfinished(tiny_run, tmp_path)
+    shutil.copy(run.checkpoints / PREVIOUS, run.last)  # as if killed before best.ckpt was linked
+    (run.checkpoints / "best.ckpt").unlink()
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
+    pix2pix(*words)
+    assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
+
+
+def test_a_run_killed_before_it_had_a_configuration_begins_again(tmp_path):
+    """Found by the soak: the folders were made, config.yaml was not yet in place."""
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / ".config.yaml.part").write_text("name: r")
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1")
+    assert Run(tmp_path / "run").finished()
+
+
+def test_a_checkpoint_within_an_epoch_takes_no_name_of_the_one_before(tmp_path, tiny_run):
+    """Found by the soak: resumed from the end of an epoch, the next save within one became `best.ckpt`, too."""
+    half = tmp_path / "half.ckpt"
+    shutil.copy(tiny_run.checkpoints / PREVIOUS, half)  # the first epoch's, which is also best.ckpt
+    run = Run(tmp_path / "run")
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "callbacks.checkpoint.every_n_steps=2"]
+    pix2pix(*words, f"resume={half}", "trainer.limit_val_batches=0")
+    assert {file.name for file in run.checkpoints.glob("*.ckpt")} == {"last.ckpt", PREVIOUS}
+
+
+def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys):
+    data = noise_pairs(tmp_path / "pairs", 6)
+    for number in (1, 4):
+        file = data / "train" / f"{number}.jpg"
+        file.write_bytes(file.read_bytes()[:-300])
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
+    pix2pix(*words, "name=skipping", "data.on_error=skip")
+    said = capsys.readouterr().out
+    assert said.count("Passed over") == 2
+    assert "1.jpg: cannot be read as a picture" in said
+    with pytest.raises(SystemExit, match=r"2 pairs could not be read, data\.skip_limit=1 are allowed"):
+        pix2pix(*words, "name=limited", "data.on_error=skip", "data.skip_limit=1")
+
+
+def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
+    data = noise_pairs(tmp_path / "pairs", 12)
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]
+    words += ["data.num_workers=0", "data.cache=off"]
+    file = data / "train" / "7.jpg"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-300])
+    with pytest.raises(SystemExit, match=r"7\.jpg: cannot be read"):
+        pix2pix(*words)
+    run = Run(tmp_path / "run")
+    saved = torch.load(run.last, weights_only=True)["global_step"] if run.last.exists() else 0
+    file.write_bytes(whole)
+    pix2pix(*words, "allow_changed_data=true")  # the mended file is another one
+    pix2pix(*words[:-3], "name=unbroken", *words[-2:])
+    assert soak.same(weights(run), weights(Run(tmp_path / "unbroken")))
+    assert 0 < saved < 12
+
+
+def test_changed_data_are_refused_unless_allowed(tmp_path):
+    data = noise_pairs(tmp_path / "pairs", 6)
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]
+    pix2pix(*words, "data.num_workers=0")
+    run = Run(tmp_path / "run")
+    run.provenance_file.write_text(run.provenance_file.read_text().replace('"finished": true', '"finished": false'))
+    (data / "train" / "5.jpg").unlink()
+    with pytest.raises(SystemExit, match=r"was trained on other data.*allow_changed_data=true"):
+        pix2pix(*words, "data.num_workers=0")
+    before = run.provenance()["data_fingerprint"]
+    pix2pix(*words, "data.num_workers=0", "allow_changed_data=true")
+    assert run.finished()
+    assert run.provenance()["data_fingerprint"] != before
+
+
+def test_out_of_memory_says_what_to_lower(tmp_path):
+    """A real limit on memory stands in for a small machine."""
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=huge", "data.size=256", "data.batch_size=12"]
+    words += ["generator.base_channels=64", "discriminator.base_channels=64"]
+    limit = "import resource; import torch, pytorch_lightning; from pix2pix import experiment; "
+    limit += "used = int(open('/proc/self/statm').read().split()[0]) * 4096; "
+    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2)"
+    ended = command(*words, first=limit)
+    assert ended.returncode == 1
+    assert "out of memory with data.batch_size=12 at 256x256" in ended.stderr
+    assert "lower data.batch_size, data.size or generator.base_channels" in ended.stderr
+
+
+def test_fine_tuning_begins_with_the_weights_of_a_run_and_names_what_did_not_fit(tmp_path, tiny_run, capsys):
+    start = [
+        *TINY,
+        f"output_dir={tmp_path}",
+        "trainer.max_epochs=1",
+        "optimizer.lr=1e-12",
+        f"init_from={tiny_run.path}",
+    ]
+    pix2pix("train", *start, "name=same")
+    assert "weights taken" in capsys.readouterr().out
+    tuned, origin = weights(Run(tmp_path / "same")), weights(tiny_run, "best")
+    learnt = [key for key in origin if key.endswith("weight")]
+    assert all(torch.allclose(tuned[key], origin[key], atol=1e-6) for key in learnt)
+    pix2pix("train", *start, "name=wider", "discriminator.base_channels=6")
+    said = capsys.readouterr().out
+    assert "discriminator.layers.0.weight keeps its own initialisation: (4, 6, 4, 4) there, (6, 6, 4, 4) here" in said
+    with pytest.raises(SystemExit, match=r"init_from=.*nowhere: there is nothing"):
+        pix2pix("train", *start[:-1], "name=no", f"init_from={tmp_path}/nowhere")
+
+
+def test_overflowing_steps_of_half_precision_are_counted():
+    log, scaler = TrainingLog(), torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=1000)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1)
+    counted = []
+    for gradient in (float("inf"), 1.0, float("inf"), 1.0):  # the very first step, whose scale is the largest, too
+        scaler.scale(torch.ones(1))
+        optimizer.param_groups[0]["params"][0].grad = torch.tensor([gradient])
+        scaler.step(optimizer)
+        scaler.update()
+        counted.append(int(log.count_overflow(scaler)))
+        state, log = log.state_dict(), TrainingLog()  # stopped and resumed after every step
+        log.load_state_dict(state)
+    assert counted == [1, 1, 2, 2]
+    resumed, again = TrainingLog(), torch.amp.GradScaler("cpu")
+    again.load_state_dict(scaler.state_dict())
+    again.scale(torch.ones(1))
+    assert int(resumed.count_overflow(again)) == 0, "the scale that was saved is where the resumed run begins"
+
+
+def unfinished(finished: Run, folder: Path) -> Run:
+    """A copy of a run, as if it had been killed before it could say that it is finished."""
+    shutil.copytree(finished.path, folder / finished.path.name)
+    run = Run(folder / finished.path.name)
+    run.provenance_file.write_text(run.provenance_file.read_text().replace('"finished": true', '"finished": false'))
+    return run
+
+
+def damage(file: Path) -> None:
+    """Turns over one byte in the middle, in a file of its own."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.unlink()
+    file.write_bytes(content)

@@ -1,0 +1,107 @@
+"""What Lightning's own flags do in a run, and that the machine's surroundings change nothing."""
+
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from pix2pix.runs.run import Run
+from pix2pix.training.callbacks.metrics_logging import TrainingLog
+from pix2pix.training.callbacks.progress_bar import epoch_of, steps_in_all
+from pix2pix.training.loggers.csv import read
+from pix2pix.training.train import build_trainer
+from tests.conftest import TINY, pix2pix, resolved
+
+
+class Batches(pl.Callback):
+    """Notes what each epoch trains on, and what it validates."""
+
+    seen: dict[int, list[Any]]
+
+    def __init__(self) -> None:
+        Batches.seen = {}
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        what = (*batch.name, *batch.source.flatten()[:200].tolist(), *batch.target.flatten()[:200].tolist())
+        self.seen.setdefault(trainer.current_epoch, []).append(what)
+
+    def on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0):
+        self.seen[trainer.current_epoch].append(("validated", *batch.name))
+
+
+def test_lightnings_flags_for_trying_things_out_do_what_they_promise(tmp_path, capsys):
+    words = ["trainer.max_epochs=3", "+trainer.overfit_batches=2", f"+callbacks.seen={{_target_: {__name__}.Batches}}"]
+    shown = ["+trainer.profiler=simple", "trainer.enable_model_summary=true"]
+    pix2pix("train", *TINY, *words, *shown, f"output_dir={tmp_path}", "name=run", "logger=csv")
+    first, *others = Batches.seen.values()
+    trained = [("train_0000", "train_0001"), ("train_0002", "train_0003")]
+    assert [batch[:2] for batch in first] == [*trained, ("validated", "val_0000"), ("validated", "val_0001")]
+    assert len(others) == 2
+    assert all(epoch == first for epoch in others)
+    said = "".join(capsys.readouterr())
+    assert "Profiler Report" in said
+    assert "run_training_batch" in said
+    assert "Total params" in said
+
+
+@pytest.mark.parametrize("epochs", ["-1", "null"])
+def test_a_training_of_so_many_steps_says_so_and_shows_its_last_epoch(tmp_path, capsys, epochs):
+    words = [f"trainer.max_epochs={epochs}", "+trainer.max_steps=12", "callbacks.samples.every_n_epochs=10"]
+    pix2pix("train", *TINY, *words, f"output_dir={tmp_path}", "name=run", "logger=csv")
+    said = "".join(capsys.readouterr())
+    assert "32x32; max_steps=12)" in said
+    assert "epoch 2  step 12" in said
+    run = Run(tmp_path / "run")
+    assert {row["lr/generator"] for row in read(run.path / "metrics.csv")} - {""} == {"0.0002"}
+    assert sorted(sheet.name for sheet in (run.path / "samples").glob("val_*")) == [
+        "val_epoch0001.png",
+        "val_epoch0002.png",
+    ]
+    assert run.checkpoint("best").is_file()
+
+
+def test_progress_counts_to_the_end_that_comes_first():
+    class Trainer:
+        current_epoch, num_training_batches = 4, 10
+
+    def said(epochs, steps):
+        Trainer.max_epochs, Trainer.max_steps = epochs, steps
+        return steps_in_all(Trainer()), epoch_of(Trainer())  # pyright: ignore[reportArgumentType]
+
+    assert said(5, -1) == (50, "epoch 5/5")
+    assert said(5, 12) == (12, "epoch 5/5")
+    assert said(-1, 12) == (12, "epoch 5")
+    assert said(None, -1) == (None, "epoch 5")
+
+
+SHELL = {"SLURM_JOB_ID": "77", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        SHELL | {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "bash"},
+        SHELL | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "interactive"},
+        SHELL | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "night"},
+        SHELL | {"SLURM_NTASKS": "8", "SLURM_NTASKS_PER_NODE": "4", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "night"},
+    ],
+)
+def test_one_process_trains_where_slurm_is_installed_as_anywhere_else(tmp_path, monkeypatch, variables):
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    trainer = build_trainer(resolved(*TINY, "logger=csv"), Run(tmp_path / "run"))  # warnings are errors here
+    assert (trainer.world_size, trainer.global_rank) == (1, 0)
+    assert isinstance(trainer._accelerator_connector.cluster_environment, LightningEnvironment)
+
+
+def test_the_training_log_comes_after_the_callbacks_that_log_and_before_those_that_save(tmp_path):
+    config = resolved(*TINY, "logger=csv", f"+callbacks.seen={{_target_: {__name__}.Batches}}")
+    callbacks: list[Any] = build_trainer(config, Run(tmp_path / "run")).callbacks  # pyright: ignore
+    kinds = [type(callback).__name__ for callback in callbacks]
+    assert kinds.index("Batches") < kinds.index(TrainingLog.__name__) < kinds.index("Checkpoints")

@@ -1,0 +1,185 @@
+"""A demo that is being served, and a browser that looks at it."""
+
+import base64
+import http.client
+import io
+import json
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from pix2pix.web.demo.app import application
+from pix2pix.web.demo.limits import Limits
+from pix2pix.web.demo.runs import exhibits, largest
+from pix2pix.web.demo.sample_pictures import samples_of
+from pix2pix.web.demo.serve import listen, server, url
+from tests.chromium import FLAGS
+
+
+class Answer(NamedTuple):
+    """What a request got."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def picture(self) -> Image.Image:
+        return Image.open(io.BytesIO(self.body))
+
+
+class Served:
+    """A demo at an address."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.host = address, urlsplit(address).netloc
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection(self.host, timeout=60)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def translate(self, body: bytes, query: str = "", **headers: str) -> Answer:
+        return self.ask("POST", f"/translate{query}", body, **headers)
+
+
+@contextmanager
+def serving(*paths, limits: Limits | None = None, names=(), samples=True, shown=None, port=0):
+    """A demo of the runs, served by a thread of this process."""
+    shown = shown or exhibits(paths)
+    app = application(shown, samples_of(shown[0]) if samples else [], limits=limits, names=names)
+    listening = listen("127.0.0.1", port)
+    running = server(app, largest(shown))
+    thread = threading.Thread(target=running.run, args=([listening],))
+    thread.start()
+    try:
+        while not running.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield Served(url(listening))
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def two_runs(tiny_run, tmp_path_factory):
+    """Two runs of a sweep."""
+    folder = tmp_path_factory.mktemp("sweep")
+    for name in ("discriminator=patch16", "discriminator=pixel"):
+        shutil.copytree(tiny_run.path, folder / name)
+    return [folder / "discriminator=patch16", folder / "discriminator=pixel"]
+
+
+@pytest.fixture(scope="session")
+def demo(two_runs):
+    """Two runs, served."""
+    with serving(*two_runs) as served:
+        yield served
+
+
+def picture(width: int = 32, height: int = 32, kind: str = "PNG", seed: int = 0) -> bytes:
+    """A picture of noise as the bytes of a file."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser with a camera that shows a moving test picture."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs chromium and chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path_factory.mktemp("downloads"))})
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    for flag in (*FLAGS, *camera, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()
+
+
+class Page:
+    """The page of a demo, as who draws on it sees it."""
+
+    def __init__(self, browser, address: str) -> None:
+        self.browser = browser
+        browser.get("about:blank")
+        browser.get_log("browser")
+        browser.get(address)
+        self.until(lambda: self.frame() > 0)
+
+    def until(self, condition, seconds: float = 30) -> None:
+        WebDriverWait(self.browser, seconds, 0.05).until(lambda _: condition())
+
+    def script(self, code: str, *arguments):
+        return self.browser.execute_script(code, *arguments)
+
+    def find(self, selector: str):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def click(self, selector: str) -> None:
+        self.find(selector).click()
+
+    def frame(self) -> int:
+        return int(self.script("return document.body.dataset.frame ?? 0"))
+
+    def pixels(self, selector: str = "#drawing") -> np.ndarray:
+        """What a canvas holds, (height, width, 3)."""
+        width, height, data = self.script(
+            "const c = document.querySelector(arguments[0]);"
+            "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+            "return [c.width, c.height, btoa(String.fromCharCode(...d))]",
+            selector,
+        )
+        return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)[..., :3]
+
+    def outputs(self) -> list[np.ndarray]:
+        """The translations on the screen."""
+        count = self.script("return document.querySelectorAll('.output').length")
+        return [self.pixels(f"figure:nth-child({number + 1}) .output") for number in range(count)]
+
+    def stroke(self, *places: tuple[float, float]) -> None:
+        """Draws through places, in shares of the canvas, and waits for the translation of the last."""
+        canvas = self.find("#drawing")
+        width, height = canvas.size["width"], canvas.size["height"]
+        chain = ActionChains(self.browser, duration=20)
+        for number, (x, y) in enumerate(places):
+            chain.move_to_element_with_offset(canvas, int((x - 0.5) * width), int((y - 0.5) * height))
+            if number == 0:
+                chain.click_and_hold()
+        chain.release().perform()
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits until the last change is translated."""
+        self.until(lambda: not self.script("return document.body.classList.contains('busy')"))
+
+    def close(self) -> None:
+        """Fails when the browser complained of anything."""
+        severe = [entry for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+        assert not severe, severe

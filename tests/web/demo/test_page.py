@@ -1,0 +1,362 @@
+"""The page in a real browser: draw and see the picture change, undo, upload, slide, compare, camera, touch, keys."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from pix2pix.data.images.palettes import CMP_FACADES
+from tests.conftest import TINY, pix2pix
+from tests.web.demo.conftest import Page, serving
+
+
+@pytest.fixture
+def page(browser, demo):
+    page = Page(browser, demo.address)
+    yield page
+    page.close()
+
+
+def choose(page, name: str) -> None:
+    page.find("#palette").find_element(By.XPATH, f"button[text()='{name}']").click()
+
+
+def colour(page, x: float, y: float) -> tuple[int, ...]:
+    pixels = page.pixels()
+    return tuple(pixels[int(y * pixels.shape[0]), int(x * pixels.shape[1])].tolist())
+
+
+def test_it_begins_with_a_sample_translated_by_every_run(page):
+    outputs = page.outputs()
+    assert len(outputs) == 2
+    assert all(len(np.unique(output)) > 20 for output in outputs)
+    names = [name.text for name in page.browser.find_elements(By.CSS_SELECTOR, "figcaption .name")]
+    assert names == ["patch16", "pixel"]
+
+
+def test_a_stroke_with_a_class_changes_the_drawing_and_every_translation(page):
+    before = page.outputs()
+    choose(page, "door")
+    page.click("[data-tool=rectangle]")
+    page.stroke((0.2, 0.2), (0.8, 0.8))
+    assert colour(page, 0.5, 0.5) == CMP_FACADES["door"]
+    assert all((a != b).any() for a, b in zip(before, page.outputs(), strict=True))
+
+
+def test_what_is_shown_is_what_the_endpoint_answers_for_the_same_drawing(page, demo, tmp_path):
+    page.click("#clear")
+    choose(page, "window")
+    page.stroke((0.3, 0.3), (0.6, 0.7))
+    Image.fromarray(page.pixels()).save(tmp_path / "drawing.png")
+    answer = demo.translate((tmp_path / "drawing.png").read_bytes(), "?seed=0&run=1")
+    assert (page.outputs()[1] == np.asarray(answer.picture)).all()
+
+
+def test_undo_and_redo_walk_through_what_was_drawn(page):
+    assert not page.find("#undo").is_enabled()
+    states = [page.pixels()]
+    for name, place in (("shop", 0.3), ("pillar", 0.7)):
+        choose(page, name)
+        page.stroke((place, 0.2), (place + 0.1, 0.9))
+        states.append(page.pixels())
+    translated = page.outputs()[0]
+    page.click("#undo")
+    assert (page.pixels() == states[1]).all()
+    page.find("body").send_keys(Keys.CONTROL, "z")
+    assert (page.pixels() == states[0]).all()
+    assert not page.find("#undo").is_enabled()
+    page.find("body").send_keys(Keys.CONTROL, Keys.SHIFT, "z")
+    page.click("#redo")
+    page.settle()
+    assert (page.pixels() == states[2]).all()
+    assert (page.outputs()[0] == translated).all()
+
+
+def test_lines_and_fills_keep_to_the_colours_of_the_classes(page):
+    page.click("#clear")
+    for tool, name, places in (
+        ("line", "cornice", [(0.01, 0.5), (0.5, 0.6), (0.99, 0.45)]),
+        ("brush", "sill", [(0.2, 0.2), (0.5, 0.35), (0.8, 0.2)]),
+        ("fill", "facade", [(0.5, 0.9)]),
+        ("erase", "", [(0.5, 0.6), (0.5, 0.95)]),
+    ):
+        page.click(f"[data-tool={tool}]")
+        if name:
+            choose(page, name)
+            page.click(f"[data-tool={tool}]")
+        page.stroke(*places)
+    seen = {tuple(pixel) for pixel in page.pixels().reshape(-1, 3).tolist()}
+    assert seen == {CMP_FACADES[name] for name in ("background", "cornice", "sill", "facade")}
+    assert colour(page, 0.5, 0.8) == CMP_FACADES["background"]  # rubbed out
+    assert colour(page, 0.15, 0.9) == CMP_FACADES["facade"]  # filled up to the line
+    assert colour(page, 0.5, 0.05) == CMP_FACADES["background"]  # and not above it
+
+
+def test_the_line_follows_the_pointer_and_leaves_no_trace_of_where_it_was(page):
+    page.click("#clear")
+    choose(page, "shop")
+    page.click("[data-tool=line]")
+    page.stroke((0.2, 0.2), (0.8, 0.2), (0.2, 0.8))
+    assert colour(page, 0.8, 0.2) == CMP_FACADES["background"]
+    assert colour(page, 0.2, 0.5) == CMP_FACADES["shop"]
+
+
+def test_a_picture_is_uploaded_and_translated(page, tmp_path):
+    Image.new("RGB", (90, 60), CMP_FACADES["balcony"]).save(tmp_path / "mine.png")
+    before = page.frame()
+    page.find("#file").send_keys(str(tmp_path / "mine.png"))
+    page.until(lambda: page.frame() > before)
+    assert colour(page, 0.5, 0.5) == CMP_FACADES["balcony"]
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    page.find("#file").send_keys(str(tmp_path / "no.png"))
+    page.until(lambda: "no picture" in page.find("#status").text)
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(page, way):
+    before = page.frame()
+    page.script(
+        """
+        const [way, colour] = arguments;
+        const canvas = new OffscreenCanvas(20, 20), context = canvas.getContext("2d");
+        context.fillStyle = colour; context.fillRect(0, 0, 20, 20);
+        return canvas.convertToBlob().then((blob) => {
+          const data = new DataTransfer();
+          data.items.add(new File([blob], "given.png", { type: "image/png" }));
+          const event = way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+            : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+          document.body.dispatchEvent(event);
+        });
+        """,
+        way,
+        "rgb({}, {}, {})".format(*CMP_FACADES["deco"]),
+    )
+    page.until(lambda: page.frame() > before)
+    assert colour(page, 0.5, 0.5) == CMP_FACADES["deco"]
+
+
+def test_a_sample_brings_its_target_and_the_slider_uncovers_it(page, demo):
+    page.browser.find_elements(By.CSS_SELECTOR, ".sample")[1].click()
+    page.settle()
+    page.until(lambda: page.find("#over option[value=target]").is_enabled())
+    page.find("#over").send_keys("the target")
+    over = page.find(".over")
+    assert over.is_displayed()
+    target = demo.ask("GET", "/samples/1_target.png").picture.convert("RGB")
+    assert (page.pixels("figure:nth-child(1) .over") == np.asarray(target)).all()
+
+    def cut() -> float:
+        return page.find(".divider").rect["x"] / page.find(".output").rect["width"] - offset
+
+    offset = (page.find(".output").rect["x"] - 1) / page.find(".output").rect["width"]
+    page.find("#cut").send_keys(Keys.HOME)
+    assert cut() == pytest.approx(0, abs=0.01)
+    stage = page.find("#results .stage")
+    width = stage.size["width"]
+    chain = ActionChains(page.browser).move_to_element(stage).click_and_hold()
+    chain.move_by_offset(width // 4, 0).release().perform()
+    assert cut() == pytest.approx(0.75, abs=0.02)
+
+
+def test_runs_are_compared_with_each_other_and_can_be_left_out(page):
+    page.find("#over").send_keys("pixel")
+    page.settle()
+    assert (page.pixels("figure:nth-child(1) .over") == page.outputs()[1]).all()
+    box = page.find("figure:nth-child(2) input[type=checkbox]")
+    box.click()
+    before = page.outputs()
+    choose(page, "shop")
+    page.stroke((0.1, 0.1), (0.9, 0.9))
+    after = page.outputs()
+    assert (before[0] != after[0]).any()
+    assert (before[1] == after[1]).all()
+    box.click()
+    page.settle()
+    assert (before[1] != page.outputs()[1]).any()
+
+
+def test_other_noise_makes_another_picture_of_the_same_drawing(page):
+    drawing, before, frame = page.pixels(), page.outputs()[0], page.frame()
+    page.click("#noise")
+    page.until(lambda: page.frame() > frame)
+    assert (page.pixels() == drawing).all()
+    assert (page.outputs()[0] != before).any()
+
+
+def test_the_translation_is_downloaded_as_it_is(page):
+    page.script(
+        """
+        HTMLAnchorElement.prototype.click = function () { window.saved = this.download; };
+        URL.createObjectURL = (blob) => {
+          createImageBitmap(blob).then((it) => { window.size = [it.width, it.height]; });
+          return "#";
+        };
+        """
+    )
+    page.click("figure .ghost")
+    page.until(lambda: page.script("return window.size") == [32, 32])
+    assert page.script("return window.saved") == "patch16.png"
+    page.click("#save")
+    page.until(lambda: page.script("return window.size") == [3 * 32 + 2 * 8, 32])
+
+
+def test_frames_and_delay_are_shown(page):
+    choose(page, "window")
+    page.click("[data-tool=brush]")
+    page.stroke(*[(0.1 + 0.08 * step, 0.5) for step in range(10)])
+    assert float(page.find("#rate").text) > 1
+    assert 0 < float(page.find("#delay").text) < 5000
+
+
+def test_the_keys_do_what_the_buttons_say(page):
+    body = page.find("body")
+    body.send_keys("e")
+    assert page.find("[data-tool=erase]").get_attribute("aria-pressed") == "true"
+    body.send_keys("4")
+    assert page.find("#palette [aria-pressed=true]").text == "door"
+    size = int(page.find("#size").get_attribute("value"))
+    body.send_keys("]")
+    assert int(page.find("#size").get_attribute("value")) == size + 1
+    body.send_keys("?")
+    assert page.find("#keys").is_displayed()
+    page.find("#keys").send_keys(Keys.ESCAPE)
+    assert not page.find("#keys").is_displayed()
+
+
+def test_one_can_draw_without_a_pointer(page):
+    page.click("#clear")
+    choose(page, "pillar")
+    page.find("body").send_keys("b")
+    canvas, before = page.find("#drawing"), page.frame()
+    canvas.send_keys(Keys.SPACE, Keys.RIGHT, Keys.RIGHT, Keys.RIGHT, Keys.SPACE, Keys.DOWN, Keys.DOWN, Keys.DOWN)
+    page.until(lambda: page.frame() > before)
+    assert colour(page, 0.6, 0.5) == CMP_FACADES["pillar"]
+    assert colour(page, 0.67, 0.7) == CMP_FACADES["background"]  # the pen was lifted
+
+
+def test_fingers_draw(page):
+    page.click("#clear")
+    choose(page, "blind")
+    page.click("[data-tool=brush]")
+    box = page.find("#drawing").rect
+    top = box["y"] - page.script("return scrollY")
+
+    def touch(kind: str, x: float | None = None) -> None:
+        points = [] if x is None else [{"x": box["x"] + x * box["width"], "y": top + 0.5 * box["height"]}]
+        page.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 0.2)
+    for step in range(1, 7):
+        touch("touchMove", 0.2 + 0.1 * step)
+    touch("touchEnd")
+    page.settle()
+    assert colour(page, 0.6, 0.5) == CMP_FACADES["blind"]
+    assert page.script("return scrollY") == box["y"] - top
+
+
+def test_every_control_has_a_name_and_every_picture_a_text(page):
+    controls = page.browser.find_elements(By.CSS_SELECTOR, "input, select, button")
+    assert all(control.accessible_name for control in controls if control.is_displayed())
+    pictures = page.browser.find_elements(By.CSS_SELECTOR, "main img")
+    assert pictures
+    assert all(picture.get_attribute("alt") for picture in pictures)
+    assert page.find("#drawing").accessible_name.startswith("Canvas")
+
+
+def test_light_and_dark_follow_the_button(page):
+    ground = lambda: page.script("return getComputedStyle(document.body).backgroundColor")  # noqa: E731
+    before = ground()
+    page.click("#theme")
+    assert ground() != before
+    page.click("#theme")
+    assert ground() == before
+
+
+@pytest.mark.parametrize("width", [360, 820])
+def test_nothing_is_wider_than_a_small_window(page, width):
+    page.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        assert page.script("return document.documentElement.scrollWidth") <= width
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_demo_that_comes_back_is_found_again(browser, two_runs):
+    with serving(two_runs[0]) as served:
+        page = Page(browser, served.address)
+        port = int(served.host.split(":")[1])
+    page.until(lambda: "not answering" in page.find("#status").text)
+    frame = page.frame()
+    page.click("#clear")
+    with serving(two_runs[0], port=port):
+        page.until(lambda: page.frame() > frame)
+        assert page.find("#status").text == ""
+
+
+@pytest.fixture(scope="module")
+def photo_run(tmp_path_factory):
+    """A run from photos to label maps."""
+    folder = tmp_path_factory.mktemp("photos")
+    pix2pix("train", *TINY, "data.direction=AtoB", "trainer.max_epochs=1", f"output_dir={folder}", "name=photos")
+    return folder / "photos"
+
+
+def test_a_photo_or_the_camera_is_drawn_over_and_the_eraser_brings_it_back(browser, photo_run):
+    with serving(photo_run) as served:
+        page = Page(browser, served.address)
+        before, (translated,) = page.pixels(), page.outputs()
+        choose(page, "red")
+        page.click("[data-tool=rectangle]")
+        page.stroke((0.1, 0.1), (0.9, 0.9))
+        assert (page.outputs()[0] != translated).any()
+        page.click("[data-tool=erase]")
+        page.stroke((0.05, 0.5), (0.95, 0.5))
+        middle = page.pixels().shape[0] // 2
+        assert (page.pixels()[middle] == before[middle]).all()
+        assert (page.pixels() != before).any()
+        frame = page.frame()
+        page.click("#camera")
+        page.until(lambda: page.frame() > frame + 4)
+        page.click("#camera")
+        page.settle()
+        assert len(np.unique(page.pixels().reshape(-1, 3), axis=0)) > 5  # a picture in colours, no edges
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def edge_run(tmp_path_factory):
+    """A run from edges to pictures."""
+    pytest.importorskip("cv2")
+    folder = tmp_path_factory.mktemp("edges")
+    (folder / "pictures").mkdir()
+    for number in range(6):
+        picture = Image.new("RGB", (32, 32), "#7fa8d0")
+        picture.paste("#b0402f", (4 + number, 8, 20 + number, 30))
+        picture.save(folder / "pictures" / f"{number}.png")
+    tiny = [word for word in TINY if "pairs.t" not in word and "pairs.v" not in word]
+    data = ["data=derived", f"data.path={folder}/pictures", "data.operation=edges", "data.num_workers=0"]
+    pix2pix("train", *data, *tiny, "trainer.max_epochs=1", f"output_dir={folder}", "name=edges")
+    return folder / "edges"
+
+
+def test_the_camera_gives_an_edge_model_its_edges_until_it_is_stopped(browser, edge_run):
+    with serving(edge_run) as served:
+        page = Page(browser, served.address)
+        assert page.script("return document.body.dataset.kind") == "edges"
+        before = page.frame()
+        page.click("#camera")
+        page.until(lambda: page.frame() > before + 4)
+        page.click("#camera")
+        page.settle()
+        pixels = page.pixels()
+        assert set(np.unique(pixels)) == {0, 255}
+        assert 0.005 < (pixels[..., 0] == 0).mean() < 0.5
+        frame = page.frame()
+        page.click("[data-tool=brush]")
+        page.stroke((0.1, 0.1), (0.9, 0.2))  # the last picture stays, to be drawn on
+        assert page.frame() > frame
+        page.close()

@@ -1,0 +1,133 @@
+"""What is shown, under which names, with which canvas, and the pictures to start from."""
+
+import shutil
+
+import pytest
+import yaml
+from PIL import Image
+
+from pix2pix.data.images.palettes import CMP_FACADES
+from pix2pix.runs.run import Run
+from pix2pix.web.demo.runs import canvas, exhibits
+from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings, samples_of
+from tests.conftest import TINY, pix2pix
+from tests.web.demo.conftest import picture, serving
+
+
+@pytest.fixture(scope="module")
+def reverse(tmp_path_factory):
+    """A run from photos to label maps."""
+    folder = tmp_path_factory.mktemp("reverse")
+    pix2pix(
+        "train",
+        *TINY,
+        "data.direction=AtoB",
+        "data.one_hot=true",
+        "trainer.max_epochs=1",
+        f"output_dir={folder}",
+        "name=reverse",
+    )
+    return folder / "reverse"
+
+
+def changed(run: Run, **settings) -> Run:
+    config = run.config()
+    config["data"] |= settings
+    run.config_file.write_text(yaml.safe_dump(config))
+    return run
+
+
+def test_a_sweep_is_shown_whole_and_what_is_no_run_is_passed_over(two_runs):
+    folder = two_runs[0].parent
+    assert [exhibit.name for exhibit in exhibits([folder])] == ["patch16", "pixel"]
+    (folder / "logs").mkdir(exist_ok=True)
+    (folder / "multirun.yaml").touch()
+    assert [exhibit.name for exhibit in exhibits(sorted(folder.iterdir()))] == ["patch16", "pixel"]
+
+
+def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
+    shutil.copy(tiny_run.checkpoint("best"), tmp_path / "mine.ckpt")
+    (exhibit,) = exhibits([tmp_path / "mine.ckpt"])
+    assert exhibit.name == "mine.ckpt"
+    assert exhibit.size == (32, 32)
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tiny_run, tmp_path):
+    for place in ("a", "b"):
+        shutil.copytree(tiny_run.path, tmp_path / place / "tiny")
+    assert [e.name for e in exhibits([tmp_path / "a" / "tiny", tmp_path / "b" / "tiny"])] == ["a/tiny", "b/tiny"]
+
+
+def test_what_is_no_run_is_refused_in_words(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no runs here"):
+        exhibits([tmp_path])
+    with pytest.raises(FileNotFoundError, match="no run among these"):
+        exhibits([tmp_path, tmp_path])
+
+
+def test_one_drawing_does_not_serve_runs_of_different_inputs(tiny_run, reverse):
+    with pytest.raises(ValueError, match="take different inputs"):
+        exhibits([tiny_run.path, reverse])
+
+
+def test_the_canvas_is_made_for_the_input(tiny_run, reverse):
+    labels = canvas(exhibits([tiny_run.path]), drawn_lines=False)
+    assert (labels["kind"], len(labels["brushes"]), labels["paper"]) == ("labels", 12, "#0000aa")
+    photo = canvas(exhibits([reverse]), drawn_lines=False)
+    assert (photo["kind"], photo["paper"]) == ("photo", "#ffffff")
+    edges = canvas(exhibits([reverse]), drawn_lines=True)
+    assert (edges["kind"], len(edges["brushes"])) == ("edges", 1)
+
+
+def test_label_maps_are_answered_in_their_colours_in_every_format(reverse):
+    with serving(reverse, samples=False) as served:
+        answers = {kind: served.translate(picture(), f"?format={kind}").picture for kind in ("png", "webp", "jpg")}
+    colours = {tuple(colour) for _, colour in answers["png"].convert("RGB").getcolors()}
+    assert colours <= set(CMP_FACADES.values())
+    assert all(answer.size == (32, 32) for answer in answers.values())
+
+
+def test_lines_on_paper_are_told_from_photos_and_labels(tiny_run, reverse):
+    paper = Image.new("RGB", (32, 32), "white")
+    paper.paste("black", (10, 5, 12, 28))
+    assert are_line_drawings([Sample(paper, paper)])
+    assert not are_line_drawings([])
+    for run in (tiny_run.path, reverse):
+        assert not are_line_drawings(samples_of(exhibits([run])[0]))
+
+
+def test_samples_are_pairs_of_the_test_set(tiny_run):
+    samples = samples_of(exhibits([tiny_run.path])[0])
+    assert len(samples) == 2
+    assert all(picture.size == (32, 32) for sample in samples for picture in sample)
+
+
+def test_when_the_data_are_gone_the_evaluation_has_them(run, tmp_path):
+    pix2pix("evaluate", run.path, "--split", "test")
+    before = samples_of(exhibits([run.path])[0])
+    gone = changed(run, pairs={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")})
+    checkpoint_config(gone)
+    after = samples_of(exhibits([run.path])[0])
+    assert [s.input.tobytes() for s in after] == [s.input.tobytes() for s in before]
+
+
+def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
+    checkpoint_config(changed(run, pairs={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}))
+    samples = samples_of(exhibits([run.path])[0])
+    assert len(samples) == 3
+    sheet = Image.open(run.path / "samples" / "val_epoch0002.png").convert("RGB")
+    first = sheet.crop((4, 20, 132, 148)).resize((32, 32), Image.Resampling.NEAREST)
+    assert samples[0].input.convert("RGB").tobytes() == first.tobytes()
+    assert len(samples[0].input.convert("RGB").getcolors()) < 400  # a label map, not a photo
+    shutil.rmtree(run.path / "samples")
+    assert samples_of(exhibits([run.path])[0]) == []
+
+
+def checkpoint_config(run: Run) -> None:
+    """Lets the checkpoint, which carries its configuration, say what the run's file says."""
+    import torch
+
+    content = torch.load(run.checkpoint("best"), weights_only=True)
+    content["config"] = run.config()
+    torch.save(content, run.checkpoint("best"))
+    (run.checkpoints / "SHA256SUMS").unlink(missing_ok=True)  # they are of the file as it was trained

@@ -1,0 +1,99 @@
+"""The command: it says where it is, ends when interrupted, and refuses in words."""
+
+import re
+import signal
+import socket
+import urllib.request
+
+import pytest
+
+from pix2pix.web.demo import serve
+from tests.conftest import pix2pix, started
+
+
+def test_it_says_where_it_is_and_an_interrupt_ends_it_quietly(tiny_run):
+    with started("demo", tiny_run.path, "--no-browser") as process:
+        address = next(line for line in process.stdout if line.startswith("http"))
+        assert re.match(r"http://127\.0\.0\.1:\d+/ ", address)
+        with urllib.request.urlopen(f"{address.split()[0]}health", timeout=30) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert "Traceback" not in complaints
+
+
+def test_the_page_is_opened_unless_told_otherwise(tiny_run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
+    monkeypatch.setattr(serve.threading, "Timer", lambda wait, job, words: Now(job, words))
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    pix2pix("demo", tiny_run.path, "--no-browser")
+    assert not opened
+    pix2pix("demo", tiny_run.path)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", opened[0])
+
+
+class Now:
+    """A timer that does not wait."""
+
+    def __init__(self, job, words) -> None:
+        self.start = lambda: job(*words)
+
+
+def test_a_port_that_is_taken_is_refused_in_words(tiny_run):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit, match="Choose another --port"):
+        pix2pix("demo", tiny_run.path, "--no-browser", "--port", str(taken.getsockname()[1]))
+
+
+def test_what_is_no_run_is_refused_in_words(tmp_path):
+    with pytest.raises(SystemExit, match="no runs here"):
+        pix2pix("demo", str(tmp_path), "--no-browser")
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_address_is_one_that_this_machine_can_open(host, shown):
+    try:
+        listening = serve.listen(host, 0)
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with listening:
+        assert serve.url(listening) == f"http://{shown}:{listening.getsockname()[1]}/"
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)])
+def test_who_may_enter_is_said_where_that_is_not_this_machine_alone(host, warned):
+    try:
+        listening = serve.listen(host, 0)
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with listening:
+        said = serve.who_may_enter(listening)
+        assert bool(said) == warned
+        if said:
+            assert f"--host {host}: every machine of the network" in said
+            assert f":{listening.getsockname()[1]}/" in said
+            assert not re.search(r"http://(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):", said)
+
+
+class Listening:
+    """A socket at an address that the tests' machine need not have."""
+
+    family = socket.AF_INET
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def getsockname(self):
+        return self.host, 8000
+
+
+def test_an_address_of_the_network_is_said_to_be_one():
+    said = serve.who_may_enter(Listening("192.168.1.5"))
+    assert "without a password. Others open http://192.168.1.5:8000/" in said
+    assert "Others open http://[fe80::1%eth0]:8000/" in serve.who_may_enter(Listening("fe80::1%eth0"))
+
+
+def test_the_command_says_that_others_may_enter(tiny_run, monkeypatch, caplog):
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
+    pix2pix("demo", tiny_run.path, "--no-browser", "--host", "0.0.0.0")
+    assert "every machine of the network" in caplog.text

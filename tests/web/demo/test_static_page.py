@@ -1,0 +1,141 @@
+"""The page that any web server can host: the model runs in the browser and makes what PyTorch makes."""
+
+import base64
+import functools
+import hashlib
+import http.server
+import io
+import json
+import tarfile
+import threading
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image
+from selenium.webdriver.common.by import By
+
+from pix2pix.export import onnxruntime_web
+from pix2pix.export.web_page import export_web
+from pix2pix.inference.translator import load_translator
+from tests.conftest import pix2pix
+from tests.web.demo.conftest import Page
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="session")
+def onnxruntime_folder():
+    """The browser's onnxruntime, from the cache, or from npm where there is a network."""
+    try:
+        return onnxruntime_web._cached()
+    except OSError as error:
+        pytest.skip(f"onnxruntime-web is neither in the cache nor to be had: {error}")
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_run, tmp_path_factory, onnxruntime_folder):
+    """The page of a run without noise, so that PyTorch and the browser can be compared."""
+    folder = tmp_path_factory.mktemp("static") / "page"
+    pix2pix(
+        *("export", tiny_run.path, "--format", "web", "-o", folder),
+        *("--dropout", "off", "--onnxruntime", onnxruntime_folder),
+    )
+    return folder
+
+
+@pytest.fixture
+def hosted(folder):
+    """The folder behind a server that knows of nothing but files."""
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format, *args):
+            asked.append(self.path)
+
+    asked: list[str] = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/", asked
+        server.shutdown()
+
+
+def test_the_static_page_translates_while_one_draws(browser, hosted, tiny_run, tmp_path):
+    address, asked = hosted
+    page = Page(browser, address)
+    before = page.outputs()[0]
+    page.click("[data-tool=rectangle]")
+    page.stroke((0.2, 0.3), (0.7, 0.9))
+    drawn, (after,) = page.pixels(), page.outputs()
+    assert (before != after).any()
+    Image.fromarray(drawn).save(tmp_path / "drawing.png")
+    expected = np.asarray(load_translator(tiny_run.path, dropout="off")(tmp_path / "drawing.png"))
+    assert np.abs(after.astype(int) - expected).max() <= 1  # one level of rounding
+    page.click("#undo")
+    page.settle()
+    assert (page.outputs()[0] == before).all()
+    page.browser.find_elements(By.CSS_SELECTOR, ".sample")[1].click()
+    page.find("#over").send_keys("the target")
+    page.settle()
+    assert page.find(".over").is_displayed()
+    assert float(page.find("#delay").text) > 0
+    assert not page.find("#noise").is_displayed()
+    assert all(path.startswith("/") for path in asked)
+    page.close()
+
+
+def test_the_folder_asks_nothing_of_other_hosts(folder):
+    for file in folder.iterdir():
+        if file.suffix in {".html", ".js", ".css", ".json"}:
+            text = file.read_text()
+            assert "https://" not in text
+            assert "http://" not in text
+    tour = json.loads((folder / "runs.json").read_text())
+    assert str(folder.parent) not in json.dumps(tour)  # nor does it tell of this machine
+    assert 'data-engine="browser"' in (folder / "index.html").read_text()
+
+
+def test_an_earlier_page_is_replaced_and_nothing_else_is(folder, tiny_run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(ValueError, match="something else"):
+        export_web(tiny_run.path, tmp_path / "mine")
+    with pytest.raises(FileNotFoundError, match="npm pack onnxruntime-web"):
+        export_web(tiny_run.path, folder, onnxruntime=tmp_path)
+    assert (folder / "model.onnx").is_file()
+    assert not list(folder.parent.glob(".*"))
+    with pytest.raises(ValueError, match="8 bits"):
+        export_web(tiny_run.path, folder, pixels="float")
+
+
+def package(**files: bytes) -> bytes:
+    """A tarball as npm's registry has them."""
+    tarball = io.BytesIO()
+    with tarfile.open(fileobj=tarball, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"package/dist/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return tarball.getvalue()
+
+
+def test_what_is_downloaded_is_checked_and_kept(monkeypatch, tmp_path):
+    content = package(**{name: name.encode() for name in onnxruntime_web.FILES})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(content))
+    with pytest.raises(OSError, match="not the package"):
+        onnxruntime_web.onnxruntime_web(None, tmp_path / "page")
+    assert not onnxruntime_web.cache().exists()
+    digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    monkeypatch.setattr(onnxruntime_web, "SHA512", digest)
+    onnxruntime_web.onnxruntime_web(None, tmp_path / "page")
+
+    def unreachable(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    onnxruntime_web.onnxruntime_web(None, tmp_path / "other")  # from the cache
+    assert {file.name for file in (tmp_path / "other").iterdir()} == set(onnxruntime_web.FILES.values())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with pytest.raises(OSError, match="--onnxruntime"):
+        onnxruntime_web.onnxruntime_web(None, tmp_path / "third")

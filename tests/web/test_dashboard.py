@@ -1,0 +1,229 @@
+"""`pix2pix dashboard`: one page for a folder of runs, in a real browser."""
+
+import base64
+import html
+import json
+import os
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.test import Client, TestResponse
+from werkzeug.wrappers import Response
+
+from pix2pix.web.dashboard import card, front_page, with_front_page
+from tests.chromium import chromium, needs_chromium
+from tests.conftest import TINY, pix2pix, started
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Three runs side by side and their comparison."""
+    folder = tmp_path_factory.mktemp("outputs")
+    for seed in (1, 2, 3):
+        pix2pix("train", *TINY, f"run_dir='{folder}/seeds/seed={seed}'", f"seed={seed}", "trainer.max_epochs=1")
+    pix2pix("compare", folder / "seeds")
+    return folder
+
+
+@contextmanager
+def dashboard(outputs: Path, port: int) -> Iterator[str]:
+    """The command in a process of its own; gives the address that it says."""
+    words = ("dashboard", outputs, "--no-browser", "--port", port)
+    with started(*words, stderr=subprocess.DEVNULL) as process:
+        yield process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def address(outputs):
+    with dashboard(outputs, 0) as found:
+        yield found
+
+
+def status(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_of_many_samples_only_the_newest_is_opened(run):
+    for epoch in range(10, 13):
+        (run.path / "samples" / f"val_epoch{epoch:04d}.png").write_bytes(b"cut short")
+    (run.path / "samples" / "val_epoch0002.png").rename(run.path / "samples" / "val_epoch0099.png")
+    shown = card(run, run.path.parent)
+    assert shown.sample == Path("tiny/samples/val_epoch0099.png")
+    assert shown.faults == ()
+
+
+def asked(outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = "GET", **headers: str) -> TestResponse:
+    """What the page's server answers, with a TensorBoard that greets."""
+    application = with_front_page(Response("TensorBoard"), outputs)
+    words = {"method": method, "base_url": "http://127.0.0.1", "headers": {"Host": host, **headers}}
+    return Client(application).open(path, buffered=True, **words)
+
+
+@pytest.mark.parametrize("path", ["/", "/tensorboard/data/environment", "/files/tiny/samples/val_epoch0001.png", "/x"])
+def test_a_name_that_was_bent_to_this_machine_is_turned_away(run, path):
+    for host in ("evil.example", "evil.example:6006", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1"):
+        assert asked(run.path.parent, path, host).status_code == 403
+    for host in ("127.0.0.1:6006", "localhost:6006", "[::1]:6006", socket.gethostname()):
+        assert asked(run.path.parent, path, host).status_code == (404 if path == "/x" else 200)
+
+
+def test_a_page_from_elsewhere_cannot_post_to_tensorboard(run):
+    post = {"path": "/tensorboard/data/plugin/timeseries/timeSeries", "method": "POST"}
+    assert asked(run.path.parent, **post, Origin="http://evil.example").status_code == 403
+    assert asked(run.path.parent, **post, Origin="http://127.0.0.1:6006").status_code == 200
+
+
+def test_a_page_that_a_run_brought_along_runs_apart_from_all_others(run):
+    (run.path / "evaluation" / "val").mkdir(parents=True)
+    (run.path / "evaluation" / "val" / "index.html").write_text("<script>fetch('/')</script>")
+    answer = asked(run.path.parent, "/files/tiny/evaluation/val/index.html")
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
+    assert "script-src" not in (policy := asked(run.path.parent, "/").headers["Content-Security-Policy"])
+    assert "default-src 'none'" in policy
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:40])
+
+
+def piped(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+DAMAGES = {
+    "samples/val_epoch0002.png": [cut, piped, lambda file: file.write_bytes(b"")],
+    "provenance.json": [
+        cut,
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_text("[]"),
+        lambda file: file.write_text('{"finished": true, "best": {"val/ssim": "high"}}'),
+        lambda file: file.write_text("[" * 10**5),
+        lambda file: file.write_bytes(b"\xff\xfe"),
+    ],
+    "config.yaml": [
+        lambda file: file.write_text("data: {"),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"\xff\xfe\x00"),
+        piped,
+    ],
+    "metrics.csv": [lambda file: file.write_bytes(bytes(range(256))), lambda file: file.write_text("1,2,3\n4,5,6\n")],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [(name, damage) for name, damages in DAMAGES.items() for damage in damages],
+)
+def test_one_damaged_file_of_one_run_is_named_and_takes_nothing_else_down(run, caplog, name, damage):
+    shutil.copytree(run.path, run.path.with_name("other"))
+    file = run.path.with_name("other") / name
+    damage(file)
+    page = asked(run.path.parent, "/")
+    assert page.status_code == 200
+    assert "<h3>tiny</h3>" in page.text
+    assert "<h3>other</h3>" in page.text
+    assert html.escape(str(file)) in page.text
+    assert [record for record in caplog.records if str(file) in record.getMessage()]
+
+
+def test_of_a_run_whose_last_sheet_is_damaged_the_one_before_is_shown(run):
+    cut(run.path / "samples" / "val_epoch0002.png")
+    assert card(run, run.path.parent).sample == Path("tiny/samples/val_epoch0001.png")
+
+
+def test_a_fault_is_told_once_in_the_terminal(run, caplog):
+    cut(run.path / "samples" / "val_epoch0002.png")
+    for _ in range(3):
+        front_page(run.path.parent)
+    assert caplog.text.count("val_epoch0002.png: cannot be read") == 1
+
+
+def test_runs_that_lie_elsewhere_or_have_odd_names_are_shown(run, tmp_path):
+    folder = tmp_path / "outputs"
+    folder.mkdir()
+    shutil.copytree(run.path, os.fsdecode(os.fsencode(folder) + b"/caf\xe9"))
+    (run.path / "samples").rename(tmp_path / "samples")
+    (run.path / "samples").symlink_to(tmp_path / "samples")
+    run.path.rename(folder / "moved")
+    page = asked(folder, "/").text
+    assert "<h3>caf\\xe9</h3>" in page
+    assert "/files/moved/samples/val_epoch0002.png" in page
+    assert asked(folder, "/files/moved/samples/val_epoch0002.png").status_code == 200
+
+
+def test_a_folder_whose_runs_were_all_removed_is_an_empty_page(tmp_path):
+    assert "0 runs" in asked(tmp_path, "/").text
+
+
+def test_only_pages_and_pictures_of_the_folder_are_served(address, outputs):
+    assert address.startswith("http://127.0.0.1:")
+    run = "files/seeds/" + urllib.parse.quote("seed=1")
+    assert status(address) == 200
+    assert status(f"{address}{run}/samples/val_epoch0001.png") == 200
+    assert status(f"{address}{run}/checkpoints/last.ckpt") == 404
+    assert status(f"{address}{run}/config.yaml") == 404
+    (outputs.parent / "secret.html").write_text("secret")
+    assert status(f"{address}files/../secret.html") == 404
+    assert status(f"{address}files/%2e%2e/secret.html") == 404
+    assert status(f"{address}nothing") == 404
+
+
+def test_another_port_is_taken_where_the_first_is_taken(address, outputs):
+    port = int(address.rstrip("/").rpartition(":")[2])
+    with dashboard(outputs, port) as another:
+        assert another != address
+        assert status(another) == 200
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="no runs here"):
+        pix2pix("dashboard", tmp_path, "--no-browser")
+
+
+@needs_chromium
+def test_the_page_leads_to_comparisons_and_to_the_pictures_of_three_runs_side_by_side(address, tmp_path):
+    with chromium(tmp_path / "browser") as page:
+        page.get(address)
+        assert len(page.find_elements(By.CSS_SELECTOR, "article img")) == 3
+        page.find_element(By.CSS_SELECTOR, "#comparisons a").click()
+        assert "seed" in page.title + page.page_source
+        page.get(f"{address}tensorboard/#images")
+        WebDriverWait(page, 90).until(lambda page: len(pictures(page)) >= 3)
+        assert {run_of(picture.get_property("src")) for picture in pictures(page)} == {
+            f"seeds/seed={seed}/tensorboard" for seed in (1, 2, 3)
+        }
+
+
+def run_of(source: str) -> str:
+    """The run in the key by which TensorBoard asks for a picture."""
+    key = urllib.parse.parse_qs(urllib.parse.urlparse(source).query)["blob_key"][0]
+    return json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))[1]
+
+
+def pictures(page) -> list:
+    """The loaded pictures of TensorBoard's page, which hides them in shadow trees."""
+    return page.execute_script("""
+        const found = [];
+        const walk = root => root.querySelectorAll("*").forEach(node => {
+            if (node.tagName === "IMG" && node.src.includes("individualImage") && node.naturalWidth) found.push(node);
+            if (node.shadowRoot) walk(node.shadowRoot);
+        });
+        walk(document);
+        return found;""")
