@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pix2pix.models import EncoderDecoder, PatchGAN, ResNet, UNet
 from pix2pix.models.losses import CrossEntropy, Objective
-from pix2pix.training.module import pix2pix_step
+from pix2pix.training.step import pix2pix_step
 
 FLOAT = 4  # bytes
 FIELDS = (1, 16, 34, 70, 142, 286)

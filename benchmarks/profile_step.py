@@ -28,7 +28,7 @@ from benchmarks.machine import machine
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.losses import CrossEntropy, Objective
-from pix2pix.training.module import pix2pix_step
+from pix2pix.training.step import pix2pix_step
 
 WARM_UP = 3
 KINDS = {  # the first that is part of an operator's name

@@ -22,7 +22,7 @@ from pix2pix.config.compose import composed
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.runs.run import Run
 from pix2pix.training import train as experiment
-from pix2pix.training.module import pix2pix_step
+from pix2pix.training.step import pix2pix_step
 
 NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
 NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows

@@ -20,7 +20,7 @@ from pix2pix.core.randomness import seed_step
 from pix2pix.models.losses import CrossEntropy, LeastSquares, Objective
 from pix2pix.training import train
 from pix2pix.training.cuda_graph import CapturedStep
-from pix2pix.training.module import pix2pix_step
+from pix2pix.training.step import pix2pix_step
 
 PRECISIONS = {"float32, TF32 off": (False, False), "float32, TF32 as torch has it": (True, False), "bf16": (True, True)}
 COMPARED = ("fake", "logits", "losses", "weights", "moved")  # `moved`: what three steps changed of the weights

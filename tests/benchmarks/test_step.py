@@ -15,7 +15,7 @@ from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.initialisation import initialise
 from pix2pix.models.losses import CrossEntropy, Objective
 from pix2pix.models.reference_weights import from_reference
-from pix2pix.training.module import pix2pix_step
+from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, command
 from tests.parity import Fixture, needs_fixtures
 from tests.training.test_module import updater

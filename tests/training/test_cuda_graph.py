@@ -23,7 +23,7 @@ from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.callbacks.nan_guard import Watch
 from pix2pix.training.callbacks.progress_bar import Progress
 from pix2pix.training.cuda_graph import WARM_UP, CapturedStep, warn_of_silent_hooks
-from pix2pix.training.module import pix2pix_step
+from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, pix2pix, resolved
 from tests.waiting import nothing_waits
 
