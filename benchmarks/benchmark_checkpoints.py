@@ -16,7 +16,7 @@ import torch
 
 from pix2pix.config.compose import composed
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
-from pix2pix.training import train
+from pix2pix.training import build
 
 MINUTES = 10.0  # between two checkpoints, callbacks.checkpoint.every_n_minutes
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    model = train.build_model(composed(options.overrides))
+    model = build.build_model(composed(options.overrides))
     moments = {
         name: [tensor.clone(), tensor.clone()] for name, tensor in model.state_dict().items()
     }  # as Adam keeps them

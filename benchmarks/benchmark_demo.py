@@ -48,7 +48,7 @@ def untrained(folder: Path, size: int) -> str:
     import yaml
 
     from pix2pix.config.compose import composed
-    from pix2pix.training.train import build_model
+    from pix2pix.training.build import build_model
 
     config = composed([f"data.size={size}", f"output_dir={folder}", "name=untrained"])
     model = build_model(config)

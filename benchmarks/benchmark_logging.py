@@ -18,7 +18,7 @@ import torch
 
 from pix2pix.config.compose import composed
 from pix2pix.runs.run import Run
-from pix2pix.training import train
+from pix2pix.training import build
 
 OFF = ["logger=none", "~callbacks.training_log", "~callbacks.diagnosis", "~callbacks.results"]
 ON = ["logger=wandb", "logger.wandb.mode=offline"]
@@ -43,11 +43,11 @@ def seconds_a_step(words: list[str], steps: int) -> float:
         limits = [f"+trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
         quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
         config = composed([*words, *limits, *quiet])
-        run, data = Run(config["run_dir"]), train.build_data(config)
+        run, data = Run(config["run_dir"]), build.build_data(config)
         with run.begun(config, data.pairs.fingerprint()):
-            trainer, watch = train.build_trainer(config, run), Stopwatch()
+            trainer, watch = build.build_trainer(config, run), Stopwatch()
             trainer.callbacks.append(watch)
-            trainer.fit(train.build_model(config), data)
+            trainer.fit(build.build_model(config), data)
         return watch.seconds / (steps - WARM_UP)
 
 

@@ -31,7 +31,7 @@ from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.inference.generator import Trained
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.inference.translator import Translator
-from pix2pix.training import train
+from pix2pix.training import build
 
 LINKS = 50_000  # to one file: ext4 takes 65,000
 LOGGED = 1_000  # rows of a run's metrics.csv: 200 epochs, and four logged rows in each
@@ -70,7 +70,7 @@ def translate_in_tiles(size: int, folder: Path) -> Seconds:
 
 def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Seconds:
     config = configured(width, min(size, 256), 1)
-    generator, inference = train.build_generator(config).eval(), InferenceMode(**config["inference"])
+    generator, inference = build.build_generator(config).eval(), InferenceMode(**config["inference"])
     translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))
     translator(picture.crop((0, 0, 256, 256)))  # sets things up

@@ -21,6 +21,7 @@ from benchmarks.turns import Answers, leave, told, usage
 from pix2pix.config.compose import composed
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.runs.run import Run
+from pix2pix.training import build
 from pix2pix.training import train as experiment
 from pix2pix.training.step import pix2pix_step
 
@@ -62,7 +63,7 @@ def ours(side: str, size: int, batch: int, steps: int) -> Step:
     With `data` it takes the pairs of a training instead of the same tensors again and again.
     """
     config = configured(SIDES[side][0], size, batch)
-    model = experiment.build_model(config).train()
+    model = build.build_model(config).train()
     same = itertools.repeat(batch_of(size, batch))
     batches = loaded(config, steps * batch) if side.endswith("data") else same
     update_g, update_d = map(updating, model.configure_optimizers())
@@ -80,8 +81,8 @@ def ours(side: str, size: int, batch: int, steps: int) -> Step:
 def loaded(config: dict[str, Any], count: int) -> Iterator[Any]:
     """The batches of a training of so many pairs, loaded, cached and augmented as it does, without Lightning's loop."""
     config["data"]["pairs"] |= {"train_pairs": count, "val_pairs": 1}
-    data = experiment.build_data(config)
-    data.trainer = experiment.build_trainer(config | {"logger": {}, "callbacks": {}}, Run(config["run_dir"]))
+    data = build.build_data(config)
+    data.trainer = build.build_trainer(config | {"logger": {}, "callbacks": {}}, Run(config["run_dir"]))
     data.setup("fit")
     for batch in data.train_dataloader():
         yield data.on_after_batch_transfer(batch, 0)
@@ -130,11 +131,11 @@ def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
         config = configured([*overrides, *pairs], size, batch)
-        run, data = Run(config["run_dir"]), experiment.build_data(config)
+        run, data = Run(config["run_dir"]), build.build_data(config)
         with run.begun(config, data.pairs.fingerprint()):
-            trainer = experiment.build_trainer(config, run)
+            trainer = build.build_trainer(config, run)
             trainer.callbacks.append(Turns())
-            trainer.fit(experiment.build_model(config), data)
+            trainer.fit(build.build_model(config), data)
 
 
 def main() -> None:

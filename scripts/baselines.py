@@ -12,7 +12,7 @@ from pix2pix.data.datamodule import PlainPairs
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.generator import load
 from pix2pix.runs.run import Run
-from pix2pix.training.train import build_data, build_model
+from pix2pix.training.build import build_data, build_model
 
 
 def main() -> None:

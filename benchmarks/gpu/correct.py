@@ -18,7 +18,7 @@ from benchmarks.gpu.notes import SKIPPED, Job, Notes, Options, last_lines, train
 from pix2pix.config.compose import composed
 from pix2pix.core.randomness import seed_step
 from pix2pix.models.losses import CrossEntropy, LeastSquares, Objective
-from pix2pix.training import train
+from pix2pix.training import build
 from pix2pix.training.cuda_graph import CapturedStep
 from pix2pix.training.step import pix2pix_step
 
@@ -112,7 +112,7 @@ class Ours:
     def __init__(self, options: Options, words: list[str], *, half: bool = False, graph: bool = False) -> None:
         key = " ".join(word for word in words if not word.startswith("data.batch_size"))
         if key not in MODELS:
-            MODELS[key] = train.build_model(composed(words))
+            MODELS[key] = build.build_model(composed(words))
         self.model = copy.deepcopy(MODELS[key]).to(options.device).train()
         self.layout = self.model.execution.memory_format
         players = self.model.generator, self.model.discriminator

@@ -1,22 +1,17 @@
 """One run from a resolved configuration: check it, build its parts, train them, leave a run directory."""
 
-import contextlib
-import json
 import logging
 import math
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
@@ -27,28 +22,21 @@ from pix2pix.config.identity import Config, ends
 from pix2pix.core import trust
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.instantiate import TARGET, build, locate
-from pix2pix.core.randomness import seed_weights
 from pix2pix.core.signals import OutOfTime, Stopped
-from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import edited, remember
-from pix2pix.inference.generator import coded_palettes, palette_of, targets_are_labels
-from pix2pix.inference.mode import InferenceMode
 from pix2pix.models import UNet
-from pix2pix.models.initialisation import initialise
 from pix2pix.models.input_sizes import advice
 from pix2pix.models.losses import Objective
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, resumable
+from pix2pix.runs.checkpoints import resumable
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import threads_of
+from pix2pix.training.build import build_data, build_generator, build_model, build_trainer, is_of_this_package
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.continuing import is_readable, longer, require_fitting, say_of_the_schedule
-from pix2pix.training.cuda_graph import Execution
-from pix2pix.training.gan_ddp_strategy import PlayersTogether
 from pix2pix.training.initial_weights import initialise_from
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.places import directory_for, keep_apart
+from pix2pix.training.places import keep_apart
 
 log = logging.getLogger(__name__)
 
@@ -221,114 +209,6 @@ def check(config: Config) -> None:
     """Raises ValueError, in words, for a configuration that cannot be run; builds and writes nothing."""
     schema.check(config)
     _rehearse(config)
-
-
-def build_generator(config: Config) -> nn.Module:
-    """The generator, with whatever weights it is constructed with."""
-    return build(config["generator"])
-
-
-def build_players(config: Config) -> tuple[nn.Module, nn.Module | None]:
-    """Generator and discriminator with their initial weights, which follow from the seed.
-
-    Networks of this package get those of the paper. Any other keeps the weights that it is constructed with, which may
-    have been trained elsewhere.
-    """
-    seed_weights(config["seed"])  # for networks that draw their weights themselves
-    generator = build_generator(config)
-    discriminator = build(config["discriminator"]) if config["discriminator"] else None
-    seed_weights(config["seed"])
-    for player in filter(is_of_this_package, (generator, discriminator)):
-        initialise(player)
-    return generator, discriminator
-
-
-def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
-    """Whether a network's class is one of ours, not derived from one."""
-    return type(network).__module__.partition(".")[0] == "pix2pix"
-
-
-def build_model(config: Config) -> Pix2Pix:
-    """Both players, initialised from the seed, in the module that trains them."""
-    optimizer = config["optimizer"]
-    return Pix2Pix(
-        *build_players(config),
-        build(config["objective"]),
-        {player: build(optimizer[player]) for player in ("generator", "discriminator")},
-        inference=InferenceMode(**config["inference"]),
-        execution=Execution(**config["step"]),
-        decay_epochs=optimizer["decay_epochs"],
-        clip_norm=optimizer["clip_norm"],
-        ema_decay=config["ema_decay"],
-        seed=config["seed"],
-        palette=palette_of(config),
-        coded=coded_palettes(config),
-        targets_are_labels=targets_are_labels(config),
-        config=config,
-    )
-
-
-def build_data(config: Config) -> PairDataModule:
-    """The pairs of the run, found and matched."""
-    data = config["data"]
-    return PairDataModule(
-        build(data["pairs"]),
-        build(data["transform"]),
-        batch_size=data["batch_size"],
-        num_workers=data["num_workers"],
-        seed=config["seed"],
-        cache=Cache(data["cache"], data["cache_dir"], data["cache_gigabytes"]),
-        on_error=data["on_error"],
-        skip_limit=data["skip_limit"],
-        settings=json.dumps([data["pairs"], data["transform"]]),
-    )
-
-
-def build_trainer(config: Config, run: Run) -> pl.Trainer:
-    """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
-    sizes_vary = config["data"]["preprocess"] == "none"
-    settings = config["trainer"] | picked(config["trainer"], config["precision"], sizes_vary=sizes_vary)
-    try:
-        trainer: pl.Trainer = build(
-            settings,
-            callbacks=in_order(build(callback) for callback in config["callbacks"].values()),
-            logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
-            plugins=[AtomicCheckpointIO(), *_surroundings(settings)],
-            **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
-            default_root_dir=run.path,
-        )
-    except MisconfigurationException as error:
-        raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
-    if trainer.world_size > 1 and not isinstance(trainer.strategy, PlayersTogether):
-        raise ValueError(
-            f"the trainer has {trainer.world_size} devices, but its strategy does not know of two players. "
-            "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
-        )
-    return trainer
-
-
-def _surroundings(trainer: Mapping[str, Any]) -> list[LightningEnvironment]:
-    """One process needs no cluster: Lightning must not take the variables of a shell of Slurm's for its own.
-
-    It would refuse one device in a job of several tasks, or put the job into the queue again by itself.
-    """
-    one = trainer.get("devices") in (1, "1") and trainer.get("num_nodes", 1) == 1 and trainer.get("strategy") == "auto"
-    return [LightningEnvironment()] if one else []
-
-
-def in_order(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
-    """With the training log last, which sends what the others log; Lightning puts those that save behind it."""
-    return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog))
-
-
-class Unprofiled(PassThroughProfiler):
-    """Lightning's profiler that does nothing, faster: it is asked some 70 times a step."""
-
-    nothing: Any = contextlib.nullcontext()
-
-    def profile(self, action_name: str) -> Any:
-        """A context that does nothing."""
-        return self.nothing
 
 
 def _rehearse(config: Config) -> None:

@@ -12,7 +12,7 @@ import torch
 from pix2pix.config.hardware import in_words, picked
 from pix2pix.core.allocator import OWN_CHOICES, SWITCH
 from pix2pix.runs.run import Run
-from pix2pix.training import train
+from pix2pix.training import build
 from tests import conftest
 from tests.conftest import TINY, pix2pix, resolved
 
@@ -64,7 +64,7 @@ def test_cudnn_tries_its_kernels_where_that_pays(card, trainer):
 def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     config = resolved(f"output_dir={tmp_path}")
-    train.build_trainer(config, Run(config["run_dir"]))
+    build.build_trainer(config, Run(config["run_dir"]))
     assert torch.backends.cudnn.benchmark is False
 
 

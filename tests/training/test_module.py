@@ -12,9 +12,9 @@ from pix2pix.core.randomness import seed_weights
 from pix2pix.models import PatchGAN, UNet, initialise
 from pix2pix.models.learning_rates import linear_decay
 from pix2pix.models.losses import AdversarialLoss, CrossEntropy, LeastSquares, Objective
+from pix2pix.training.build import build_model
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.step import pix2pix_step
-from pix2pix.training.train import build_model
 from tests.conftest import TINY, resolved
 from tests.parity import Fixture, fixture, needs_fixtures  # noqa: F401
 

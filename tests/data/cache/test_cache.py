@@ -20,7 +20,7 @@ from pix2pix.data.cache.disk import DiskCache
 from pix2pix.data.cache.preload import LoadedPairs, all_of, content_of
 from pix2pix.data.datamodule import Draw, drawn
 from pix2pix.data.pair import Pair
-from pix2pix.training.train import build_data
+from pix2pix.training.build import build_data
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import DummyLogger
 
+from pix2pix.training.build import in_order
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.train import in_order
 from tests.small import fit, module
 
 Rows = list[tuple[int, dict[str, float]]]
