@@ -250,8 +250,8 @@ class PrepareSweep(Callback):
             SWEEP.add(job)
 
     def _check(self, job: Job, config: dict[str, Any], jobs: dict[Path, Job], planned: bool) -> None:
+        from pix2pix.config.check import check
         from pix2pix.training.continuing import require_end
-        from pix2pix.training.train import check
 
         check(config)
         if planned:

@@ -10,6 +10,7 @@ import yaml
 from torch import Tensor
 
 from pix2pix.config import compose
+from pix2pix.config.check import check
 from pix2pix.config.identity import Config
 from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import write
@@ -17,7 +18,6 @@ from pix2pix.models.reference_architecture import discriminator_of, generator_of
 from pix2pix.models.reference_weights import from_reference, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link
 from pix2pix.runs.run import Run
-from pix2pix.training.train import check
 
 RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
 

@@ -15,23 +15,22 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import nn
 
-from pix2pix.config import schema
+from pix2pix.config.check import check
 from pix2pix.config.defaults import completed
 from pix2pix.config.hardware import in_words, picked
 from pix2pix.config.identity import Config, ends
 from pix2pix.core import trust
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.instantiate import TARGET, build, locate
+from pix2pix.core.instantiate import TARGET, locate
 from pix2pix.core.signals import OutOfTime, Stopped
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import edited, remember
 from pix2pix.models import UNet
 from pix2pix.models.input_sizes import advice
-from pix2pix.models.losses import Objective
 from pix2pix.runs.checkpoints import resumable
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import threads_of
-from pix2pix.training.build import build_data, build_generator, build_model, build_trainer, is_of_this_package
+from pix2pix.training.build import build_data, build_model, build_trainer, is_of_this_package
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.continuing import is_readable, longer, require_fitting, say_of_the_schedule
 from pix2pix.training.initial_weights import initialise_from
@@ -203,31 +202,6 @@ def _lower_what(config: Config, error: Exception) -> str:
         f"({str(error).splitlines()[0] if str(error) else 'the system gives no more'}). What was saved is kept. Under "
         "another name, lower data.batch_size, data.size or generator.base_channels, or set precision=bf16-mixed."
     )
-
-
-def check(config: Config) -> None:
-    """Raises ValueError, in words, for a configuration that cannot be run; builds and writes nothing."""
-    schema.check(config)
-    _rehearse(config)
-
-
-def _rehearse(config: Config) -> None:
-    """Sends one batch of shapes through both players on the meta device: whatever cannot fit fails here."""
-    data = config["data"]
-    size = data["height"], data["width"]
-    with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*copying from a non-meta parameter.*", UserWarning)  # weights of their own
-        try:
-            source = torch.empty(data["batch_size"], data["input_channels"], *size)
-            fake = build_generator(config)(source)
-            target = torch.empty(data["batch_size"], data["output_channels"], *size)
-            if fake.shape != target.shape:
-                raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
-            objective: Objective = build(config["objective"])
-            if config["discriminator"]:
-                objective.judge(build(config["discriminator"]), source, fake)
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"the configuration cannot be run:\n  {error}") from error
 
 
 def _say_where(run: Run, config: Mapping[str, Any], checkpoint: Path | None) -> None:

@@ -25,7 +25,7 @@ def _fail_all(_pool: Pool, jobs: Iterable[Job]) -> list[tuple[Job, Ending]]:
 @pytest.fixture
 def planned(monkeypatch, tmp_path):
     """A function that gives the jobs of a sweep, none of which is judged or run."""
-    monkeypatch.setattr("pix2pix.training.train.check", lambda config: None)
+    monkeypatch.setattr("pix2pix.config.check.check", lambda config: None)
     monkeypatch.setattr(Pool, "run", _fail_all)
     monkeypatch.chdir(tmp_path)
 

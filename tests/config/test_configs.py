@@ -5,10 +5,10 @@ import itertools
 import pytest
 import torch
 
+from pix2pix.config.check import check
 from pix2pix.config.compose import CONFIGS
 from pix2pix.models.input_sizes import advice
 from pix2pix.training.build import build_data, build_model
-from pix2pix.training.train import check
 from tests.conftest import DATASETS, needs_datasets, resolved
 
 NOT_HERE = {"cityscapes", "cityscapes_reverse", "edges2handbags", "night2day"}  # too large to lie beside the repository

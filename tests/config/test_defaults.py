@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pix2pix.config.check import check
 from pix2pix.config.defaults import alike, completed
 from pix2pix.config.identity import flat
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.old_names import with_current_names
 from pix2pix.runs.changes import changes, differences
-from pix2pix.training.train import check
 from tests.conftest import TINY, resolved
 
 EARLIER = Path(__file__).parents[1] / "earlier" / "config_of_8fb8244.yaml"

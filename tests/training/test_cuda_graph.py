@@ -12,11 +12,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import LambdaCallback
 
+from pix2pix.config import check
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein
 from pix2pix.runs.run import Run
 from pix2pix.training import build, cuda_graph
-from pix2pix.training import train as experiment
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.callbacks.collapse_monitor import Diagnosis
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
@@ -262,7 +262,7 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
 )
 def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
     with pytest.raises(ValueError, match=r"step\.cuda_graph=true needs") as refused:
-        experiment.check(resolved(*TINY, "step.cuda_graph=true", *overrides))
+        check.check(resolved(*TINY, "step.cuda_graph=true", *overrides))
     assert remedy in str(refused.value)
 
 

@@ -271,7 +271,7 @@ def test_a_training_from_a_cache_is_the_training_from_files(tiny_run, tmp_path, 
 
 
 def test_workers_on_a_cache_in_memory_of_the_device_are_refused():
-    from pix2pix.training.train import check
+    from pix2pix.config.check import check
 
     with pytest.raises(ValueError, match=r"other processes do not reach pairs that are kept on the device"):
         check(resolved("data.cache=device", "data.num_workers=2"))

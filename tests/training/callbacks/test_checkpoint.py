@@ -12,9 +12,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import timer
 
+from pix2pix.config.check import check
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.train import check
 from tests.conftest import TINY, pix2pix, resolved, same_weights
 from tests.small import fit, module
 
