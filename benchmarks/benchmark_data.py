@@ -28,7 +28,8 @@ from torch.utils.data import DataLoader
 from benchmarks.machine import machine
 from pix2pix.data.cache.cache import Cache, CacheKind
 from pix2pix.data.cache.preload import LoadedPairs
-from pix2pix.data.datamodule import Draw, TrainingPairs, drawn, stacked
+from pix2pix.data.datamodule import TrainingPairs, drawn, stacked
+from pix2pix.data.samplers import Draw
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
 

@@ -25,7 +25,8 @@ from PIL import Image
 
 from benchmarks.machine import mebibytes, peak_mebibytes
 from benchmarks.sides import configured
-from pix2pix.data.datamodule import EpochBatches, TrainingPairs, drawn
+from pix2pix.data.datamodule import TrainingPairs, drawn
+from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.inference.generator import Trained

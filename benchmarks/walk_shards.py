@@ -21,7 +21,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from pix2pix.data.datamodule import EpochBatches, TrainingPairs, stacked
+from pix2pix.data.datamodule import TrainingPairs, stacked
+from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shards import ShardedPairs
 from pix2pix.data.transforms import JitterAndMirror

@@ -2,36 +2,27 @@
 
 import functools
 import logging
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
-from pix2pix.core.randomness import epoch_order, pair_generator
+from pix2pix.core.randomness import pair_generator
 from pix2pix.core.signals import leave_to_parent
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.preload import LoadedPairs, content_of, cores
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.resume import Pace, position, settle, shift
+from pix2pix.data.samplers import Draw, EpochBatches
 from pix2pix.data.sources.skip_unreadable import OnError, TolerantPairs
 from pix2pix.data.transforms import PairTransform, View
 
 log = logging.getLogger(__name__)
 
 MOST_WORKERS = 8
-Begin = Callable[[], tuple[int, int]]
-Order = Callable[[int, int, int], np.ndarray]
-
-
-class Draw(NamedTuple):
-    """Which pair, in which epoch: all that its augmentation depends on."""
-
-    epoch: int
-    pair: int
 
 
 class Drawn(NamedTuple):
@@ -67,47 +58,6 @@ class PlainPairs(Dataset[Pair]):
         source, target, name = self.loaded[index]
         scaled = self.transform.scaled(Pair(source[None], target[None], name))
         return Pair(scaled.source[0], scaled.target[0], name)
-
-
-class EpochBatches(Sampler[list[Draw]]):
-    """The batches of an epoch, from the first one not yet taken; process `rank` takes every `processes`-th pair.
-
-    The processes' batches of a step are together the batch that one process would take, were it as large. With several
-    processes the epoch is filled up to a multiple of their number by repeating its first pairs.
-
-    Args:
-        length: number of pairs.
-        batch_size: pairs in a batch of one process; the last batch may be smaller.
-        seed: the run's.
-        begin: tells the epoch and its first batch not yet taken; asked whenever an epoch is begun.
-        rank: number of this process.
-        processes: how many processes share an epoch.
-        order: the order of an epoch, from seed, epoch and length.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        batch_size: int,
-        seed: int,
-        begin: Begin,
-        *,
-        rank: int = 0,
-        processes: int = 1,
-        order: Order = epoch_order,
-    ) -> None:
-        self.length, self.batch_size, self.seed, self.begin = length, batch_size, seed, begin
-        self.rank, self.processes, self.order = rank, processes, order
-
-    def __len__(self) -> int:
-        return math.ceil(self.length / (self.batch_size * self.processes))
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        epoch, first_batch = self.begin()
-        order = self.order(self.seed, epoch, self.length)
-        mine = np.resize(order, math.ceil(self.length / self.processes) * self.processes)[self.rank :: self.processes]
-        for start in range(first_batch * self.batch_size, len(mine), self.batch_size):
-            yield [Draw(epoch, int(index)) for index in mine[start : start + self.batch_size]]
 
 
 class PairDataModule(pl.LightningDataModule):

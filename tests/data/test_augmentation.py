@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pix2pix.data.augmentation import Augment, View, cut, draw_view, recoloured, turned
-from pix2pix.data.datamodule import Draw, TrainingPairs, drawn
+from pix2pix.data.datamodule import TrainingPairs, drawn
 from pix2pix.data.pair import Pair
+from pix2pix.data.samplers import Draw
 from pix2pix.data.transforms import JitterAndMirror
 
 SIZES = {"height": 24, "width": 32, "load_height": 30, "load_width": 40}

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from pix2pix.core.randomness import pair_generator
-from pix2pix.data.datamodule import Draw, EpochBatches, TrainingPairs, drawn, stacked
+from pix2pix.data.datamodule import TrainingPairs, drawn, stacked
 from pix2pix.data.pair import Pair
+from pix2pix.data.samplers import Draw, EpochBatches
 from pix2pix.data.transforms import JitterAndMirror, View
 
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from pix2pix.core.atomic_files import write
-from pix2pix.data.datamodule import EpochBatches
 from pix2pix.data.resume import Pace, position, shift
+from pix2pix.data.samplers import EpochBatches
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models import UNet
 from pix2pix.runs.run import Run

@@ -18,8 +18,9 @@ from pix2pix.data.cache import cache as caching
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.disk import DiskCache
 from pix2pix.data.cache.preload import LoadedPairs, all_of, content_of
-from pix2pix.data.datamodule import Draw, drawn
+from pix2pix.data.datamodule import drawn
 from pix2pix.data.pair import Pair
+from pix2pix.data.samplers import Draw
 from pix2pix.training.build import build_data
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved
 

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from pix2pix.core.randomness import epoch_order, windowed_order
-from pix2pix.data.datamodule import EpochBatches, TrainingPairs, drawn
+from pix2pix.data.datamodule import TrainingPairs, drawn
+from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources import shards as reading
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shards import ShardedPairs
