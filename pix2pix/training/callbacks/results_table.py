@@ -5,6 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from pix2pix.core.sequences import spread
 from pix2pix.core.trust import modules_of
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
@@ -12,7 +13,7 @@ from pix2pix.data.images.pictures import shown, to_picture
 from pix2pix.data.pair import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import generator
-from pix2pix.training.callbacks.samples import Count, spread
+from pix2pix.training.callbacks.samples import Count
 from pix2pix.training.loggers.base import TakesTable
 from pix2pix.training.module import Pix2Pix
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pix2pix.core.sequences import spread
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import shown
@@ -66,9 +67,3 @@ class Samples(pl.Callback):
             rows.append((seen, output[0], visible(target, model.target_palette, source)))
             names.append(name)
         return names, rows
-
-
-def spread(length: int, count: int) -> list[int]:
-    """`count` indices, or as many as there are, spread evenly over range(length)."""
-    count = min(count, length)
-    return [i * length // count for i in range(count)]

@@ -9,12 +9,12 @@ import torch
 from natsort import natsorted
 from PIL import Image
 
+from pix2pix.core.sequences import spread
 from pix2pix.core.trust import UntrustedError
 from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.palettes import Palette, visible
 from pix2pix.data.images.picture_files import named, opened_image
 from pix2pix.data.images.pictures import GAP, shown, to_picture
-from pix2pix.training.callbacks.samples import spread
 from pix2pix.web.demo.runs import Exhibit
 
 log = logging.getLogger(__name__)
