@@ -30,8 +30,8 @@ from typing import Any
 import torch
 from PIL import Image
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
-from pix2pix.training.loggers.csv import read
 
 BASE = [
     *("data.size=32", "data.batch_size=2", "generator.base_channels=4"),

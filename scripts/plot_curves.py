@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from pix2pix.core.utf8 import speak_utf8
-from pix2pix.training.loggers.csv import read
+from pix2pix.runs.metrics import read
 
 
 def main() -> None:

@@ -135,7 +135,7 @@ class OptunaSearch(Sweeper):
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
 
-        from pix2pix.training.loggers.csv import read
+        from pix2pix.runs.metrics import read
 
         file = job.run.path / "metrics.csv"
         written = file.stat().st_mtime_ns if file.is_file() else 0

@@ -19,8 +19,8 @@ from pix2pix.data.pair import Split
 from pix2pix.evaluation.metrics import METRICS, higher_is_better
 from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.inference.carried import whole_config
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
-from pix2pix.training.loggers.csv import read
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
 NAMED = 6  # runs that a warning names

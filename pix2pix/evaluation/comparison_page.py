@@ -23,8 +23,8 @@ from pix2pix.evaluation.paper_tables import beside
 from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.inference.carried import whole_config
 from pix2pix.inference.generator import checkpoint_of
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
-from pix2pix.training.loggers.csv import read
 
 log = logging.getLogger(__name__)
 

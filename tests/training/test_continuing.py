@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.training.continuing import Reached, reached, say_of_the_schedule
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, pix2pix, same_weights
 
 

@@ -19,9 +19,9 @@ from pix2pix.data.resume import Pace, position, shift
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models import UNet
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, command, pix2pix, started, wait_until, weights
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
-from pix2pix.training.loggers.csv import read
 from pix2pix.training.places import keep_apart
 from pix2pix.training.train import train
 from tests.conftest import pix2pix

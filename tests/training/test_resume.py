@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from pix2pix.runs.checkpoints import PREVIOUS
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))

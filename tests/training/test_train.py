@@ -6,11 +6,11 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.callbacks.progress_bar import epoch_of, steps_in_all
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, pix2pix, resolved
 
 

@@ -10,8 +10,8 @@ import torch
 import yaml
 from PIL import Image
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, same_weights, started, wait_until, weights
 
 LABELS = ["data.direction=AtoB", "data.one_hot=true", "objective=labels"]

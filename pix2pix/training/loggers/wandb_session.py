@@ -17,9 +17,9 @@ from pix2pix.core.addresses import without_secrets
 from pix2pix.core.atomic_files import write
 from pix2pix.evaluation.metrics import DIAGNOSES, METRICS, higher_is_better
 from pix2pix.evaluation.metrics import Mode as Best
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import Sheet, sheets
-from pix2pix.training.loggers.csv import read
 
 if TYPE_CHECKING:
     import wandb

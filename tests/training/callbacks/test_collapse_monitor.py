@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.collapse_monitor import Diagnosis, Likeness
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, pix2pix
 
 TARGETS = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))

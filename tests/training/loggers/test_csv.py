@@ -2,7 +2,8 @@
 
 import pytest
 
-from pix2pix.training.loggers.csv import MetricsCsv, read
+from pix2pix.runs.metrics import read
+from pix2pix.training.loggers.csv import MetricsCsv
 
 WHOLE = "step,epoch,loss/g_l1\n4,1,0.5\n8,1,0.25\n"
 

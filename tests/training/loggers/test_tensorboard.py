@@ -7,9 +7,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import sheets
-from pix2pix.training.loggers.csv import read
 from tests.conftest import TINY, pix2pix
 
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 import yaml
 
+from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
-from pix2pix.training.loggers.csv import read
 from pix2pix.training.loggers.wandb import WeightsAndBiases
 from pix2pix.training.loggers.wandb_session import run_id
 from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
