@@ -2,7 +2,7 @@
 
 from pix2pix.evaluation.compare_runs import Comparison
 from pix2pix.evaluation.metrics import METRICS
-from pix2pix.training.loggers.wandb_session import run_id
+from pix2pix.runs.wandb_id import run_id
 
 PANELS_A_ROW = 3
 

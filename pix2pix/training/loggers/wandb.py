@@ -7,9 +7,10 @@ from pydantic import Field
 from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.runs.sample_sheets import Sheet
+from pix2pix.runs.wandb_id import run_id
 from pix2pix.training.loggers.background_worker import Courier
 from pix2pix.training.loggers.base import RunLogger
-from pix2pix.training.loggers.wandb_session import Mode, Session, Values, abandon, of_sheet, run_id
+from pix2pix.training.loggers.wandb_session import Mode, Session, Values, abandon, of_sheet
 
 REMEDY = "metrics.csv and samples/ in the run have everything; when the run is resumed, what is missing is sent."
 

@@ -5,7 +5,6 @@ import json
 import logging
 import math
 import os
-import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from PIL import Image
 
 from pix2pix.core.addresses import without_secrets
-from pix2pix.core.atomic_files import write
 from pix2pix.evaluation.metrics import DIAGNOSES, METRICS, higher_is_better
 from pix2pix.evaluation.metrics import Mode as Best
 from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import Sheet, sheets
+from pix2pix.runs.wandb_id import run_id
 
 if TYPE_CHECKING:
     import wandb
@@ -91,15 +90,6 @@ def abandon() -> None:
     if service is not None and service._cleanup is not None and service._proc is not None:
         service._cleanup()  # from what is done at the program's end
         service._proc._process.kill()
-
-
-def run_id(run: Run) -> str:
-    """The id of the W&B run, kept in the run: the one that an agent of a W&B sweep gave it, else drawn once."""
-    file = run.path / "wandb" / "id"
-    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
-    if not file.is_file():
-        write(file, (given or secrets.token_hex(4)) + "\n")
-    return file.read_text(encoding="utf-8").strip()
 
 
 def last_step(transaction_log: Path) -> int:

@@ -11,8 +11,8 @@ import yaml
 
 from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
+from pix2pix.runs.wandb_id import run_id
 from pix2pix.training.loggers.wandb import WeightsAndBiases
-from pix2pix.training.loggers.wandb_session import run_id
 from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
 
 OFFLINE = ["logger=wandb", "logger.wandb.mode=offline"]

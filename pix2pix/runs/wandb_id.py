@@ -1,0 +1,16 @@
+"""The id by which W&B knows a run, kept in the run."""
+
+import os
+import secrets
+
+from pix2pix.core.atomic_files import write
+from pix2pix.runs.run import Run
+
+
+def run_id(run: Run) -> str:
+    """The id of the W&B run, kept in the run: the one that an agent of a W&B sweep gave it, else drawn once."""
+    file = run.path / "wandb" / "id"
+    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+    if not file.is_file():
+        write(file, (given or secrets.token_hex(4)) + "\n")
+    return file.read_text(encoding="utf-8").strip()
