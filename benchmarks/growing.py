@@ -117,8 +117,8 @@ def _link_pictures(folder: Path, counts: dict[str, int]) -> None:
 
 def runs(count: int, folder: Path) -> Seconds:
     """The comparison of so many finished runs, and the front page of the dashboard."""
-    from pix2pix.evaluation.compare_runs import find_runs
     from pix2pix.evaluation.comparison_page import as_markdown, write_page
+    from pix2pix.runs.find import find_runs
     from pix2pix.web.dashboard import front_page
 
     _copy_runs(folder.parent / "run", folder, count)

@@ -13,8 +13,9 @@ from pix2pix.core.utf8 import speak_utf8
 from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.pictures import save, sheet
 from pix2pix.data.images.value_range import scale
-from pix2pix.evaluation.compare_runs import Entry, find_runs, gather
+from pix2pix.evaluation.compare_runs import Entry, gather
 from pix2pix.evaluation.comparison_page import picture_names
+from pix2pix.runs.find import find_runs
 
 
 def main() -> None:

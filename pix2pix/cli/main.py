@@ -133,7 +133,7 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: 
     """
     from pix2pix.core.atomic_files import write
     from pix2pix.evaluation import comparison_page as comparing
-    from pix2pix.evaluation.compare_runs import find_runs
+    from pix2pix.runs.find import find_runs
 
     runs = find_runs(paths)
     which = {name: options[name] for name in ("checkpoint", "data", "trust")}

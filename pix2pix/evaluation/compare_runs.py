@@ -3,15 +3,12 @@
 import hashlib
 import json
 import math
-import os
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-
-from natsort import natsorted
 
 from pix2pix.config.identity import Config, flat
 from pix2pix.core.trust import Trust
@@ -24,8 +21,6 @@ from pix2pix.runs.run import Run
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
 NAMED = 6  # runs that a warning names
-CONFIG = "config.yaml"  # makes a directory a run
-OF_A_RUN = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}  # folders that are no runs
 UNINTERESTING = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
 
 
@@ -213,32 +208,6 @@ class Comparison:
         ways = [entry.way for entry in self.entries if entry.evaluated]
         names = {name for way in ways for name in way}
         return {name for name in names if len({way.get(name) for way in ways}) > 1}
-
-
-def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs at and below the paths. Raises FileNotFoundError for a path that has none."""
-    runs: list[Run] = []
-    for path in map(Path, paths):
-        found = [path] if (path / CONFIG).is_file() else natsorted(_runs_below(path), key=str)
-        if not found:
-            raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
-        runs += [Run(run) for run in found]
-    return list({run.path.resolve(): run for run in runs}.values())
-
-
-def _runs_below(path: Path) -> Iterator[Path]:
-    return (folder for folder, files in walked(path) if CONFIG in files)
-
-
-def walked(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """The folders at and below a path with the names of their files; what runs keep in folders is left out.
-
-    That is pictures by the thousand, and configurations that are not ours.
-    """
-    for folder, below, files in os.walk(path):
-        if CONFIG in files:
-            below[:] = [name for name in below if name not in OF_A_RUN]
-        yield Path(folder), files
 
 
 def gather(

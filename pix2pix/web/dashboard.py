@@ -18,7 +18,7 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
 from pix2pix.data.images.picture_files import readable_name
-from pix2pix.evaluation.compare_runs import find_runs, walked
+from pix2pix.runs.find import find_runs, walked
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import newest
 from pix2pix.web.demo.host_guard import Hosts

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from pix2pix.core.checksums import checksum
-from pix2pix.evaluation.compare_runs import find_runs, gather
+from pix2pix.evaluation.compare_runs import gather
 from pix2pix.evaluation.comparison_page import as_markdown, write_page
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.paper_tables import beside, loss_name
 from pix2pix.evaluation.record import Standard, read_record
+from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, TINY_FOLDER, pix2pix, resolved
 
