@@ -82,7 +82,7 @@ class OptunaSearch(Sweeper):
         except ImportError as error:
             raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
         from hydra_plugins.pix2pix_search.journal import opened
-        from pix2pix.evaluation.metrics import higher_is_better
+        from pix2pix.config.metric_names import higher_is_better
 
         direction = "maximize" if higher_is_better(self.monitor, self.mode) else "minimize"
         optuna.logging.set_verbosity(optuna.logging.WARNING)

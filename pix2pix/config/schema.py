@@ -15,13 +15,13 @@ from torch import nn
 
 from pix2pix.config.hardware import picked
 from pix2pix.config.identity import flat
+from pix2pix.config.metric_names import DIAGNOSES, higher_is_better, validation_metrics
 from pix2pix.core import instantiate, trust
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.instantiate import Part, Settings
 from pix2pix.data.pair import PairSource
 from pix2pix.data.settings import Data
 from pix2pix.data.transforms import PairTransform
-from pix2pix.evaluation.metrics import DIAGNOSES, higher_is_better, validation_metrics
 from pix2pix.models.learning_rates import LinearDecay
 from pix2pix.models.losses import Objective
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.config.identity import Config, flat
+from pix2pix.config.metric_names import METRICS, higher_is_better
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
-from pix2pix.evaluation.metrics import METRICS, higher_is_better
 from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.inference.carried import whole_config
 from pix2pix.runs.metrics import read

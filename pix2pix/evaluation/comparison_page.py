@@ -12,13 +12,13 @@ from typing import Any
 
 import jinja2
 
+from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.picture_files import named, opened_image
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.compare_runs import Comparison, Entry, Group, gather
 from pix2pix.evaluation.evaluate import evaluate
-from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.paper_tables import beside
 from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.inference.carried import whole_config

@@ -14,6 +14,7 @@ import jinja2
 from torch import Tensor
 from tqdm import tqdm
 
+from pix2pix.config.metric_names import METRICS
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import replacing_folder, write
@@ -24,7 +25,6 @@ from pix2pix.evaluation.confusion import Confusion
 from pix2pix.evaluation.evaluate_pairs import Examination, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
 from pix2pix.evaluation.lab_histograms import LabHistograms
-from pix2pix.evaluation.metrics import METRICS
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.record import FILE, Record, evaluation_folder, record_of
 from pix2pix.inference.generator import Trained, load, targets_are_labels

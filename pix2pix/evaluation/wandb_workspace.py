@@ -1,7 +1,7 @@
 """A comparison as a W&B workspace: the same runs, their curves, their settings and the same pictures side by side."""
 
+from pix2pix.config.metric_names import METRICS
 from pix2pix.evaluation.compare_runs import Comparison
-from pix2pix.evaluation.metrics import METRICS
 from pix2pix.runs.wandb_id import run_id
 
 PANELS_A_ROW = 3

@@ -9,7 +9,8 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from pix2pix.evaluation.metrics import METRICS, higher_is_better, pair_metrics
+from pix2pix.config.metric_names import METRICS, higher_is_better
+from pix2pix.evaluation.metrics import pair_metrics
 
 
 def test_l1_and_psnr_of_a_constant_difference():

@@ -14,8 +14,8 @@ from pydantic import Field
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
+from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
 from pix2pix.core.signals import OutOfTime, Signals, Stopped
-from pix2pix.evaluation.metrics import DIAGNOSES, Mode, higher_is_better
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link
 from pix2pix.runs.plain_state import require_plain
 from pix2pix.training.callbacks.collapse_monitor import LEAST_PAIRS

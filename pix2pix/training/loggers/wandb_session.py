@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from PIL import Image
 
+from pix2pix.config.metric_names import DIAGNOSES, METRICS, higher_is_better
+from pix2pix.config.metric_names import Mode as Best
 from pix2pix.core.addresses import without_secrets
-from pix2pix.evaluation.metrics import DIAGNOSES, METRICS, higher_is_better
-from pix2pix.evaluation.metrics import Mode as Best
 from pix2pix.runs.metrics import read
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import Sheet, sheets
