@@ -10,11 +10,11 @@ from torch import Tensor
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import pair_generator
 from pix2pix.core.sequences import spread
+from pix2pix.data.coding import coded_palettes, source_side
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import sheet, shown
 from pix2pix.data.pair import Pair, PairSource
 from pix2pix.data.transforms import PairTransform
-from pix2pix.inference.generator import coded_palettes, source_side
 
 DRAWS = 4
 WIDEST = 192  # pixels of a picture on the sheet

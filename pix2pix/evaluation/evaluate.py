@@ -19,6 +19,7 @@ from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import replacing_folder, write
 from pix2pix.core.prefetch import batches, in_stages
+from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pair import PairSource, Split
 from pix2pix.evaluation.confusion import Confusion
@@ -27,7 +28,7 @@ from pix2pix.evaluation.fcn_score import SegmentationScore
 from pix2pix.evaluation.lab_histograms import LabHistograms
 from pix2pix.evaluation.perceptual import Perceptual
 from pix2pix.evaluation.record import FILE, Record, evaluation_folder, record_of
-from pix2pix.inference.generator import Trained, load, targets_are_labels
+from pix2pix.inference.generator import Trained, load
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from pix2pix.data.coding import source_side, targets_are_labels
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import save, shown, to_picture
@@ -18,7 +19,7 @@ from pix2pix.data.images.value_range import scale
 from pix2pix.data.sources.folder import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.evaluation.record import PicturesSeen
-from pix2pix.inference.generator import Trained, source_side, targets_are_labels
+from pix2pix.inference.generator import Trained
 
 Row = dict[str, Any]
 

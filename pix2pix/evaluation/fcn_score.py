@@ -6,9 +6,10 @@ from torch import Tensor
 
 from pix2pix.config.identity import Config
 from pix2pix.core.trust import Trust
+from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.images.palettes import Palette
 from pix2pix.evaluation.confusion import Confusion
-from pix2pix.inference.generator import Trained, load, targets_are_labels
+from pix2pix.inference.generator import Trained, load
 
 
 class SegmentationScore:

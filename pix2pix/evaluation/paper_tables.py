@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pix2pix.config.identity import Config
-from pix2pix.inference.generator import targets_are_labels
+from pix2pix.data.coding import targets_are_labels
 
 SCORES = ("score_pixel_accuracy", "score_class_accuracy", "score_class_iou")
 COLOURS = ("lab_l", "lab_a", "lab_b")

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from pix2pix.config.identity import Config
 from pix2pix.core import trust as trusted
 from pix2pix.core.trust import Trust
-from pix2pix.data.images.decode import Depth, Picture, opened, picture_of, pixels_of
+from pix2pix.data.coding import coded_palettes, palette_of, source_side, target_depth
+from pix2pix.data.images.decode import Picture, opened, picture_of, pixels_of
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import Palette, visible
 from pix2pix.data.images.value_range import scale, unscale
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.folder_layout import pair_name
-from pix2pix.data.sources.image_spec import Side, side
 from pix2pix.data.transforms import Coding, PairTransform
 from pix2pix.inference.carried import generator_of, require_complete
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
@@ -139,39 +139,6 @@ class Trained:
         data = self.config["data"]
         ranged = data["transform"].get("target_range") is not None
         return target_depth(self.config) != 8 or data["target_channels"] > 4 or ranged
-
-
-def target_depth(config: Config) -> Depth:
-    """The depth of a run's targets; label maps are painted in 8 bits, however many their files have."""
-    return 8 if targets_are_labels(config) else config["data"].get("target_depth", 8)
-
-
-def source_side(config: Config) -> Side:
-    """How the source of a run's pairs is read from files."""
-    data = config["data"]
-    image = "A" if data["direction"] == "AtoB" else "B"
-    folders = (data.get("folders") or {}).get(image, image)
-    palette = data["palette"] if data["labels"] == image else None
-    return side(folders, data["source_channels"], data.get("source_depth", 8), palette)
-
-
-def palette_of(config: Config) -> Palette | None:
-    """The palette of the data's label maps, where they have one."""
-    name = config["data"]["palette"]
-    return Palette(name) if name else None
-
-
-def coded_palettes(config: Config) -> tuple[Palette | None, Palette | None]:
-    """The palettes by which sources and targets are coded with a channel for each class."""
-    transform = config["data"]["transform"]
-    source, target = (transform.get(f"{image}_palette") for image in ("source", "target"))
-    return Palette(source) if source else None, Palette(target) if target else None
-
-
-def targets_are_labels(config: Config) -> bool:
-    """Whether the data go from photos to label maps."""
-    data = config["data"]
-    return data["labels"] == ("B" if data["direction"] == "AtoB" else "A")
 
 
 def load(

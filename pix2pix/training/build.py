@@ -16,8 +16,8 @@ from pix2pix.config.identity import Config
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
+from pix2pix.data.coding import coded_palettes, palette_of, targets_are_labels
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.inference.generator import coded_palettes, palette_of, targets_are_labels
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.initialisation import initialise
 from pix2pix.runs.checkpoints import AtomicCheckpointIO

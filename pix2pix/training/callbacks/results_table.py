@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 
 from pix2pix.core.sequences import spread
 from pix2pix.core.trust import modules_of
+from pix2pix.data import coding
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import shown, to_picture
@@ -47,7 +48,7 @@ class Results(pl.Callback):
 def _row(best: generator.Trained, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
     output, target = best.generate(source, pair.name), visible(target, best.target_palette, source)
-    seen = shown(visible(source, best.source_palette)[0], generator.source_side(best.config).channels)
+    seen = shown(visible(source, best.source_palette)[0], coding.source_side(best.config).channels)
     pictures = {"input": seen, "output": shown(output[0]), "target": shown(target[0])}
     metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
     return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

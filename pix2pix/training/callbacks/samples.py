@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2pix.core.sequences import spread
+from pix2pix.data.coding import source_side
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import shown
 from pix2pix.data.pair import Pair
-from pix2pix.inference.generator import source_side
 from pix2pix.runs.sample_sheets import Kind, write_sheet
 from pix2pix.training.endings import is_last
 from pix2pix.training.loggers.base import TakesSheets

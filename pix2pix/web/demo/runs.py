@@ -9,8 +9,8 @@ from typing import Any, Literal
 from PIL import Image
 
 from pix2pix.config.identity import Config
+from pix2pix.data.coding import source_side
 from pix2pix.data.images.palettes import UNLABELLED, Palette, PaletteChoice
-from pix2pix.inference.generator import source_side
 from pix2pix.inference.translator import Translator, load_translator
 from pix2pix.runs.find import find_runs
 
