@@ -46,17 +46,19 @@ def cli() -> None:
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 def train(overrides: tuple[str, ...]) -> None:
     """Train one run, or with -m a sweep; see `pix2pix train --help`."""
+    from pix2pix.cli import launch
     from pix2pix.config import compose
 
     words, flags = _parted(overrides)
     asked = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
     with compose.in_words():
+        launch.judge_runs(flags)
         if asked:
             at = flags.index(asked[0])
             others = [flag for flag in flags[:at] + flags[at + 2 :] if flag not in {"-m", "--multirun"}]
             compose.show_config([*words, "hydra.mode=RUN", *others])
         else:
-            compose.train([*words, *flags])
+            launch.train([*words, *flags])
 
 
 def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:

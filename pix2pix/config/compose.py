@@ -7,7 +7,6 @@ import itertools
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ from pix2pix.core import instantiate
 from pix2pix.core.addresses import hidden, require_no_secrets_in
 from pix2pix.core.errors import explained
 from pix2pix.core.old_names import with_current_names
-from pix2pix.runs.sweep import STOPPED, SWEEP, Job, JobFailedError
+from pix2pix.runs.sweep import SWEEP, Job
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs") if d.is_dir())
@@ -70,29 +69,14 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 
 def show_config(words: list[str]) -> None:
     """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
-    _with_hydra(lambda cfg: print(hidden(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
+    with_hydra(lambda cfg: print(hidden(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
 
 
 def configured(words: list[str]) -> dict[str, Any]:
     """The resolved configuration that the words say."""
     found: list[dict[str, Any]] = []
-    _with_hydra(lambda cfg: found.append(resolve(cfg)), words)
+    with_hydra(lambda cfg: found.append(resolve(cfg)), words)
     return found[0]
-
-
-def train(words: list[str]) -> None:
-    """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
-    SWEEP.begin()
-    try:
-        with _environment_kept():
-            _with_hydra(_train_job, words)
-    except JobFailedError:
-        pass  # the table tells of it
-    finally:
-        if SWEEP.jobs:
-            print(SWEEP.table())
-    if SWEEP.failed():
-        raise SystemExit(1)
 
 
 # What train.yaml tells Hydra, for a configuration that is not ours: another run's config.yaml says nothing of Hydra.
@@ -102,10 +86,9 @@ ABOUT_HYDRA = (
 )
 
 
-def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
+def with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
     require_no_secrets_in(words)  # before anything is said about them
-    _judge_runs(words)
     anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *anew, *words]  # Hydra reads them there
 
@@ -124,49 +107,6 @@ def _with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(as_typed)()
     if failed:
         raise failed[0]
-
-
-def _judge_runs(words: list[str]) -> None:
-    """Judges the `config.yaml` of a run that words name as their configuration, before Hydra builds anything of it."""
-    from pix2pix.runs.run import Run
-
-    flags = ("--config-dir", "-cd", "--config-path", "-cp")
-    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
-    named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
-    for run in map(Run, named):
-        if run.config_file.is_file() and (run.provenance_file.is_file() or run.checkpoints.is_dir()):
-            from pix2pix.config.schema import check_foreign
-
-            check_foreign(run.config(), run.config_file)
-
-
-def _train_job(cfg: DictConfig) -> float | None:
-    from pix2pix.training.train import train
-
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _job_of_another_launcher(cfg)
-    train(resolve(cfg))
-    return None
-
-
-def _job_of_another_launcher(cfg: DictConfig) -> float | None:
-    """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
-    from pix2pix.training.train import train
-
-    whole = cfg.copy()
-    with open_dict(whole):
-        whole.hydra = HydraConfig.get()
-    job = job_of(whole, [])
-    OmegaConf.update(cfg, "run_dir", _literal(str(job.run.path)))
-    try:
-        train(resolve(cfg))
-    except SystemExit as end:
-        job.write_log(f"{STOPPED} (exit code {end.code}); the same command goes on with it")
-        raise
-    except Exception as error:
-        job.write_log("".join(traceback.format_exception(error)))
-        raise JobFailedError(f"{job.name}: {error}") from error
-    return job.run.best()
 
 
 def job_of(config: DictConfig, overrides: list[str]) -> Job:
@@ -312,18 +252,6 @@ def _require_own_directory(job: Job, other: Job) -> None:
 
 def _imports_from_current_folder() -> bool:
     return bool(sys.path) and Path(sys.path[0] or ".").resolve() == Path.cwd()
-
-
-@contextmanager
-def _environment_kept() -> Iterator[None]:
-    """Takes back what a sweep sets for its jobs."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    try:
-        yield
-    finally:
-        os.environ.pop("PYTHONSAFEPATH", None)
-        if before is not None:
-            os.environ["PYTHONSAFEPATH"] = before
 
 
 def in_words() -> AbstractContextManager[None]:

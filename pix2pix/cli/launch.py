@@ -1,0 +1,83 @@
+"""From the words of `pix2pix train` to one run, or to a sweep and its table."""
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from pix2pix.config.compose import _literal, job_of, resolve, with_hydra
+from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
+
+
+def train(words: list[str]) -> None:
+    """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
+    SWEEP.begin()
+    try:
+        with _environment_kept():
+            with_hydra(_train_job, words)
+    except JobFailedError:
+        pass  # the table tells of it
+    finally:
+        if SWEEP.jobs:
+            print(SWEEP.table())
+    if SWEEP.failed():
+        raise SystemExit(1)
+
+
+def judge_runs(words: list[str]) -> None:
+    """Judges the `config.yaml` of a run that words name as their configuration, before Hydra builds anything of it."""
+    from pix2pix.runs.run import Run
+
+    flags = ("--config-dir", "-cd", "--config-path", "-cp")
+    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
+    named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
+    for run in map(Run, named):
+        if run.config_file.is_file() and (run.provenance_file.is_file() or run.checkpoints.is_dir()):
+            from pix2pix.config.schema import check_foreign
+
+            check_foreign(run.config(), run.config_file)
+
+
+def _train_job(cfg: DictConfig) -> float | None:
+    from pix2pix.training.train import train
+
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return _job_of_another_launcher(cfg)
+    train(resolve(cfg))
+    return None
+
+
+def _job_of_another_launcher(cfg: DictConfig) -> float | None:
+    """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
+    from pix2pix.training.train import train
+
+    whole = cfg.copy()
+    with open_dict(whole):
+        whole.hydra = HydraConfig.get()
+    job = job_of(whole, [])
+    OmegaConf.update(cfg, "run_dir", _literal(str(job.run.path)))
+    try:
+        train(resolve(cfg))
+    except SystemExit as end:
+        job.write_log(f"{STOPPED} (exit code {end.code}); the same command goes on with it")
+        raise
+    except Exception as error:
+        job.write_log("".join(traceback.format_exception(error)))
+        raise JobFailedError(f"{job.name}: {error}") from error
+    return job.run.best()
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Takes back what a sweep sets for its jobs."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONSAFEPATH", None)
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
