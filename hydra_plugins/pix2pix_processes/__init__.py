@@ -68,7 +68,7 @@ class ProcessLauncher(Launcher):
 
     def job(self, overrides: list[str], number: int) -> "Job":
         """The job that the overrides make of the sweep's configuration."""
-        from pix2pix.config.compose import job_in_sweep
+        from pix2pix.cli.sweep_jobs import job_in_sweep
 
         job, _config = job_in_sweep(self.loader, self.config, overrides, number)
         return job

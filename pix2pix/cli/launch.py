@@ -9,7 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pix2pix.config.compose import _literal, job_of, resolve, with_hydra
+from pix2pix.cli.sweep_jobs import job_of, literal
+from pix2pix.config.compose import resolve, with_hydra
 from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
 
@@ -59,7 +60,7 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
     with open_dict(whole):
         whole.hydra = HydraConfig.get()
     job = job_of(whole, [])
-    OmegaConf.update(cfg, "run_dir", _literal(str(job.run.path)))
+    OmegaConf.update(cfg, "run_dir", literal(str(job.run.path)))
     try:
         train(resolve(cfg))
     except SystemExit as end:

@@ -11,7 +11,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from pix2pix.config.compose import _imports_from_current_folder, _quoted, configured
+from pix2pix.cli.sweep_jobs import _imports_from_current_folder, _quoted
+from pix2pix.config.compose import configured
 from pix2pix.config.resolvers import LONGEST_NAME, RESOLVERS, without_slashes
 from pix2pix.runs.job_pool import Ending, Pool
 from pix2pix.runs.sweep import SWEEP, Job
