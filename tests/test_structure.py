@@ -1,4 +1,4 @@
-"""The structure that CONTRIBUTING.md promises: which way imports point, and who knows Hydra."""
+"""The structure that docs/architecture.md promises: twelve packages, and imports that point one way."""
 
 import ast
 from pathlib import Path
@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pix2pix"
-FLOORS = [("networks", "losses", "data"), ("model",), ("experiment",), ("composition",), ("commands", "cli")]
+ORDER = (
+    *("core", "models", "data", "datasets", "config", "runs"),
+    *("inference", "evaluation", "training", "web", "export", "cli"),
+)
 
 
 def imports(file: Path) -> set[str]:
     """The names of what a file imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         if isinstance(node, ast.ImportFrom):
@@ -27,28 +30,32 @@ def module_name(file: Path) -> str:
 IMPORTS = {module_name(file): imports(file) for file in PACKAGE.rglob("*.py")}
 
 
-def reached(module: str) -> set[str]:
-    """The modules of ours that a module imports, directly or through others."""
-    found, waiting = set(), [module]
-    while waiting:
-        new = (IMPORTS[waiting.pop()] & IMPORTS.keys()) - found - {"pix2pix"}
-        found |= new
-        waiting += new
-    return found
+def package_of(module: str) -> str:
+    return f"{module}.".split(".")[1]
 
 
-def within(module: str, places: tuple[str, ...]) -> bool:
-    return f"{module}.".split(".")[1] in places
+def test_the_listing_is_the_architecture():
+    entries = {path.name for path in PACKAGE.iterdir()} - {"__pycache__", "configs"}
+    assert entries == {*ORDER, "__init__.py", "__main__.py"}
 
 
-@pytest.mark.parametrize("floor", range(len(FLOORS) - 1), ids=lambda floor: FLOORS[floor][0])
-def test_imports_point_one_way(floor):
-    above = tuple(place for places in FLOORS[floor + 1 :] for place in places)
-    inside = [module for module in IMPORTS if within(module, FLOORS[floor])]
-    assert inside
-    assert {module: up for module in inside if (up := {name for name in reached(module) if within(name, above)})} == {}
+@pytest.mark.parametrize("package", ORDER)
+def test_a_package_imports_only_from_those_before_it(package):
+    before = {*ORDER[: ORDER.index(package) + 1], ""}
+    upward = {
+        module: up
+        for module, names in IMPORTS.items()
+        if package_of(module) == package
+        and (up := {name for name in names & IMPORTS.keys() if package_of(name) not in before})
+    }
+    assert upward == {}
 
 
-def test_only_composition_knows_hydra():
+@pytest.mark.parametrize("package", ORDER)
+def test_a_package_says_in_a_sentence_what_it_is(package):
+    assert ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8")))
+
+
+def test_only_two_modules_know_hydra():
     knowing = {module for module, names in IMPORTS.items() if any(n.startswith(("hydra", "omegaconf")) for n in names)}
-    assert knowing == {"pix2pix.config.compose"}
+    assert knowing == {"pix2pix.config.compose", "pix2pix.cli.launch", "pix2pix.cli.sweep_jobs"}
