@@ -24,6 +24,15 @@ def require_sound(file: Path) -> None:
         raise ValueError(f"{file} is damaged: {damage}. Bring a copy back, or choose another checkpoint.{yours}")
 
 
+def describe_unreadable(file: Path, error: Exception) -> str:
+    """Why torch could not read a file. Torch's own words would advise to read it in a way that may run a program."""
+    if not zipfile.is_zipfile(file):
+        return "it is no file of weights that torch saved"
+    if "weights_only" in str(error):
+        return "it holds more than tensors and plain values, which might run a program when it is read"
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def _damage(file: Path) -> str | None:
     return soundness(file).damage or _packing(file)
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pix2pix.core.integrity import require_sound
+from pix2pix.core.integrity import describe_unreadable, require_sound
 from pix2pix.models.initialisation import NORMS
-from pix2pix.runs.safetensors import why_not
 
 WRAPPERS = ("module.", "_orig_mod.")
 SPECTRAL = (  # the weight, u and v of torch's two spectral norms
@@ -57,7 +56,7 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(f"{file}: cannot be read as PyTorch weights ({why_not(file, error)}).") from error
+        raise ValueError(f"{file}: cannot be read as PyTorch weights ({describe_unreadable(file, error)}).") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):

@@ -6,7 +6,6 @@ it passes `pix2pix.core.trust` first.
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from pix2pix.config.identity import Config
 from pix2pix.core.atomic_files import replacing
-from pix2pix.core.integrity import require_sound
+from pix2pix.core.integrity import describe_unreadable, require_sound
 from pix2pix.core.old_names import with_current_names
 from pix2pix.core.trust import require_plain
 
@@ -49,16 +48,9 @@ def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
     try:
         return torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(f"{file}: cannot be read as a checkpoint ({why_not(file, error)}). Choose another.") from error
-
-
-def why_not(file: Path, error: Exception) -> str:
-    """Why torch could not read a file. Torch's own words would advise to read it in a way that may run a program."""
-    if not zipfile.is_zipfile(file):
-        return "it is no file of weights that torch saved"
-    if "weights_only" in str(error):
-        return "it holds more than tensors and plain values, which might run a program when it is read"
-    return next(iter(str(error).splitlines()), type(error).__name__)
+        raise ValueError(
+            f"{file}: cannot be read as a checkpoint ({describe_unreadable(file, error)}). Choose another."
+        ) from error
 
 
 def _require_tensors(file: Path, state: Any) -> None:

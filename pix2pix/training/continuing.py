@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from pix2pix.config.identity import Config, ends
-from pix2pix.core.integrity import require_sound
+from pix2pix.core.integrity import describe_unreadable, require_sound
 from pix2pix.models.learning_rates import linear_decay
 from pix2pix.runs.run import Run
-from pix2pix.runs.safetensors import why_not
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
-        raise ValueError(f"{path}: cannot be read as a checkpoint ({why_not(path, error)}).") from error
+        raise ValueError(f"{path}: cannot be read as a checkpoint ({describe_unreadable(path, error)}).") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ValueError(f"{path}: is no checkpoint that `pix2pix train` wrote.")
     if lacking := OF_A_TRAINING - content.keys():
