@@ -35,7 +35,8 @@ def package_of(module: str) -> str:
 
 
 def test_the_listing_is_the_architecture():
-    entries = {path.name for path in PACKAGE.iterdir()} - {"__pycache__", "configs"}
+    # what an old checkout leaves of folders that have moved has no files of ours
+    entries = {path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
     assert entries == {*ORDER, "__init__.py", "__main__.py"}
 
 

@@ -1,0 +1,58 @@
+"""`pix2pix compare`: compare runs on one page: numbers, curves, settings, the same pictures side by side."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pix2pix.cli.options import CHECKPOINT, DEVICE, TRUST
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="RUN_OR_SWEEP...")
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="The page. Default: comparison.html in the sweep."
+)
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="A table with a row for each run.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="A table with mean and spread over seeds.")
+@click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="How many inputs to show.")
+@click.option("--scorer", metavar="RUN", help="As in evaluate, for runs that have yet to be evaluated.")
+@click.option("--data", metavar="DIR", help="A folder of pairs for all runs. Default: each run's own.")
+@click.option("--wandb", "project", metavar="PROJECT", help="Also as a workspace of this W&B project.")
+@click.option("--wandb-entity", "entity", help="Its user or team. Default: your own.")
+@click.option(
+    "--evaluate/--no-evaluate",
+    default=True,
+    help="Evaluate runs that changed or were evaluated otherwise. Default: yes.",
+)
+@CHECKPOINT
+@TRUST
+@DEVICE
+def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: Any) -> None:
+    """Compare runs on one page: numbers, curves, settings, the same pictures side by side.
+
+    \b
+    pix2pix compare outputs/receptive_field --split test
+    """
+    from pix2pix.core.atomic_files import write
+    from pix2pix.evaluation import comparison_page as comparing
+    from pix2pix.runs.find import find_runs
+
+    runs = find_runs(paths)
+    which = {name: options[name] for name in ("checkpoint", "data", "trust")}
+    if options["evaluate"]:
+        comparing.bring_up_to_date(runs, split, scorer=options["scorer"], device=options["device"], **which)
+    page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
+    comparison = comparing.write_page(runs, split, page, pictures=options["pictures"], **which)
+    for warning in comparison.warnings():
+        click.echo(warning, err=True)
+    for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):
+        if file is not None:
+            write(file, text(comparison))
+    click.echo(f"{comparing.as_markdown(comparison)}\n{page}")
+    if options["project"]:
+        from pix2pix.evaluation.wandb_workspace import save
+
+        name = ", ".join(Path(path).name for path in paths)
+        click.echo(save(comparison, project=options["project"], entity=options["entity"], name=name))

@@ -1,0 +1,44 @@
+"""`pix2pix export`: write the generator of RUN for other programs, and check it against PyTorch."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "safetensors", "exported-program", "web"]),
+    default="onnx",
+    show_default=True,
+    help="What to write; `web` is a folder that any web server can host.",
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Default: in RUN/exported/.")
+@click.option(
+    "--pixels",
+    type=click.Choice(["uint8", "float"]),
+    default="uint8",
+    show_default=True,
+    help="Pictures as files hold them, 0 to 255; or the network's own values, -1 to 1.",
+)
+@click.option("--half", is_flag=True, help="Compute in 16 bits; the file is half as large.")
+@click.option("--onnxruntime", metavar="DIR", help="For web: the npm package, else downloaded once.")
+@click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set. Default: torch's.")
+@CHECKPOINT
+@TRUST
+@NORMALIZATION
+@DROPOUT
+def export(run: str, kind: str, output: Path | None, **options: Any) -> None:
+    """Write the generator of RUN for other programs, and check it against PyTorch.
+
+    \b
+    pix2pix export outputs/facades --format onnx -o facades.onnx
+    """
+    from pix2pix.export.export import export as write_file
+
+    click.echo(write_file(run, kind, output, **options))

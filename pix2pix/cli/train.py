@@ -1,0 +1,35 @@
+"""`pix2pix train`: train one run, or with -m a sweep."""
+
+import click
+
+VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+def train(overrides: tuple[str, ...]) -> None:
+    """Train one run, or with -m a sweep; see `pix2pix train --help`."""
+    from pix2pix.cli import launch
+    from pix2pix.config import compose
+
+    words, flags = _parted(overrides)
+    asked = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
+    with compose.in_words():
+        launch.judge_runs(flags)
+        if asked:
+            at = flags.index(asked[0])
+            others = [flag for flag in flags[:at] + flags[at + 2 :] if flag not in {"-m", "--multirun"}]
+            compose.show_config([*words, "hydra.mode=RUN", *others])
+        else:
+            launch.train([*words, *flags])
+
+
+def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Overrides and flags: Hydra's parser wants all overrides in one place, people put flags anywhere."""
+    overrides, flags, rest = [], [], iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.append(word)
+        else:
+            flags += [word, next(rest, "")] if word in VALUED_FLAGS else [word]
+    return overrides, flags
