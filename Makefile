@@ -47,7 +47,7 @@ soak: install
 	$(BIN)/python benchmarks/soak.py --kills 60 --term --json benchmarks/results/soak.json
 
 soak-kinds: install
-	$(BIN)/python scripts/soak.py --kind mix --kills 108 --term --json benchmarks/results/soak_kinds.json
+	$(BIN)/python benchmarks/soak.py --kind mix --kills 108 --term --json benchmarks/results/soak_kinds.json
 
 check: install
 	$(BIN)/ruff check .

@@ -143,7 +143,7 @@ def killed_until_finished(
 def one_of(process: subprocess.Popen[bytes], dice: random.Random) -> tuple[str, int]:
     """One of the two processes of a training, and its number; the first one where the second is not there yet."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    others = [int(pid) for pid in children.read_text().split() if b"pix2pix" in _command_of(int(pid))]
+    others = [int(pid) for pid in children.read_text(encoding="utf-8").split() if b"pix2pix" in _command_of(int(pid))]
     return ("second process, ", others[0]) if others and dice.random() < 0.5 else ("first process, ", process.pid)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ for name in [name for name in os.environ if name.startswith(CLUSTERS) or name in
     del os.environ[name]
 
 # One thread each, so that tests side by side do not wait for each other's, and every process adds up in one order.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, here and in every process that a test starts
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONUTF8"] = "1"  # under a locale of ASCII the command line would start the process of the tests again
 torch.set_num_threads(1)

@@ -119,7 +119,9 @@ def write(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: st
     content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     command = ["python", "-m", "benchmarks.gpu", *sys.argv[1:]]
     items = content.get("items", {}) | {name: found}
-    file.write_text(json.dumps({"part": part, "machine": about, "command": command, "items": items}, indent=1))
+    file.write_text(
+        json.dumps({"part": part, "machine": about, "command": command, "items": items}, indent=1), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -233,7 +233,7 @@ def trainings(options: Options, notes: Notes) -> None:
 
 def _own_tests() -> "subprocess.Popen[str]":
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", "tests/test_gpu.py"]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
 
 
 def _kill_once_saved(notes: Notes, job: Job, run: Path) -> None:

@@ -113,7 +113,7 @@ def cards(options: Options) -> int:
 
 def said(command: Sequence[str]) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False).stdout.strip()
     except OSError:
         return ""
 
@@ -167,12 +167,12 @@ class Job:
         return round((self.ended or time.time()) - self.started, 1)
 
     def said(self, count: int = 6) -> str:
-        return last_lines(self.log.read_text(errors="replace"), count) if self.log.is_file() else ""
+        return last_lines(self.log.read_text(encoding="utf-8", errors="replace"), count) if self.log.is_file() else ""
 
     def noted(self) -> dict[str, list[float]]:
         """When what took place, by the clock."""
         found: dict[str, list[float]] = {}
-        for line in self.clock.read_text().splitlines() if self.clock.is_file() else []:
+        for line in self.clock.read_text(encoding="utf-8").splitlines() if self.clock.is_file() else []:
             what, _, when = line.partition(" ")
             found.setdefault(what, []).append(float(when or 0))
         return found
@@ -228,7 +228,7 @@ class Watching:
         return {"gpu_busy_percent": busy, "watts": watts}
 
     def _values(self) -> Iterator[tuple[float, float, float]]:
-        for line in self.file.read_text().splitlines() if self.file.is_file() else []:
+        for line in self.file.read_text(encoding="utf-8").splitlines() if self.file.is_file() else []:
             try:
                 when, busy, watts = line.split(",")
                 yield datetime.datetime.strptime(when, "%Y/%m/%d %H:%M:%S.%f").timestamp(), float(busy), float(watts)

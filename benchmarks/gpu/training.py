@@ -69,12 +69,14 @@ def mps(options: Options, notes: Notes) -> Iterator[bool]:
         return
     folder.mkdir(exist_ok=True)
     os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": str(folder), "CUDA_MPS_LOG_DIRECTORY": str(folder)}
-    started = subprocess.run([control, "-d"], capture_output=True, text=True, check=False)
+    started = subprocess.run([control, "-d"], capture_output=True, text=True, encoding="utf-8", check=False)
     notes.put("mps", {"exit": started.returncode, "said": started.stdout + started.stderr})
     try:
         yield started.returncode == 0
     finally:
-        subprocess.run([control], input="quit\n", text=True, capture_output=True, timeout=10, check=False)
+        subprocess.run(
+            [control], input="quit\n", text=True, encoding="utf-8", capture_output=True, timeout=10, check=False
+        )
         for name in ("CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"):
             os.environ.pop(name, None)
 
@@ -220,7 +222,11 @@ def several(options: Options, notes: Notes) -> None:
             notes, [*words, "+callbacks.clock._target_=benchmarks.gpu.clock.Clock", f"+callbacks.clock.file={clock}"]
         )
         with notes.trying(f"{number} GPUs: the training ended with {code}"):
-            steps = [float(line.split()[1]) for line in clock.read_text().splitlines() if line.startswith("step ")]
+            steps = [
+                float(line.split()[1])
+                for line in clock.read_text(encoding="utf-8").splitlines()
+                if line.startswith("step ")
+            ]
             gaps = [b - a for a, b in zip(steps[len(steps) // 2 :], steps[len(steps) // 2 + 1 :], strict=False)]
             notes.put(
                 f"{number} GPUs",
@@ -250,7 +256,7 @@ def _started(notes: Notes, words: list[str]) -> int:
     """Lightning starts the other processes by the command line, so this one is no fork."""
     command = [sys.executable, "-m", "pix2pix.cli", *words]
     done = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", start_new_session=True
     )
     try:
         said, _ = done.communicate(timeout=max(1.0, notes.left() - 2))

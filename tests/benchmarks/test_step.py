@@ -168,9 +168,7 @@ def test_growth_is_measured_row_by_row_and_what_was_measured_before_stays(tmp_pa
 
 
 def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
-    words = [*TINY, f"output_dir={tmp_path}", "name=tiny", "trainer.log_every_n_steps=1"]
+    words = [*TINY, f"output_dir={tmp_path}", "name=tiny"]
     ended = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)
     assert ended.returncode == 0, ended.stderr
-    assert "first step {'d_fake': " in ended.stdout
-    rows = (tmp_path / "tiny" / "metrics.csv").read_text().splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["step", "1"]
+    assert ended.stdout.count("first step {'d_fake': ") == 1
