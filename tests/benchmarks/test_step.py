@@ -107,7 +107,7 @@ def recorded(ratio: float, spread_of_it: float = 0.1) -> dict:
     [(1.5, 0.1, False), (1.35, 0.1, False), (1.25, 0.1, True), (1.45, 0.0, False), (1.4, 0.0, True)],
 )
 def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, spread, falls):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     program = importlib.import_module("benchmark")
     monkeypatch.setattr(program, "measured", lambda case, threads: recorded(now, spread))
     file = tmp_path / "recorded.json"
@@ -117,7 +117,7 @@ def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, mon
 
 
 def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     program = importlib.import_module("scale_out")
     passed = program.layers(torch.nn.Sequential(UNet()).to("meta"), torch.empty(1, 3, 256, 256, device="meta"), width=4)
     assert 2 * sum(layer.operations for layer in passed) / 2e9 == pytest.approx(12.1, abs=0.05)
@@ -143,7 +143,7 @@ def test_the_profile_shares_out_a_step_and_its_operations(tmp_path):
 
 
 def test_a_power_law_has_its_exponent_and_too_few_rows_have_none(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     program = importlib.import_module("benchmark_growth")
     rows = [{"count": count, "values": {"seconds": 3 * count**1.5, "nothing": 0.0}} for count in (10, 100, 1000)]
     assert program.exponent(rows, "seconds") == pytest.approx(1.5)

@@ -25,7 +25,7 @@ PICTURES = 3
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
     """A run of a narrow U-Net, its weights as the reference has them, real pairs and single pictures."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     importlib.import_module("benchmark_translation").prepare(tmp_path, DATASETS / "facades", PICTURES, width=8)
     return tmp_path
 

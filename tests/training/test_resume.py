@@ -16,7 +16,7 @@ from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import random
 
 import soak
