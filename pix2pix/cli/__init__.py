@@ -1,4 +1,4 @@
-"""The command line: one command a file, each option a full sentence."""
+"""The command line: `pix2pix` and its commands."""
 
 from pix2pix.cli.main import main
 

@@ -1,4 +1,4 @@
-"""`python -m pix2pix.cli`."""
+"""Runs the command line as `python -m pix2pix.cli`."""
 
 from pix2pix.cli.main import main
 

@@ -1,36 +1,40 @@
-"""`pix2pix compare`: compare runs on one page: numbers, curves, settings, the same pictures side by side."""
+"""`pix2pix compare`: compares runs on one HTML page."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pix2pix.cli.options import CHECKPOINT, DEVICE, TRUST
+from pix2pix.cli.options import CHECKPOINT, DEVICE, SPLIT, TRUST
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="RUN_OR_SWEEP...")
-@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
+@SPLIT
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="The page. Default: comparison.html in the sweep."
+    "--output", "-o", type=click.Path(path_type=Path), help="HTML page to write. Default: comparison.html in the sweep."
 )
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="A table with a row for each run.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="A table with mean and spread over seeds.")
-@click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="How many inputs to show.")
-@click.option("--scorer", metavar="RUN", help="As in evaluate, for runs that have yet to be evaluated.")
-@click.option("--data", metavar="DIR", help="A folder of pairs for all runs. Default: each run's own.")
-@click.option("--wandb", "project", metavar="PROJECT", help="Also as a workspace of this W&B project.")
-@click.option("--wandb-entity", "entity", help="Its user or team. Default: your own.")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="CSV file to write, a row per run.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), help="Markdown file to write, with mean and spread over seeds."
+)
+@click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="Number of inputs to show.")
+@click.option("--scorer", metavar="RUN", help="Run from photos to labels that segments the generated photos.")
+@click.option("--data", metavar="DIR", help="Folder of pairs for all runs. Default: each run's own.")
+@click.option("--wandb", "project", metavar="PROJECT", help="Also save a workspace in this W&B project.")
+@click.option("--wandb-entity", "entity", metavar="NAME", help="W&B user or team of the project. Default: yours.")
 @click.option(
     "--evaluate/--no-evaluate",
     default=True,
-    help="Evaluate runs that changed or were evaluated otherwise. Default: yes.",
+    help="First evaluate runs whose results are missing, outdated or made with other options. Default: yes.",
 )
 @CHECKPOINT
 @TRUST
 @DEVICE
 def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: Any) -> None:
-    """Compare runs on one page: numbers, curves, settings, the same pictures side by side.
+    """Compare runs on one HTML page.
+
+    The page shows metrics, curves, settings, and the same pictures side by side.
 
     \b
     pix2pix compare outputs/receptive_field --split test

@@ -1,4 +1,4 @@
-"""`pix2pix dashboard`: watch all runs of a folder on a local page."""
+"""`pix2pix dashboard`: monitors all runs of a folder on a local page."""
 
 from pathlib import Path
 
@@ -7,10 +7,14 @@ import click
 
 @click.command()
 @click.argument("outputs", type=click.Path(path_type=Path), default=Path("outputs"))
-@click.option("--port", type=click.IntRange(0, 65535), default=6006, show_default=True, help="Another one if taken.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=6006, show_default=True, help="TCP port; if taken, a free one."
+)
 @click.option("--browser/--no-browser", default=True, help="Open a browser. Default: yes.")
 def dashboard(outputs: Path, port: int, browser: bool) -> None:
-    """Watch all runs of a folder on a local page: TensorBoard, comparisons, evaluations, newest samples.
+    """Monitor all runs of a folder on a local page.
+
+    The page holds TensorBoard, comparisons, evaluations and the newest sample pictures.
 
     \b
     pix2pix dashboard outputs/

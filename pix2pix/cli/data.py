@@ -1,4 +1,4 @@
-"""`pix2pix data ...`: get, verify and make data sets. Each command imports what it needs when it is called."""
+"""`pix2pix data ...`: downloads, checks and makes data sets. Each command imports what it needs when it is called."""
 
 import shlex
 from pathlib import Path
@@ -13,13 +13,13 @@ ROOT = click.option(
     default="data",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of all data sets, data.root of the configuration. [env: PIX2PIX_DATA]",
+    help="Folder that holds the data sets (data.root of the configuration). [env: PIX2PIX_DATA]",
 )
 
 
 @click.group()
 def data() -> None:
-    """Get, verify and make data sets.
+    """Download, check and make data sets.
 
     \b
     pix2pix data list
@@ -35,7 +35,9 @@ data.add_command(prepare)
 @data.command("list")
 @ROOT
 def list_sets(root: Path) -> None:
-    """The paper's data sets: what is in them, how large they are, whose they are, and which are here.
+    """List the data sets of the paper.
+
+    Prints the contents, size, owner and terms of use of each, and whether it is on this machine.
 
     \b
     pix2pix data list
@@ -53,12 +55,14 @@ def list_sets(root: Path) -> None:
 @data.command()
 @click.argument("name")
 @ROOT
-@click.option("--mirror", "mirrors", multiple=True, metavar="URL", help="A folder that holds NAME.tar.gz; repeatable.")
+@click.option("--mirror", "mirrors", multiple=True, metavar="URL", help="URL of a folder with NAME.tar.gz. Repeatable.")
 def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
-    """Download a data set of the paper to where training looks for it. The same command again continues.
+    """Download a data set of the paper.
 
-    Mirrors are asked before the authors' server: --mirror, then the URLs in PIX2PIX_MIRRORS, then those in
-    ROOT/mirrors.txt, one a line. ROOT/datasets.lock keeps the checksum of the first download; later ones must equal it.
+    It is written into ROOT, where training looks for it. Run the command again to continue a download.
+
+    Mirrors are tried before the authors' server: --mirror, then the URLs in PIX2PIX_MIRRORS, then those in
+    ROOT/mirrors.txt, one per line. ROOT/datasets.lock keeps the checksum of the first download; later ones must match.
 
     \b
     pix2pix data download facades
@@ -76,13 +80,15 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
 
 @data.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--data", "name", metavar="NAME", help="A data set of the catalogue: its numbers of pairs are compared.")
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="A picture of pairs to look at.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, with all files.")
-@click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
-@click.option("--workers", type=click.IntRange(min=1), help="Threads that read. Default: one on each core.")
+@click.option("--data", "name", metavar="NAME", help="Data set of the paper whose numbers of pairs to expect.")
+@click.option(
+    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Picture to write, with pairs to look at."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON, with every file.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 on warnings, too.")
+@click.option("--workers", type=click.IntRange(min=1), help="Number of reading threads. Default: one per core.")
 def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, strict: bool, workers: int | None) -> None:
-    """Examine a folder of pairs before training on it. Ends with 0 when it is sound, with 1 when there are errors.
+    """Check a folder of pairs before training on it. The exit status is 0 without errors, else 1.
 
     \b
     pix2pix data check data/facades --data facades --sheet facades.png
@@ -101,10 +107,10 @@ def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, stric
 
 @data.command(context_settings={"ignore_unknown_options": True})
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="The picture. Default: preview_NAME.png here.")
-@click.option("--views", type=click.IntRange(min=1), default=20, show_default=True, help="How many augmented pairs.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Picture to write. Default: preview_NAME.png.")
+@click.option("--views", type=click.IntRange(min=1), default=20, show_default=True, help="Number of pairs.")
 def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None:
-    """Draw augmented training pairs of any configuration, in the words of `pix2pix train`: what the network will see.
+    """Draw augmented training pairs as the networks will see them. Takes the settings of `pix2pix train`.
 
     \b
     pix2pix data preview experiment=facades data.augment.rotation=5
@@ -124,12 +130,30 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
 @data.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--a", "of_a", multiple=True, default=("A",), show_default=True, help="Folder of A; again to join.")
-@click.option("--b", "of_b", multiple=True, default=("B",), show_default=True, help="Folder of B; likewise.")
-@click.option("--megabytes", type=click.IntRange(min=1), default=256, show_default=True, help="Size of a shard.")
-@click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Shards written at a time.")
+@click.option(
+    "--a",
+    "of_a",
+    multiple=True,
+    default=("A",),
+    show_default=True,
+    help="Folder with image A. Repeat it to join the channels of several.",
+)
+@click.option(
+    "--b",
+    "of_b",
+    multiple=True,
+    default=("B",),
+    show_default=True,
+    help="Folder with image B. Repeat it to join the channels of several.",
+)
+@click.option(
+    "--megabytes", type=click.IntRange(min=1), default=256, show_default=True, help="Size of a shard, in megabytes."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Shards to write at once.")
 def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ...], **how: int) -> None:
-    """Pack the pairs in FOLDER into WebDataset shards in OUTPUT, to train from a disk, a web server or a bucket.
+    """Pack a folder of pairs into WebDataset shards.
+
+    The shards can be read from a disk, a web server or a bucket.
 
     \b
     pix2pix data shard data/edges2shoes shards/edges2shoes
@@ -147,5 +171,5 @@ def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ..
 
 
 def _joined(names: tuple[str, ...]) -> str | dict[str, int]:
-    """A folder, or several whose files make one image; how many channels each has is for the training to say."""
+    """A folder name, or a mapping of several whose files are joined. The 3 channels are nominal: training sets them."""
     return names[0] if len(names) == 1 else dict.fromkeys(names, 3)

@@ -1,4 +1,4 @@
-"""`pix2pix demo`: draw, upload or point a camera, and watch runs translate it live, on a local page."""
+"""`pix2pix demo`: translates drawings and pictures live on a local page."""
 
 from typing import Any
 
@@ -13,11 +13,17 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Where to listen; at 0.0.0.0 every machine of the network can use it.",
+    help="Address to listen on. With 0.0.0.0, every machine of the network can use the demo.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: one that is free.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="TCP port. Default: a free one.")
 @click.option("--browser/--no-browser", default=True, help="Open the page. Default: yes.")
-@click.option("--allow-host", "names", multiple=True, metavar="NAME", help="A host name the demo goes by, of a proxy.")
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Additional host name to accept (for reverse proxies). Repeatable.",
+)
 @CHECKPOINT
 @TRUST
 @NORMALIZATION
@@ -25,7 +31,9 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 @SEED
 @DEVICE
 def demo(runs: tuple[str, ...], **options: Any) -> None:
-    """Draw, upload or point a camera, and watch runs translate it live, on a local page.
+    """Translate drawings and pictures live on a local page.
+
+    Draw, upload a picture or use a camera. Several runs are shown side by side.
 
     \b
     pix2pix demo outputs/facades

@@ -1,19 +1,19 @@
-"""`pix2pix evaluate`: measure runs on a split: per picture and in total, with a page to look at."""
+"""`pix2pix evaluate`: measures the quality of runs on one split."""
 
 from typing import Any
 
 import click
 
-from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
+from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, SPLIT, TRUST
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--split", type=click.Choice(["train", "val", "test"]), default="val", show_default=True)
-@click.option("--scorer", metavar="RUN", help="A run from photos to labels that reads the generated photos.")
-@click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Outputs for each input.")
-@click.option("--perceptual", is_flag=True, help="LPIPS, FID and KID too (extra `perceptual`).")
-@click.option("--data", metavar="DIR", help="The folder of pairs. Default: where it was when the run was trained.")
+@SPLIT
+@click.option("--scorer", metavar="RUN", help="Run from photos to labels that segments the generated photos.")
+@click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Outputs per input.")
+@click.option("--perceptual", is_flag=True, help="Also compute LPIPS, FID and KID (needs pix2pix[perceptual]).")
+@click.option("--data", metavar="DIR", help="Folder of pairs. Default: the one the run was trained on.")
 @CHECKPOINT
 @TRUST
 @NORMALIZATION
@@ -21,7 +21,9 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 @SEED
 @DEVICE
 def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
-    """Measure runs on a split: per picture and in total, with a page to look at.
+    """Measure the quality of runs on one split.
+
+    Writes the metrics of each picture, their totals and an HTML page into RUN/evaluation.
 
     \b
     pix2pix evaluate outputs/facades --split test

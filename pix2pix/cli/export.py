@@ -1,4 +1,4 @@
-"""`pix2pix export`: write the generator of RUN for other programs, and check it against PyTorch."""
+"""`pix2pix export`: exports the generator of a run for other programs."""
 
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,29 @@ from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
     type=click.Choice(["onnx", "safetensors", "exported-program", "web"]),
     default="onnx",
     show_default=True,
-    help="What to write; `web` is a folder that any web server can host.",
+    help="Format to write; `web` is a folder that any web server can host.",
 )
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Default: in RUN/exported/.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="File or folder to write. Default: in RUN/exported/."
+)
 @click.option(
     "--pixels",
     type=click.Choice(["uint8", "float"]),
     default="uint8",
     show_default=True,
-    help="Pictures as files hold them, 0 to 255; or the network's own values, -1 to 1.",
+    help="Input and output values of the exported network: uint8 (0 to 255) or float (-1 to 1).",
 )
-@click.option("--half", is_flag=True, help="Compute in 16 bits; the file is half as large.")
-@click.option("--onnxruntime", metavar="DIR", help="For web: the npm package, else downloaded once.")
-@click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set. Default: torch's.")
+@click.option("--half", is_flag=True, help="Store and compute in 16 bits; the file is half as large.")
+@click.option("--onnxruntime", metavar="DIR", help="For web: folder of the npm package. Default: downloaded once.")
+@click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set version. Default: PyTorch's.")
 @CHECKPOINT
 @TRUST
 @NORMALIZATION
 @DROPOUT
 def export(run: str, kind: str, output: Path | None, **options: Any) -> None:
-    """Write the generator of RUN for other programs, and check it against PyTorch.
+    """Export the generator of RUN for other programs.
+
+    Checks that the outputs of the exported file agree with those of PyTorch.
 
     \b
     pix2pix export outputs/facades --format onnx -o facades.onnx

@@ -1,4 +1,4 @@
-"""`pix2pix import`: make a run of weights from the authors' PyTorch implementation."""
+"""`pix2pix import`: makes a run from weights of the authors' PyTorch implementation."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,20 @@ import click
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path), metavar="latest_net_G.pth")
-@click.option("--discriminator", type=click.Path(path_type=Path), metavar="latest_net_D.pth", help="D, to train on.")
-@click.option("--name", help="Of the run. Default: the folder of the file, as the reference names it.")
+@click.option(
+    "--discriminator",
+    type=click.Path(path_type=Path),
+    metavar="latest_net_D.pth",
+    help="Weights of the discriminator, to train further.",
+)
+@click.option("--name", help="Name of the run. Default: the name of the file's folder.")
 @click.argument("settings", nargs=-1, metavar="[SETTING...]")
 def import_(file: Path, settings: tuple[str, ...], **options: Any) -> None:
-    """Make a run of weights from the authors' PyTorch implementation, to translate, evaluate, export and show.
+    """Import weights of the authors' implementation.
 
-    Its options are read off the tensors; the rest are settings as `pix2pix train` takes them.
+    Makes a run from them, which can then be used for translation, evaluation, export and the demo.
+
+    The architecture is derived from the tensors; all else is set by SETTINGs, written as for `pix2pix train`.
 
     \b
     pix2pix import checkpoints/facades_label2photo_pretrained/latest_net_G.pth data=facades

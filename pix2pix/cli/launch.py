@@ -1,4 +1,4 @@
-"""From the words of `pix2pix train` to one run, or to a sweep and its table."""
+"""Starts one run, or a sweep and prints its table, from the command line of `pix2pix train`."""
 
 import os
 import traceback

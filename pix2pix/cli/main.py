@@ -1,4 +1,4 @@
-"""The command line: the group of all commands. Imports nothing heavy: `pix2pix --help` answers at once."""
+"""The group of all commands. Heavy imports happen within each command, so that `pix2pix --help` answers at once."""
 
 import logging
 
@@ -34,7 +34,7 @@ for command in (compare, dashboard, data, demo, evaluate, export, import_, train
 
 
 def main() -> None:
-    """Runs the command."""
+    """Runs the command, and prints errors without a traceback."""
     speak_utf8()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with explained():

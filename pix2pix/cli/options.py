@@ -1,31 +1,42 @@
-"""Options that several commands take."""
+"""The options that several commands share."""
 
 import click
 
 CHECKPOINT = click.option(
-    "--checkpoint", default="best", show_default=True, metavar="best|last|ema|epoch=N|PATH", help="Which weights."
+    "--checkpoint", default="best", show_default=True, metavar="best|last|ema|epoch=N|PATH", help="Checkpoint to load."
 )
 
 
-DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
+DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="Device to run on: auto, cpu, cuda, cuda:1 or mps."
+)
 
 
 NORMALIZATION = click.option(
     "--normalization",
     type=click.Choice(["batch", "running"]),
-    help="Statistics of the picture, or of training. Default: the run's.",
+    help="Batch norm: statistics of each picture (batch), or of the training (running). Default: the run's setting.",
 )
 
 
-DROPOUT = click.option("--dropout", type=click.Choice(["on", "off"]), help="Dropout as noise. Default: the run's.")
+DROPOUT = click.option(
+    "--dropout", type=click.Choice(["on", "off"]), help="Use dropout as noise at test time. Default: the run's setting."
+)
 
 
 TRUST = click.option(
     "--trust",
     multiple=True,
     metavar="MODULE",
-    help="Build classes of this module, too, where a run names them. It may run anything: know it. Repeatable.",
+    help="Allow a run to build classes of this Python module. It can run any code: trust its author. Repeatable.",
 )
 
 
-SEED = click.option("--seed", type=click.IntRange(min=0), help="Of the dropout noise. Default: the run's.")
+SEED = click.option("--seed", type=click.IntRange(min=0), help="Seed of the dropout noise. Default: the run's setting.")
+SPLIT = click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test"]),
+    default="val",
+    show_default=True,
+    help="Part of the data set to evaluate on.",
+)

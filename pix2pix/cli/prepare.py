@@ -1,4 +1,4 @@
-"""`pix2pix data prepare ...`: every way to a folder of pairs, with the options they share."""
+"""`pix2pix data prepare ...`: the commands that make a folder of pairs, and the options they share."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -10,36 +10,89 @@ import click
 FOLDER = click.Path(path_type=Path)
 OPERATIONS = ["grayscale", "edges", "inpaint", "superres", "blur", "noise"]
 OUTPUT = [
-    click.option("--output", "-o", type=FOLDER, required=True, help="The new folder of pairs."),
-    click.option("--size", metavar="N|WxH", help="Bring both images to this size. Default: leave them."),
-    click.option("--fit", type=click.Choice(["crop", "stretch", "pad"]), default="crop", show_default=True),
-    click.option("--labels", type=click.Choice(["A", "B", "AB"]), help="Label maps: their colours are never mixed."),
-    click.option("--layout", type=click.Choice(["side-by-side", "folders"]), default="side-by-side", show_default=True),
-    click.option("--format", "suffix", type=click.Choice(["png", "jpg"]), default="png", show_default=True),
-    click.option("--val", type=click.FloatRange(0, 0.9), default=0.1, show_default=True, help="Share of validation."),
-    click.option("--test", type=click.FloatRange(0, 0.9), default=0.0, show_default=True, help="Share of test."),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split, holes, noise."),
-    click.option("--workers", type=click.IntRange(min=1), help="Threads. Default: one on each core."),
+    click.option("--output", "-o", type=FOLDER, required=True, help="Folder of pairs to write."),
+    click.option("--size", metavar="N|WxH", help="Size of both images, in pixels. Default: unchanged."),
+    click.option(
+        "--fit",
+        type=click.Choice(["crop", "stretch", "pad"]),
+        default="crop",
+        show_default=True,
+        help="How to bring pictures of another aspect ratio to --size.",
+    ),
+    click.option(
+        "--labels", type=click.Choice(["A", "B", "AB"]), help="Images that are label maps: colours are not blended."
+    ),
+    click.option(
+        "--layout",
+        type=click.Choice(["side-by-side", "folders"]),
+        default="side-by-side",
+        show_default=True,
+        help="Write A and B into one file side by side, or into folders trainA, trainB and so on.",
+    ),
+    click.option(
+        "--format",
+        "suffix",
+        type=click.Choice(["png", "jpg"]),
+        default="png",
+        show_default=True,
+        help="File format of the pictures.",
+    ),
+    click.option(
+        "--val",
+        type=click.FloatRange(0, 0.9),
+        default=0.1,
+        show_default=True,
+        help="Fraction of the pairs for validation.",
+    ),
+    click.option(
+        "--test",
+        type=click.FloatRange(0, 0.9),
+        default=0.0,
+        show_default=True,
+        help="Fraction of the pairs for testing.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of the random split, holes and noise.",
+    ),
+    click.option("--workers", type=click.IntRange(min=1), help="Number of threads. Default: one per core."),
     click.option("--dry-run", is_flag=True, help="Print every file that would be written, and write none."),
 ]
 DERIVING = [
-    click.option("--operation", type=click.Choice(OPERATIONS), required=True, help="Makes A from B."),
-    click.option("--amount", type=click.FloatRange(min=0, min_open=True), help="How much of it; as data.pairs.amount."),
-    click.option("--fill", type=click.Choice(["white", "noise"]), default="white", show_default=True),
-    click.option("--detector", metavar="FILE.onnx", help="Edges by a network instead of Canny (extra `detector`)."),
+    click.option("--operation", type=click.Choice(OPERATIONS), required=True, help="Operation that makes A from B."),
+    click.option(
+        "--amount",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Strength of the operation, as data.pairs.amount. Default: depends on the operation.",
+    ),
+    click.option(
+        "--fill",
+        type=click.Choice(["white", "noise"]),
+        default="white",
+        show_default=True,
+        help="What --operation inpaint fills the hole with.",
+    ),
+    click.option(
+        "--detector",
+        metavar="FILE.onnx",
+        help="Network that detects edges in place of Canny (needs pix2pix[detector]).",
+    ),
 ]
-UNMATCHED = click.option("--allow-unmatched", is_flag=True, help="Leave out what has no partner instead of refusing.")
+UNMATCHED = click.option("--allow-unmatched", is_flag=True, help="Skip files without a partner. Default: refuse.")
 
 
 def sharing(*groups: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """A decorator with the options of several lists."""
+    """Returns a decorator that adds all options of these lists to a command."""
     options = [option for group in groups for option in group]
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 @click.group()
 def prepare() -> None:
-    """Make a folder of pairs that `pix2pix train data=folder` reads. Killed, the same command goes on.
+    """Make a folder of pairs for `pix2pix train data=folder`. If interrupted, run the same command again to continue.
 
     \b
     pix2pix data prepare pairs labels/ photos/ -o data/mine --size 256
@@ -50,12 +103,18 @@ def prepare() -> None:
 @prepare.command()
 @click.argument("a", type=FOLDER)
 @click.argument("b", type=FOLDER)
-@click.option("--by", type=click.Choice(["name", "order"]), default="name", show_default=True)
-@click.option("--strip", multiple=True, metavar="TEXT", help="Ignore this in names, like _mask; repeatable.")
+@click.option(
+    "--by",
+    type=click.Choice(["name", "order"]),
+    default="name",
+    show_default=True,
+    help="Pair files of the same name, or the first with the first, the second with the second, and so on.",
+)
+@click.option("--strip", multiple=True, metavar="TEXT", help="Part of names to ignore, such as _mask. Repeatable.")
 @UNMATCHED
 @sharing(OUTPUT)
 def pairs(a: Path, b: Path, by: str, strip: tuple[str, ...], allow_unmatched: bool, **options: Any) -> None:
-    """Pair the pictures of two folders by name or by order. Folders train, val and test in both are kept.
+    """Pair the pictures of folders A and B by name or by order. Subfolders train, val and test are kept as splits.
 
     \b
     pix2pix data prepare pairs masks/ photos/ -o data/mine --strip _mask --labels A
@@ -69,11 +128,11 @@ def pairs(a: Path, b: Path, by: str, strip: tuple[str, ...], allow_unmatched: bo
 @prepare.command()
 @click.argument("a", type=FOLDER)
 @click.argument("b", type=FOLDER)
-@click.option("--block", type=click.IntRange(min=1), default=4, show_default=True, help="Side of a square.")
+@click.option("--block", type=click.IntRange(min=1), default=4, show_default=True, help="Side of a square, in tiles.")
 @UNMATCHED
 @sharing(OUTPUT)
 def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -> None:
-    """Pair the map tiles z/x/y of two layers by their places; squares of tiles stay in one split.
+    """Pair the map tiles (z/x/y) of layers A and B by position. Each square of tiles stays in one split.
 
     \b
     pix2pix data prepare tiles aerial/ streets/ -o data/city
@@ -89,7 +148,7 @@ def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -
 @UNMATCHED
 @sharing(OUTPUT)
 def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
-    """Split a folder of pairs anew, near duplicates together.
+    """Split a folder of pairs anew. Near duplicates stay in one split.
 
     \b
     pix2pix data prepare split my/pairs -o data/mine --val 0.1 --test 0.1
@@ -116,11 +175,14 @@ def derive(pictures: Path, **options: Any) -> None:
 
 
 @prepare.command()
-@click.argument("films", nargs=-1, required=True, type=FOLDER, metavar="FILM...")
-@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="One frame in so many.")
+@click.argument("films", nargs=-1, required=True, type=FOLDER, metavar="VIDEO...")
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Take every Nth frame.")
 @sharing(DERIVING, OUTPUT)
 def video(films: tuple[Path, ...], every: int, **options: Any) -> None:
-    """Make pairs of the frames of films and what is derived from them; splits are blocks of time (extra `video`).
+    """Make pairs from the frames of videos.
+
+    The frame is B; A is made from it by --operation. Needs pix2pix[video].
+    Each split is a block of time, so that neighbouring frames do not fall into different splits.
 
     \b
     pix2pix data prepare video street.mp4 -o data/street --operation edges --every 5

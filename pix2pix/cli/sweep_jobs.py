@@ -1,4 +1,4 @@
-"""The jobs of a sweep: what each is called, what it is told, and whether it can be run."""
+"""The jobs of a sweep: their names, their settings, and checks that each of them can run."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""`pix2pix train`: train one run, or with -m a sweep."""
+"""`pix2pix train`: trains one run, or a sweep of runs with -m."""
 
 import click
 
@@ -8,7 +8,7 @@ VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--con
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 def train(overrides: tuple[str, ...]) -> None:
-    """Train one run, or with -m a sweep; see `pix2pix train --help`."""
+    """Train one run, or a sweep with -m; see `pix2pix train --help`."""
     from pix2pix.cli import launch
     from pix2pix.config import compose
 
@@ -25,7 +25,7 @@ def train(overrides: tuple[str, ...]) -> None:
 
 
 def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Overrides and flags: Hydra's parser wants all overrides in one place, people put flags anywhere."""
+    """Splits the words into overrides and flags, because Hydra's parser wants all overrides in one place."""
     overrides, flags, rest = [], [], iter(words)
     for word in rest:
         if not word.startswith("-"):

@@ -1,4 +1,4 @@
-"""`pix2pix translate`: translate pictures, folders, patterns and videos with a trained run."""
+"""`pix2pix translate`: translates pictures and videos with a trained run."""
 
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,39 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 @click.command()
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for the results, or - for standard output.",
+)
 @click.option(
     "--format",
     "suffix",
     type=click.Choice(["png", "jpg", "webp", "tif", "npy"]),
-    help="Of pictures. Default: png, or tif for pixels that png cannot hold.",
+    help="File format of the pictures. Default: png, or tif for pixels that png cannot hold.",
 )
-@click.option("--skip-existing", is_flag=True, help="Leave out what is there already: goes on after a kill.")
-@click.option("--page", is_flag=True, help="Also a page that shows inputs and outputs side by side.")
-@click.option("--samples", type=click.IntRange(min=1), help="Translations of each picture, under different noise.")
 @click.option(
-    "--smooth", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of earlier video frames."
+    "--skip-existing", is_flag=True, help="Skip inputs whose output file exists, to continue an interrupted job."
 )
-@click.option("--tile", type=click.IntRange(min=1), default=2048, show_default=True, help="Of very large pictures.")
-@click.option("--half", is_flag=True, help="Half precision.")
+@click.option("--page", is_flag=True, help="Also write an HTML gallery of inputs beside outputs.")
+@click.option("--samples", type=click.IntRange(min=1), help="Outputs per picture, each with its own noise. Default: 1.")
+@click.option(
+    "--smooth",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Weight of the earlier frames of a video, against flicker.",
+)
+@click.option(
+    "--tile",
+    type=click.IntRange(min=1),
+    default=2048,
+    show_default=True,
+    help="Side of the tiles for very large pictures, in pixels.",
+)
+@click.option("--half", is_flag=True, help="Compute in half precision (16 bits).")
 @CHECKPOINT
 @TRUST
 @NORMALIZATION
@@ -33,9 +51,11 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 @SEED
 @DEVICE
 def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -> None:
-    """Translate pictures, folders, patterns and videos with a trained RUN (a directory or a file). No targets needed.
+    """Translate pictures and videos with a trained RUN.
 
-    An input `-` is read from standard input; `--output -` writes to standard output.
+    RUN is a run directory, a checkpoint or an exported .safetensors file.
+
+    An INPUT is a picture, a folder, a file pattern or a video; `-` reads standard input. No targets are needed.
 
     \b
     pix2pix translate outputs/facades drawing.png more_drawings/ "sketches/**/*.jpg" film.mp4 --output photos/
