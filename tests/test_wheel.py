@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
 
+import pix2pix
+from pix2pix.inference.builtin import BUILTIN
 from pix2pix.runs.run import Run
 from tests.conftest import TINY
 
@@ -36,3 +40,11 @@ def test_the_installed_package_trains_from_an_empty_folder(installed, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith(str(installed))
     assert Run(tmp_path / "empty" / "outputs" / "synthetic_facades").finished()
+
+
+@pytest.mark.parametrize("builder", [WheelBuilder, SdistBuilder])
+def test_what_is_built_holds_the_translators_in_the_box(builder):
+    carried = {file.distribution_path for file in builder(str(REPOSITORY)).recurse_included_files()}
+    for known in BUILTIN.values():
+        for file in (known.file, known.card):
+            assert file.relative_to(Path(pix2pix.__file__).parents[1]).as_posix() in carried

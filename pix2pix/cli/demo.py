@@ -8,7 +8,7 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, metavar="[RUN...]")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -33,12 +33,15 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 def demo(runs: tuple[str, ...], **options: Any) -> None:
     """Translate drawings and pictures live on a local page.
 
-    Draw, upload a picture or use a camera. Several runs are shown side by side.
+    Draw, upload a picture or use a camera. Several runs are shown side by side. Without a RUN, the built-in
+    translator `facades` is shown.
 
     \b
+    pix2pix demo
     pix2pix demo outputs/facades
     pix2pix demo outputs/receptive_field/*
     """
+    from pix2pix.inference.builtin import FIRST
     from pix2pix.web.demo.serve import serve
 
-    serve(runs, announce=lambda address: click.echo(f"{address}  (Ctrl-C ends the demo)"), **options)
+    serve(runs or [FIRST.file], announce=lambda address: click.echo(f"{address}  (Ctrl-C ends the demo)"), **options)

@@ -42,6 +42,7 @@ def export(run: str, kind: str, output: Path | None, **options: Any) -> None:
 
     \b
     pix2pix export outputs/facades --format onnx -o facades.onnx
+    pix2pix export facades --format web
     """
     from pix2pix.export.export import export as write_file
 

@@ -15,7 +15,8 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
     "--output",
     "-o",
     type=click.Path(path_type=Path),
-    required=True,
+    default=Path("translated"),
+    show_default=True,
     help="Folder for the results, or - for standard output.",
 )
 @click.option(
@@ -53,11 +54,13 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -> None:
     """Translate pictures and videos with a trained RUN.
 
-    RUN is a run directory, a checkpoint or an exported .safetensors file.
+    RUN is a run directory, a checkpoint, an exported .safetensors file or the name of a built-in translator
+    (`pix2pix models list`).
 
     An INPUT is a picture, a folder, a file pattern or a video; `-` reads standard input. No targets are needed.
 
     \b
+    pix2pix translate facades drawing.png
     pix2pix translate outputs/facades drawing.png more_drawings/ "sketches/**/*.jpg" film.mp4 --output photos/
     pix2pix translate outputs/facades - --output - < drawing.png > photo.png
     """

@@ -94,6 +94,7 @@ def evaluate(
         ValueError: for `data` where the pairs of the run are no files, or a scorer that does not fit the run.
     """
     keep_freed_memory()
+    run.config()  # says so when this is no run: results are written into it
     trained = load(run.path, **options)
     source = _source(trained, data)
     if split == "test" and source.files("val") and source.files("val") is source.files("test"):

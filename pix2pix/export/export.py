@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pix2pix.inference.builtin import BUILTIN
 from pix2pix.runs.run import Run
 
 SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "exported-program": ".pt2", "web": "_web"}
@@ -23,7 +24,9 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
 
 
 def _place(run: Path, suffix: str) -> Path:
-    """In the run; beside a checkpoint that stands alone."""
+    """In the run; beside a checkpoint that stands alone; here, for a built-in translator."""
+    if not run.exists() and str(run) in BUILTIN:
+        return Path(f"{run}{suffix}")
     if run.is_file():
         return run.with_name(f"{run.stem}{suffix}")
     return Run(run).path / "exported" / f"{run.resolve().name}{suffix}"

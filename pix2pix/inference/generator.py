@@ -21,6 +21,7 @@ from pix2pix.data.images.value_range import scale, unscale
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.folder_layout import pair_name
 from pix2pix.data.transforms import Coding, PairTransform
+from pix2pix.inference.builtin import located
 from pix2pix.inference.carried import generator_of, require_complete
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.runs.run import Run
@@ -155,7 +156,8 @@ def load(
     """Reads the generator of a run; its moving average where the run kept one.
 
     Args:
-        path: a run directory, or a checkpoint or `.safetensors` file, which carries its configuration.
+        path: a run directory, a checkpoint or `.safetensors` file, which carries its configuration, or the name of a
+            built-in translator (`pix2pix models list`).
         checkpoint: of the run: `best`, `last`, `ema` (the moving average in the last one), `epoch=N`, or a path.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         half: compute in half precision.
@@ -197,9 +199,10 @@ def _cast_convolutions(generator: nn.Module, kind: torch.dtype) -> None:
 
 def checkpoint_of(path: str | Path, which: str = "best") -> Path:
     """The file that `load` reads. Raises FileNotFoundError when there is no such run or checkpoint."""
-    if Path(path).is_file():
-        return Path(path)
-    run = Run(path)
+    place = located(path)
+    if place.is_file():
+        return place
+    run = Run(place)
     run.config()  # says so when this is no run
     return run.checkpoint("last" if which == "ema" else which)
 

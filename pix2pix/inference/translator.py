@@ -192,15 +192,16 @@ def load_translator(
 ) -> Translator:
     """The translator of a run directory, a checkpoint or exported weights (`.safetensors`), which is enough alone.
 
+    `load_translator("facades")` is the one that is installed with the package.
+
     Args:
-        path: of the run or the file.
+        path: of the run or the file; or the name of a built-in translator, see `pix2pix.inference.builtin`.
         weights: of a run: `best` (by default), `last`, `ema` (the moving average at its end), `epoch=N`, or a path.
         tile: see `Translator`, as for `overlap` and `batch_size`.
         overlap: see above.
         batch_size: see above.
         options: those of `pix2pix.inference.generator.load`: device, half, normalization, dropout, seed; and `trust`,
-        modules
-            beside pix2pix whose classes the configuration in the file may have built, as trust=["mylab"].
+            modules beside pix2pix whose classes the configuration in the file may have built, as trust=["mylab"].
 
     Raises:
         FileNotFoundError: when there is no such run or file.

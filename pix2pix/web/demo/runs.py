@@ -11,6 +11,7 @@ from PIL import Image
 from pix2pix.config.identity import Config
 from pix2pix.data.coding import source_side
 from pix2pix.data.images.palettes import UNLABELLED, Palette, PaletteChoice
+from pix2pix.inference.builtin import BUILTIN, located
 from pix2pix.inference.translator import Translator, load_translator
 from pix2pix.runs.find import find_runs
 
@@ -111,7 +112,8 @@ def _tried(exhibit: Exhibit) -> Exhibit:
     return exhibit
 
 
-def _places(path: Path, *, alone: bool) -> list[Path]:
+def _places(given: Path, *, alone: bool) -> list[Path]:
+    path = located(given) if alone or str(given) in BUILTIN else given
     if path.suffix in {".ckpt", ".safetensors"} and path.is_file():
         return [path]
     if not alone and path.exists() and not (path.is_dir() and any(path.rglob("config.yaml"))):

@@ -1,4 +1,4 @@
-"""Pictures to start from: pairs of the run's test set, or what the run kept of them when its data are gone."""
+"""Pictures to start from: pairs of the run's test set, what the run kept of them, or facades drawn by code."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,9 @@ from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.palettes import Palette, visible
 from pix2pix.data.images.picture_files import named, opened_image
 from pix2pix.data.images.pictures import GAP, shown, to_picture
-from pix2pix.web.demo.runs import Exhibit
+from pix2pix.data.images.value_range import scale
+from pix2pix.data.sources.synthetic import draw_facade
+from pix2pix.web.demo.runs import Exhibit, source_labels
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,11 @@ class Sample(NamedTuple):
 
 
 def samples_of(exhibit: Exhibit) -> list[Sample]:
-    """A dozen pairs spread over the test set; from the run's evaluation, or its sample sheets, when it is not there."""
-    for find in (_from_data, _from_evaluation, _from_sheet):
+    """A dozen pairs spread over the test set; from the run's evaluation, or its sample sheets, when it is not there.
+
+    A run that makes facades of labels and has none of these, as the built-in one, is given facades drawn by code.
+    """
+    for find in (_from_data, _from_evaluation, _from_sheet, _drawn):
         samples = _attempt(find, exhibit)
         if samples:
             return samples
@@ -99,6 +104,21 @@ def _from_sheet(exhibit: Exhibit) -> list[Sample]:
         return enlarged.resize((width, height), Image.Resampling.NEAREST)
 
     return [Sample(cell(0, row), cell(2, row)) for row in range((sheet.height - TITLES) // step_y)]
+
+
+def _drawn(exhibit: Exhibit) -> list[Sample]:
+    """Label maps drawn by code, in the colours that the run knows, and the photos that belong to them."""
+    choice = source_labels(exhibit.config)
+    if choice not in ("facades", "cmp_facades"):
+        return []
+    width, height = exhibit.size
+    return [_drawn_sample(Palette(choice), number, height, width) for number in range(SAMPLES)]
+
+
+def _drawn_sample(palette: Palette, number: int, height: int, width: int) -> Sample:
+    photo, labels = draw_facade(number, seed=0, height=height, width=width)
+    classes = Palette("cmp_facades").read(scale(torch.from_numpy(labels).movedim(-1, 0)))
+    return Sample(Image.fromarray(palette.pixels[classes].numpy()), Image.fromarray(photo))
 
 
 def are_line_drawings(samples: list[Sample]) -> bool:

@@ -1,0 +1,51 @@
+"""Test pairs as one picture: rows of label maps, what a translator makes of them, and the photos they were drawn after.
+
+python scripts/sheet_of_test_pictures.py facades --data ../shared/datasets/facades --output docs/images/facades_256.jpg
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pix2pix.core.utf8 import speak_utf8
+from pix2pix.data.images.palettes import visible
+from pix2pix.data.images.pictures import save, sheet, shown
+from pix2pix.inference.generator import Trained, load
+
+
+def main() -> None:
+    """Translates every so-manieth pair of the test set, with the noise that an evaluation gives it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="a run, a file of weights, or a built-in translator")
+    parser.add_argument("--data", type=Path, help="the folder of pairs; by default where it was in the training")
+    parser.add_argument("--every", type=int, default=13, help="this far apart, from the first pair on")
+    parser.add_argument("--count", type=int, default=8, help="how many pairs")
+    parser.add_argument("--columns", type=int, default=4, help="pairs side by side; the others stand below")
+    parser.add_argument("--quality", type=int, default=85, help="of a JPEG")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    triples = translated(load(options.run), options.data, range(0, options.every * options.count, options.every))
+    blocks = [triples[first : first + options.columns] for first in range(0, len(triples), options.columns)]
+    rows = [row for block in blocks for row in zip(*block, strict=True)]
+    save(sheet(rows), options.output, quality=options.quality)
+
+
+def translated(trained: Trained, data: Path | None, indices: range) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Source, translation and target of these test pairs, (3, H, W) in [-1, 1]."""
+    pairs, transform = trained.pair_source(data).split("test"), trained.pair_transform()
+    triples = []
+    for index in indices:
+        source, target, name = transform.plain(pairs[index])
+        print(f"pair {name}")
+        with torch.inference_mode():
+            (output,) = trained.generate(source[None], [name])
+        seen = visible(source, trained.source_palette), output, visible(target, trained.target_palette, source)
+        triples.append(tuple(map(shown, seen)))
+    return triples
+
+
+if __name__ == "__main__":
+    speak_utf8()
+    main()
