@@ -33,6 +33,8 @@ demo: install
 	@echo
 	@echo "The picture:  outputs/demo/samples/val_epoch0020.png"
 	@echo "The page:     outputs/demo/evaluation/val/index.html"
+	@echo
+	@echo "To draw on a translator that was trained for longer, the one in the box:  $(BIN)/pix2pix demo"
 
 test: install
 	$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -37,6 +37,7 @@ def desk(tmp_path_factory) -> Path:
     for name in ("labels", "photos"):
         shutil.copytree(folder / "my" / "pairs" / "train", folder / name)
     picture(folder / "photo.png", 70, 50)
+    picture(folder / "drawing.png", 60, 80)
     picture(folder / "folder" / "another.png", 64, 64)
     return folder
 
@@ -53,6 +54,7 @@ def test_every_command_runs_in_the_order_of_the_readme(desk, monkeypatch):
         words = shlex.split(line, comments=True)[1:]
         pix2pix(*words, *(SMALL if words[0] == "train" else []))
     assert (desk / "translated" / "photo.png").is_file()
+    assert (desk / "translated" / "drawing.png").is_file()
     (code,) = [block for kind, block in BLOCKS if kind == "python"]
     exec(code, {})
     with Image.open(desk / "translated.png") as translated:
