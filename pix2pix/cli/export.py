@@ -19,7 +19,10 @@ from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
     help="Format to write; `web` is a folder that any web server can host.",
 )
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="File or folder to write. Default: in RUN/exported/."
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="File or folder to write. Default: in RUN/exported/, or here for a built-in translator.",
 )
 @click.option(
     "--pixels",

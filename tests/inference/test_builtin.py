@@ -114,6 +114,7 @@ def test_the_demo_shows_it_without_being_told_on_facades_drawn_by_code(monkeypat
 
 def test_its_canvas_has_a_brush_for_each_class():
     (exhibit,) = exhibits(["facades"])
+    assert exhibit.name == "facades"
     page = canvas([exhibit], drawn_lines=False)
     assert (page["kind"], page["width"], page["height"]) == ("labels", 256, 256)
     assert [brush["name"] for brush in page["brushes"]] == list(FACADES)

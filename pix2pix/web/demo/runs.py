@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SHOWABLE = {"L", "P", "RGB", "RGBA"}  # P: label maps
 LARGEST_SIDE = 4096
+BY_FILE = {known.file: known for known in BUILTIN.values()}
 Kind = Literal["labels", "edges", "photo"]
 PAINTS = {"black": "#16161a", "white": "#ffffff", "red": "#d7352b", "yellow": "#f2b632", "green": "#3d9a50"}
 PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
@@ -89,6 +90,8 @@ def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
     if not found:
         raise FileNotFoundError(f"{', '.join(map(str, paths))}: no run among these. Give what `pix2pix train` made.")
     names = _names(found)
+    if len(found) == 1 and (known := BY_FILE.get(found[0])):
+        names = [known.name]
     shown = []
     for name, place in zip(names, found, strict=True):
         log.info("loading %s", place)

@@ -119,7 +119,17 @@ def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
     first = sheet.crop((4, 20, 132, 148)).resize((32, 32), Image.Resampling.NEAREST)
     assert samples[0].input.convert("RGB").tobytes() == first.tobytes()
     assert len(samples[0].input.convert("RGB").getcolors()) < 400  # a label map, not a photo
+
+
+def test_where_nothing_is_left_facades_are_drawn_for_a_run_that_knows_their_labels(run, tmp_path):
+    gone = {"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}
     shutil.rmtree(run.path / "samples")
+    checkpoint_config(changed(run, pairs=gone))
+    (exhibit,) = exhibits([run.path])
+    samples = samples_of(exhibit)
+    assert len(samples) == 12
+    assert {colour for _, colour in samples[0].input.getcolors()} <= set(CMP_FACADES.values())
+    checkpoint_config(changed(run, pairs=gone, palette=None))
     assert samples_of(exhibits([run.path])[0]) == []
 
 
