@@ -64,7 +64,7 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
     try:
         train(resolve(cfg))
     except SystemExit as end:
-        job.write_log(f"{STOPPED} (exit code {end.code}); the same command goes on with it")
+        job.write_log(f"{STOPPED} (exit code {end.code}); run the same command again to resume it")
         raise
     except Exception as error:
         job.write_log("".join(traceback.format_exception(error)))

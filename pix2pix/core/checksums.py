@@ -79,7 +79,7 @@ def soundness(path: Path) -> Soundness:
     if sums.of and sums.knows(checksum(path)):
         return Soundness(known=True)
     if sums.of.get(path.name):
-        return Soundness(known=False, damage=f"its checksum is not what was saved, see {SUMS} beside it")
+        return Soundness(known=False, damage=f"its checksum differs from the one in {SUMS} beside it")
     try:
         with zipfile.ZipFile(path) as archive:
             spoilt = archive.testzip()

@@ -23,7 +23,7 @@ class Stopped(SystemExit):
 
 
 class OutOfTime(SystemExit):
-    """The time that the training was given has passed, and what it had is saved; the same command goes on with it."""
+    """The time limit of the training is reached and its state is saved; the same command resumes it."""
 
     def __init__(self) -> None:
         super().__init__(0)

@@ -76,8 +76,8 @@ def _require_same(output: Path, plan: str) -> None:
         made.exists() and json.loads(plan).items() <= json.loads(made.read_text(encoding="utf-8")).items()
     ):
         raise ValueError(
-            f"{output}: holds something else than shards of these pairs in this size, among it {others[0]}. "
-            "Give another folder, or clear this one."
+            f"{output}: already contains other files (for example {others[0]}). "
+            "Choose another output folder or empty this one."
         )
 
 

@@ -64,7 +64,7 @@ class Perceptual:
             self.missing[name] = "needs the extra: pip install 'pix2pix[perceptual]'"
         except Exception as error:  # a download fails in as many ways as there are networks
             place = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS[name]
-            self.missing[name] = f"its weights could not be had ({error}). Put {WEIGHTS[name]} at {place}"
+            self.missing[name] = f"could not download its weights ({error}). Put {WEIGHTS[name]} at {place}"
         return None
 
     def _fid(self) -> Any:

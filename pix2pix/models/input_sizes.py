@@ -27,8 +27,8 @@ def advice(height: int, width: int) -> str | None:
     }
     sizes = ", ".join(f"{size} ({n})" for size, n in better.items())
     return (
-        f"{height}x{width} can be halved {possible} times only, so a U-Net sees little around each pixel. Near sizes "
-        f"that can be halved more often: {sizes}. Set data.height and data.width."
+        f"{height}x{width} can be halved only {possible} times, so a U-Net sees little around each pixel. "
+        f"Similar sizes that can be halved more often: {sizes}. Set data.height and data.width."
     )
 
 

@@ -138,12 +138,12 @@ def refusal(run: Path, changed: Changes, saved: Path | None) -> str:
         saved: its newest checkpoint.
     """
     lines = [f"{run}: holds a run with another configuration:", *(f"  {each}" for each in changed.decisive)]
-    lines += ["With these settings it is another training, for which there are these ways:"]
+    lines += ["These settings make it another training. Choose one of:"]
     lines += ["  name=... gives it a directory of its own" + _own_directory(changed)]
     if saved:
-        lines += [f"  name=... resume={saved} goes on from there, where the networks are the same"]
-        lines += [f"  name=... init_from={run} begins with the weights that fit"]
-    return "\n".join([*lines, "  resume=never begins again here; what is there is set aside, not deleted"])
+        lines += [f"  name=... resume={saved} continues from there, if the networks are the same"]
+        lines += [f"  name=... init_from={run} starts from the weights that fit"]
+    return "\n".join([*lines, "  resume=never starts over here; the old run is renamed, not deleted"])
 
 
 def _own_directory(changed: Changes) -> str:
@@ -153,7 +153,7 @@ def _own_directory(changed: Changes) -> str:
 def say(run: Path, changed: Changes) -> None:
     """Says what differs in a run that goes on, but for where it lies and on what it is trained."""
     if changed.decisive:
-        log.info("%s has saved nothing yet: it begins again, with %s.", run, in_short(changed.decisive))
+        log.info("%s has saved no checkpoint yet: it starts over, with %s.", run, in_short(changed.decisive))
     if changed.length:
         log.info("%s has another end than before: %s.", run, in_short(changed.length))
     if changed.other:

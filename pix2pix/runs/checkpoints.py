@@ -32,8 +32,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             _save(checkpoint, path)
         except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
             self.error = OSError(
-                f"{path}: the checkpoint could not be saved ({error}). Make room: what was saved before is kept, and "
-                "the same command goes on from there."
+                f"{path}: the checkpoint could not be saved ({error}). Free some space: the previous checkpoint is "
+                "kept, and running the same command again resumes from it."
             )
 
 
@@ -86,9 +86,9 @@ def resumable(run: Run, instead: Path | None = None) -> Path | None:
     if not found or instead:
         return instead
     raise ValueError(
-        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in found)}), there is nothing to go "
-        f"on from. Bring a copy back; or go on from another checkpoint, such as {run.checkpoints}/best.ckpt: "
-        "resume=PATH; or begin again: resume=never sets this run aside."
+        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in found)}), so the run "
+        f"cannot be resumed. Restore a copy; or resume from another checkpoint, such as {run.checkpoints}/best.ckpt: "
+        "resume=PATH; or start over with resume=never, which renames this run."
     )
 
 

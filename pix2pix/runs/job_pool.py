@@ -167,10 +167,10 @@ class Pool:
             words = job.last_words()  # a limit of time is no failure, and not the end of the run either
             return Ending("stopped", words) if words.startswith(STOPPED) else Ending("done", f"in {seconds:.0f} s")
         if job.run.path in self.pruned:
-            return Ending("pruned", f"worse than the median of the others, after {seconds:.0f} s")
+            return Ending("pruned", f"the median of earlier trials was better, after {seconds:.0f} s")
         by = signal.Signals(self.asked) if self.asked else _asked_by(code)
         if by:
-            return Ending("stopped", f"by {by.name} after {seconds:.0f} s; the same command goes on with it")
+            return Ending("stopped", f"by {by.name} after {seconds:.0f} s; run the same command again to resume it")
         if code < 0:
             return Ending("failed", f"ended by {signal.Signals(-code).name}, after: {job.last_words()}")
         return Ending("failed", job.last_words())

@@ -85,8 +85,8 @@ class Run:
         if isinstance(content, dict) and all(isinstance(content.get(key, kind()), kind) for key, kind in NOTED.items()):
             return content
         raise ValueError(
-            f"{self.provenance_file}: cannot be read ({why}). Bring a copy back, or remove it: the run goes on "
-            "without it, only what ran when is forgotten."
+            f"{self.provenance_file}: cannot be read ({why}). Restore a copy, or remove it: the run continues "
+            "without it, and only the history of its sessions is lost."
         )
 
     def finished(self) -> bool:
@@ -250,17 +250,17 @@ class Run:
             names = (self.path / f"provenance.unreadable-{number}.json" for number in itertools.count(1))
             aside = self.provenance_file.rename(next(name for name in names if not name.exists()))
             log.warning(
-                "%s cannot be read. It is set aside as %s; the run goes on, and what ran when before is not known.",
+                "%s cannot be read. It was renamed to %s. The run continues; the history of its sessions is lost.",
                 *(self.provenance_file, aside.name),
             )
 
     def _unusable(self, why: str) -> ValueError:
         """What to say of a config.yaml that is none."""
         saved = self.saved()
-        other = f" Or go on under another name, name=... resume={saved[0]}." if saved else ""
+        other = f" Or continue it under another name: name=... resume={saved[0]}." if saved else ""
         return ValueError(
-            f"{self.config_file}: {why}. Bring a copy back; each checkpoint holds the same configuration, under "
-            f"`config`.{other} Or begin again, resume=never: what is there is set aside."
+            f"{self.config_file}: {why}. Restore a copy; each checkpoint holds the same configuration, under "
+            f"`config`.{other} Or start over with resume=never: the old run is renamed."
         )
 
     def _write_provenance(self, **content: Any) -> None:

@@ -84,7 +84,9 @@ def read_safetensors(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: cannot be read as safetensors ({error}). Write it again.") from error
     about = _about(path, text)
     if (known := about.pop(SUM, None)) is not None and known != _sum(about, tensors):
-        raise ValueError(f"{path}: is damaged, its checksum is not what was written. Copy the file again.")
+        raise ValueError(
+            f"{path}: is damaged: its checksum differs from the one that was written. Copy the file again."
+        )
     return about | {"state_dict": {f"generator.{name}": _whole(value) for name, value in tensors.items()}}
 
 

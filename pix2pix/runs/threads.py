@@ -46,14 +46,14 @@ def _number(run: Run, trainer: pl.Trainer) -> int:
         return ours
     if begun > cores():
         log.warning(
-            "%s was begun with %s, and this machine has %d cores: it goes on with %s. Sums are rounded otherwise: the "
-            "weights will not be those of an unbroken run, bit for bit.",
+            "%s was started with %s, but this machine has %d cores: it continues with %s. Sums are rounded "
+            "differently, so the weights will not be bit-equal to those of an uninterrupted run.",
             *(run.path, _count(begun), cores(), _count(ours)),
         )
         return ours
     log.info(
-        "It goes on with %s, as it was begun, and not with %s: so the bits stay the same. For another number begin a "
-        "run of another name with resume=%s.",
+        "The run continues with %s, as it was started, and not with %s, so that results stay bit-equal. For another "
+        "number start a run of another name with resume=%s.",
         *(_count(begun), _count(ours), run.last),
     )
     return begun

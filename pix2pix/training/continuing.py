@@ -62,11 +62,11 @@ def read(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises whatever the bytes happen to provoke
         raise ValueError(f"{path}: cannot be read as a checkpoint ({describe_unreadable(path, error)}).") from error
     if not isinstance(content, dict) or "state_dict" not in content:
-        raise ValueError(f"{path}: is no checkpoint that `pix2pix train` wrote.")
+        raise ValueError(f"{path}: is not a checkpoint of `pix2pix train`.")
     if lacking := OF_A_TRAINING - content.keys():
         raise ValueError(
-            f"{path}: holds weights, but no training to go on with: {', '.join(sorted(lacking))} are not in it. "
-            f"To begin with its weights, in a run of its own: name=... init_from={path}"
+            f"{path}: holds weights, but no state to resume a training from: {', '.join(sorted(lacking))} are missing. "
+            f"To start a new run from its weights: name=... init_from={path}"
         )
     return content
 
@@ -117,12 +117,12 @@ def _fitting(path: Path, model: nn.Module, config: Config, given: bool) -> Reach
         found = [*_other_weights(content["state_dict"], model), *_other_optimizers(content["config"], config)]
         so_far = reached(content)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: is no checkpoint that `pix2pix train` wrote ({error!r}).") from error
+        raise ValueError(f"{path}: is not a checkpoint of `pix2pix train` ({error!r}).") from error
     if found:
         more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise ValueError(
             "\n".join([f"{path}: is the training of other networks or optimizers:", *(f"  {s}" for s in found[:SHOWN])])
-            + f"{more}\nSet them as they are there; or begin with what fits of its weights, in a run of its own: "
+            + f"{more}\nUse its settings; or start a new run from those of its weights that fit: "
             f"name=... init_from={path}"
         )
     end = ends(config)
@@ -145,8 +145,8 @@ def longer(run: Run, config: Config) -> bool:
     saved = run.saved()
     if not saved:
         raise ValueError(
-            f"{run.path}: is finished, and has no last.ckpt to train it longer from. Bring it back; or begin with its "
-            f"weights, in a run of its own: name=... init_from={run.path}"
+            f"{run.path}: is finished, and has no last.ckpt to train it longer from. Restore that file; or start a "
+            f"new run from its weights: name=... init_from={run.path}"
         )
     so_far = reached(read(saved[0]))
     if so_far.is_past(now):

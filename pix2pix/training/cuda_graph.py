@@ -138,8 +138,8 @@ class CapturedStep:
         except RuntimeError as error:
             self.failed = True
             log.warning(
-                "The training step cannot be recorded as a CUDA graph: %s. The training goes on without it, slower "
-                "and with the same results. step.cuda_graph=false does so from the beginning.",
+                "The training step cannot be recorded as a CUDA graph: %s. Training continues without it: slower, "
+                "with the same results. step.cuda_graph=false turns it off from the start.",
                 str(error).partition("\n")[0].rstrip("."),
             )
 

@@ -44,7 +44,9 @@ def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     if origin.is_dir():
         return generator.state_of(_best_of(Run(origin)))
     if not origin.is_file():
-        raise FileNotFoundError(f"init_from={origin}: there is nothing. Give a run, a checkpoint or a .pth file.")
+        raise FileNotFoundError(
+            f"init_from={origin}: no such file or directory. Pass a run directory, a checkpoint or a .pth file."
+        )
     if origin.suffix == ".pth":
         player = "discriminator" if origin.stem.endswith("_D") else "generator"
         state = from_reference(read_state_dict(origin), model.get_submodule(player))

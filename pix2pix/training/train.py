@@ -59,7 +59,7 @@ def train(config: Config) -> None:
     config = keep_apart(config, run)
     first = _first_process()  # the others may find the directory half begun
     if config["resume"] == "never" and first and (aside := run.set_aside()):
-        log.info("resume=never: what was there is set aside as %s.", aside)
+        log.info("resume=never: the old run was renamed to %s.", aside)
     if first:
         run.set_damaged_provenance_aside()
         run.require_same(config)
@@ -72,8 +72,8 @@ def train(config: Config) -> None:
             raise run.of_other_data(why)
     if (first or config["resume"] != "never") and _is_done(run, config):
         log.info(
-            "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run give "
-            "it a name of its own: name=...",
+            "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, "
+            "choose another name: name=...",
             run.path,
         )
         return
@@ -166,7 +166,10 @@ def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     except OutOfTime:
-        log.info("Stopped. Its time has passed: the same command goes on with %s from its last checkpoint.", run.path)
+        log.info(
+            "Stopped: the time limit is reached. Run the same command again to resume %s from its last checkpoint.",
+            run.path,
+        )
         return False
     except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
         raise _stopped(run, stopped) from stopped
@@ -185,7 +188,7 @@ def _given(resume: str) -> Path | None:
 
 
 def _stopped(run: Run, why: BaseException) -> SystemExit:
-    log.info("Stopped. The same command goes on with %s from its last checkpoint.", run.path)
+    log.info("Stopped. Run the same command again to resume %s from its last checkpoint.", run.path)
     interrupted = isinstance(why, KeyboardInterrupt)
     return SystemExit(why.code if isinstance(why, Stopped) else INTERRUPTED if interrupted else TERMINATED)
 
@@ -244,7 +247,7 @@ def _require_saved(trainer: pl.Trainer, run: Run) -> None:
     if _keepers(trainer) and not run.saved():
         limits = ("max_epochs", "max_steps", "limit_train_batches")
         raise ValueError(
-            f"{run.path}: not one step was trained, so there is nothing to save. See "
+            f"{run.path}: no step was trained, so no checkpoint was saved. See "
             + ", ".join(f"trainer.{name}={getattr(trainer, name)}" for name in limits)
             + ", and with resume=PATH how far that checkpoint is. The run stays unfinished."
         )

@@ -50,5 +50,5 @@ def test_a_signal_to_the_whole_group_is_left_to_the_training_by_processes_that_l
         os.killpg(process.pid, number)
         said, complaints = process.communicate()
     assert process.returncode == 128 + number, complaints
-    assert "Stopped. The same command goes on" in said
+    assert "Stopped. Run the same command again" in said
     assert (run / "checkpoints" / "last.ckpt").is_file()

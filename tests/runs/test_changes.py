@@ -128,6 +128,6 @@ def test_a_refusal_names_what_differs_and_every_way_on(config):
     assert "  seed: 0 there, 1 here\n" in text
     assert "name=... resume=outputs/tiny/checkpoints/last.ckpt" in text
     assert "name=... init_from=outputs/tiny" in text
-    assert "set aside, not deleted" in text
+    assert "the old run is renamed, not deleted" in text
     assert "run_dir" not in text
     assert "run_dir=..., too" in refusal("outputs/tiny", changes(config, changed(config, "name", "again")), None)

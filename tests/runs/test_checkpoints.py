@@ -75,7 +75,7 @@ def test_a_disk_that_is_full_for_long_pushes_no_checksum_out(saved, monkeypatch)
 
     with monkeypatch.context() as patched:
         patched.setattr("pix2pix.runs.checkpoints.torch.save", full)
-        assert all("Make room" in str(save(saved, number)) for number in range(3, 9))
+        assert all("Free some space" in str(save(saved, number)) for number in range(3, 9))
     assert resumable(saved) == saved.last
 
 

@@ -37,7 +37,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_config_yaml_is_named_with_the_ways_on(run, tmp_path, damage):
     run.config_file.write_bytes(DAMAGES[damage](run.config_file.read_bytes()))
-    named = rf"^pix2pix: {run.config_file}: .*Bring a copy back"
+    named = rf"^pix2pix: {run.config_file}: .*Restore a copy"
     with pytest.raises(SystemExit, match=named) as refused:
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     assert f"resume={run.last}" in str(refused.value)
@@ -51,10 +51,10 @@ def test_a_damaged_config_yaml_is_named_with_the_ways_on(run, tmp_path, damage):
 @pytest.mark.parametrize("content", ["", '{"finished": fal', "[1]", '{"sessions": 5}', "\x00\x00", '{"best": []}'])
 def test_a_damaged_provenance_is_set_aside_and_the_run_goes_on(run, tmp_path, capsys, content):
     run.provenance_file.write_text(content)
-    with pytest.raises(ValueError, match=rf"^{run.provenance_file}: cannot be read .*Bring a copy back, or remove it"):
+    with pytest.raises(ValueError, match=rf"^{run.provenance_file}: cannot be read .*Restore a copy, or remove it"):
         run.provenance()
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
-    assert "It is set aside as provenance.unreadable-1.json; the run goes on" in capsys.readouterr().out
+    assert "It was renamed to provenance.unreadable-1.json. The run continues" in capsys.readouterr().out
     assert run.finished()
     assert (run.path / "provenance.unreadable-1.json").read_text() == content
     assert json.loads(run.provenance_file.read_text())["best"]["val/ssim"] > 0

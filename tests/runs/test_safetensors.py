@@ -42,7 +42,7 @@ def test_a_changed_value_or_setting_is_found_by_the_checksum(exported, tmp_path)
     data = bytearray(exported.read_bytes())
     data[-2] ^= 0x40
     (tmp_path / "flipped.safetensors").write_bytes(data)
-    assert "is damaged, its checksum is not what was written" in refused(tmp_path / "flipped.safetensors")
+    assert "is damaged: its checksum differs from the one that was written" in refused(tmp_path / "flipped.safetensors")
     about = metadata(exported)
     about["config"]["inference"]["seed"] = 5
     assert "is damaged" in refused(changed(exported, tmp_path, about))

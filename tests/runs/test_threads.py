@@ -37,7 +37,7 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(run, tmp_path, tiny_ru
     torch.set_num_threads(2)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     said = capsys.readouterr().out
-    assert "It goes on with 1 thread, as it was begun, and not with 2 threads" in said
+    assert "The run continues with 1 thread, as it was started, and not with 2 threads" in said
     assert "It runs on the CPU with 1 thread" in said
     assert torch.get_num_threads() == 2
     assert same_weights(run, tiny_run)
@@ -49,7 +49,7 @@ def test_threads_that_the_machine_has_not_are_told_of(run, trainer, caplog, monk
     begun_with(8, run)
     with threads_of(run, trainer):
         assert torch.get_num_threads() == 1
-    assert "was begun with 8 threads, and this machine has 2 cores: it goes on with 1 thread" in caplog.text
+    assert "was started with 8 threads, but this machine has 2 cores: it continues with 1 thread" in caplog.text
     assert run.threads() == 8, "on a machine that has them it goes on with them"
     assert run.provenance()["sessions"][-1]["threads"] == 1
 

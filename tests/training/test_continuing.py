@@ -69,8 +69,8 @@ def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, wor
 def test_another_training_is_refused_with_what_differs_and_every_way_on(run, words):
     with pytest.raises(SystemExit, match=r"seed: 0 there, 1 here\n.*\n  name=") as refused:
         pix2pix(*words, "seed=1", "trainer.max_epochs=3")
-    assert f"name=... resume={run.last} goes on from there" in str(refused.value)
-    assert f"name=... init_from={run.path} begins with the weights" in str(refused.value)
+    assert f"name=... resume={run.last} continues from there" in str(refused.value)
+    assert f"name=... init_from={run.path} starts from the weights" in str(refused.value)
     assert "delete that" not in str(refused.value)
 
 
@@ -80,7 +80,8 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
     assert not Run(tmp_path / "tiny").has_checkpoints()
     pix2pix(*words, "trainer.max_epochs=1")
     assert (
-        "has saved nothing yet: it begins again, with optimizer.discriminator.lr 1e+30 -> " in capsys.readouterr().out
+        "has saved no checkpoint yet: it starts over, with optimizer.discriminator.lr 1e+30 -> "
+        in capsys.readouterr().out
     )
     assert Run(tmp_path / "tiny").config()["optimizer"]["lr"] == 2e-4
 
@@ -150,10 +151,10 @@ def forged(run: Run, folder, kind: str) -> str:
         ("a program", [], r"cannot be read as a checkpoint \(it holds more than tensors and plain values"),
         ("half", [], r"is damaged"),
         ("directory", [], r"is a directory, no checkpoint\. Give .*tiny/checkpoints/last\.ckpt"),
-        ("for translate", [], r"holds weights, but no training to go on with: callbacks, .*init_from="),
-        ("other mapping", [], r"is no checkpoint that `pix2pix train` wrote"),
-        ("no mapping", [], r"is no checkpoint that `pix2pix train` wrote"),
-        ("hollow", [], r"is no checkpoint that `pix2pix train` wrote"),
+        ("for translate", [], r"holds weights, but no state to resume a training from: callbacks, .*init_from="),
+        ("other mapping", [], r"is not a checkpoint of `pix2pix train`"),
+        ("no mapping", [], r"is not a checkpoint of `pix2pix train`"),
+        ("hollow", [], r"is not a checkpoint of `pix2pix train`"),
         ("other optimizer", [], r"optimizer\.generator\._target_: torch\.optim\.SGD there, torch\.optim\.Adam here"),
         ("missing", [], r"no such checkpoint\. Give auto, never, or the path"),
     ],
@@ -233,7 +234,10 @@ def test_an_imported_run_is_told_how_its_weights_are_trained_on(run, words):
     for file in run.checkpoints.glob("*.ckpt"):
         file.unlink()
     torch.save({key: content[key] for key in ("config", "state_dict", "global_step", "epoch")}, run.last)
-    with pytest.raises(SystemExit, match=r"last\.ckpt: holds weights, but no training .* name=\.\.\. init_from="):
+    with pytest.raises(
+        SystemExit,
+        match=r"last\.ckpt: holds weights, but no state to resume a training from: .* name=\.\.\. init_from=",
+    ):
         pix2pix(*words, "trainer.max_epochs=3")
 
 

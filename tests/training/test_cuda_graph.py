@@ -169,7 +169,7 @@ def test_where_the_recording_fails_the_training_goes_on_without_it_and_says_so_o
     with caplog.at_level(logging.WARNING):
         assert players.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
     (said,) = caplog.messages
-    assert "operation not permitted when stream is capturing. The training goes on without it" in said
+    assert "operation not permitted when stream is capturing. Training continues without it" in said
     assert [group["lr"] for optimizer in players.optimizers for group in optimizer.param_groups] == [RATE / 2, RATE]
 
 

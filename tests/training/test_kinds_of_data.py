@@ -220,7 +220,7 @@ def test_deep_photos_become_label_maps_of_8_bits(tmp_path):
 def test_a_size_that_leaves_the_unet_shallow_is_told(tmp_path, capsys):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     trained(tmp_path, "data=folder", f"data.path={data}", "data.height=72", "data.width=136", "data.batch_size=1")
-    assert "72x136 can be halved 3 times only" in (said := capsys.readouterr().out)
+    assert "72x136 can be halved only 3 times" in (said := capsys.readouterr().out)
     assert "more often: 64x128 (6)." in said
 
 

@@ -49,7 +49,7 @@ def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.pairs.train_pairs=400", "trainer.max_epochs=9"]
     ended = stopped_within_an_epoch(run, words, signal.SIGTERM)
     assert ended.returncode == 143
-    assert "Stopped. The same command goes on" in ended.stdout
+    assert "Stopped. Run the same command again" in ended.stdout
     step = torch.load(run.last, weights_only=True)["global_step"]
     assert step >= 200
     assert step % 200, "it must have been saved within an epoch"
@@ -60,7 +60,7 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tin
     damage(run.last)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     said = capsys.readouterr().out
-    assert "last.ckpt is damaged: its checksum is not what was saved" in said
+    assert "last.ckpt is damaged: its checksum differs from the one in SHA256SUMS" in said
     assert f"going on from {run.checkpoints / PREVIOUS}" in said
     assert soak.same(weights(run), weights(tiny_run))
     assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
@@ -71,10 +71,10 @@ def test_checkpoints_that_are_all_damaged_are_refused_and_can_be_set_aside(tmp_p
     damage(run.last)
     damage(run.checkpoints / PREVIOUS)
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
-    with pytest.raises(SystemExit, match=r"its checkpoints are damaged .*resume=never sets this run aside"):
+    with pytest.raises(SystemExit, match=r"its checkpoints are damaged .*resume=never, which renames this run"):
         pix2pix(*words)
     pix2pix(*words, "resume=never")
-    assert f"set aside as {tmp_path}/tiny.before-1" in capsys.readouterr().out
+    assert f"the old run was renamed to {tmp_path}/tiny.before-1" in capsys.readouterr().out
     assert (tmp_path / "tiny.before-1" / "config.yaml").is_file()
     assert soak.same(weights(run), weights(tiny_run))
 
@@ -193,7 +193,7 @@ def test_fine_tuning_begins_with_the_weights_of_a_run_and_names_what_did_not_fit
     pix2pix("train", *start, "name=wider", "discriminator.base_channels=6")
     said = capsys.readouterr().out
     assert "discriminator.layers.0.weight keeps its own initialisation: (4, 6, 4, 4) there, (6, 6, 4, 4) here" in said
-    with pytest.raises(SystemExit, match=r"init_from=.*nowhere: there is nothing"):
+    with pytest.raises(SystemExit, match=r"init_from=.*nowhere: no such file or directory"):
         pix2pix("train", *start[:-1], "name=no", f"init_from={tmp_path}/nowhere")
 
 

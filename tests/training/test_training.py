@@ -124,7 +124,7 @@ def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on
         process.send_signal(number)
         said, _ = process.communicate()
     assert process.returncode == code
-    assert f"Stopped. The same command goes on with {run.path} from its last checkpoint." in said
+    assert f"Stopped. Run the same command again to resume {run.path} from its last checkpoint." in said
     assert not run.finished()
     pix2pix(*words)
     assert same_weights(tiny_run, run)
@@ -258,7 +258,7 @@ def test_a_full_disk_is_told_of_and_training_goes_on_with_what_it_has(tmp_path):
     assert ended.returncode == 1
     assert "step 6: " in ended.stdout
     assert "the checkpoint could not be saved" in ended.stdout
-    assert "Make room" in ended.stderr
+    assert "Free some space" in ended.stderr
     run = Run(tmp_path / "full")
     assert {file.name for file in run.checkpoints.iterdir()} <= {"SHA256SUMS"}
     assert read(run.path / "metrics.csv")[-1]["step"] == "12"

@@ -193,8 +193,8 @@ def _write(file: Any, chunk: bytes, part: Path) -> None:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         raise OSError(
-            f"{part}: the disk is full; {_size(part) // 10**6} MB have arrived there. Make room, and the same command "
-            "goes on; to give the download up, remove that file."
+            f"{part}: the disk is full; {_size(part) // 10**6} MB have arrived. Free some space and run the "
+            "same command again to continue; to cancel the download, remove that file."
         ) from error
 
 

@@ -28,7 +28,7 @@ def require_matched(matched: Matched, where: str, allow_unmatched: bool) -> None
             f"--strip what differs in their names, or leave them out with --allow-unmatched.\n  {names}{more}"
         )
     if not matched.items:
-        raise ValueError(f"{where}: there is nothing to make pairs of.")
+        raise ValueError(f"{where}: no pictures to make pairs from.")
 
 
 class Job(NamedTuple):

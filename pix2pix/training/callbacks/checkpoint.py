@@ -187,7 +187,9 @@ class Checkpoints(Checkpoint):
             try:
                 link(file, path)
             except OSError as error:
-                return OSError(f"{path}: could not be saved ({error}). Make room: what was saved before is kept.")
+                return OSError(
+                    f"{path}: could not be saved ({error}). Free some space: the previous checkpoint is kept."
+                )
         return None
 
     def _stop(self) -> None:

@@ -42,7 +42,7 @@ class Courier:
         self._waiting.put(None)
         self._thread.join(patience)
         if self._thread.is_alive():
-            self._give_up(f"it has not taken everything within {patience:.0f} seconds")
+            self._give_up(f"it did not accept everything within {patience:.0f} seconds")
 
     def _work(self) -> None:
         while (errand := self._waiting.get()) is not None and not self.failed:
@@ -55,5 +55,5 @@ class Courier:
         if self.failed:
             return
         self.failed = True
-        log.warning("%s is out (%s). Training goes on without it. %s", self.service, why, self.remedy)
+        log.warning("%s failed (%s). Training continues without it. %s", self.service, why, self.remedy)
         self.abandon()

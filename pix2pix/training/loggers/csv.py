@@ -69,7 +69,7 @@ class MetricsCsv(RunLogger):
         rows, broken = _parsed(self.path)
         if broken:
             aside = self._set_aside()
-            log.warning("%s: %s is no row of metrics. It is set aside as %s.", self.path, broken, aside.name)
+            log.warning("%s: %s is not a row of metrics. The file was renamed to %s.", self.path, broken, aside.name)
             log.warning("%d of its rows can be read, and are kept.", len(rows))
         rows = [row for row in rows if int(row["step"]) < step]
         self._rewrite(rows, list(rows[0]) if rows else [])
@@ -78,9 +78,9 @@ class MetricsCsv(RunLogger):
         """Writes the header again where somebody removed, emptied or replaced the file during the training."""
         if self.path.is_file() and self.path.stat().st_size:
             aside = self._set_aside()
-            log.warning("%s was replaced during the training: what is there is set aside as %s.", self.path, aside.name)
+            log.warning("%s was replaced during the training. The new file was renamed to %s.", self.path, aside.name)
         else:
-            log.warning("%s was removed during the training: it begins again, without the rows before.", self.path)
+            log.warning("%s was removed during the training. It is written anew, without the earlier rows.", self.path)
         self._rewrite([], self.columns or [])
 
     def _set_aside(self) -> Path:

@@ -123,10 +123,10 @@ def read_picture(body: bytes, limits: Limits) -> Image.Image:
     except Refused:
         raise
     except BOMBS as error:
-        raise Refused(413, f"the picture has too many pixels; {limits.pixels} are taken.") from error
+        raise Refused(413, f"the picture has too many pixels; at most {limits.pixels} are accepted.") from error
     except UnidentifiedImageError as error:
         raise Refused(
-            415, f"the body is no picture; {', '.join(FORMATS)} are read, the bytes of the file as they are, no form."
+            415, f"the body is not a picture. Send the bytes of a {', '.join(FORMATS)} file, not a form."
         ) from error
     except Exception as error:  # decoders raise whatever the bytes happen to provoke
         raise Refused(400, f"the picture cannot be decoded ({error}).") from error

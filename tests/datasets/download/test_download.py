@@ -372,7 +372,7 @@ def test_a_full_disk_is_said_in_words(tmp_path):
         def write(self, chunk):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match=r"the disk is full; 0 MB have arrived there. Make room"):
+    with pytest.raises(OSError, match=r"the disk is full; 0 MB have arrived. Free some space"):
         http_download._write(Full(), b"x", tmp_path / ".facades.tar.gz")
 
 

@@ -87,8 +87,10 @@ def test_what_has_no_partner_is_named_and_refused_unless_allowed(tmp_path, ab, c
 
 def test_nothing_at_all_is_an_error_too(tmp_path, ab):
     (tmp_path / "empty").mkdir()
-    assert "nothing to make pairs of" in refused("derive", tmp_path / "empty", "-o", "out", "--operation", "blur")
-    assert "nothing to make" in refused("pairs", tmp_path / "empty", ab[0], "-o", "out", "--allow-unmatched")
+    assert "no pictures to make pairs from" in refused("derive", tmp_path / "empty", "-o", "out", "--operation", "blur")
+    assert "no pictures to make pairs from" in refused(
+        "pairs", tmp_path / "empty", ab[0], "-o", "out", "--allow-unmatched"
+    )
     assert "no folder" in refused("pairs", tmp_path / "gone", ab[0], "-o", "out")
 
 

@@ -132,7 +132,7 @@ def test_a_limit_of_time_ends_a_sitting_and_the_same_command_goes_on_to_the_same
     assert len(steps) > 2
     assert any(step % 6 for step in steps), "it must have been stopped within an epoch"
     said = capsys.readouterr().out
-    assert said.count("Stopped. Its time has passed: the same command goes on") == len(steps) - 1
+    assert said.count("Stopped: the time limit is reached. Run the same command again") == len(steps) - 1
     assert same_weights(run, tiny_run)
 
 
@@ -166,7 +166,7 @@ def test_the_end_of_a_training_is_saved_whatever_ends_it_or_the_command_fails(tm
 
     with monkeypatch.context() as patched:
         patched.setattr("pix2pix.runs.checkpoints.sync", full)
-        with pytest.raises(SystemExit, match=r"last\.ckpt: the checkpoint could not be saved .* Make room"):
+        with pytest.raises(SystemExit, match=r"last\.ckpt: the checkpoint could not be saved .* Free some space"):
             pix2pix(*words)
     assert not run.finished()
     pix2pix(*words)
@@ -187,7 +187,7 @@ def test_a_training_that_ended_within_an_epoch_can_be_trained_longer(tmp_path, t
     "words", [["trainer.limit_train_batches=0"], ["trainer.max_epochs=0"], ["+trainer.max_steps=0"]]
 )
 def test_a_training_without_a_step_is_not_finished(tmp_path, words):
-    with pytest.raises(SystemExit, match="not one step was trained, so there is nothing to save"):
+    with pytest.raises(SystemExit, match="no step was trained, so no checkpoint was saved"):
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", *words)
     assert not Run(tmp_path / "run").finished()
 

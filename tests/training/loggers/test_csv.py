@@ -36,14 +36,16 @@ def test_a_resumed_run_keeps_the_rows_before_its_step(tmp_path):
 def test_a_file_that_cannot_be_read_is_set_aside_with_a_sentence(tmp_path, caplog, rubbish):
     assert [row["step"] for row in resumed(tmp_path, rubbish)] == ["8"]
     assert (tmp_path / "metrics.unreadable-1.csv").read_bytes() == rubbish
-    assert "metrics.csv: line 1 is no row of metrics. It is set aside as metrics.unreadable-1.csv." in caplog.text
+    assert (
+        "metrics.csv: line 1 is not a row of metrics. The file was renamed to metrics.unreadable-1.csv." in caplog.text
+    )
 
 
 def test_rows_that_can_be_read_are_kept_of_a_file_that_is_damaged_in_part(tmp_path, caplog):
     damaged = b"step,epoch,loss/g_l1\n2,1,0.75\n\xff\xff\xff\n4,1,0.5\n"
     assert [row["step"] for row in resumed(tmp_path, damaged)] == ["2", "4", "8"]
     assert (tmp_path / "metrics.unreadable-1.csv").read_bytes() == damaged
-    assert "line 3 is no row of metrics" in caplog.text
+    assert "line 3 is not a row of metrics" in caplog.text
 
 
 @pytest.mark.parametrize("content", ["", "\n", WHOLE + "12,1", "\ufeff" + WHOLE.replace("\n", "\r\n")])
