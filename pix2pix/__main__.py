@@ -1,4 +1,4 @@
-"""`python -m pix2pix`."""
+"""Runs `pix2pix` as `python -m pix2pix`."""
 
 from pix2pix.cli.main import main
 

@@ -1,1 +1,1 @@
-"""From the command line to one checked configuration: Hydra in, plain values out."""
+"""Composes a run's configuration from YAML files and the command line, and checks it."""

@@ -1,4 +1,4 @@
-"""Whether a configuration can be run: judged by the schema, then rehearsed on the meta device."""
+"""Checks that a configuration can run: validates it, then passes shapes through the networks on the meta device."""
 
 import warnings
 

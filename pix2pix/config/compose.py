@@ -1,4 +1,4 @@
-"""From the command line to one resolved configuration: the only module that knows Hydra and OmegaConf.
+"""Composes and resolves a configuration. The only module here that imports Hydra and OmegaConf.
 
 Torch is imported where it is needed: `pix2pix train --help` and misspelt words are answered without it.
 """

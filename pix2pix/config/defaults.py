@@ -1,4 +1,4 @@
-"""What a setting is where a configuration does not have it: runs outlive the versions of pix2pix that began them.
+"""Default values of settings that are missing in the configurations of older runs.
 
 The schema and the signatures of the classes tell. A setting that an upgrade adds has a default there, which keeps what
 was so before.

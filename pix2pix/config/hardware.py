@@ -1,4 +1,4 @@
-"""What a training runs on where that is left to the machine: `trainer=auto`, `precision=auto`."""
+"""Selects accelerator, precision and kernels for `trainer=auto` and `precision=auto`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A resolved configuration: its settings by name, how long it trains, and what in it is only where things lie."""
+"""Flattens a configuration, and tells settings that define a run from those that only say where things are."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The metrics by name: what each means, and whether more of it is better."""
+"""The names of all metrics, what each means, and whether higher is better."""
 
 from typing import Literal, NamedTuple
 

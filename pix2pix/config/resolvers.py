@@ -1,4 +1,4 @@
-"""What settings follow from others, in functions that configuration files call: `${pix2pix.load_size:256,true}`.
+"""Functions that YAML files call to derive settings from others: `${pix2pix.load_size:256,true}`.
 
 They are called before the schema has judged their arguments, and leave to it what makes no sense.
 """

@@ -1,4 +1,4 @@
-"""What a run's configuration may say: one model over the resolved tree, and the sentences for what breaks it."""
+"""The schema of a run's configuration, and the error messages for what breaks it."""
 
 import functools
 import json

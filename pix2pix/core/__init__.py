@@ -1,1 +1,1 @@
-"""What every package needs: whole files, building an object from a mapping, randomness, trust, errors."""
+"""What every package needs: atomic files, building objects from mappings, randomness, trust, errors."""

@@ -1,4 +1,4 @@
-"""Addresses and their passwords: refused where they would be written down, hidden where they are shown.
+"""Refuses passwords in URLs that would be written to disk, and hides them in URLs that are printed.
 
 A run is handed on, so none of its files holds a password. Those of web servers are looked up by the name of the host,
 in the environment and in ~/.netrc, when they are needed; object stores take theirs from their own environment.

@@ -1,4 +1,4 @@
-"""Memory on the CPU: keeping what was freed, instead of giving it back and being given it anew.
+"""Tunes the CPU memory allocator to keep freed memory instead of returning it to the system.
 
 A training step, and every batch that is translated, allocates and frees the same hundreds of megabytes. By default
 glibc returns large blocks to the system at once, and the system hands out zeroed pages one fault at a time: some 70,000

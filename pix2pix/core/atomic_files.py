@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all: made beside their place, and renamed into it."""
+"""Writes files and folders atomically: under a temporary name first, then renamed."""
 
 import os
 import shutil

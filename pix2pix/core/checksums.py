@@ -1,4 +1,4 @@
-"""SHA256SUMS, which stands beside the checkpoints of a run, and what it and a checkpoint's own sums say of a file.
+"""Checks checkpoints against the SHA256SUMS file of a run and against their own checksums.
 
 The sum of a new file is noted before the file takes its place, so a name may have several lines: whichever of those
 files is in place after a kill is known. Only what has surely been replaced is struck out.

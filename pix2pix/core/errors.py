@@ -1,4 +1,4 @@
-"""What a user can mend is said in a sentence; everything else keeps its traceback."""
+"""Prints errors that a user can correct as one sentence; all others keep their traceback."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How much memory can be had without harm."""
+"""How much free memory the process may use."""
 
 from pathlib import Path
 

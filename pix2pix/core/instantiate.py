@@ -1,4 +1,4 @@
-"""A component is a class and its arguments, written as a mapping: `_target_` names the class, the rest are arguments.
+"""Builds and validates components: mappings with the name of a class (`_target_`) and its arguments.
 
 The signature of the class is the schema of the mapping. A new network, loss or callback therefore needs no entry
 anywhere: its annotations say what may be configured, in what types and ranges (`Annotated[int, Field(ge=1)]`).

@@ -1,4 +1,4 @@
-"""Whether a file of weights is what was written, and no more than it seems: looked at before torch reads it."""
+"""Checks that a file of weights is undamaged and harmless before torch reads it."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Names that a package has of its modules, imported on first use: most modules wait for torch."""
+"""Imports the public names of a package on first use, so that importing it does not import torch."""
 
 import importlib
 from collections.abc import Callable, Mapping

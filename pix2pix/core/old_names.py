@@ -1,4 +1,4 @@
-"""The names by which runs, checkpoints and exported files of version 0.1.0 know their classes.
+"""Maps class names in runs, checkpoints and exported files of version 0.1.0 to the present ones.
 
 Configurations name classes by their package (`pix2pix.models.UNet`), so that files may move within it. Those that were
 written before name the module.

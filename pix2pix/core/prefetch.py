@@ -1,4 +1,4 @@
-"""Many pictures through a network: in batches, read and written in threads beside it, only a few at a time."""
+"""Runs a network over many pictures in batches, while threads read inputs and write outputs."""
 
 import itertools
 from collections import deque

@@ -1,4 +1,4 @@
-"""Every random draw of a run, as a function of where the run stands: nothing is stored, so resuming is exact.
+"""Derives every random draw from the seed and the position in training, so no RNG state needs to be saved.
 
 | what | drawn from |
 |---|---|

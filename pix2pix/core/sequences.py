@@ -1,4 +1,4 @@
-"""Small functions of sequences."""
+"""Small functions on sequences."""
 
 
 def spread(length: int, count: int) -> list[int]:

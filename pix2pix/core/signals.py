@@ -1,4 +1,4 @@
-"""Signals that ask a training to end: noted when they come, obeyed between two steps."""
+"""Handles signals that ask a training to end: it stops between two steps."""
 
 import os
 import signal

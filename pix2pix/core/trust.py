@@ -1,4 +1,4 @@
-"""Which classes a configuration that was read from a file may have built: those of pix2pix, and of trusted modules.
+"""Decides which classes a configuration read from a file may build: those of pix2pix and of trusted modules.
 
 A run, a checkpoint or a `.safetensors` file carries a configuration, and a configuration names classes to construct. On
 the command line they are the user's own words. In a file they are somebody else's, and constructing `subprocess.Popen`

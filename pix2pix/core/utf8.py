@@ -1,4 +1,4 @@
-"""Text is UTF-8 whatever the locale says: containers and cluster jobs often have one that knows ASCII only."""
+"""Makes input and output UTF-8 whatever the locale is; containers and cluster jobs often have an ASCII locale."""
 
 import codecs
 import io

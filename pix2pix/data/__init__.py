@@ -1,4 +1,4 @@
-"""Pairs of images for training: where they come from, how they are cut, batched and loaded."""
+"""Loads pairs of images for training: sources, caches, transforms, augmentation, samplers, the data module."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""One random draw for a pair, and what it does to whole batches: crop, mirror, rotation, scale, colours."""
+"""Random augmentation of pairs and of whole batches: crop, mirror, rotation, scale, colours."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What follows from the settings of the data: which image is coded by class, in which channels and depth."""
+"""Derives from the data settings which image is coded by class, and in which channels and depth."""
 
 from typing import Any
 

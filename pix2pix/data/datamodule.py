@@ -1,4 +1,4 @@
-"""Pairs -> batches, in an order and with draws that depend only on the seed and on how many steps were taken."""
+"""The data module: batches of pairs, whose order and augmentation depend only on the seed and the step."""
 
 import functools
 import logging

@@ -1,4 +1,4 @@
-"""Small tensors of the processor's on the device of a training, so that no step waits for them.
+"""Copies small tensors to the training device once, so that no step waits for them.
 
 Copying a tensor to a GPU waits for everything that was asked of it before, unless the memory copied from is pinned.
 """

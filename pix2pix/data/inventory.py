@@ -1,4 +1,4 @@
-"""What the files of a data set were when a run was trained: enough to tell an edit in place from a mere copy.
+"""Fingerprints the files of a data set, to detect edits between two sessions of a run.
 
 Names and sizes are known by the fingerprint. Where they are the same, dates are looked at, and only where these differ
 the content. A run keeps them in `data_files.npz`: the date of every file, and a digest of the content of all files, or

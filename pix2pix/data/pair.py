@@ -1,4 +1,4 @@
-"""What a pair is, and what everything that gives pairs has in common."""
+"""The `Pair` type, and the interface of every source of pairs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where a training stands in its data, from the trainer's own count of batches: there is nothing else to save."""
+"""Derives the position in the data from the trainer's count of batches, to resume within an epoch."""
 
 import math
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The order of an epoch: a function of seed and epoch alone, so that nothing has to be saved to resume."""
+"""The order of pairs in an epoch, a function of seed and epoch, so that nothing needs to be saved."""
 
 import math
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What the `data` part of a configuration may say, and the sentences for what does not go together."""
+"""The schema of the `data` settings, and the error messages for combinations that do not fit."""
 
 from typing import Annotated, Any, Literal, Self
 

@@ -1,4 +1,4 @@
-"""Pair -> training pair, in two stages: loading, the same every time, and one random view for both images.
+"""Turns a pair into a training pair: loads and resizes it, then draws one random view for both images.
 
 | stage | what | result |
 |---|---|---|

@@ -1,1 +1,1 @@
-"""What `pix2pix data` does: get, check, prepare, preview and pack data sets."""
+"""The commands of `pix2pix data`: downloads, checks, prepares, previews and packs data sets."""

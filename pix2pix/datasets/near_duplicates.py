@@ -1,4 +1,4 @@
-"""Which pictures of many are the same picture, give or take compression, scale and a little light."""
+"""Finds near-duplicate images."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

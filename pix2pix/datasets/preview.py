@@ -1,4 +1,4 @@
-"""A sheet of augmented training pairs: what the network will see under a configuration, before it is trained."""
+"""Draws a sheet of augmented training pairs, as the networks will see them."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Writing WebDataset shards from a folder of pairs: the files as they are, in tar files, with an index."""
+"""Packs a folder of pairs into WebDataset shards with an index, without re-encoding the files."""
 
 import hashlib
 import io

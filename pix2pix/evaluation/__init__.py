@@ -1,1 +1,1 @@
-"""How good a run is: metrics, evaluation of a run, its page."""
+"""Measures runs: metrics, evaluation, comparison, and their HTML pages."""

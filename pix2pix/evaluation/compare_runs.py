@@ -1,4 +1,4 @@
-"""Runs side by side: what differs, their numbers, mean and spread over seeds. Reads run directories only."""
+"""Compares runs: settings that differ, metrics, mean and spread over seeds. Reads run directories only."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The comparison of runs as one self-contained page, and as tables."""
+"""Writes a comparison of runs as one self-contained HTML page, CSV or Markdown."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""Label maps against label maps: accuracies and intersection over union from one confusion matrix."""
+"""Segmentation accuracies and intersection over union, from a confusion matrix."""
 
 from collections.abc import Sequence
 

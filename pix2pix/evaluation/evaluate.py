@@ -1,4 +1,4 @@
-"""A run on a split: numbers for each picture and in total, the pictures, and a page to look at."""
+"""Evaluates a run on a split: metrics per picture, totals, output pictures and an HTML page."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""A pair's way through an evaluation: read, translated and measured beside others of its size, written as pictures."""
+"""Translates, measures and saves the pairs of an evaluation in batches of equal size."""
 
 import itertools
 import statistics

@@ -1,4 +1,4 @@
-"""The paper's FCN-score for any labelled data: can a network trained on real photos read the generated ones?"""
+"""The paper's FCN-score: how well a segmentation network trained on real photos reads generated photos."""
 
 from pathlib import Path
 

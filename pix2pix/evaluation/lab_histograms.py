@@ -1,4 +1,4 @@
-"""Colour distributions in CIE Lab: does the output have the colours of the photos? (paper, section 4.2, figure 7)."""
+"""Compares colour histograms in CIE Lab of outputs and photos (paper, section 4.2, figure 7)."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How far an output is from its target: tensors in, numbers out."""
+"""Metrics between outputs and targets."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The paper's numbers, to stand beside ours where the runs are those of one of its tables (arXiv 1611.07004)."""
+"""The numbers in the paper's tables, to print beside those of our runs (arXiv 1611.07004)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

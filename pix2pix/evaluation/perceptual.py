@@ -1,4 +1,4 @@
-"""LPIPS, FID and KID: distances in the features of networks trained elsewhere (extra `perceptual`).
+"""LPIPS, FID and KID, which need pretrained networks (extra `perceptual`).
 
 Their weights are not ours to ship. What cannot be measured says why and where its weights belong; the rest still runs.
 """

@@ -1,4 +1,4 @@
-"""What an evaluation was made of, recorded beside its numbers: none is taken for another that was made otherwise."""
+"""Records the inputs and options of an evaluation, so that outdated results are recognised."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A comparison as a W&B workspace: the same runs, their curves, their settings and the same pictures side by side."""
+"""Saves a comparison of runs as a W&B workspace."""
 
 from pix2pix.config.metric_names import METRICS
 from pix2pix.evaluation.compare_runs import Comparison

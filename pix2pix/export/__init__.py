@@ -1,1 +1,1 @@
-"""A trained generator in files that others read: ONNX, safetensors, an exported program, a page."""
+"""Exports a trained generator: ONNX, safetensors, exported program, static web page."""

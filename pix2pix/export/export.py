@@ -1,4 +1,4 @@
-"""`pix2pix export`: which file, where, and what to say of it."""
+"""`pix2pix export`: chooses the format and the file name, and reports the result."""
 
 from collections.abc import Callable
 from pathlib import Path

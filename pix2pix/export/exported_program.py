@@ -1,4 +1,4 @@
-"""An exported program (`.pt2`): the graph as torch itself stores it, without this package, for Python or C++."""
+"""Exports the generator as a PyTorch exported program (`.pt2`), for Python or C++ without this package."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""The generator as one function of tensors, without modes or random state: what exported files compute."""
+"""The generator as one pure function of tensors, which exported files compute."""
 
 import copy
 from collections.abc import Sequence

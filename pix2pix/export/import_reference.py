@@ -1,4 +1,4 @@
-"""A run directory from weights of the authors' PyTorch implementation."""
+"""Makes a run directory from weights of the authors' PyTorch implementation."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""ONNX: a graph for any batch, height and width, checked against PyTorch before it is handed over."""
+"""Exports the generator to ONNX for any batch, height and width, and checks it against PyTorch."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""onnxruntime for browsers: one version, from npm's registry, checked against its published digest and kept."""
+"""Downloads one pinned version of onnxruntime-web from npm, checks its digest and caches it."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Whether an exported file computes what PyTorch computes: on the same pictures, under the same noise."""
+"""Checks that an exported file computes the same as PyTorch, on the same pictures and noise."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""safetensors: the generator's weights and its configuration, for `load_translator` and for other programs."""
+"""Exports the generator's weights and configuration to safetensors."""
 
 from pathlib import Path
 from typing import Any

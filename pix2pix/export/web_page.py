@@ -1,4 +1,4 @@
-"""A folder that any web server can host: the page of the demo, with the model running in the visitor's browser."""
+"""Exports the demo as a static web page, whose model runs in the visitor's browser."""
 
 import json
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""A trained generator at work on pictures, folders and videos."""
+"""Translates pictures, folders and videos with a trained generator."""

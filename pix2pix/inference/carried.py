@@ -1,4 +1,4 @@
-"""The configuration that a file of weights carries: complete enough to translate with, and its generator rebuilt."""
+"""Rebuilds a generator from the configuration stored in its file of weights."""
 
 import itertools
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Which files a command line means, and where the translation of each goes."""
+"""Lists the input files of a command line and the output file of each."""
 
 import glob
 import itertools

@@ -1,4 +1,4 @@
-"""`pix2pix translate`: files, folders and globs into a folder; reading and writing overlap with the network."""
+"""`pix2pix translate`: translates files, folders and file patterns, reading and writing in parallel."""
 
 import logging
 import sys

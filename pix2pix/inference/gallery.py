@@ -1,4 +1,4 @@
-"""The gallery of `pix2pix translate --page`: inputs and outputs side by side, in one file beside the results."""
+"""The HTML gallery of `pix2pix translate --page`: inputs beside outputs."""
 
 import base64
 import io

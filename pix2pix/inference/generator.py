@@ -1,4 +1,4 @@
-"""A trained generator with what it needs to take pictures in: read from a run directory or a checkpoint alone."""
+"""Loads a trained generator from a run directory or a file of weights."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

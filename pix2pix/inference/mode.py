@@ -1,4 +1,4 @@
-"""How a trained generator is run: which statistics normalise, whether dropout is the noise, from which seed."""
+"""Test-time settings of a generator: batch-norm statistics, dropout noise and its seed."""
 
 import copy
 import unicodedata

@@ -1,4 +1,4 @@
-"""Large pictures in overlapping tiles, under one noise and with the statistics of the whole picture: no seams to see.
+"""Translates large pictures in overlapping tiles without visible seams.
 
 A norm that looks at the picture (batch norm at test time, instance norm) would look at each tile by itself and colour
 it by itself. So statistics are gathered over all tiles before anything is kept, one norm after the other, as what a

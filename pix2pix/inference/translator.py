@@ -1,4 +1,4 @@
-"""The translator: a picture of any size in, its translation at the same size out."""
+"""The `Translator`: translates pictures of any size, each at its own size."""
 
 import threading
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Videos: frame by frame in constant memory, at their own frame rate, with their sound, and without flicker.
+"""Translates videos frame by frame in constant memory, keeping frame rate and sound, and reducing flicker.
 
 Every frame is translated under one dropout noise. Where that is not calm enough, `smooth` mixes each frame's picture
 with those before it.

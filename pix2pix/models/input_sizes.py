@@ -1,4 +1,4 @@
-"""The sizes of pictures a network can take."""
+"""The picture sizes that a network accepts."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The learning rates of a training: those that are configured, how they fall, and who may set others."""
+"""Learning rates and their decay, and callbacks that may change them."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The objective: adversarial and reconstruction terms, and the weights that join them (paper, section 3.1).
+"""The objective: adversarial and reconstruction losses and their weights (paper, section 3.1).
 
 Logits are the discriminator's raw outputs (B, 1, h, w), one per patch; every loss is their mean.
 Losses are computed in float32 whatever the precision of the networks.

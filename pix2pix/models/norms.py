@@ -1,4 +1,4 @@
-"""The norm that follows a convolution, and what it means for that convolution's bias."""
+"""Normalisation layers, and whether the convolution before them needs a bias."""
 
 from typing import Literal, get_args
 

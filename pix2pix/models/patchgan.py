@@ -1,4 +1,4 @@
-"""The discriminators, named by how many pixels decide one of their logits (paper, sections 3.2.2 and 6.1.2)."""
+"""The PatchGAN discriminators, named by receptive field in pixels (paper, sections 3.2.2 and 6.1.2)."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Which network of the authors' PyTorch implementation a state dict belongs to, read off its tensors."""
+"""Recognises the architecture of the authors' PyTorch implementation from a state dict."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Weights of the authors' PyTorch implementation, under our names."""
+"""Converts weights of the authors' PyTorch implementation to our parameter names."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The ranges of constructor arguments, for those who come without a config to check them."""
+"""Checks the ranges of constructor arguments, for callers without a configuration."""
 
 
 def require_positive(**arguments: int) -> None:

@@ -1,1 +1,1 @@
-"""The directory of a run and of a sweep: configuration, checkpoints, provenance, samples, jobs."""
+"""Run and sweep directories: configuration, checkpoints, provenance, metrics, samples, jobs."""

@@ -1,4 +1,4 @@
-"""What changed in the settings of a run, and what that means: another training, a longer one, or the same one."""
+"""Compares a run's settings with new ones: a different training, a longer one, or the same."""
 
 import logging
 from collections.abc import Iterable

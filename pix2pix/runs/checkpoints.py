@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, known by their checksums, with the one before kept."""
+"""Writes checkpoints atomically with checksums, and keeps the previous one."""
 
 import logging
 import os

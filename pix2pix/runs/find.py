@@ -1,4 +1,4 @@
-"""The runs in given folders."""
+"""Finds the runs in folders."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Processes for the jobs of a sweep: what each is given, how they are started, watched and ended."""
+"""Runs the jobs of a sweep as processes: assigns GPUs and cores, starts, monitors and stops them."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""metrics.csv, read: every logged number of a run by step."""
+"""Reads metrics.csv."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a checkpoint may hold, so that it loads without executing anything: numbers, text, tensors and their containers.
+"""Converts checkpoint state to plain types, so that loading it cannot execute code.
 
 NumPy's numbers and arrays are saved as Python's and torch's. What they were is noted beside them, and a training that
 goes on finds them as it left them. Anything else, which loading would refuse, is refused when it is saved.

@@ -1,4 +1,4 @@
-"""What made a run: the command, the machine, and the versions of all that took part."""
+"""Records what made a run: command, machine and package versions."""
 
 import datetime
 import platform

@@ -1,4 +1,4 @@
-"""A run is a directory: where its files are, how far it got, what it was made of."""
+"""A run directory: its files, its progress and its provenance."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Files of weights: checkpoints, and safetensors, which others read too. Read by their tensors and plain values alone.
+"""Reads files of weights (checkpoints and safetensors) without executing code.
 
 A file also carries the configuration that rebuilds its generator. Reading it constructs nothing; what is then built of
 it passes `pix2pix.core.trust` first.

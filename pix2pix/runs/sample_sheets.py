@@ -1,4 +1,4 @@
-"""Sheets of pairs on disk: rows of source, output, target, which know their pairs and the step they were made at."""
+"""Sample sheets on disk: rows of source, output and target, named by step."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""A sweep: several runs from one command, side by side in directories named by what differs."""
+"""A sweep: several runs started by one command, and the table of their results."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""How many threads a training on the CPU computes with: another number adds up in another order, to other bits."""
+"""Keeps the number of CPU threads of a run when it resumes, because other numbers change the rounding."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""The id by which W&B knows a run, kept in the run."""
+"""The W&B id of a run, stored in its directory."""
 
 import os
 import secrets

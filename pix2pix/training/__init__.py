@@ -1,4 +1,4 @@
-"""The training step of the paper, and all that surrounds it."""
+"""Trains a run: the paper's training step, the LightningModule, callbacks, loggers, several GPUs."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The parts of a training, built from a resolved configuration."""
+"""Builds data, networks, optimizers and trainer from a resolved configuration."""
 
 import contextlib
 import json

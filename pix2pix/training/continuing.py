@@ -1,4 +1,4 @@
-"""Going on with a training: how far a checkpoint got, whether it fits what is to be trained, and where the end is."""
+"""Resumes a training: finds its checkpoint, checks that it fits, and where the training ends."""
 
 import logging
 import math

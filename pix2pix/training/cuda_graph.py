@@ -1,4 +1,4 @@
-"""The training step as one CUDA graph: recorded once, then replayed by one call instead of hundreds of launches.
+"""Records the training step as one CUDA graph and replays it with a single launch.
 
 At batch 1 a GPU waits for the processor to name its next kernel; a graph names them all at once. Nothing in a step may
 then depend on a number that the processor reads, and whatever changes from step to step lies where the graph reads it:

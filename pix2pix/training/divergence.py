@@ -1,4 +1,4 @@
-"""Whether a training is still one of numbers: NaN and infinity in losses, weights and optimizers."""
+"""Detects NaN and infinity in losses, weights and optimizers."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What ends a training, asked between two steps: its last epoch or step, a callback, or the time it was given."""
+"""Decides between two steps whether a training ends: by epochs, steps, callbacks or time."""
 
 from typing import Any
 

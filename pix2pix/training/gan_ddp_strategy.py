@@ -1,4 +1,4 @@
-"""A training by several processes, one for each device: what they tell each other in a step."""
+"""Trains on several devices, one process each, and averages gradients of both networks between them."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Weights to begin with: those of another run, or of the authors' implementation."""
+"""Loads initial weights from another run or from the authors' implementation (`init_from`)."""
 
 import logging
 from collections.abc import Mapping

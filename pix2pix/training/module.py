@@ -1,4 +1,4 @@
-"""The training step of pix2pix, and the LightningModule that gives it optimizers, precision and a life cycle."""
+"""The LightningModule around the training step: optimizers, precision, validation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

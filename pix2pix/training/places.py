@@ -1,4 +1,4 @@
-"""Where the parts of a run write: into its own directory, never into another run's."""
+"""Keeps the outputs of a run's loggers and callbacks in its own directory."""
 
 import logging
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The training step of pix2pix, as the paper's algorithm: D and G in turns on one forward pass of G."""
+"""The training step of the paper: D and G are updated in turn, with one forward pass of G."""
 
 from collections.abc import Callable
 from typing import TypedDict

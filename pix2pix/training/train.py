@@ -1,4 +1,4 @@
-"""One run from a resolved configuration: check it, build its parts, train them, leave a run directory."""
+"""Trains one run: checks its configuration, builds its parts, trains, writes the run directory."""
 
 import logging
 import math

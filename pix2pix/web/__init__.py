@@ -1,1 +1,1 @@
-"""Local pages: the demo and the dashboard."""
+"""Local web pages: the demo and the dashboard."""

@@ -1,4 +1,4 @@
-"""A page on this machine for a folder of runs: TensorBoard, comparisons, evaluations and the newest samples."""
+"""The dashboard: TensorBoard, comparisons, evaluations and newest samples of all runs in a folder."""
 
 import logging
 import os

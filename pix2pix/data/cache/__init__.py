@@ -1,1 +1,1 @@
-"""Decoded pairs, kept in memory, on disk or on the device."""
+"""Caches decoded pairs in memory, on disk or on the device."""

@@ -1,4 +1,4 @@
-"""Where loaded pairs are kept during a training: `data.cache`.
+"""Caches decoded, resized pairs (`data.cache`).
 
 | `data.cache` | kept |
 |---|---|

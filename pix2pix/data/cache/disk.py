@@ -1,4 +1,4 @@
-"""Loaded pairs in files of their own, mapped into memory: built once, used by every process and run that needs them.
+"""The disk cache: memory-mapped files, built once and shared by processes and runs.
 
     FOLDER/3f9c.../pixels.bin     the images of all pairs, one after the other
     FOLDER/3f9c.../header.json    what they were made from, and where each begins; written last

@@ -1,4 +1,4 @@
-"""Pairs at load size, as a cache keeps them: read one by one, or all at once in parallel."""
+"""Loads resized pairs for a cache, one by one or all at once in parallel."""
 
 import hashlib
 import os

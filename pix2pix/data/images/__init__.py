@@ -1,1 +1,1 @@
-"""From the bytes of a picture file to a tensor in [-1, 1], and back."""
+"""Converts picture files to tensors in [-1, 1] and back."""

@@ -1,4 +1,4 @@
-"""Files -> pixels: every depth and number of channels read as it is, or refused by the file's name.
+"""Decodes picture files of any bit depth and number of channels into arrays.
 
 Pillow reads what it can hold without loss. What it would silently cut to 8 bits or to its first channel is read by
 tifffile (TIFF) or OpenCV (PNG in 16-bit colour), both of the extra `scientific`.

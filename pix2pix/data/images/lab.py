@@ -1,4 +1,4 @@
-"""CIE Lab: lightness apart from colour, as colourisation needs them (paper, section 4, colorization)."""
+"""Converts between RGB and CIE Lab, for colourisation (paper, section 4, colorization)."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Label maps: the colours that classes are drawn in, and the ways between colours, classes and channels."""
+"""Label maps: palettes, and conversion between colours, class indices and one-hot channels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated

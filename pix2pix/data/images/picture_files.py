@@ -1,4 +1,4 @@
-"""Picture files of anybody: plain files in known formats, and no larger in memory than their bytes can make them.
+"""Opens untrusted picture files safely: regular files in known formats, of limited size in memory.
 
 Whatever a file holds or is, it is refused in words before anything is waited for, allocated or handed to another
 program.

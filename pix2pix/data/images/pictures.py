@@ -1,4 +1,4 @@
-"""Tensors in [-1, 1] as pictures, and pictures side by side."""
+"""Converts tensors in [-1, 1] to pictures, and puts pictures side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path

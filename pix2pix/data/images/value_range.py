@@ -1,4 +1,4 @@
-"""Pixels of every type <-> float32 in [-1, 1], without a detour through 8 bits."""
+"""Converts pixels of every type to float32 in [-1, 1] and back, without rounding to 8 bits."""
 
 import numpy as np
 import torch

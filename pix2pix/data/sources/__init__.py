@@ -1,1 +1,1 @@
-"""Where pairs come from: folders, shards, pictures to derive them from, or drawn ones."""
+"""Sources of pairs: folders, shards, single pictures, synthetic facades."""

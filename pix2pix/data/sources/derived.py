@@ -1,4 +1,4 @@
-"""Pairs whose input is made from the target: colourisation, inpainting, sharpening and the like need pictures only."""
+"""Makes pairs from single pictures by deriving the input: colourisation, inpainting, deblurring and so on."""
 
 import functools
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""File -> pair: decode the files of a pair, settle which image is the source and which the target."""
+"""Reads pairs from a folder of picture files, in either direction."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A folder -> the files of each pair, found by their places and matched by their names.
+"""Finds the files of each pair in a dataset folder.
 
 A data set may have a million pairs, so each folder is listed once, nothing is sorted twice, and names are kept as they
 were listed: as many paths would take a gigabyte.

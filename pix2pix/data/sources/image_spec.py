@@ -1,4 +1,4 @@
-"""How each image of a pair is read: the channels, depth and palette of A and of B, apart or side by side in a file."""
+"""How to read images A and B: channels, bit depth and palette, in separate files or side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple, overload

@@ -1,4 +1,4 @@
-"""A picture file that lies in a WebDataset shard instead of a folder."""
+"""A picture file inside a WebDataset shard."""
 
 import io
 from pathlib import Path, PurePosixPath

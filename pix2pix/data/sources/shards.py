@@ -1,4 +1,4 @@
-"""Pairs in WebDataset shards: tar files with an index, read pair by pair from wherever fsspec reaches.
+"""Reads pairs from WebDataset shards on disk or at any URL that fsspec can open.
 
 The index says where in which shard each pair lies. A pair is then one read of one range, in any order, by any worker:
 shards are pairs like others, and a training on them is resumed within an epoch without reading anything twice.

@@ -1,4 +1,4 @@
-"""Pairs of which a few may be unreadable: each such pair is passed over for the next one, and told of once."""
+"""Skips pairs that cannot be read: warns once and takes the next pair, up to a limit."""
 
 import logging
 from collections.abc import Sequence

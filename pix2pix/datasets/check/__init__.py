@@ -1,1 +1,1 @@
-"""`pix2pix data check`: what is wrong with a folder of pairs, and the command that trains on it."""
+"""`pix2pix data check`: finds faults in a folder of pairs, and suggests the command that trains on it."""

@@ -1,4 +1,4 @@
-"""Do the two images of each pair belong together: same place, same halves, own partner? Judged over the whole set.
+"""Checks over the whole set that the two images of each pair belong together and are aligned.
 
 One pair alone proves little: an edge of a photo need not be one of its map. So every rule first asks whether the set as
 a whole lets such a thing be told, and stays silent where it does not.

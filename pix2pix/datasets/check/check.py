@@ -1,4 +1,4 @@
-"""`pix2pix data check`: one examination of a folder, as text, as JSON and as a contact sheet."""
+"""`pix2pix data check`: checks a folder and reports as text, JSON and a contact sheet."""
 
 import json
 from collections.abc import Iterator

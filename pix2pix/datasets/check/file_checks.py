@@ -1,4 +1,4 @@
-"""What is wrong with single files and pairs, and which pictures are there twice."""
+"""Checks single files and pairs, and finds duplicate pictures."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A finding: what is wrong, with which files, and what to do about it."""
+"""A finding of `pix2pix data check`: the fault, its files and the remedy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One pair as the doctor sees it: what kind of files it is in, and small measures of both images."""
+"""Measures one pair for `pix2pix data check`: file types and small statistics of both images."""
 
 import os
 from collections.abc import Iterator, Sequence

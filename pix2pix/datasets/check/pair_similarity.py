@@ -1,4 +1,4 @@
-"""How well the A of every pair goes with the B of every other: what tells partners from strangers."""
+"""Measures how well each image A matches every image B, to detect wrong partners."""
 
 from collections.abc import Sequence
 

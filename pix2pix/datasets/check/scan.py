@@ -1,4 +1,4 @@
-"""Which pairs lie in a folder, found as training finds them, but going on where training would stop."""
+"""Lists the pairs in a folder as training does, but collects faults instead of stopping at the first."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""From measures of a set to the command that trains on it."""
+"""Suggests the training command that suits a checked data set."""
 
 import shlex
 from collections.abc import Sequence

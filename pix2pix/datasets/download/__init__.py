@@ -1,1 +1,1 @@
-"""Public data sets: the catalogue, the transfer, and archives that can do no harm."""
+"""Downloads public data sets: catalogue, HTTP transfer, safe extraction."""

@@ -1,4 +1,4 @@
-"""The paper's data sets as their authors publish them: what is in each, how large it is, and whose it is."""
+"""The catalogue of the paper's data sets: contents, size, owner, terms and address."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From a name in the catalogue to a verified folder of pairs; whatever interrupts it, the same command goes on."""
+"""Downloads and verifies a data set of the catalogue; the same command continues an interrupted download."""
 
 import datetime
 import hashlib

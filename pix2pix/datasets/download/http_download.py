@@ -1,4 +1,4 @@
-"""One file over HTTP, whole or resumable: what has arrived stays, and only the rest is asked for again."""
+"""Downloads a file over HTTP, and resumes partial downloads."""
 
 import errno
 import http.client

@@ -1,4 +1,4 @@
-"""Unpacking an archive that nobody vouches for: plain files in one folder, of bounded number and size, or nothing."""
+"""Extracts untrusted archives safely: regular files in one folder, of limited number and size."""
 
 import errno
 import gzip

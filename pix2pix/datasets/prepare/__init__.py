@@ -1,1 +1,1 @@
-"""`pix2pix data prepare`: pairs made of pictures, folders and videos."""
+"""`pix2pix data prepare`: makes pairs from pictures, folders and videos."""

@@ -1,4 +1,4 @@
-"""Edges as a network sees them, from an ONNX file of your own (HED and its kin)."""
+"""Detects edges with a network in an ONNX file, such as HED."""
 
 from functools import cache
 from typing import Any

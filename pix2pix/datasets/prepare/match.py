@@ -1,4 +1,4 @@
-"""What pairs can be made from what lies there: by name, by order, by the place of a map tile, or one picture each."""
+"""Matches files to pairs: by name, by order, by map tile, or single pictures."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One preparation from matched files to a folder that trains."""
+"""Runs one preparation, from matched files to a folder of pairs for training."""
 
 import shutil
 from collections.abc import Iterator, Sequence

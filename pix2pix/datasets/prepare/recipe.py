@@ -1,4 +1,4 @@
-"""How a pair is made from its files: derive, resize, crop, put side by side."""
+"""Makes one pair from its files: derive, resize, crop, put side by side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which pair goes into which split: by seed, and never one of two near duplicates here and the other there."""
+"""Assigns pairs to splits by seed, keeping near duplicates in one split."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The frames of a film as pictures."""
+"""Extracts the frames of videos as pictures."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""From a plan to files, in parallel; killed and started again it ends with the same folder."""
+"""Writes the pairs of a plan in parallel; an interrupted job continues to the same result."""
 
 import hashlib
 import json

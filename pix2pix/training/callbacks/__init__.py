@@ -1,4 +1,4 @@
-"""What happens around the training step: progress, logging, samples, checkpoints."""
+"""Callbacks: progress bar, logging, sample sheets, checkpoints, monitors."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Checkpoints: state only, loadable with weights_only=True, each file whole or absent, and known to be sound."""
+"""Decides when to save checkpoints, and refuses to save weights that are not finite."""
 
 import logging
 import math

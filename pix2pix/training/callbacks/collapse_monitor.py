@@ -1,4 +1,4 @@
-"""Says in words when one player wins: a discriminator that is never wrong, a generator that ignores its input."""
+"""Warns when the discriminator always wins, or when the generator ignores its input."""
 
 import logging
 import math

@@ -1,4 +1,4 @@
-"""Sends losses, learning rates and speed to the loggers, against the one count of training steps."""
+"""Logs losses, learning rates and speed by training step."""
 
 import logging
 import time

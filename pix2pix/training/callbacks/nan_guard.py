@@ -1,4 +1,4 @@
-"""Stops a training whose losses are no longer numbers."""
+"""Stops a training whose losses are NaN or infinite."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a person watching a training wants to know: how far, how fast, how long yet, and which way the losses go."""
+"""Progress bar: epoch, speed, time remaining, smoothed losses."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""The table that closes a training: held-out pairs, what became of them, how far off they are."""
+"""Logs a table of validation pairs, outputs and errors at the end of a training."""
 
 from pathlib import Path
 from typing import Any

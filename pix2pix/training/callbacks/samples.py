@@ -1,4 +1,4 @@
-"""Sheets of the same pairs after every so many epochs: source, output, target, side by side."""
+"""Writes sample sheets (source, output, target) of the same pairs every N epochs."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where the numbers and pictures of a training are shown: metrics.csv, TensorBoard, W&B."""
+"""Loggers: metrics.csv, TensorBoard, Weights & Biases."""
 
 from typing import TYPE_CHECKING
 

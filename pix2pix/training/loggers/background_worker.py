@@ -1,4 +1,4 @@
-"""Carries work to a service that may be slow, dead or away, so that the training never waits for it."""
+"""Sends data to a slow or unreachable service in a thread, so that training never waits for it."""
 
 import logging
 import queue

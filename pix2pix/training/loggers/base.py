@@ -1,4 +1,4 @@
-"""Where the numbers and pictures of a training go. metrics.csv and samples/ are the record; the others show it."""
+"""Interfaces of the loggers. metrics.csv and samples/ are the record; other loggers display it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable

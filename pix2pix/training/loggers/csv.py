@@ -1,4 +1,4 @@
-"""metrics.csv: every logged number against the training step, on disk as soon as it is logged."""
+"""Logs all metrics to metrics.csv by training step, and flushes each row to disk."""
 
 import csv
 import io

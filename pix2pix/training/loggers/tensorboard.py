@@ -1,4 +1,4 @@
-"""TensorBoard: curves, pictures and settings of runs side by side, from files on this machine."""
+"""Logs curves, pictures and settings for TensorBoard."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Weights & Biases: a run there for a run here, however often it was killed, moved or offline in between."""
+"""Logs to Weights & Biases: one W&B run per run, across kills, moves and offline sessions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal

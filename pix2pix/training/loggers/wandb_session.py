@@ -1,4 +1,4 @@
-"""A sitting of a Weights & Biases run, on the side that may wait for the network, or fail."""
+"""One session of a W&B run. Runs in the background thread, where it may wait or fail."""
 
 import functools
 import json

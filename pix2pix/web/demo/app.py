@@ -1,4 +1,4 @@
-"""The demo as an ASGI application: the page, its samples, the live channel, and the plain HTTP endpoint."""
+"""The ASGI application of the demo: page, samples, WebSocket and HTTP endpoint."""
 
 import logging
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Who may speak to the demo: pages from elsewhere, and names that were bent to this machine, are turned away."""
+"""Rejects cross-origin requests and DNS-rebinding host names."""
 
 import ipaddress
 import socket

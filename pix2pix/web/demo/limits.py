@@ -1,4 +1,4 @@
-"""What the demo takes from strangers: how many bytes, pixels and requests, and the refusals in words."""
+"""Limits of the demo on bytes, pixels and simultaneous requests, and the responses when they are exceeded."""
 
 import asyncio
 import io

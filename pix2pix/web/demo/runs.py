@@ -1,4 +1,4 @@
-"""The runs on show: what each is called, how it answers, and what the page must know to draw for it."""
+"""The runs in the demo: their names, their translators and the data that the page needs."""
 
 import logging
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Pictures to start from: pairs of the run's test set, what the run kept of them, or facades drawn by code."""
+"""Example pictures of the demo: test pairs of the run, or its saved samples if the data set is gone."""
 
 import logging
 from collections.abc import Callable

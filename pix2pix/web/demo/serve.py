@@ -1,4 +1,4 @@
-"""The demo as a command: load, listen, open the browser."""
+"""`pix2pix demo`: loads the runs, starts the server, opens the browser."""
 
 import asyncio
 import ipaddress

@@ -1,4 +1,4 @@
-"""The files of the page, for a server that answers and for a folder that is hosted."""
+"""The static files of the demo page, for the server and for the exported page."""
 
 import mimetypes
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The live channel: drawings come in, translations go out, and of drawings that wait only the newest is kept.
+"""The WebSocket of the demo: receives drawings, sends translations, and drops all waiting drawings but the newest.
 
 A message is a line of JSON, a newline, and raw pixels, which need no decoding and hide no bomb:
 

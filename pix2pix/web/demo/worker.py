@@ -1,4 +1,4 @@
-"""The one thread that runs the model, so that the event loop stays free and translations do not fight for cores."""
+"""Runs the model in one thread, so that the event loop stays responsive."""
 
 import asyncio
 import io

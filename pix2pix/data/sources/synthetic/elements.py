@@ -1,4 +1,4 @@
-"""What a facade is made of: boxes in fractions of the picture, and the kinds of element that fill them."""
+"""The elements of a synthetic facade: boxes, in fractions of the picture, and their kinds."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The plan of a facade: storeys over a ground floor, under a roof, between its neighbours."""
+"""Lays out a synthetic facade: ground floor, storeys, roof and neighbouring houses."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Sunlight and noise over whole pictures: relief -> shadows, and the fields that textures are made of."""
+"""Sunlight, shadows and noise textures over whole pictures."""
 
 import numpy as np
 

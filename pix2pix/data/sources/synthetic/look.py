@@ -1,4 +1,4 @@
-"""What the labels do not tell: colours, materials, weather and the side the sun shines from."""
+"""Draws what labels do not determine: colours, materials, weather and the direction of the sun."""
 
 from collections import Counter
 from collections.abc import Sequence

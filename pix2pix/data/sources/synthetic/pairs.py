@@ -1,4 +1,4 @@
-"""Drawn facades as a source of pairs."""
+"""Synthetic facades as a source of pairs."""
 
 from collections.abc import Sequence
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The pixels of all elements of one kind, with their places in their elements: what shaders colour."""
+"""The pixels of all elements of one kind, with their positions in their elements: the input of shaders."""
 
 from collections.abc import Sequence
 from functools import cached_property

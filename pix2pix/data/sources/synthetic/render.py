@@ -1,4 +1,4 @@
-"""Elements -> pictures: the label map, and the photo, shaded kind by kind and then lit."""
+"""Renders elements to a label map and to a shaded, lit photo."""
 
 from collections.abc import Callable, Sequence
 

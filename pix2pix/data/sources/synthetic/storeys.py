@@ -1,4 +1,4 @@
-"""The storeys of a facade: what stands in each cell between two columns."""
+"""Fills the storeys of a facade: the elements between two columns."""
 
 from typing import Literal, NamedTuple
 
