@@ -118,7 +118,7 @@ def record_of(trained: Trained, source: PairSource, split: Split, scorer: Path |
         "precision": "half" if trained.half else "float32",
         "device": trained.device.type,
         "data": {
-            "kind": f"{type(source).__module__}.{type(source).__name__}",
+            "kind": trained.config["data"]["pairs"]["_target_"],  # by which the class is found when its file moves
             "path": _without_password(getattr(source, "path", None)),
             "fingerprint": _digest(source.fingerprint()),
             "files": files_digest(source, split),
