@@ -1,6 +1,6 @@
 """Functions that YAML files call to derive settings from others: `${pix2pix.load_size:256,true}`.
 
-They are called before the schema has judged their arguments, and leave to it what makes no sense.
+They run before validation, so they pass invalid values through for the schema to report.
 """
 
 import hashlib

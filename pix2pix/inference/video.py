@@ -34,8 +34,8 @@ def translate_video(translator: Translator, source: Path, result: Path, *, smoot
         translator: of the run; its outputs have to be pictures of 8 bits.
         source: the video.
         result: replaced only when all is done.
-        smooth: from 0 to below 1: the share that earlier frames keep in each picture, against flicker; it also
-            makes what moves drag.
+        smooth: from 0 to below 1: the weight of earlier frames in each picture, against flicker; moving
+            objects then leave a trail.
 
     Raises:
         ValueError: when the file is no video that can be read, PyAV is not installed, or `smooth` is out of range.

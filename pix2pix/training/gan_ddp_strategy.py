@@ -159,7 +159,7 @@ def connected() -> Iterator[None]:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when its parent is gone: killed at the start, that would be waited for by the half hour."""
+    """Ends this process when its parent is gone; else it would wait 30 minutes for a parent killed during start-up."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

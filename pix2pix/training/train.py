@@ -183,7 +183,7 @@ def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run)
 
 
 def _given(resume: str) -> Path | None:
-    """The checkpoint that `resume` names, a training of elsewhere to go on with."""
+    """The checkpoint given as `resume=PATH`, for continuing a training from another run."""
     return None if resume in {"auto", "never"} else Path(resume)
 
 

@@ -180,5 +180,5 @@ def _colours(palette: PaletteChoice) -> dict[str, str]:
 
 
 def _paper(brushes: dict[str, str]) -> str:
-    """The colour of what is nothing in particular: the class that says so, else the first."""
+    """The canvas background: the `background` or `unlabelled` class if there is one, else the first class."""
     return next((brushes[name] for name in ("background", UNLABELLED) if name in brushes), next(iter(brushes.values())))
