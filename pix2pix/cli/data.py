@@ -115,13 +115,11 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     \b
     pix2pix data preview experiment=facades data.augment.rotation=5
     """
-    from pix2pix.cli import launch
     from pix2pix.config import compose, schema
     from pix2pix.data.images.pictures import save
     from pix2pix.datasets.preview import preview as draw
 
     with compose.in_words():
-        launch.judge_runs(list(overrides))
         config = compose.configured(list(overrides))
     schema.check(config)
     path = output or Path(f"preview_{config['data']['name']}.png")

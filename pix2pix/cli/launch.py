@@ -29,20 +29,6 @@ def train(words: list[str]) -> None:
         raise SystemExit(1)
 
 
-def judge_runs(words: list[str]) -> None:
-    """Judges the `config.yaml` of a run that words name as their configuration, before Hydra builds anything of it."""
-    from pix2pix.runs.run import Run
-
-    flags = ("--config-dir", "-cd", "--config-path", "-cp")
-    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
-    named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
-    for run in map(Run, named):
-        if run.config_file.is_file() and (run.provenance_file.is_file() or run.checkpoints.is_dir()):
-            from pix2pix.config.schema import check_foreign
-
-            check_foreign(run.config(), run.config_file)
-
-
 def _train_job(cfg: DictConfig) -> float | None:
     from pix2pix.training.train import train
 

@@ -15,7 +15,6 @@ def train(overrides: tuple[str, ...]) -> None:
     words, flags = _parted(overrides)
     asked = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
     with compose.in_words():
-        launch.judge_runs(flags)
         if asked:
             at = flags.index(asked[0])
             others = [flag for flag in flags[:at] + flags[at + 2 :] if flag not in {"-m", "--multirun"}]

@@ -78,6 +78,7 @@ ABOUT_HYDRA = (
 
 def with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
+    _judge_runs(words)
     require_no_secrets_in(words)  # before anything is said about them
     anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *anew, *words]  # Hydra reads them there
@@ -97,6 +98,23 @@ def with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(as_typed)()
     if failed:
         raise failed[0]
+
+
+def _judge_runs(words: Sequence[str]) -> None:
+    """Judges the `config.yaml` of a run that words name as their configuration, before Hydra builds anything of it."""
+    flags = ("--config-dir", "-cd", "--config-path", "-cp")
+    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
+    named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
+    for folder in map(Path, named):
+        file = folder / "config.yaml"
+        if file.is_file() and ((folder / "provenance.json").is_file() or (folder / "checkpoints").is_dir()):
+            from pix2pix.config.saved import UnreadableError, read_config
+            from pix2pix.config.schema import check_foreign
+
+            try:
+                check_foreign(read_config(file), file)
+            except UnreadableError as error:
+                raise ValueError(f"{file}: {error}.") from error
 
 
 def in_words() -> AbstractContextManager[None]:

@@ -13,9 +13,8 @@ from typing import Any
 import yaml
 
 from pix2pix.config.identity import Config, ends
+from pix2pix.config.saved import UnreadableError, read_config
 from pix2pix.core.atomic_files import part_of, write
-from pix2pix.core.old_names import with_current_names
-from pix2pix.core.trust import require_plain
 from pix2pix.runs.changes import Changes, changes, refusal, say
 from pix2pix.runs.provenance import session
 
@@ -27,9 +26,7 @@ except ImportError:  # no such locks on Windows
 log = logging.getLogger(__name__)
 
 PREVIOUS = "previous.ckpt"  # what last.ckpt was before
-PARTS = ("data", "generator", "objective", "optimizer", "trainer")  # of every configuration
 NOTED: dict[str, type] = {"sessions": list, "best": dict}  # in every provenance, once there is any
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
 
 
 class Run:
@@ -60,17 +57,9 @@ class Run:
                 f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
             )
         try:
-            config = yaml.load(self.config_file.read_text(encoding="utf-8"), LOADER)
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise self._unusable(f"cannot be read ({_first_line(error)}), it was cut short or damaged") from error
-        if not isinstance(config, dict):
-            raise self._unusable("holds no settings, it was cut short or damaged")
-        require_plain(config, self.config_file)
-        config = with_current_names(config)
-        lacking = [part for part in PARTS if not isinstance(config.get(part), dict)]
-        if lacking:
-            raise self._unusable(f"lacks {', '.join(lacking)}: it was cut short, or another program wrote it")
-        return config
+            return read_config(self.config_file)
+        except UnreadableError as error:
+            raise self._unusable(str(error)) from error
 
     def provenance(self) -> dict[str, Any]:
         """What made the run, and whether it is finished; empty before it began. Raises ValueError when damaged."""

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 
 import pytest
 
@@ -40,8 +39,9 @@ def test_a_hopeless_job_is_pruned_and_its_slot_given_to_the_next(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_to_the_sweep_stops_its_jobs_and_then_ends_it(tmp_path, number):
     before = signal.getsignal(number)
-    threading.Timer(0.3, os.kill, [os.getpid(), number]).start()
-    running = pool(2).run([program(tmp_path, SLEEP, name) for name in ("a", "b", "c")])
+    running = pool(2, hopeless=lambda _job: os.kill(os.getpid(), number)).run(
+        [program(tmp_path, SLEEP, name) for name in ("a", "b", "c")]
+    )
     found = [(job.name, ending.state, ending.detail.split()[1]) for job, ending in (next(running), next(running))]
     assert sorted(found) == [("a", "stopped", number.name), ("b", "stopped", number.name)]
     with pytest.raises(SystemExit) as end:
@@ -65,10 +65,15 @@ def test_a_job_may_save_before_it_ends(tmp_path):
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    stubborn = program(tmp_path, f"import signal; signal.signal(15, signal.SIG_IGN)\n{SLEEP}")
-    for seconds in (0.5, 0.7):
-        threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]).start()
-    running = pool()
+    again = f"lambda *_: os.kill({os.getpid()}, signal.SIGINT)"  # once it is asked to end, and does not
+    stubborn = program(tmp_path, f"import os, signal; signal.signal(15, {again})\nprint('ready', flush=True)\n{SLEEP}")
+
+    def once_ready(job):
+        if "ready" in job.log.read_text():
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    running = pool(hopeless=once_ready)
     with pytest.raises(KeyboardInterrupt):
         list(running.run([stubborn]))
     assert [process.returncode for process in running.running] == [-signal.SIGKILL]

@@ -1,0 +1,30 @@
+"""The configuration of a run, read from its config.yaml."""
+
+import pytest
+import yaml
+
+from pix2pix.config.saved import UnreadableError, read_config
+from tests.conftest import TINY, resolved
+
+
+def test_what_was_saved_is_read_again_and_old_names_are_those_of_today(tmp_path):
+    config, file = resolved(*TINY), tmp_path / "config.yaml"
+    old = config | {"generator": config["generator"] | {"_target_": "pix2pix.networks.UNet"}}
+    file.write_text(yaml.safe_dump(old))
+    assert read_config(file) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "holds no settings"),
+        (b"[1, 2]", "holds no settings"),
+        (b"data: {}\ngenerator: {}", "lacks objective, optimizer, trainer"),
+        (b"data: [", "cannot be read .*cut short or damaged"),
+        (b"\xff\xfe", "cannot be read .*cut short or damaged"),
+    ],
+)
+def test_a_file_that_is_no_configuration_says_why(tmp_path, content, why):
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(UnreadableError, match=why):
+        read_config(tmp_path / "config.yaml")
