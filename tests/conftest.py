@@ -1,5 +1,6 @@
 """What tests share: the command line in this process, small runs, the real pictures beside the repository."""
 
+import logging
 import os
 import shutil
 import signal
@@ -71,6 +72,17 @@ def _nothing_of_this_machine(monkeypatch, tmp_path):
     """No data root of this machine's, and a list of trusted modules for each test."""
     monkeypatch.delenv("PIX2PIX_DATA", raising=False)
     monkeypatch.setenv("PIX2PIX_TRUSTED_MODULES", str(tmp_path / "settings" / "trusted_modules"))
+
+
+@pytest.fixture(autouse=True)
+def _no_handlers_of_other_tests():
+    """A training in this process leaves handlers that write to the output of its own test, which is closed by then."""
+    loggers = [logging.getLogger(), logging.getLogger("pix2pix")]
+    before = [list(logger.handlers) for logger in loggers]
+    yield
+    for logger, handlers in zip(loggers, before, strict=True):
+        for handler in [handler for handler in logger.handlers if handler not in handlers]:
+            logger.removeHandler(handler)
 
 
 def resolved(*overrides: str) -> Config:
