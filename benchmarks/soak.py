@@ -173,7 +173,15 @@ def wait_for_the_moment(process: subprocess.Popen[bytes], run: Run, dice: random
 
 def newest(run: Run) -> float:
     files = [file for file in run.path.rglob("*") if file.name != "provenance.json"] if run.path.is_dir() else []
-    return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
+    return max(map(_changed, files), default=0)
+
+
+def _changed(file: Path) -> int:
+    """When a file was changed, in nanoseconds; 0 where it is gone, as a temporary file may be at any moment."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def stage(run: Run) -> str:
