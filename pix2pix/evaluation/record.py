@@ -11,6 +11,7 @@ from typing import Any
 
 from pix2pix.config.identity import Config
 from pix2pix.core import trust
+from pix2pix.core.addresses import hidden
 from pix2pix.core.checksums import checksum
 from pix2pix.core.trust import Trust
 from pix2pix.data.cache.preload import images_of
@@ -129,10 +130,10 @@ def record_of(trained: Trained, source: PairSource, split: Split, scorer: Path |
 
 
 def _without_password(path: str | Path | None) -> str | None:
-    """The place of the data; of an address without what may be a user's name and password."""
+    """The place of the data; of an address without passwords, tokens and signatures."""
     if path is None:
         return None
-    return re.sub(r"(?<=://)[^/@]*@", "", str(path)) if "://" in str(path) else os.path.abspath(path)  # noqa: PTH100
+    return hidden(str(path)) if "://" in str(path) else os.path.abspath(path)  # noqa: PTH100
 
 
 def files_digest(source: PairSource, split: Split) -> str:

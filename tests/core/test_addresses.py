@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pix2pix.core.addresses import authorization, hidden, require_no_secrets_in, without_secrets
+from pix2pix.evaluation import record
 from pix2pix.runs.provenance import session
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, pix2pix, resolved
@@ -169,3 +170,9 @@ def test_whatever_ends_a_command_shows_no_secret(tmp_path):
     with pytest.raises(SystemExit, match=r"http:.*\*\*\*@host") as refused:
         pix2pix("data", "check", WITH_SECRETS[0])
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["http://user:secret@host/shards", "https://host/shards?token=secret"])
+def test_the_record_of_an_evaluation_names_an_address_without_its_secrets(secret):
+    assert "secret" not in str(record._without_password(secret))
+    assert record._without_password("s3://bucket/shards") == "s3://bucket/shards"
