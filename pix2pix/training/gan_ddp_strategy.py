@@ -31,7 +31,7 @@ class PlayersTogether(DDPStrategy):
     first one's are saved.
 
     Args:
-        message_megabytes: of gradients, at least, in a message; see docs/performance.md for how it was chosen.
+        message_megabytes: of gradients, at least, in a message; see docs/measurements.md for how it was chosen.
         timeout_minutes: how long a process waits for another before the training fails.
         settings: those of Lightning's DDPStrategy, such as `process_group_backend`.
     """
