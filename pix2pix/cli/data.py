@@ -70,10 +70,11 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
     """
     from pix2pix.datasets.download import download as downloading
     from pix2pix.datasets.download.catalogue import known_set
+    from pix2pix.datasets.download.mirrors import list_mirrors
 
     known = known_set(name)
     click.echo(f"{name}: {known.whose}.\nTerms: {known.terms} ({known.homepage}).")
-    folder = downloading.download(known, root, downloading.mirrors_of(root, mirrors))
+    folder = downloading.download(known, root, list_mirrors(root, mirrors))
     elsewhere = "" if root == Path("data") else f" {shlex.quote(f'data.root={root}')}"
     click.echo(f"{folder}: {known.pairs} pairs, complete.\nTrain:  pix2pix train experiment={name}{elsewhere}")
 

@@ -1,8 +1,9 @@
 """The catalogue of the paper's data sets: contents, size, owner, terms and address."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from pix2pix.datasets.download.pins import Pins
 
 HOST = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -133,11 +134,7 @@ def known_set(name: str) -> KnownSet:
 
 def pins(root: Path) -> dict[str, dict[str, object]]:
     """What `root`/datasets.lock says of each downloaded set: url, bytes, sha256, pairs, date."""
-    file = lock_file(root)
-    try:
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file}: not JSON ({error}). Mend it, or remove it to pin the data sets anew.") from error
+    return Pins(lock_file(root)).read()
 
 
 def lock_file(root: Path) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.datasets.download import download as downloading
-from pix2pix.datasets.download import http_download
+from pix2pix.datasets.download import http_download, mirrors
 from pix2pix.datasets.download.catalogue import KNOWN, lock_file, pins
 from tests.conftest import command, pix2pix, started, wait_until
 from tests.datasets.download.archives import archive, facades, member, picture, send, served, well
@@ -175,7 +175,7 @@ def test_a_second_download_must_equal_the_first(tmp_path, good):
 
 def test_a_full_disk_is_noticed_before_anything_is_fetched(tmp_path, good, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 10**6))
+    monkeypatch.setattr(mirrors.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 10**6))
     with pytest.raises(OSError, match=r"needs about 30 MB .* 20 MB are free"):
         fetched(tmp_path, well(good))
     assert visible(tmp_path) == []
