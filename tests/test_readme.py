@@ -1,4 +1,4 @@
-"""Every command of the README runs, on small pictures and small networks."""
+"""Every command of the README and of docs/training.md runs, on small pictures and small networks."""
 
 import re
 import shlex
@@ -11,8 +11,9 @@ from PIL import Image
 
 from tests.conftest import pix2pix
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README.read_text(), flags=re.DOTALL)
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "training.md")
+BLOCKS = [block for page in PAGES for block in re.findall(r"```(\w*)\n(.*?)```", page.read_text(), flags=re.DOTALL)]
 LINES = [line for kind, block in BLOCKS if not kind for line in block.splitlines() if line.startswith("pix2pix ")]
 SERVERS = ("pix2pix data download", "pix2pix dashboard", "pix2pix demo")  # which have tests of their own
 COMMANDS = [line for line in LINES if not line.startswith(SERVERS)]
@@ -21,7 +22,7 @@ SMALL = ["data.size=64", "generator.base_channels=4", "discriminator.base_channe
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory) -> Path:
-    """A folder with what the README speaks of."""
+    """A folder with the files that the pages name."""
     folder = tmp_path_factory.mktemp("desk")
     noise = np.random.default_rng(0)
 
@@ -46,7 +47,7 @@ def test_there_are_commands():
     assert len(COMMANDS) > 5
 
 
-def test_every_command_runs_in_the_order_of_the_readme(desk, monkeypatch):
+def test_every_command_runs_in_the_order_of_the_pages(desk, monkeypatch):
     monkeypatch.chdir(desk)
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
     monkeypatch.setattr("webbrowser.open", lambda address: None)
