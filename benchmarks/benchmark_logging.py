@@ -44,7 +44,7 @@ def seconds_a_step(words: list[str], steps: int) -> float:
         quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
         config = composed([*words, *limits, *quiet])
         run, data = Run(config["run_dir"]), build.build_data(config)
-        with run.begun(config, data.pairs.fingerprint()):
+        with run.open_session(config, data.pairs.fingerprint()):
             trainer, watch = build.build_trainer(config, run), Stopwatch()
             trainer.callbacks.append(watch)
             trainer.fit(build.build_model(config), data)

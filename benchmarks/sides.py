@@ -132,7 +132,7 @@ def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
         pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
         config = configured([*overrides, *pairs], size, batch)
         run, data = Run(config["run_dir"]), build.build_data(config)
-        with run.begun(config, data.pairs.fingerprint()):
+        with run.open_session(config, data.pairs.fingerprint()):
             trainer = build.build_trainer(config, run)
             trainer.callbacks.append(Turns())
             trainer.fit(build.build_model(config), data)

@@ -30,7 +30,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
 BASE = [
@@ -119,7 +119,7 @@ def killed_until_finished(
     """Starts the run again and again until it is finished; says how often it was killed, and in which stage."""
     kills: Counter[str] = Counter()
     run, kind = Run(folder / name), kind or Kind(words)
-    while not run.finished():
+    while not run.is_finished():
         words_of_it = command(folder, name, words, kind.first)
         process = subprocess.Popen(words_of_it, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if kills.total() >= budget:
@@ -198,7 +198,7 @@ def differences(unbroken: Run, broken: Run) -> list[str]:
         ours, theirs = (torch.load(run.checkpoint(name), weights_only=True) for run in (broken, unbroken))
         keys = ("state_dict", "optimizer_states", "global_step", "epoch", "callbacks")
         found += [f"{name}.ckpt: {key}" for key in keys if not same(ours[key], theirs[key])]
-    rows = [read(run.path / "metrics.csv") for run in (broken, unbroken)]
+    rows = [read_metrics(run.path / "metrics.csv") for run in (broken, unbroken)]
     for row in (*rows[0], *rows[1]):
         row.pop("images_per_second")
     found += ["metrics.csv"] if rows[0] != rows[1] else []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pix2pix.core.utf8 import speak_utf8
 from pix2pix.data.images.value_range import scale
-from pix2pix.training.callbacks.collapse_monitor import Likeness
+from pix2pix.training.callbacks.collapse_monitor import OutputVariation
 
 
 def read(file: Path) -> Tensor:
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     options = parser.parse_args()
     for run in options.runs:
-        likeness, images = Likeness(), run / "evaluation" / options.split / "images"
+        likeness, images = OutputVariation(), run / "evaluation" / options.split / "images"
         for output in sorted(images.glob("*_output.png")):
             likeness.add(read(output), read(output.with_name(output.name.replace("_output", "_target"))))
         if likeness.count:

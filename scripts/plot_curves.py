@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from pix2pix.core.utf8 import speak_utf8
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="a run directory")
     parser.add_argument("--output", type=Path, required=True, help="the picture, .png or .svg")
     options = parser.parse_args()
-    rows = read(options.run / "metrics.csv")
+    rows = read_metrics(options.run / "metrics.csv")
     if not rows:
         parser.error(f"{options.run} has no metrics.csv with rows")
     losses = [name for name in rows[0] if name.startswith("loss/")]

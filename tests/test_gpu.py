@@ -12,7 +12,7 @@ from pix2pix.data.augmentation import View
 from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.runs.run import Run
-from pix2pix.training.cuda_graph import CapturedStep
+from pix2pix.training.cuda_graph import CUDAGraphStep
 from tests.conftest import TINY, pix2pix, same_weights
 from tests.training.test_cuda_graph import Players, batches
 
@@ -35,7 +35,7 @@ def deterministic(monkeypatch):
 
 def test_a_recorded_step_computes_what_the_step_computes_bit_for_bit(deterministic):
     plain, players = Players(device=DEVICE), Players(device=DEVICE)
-    step = CapturedStep(players.step, players.optimizers)
+    step = CUDAGraphStep(players.step, players.optimizers)
     pairs = [batch.to(DEVICE) for batch in batches(*[2] * 12)]
     assert players.train(step, pairs) == plain.train(plain.step, pairs)
     assert step.recorded is not None

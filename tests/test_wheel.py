@@ -39,7 +39,7 @@ def test_the_installed_package_trains_from_an_empty_folder(installed, tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith(str(installed))
-    assert Run(tmp_path / "empty" / "outputs" / "synthetic_facades").finished()
+    assert Run(tmp_path / "empty" / "outputs" / "synthetic_facades").is_finished()
 
 
 @pytest.mark.parametrize("builder", [WheelBuilder, SdistBuilder])

@@ -19,7 +19,7 @@ from pix2pix.config.compose import composed
 from pix2pix.core.randomness import seed_step
 from pix2pix.models.losses import CrossEntropy, LeastSquares, Objective
 from pix2pix.training import build
-from pix2pix.training.cuda_graph import CapturedStep
+from pix2pix.training.cuda_graph import CUDAGraphStep
 from pix2pix.training.step import pix2pix_step
 
 PRECISIONS = {"float32, TF32 off": (False, False), "float32, TF32 as torch has it": (True, False), "bf16": (True, True)}
@@ -125,7 +125,7 @@ class Ours:
                 return pix2pix_step(source, target, *players, self.model.objective, *updates)
 
         own = Pretended() if options.device == "cpu" else None
-        self.step = CapturedStep(step, optimizers, own) if graph else step
+        self.step = CUDAGraphStep(step, optimizers, own) if graph else step
 
     def __call__(self, source: Tensor, target: Tensor) -> Any:
         return self.step(source.contiguous(memory_format=self.layout), target.contiguous(memory_format=self.layout))

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from pix2pix.runs.job_pool import Ending, Slots
+    from pix2pix.runs.job_pool import DeviceSlots, JobResult
     from pix2pix.runs.sweep import Job
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class ProcessLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs all jobs to their end, whatever becomes of each, and says how each ended."""
-        from pix2pix.runs.job_pool import Pool
+        from pix2pix.runs.job_pool import JobPool
         from pix2pix.runs.sweep import SWEEP
 
         jobs = [self.job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
@@ -52,19 +52,19 @@ class ProcessLauncher(Launcher):
         each_once = {job.run.path: job for job in jobs}.values()  # `seed=1,1` is one run
         slots = self.slots(jobs)
         log.info("%d runs, %d at once; what each says is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
-        endings: dict[Path, Ending] = {}
-        for job, ending in Pool(slots).run(each_once):
+        endings: dict[Path, JobResult] = {}
+        for job, ending in JobPool(slots).run(each_once):
             endings[job.run.path] = ending
-            SWEEP.note(job, *ending)
+            SWEEP.record_result(job, *ending)
             log.info("[%d/%d] %s: %s %s", len(endings), len(each_once), job.name, *ending)
         return [_return(job, endings[job.run.path]) for job in jobs]
 
-    def slots(self, jobs: "Sequence[Job]") -> "Slots":
+    def slots(self, jobs: "Sequence[Job]") -> "DeviceSlots":
         """What there is to give to jobs like these at once."""
-        from pix2pix.runs.job_pool import Slots
+        from pix2pix.runs.job_pool import DeviceSlots
 
         on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
-        return Slots.of_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
+        return DeviceSlots.for_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
 
     def job(self, overrides: list[str], number: int) -> "Job":
         """The job that the overrides make of the sweep's configuration."""
@@ -74,7 +74,7 @@ class ProcessLauncher(Launcher):
         return job
 
 
-def _return(job: "Job", ending: "Ending") -> JobReturn:
+def _return(job: "Job", ending: "JobResult") -> JobReturn:
     from pix2pix.runs.sweep import JobFailedError
 
     done = ending.state == "done"

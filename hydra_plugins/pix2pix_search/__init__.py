@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from hydra_plugins.pix2pix_processes import ProcessLauncher
 
 if TYPE_CHECKING:
-    from pix2pix.runs.job_pool import Ending
+    from pix2pix.runs.job_pool import JobResult
     from pix2pix.runs.sweep import Job
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class OptunaSearch(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs trials until there are enough, and says which was best."""
-        from pix2pix.runs.job_pool import Pool
+        from pix2pix.runs.job_pool import JobPool
 
         parser = OverridesParser.create(self.processes.loader)
         given = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
@@ -69,7 +69,7 @@ class OptunaSearch(Sweeper):
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
         self.study = self._study(self.folder)
         example = self.processes.job(self.fixed, 0)
-        pool = Pool(self.processes.slots([example] * self.trials), hopeless=self._hopeless)
+        pool = JobPool(self.processes.slots([example] * self.trials), hopeless=self._hopeless)
         for job, ending in pool.run(self._jobs()):
             self._tell(job, ending)
         if any(trial.state.name == "COMPLETE" for trial in self.study.trials):
@@ -108,7 +108,7 @@ class OptunaSearch(Sweeper):
         for trial in before:
             job = self._job(trial.user_attrs["overrides"], trial.number)
             if trial.state.name == "PRUNED":
-                SWEEP.note(job, "pruned", "by an earlier command")
+                SWEEP.record_result(job, "pruned", "by an earlier command")
             if trial.state.name == "RUNNING":
                 yield job
         for _ in range(self.trials - sum(trial.state.name != "FAIL" for trial in before)):
@@ -135,14 +135,14 @@ class OptunaSearch(Sweeper):
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
 
-        from pix2pix.runs.metrics import read
+        from pix2pix.runs.metrics import read_metrics
 
         file = job.run.path / "metrics.csv"
         written = file.stat().st_mtime_ns if file.is_file() else 0
         if written == self.looked_at.get(job.run.path, 0):
             return False
         self.looked_at[job.run.path] = written
-        values = [float(row[self.monitor]) for row in read(file) if row.get(self.monitor)]
+        values = [float(row[self.monitor]) for row in read_metrics(file) if row.get(self.monitor)]
         done = self.reported.get(job.run.path, 0)
         if len(values) == done:
             return False
@@ -152,10 +152,10 @@ class OptunaSearch(Sweeper):
         self.reported[job.run.path] = len(values)
         return trial.should_prune()
 
-    def _tell(self, job: "Job", ending: "Ending") -> None:
+    def _tell(self, job: "Job", ending: "JobResult") -> None:
         from pix2pix.runs.sweep import SWEEP
 
-        SWEEP.note(job, *ending)
+        SWEEP.record_result(job, *ending)
         if ending.state == "stopped":  # the trial stays as it is: the same command goes on with its run
             return
         value = job.run.best() if ending.state == "done" else None

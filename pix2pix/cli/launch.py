@@ -16,7 +16,7 @@ from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
 def train(words: list[str]) -> None:
     """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
-    SWEEP.begin()
+    SWEEP.reset()
     try:
         with _environment_kept():
             with_hydra(_train_job, words)
@@ -25,7 +25,7 @@ def train(words: list[str]) -> None:
     finally:
         if SWEEP.jobs:
             print(SWEEP.table())
-    if SWEEP.failed():
+    if SWEEP.has_failures():
         raise SystemExit(1)
 
 

@@ -132,7 +132,7 @@ class RunConfig(Settings):
         data = self.data
         labels = data.labels is not None and data.labels == ("B" if data.direction == "AtoB" else "A")
         names = validation_metrics(data.height, data.width, labels=labels)
-        diagnosed = any(part[instantiate.TARGET].endswith(".Diagnosis") for part in self.callbacks.values())
+        diagnosed = any(part[instantiate.TARGET].endswith(".CollapseMonitor") for part in self.callbacks.values())
         return [f"val/{name}" for name in [*names, *(DIAGNOSES if diagnosed else ())]]
 
     @model_validator(mode="after")

@@ -21,6 +21,17 @@ PACKAGES = {
 }
 """Modules of before, and the packages that have their classes now."""
 
+CLASSES = {
+    "pix2pix.training.GANDDPStrategy": ("PlayersTogether",),
+    "pix2pix.training.callbacks.CollapseMonitor": ("Diagnosis",),
+    "pix2pix.training.callbacks.NaNGuard": ("Watch",),
+    "pix2pix.training.callbacks.ProgressBar": ("Progress",),
+    "pix2pix.training.callbacks.ResultsTable": ("Results",),
+}
+"""Classes that have been renamed, and their earlier names in the same package."""
+
+RENAMED = {f"{path.rpartition('.')[0]}.{old}": path for path, names in CLASSES.items() for old in names}
+
 
 def current_name(path: str) -> str:
     """The dotted name by which a class is found now."""
@@ -29,9 +40,15 @@ def current_name(path: str) -> str:
     module, _, name = path.rpartition(".")
     while module:
         if module in PACKAGES:
-            return f"{PACKAGES[module]}.{name}"
+            path = f"{PACKAGES[module]}.{name}"
+            break
         module = module.rpartition(".")[0]
-    return path
+    return RENAMED.get(path, path)
+
+
+def current_class_name(name: str) -> str:
+    """The name that a class of this package has now; Lightning keeps the state of a callback under it."""
+    return next((path.rpartition(".")[2] for path, names in CLASSES.items() if name in names), name)
 
 
 def with_current_names(tree: Any) -> Any:

@@ -16,7 +16,7 @@ from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.inference.carried import whole_config
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
 AT_MOST = 3  # settings that name a run; where more differ, the runs go by their own names
@@ -241,7 +241,7 @@ def gather(
 
 def _entry(run: Run, standard: Standard) -> Entry:
     provenance = run.provenance()
-    entry = Entry(run, whole_config(run), run.path.name, finished=run.finished())
+    entry = Entry(run, whole_config(run), run.path.name, finished=run.is_finished())
     data = entry.config["data"]
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
     entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"
@@ -252,7 +252,7 @@ def _entry(run: Run, standard: Standard) -> Entry:
         entry.evaluated, entry.way = folder.name, _way(record)
         entry.doubts = tuple(standard.faults(run, entry.config, record))
     elif standard.split == "val":
-        rows = [row for row in read(run.path / "metrics.csv") if row.get("val/l1")]
+        rows = [row for row in read_metrics(run.path / "metrics.csv") if row.get("val/l1")]
         last = rows[-1] if rows else {}
         entry.metrics = {k.removeprefix("val/"): float(v) for k, v in last.items() if k.startswith("val/") and v}
     return entry

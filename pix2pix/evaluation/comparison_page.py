@@ -23,7 +23,7 @@ from pix2pix.evaluation.paper_tables import beside
 from pix2pix.evaluation.record import Record, Standard, read_record
 from pix2pix.inference.carried import whole_config
 from pix2pix.inference.generator import checkpoint_of
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ def _data(comparison: Comparison, pictures: int) -> dict[str, Any]:
 
 def _curves(run: Run) -> dict[str, list[list[float]]]:
     """For each logged metric its steps and values, thinned to what a screen shows."""
-    rows, curves = read(run.path / "metrics.csv"), {}
+    rows, curves = read_metrics(run.path / "metrics.csv"), {}
     for name in rows[0] if rows else ():
         if name.startswith(("val/", "loss/")):
             points = [(int(row["step"]), float(row[name])) for row in rows if row[name]]

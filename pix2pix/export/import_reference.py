@@ -16,7 +16,7 @@ from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import write
 from pix2pix.models.reference_architecture import discriminator_of, generator_of
 from pix2pix.models.reference_weights import from_reference, read_state_dict
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, link
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.run import Run
 
 RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
@@ -77,7 +77,7 @@ def _write(run: Run, config: Config, state: dict[str, Tensor], files: dict[str, 
     disk.save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
     if disk.error:
         raise disk.error
-    link(run.checkpoints / "best.ckpt", run.last)
+    link_checkpoint(run.checkpoints / "best.ckpt", run.last)
     sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
     write(run.provenance_file, json.dumps({"finished": True, "imported": sources}, indent=2) + "\n")
     write(run.config_file, yaml.safe_dump(config, sort_keys=False))

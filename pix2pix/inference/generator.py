@@ -25,7 +25,7 @@ from pix2pix.inference.builtin import located
 from pix2pix.inference.carried import generator_of, require_complete
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.runs.run import Run
-from pix2pix.runs.safetensors import read
+from pix2pix.runs.safetensors import read_weights
 
 AVERAGE = "average.module."  # before the names of the moving average's weights
 
@@ -170,7 +170,7 @@ def load(
     """
     file = checkpoint_of(path, checkpoint)
     place = _device(device)
-    content = read(file, place)
+    content = read_weights(file, place)
     if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
@@ -218,7 +218,7 @@ def _device(name: str) -> torch.device:
 
 def state_of(file: Path) -> dict[str, Tensor]:
     """The weights in a checkpoint of ours. Raises ValueError when it is none."""
-    return read(file, torch.device("cpu"))["state_dict"]
+    return read_weights(file, torch.device("cpu"))["state_dict"]
 
 
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:

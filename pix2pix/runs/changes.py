@@ -11,20 +11,20 @@ from pix2pix.config.identity import DEVICES, WHEREABOUTS, Config, flat, pairs_of
 log = logging.getLogger(__name__)
 
 # How long it is trained: a run may be trained longer.
-LENGTH = {f"trainer.{name}" for name in ("max_epochs", "max_steps", "max_time", "min_epochs", "min_steps")}
+LENGTH_SETTINGS = {f"trainer.{name}" for name in ("max_epochs", "max_steps", "max_time", "min_epochs", "min_steps")}
 # What is looked at, logged, kept and shown, and how pictures are made of the weights: no weight depends on these.
-WATCHING = {
+OBSERVATION_SETTINGS = {
     *("log_every_n_steps", "check_val_every_n_epoch", "val_check_interval", "limit_val_batches", "limit_test_batches"),
     *("limit_predict_batches", "num_sanity_val_steps", "enable_progress_bar", "enable_model_summary", "profiler"),
     *("enable_checkpointing", "enable_autolog_hparams", "detect_anomaly", "inference_mode", "default_root_dir"),
 }
-ERRORS = {"data.on_error", "data.skip_limit"}  # a run that stopped at an unreadable pair may go on without it
+ERROR_SETTINGS = {"data.on_error", "data.skip_limit"}  # a run that stopped at an unreadable pair may go on without it
 # Lightning's callbacks that watch a training, or end it; its others have a hand in the weights.
-WATCHERS = {
+OBSERVING_CALLBACKS = {
     *("DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary"),
     *("OnExceptionCheckpoint", "RichModelSummary", "RichProgressBar", "ThroughputMonitor", "Timer", "TQDMProgressBar"),
 }
-NOTHING = "nothing"
+MISSING = "nothing"
 
 
 class Difference(NamedTuple):
@@ -62,74 +62,74 @@ class Changes:
         return sorted(found, key=lambda difference: difference.key)
 
 
-def changes(there: Config, here: Config) -> Changes:
+def compare_configs(there: Config, here: Config) -> Changes:
     """What differs in `here` from `there`."""
     a, b = dict(flat(there)), dict(flat(here))
     found = Changes()
     for key in sorted(a.keys() | b.keys()):
-        difference = Difference(key, a.get(key, NOTHING), b.get(key, NOTHING))
+        difference = Difference(key, a.get(key, MISSING), b.get(key, MISSING))
         if difference.there != difference.here:
-            getattr(found, _kind(key, there, here)).append(difference)
+            getattr(found, _classify(key, there, here)).append(difference)
     return found
 
 
-def differences(there: Config, here: Config) -> list[Difference]:
+def decisive_differences(there: Config, here: Config) -> list[Difference]:
     """The settings in which two configurations differ so that they are not of the same run, by dotted name.
 
     Where a run lies is no difference, nor is who watches it and how long it is trained: loggers and callbacks may be
     added to a run and left out. Nor are the devices it is trained on.
     """
-    return changes(there, here).decisive
+    return compare_configs(there, here).decisive
 
 
-def _kind(key: str, there: Config, here: Config) -> str:
+def _classify(key: str, there: Config, here: Config) -> str:
     """The part of `Changes` that a setting belongs to."""
     group, name = [*key.split("."), ""][:2]
     of_devices = group == "trainer" and name in DEVICES
     logged_to = group == "logger" and key.endswith(".directory")  # of loggers of ours, in runs of earlier versions
-    if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and _goes_by_its_name(here)):
+    if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and _is_named_after_directory(here)):
         return "place"
     if key == "data.batch_size" and pairs_of_a_step(there) == pairs_of_a_step(here) is not None:
         return "place"
-    if key in LENGTH:
+    if key in LENGTH_SETTINGS:
         return "length"
     if group == "callbacks":
-        return _kind_of_callback(name, there, here)
-    watching = group in {"logger", "inference"} or (group == "trainer" and name in WATCHING)
-    return "other" if watching or key in ERRORS else "decisive"
+        return _classify_callback(name, there, here)
+    watching = group in {"logger", "inference"} or (group == "trainer" and name in OBSERVATION_SETTINGS)
+    return "other" if watching or key in ERROR_SETTINGS else "decisive"
 
 
-def _goes_by_its_name(config: Config) -> bool:
+def _is_named_after_directory(config: Config) -> bool:
     """Whether the directory is the one of the name: a run that was renamed with its directory is the same run."""
     return Path(str(config.get("run_dir", ""))).name == config.get("name")
 
 
-def _kind_of_callback(name: str, there: Config, here: Config) -> str:
+def _classify_callback(name: str, there: Config, here: Config) -> str:
     parts = [config.get("callbacks", {}).get(name) or {} for config in (there, here)]
-    kinds = {_kind_of_class(str(part["_target_"])) for part in parts if "_target_" in part}
+    kinds = {_classify_class(str(part["_target_"])) for part in parts if "_target_" in part}
     return next((kind for kind in ("decisive", "unknown") if kind in kinds), "other")
 
 
-def _kind_of_class(path: str) -> str:
+def _classify_class(path: str) -> str:
     package, name = path.partition(".")[0], path.rpartition(".")[2]
     if package in {"pytorch_lightning", "lightning"}:
-        return "other" if name in WATCHERS else "decisive"
+        return "other" if name in OBSERVING_CALLBACKS else "decisive"
     return "other" if package == "pix2pix" else "unknown"
 
 
-def in_short(found: Iterable[Difference]) -> str:
+def summarize(found: Iterable[Difference]) -> str:
     """Differences on one line; a callback or a logger that only one of the two has by its name alone."""
     words: dict[str, str] = {}
     for key, there, here in found:
         group, name = [*key.split("."), ""][:2]
         part = f"{group}.{name}"
-        if group in {"callbacks", "logger"} and NOTHING in {str(there), str(here)} and key != part:
-            words.setdefault(part, f"{part} {'added' if there == NOTHING else 'left out'}")
+        if group in {"callbacks", "logger"} and MISSING in {str(there), str(here)} and key != part:
+            words.setdefault(part, f"{part} {'added' if there == MISSING else 'left out'}")
         words.setdefault(part if part in words else key, f"{key} {there} -> {here}")
     return "; ".join(words.values())
 
 
-def refusal(run: Path, changed: Changes, saved: Path | None) -> str:
+def refusal_message(run: Path, changed: Changes, saved: Path | None) -> str:
     """What to say where the settings at hand make another training than the one that the directory holds.
 
     Args:
@@ -150,17 +150,17 @@ def _own_directory(changed: Changes) -> str:
     return " (with run_dir=..., too: it is set here)" if any(each.key == "name" for each in changed.decisive) else ""
 
 
-def say(run: Path, changed: Changes) -> None:
+def log_changes(run: Path, changed: Changes) -> None:
     """Says what differs in a run that goes on, but for where it lies and on what it is trained."""
     if changed.decisive:
-        log.info("%s has saved no checkpoint yet: it starts over, with %s.", run, in_short(changed.decisive))
+        log.info("%s has saved no checkpoint yet: it starts over, with %s.", run, summarize(changed.decisive))
     if changed.length:
-        log.info("%s has another end than before: %s.", run, in_short(changed.length))
+        log.info("%s has another end than before: %s.", run, summarize(changed.length))
     if changed.other:
-        log.info("From here on: %s.", in_short(changed.other))
+        log.info("From here on: %s.", summarize(changed.other))
     if changed.unknown:
         log.warning(
             "From here on: %s. Callbacks of your own may change how the weights are trained: where these do, this is "
             "another training, to be given a name of its own, name=...",
-            in_short(changed.unknown),
+            summarize(changed.unknown),
         )

@@ -49,14 +49,14 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
             sums.expect(name, own)
         sums.write()
         if PREVIOUS in moves:
-            _keep(path, path.with_name(PREVIOUS))
+            _link_or_move(path, path.with_name(PREVIOUS))
     for name, own in moves.items():
         sums.settle(name, own)
     sums.write()
     _sync_folder(path.parent)
 
 
-def _keep(path: Path, name: Path) -> None:
+def _link_or_move(path: Path, name: Path) -> None:
     """Gives a file another name before it is replaced; where the file system has no links, it is moved there."""
     if name.exists() and name.samefile(path):
         return
@@ -68,13 +68,13 @@ def _keep(path: Path, name: Path) -> None:
         path.replace(name)  # a copy might find no room
 
 
-def resumable(run: Run, instead: Path | None = None) -> Path | None:
+def find_resumable(run: Run, instead: Path | None = None) -> Path | None:
     """The newest sound checkpoint of a run; `instead` where it has none.
 
     Raises:
         ValueError: when every one of them is damaged, and there is nothing instead.
     """
-    found = run.saved()
+    found = run.resume_checkpoints()
     for path in found:
         known, damage = soundness(path)
         if damage:
@@ -92,7 +92,7 @@ def resumable(run: Run, instead: Path | None = None) -> Path | None:
     )
 
 
-def link(file: Path, name: Path) -> None:
+def link_checkpoint(file: Path, name: Path) -> None:
     """Gives a checkpoint a second name, replacing what had it; copies where the file system has no links."""
     if name.exists() and name.samefile(file):
         return

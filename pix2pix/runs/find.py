@@ -11,7 +11,14 @@ from pix2pix.runs.run import Run
 CONFIG = "config.yaml"  # makes a directory a run
 
 
-OF_A_RUN = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}  # folders that are no runs
+RUN_SUBFOLDERS = {
+    "checkpoints",
+    "samples",
+    "evaluation",
+    "exported",
+    "tensorboard",
+    "wandb",
+}  # folders that are no runs
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
@@ -26,15 +33,15 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
 
 
 def _runs_below(path: Path) -> Iterator[Path]:
-    return (folder for folder, files in walked(path) if CONFIG in files)
+    return (folder for folder, files in walk_folders(path) if CONFIG in files)
 
 
-def walked(path: Path) -> Iterator[tuple[Path, list[str]]]:
+def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
     """The folders at and below a path with the names of their files; what runs keep in folders is left out.
 
     That is pictures by the thousand, and configurations that are not ours.
     """
     for folder, below, files in os.walk(path):
         if CONFIG in files:
-            below[:] = [name for name in below if name not in OF_A_RUN]
+            below[:] = [name for name in below if name not in RUN_SUBFOLDERS]
         yield Path(folder), files

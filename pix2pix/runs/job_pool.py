@@ -14,15 +14,15 @@ from typing import NamedTuple, Self
 
 from pix2pix.runs.sweep import STOPPED, Job
 
-AT_MOST = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
-POLL = 0.05  # seconds between two looks at the running jobs
-GRACE = 60.0  # seconds a stopped job has to end its step and to save
+MAX_CPU_JOBS = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
+POLL_SECONDS = 0.05  # seconds between two looks at the running jobs
+GRACE_SECONDS = 60.0  # seconds a stopped job has to end its step and to save
 # The signals that ask a program to end. SIGHUP is what a closed terminal sends; Windows has not all of them.
-ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
-CLUSTER = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+CLUSTER_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
 
-class Ending(NamedTuple):
+class JobResult(NamedTuple):
     """How a job ended, and what there is to say about it.
 
     `done`, `failed`, `pruned`, or `stopped`: asked to end, or out of time.
@@ -33,7 +33,7 @@ class Ending(NamedTuple):
 
 
 @dataclass
-class Slots:
+class DeviceSlots:
     """What jobs at once are given: GPUs, or shares of the CPU's threads.
 
     Args:
@@ -50,7 +50,7 @@ class Slots:
         self.all = set(self.free)
 
     @classmethod
-    def of_this_machine(
+    def for_this_machine(
         cls,
         count: int,
         at_once: int | None = None,
@@ -64,7 +64,7 @@ class Slots:
         if cards:
             return cls(cards * jobs_per_gpu, at_once or len(cards) * jobs_per_gpu)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        jobs = max(1, min(count, at_once or min(cores, AT_MOST)))
+        jobs = max(1, min(count, at_once or min(cores, MAX_CPU_JOBS)))
         return cls(list(range(jobs)), jobs, max(1, cores // jobs))
 
     def take(self, job: Job) -> list[int] | None:
@@ -94,7 +94,7 @@ def _visible_gpus() -> list[int]:
     return list(range(torch.cuda.device_count()))
 
 
-class Pool:
+class JobPool:
     """Runs jobs in processes of their own, as many at once as there are slots.
 
     A process each, because training on several devices starts processes again by their command line, and because a
@@ -105,21 +105,21 @@ class Pool:
         hopeless: asked about each running job from time to time; True ends it.
     """
 
-    def __init__(self, slots: Slots, hopeless: Callable[[Job], bool] = lambda job: False) -> None:
+    def __init__(self, slots: DeviceSlots, hopeless: Callable[[Job], bool] = lambda job: False) -> None:
         self.slots, self.hopeless = slots, hopeless
         self.running: dict[subprocess.Popen[bytes], tuple[Job, list[int], float]] = {}
         self.pruned: set[Path] = set()
-        self.refused: list[tuple[Job, Ending]] = []  # jobs that the system would not start
+        self.refused: list[tuple[Job, JobResult]] = []  # jobs that the system would not start
         self.asked: int | None = None  # the signal that asked us to end
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ending]]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
         """Runs all jobs, whatever becomes of each, and yields them as they end; takes a job when there is room.
 
         Asked to end by a signal, it lets the running jobs save, yields them, too, and then ends the program. A second
         Ctrl-C does not wait for them.
         """
         waiting = deque(itertools.islice(coming := iter(jobs), 1))
-        with self._listening():
+        with self._handle_signals():
             while self.asked is None and (waiting or self.running or self.refused):
                 while waiting and self._start(waiting[0]):
                     waiting.popleft()
@@ -130,25 +130,28 @@ class Pool:
                     job = waiting.popleft()
                     waiting.extend(itertools.islice(coming, 1))
                     there = len(self.slots.all)
-                    yield job, Ending("failed", f"trainer.devices={job.gpus}, but the sweep has {there} GPUs to give.")
-                yield from self._ended()
-                time.sleep(POLL)
+                    yield (
+                        job,
+                        JobResult("failed", f"trainer.devices={job.gpus}, but the sweep has {there} GPUs to give."),
+                    )
+                yield from self._collect_results()
+                time.sleep(POLL_SECONDS)
             yield from self._stop()
         if self.asked is not None:
             raise SystemExit(128 + self.asked)
 
-    def _stop(self) -> Iterator[tuple[Job, Ending]]:
+    def _stop(self) -> Iterator[tuple[Job, JobResult]]:
         """Asks the running jobs to save and end, and kills those that take too long."""
-        deadline, number = time.monotonic() + GRACE, signal.SIGTERM
-        self._signal(number)
+        deadline, number = time.monotonic() + GRACE_SECONDS, signal.SIGTERM
+        self._send_signal(number)
         while self.running:
-            yield from self._ended()
+            yield from self._collect_results()
             if time.monotonic() > deadline and number != signal.SIGKILL:
                 number = signal.SIGKILL
-                self._signal(number)
-            time.sleep(POLL)
+                self._send_signal(number)
+            time.sleep(POLL_SECONDS)
 
-    def _ended(self) -> Iterator[tuple[Job, Ending]]:
+    def _collect_results(self) -> Iterator[tuple[Job, JobResult]]:
         while self.refused:
             yield self.refused.pop()
         for process in list(self.running):
@@ -160,74 +163,76 @@ class Pool:
                 continue
             del self.running[process]
             self.slots.free += taken
-            yield job, self._ending(job, process.returncode, time.monotonic() - started)
+            yield job, self._result_of(job, process.returncode, time.monotonic() - started)
 
-    def _ending(self, job: Job, code: int, seconds: float) -> Ending:
+    def _result_of(self, job: Job, code: int, seconds: float) -> JobResult:
         if not code:
-            words = job.last_words()  # a limit of time is no failure, and not the end of the run either
-            return Ending("stopped", words) if words.startswith(STOPPED) else Ending("done", f"in {seconds:.0f} s")
+            words = job.error_line()  # a limit of time is no failure, and not the end of the run either
+            return (
+                JobResult("stopped", words) if words.startswith(STOPPED) else JobResult("done", f"in {seconds:.0f} s")
+            )
         if job.run.path in self.pruned:
-            return Ending("pruned", f"the median of earlier trials was better, after {seconds:.0f} s")
-        by = signal.Signals(self.asked) if self.asked else _asked_by(code)
+            return JobResult("pruned", f"the median of earlier trials was better, after {seconds:.0f} s")
+        by = signal.Signals(self.asked) if self.asked else _stop_signal_of(code)
         if by:
-            return Ending("stopped", f"by {by.name} after {seconds:.0f} s; run the same command again to resume it")
+            return JobResult("stopped", f"by {by.name} after {seconds:.0f} s; run the same command again to resume it")
         if code < 0:
-            return Ending("failed", f"ended by {signal.Signals(-code).name}, after: {job.last_words()}")
-        return Ending("failed", job.last_words())
+            return JobResult("failed", f"ended by {signal.Signals(-code).name}, after: {job.error_line()}")
+        return JobResult("failed", job.error_line())
 
     def _start(self, job: Job) -> bool:
         taken = self.slots.take(job) if len(self.running) < self.slots.at_once else None
         if taken is None:
             return False
         try:
-            self.running[self._process(job, taken)] = job, taken, time.monotonic()
+            self.running[self._launch(job, taken)] = job, taken, time.monotonic()
         except OSError as error:  # too long a command, no room for a log: the other jobs go on
             self.slots.free += taken
-            self.refused.append((job, Ending("failed", f"cannot be started: {error}")))
+            self.refused.append((job, JobResult("failed", f"cannot be started: {error}")))
         return True
 
-    def _process(self, job: Job, taken: list[int]) -> subprocess.Popen[bytes]:
+    def _launch(self, job: Job, taken: list[int]) -> subprocess.Popen[bytes]:
         environment = os.environ | self.slots.environment(taken)
         with job.open_log() as out:
             return subprocess.Popen(
                 job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
 
-    def _signal(self, number: int) -> None:
+    def _send_signal(self, number: int) -> None:
         for process in self.running:
             os.killpg(process.pid, number)  # with the processes it started itself
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _handle_signals(self) -> Iterator[None]:
         """Notes the signals that ask us to end; whatever ends the block, no job outlives it."""
         # one that is ignored, as nohup does with SIGHUP, stays ignored
-        before = {number: signal.getsignal(number) for number in ASKING}
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(number, self._note)
+                signal.signal(number, self._on_signal)
         try:
             yield
         finally:
-            self._signal(signal.SIGTERM if self.asked is None else signal.SIGKILL)
-            deadline = time.monotonic() + GRACE
+            self._send_signal(signal.SIGTERM if self.asked is None else signal.SIGKILL)
+            deadline = time.monotonic() + GRACE_SECONDS
             for process in self.running:
-                _wait(process, deadline)
+                _wait_or_kill(process, deadline)
             for number, handler in before.items():
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def _note(self, number: int, _frame: object) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
         if number == signal.SIGINT and self.asked is not None:
             raise KeyboardInterrupt
         self.asked = number
 
 
-def _asked_by(code: int) -> signal.Signals | None:
+def _stop_signal_of(code: int) -> signal.Signals | None:
     """The signal by which a job was asked to end, where its exit code tells of one: that of a shell, or Python's."""
     number = -code if code < 0 else code - 128
-    return signal.Signals(number) if number in {*ASKING, *CLUSTER} else None
+    return signal.Signals(number) if number in {*STOP_SIGNALS, *CLUSTER_SIGNALS} else None
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
+def _wait_or_kill(process: subprocess.Popen[bytes], deadline: float) -> None:
     try:
         process.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:

@@ -29,16 +29,18 @@ def make_plain(checkpoint: dict[str, Any]) -> None:
     """
     notes: list[tuple[Path, str]] = []
     for key, part in checkpoint.items():
-        checkpoint[key] = _plain(part, (key,), notes)
+        checkpoint[key] = _to_plain(part, (key,), notes)
     _require_loadable(checkpoint)
     if notes:
         checkpoint[CONVERTED] = notes
 
 
-def restore(checkpoint: dict[str, Any], device: torch.device) -> None:
+def restore_types(checkpoint: dict[str, Any], device: torch.device) -> None:
     """Gives what was converted its kind again, and puts on `device` what callbacks had there."""
     for path, kind in checkpoint.pop(CONVERTED, []):
-        checkpoint[path[0]] = _changed(checkpoint[path[0]], path[1:], lambda value, kind=kind: _as(value, kind, device))
+        checkpoint[path[0]] = _replace_at(
+            checkpoint[path[0]], path[1:], lambda value, kind=kind: _convert_back(value, kind, device)
+        )
 
 
 def require_plain(states: Mapping[str, Any]) -> None:
@@ -46,25 +48,25 @@ def require_plain(states: Mapping[str, Any]) -> None:
     make_plain({"callbacks": states})
 
 
-def _plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
+def _to_plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
     """The same, or its conversion. Containers are new ones only where something within them changes."""
     if isinstance(value, np.generic | np.ndarray):
-        return _of_numpy(value, path, notes)
+        return _convert_numpy(value, path, notes)
     if isinstance(value, Tensor) and path[0] == "callbacks" and value.device.type != "cpu":
         notes.append((path, ON_DEVICE))
     if isinstance(value, dict) and type(value) in CONTAINERS:
-        own = {_key(key): _plain(part, (*path, _key(key)), notes) for key, part in value.items()}
+        own = {_plain_key(key): _to_plain(part, (*path, _plain_key(key)), notes) for key, part in value.items()}
         same = all(a is b for a, b in zip(own, value, strict=True)) and all(own[key] is value[key] for key in value)
         return value if same else type(value)(own)
     if type(value) in {list, tuple}:
-        own = [_plain(part, (*path, place), notes) for place, part in enumerate(value)]
+        own = [_to_plain(part, (*path, place), notes) for place, part in enumerate(value)]
         return value if all(a is b for a, b in zip(own, value, strict=True)) else type(value)(own)
     if type(value) is frozenset:
         notes.append((path, "frozenset"))
-    return set(map(_key, value)) if type(value) in {set, frozenset} else value
+    return set(map(_plain_key, value)) if type(value) in {set, frozenset} else value
 
 
-def _of_numpy(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
+def _convert_numpy(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
     try:
         own = value.item() if isinstance(value, np.generic) else torch.tensor(value)
     except (TypeError, ValueError):  # objects, text, dates: what tensors do not hold
@@ -73,11 +75,11 @@ def _of_numpy(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
     return own
 
 
-def _key(key: Any) -> Any:
+def _plain_key(key: Any) -> Any:
     return key.item() if isinstance(key, np.generic) else key
 
 
-def _as(value: Any, kind: str, device: torch.device) -> Any:
+def _convert_back(value: Any, kind: str, device: torch.device) -> Any:
     if kind == ON_DEVICE:
         return value.to(device)
     if kind == "frozenset":
@@ -85,10 +87,10 @@ def _as(value: Any, kind: str, device: torch.device) -> Any:
     return value.numpy() if isinstance(value, Tensor) else np.dtype(kind).type(value)
 
 
-def _changed(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
+def _replace_at(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
     if not path:
         return change(value)
-    new = _changed(value[path[0]], path[1:], change)
+    new = _replace_at(value[path[0]], path[1:], change)
     if isinstance(value, tuple):
         return (*value[: path[0]], new, *value[path[0] + 1 :])
     value[path[0]] = new
@@ -97,8 +99,8 @@ def _changed(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
 
 def _require_loadable(checkpoint: Mapping[str, Any]) -> None:
     """Saves and loads everything but the tensors, which takes milliseconds."""
-    if not _loads(_without_tensors(checkpoint)):
-        of, what, value = next(_not_loadable(checkpoint))
+    if not _is_loadable(_without_tensors(checkpoint)):
+        of, what, value = next(_find_unloadable(checkpoint))
         raise ValueError(
             f"{of} keeps a {type(value).__name__} in its state{what}, {str(value)[:80]!r}, which a checkpoint cannot "
             f"hold: it takes {ALLOWED}, so that loading it executes nothing. Let its state_dict() return those. What "
@@ -106,13 +108,13 @@ def _require_loadable(checkpoint: Mapping[str, Any]) -> None:
         )
 
 
-def _not_loadable(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def _find_unloadable(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """Whose state it is, where in it, and what: the innermost parts that do not load."""
     for key, part in checkpoint.items():
         owners = {f"callback {name}": state for name, state in part.items()} if key == "callbacks" else {key: part}
         for owner, state in owners.items():
             for path, value in _leaves(state, ()):
-                if not _loads(_without_tensors(value)):
+                if not _is_loadable(_without_tensors(value)):
                     yield owner, "".join(f"[{name!r}]" for name in path), value
     yield "the training", "", checkpoint
 
@@ -136,7 +138,7 @@ def _without_tensors(value: Any) -> Any:
     return type(value)(map(_without_tensors, value)) if type(value) in {list, tuple} else value
 
 
-def _loads(value: Any) -> bool:
+def _is_loadable(value: Any) -> bool:
     file = io.BytesIO()
     try:
         torch.save(value, file)

@@ -12,7 +12,7 @@ from typing import Any
 from pix2pix.core.addresses import hidden
 
 
-def session() -> dict[str, Any]:
+def describe_session() -> dict[str, Any]:
     """One sitting of a training, as it begins."""
     packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
     return {

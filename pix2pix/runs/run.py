@@ -15,8 +15,8 @@ import yaml
 from pix2pix.config.identity import Config, ends
 from pix2pix.config.saved import UnreadableError, read_config
 from pix2pix.core.atomic_files import part_of, write
-from pix2pix.runs.changes import Changes, changes, refusal, say
-from pix2pix.runs.provenance import session
+from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
+from pix2pix.runs.provenance import describe_session
 
 try:
     import fcntl
@@ -59,7 +59,7 @@ class Run:
         try:
             return read_config(self.config_file)
         except UnreadableError as error:
-            raise self._unusable(str(error)) from error
+            raise self._config_error(str(error)) from error
 
     def provenance(self) -> dict[str, Any]:
         """What made the run, and whether it is finished; empty before it began. Raises ValueError when damaged."""
@@ -78,7 +78,7 @@ class Run:
             "without it, and only the history of its sessions is lost."
         )
 
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the training reached its end, as far as its provenance can be read."""
         try:
             return bool(self.provenance().get("finished"))
@@ -87,33 +87,33 @@ class Run:
 
     def is_done(self, config: Config) -> bool:
         """Whether the training reached its end, and `config` asks for the same end."""
-        return self.finished() and ends(self.config()) == ends(config)
+        return self.is_finished() and ends(self.config()) == ends(config)
 
     def has_checkpoints(self) -> bool:
         """Whether anything was saved."""
         return any(self.checkpoints.glob("*.ckpt"))
 
-    def saved(self) -> list[Path]:
+    def resume_checkpoints(self) -> list[Path]:
         """The checkpoints that a training may go on from, the newest first."""
         return [path for path in (self.last, self.checkpoints / PREVIOUS) if path.is_file()]
 
     def require_same(self, config: Config) -> None:
         """Raises ValueError with the differences when the directory holds another run, or something else."""
         if not self.config_file.exists():
-            if self.path.exists() and not self._hardly_begun():
+            if self.path.exists() and not self._is_unstarted():
                 raise ValueError(f"{self.path}: holds files but no run. Choose another name=..., or clear it.")
             return
         changed = self.changes(config)
-        if changed.decisive and (self.has_checkpoints() or self.finished()):
-            raise ValueError(refusal(self.path, changed, next(iter(self.saved()), None)))
+        if changed.decisive and (self.has_checkpoints() or self.is_finished()):
+            raise ValueError(refusal_message(self.path, changed, next(iter(self.resume_checkpoints()), None)))
 
     def changes(self, config: Config) -> Changes:
         """In what `config` differs from the configuration that the run was trained by, as far as it has any."""
         from pix2pix.config.defaults import alike  # knows all classes, and torch
 
-        return changes(*alike(self.config(), config)) if self.config_file.is_file() else Changes()
+        return compare_configs(*alike(self.config(), config)) if self.config_file.is_file() else Changes()
 
-    def _hardly_begun(self) -> bool:
+    def _is_unstarted(self) -> bool:
         """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
@@ -125,10 +125,10 @@ class Run:
         A run that saved nothing yet may begin again on data that were mended.
         """
         there = self.provenance().get("data_fingerprint", fingerprint)
-        if there != fingerprint and self.saved():
-            raise self.of_other_data("files were added, removed or changed, or the path is another")
+        if there != fingerprint and self.resume_checkpoints():
+            raise self.other_data_error("files were added, removed or changed, or the path is another")
 
-    def of_other_data(self, why: str) -> ValueError:
+    def other_data_error(self, why: str) -> ValueError:
         """What to say where the pairs are no longer those that the run was trained on."""
         return ValueError(
             f"{self.path}: was trained on other data than these: {why}. Give this run a name of its own, name=..., "
@@ -142,27 +142,27 @@ class Run:
         """
         if not self.path.is_dir():
             return None
-        with _held(self.path):
+        with lock_directory(self.path):
             if not self.config_file.is_file():
                 return None
             names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))
             return self.path.rename(next(name for name in names if not name.exists()))
 
     @contextmanager
-    def begun(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
+    def open_session(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
         """Holds the directory for one training; writes configuration and provenance, whole or not at all.
 
         Waits while another process trains the same run; gives False when that one finished it. Raises ValueError when
         the directory has become another run's, OSError naming a directory that cannot be written.
         """
         with ExitStack() as stack:
-            self._begin(config, data_fingerprint, stack)
+            self._start_session(config, data_fingerprint, stack)
             yield not self.is_done(config)
 
-    def _begin(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
+    def _start_session(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
         new = not self.path.exists()
         try:
-            stack.enter_context(_held(self.path))
+            stack.enter_context(lock_directory(self.path))
             self.checkpoints.mkdir(exist_ok=True)
             if self.config_file.exists():
                 self.require_same(config)
@@ -173,7 +173,7 @@ class Run:
             self._note_session(config, data_fingerprint)
         except OSError as error:
             if new:
-                self._remove_what_began()
+                self._remove_leftovers()
             raise OSError(
                 f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
             ) from error
@@ -181,16 +181,18 @@ class Run:
     def _note_session(self, config: Config, data_fingerprint: str) -> None:
         """Brings the configuration up to date, and keeps in the provenance what it was before."""
         changed = self.changes(config)
-        say(self.path, changed)
+        log_changes(self.path, changed)
         before = self.provenance()
         before.pop("best", None)
-        now = session() | ({"changed": {c.key: [c.there, c.here] for c in changed.all()}} if changed.all() else {})
+        now = describe_session() | (
+            {"changed": {c.key: [c.there, c.here] for c in changed.all()}} if changed.all() else {}
+        )
         sessions = {"sessions": [*before.get("sessions", []), now]}
         self._write_provenance(**before | {"finished": False, "data_fingerprint": data_fingerprint} | sessions)
         if changed.all() or not self.config_file.exists():
             write(self.config_file, yaml.safe_dump(config, sort_keys=False))
 
-    def went_on_from(self, checkpoint: Path, step: int) -> None:
+    def note_resumed_from(self, checkpoint: Path, step: int) -> None:
         """Notes in the provenance where the present session takes up the training."""
         content = self.provenance()
         content["sessions"][-1] |= {"checkpoint": str(checkpoint), "step": step}
@@ -198,7 +200,7 @@ class Run:
 
     def threads(self) -> int | None:
         """How many threads a training on the CPU has computed with; None where it saved nothing, or it is not known."""
-        return self.provenance().get("threads") if self.saved() else None
+        return self.provenance().get("threads") if self.resume_checkpoints() else None
 
     def note_threads(self, number: int) -> None:
         """Notes the threads of the present session; those of the first one that saved stay the run's."""
@@ -243,9 +245,9 @@ class Run:
                 *(self.provenance_file, aside.name),
             )
 
-    def _unusable(self, why: str) -> ValueError:
+    def _config_error(self, why: str) -> ValueError:
         """What to say of a config.yaml that is none."""
-        saved = self.saved()
+        saved = self.resume_checkpoints()
         other = f" Or continue it under another name: name=... resume={saved[0]}." if saved else ""
         return ValueError(
             f"{self.config_file}: {why}. Restore a copy; each checkpoint holds the same configuration, under "
@@ -255,7 +257,7 @@ class Run:
     def _write_provenance(self, **content: Any) -> None:
         write(self.provenance_file, json.dumps(content, indent=2) + "\n")
 
-    def _remove_what_began(self) -> None:
+    def _remove_leftovers(self) -> None:
         if not self.path.is_dir():
             return
         for leftover in (self.config_file, self.provenance_file):
@@ -266,13 +268,13 @@ class Run:
 
 
 @contextmanager
-def _held(directory: Path) -> Iterator[None]:
+def lock_directory(directory: Path) -> Iterator[None]:
     """A lock on the directory itself, which ends with the process that holds it, however it ends."""
     directory.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
         yield
         return
-    while (descriptor := _locked(directory)) is None:
+    while (descriptor := _open_locked(directory)) is None:
         directory.mkdir(parents=True, exist_ok=True)
     try:
         yield
@@ -280,7 +282,7 @@ def _held(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(directory: Path) -> int | None:
+def _open_locked(directory: Path) -> int | None:
     """The descriptor that holds the lock; None where the directory was set aside while we waited for it."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:

@@ -25,7 +25,7 @@ METADATA = "pix2pix"  # the key of the configuration in the file's metadata
 SUM = "sha256"  # within it, of all the rest; files of version 0.1.0 have none
 
 
-def read(file: Path, device: torch.device) -> dict[str, Any]:
+def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
     """What a file of weights holds: `config`, `global_step` and `state_dict`, known to be sound as far as can be told.
 
     Raises:
@@ -55,11 +55,11 @@ def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
 
 def _require_tensors(file: Path, state: Any) -> None:
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
-    if not named or not all(_is_whole(value) for value in state.values()):
+    if not named or not all(_is_complete_tensor(value) for value in state.values()):
         raise ValueError(f"{file}: its state_dict is no mapping of names to tensors. Copy the file again.")
 
 
-def _is_whole(value: Any) -> bool:
+def _is_complete_tensor(value: Any) -> bool:
     """Whether it is a tensor with a place in the file for each of its values."""
     if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta or value.is_quantized:
         return False
@@ -71,7 +71,7 @@ def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step
     tensors = {name: value.contiguous().cpu() for name, value in state.items()}
     about = {"config": config, "global_step": step}
     with replacing(path) as part:
-        save_file(tensors, part, metadata={METADATA: json.dumps(about | {SUM: _sum(about, tensors)})})
+        save_file(tensors, part, metadata={METADATA: json.dumps(about | {SUM: _digest(about, tensors)})})
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:
@@ -82,15 +82,15 @@ def read_safetensors(path: Path) -> dict[str, Any]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path}: cannot be read as safetensors ({error}). Write it again.") from error
-    about = _about(path, text)
-    if (known := about.pop(SUM, None)) is not None and known != _sum(about, tensors):
+    about = _parse_metadata(path, text)
+    if (known := about.pop(SUM, None)) is not None and known != _digest(about, tensors):
         raise ValueError(
             f"{path}: is damaged: its checksum differs from the one that was written. Copy the file again."
         )
-    return about | {"state_dict": {f"generator.{name}": _whole(value) for name, value in tensors.items()}}
+    return about | {"state_dict": {f"generator.{name}": _to_float32(value) for name, value in tensors.items()}}
 
 
-def _about(path: Path, text: str | None) -> dict[str, Any]:
+def _parse_metadata(path: Path, text: str | None) -> dict[str, Any]:
     """What the metadata tell. Raises ValueError where they tell nothing of ours."""
     try:
         about = json.loads(text or "{}")
@@ -101,7 +101,7 @@ def _about(path: Path, text: str | None) -> dict[str, Any]:
     return about
 
 
-def _sum(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
+def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """A digest of the configuration and of the values of each tensor, in the order of their names."""
     result = hashlib.sha256(json.dumps(about).encode())
     for name in sorted(tensors):
@@ -111,5 +111,5 @@ def _sum(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
     return result.hexdigest()
 
 
-def _whole(value: Tensor) -> Tensor:
+def _to_float32(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value

@@ -56,23 +56,23 @@ def write_sheet(
     return Sheet(path, kind, step, list(names))
 
 
-def sheets(folder: Path) -> Iterator[Sheet]:
+def read_sheets(folder: Path) -> Iterator[Sheet]:
     """The sheets in the folder, in the order of their names; one that cannot be read is told of and left out."""
     for path in sorted(folder.glob("*.png")):
         try:
-            found = _sheet(path)
+            found = _read_sheet(path)
         except ValueError as error:
             log.warning("%s", error)
         else:
             yield from [] if found is None else [found]
 
 
-def newest(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
+def newest_sheet(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
     """The last sheet of a kind that can be read, and what is wrong with those after it; no other is opened."""
     faults: list[str] = []
     for path in sorted(folder.glob(f"{kind}_*.png"), reverse=True):
         try:
-            found = _sheet(path)
+            found = _read_sheet(path)
         except ValueError as error:
             faults.append(str(error))
         else:
@@ -81,7 +81,7 @@ def newest(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
     return None, faults
 
 
-def _sheet(path: Path) -> Sheet | None:
+def _read_sheet(path: Path) -> Sheet | None:
     with named(path), opened_image(path, ("PNG",)) as page:
         about = page.info.get(ABOUT)  # stands before the pixels; page.text would decode them all to look behind them
         return None if about is None else Sheet(path, **json.loads(about))

@@ -9,9 +9,9 @@ from typing import IO
 
 from pix2pix.runs.run import Run
 
-BEGUN = "--- begun at "  # the line in a job's log with which each start begins
+START_MARK = "--- begun at "  # the line in a job's log with which each start begins
 STOPPED = "Stopped"  # the first word of what a job says that was asked to end
-DETAIL = 300  # characters of an error that the table shows
+MAX_DETAIL = 300  # characters of an error that the table shows
 
 
 class JobFailedError(RuntimeError):
@@ -54,7 +54,7 @@ class Job:
         """Its log, to append to: a process that an earlier sweep left behind may still be writing there."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         file = self.log.open("ab", buffering=0)
-        file.write(f"{BEGUN}{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        file.write(f"{START_MARK}{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         return file
 
     def write_log(self, text: str) -> None:
@@ -62,38 +62,38 @@ class Job:
         with self.open_log() as file:
             file.write(f"{text}\n".encode(errors="replace"))
 
-    def last_words(self) -> str:
+    def error_line(self) -> str:
         """The line of its log that tells most of how its last start ended: of a failed job, its error."""
         text = self.log.read_text("utf-8", errors="replace") if self.log.is_file() else ""
-        return telling_line(re.split(rf"^{BEGUN}.*$", text, flags=re.MULTILINE)[-1])
+        return find_error_line(re.split(rf"^{START_MARK}.*$", text, flags=re.MULTILINE)[-1])
 
 
-def telling_line(text: str) -> str:
+def find_error_line(text: str) -> str:
     """The error in what a program said: its own last sentence, that of its last traceback, or else the last line."""
     lines = [re.sub(r"^\[rank\d+\]: ?", "", line) for line in text.splitlines() if line.strip()]
     for place in reversed(range(len(lines))):
         if lines[place].startswith("pix2pix: "):
-            return _with_what_follows(lines[place:])
+            return _join_continuation(lines[place:])
         if lines[place].startswith("Traceback "):
             unindented = (at for at in range(place + 1, len(lines)) if not lines[at].startswith(" "))
-            return _with_what_follows(lines[next(unindented, len(lines) - 1) :])
-    return lines[-1].strip()[:DETAIL] if lines else "it left no message"
+            return _join_continuation(lines[next(unindented, len(lines) - 1) :])
+    return lines[-1].strip()[:MAX_DETAIL] if lines else "it left no message"
 
 
-def _with_what_follows(lines: list[str]) -> str:
+def _join_continuation(lines: list[str]) -> str:
     """The first of the lines, and the next where the first ends in a colon."""
     first, *others = lines
     words = f"{first.rstrip()} {others[0].strip()}" if first.rstrip().endswith(":") and others else first.rstrip()
-    return words.removeprefix("pix2pix: ")[:DETAIL]
+    return words.removeprefix("pix2pix: ")[:MAX_DETAIL]
 
 
 class Sweep:
     """What became of the jobs of a sweep: noted by those who ran them, else read from their directories."""
 
     def __init__(self) -> None:
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forgets all jobs: a new command begins."""
         self.jobs: dict[Path, Job] = {}
         self.done_before: dict[Path, int] = {}  # with how many sessions: a finished run may be trained longer
@@ -107,7 +107,7 @@ class Sweep:
             if _is_finished(job.run):
                 self.done_before[job.run.path] = _sessions(job.run)
 
-    def note(self, job: Job, state: str, detail: str) -> None:
+    def record_result(self, job: Job, state: str, detail: str) -> None:
         """Keeps how a job ended."""
         self.endings[job.run.path] = state, detail
 
@@ -121,7 +121,7 @@ class Sweep:
             return ending
         if not job.log.is_file() or job.log.stat().st_mtime < self.started - 1:
             return "not run", ""
-        words = job.last_words()
+        words = job.error_line()
         return "stopped" if words.startswith(STOPPED) else "failed", words
 
     def table(self) -> str:
@@ -135,14 +135,14 @@ class Sweep:
         places = sorted({str(job.sweep) for job in self.jobs.values()})
         return "\n".join([f"{' '.join(places)}: {len(lines)} runs, {counts}", *rows])
 
-    def failed(self) -> bool:
+    def has_failures(self) -> bool:
         """Whether a run is neither finished nor was pruned."""
         return any(self.outcome(job)[0] in {"stopped", "failed", "not run"} for job in self.jobs.values())
 
 
 def _is_finished(run: Run) -> bool:
     try:
-        return run.finished()
+        return run.is_finished()
     except ValueError:  # a damaged file: its job says so
         return False
 

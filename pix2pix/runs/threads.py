@@ -18,7 +18,7 @@ VARIABLE = "OMP_NUM_THREADS"
 
 
 @contextmanager
-def threads_of(run: Run, trainer: pl.Trainer) -> Iterator[None]:
+def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
     """Computes with as many threads as the run was begun with, where the machine has them; says so where it has not.
 
     The number is noted in the provenance. Afterwards this process has its own again.
@@ -26,7 +26,7 @@ def threads_of(run: Run, trainer: pl.Trainer) -> Iterator[None]:
     if not isinstance(trainer.accelerator, CPUAccelerator):
         yield
         return
-    before, number = torch.get_num_threads(), _number(run, trainer)
+    before, number = torch.get_num_threads(), _thread_count(run, trainer)
     torch.set_num_threads(number)
     if trainer.world_size > 1:
         os.environ[VARIABLE] = str(number)  # for the processes that Lightning starts
@@ -38,7 +38,7 @@ def threads_of(run: Run, trainer: pl.Trainer) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _number(run: Run, trainer: pl.Trainer) -> int:
+def _thread_count(run: Run, trainer: pl.Trainer) -> int:
     shared = trainer.world_size > 1 and VARIABLE not in os.environ  # as Lightning shares them out
     ours = max(1, cores() // trainer.num_devices) if shared else torch.get_num_threads()
     begun = run.threads()
@@ -48,16 +48,16 @@ def _number(run: Run, trainer: pl.Trainer) -> int:
         log.warning(
             "%s was started with %s, but this machine has %d cores: it continues with %s. Sums are rounded "
             "differently, so the weights will not be bit-equal to those of an uninterrupted run.",
-            *(run.path, _count(begun), cores(), _count(ours)),
+            *(run.path, _format_threads(begun), cores(), _format_threads(ours)),
         )
         return ours
     log.info(
         "The run continues with %s, as it was started, and not with %s, so that results stay bit-equal. For another "
         "number start a run of another name with resume=%s.",
-        *(_count(begun), _count(ours), run.last),
+        *(_format_threads(begun), _format_threads(ours), run.last),
     )
     return begun
 
 
-def _count(number: int) -> str:
+def _format_threads(number: int) -> str:
     return f"{number} thread{'s' if number > 1 else ''}"

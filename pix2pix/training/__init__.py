@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from pix2pix.core.lazy import attributes_of
 
 if TYPE_CHECKING:
-    from pix2pix.training.gan_ddp_strategy import PlayersTogether
+    from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
     from pix2pix.training.module import Pix2Pix
 
-__all__ = ["Pix2Pix", "PlayersTogether"]
+__all__ = ["GANDDPStrategy", "Pix2Pix"]
 
-__getattr__ = attributes_of(__name__, {"Pix2Pix": "module", "PlayersTogether": "gan_ddp_strategy"})
+__getattr__ = attributes_of(__name__, {"Pix2Pix": "module", "GANDDPStrategy": "gan_ddp_strategy"})

@@ -24,9 +24,9 @@ from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.cuda_graph import Execution
-from pix2pix.training.gan_ddp_strategy import PlayersTogether
+from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.places import directory_for
+from pix2pix.training.places import logger_arguments
 
 
 def build_generator(config: Config) -> nn.Module:
@@ -98,14 +98,14 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
         trainer: pl.Trainer = build(
             settings,
             callbacks=in_order(build(callback) for callback in config["callbacks"].values()),
-            logger=[build(logger, **directory_for(logger, run)) for logger in config["logger"].values()],
+            logger=[build(logger, **logger_arguments(logger, run)) for logger in config["logger"].values()],
             plugins=[AtomicCheckpointIO(), *_surroundings(settings)],
             **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
             default_root_dir=run.path,
         )
     except MisconfigurationException as error:
         raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
-    if trainer.world_size > 1 and not isinstance(trainer.strategy, PlayersTogether):
+    if trainer.world_size > 1 and not isinstance(trainer.strategy, GANDDPStrategy):
         raise ValueError(
             f"the trainer has {trainer.world_size} devices, but its strategy does not know of two players. "
             "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."

@@ -17,12 +17,12 @@ from pix2pix.runs.run import Run
 log = logging.getLogger(__name__)
 
 # What Lightning and we put into the checkpoint of a training, beside the weights.
-OF_A_TRAINING = {"callbacks", "config", "epoch", "global_step", "loops", "optimizer_states", "state_dict"}
+REQUIRED_KEYS = {"callbacks", "config", "epoch", "global_step", "loops", "optimizer_states", "state_dict"}
 NETWORKS = ("generator.", "discriminator.", "average.")
 SHOWN = 3  # weights that are named where networks differ
 
 
-class Reached(NamedTuple):
+class TrainingProgress(NamedTuple):
     """How far a training got: epochs that are complete, epochs that were begun, training steps."""
 
     epochs: int
@@ -41,15 +41,15 @@ class Reached(NamedTuple):
         return f"{self.epochs} epochs ({self.steps} steps)"
 
 
-def is_readable(path: Path) -> bool:
+def is_training_checkpoint(path: Path) -> bool:
     """Whether it is the checkpoint of a training, as far as can be told without reading its tensors."""
     try:
-        return bool(read(path))
+        return bool(read_training_checkpoint(path))
     except (ValueError, OSError):
         return False
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_training_checkpoint(path: Path) -> dict[str, Any]:
     """The checkpoint of a training, without reading its tensors.
 
     Raises:
@@ -63,7 +63,7 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: cannot be read as a checkpoint ({describe_unreadable(path, error)}).") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ValueError(f"{path}: is not a checkpoint of `pix2pix train`.")
-    if lacking := OF_A_TRAINING - content.keys():
+    if lacking := REQUIRED_KEYS - content.keys():
         raise ValueError(
             f"{path}: holds weights, but no state to resume a training from: {', '.join(sorted(lacking))} are missing. "
             f"To start a new run from its weights: name=... init_from={path}"
@@ -79,17 +79,17 @@ def _require_file(path: Path) -> None:
         raise FileNotFoundError(f"{path}: no such checkpoint. Give auto, never, or the path of a checkpoint.")
 
 
-def reached(content: Mapping[str, Any]) -> Reached:
+def read_progress(content: Mapping[str, Any]) -> TrainingProgress:
     """How far the training of a checkpoint got."""
     loop = content["loops"]["fit_loop"]
     epochs, batches = loop["epoch_progress"]["current"], loop["epoch_loop.batch_progress"]
     # An epoch counts as processed, not yet as completed, in a checkpoint at its end, and where max_steps cut it short.
     complete = epochs["processed"] if batches["is_last_batch"] else epochs["completed"]
     within = batches["current"]["completed"] > 0 and not batches["is_last_batch"]
-    return Reached(complete, complete + within, content["global_step"])
+    return TrainingProgress(complete, complete + within, content["global_step"])
 
 
-def require_fitting(path: Path, model: nn.Module, config: Config, *, given: bool = False) -> Reached:
+def require_compatible(path: Path, model: nn.Module, config: Config, *, given: bool = False) -> TrainingProgress:
     """How far the training of a checkpoint got, which is to go on with these networks, until this end.
 
     Args:
@@ -103,19 +103,19 @@ def require_fitting(path: Path, model: nn.Module, config: Config, *, given: bool
         ValueError: when it is no such checkpoint, of other networks, or beyond the end.
     """
     try:
-        return _fitting(path, model, config, given)
+        return _check_compatible(path, model, config, given)
     except (ValueError, FileNotFoundError) as error:
         raise type(error)(f"resume={error}" if given else str(error)) from error
 
 
-def _fitting(path: Path, model: nn.Module, config: Config, given: bool) -> Reached:
+def _check_compatible(path: Path, model: nn.Module, config: Config, given: bool) -> TrainingProgress:
     if given:  # of a run's own the newest sound one is chosen
         _require_file(path)
         require_sound(path)
-    content = read(path)
+    content = read_training_checkpoint(path)
     try:
-        found = [*_other_weights(content["state_dict"], model), *_other_optimizers(content["config"], config)]
-        so_far = reached(content)
+        found = [*_differing_weights(content["state_dict"], model), *_differing_optimizers(content["config"], config)]
+        so_far = read_progress(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is not a checkpoint of `pix2pix train` ({error!r}).") from error
     if found:
@@ -127,34 +127,34 @@ def _fitting(path: Path, model: nn.Module, config: Config, given: bool) -> Reach
         )
     end = ends(config)
     if so_far.is_past(end) or (so_far.is_at(end) and given):
-        raise ValueError(_too_far(path, so_far, config))
+        raise ValueError(_too_long_message(path, so_far, config))
     return so_far
 
 
 def require_end(run: Run, config: Config) -> None:
     """Raises ValueError where a finished run is to be trained less than it was."""
-    if run.finished():
-        longer(run, config)
+    if run.is_finished():
+        is_extended(run, config)
 
 
-def longer(run: Run, config: Config) -> bool:
+def is_extended(run: Run, config: Config) -> bool:
     """Whether a finished run is to be trained longer than it was. Raises ValueError where it is to be trained less."""
     before, now = ends(run.config()), ends(config)
     if before == now:
         return False
-    saved = run.saved()
+    saved = run.resume_checkpoints()
     if not saved:
         raise ValueError(
             f"{run.path}: is finished, and has no last.ckpt to train it longer from. Restore that file; or start a "
             f"new run from its weights: name=... init_from={run.path}"
         )
-    so_far = reached(read(saved[0]))
+    so_far = read_progress(read_training_checkpoint(saved[0]))
     if so_far.is_past(now):
-        raise ValueError(_too_far(run.path, so_far, config))
+        raise ValueError(_too_long_message(run.path, so_far, config))
     return not so_far.is_at(now) and any(n > b for n, b in zip(now, before, strict=True))
 
 
-def _too_far(path: Path, so_far: Reached, config: Config) -> str:
+def _too_long_message(path: Path, so_far: TrainingProgress, config: Config) -> str:
     limits = zip(("max_epochs", "max_steps"), ends(config), (so_far.begun, so_far.steps), strict=True)
     asked = " and ".join(f"trainer.{name}={config['trainer'][name]}" for name, end, got in limits if got >= end)
     return (
@@ -163,7 +163,7 @@ def _too_far(path: Path, so_far: Reached, config: Config) -> str:
     )
 
 
-def _other_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[str]:
+def _differing_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[str]:
     ours, there = (
         {name: tuple(value.shape) for name, value in state.items() if name.startswith(NETWORKS)}
         for state in (model.state_dict(), theirs)
@@ -174,7 +174,7 @@ def _other_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[str]
             yield f"{name}: {a} there, {b} here"
 
 
-def _other_optimizers(there: Config, here: Config) -> Iterator[str]:
+def _differing_optimizers(there: Config, here: Config) -> Iterator[str]:
     players = ("generator", "discriminator") if here["discriminator"] else ("generator",)
     for player in players:
         a, b = (config["optimizer"][player]["_target_"] for config in (there, here))
@@ -182,7 +182,7 @@ def _other_optimizers(there: Config, here: Config) -> Iterator[str]:
             yield f"optimizer.{player}._target_: {a} there, {b} here"
 
 
-def say_of_the_schedule(run: Run, so_far: Reached, there: Config, here: Config) -> None:
+def warn_about_schedule(run: Run, so_far: TrainingProgress, there: Config, here: Config) -> None:
     """Says what another end does to a learning rate that falls over the last epochs."""
     decay, before, now = here["optimizer"]["decay_epochs"], ends(there)[0], ends(here)[0]
     if not decay or before == now or math.isinf(before) or math.isinf(now):

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 log = logging.getLogger(__name__)
 
 WARM_UP = 3  # steps before the recording: by then kernels are chosen and the optimizers have their state
-WITHIN_A_STEP = ("on_before_backward", "on_after_backward", "on_before_optimizer_step", "on_before_zero_grad")
+HOOKS_WITHIN_STEP = ("on_before_backward", "on_after_backward", "on_before_optimizer_step", "on_before_zero_grad")
 
 Step = Callable[[Tensor, Tensor], Any]
 
@@ -90,7 +90,7 @@ class CudaGraph:
         self.graph.replay()
 
 
-class CapturedStep:
+class CUDAGraphStep:
     """A step that is recorded for the first shape of batches to come often enough, and then replayed for that one.
 
     Batches of another shape, such as the last one of an epoch, run without the graph. So do all, after a warning, where
@@ -125,14 +125,14 @@ class CapturedStep:
 
     def _run(self, source: Tensor, target: Tensor) -> Any:
         """A step without the graph, to the bit what the graph computes."""
-        with _rounding(self.groups):
+        with _round_rates(self.groups):
             return self.graph.warm_up(lambda: self.step(source, target))
 
     def _record(self, source: Tensor, target: Tensor) -> None:
         self.source, self.target = torch.empty_like(source), torch.empty_like(target)
         self.rates = [torch.empty((), device=source.device) for _ in self.groups]
         try:
-            with _reading(self.groups, self.rates), _keeping_random_state(source.device):
+            with _read_rates_from(self.groups, self.rates), _restore_random_state_on_failure(source.device):
                 self.result = self.graph.record(lambda: self.step(self.source, self.target))
             self.recorded = source.shape, target.shape
         except RuntimeError as error:
@@ -151,11 +151,11 @@ class CapturedStep:
             rate.fill_(group["lr"])
 
 
-def warn_of_silent_hooks(callbacks: Sequence[pl.Callback]) -> None:
+def warn_about_skipped_hooks(callbacks: Sequence[pl.Callback]) -> None:
     """Says which hooks of the user's callbacks lie within a step: once that is recorded, nobody calls them."""
     for callback in callbacks:
         kind = type(callback)
-        hooks = [name for name in WITHIN_A_STEP if _is_own(callback, name)]
+        hooks = [name for name in HOOKS_WITHIN_STEP if _is_own(callback, name)]
         if hooks and not kind.__module__.startswith("pix2pix."):  # what ours measure there is refused beforehand
             log.warning(
                 "%s: %s would hear nothing after the first %d steps, as a recorded step calls no callback. Set "
@@ -170,7 +170,7 @@ def _is_own(callback: pl.Callback, name: str) -> bool:
 
 
 @contextmanager
-def _rounding(groups: Sequence[dict[str, Any]]) -> Iterator[None]:
+def _round_rates(groups: Sequence[dict[str, Any]]) -> Iterator[None]:
     """Rounds learning rates to float32 for a while, as the recorded optimizers read them.
 
     A resumed run takes its first steps without the graph. Its weights are those of an unbroken one only if both take
@@ -187,7 +187,7 @@ def _rounding(groups: Sequence[dict[str, Any]]) -> Iterator[None]:
 
 
 @contextmanager
-def _keeping_random_state(device: torch.device) -> Iterator[None]:
+def _restore_random_state_on_failure(device: torch.device) -> Iterator[None]:
     """Leaves the device's random numbers where they are when the recording fails."""
     if device.type != "cuda":
         yield
@@ -201,7 +201,7 @@ def _keeping_random_state(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _reading(groups: Sequence[dict[str, Any]], rates: Sequence[Tensor]) -> Iterator[None]:
+def _read_rates_from(groups: Sequence[dict[str, Any]], rates: Sequence[Tensor]) -> Iterator[None]:
     """Lets optimizers read their learning rates from tensors while they are recorded.
 
     Afterwards they hold numbers again: that is what schedules set and checkpoints keep.
@@ -216,7 +216,7 @@ def _reading(groups: Sequence[dict[str, Any]], rates: Sequence[Tensor]) -> Itera
             group.update(own)
 
 
-def lay_out(optimizer: Optimizer) -> None:
+def match_memory_format(optimizer: Optimizer) -> None:
     """Gives an optimizer's state the layout of the weights, which may be another one than when it was saved.
 
     A checkpoint's weights are copied into those that are there; its optimizers' state takes their place as it is.

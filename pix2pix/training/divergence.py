@@ -16,7 +16,7 @@ def require_finite_losses(losses: Mapping[str, Tensor], seen: str, run: str | Pa
     """Raises ValueError, naming the losses that are NaN or infinite. `seen` says when and where: "at step 7"."""
     if not all(map(math.isfinite, losses.values())):
         spoilt = [f"{name} is {float(loss)}" for name, loss in losses.items() if not math.isfinite(loss)]
-        raise _diverged(", ".join(spoilt), seen, run)
+        raise _divergence_error(", ".join(spoilt), seen, run)
 
 
 def require_finite_state(checkpoint: Mapping[str, Any], run: str | Path) -> None:
@@ -26,7 +26,7 @@ def require_finite_state(checkpoint: Mapping[str, Any], run: str | Path) -> None
         return
     spoilt = [name.removeprefix("state_dict.") for name, tensor in found.items() if not tensor.isfinite().all()]
     more = f" and {len(spoilt) - NAMED} more" if len(spoilt) > NAMED else ""
-    raise _diverged(
+    raise _divergence_error(
         f"{', '.join(spoilt[:NAMED])}{more}: not finite", f"at step {checkpoint['global_step']}, and not saved", run
     )
 
@@ -42,7 +42,7 @@ def _tensors(state: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from _tensors(part, f"{name}.{key}".lstrip("."))
 
 
-def _diverged(spoilt: str, seen: str, run: str | Path) -> ValueError:
+def _divergence_error(spoilt: str, seen: str, run: str | Path) -> ValueError:
     folder = Path(run) / "checkpoints"
     kept = f"The checkpoints in {folder} are from before" if any(folder.glob("*.ckpt")) else "Nothing was saved before"
     return ValueError(

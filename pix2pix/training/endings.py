@@ -5,8 +5,10 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Timer
 
+from pix2pix.core.old_names import current_class_name
 
-def is_last(trainer: pl.Trainer) -> bool:
+
+def is_last_epoch(trainer: pl.Trainer) -> bool:
     """Whether the training is over, at the end of an epoch. What `trainer.max_time` ends is not: it goes on later."""
     by_steps = 0 <= trainer.max_steps <= trainer.global_step
     by_epochs = 0 <= (-1 if trainer.max_epochs is None else trainer.max_epochs) <= trainer.current_epoch + 1
@@ -22,21 +24,24 @@ def is_out_of_time(trainer: pl.Trainer) -> bool:
     return trainer.strategy.reduce_boolean_decision(passed, all=False)
 
 
-def is_cut(trainer: pl.Trainer) -> bool:
+def is_epoch_cut_short(trainer: pl.Trainer) -> bool:
     """Whether an epoch that ends was not gone through: a limit of steps, or a callback, ended it."""
     return trainer.fit_loop.epoch_loop.batch_progress.current.ready < trainer.num_training_batches
 
 
-def leave_open(checkpoint: dict[str, Any]) -> None:
+def mark_epoch_unfinished(checkpoint: dict[str, Any]) -> None:
     """Makes a checkpoint from the end of a cut epoch one within it: a longer training goes on with its next step."""
     progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
     for count in ("total", "current"):
         progress[count]["processed"] -= 1
 
 
-def begin_sitting(checkpoint: dict[str, Any]) -> None:
-    """Takes the time of earlier sittings out of a checkpoint: `trainer.max_time` is given to each anew."""
-    checkpoint.get("callbacks", {}).pop(Timer.__qualname__, None)
+def update_callback_states(checkpoint: dict[str, Any]) -> None:
+    """Finds the states of callbacks by their present names, and drops the timer's: `max_time` counts each session."""
+    states = checkpoint.get("callbacks", {})
+    states.pop(Timer.__qualname__, None)
+    for name in list(states):
+        states[current_class_name(name)] = states.pop(name)
 
 
 def _is_stopped(trainer: pl.Trainer) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor
 STARTED_BY = "PIX2PIX_STARTED_BY"  # the process that started the others, where it is one of them
 
 
-class PlayersTogether(DDPStrategy):
+class GANDDPStrategy(DDPStrategy):
     """Data-parallel training of two players: every backward pass ends with the mean gradient over all processes.
 
     Torch's own wrapper, DistributedDataParallel, awaits a gradient for every parameter in every backward pass. Here one
@@ -44,14 +44,14 @@ class PlayersTogether(DDPStrategy):
         **settings: Any,
     ) -> None:
         super().__init__(timeout=timedelta(minutes=timeout_minutes), **settings)
-        self.messages = Messages(round(message_megabytes * 1e6))
+        self.messages = GradientBuckets(round(message_megabytes * 1e6))
         os.environ.setdefault(STARTED_BY, str(os.getpid()))  # those that it starts inherit it
 
     def setup_environment(self) -> None:
         """Meets the other processes; one that was started by the first ends with it, however that ends."""
         first = int(os.environ[STARTED_BY])
         if first != os.getpid():
-            threading.Thread(target=_end_with, args=[first], daemon=True).start()
+            threading.Thread(target=_exit_with_parent, args=[first], daemon=True).start()
         super().setup_environment()
 
     def configure_ddp(self) -> None:
@@ -66,7 +66,7 @@ class PlayersTogether(DDPStrategy):
         self.messages.finish()
 
 
-class Messages:
+class GradientBuckets:
     """Means of gradients over all processes, sent while a backward pass is still computing the others.
 
     Every process computes the same gradients in the same order, so they agree on what is in each message.
@@ -100,23 +100,23 @@ class Messages:
             self._send_small()
         sent, self.sent = self.sent, []
         for tensors, message, work in sent:
-            with connected():
+            with detect_lost_process():
                 work.wait()
-            spread(message, tensors)
+            unflatten_mean(message, tensors)
 
     def _send_small(self) -> None:
         small, self.small = self.small, []
         self._send(small)
 
     def _send(self, tensors: list[Tensor]) -> None:
-        message = joined(tensors)
-        with connected():
+        message = flatten(tensors)
+        with detect_lost_process():
             work = dist.all_reduce(message, async_op=True)
         assert work is not None
         self.sent.append((tensors, message, work))
 
 
-def averaged(numbers: Mapping[str, Any]) -> dict[str, Any]:
+def average_over_processes(numbers: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers of this process, with tensors () as their means over all processes, which go in one message.
 
     All processes must ask, for the same names at the same step. One alone gets what it gave.
@@ -129,17 +129,17 @@ def averaged(numbers: Mapping[str, Any]) -> dict[str, Any]:
     # NCCL takes tensors of the GPU alone; those of a checkpoint lie on the CPU
     device = "cuda" if dist.get_backend() == "nccl" else "cpu"
     message = torch.stack([number.to(device) for number in own.values()])
-    with connected():
+    with detect_lost_process():
         dist.all_reduce(message)
     return {**numbers, **dict(zip(own, (message / dist.get_world_size()).unbind(), strict=True))}
 
 
-def joined(tensors: Sequence[Tensor]) -> Tensor:
+def flatten(tensors: Sequence[Tensor]) -> Tensor:
     """A message: a tensor alone as it is, several of them one after the other."""
     return tensors[0] if len(tensors) == 1 else torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
-def spread(message: Tensor, tensors: Sequence[Tensor]) -> None:
+def unflatten_mean(message: Tensor, tensors: Sequence[Tensor]) -> None:
     """Leaves the sums over all processes, which came back in the message, in the tensors as means."""
     message /= dist.get_world_size()
     if len(tensors) > 1:
@@ -148,7 +148,7 @@ def spread(message: Tensor, tensors: Sequence[Tensor]) -> None:
 
 
 @contextmanager
-def connected() -> Iterator[None]:
+def detect_lost_process() -> Iterator[None]:
     """Raises ConnectionError when gloo says that another process has ended; NCCL ends the process by itself."""
     try:
         yield
@@ -158,7 +158,7 @@ def connected() -> Iterator[None]:
         raise ConnectionError(f"another process of this training has ended, and says why ({error})") from error
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """Ends this process when its parent is gone; else it would wait 30 minutes for a parent killed during start-up."""
     while os.getppid() == parent:
         time.sleep(1)

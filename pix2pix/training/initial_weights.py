@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 PLAYERS = ("generator", "discriminator")
 
 
-def initialise_from(origin: str, model: nn.Module) -> None:
+def load_initial_weights(origin: str, model: nn.Module) -> None:
     """Gives the players of `model` the weights of a run (its best ones), a checkpoint, or a reference `.pth` file.
 
     What has no counterpart there, or another shape, keeps its own initialisation and is named. Nothing is frozen, and
@@ -31,7 +31,7 @@ def initialise_from(origin: str, model: nn.Module) -> None:
     fitting = {key: value for key, value in named.items() if value.shape == ours[key].shape}
     if not fitting:
         raise ValueError(f"init_from={origin}: none of its {len(theirs)} weights fits these networks.")
-    model.load_state_dict(ours | fitting | _averaged(fitting, ours))
+    model.load_state_dict(ours | fitting | _average_weights(fitting, ours))
     wanted = [key for key in ours if key.startswith(PLAYERS)]
     log.info("init_from=%s: %d of %d weights taken.", origin, len(fitting), len(wanted))
     for key in wanted:
@@ -42,7 +42,7 @@ def initialise_from(origin: str, model: nn.Module) -> None:
 
 def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     if origin.is_dir():
-        return generator.state_of(_best_of(Run(origin)))
+        return generator.state_of(_best_checkpoint(Run(origin)))
     if not origin.is_file():
         raise FileNotFoundError(
             f"init_from={origin}: no such file or directory. Pass a run directory, a checkpoint or a .pth file."
@@ -54,16 +54,16 @@ def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     return generator.state_of(origin)
 
 
-def _best_of(run: Run) -> Path:
+def _best_checkpoint(run: Run) -> Path:
     run.config()  # says so when this is no run
-    best, saved = run.checkpoints / "best.ckpt", run.saved()
+    best, saved = run.checkpoints / "best.ckpt", run.resume_checkpoints()
     if best.is_file():
         return best
     other = f"Begin with its last weights: init_from={saved[0]}" if saved else "It has saved nothing yet."
     raise FileNotFoundError(f"init_from={run.path}: has no best.ckpt, as no epoch of it was validated. {other}")
 
 
-def _averaged(fitting: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _average_weights(fitting: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A moving average of the weights begins with them, too."""
     averages = {f"average.module.{key.removeprefix('generator.')}": value for key, value in fitting.items()}
     return {key: value for key, value in averages.items() if key in ours}

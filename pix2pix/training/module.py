@@ -18,10 +18,10 @@ from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LinearDecay, rates_of, take_settings
 from pix2pix.models.losses import Objective
-from pix2pix.runs.plain_state import make_plain, restore
-from pix2pix.training.cuda_graph import CapturedStep, Execution, lay_out, warn_of_silent_hooks
+from pix2pix.runs.plain_state import make_plain, restore_types
+from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
-from pix2pix.training.endings import begin_sitting
+from pix2pix.training.endings import update_callback_states
 from pix2pix.training.step import StepResult, pix2pix_step
 
 
@@ -86,7 +86,7 @@ class Pix2Pix(pl.LightningModule):
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
         self.players: tuple[Any, Any] = (generator, discriminator)
-        self.captured: CapturedStep | None = None
+        self.captured: CUDAGraphStep | None = None
         self.ema_decay, self.averaging = ema_decay or 0.0, False
         self.average = AveragedModel(generator) if ema_decay else None
 
@@ -105,12 +105,12 @@ class Pix2Pix(pl.LightningModule):
     def on_train_start(self) -> None:
         """Has the steps carried out as `execution` says."""
         for optimizer in self.trainer.optimizers:
-            lay_out(optimizer)
+            match_memory_format(optimizer)
         if self.execution.compiled:
             self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
         if self.execution.cuda_graph:
-            warn_of_silent_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
-            self.captured = CapturedStep(self._step, self.trainer.optimizers)
+            warn_about_skipped_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
+            self.captured = CUDAGraphStep(self._step, self.trainer.optimizers)
         self.averaging = self.average is not None and bool(self.average.n_averaged)  # read once: reading waits
 
     def training_step(self, batch: Pair, batch_index: int) -> StepResult:
@@ -215,8 +215,8 @@ class Pix2Pix(pl.LightningModule):
 
         Has the optimizers go on with the settings of this run, should the checkpoint be of one with others.
         """
-        begin_sitting(checkpoint)
-        restore(checkpoint, self.trainer.strategy.root_device)
+        update_callback_states(checkpoint)
+        restore_types(checkpoint, self.trainer.strategy.root_device)
         states = checkpoint.get("optimizer_states", [])
         take_settings(states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {}))
         self.resumed_rates = rates_of(states)

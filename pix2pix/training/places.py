@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 WRITTEN_TO = {"dir", "directory", "dirpath", "log_dir", "output_dir", "root_dir", "save_dir"}
 
 
-def directory_for(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
+def logger_arguments(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
     """What a logger is told of the run that it logs: ours its directory, whatever they are configured with."""
     return {"directory": str(run.path)} if issubclass(locate(logger[TARGET]), RunLogger) else {}
 
 
-def keep_apart(config: Config, run: Run) -> Config:
+def keep_outputs_in_run(config: Config, run: Run) -> Config:
     """The configuration without what would write into another run, as a `config.yaml` of another run has it.
 
     Loggers of ours always write to the run at hand: a directory that they are given is passed over, and said.
@@ -29,12 +29,12 @@ def keep_apart(config: Config, run: Run) -> Config:
     Raises:
         ValueError: for a logger or a callback of others that would write into the directory of another run.
     """
-    loggers = {name: _at_home(name, part, run) for name, part in config["logger"].items()}
-    strangers = {name: part for name, part in loggers.items() if not directory_for(part, run)}
+    loggers = {name: _without_directory(name, part, run) for name, part in config["logger"].items()}
+    strangers = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
     told = {f"logger.{key}": value for key, value in flat(strangers)}
     for group in ("callbacks", "trainer"):
         told |= {f"{group}.{key}": value for key, value in flat(config[group]) if key.split(".")[-1] in WRITTEN_TO}
-    for key, other in _elsewhere(told, run):
+    for key, other in _find_paths_outside(told, run):
         raise ValueError(
             f"{key}={told[key]}: lies in another run, {other}, and would change what that one holds. "
             f"Set {key}={run.path}, or leave it out: ~{key}"
@@ -42,16 +42,16 @@ def keep_apart(config: Config, run: Run) -> Config:
     return config | {"logger": loggers}
 
 
-def _at_home(name: str, logger: Mapping[str, Any], run: Run) -> dict[str, Any]:
+def _without_directory(name: str, logger: Mapping[str, Any], run: Run) -> dict[str, Any]:
     place = logger.get("directory")
-    if place is None or not directory_for(logger, run):
+    if place is None or not logger_arguments(logger, run):
         return dict(logger)
     if Path(place).resolve() != run.path.resolve():
         log.info("logger.%s.directory=%s is passed over: a run is logged in its own directory.", name, place)
     return {key: value for key, value in logger.items() if key != "directory"}
 
 
-def _elsewhere(told: Mapping[str, Any], run: Run) -> Iterator[tuple[str, Path]]:
+def _find_paths_outside(told: Mapping[str, Any], run: Run) -> Iterator[tuple[str, Path]]:
     """The settings that name a place in another run, and that run."""
     here = run.path.resolve()
     for key, value in told.items():

@@ -27,15 +27,15 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import edited, remember
 from pix2pix.models import UNet
 from pix2pix.models.input_sizes import advice
-from pix2pix.runs.checkpoints import resumable
+from pix2pix.runs.checkpoints import find_resumable
 from pix2pix.runs.run import Run
-from pix2pix.runs.threads import threads_of
+from pix2pix.runs.threads import keep_thread_count
 from pix2pix.training.build import build_data, build_model, build_trainer, is_of_this_package
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.continuing import is_readable, longer, require_fitting, say_of_the_schedule
-from pix2pix.training.initial_weights import initialise_from
+from pix2pix.training.continuing import is_extended, is_training_checkpoint, require_compatible, warn_about_schedule
+from pix2pix.training.initial_weights import load_initial_weights
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.places import keep_apart
+from pix2pix.training.places import keep_outputs_in_run
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def train(config: Config) -> None:
         _try_out(config)
         return
     run = Run(config["run_dir"])
-    config = keep_apart(config, run)
+    config = keep_outputs_in_run(config, run)
     first = _first_process()  # the others may find the directory half begun
     if config["resume"] == "never" and first and (aside := run.set_aside()):
         log.info("resume=never: the old run was renamed to %s.", aside)
@@ -68,8 +68,8 @@ def train(config: Config) -> None:
     files = data.pairs.inventory()
     if not config["allow_changed_data"]:
         run.require_same_data(files.fingerprint)
-        if first and run.saved() and (why := edited(run.data_files, files)):
-            raise run.of_other_data(why)
+        if first and run.resume_checkpoints() and (why := edited(run.data_files, files)):
+            raise run.other_data_error(why)
     if (first or config["resume"] != "never") and _is_done(run, config):
         log.info(
             "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, "
@@ -87,9 +87,9 @@ def train(config: Config) -> None:
             trainer.strategy.setup_environment()  # waits for it: what there is to resume is known when it has begun
             _fit(trainer, model, data, run)
             return
-        with run.begun(config, files.fingerprint) as unfinished:
+        with run.open_session(config, files.fingerprint) as unfinished:
             if unfinished:
-                remember(run.data_files, files, anew=config["allow_changed_data"] or not run.saved())
+                remember(run.data_files, files, anew=config["allow_changed_data"] or not run.resume_checkpoints())
                 del files  # of a million pairs it takes a hundred megabytes
                 _advise(model.generator, config)
                 if not _fit(trainer, model, data, run):
@@ -128,7 +128,7 @@ def _first_process() -> bool:
 
 def _is_done(run: Run, config: Config) -> bool:
     """Whether there is nothing left to train. Asked twice, as the first process may begin it again meanwhile."""
-    return run.finished() and not longer(run, config) and run.finished()
+    return run.is_finished() and not is_extended(run, config) and run.is_finished()
 
 
 def _begin_with(run: Run, model: Pix2Pix, *, first: bool) -> None:
@@ -137,32 +137,32 @@ def _begin_with(run: Run, model: Pix2Pix, *, first: bool) -> None:
     All before anything is written: a mistake in a path spends no name.
     """
     config, given = model.config, _given(model.config["resume"])
-    if own := next(filter(is_readable, run.saved()), None):
-        so_far = require_fitting(own, model, config)
+    if own := next(filter(is_training_checkpoint, run.resume_checkpoints()), None):
+        so_far = require_compatible(own, model, config)
         if first:
-            say_of_the_schedule(run, so_far, run.config(), config)
-    elif given and not run.saved():
-        require_fitting(given, model, config, given=True)
-    elif config["init_from"] and not run.saved():
-        initialise_from(config["init_from"], model)
+            warn_about_schedule(run, so_far, run.config(), config)
+    elif given and not run.resume_checkpoints():
+        require_compatible(given, model, config, given=True)
+    elif config["init_from"] and not run.resume_checkpoints():
+        load_initial_weights(config["init_from"], model)
 
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
     """Trains to the end; False where the time it was given ended before."""
-    with threads_of(run, trainer):
+    with keep_thread_count(run, trainer):
         return _fitted(trainer, model, data, run)
 
 
 def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run) -> bool:
     config, given = model.config, _given(model.config["resume"])
-    checkpoint = resumable(run, instead=given)
-    so_far = checkpoint and require_fitting(checkpoint, model, config, given=checkpoint == given)
+    checkpoint = find_resumable(run, instead=given)
+    so_far = checkpoint and require_compatible(checkpoint, model, config, given=checkpoint == given)
     if trainer.is_global_zero:
         _say_where(run, config, checkpoint)
         if checkpoint is None and not config["init_from"]:
             _say_of_weights(model)
         if checkpoint and so_far:
-            run.went_on_from(checkpoint, so_far.steps)
+            run.note_resumed_from(checkpoint, so_far.steps)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     except OutOfTime:
@@ -244,7 +244,7 @@ def _keepers(trainer: pl.Trainer) -> list[Checkpoints]:
 
 def _require_saved(trainer: pl.Trainer, run: Run) -> None:
     """Raises ValueError where there was nothing to train, and so nothing to save."""
-    if _keepers(trainer) and not run.saved():
+    if _keepers(trainer) and not run.resume_checkpoints():
         limits = ("max_epochs", "max_steps", "limit_train_batches")
         raise ValueError(
             f"{run.path}: no step was trained, so no checkpoint was saved. See "

@@ -18,9 +18,9 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
 from pix2pix.data.images.picture_files import readable_name
-from pix2pix.runs.find import find_runs, walked
+from pix2pix.runs.find import find_runs, walk_folders
 from pix2pix.runs.run import Run
-from pix2pix.runs.sample_sheets import newest
+from pix2pix.runs.sample_sheets import newest_sheet
 from pix2pix.web.demo.host_guard import Hosts
 
 TENSORBOARD, FILES = "/tensorboard", "/files"
@@ -130,7 +130,7 @@ def front_page(outputs: Path) -> str:
     template = Path(__file__).with_name("dashboard.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {"link": _link, "shown": lambda name: readable_name(str(name))}
-    compared = (folder.relative_to(outputs) for folder, files in walked(outputs) if COMPARISON in files)
+    compared = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
     comparisons = [folder / COMPARISON for folder in natsorted(compared, key=str)]
     cards = [card(run, outputs) for run in _runs(outputs)]
     _tell(fault for card in cards for fault in card.faults)
@@ -178,7 +178,7 @@ def _state(provenance: dict[str, Any]) -> str:
 
 
 def _sample(run: Run, faults: list[str]) -> Path | None:
-    sheet, unread = newest(run.path / "samples", "val")
+    sheet, unread = newest_sheet(run.path / "samples", "val")
     faults.extend(unread[:1])
     return sheet.path if sheet else None
 

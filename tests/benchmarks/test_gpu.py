@@ -12,7 +12,7 @@ import pytest
 from benchmarks.gpu import __main__ as program
 from benchmarks.gpu import fast, training
 from benchmarks.gpu.notes import Notes
-from pix2pix.training.cuda_graph import CapturedStep
+from pix2pix.training.cuda_graph import CUDAGraphStep
 from tests.conftest import DATASETS, needs_datasets
 
 ROOT = Path(__file__).parents[1]
@@ -96,11 +96,11 @@ def test_a_side_is_told_as_medians_and_as_a_ratio_to_the_authors(tmp_path):
 
 
 def test_our_side_records_its_step_where_it_is_told_to(tmp_path):
-    """Against the newest signature of CapturedStep, with the stand-in for a graph."""
+    """Against the newest signature of CUDAGraphStep, with the stand-in for a graph."""
     options = SimpleNamespace(tiny=True, device="cpu")
     step = fast.ours(options, "graph, bf16, channels_last", 1)
     turn = fast.batches(options, 1)[0]
-    assert isinstance(step.step, CapturedStep)
+    assert isinstance(step.step, CUDAGraphStep)
     for _ in range(5):
         assert step(*turn)["losses"].keys() == {"d_real", "d_fake", "g_gan", "g_l1"}
     assert step.step.recorded is not None

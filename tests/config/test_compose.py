@@ -14,20 +14,20 @@ from omegaconf import OmegaConf
 from pix2pix.cli.sweep_jobs import _imports_from_current_folder, _quoted
 from pix2pix.config.compose import configured
 from pix2pix.config.resolvers import LONGEST_NAME, RESOLVERS, without_slashes
-from pix2pix.runs.job_pool import Ending, Pool
+from pix2pix.runs.job_pool import JobPool, JobResult
 from pix2pix.runs.sweep import SWEEP, Job
 from tests.conftest import TINY, pix2pix
 
 
-def _fail_all(_pool: Pool, jobs: Iterable[Job]) -> list[tuple[Job, Ending]]:
-    return [(job, Ending("failed", f"PYTHONSAFEPATH={os.environ.get('PYTHONSAFEPATH')}")) for job in jobs]
+def _fail_all(_pool: JobPool, jobs: Iterable[Job]) -> list[tuple[Job, JobResult]]:
+    return [(job, JobResult("failed", f"PYTHONSAFEPATH={os.environ.get('PYTHONSAFEPATH')}")) for job in jobs]
 
 
 @pytest.fixture
 def planned(monkeypatch, tmp_path):
     """A function that gives the jobs of a sweep, none of which is judged or run."""
     monkeypatch.setattr("pix2pix.config.check.check", lambda config: None)
-    monkeypatch.setattr(Pool, "run", _fail_all)
+    monkeypatch.setattr(JobPool, "run", _fail_all)
     monkeypatch.chdir(tmp_path)
 
     def jobs(*words: str) -> list[Job]:

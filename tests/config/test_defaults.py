@@ -11,7 +11,7 @@ from pix2pix.config.defaults import alike, completed
 from pix2pix.config.identity import flat
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.old_names import with_current_names
-from pix2pix.runs.changes import changes, differences
+from pix2pix.runs.changes import compare_configs, decisive_differences
 from tests.conftest import TINY, resolved
 
 EARLIER = Path(__file__).parents[1] / "earlier" / "config_of_8fb8244.yaml"
@@ -30,7 +30,7 @@ def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still
     """Where this fails, a setting was added: it needs a default, in the schema or in the signature of its class."""
     earlier = with_current_names(yaml.safe_load(EARLIER.read_text(encoding="utf-8")))
     today = completed(resolved(*TINY, "name=tiny"))
-    assert changes(*alike(earlier, today)).decisive == []
+    assert compare_configs(*alike(earlier, today)).decisive == []
     check(completed(earlier))
 
 
@@ -40,15 +40,15 @@ def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still
 def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_difference(key):
     today = completed(resolved(*TINY))
     earlier = without(today, key)
-    assert differences(*alike(earlier, today)) == []
-    assert differences(*alike(today, earlier)) == []  # nor is one that was left out since
+    assert decisive_differences(*alike(earlier, today)) == []
+    assert decisive_differences(*alike(today, earlier)) == []  # nor is one that was left out since
     assert completed(earlier).keys() == today.keys()
 
 
 def test_a_setting_that_is_absent_there_and_has_another_value_here_is_one():
     today = completed(resolved(*TINY, "step.compiled=true", "generator.norm=instance"))
     earlier = without(without(today, "step.compiled"), "generator.norm")
-    assert differences(*alike(earlier, today)) == [
+    assert decisive_differences(*alike(earlier, today)) == [
         ("generator.norm", "batch", "instance"),
         ("step.compiled", False, True),
     ]
@@ -64,7 +64,7 @@ def test_tuples_and_paths_of_python_are_those_of_a_file(tmp_path):
 def test_classes_that_only_the_run_on_disk_names_are_not_imported():
     today = completed(resolved(*TINY))
     foreign = today | {"generator": {"_target_": "no_such_module.Net"}}
-    assert ("generator._target_", "no_such_module.Net", today["generator"]["_target_"]) in differences(
+    assert ("generator._target_", "no_such_module.Net", today["generator"]["_target_"]) in decisive_differences(
         *alike(foreign, today)
     )
 

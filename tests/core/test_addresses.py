@@ -12,7 +12,7 @@ import yaml
 
 from pix2pix.core.addresses import authorization, hidden, require_no_secrets_in, without_secrets
 from pix2pix.evaluation import record
-from pix2pix.runs.provenance import session
+from pix2pix.runs.provenance import describe_session
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, pix2pix, resolved
 
@@ -111,7 +111,7 @@ def test_a_link_with_a_query_may_stand_in_a_note():
 
 def test_the_command_line_is_written_down_without_secrets(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py", *shlex.split(f"--from {WITH_SECRETS[0]} --and '{WITH_SECRETS[11]}'")])
-    assert SECRET not in json.dumps(session())
+    assert SECRET not in json.dumps(describe_session())
 
 
 def test_a_run_of_before_goes_on_without_its_password_and_hands_it_to_nobody(run):

@@ -32,6 +32,11 @@ OLD = [
     "pix2pix.networks.UNet",
     "pix2pix.networks.unet.UNet",
     "pix2pix.several_devices.PlayersTogether",
+    "pix2pix.training.PlayersTogether",
+    "pix2pix.training.callbacks.Diagnosis",
+    "pix2pix.training.callbacks.Progress",
+    "pix2pix.training.callbacks.Results",
+    "pix2pix.training.callbacks.Watch",
 ]
 
 

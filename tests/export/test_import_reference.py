@@ -55,7 +55,7 @@ def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypa
     pix2pix("evaluate", "outputs/theirs", "--data", tmp_path / "pairs")
     assert "1 pairs:  l1" in capsys.readouterr().out
     run = Run("outputs/theirs")
-    assert run.finished()
+    assert run.is_finished()
     assert run.config()["data"]["palette"] == "facades"
     assert run.provenance()["imported"]["generator"]["file"] == str(file)
 

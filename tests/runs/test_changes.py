@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from pix2pix.config.identity import Config, ends
-from pix2pix.runs.changes import changes, differences, in_short, refusal, say
+from pix2pix.runs.changes import compare_configs, decisive_differences, log_changes, refusal_message, summarize
 from tests.conftest import TINY, resolved
 
 CALLBACK = "pytorch_lightning.callbacks."
@@ -30,7 +30,7 @@ def changed(config: Config, key: str, value: object) -> Config:
 def test_differences_are_named_by_their_dotted_key():
     there = {"a": {"b": 1, "c": [1, 2]}, "d": "x", "data": {"root": "/here"}}
     here = {"a": {"b": 2, "c": [1, 2]}, "e": None, "data": {"root": "/there"}}
-    assert differences(there, here) == [("a.b", 1, 2), ("d", "x", "nothing"), ("e", "nothing", None)]
+    assert decisive_differences(there, here) == [("a.b", 1, 2), ("d", "x", "nothing"), ("e", "nothing", None)]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_differences_are_named_by_their_dotted_key():
     ],
 )
 def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, value):
-    found = changes(config, changed(config, key, value))
+    found = compare_configs(config, changed(config, key, value))
     assert found.other
     assert found.other == found.all()
 
@@ -79,7 +79,7 @@ def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, valu
     ],
 )
 def test_what_changes_the_weights_makes_another_run(config, key, value):
-    found = changes(config, changed(config, key, value))
+    found = compare_configs(config, changed(config, key, value))
     assert found.decisive
     assert found.decisive == found.all()
 
@@ -89,19 +89,23 @@ def test_what_changes_the_weights_makes_another_run(config, key, value):
     [("trainer.devices", 4), ("data.path", "moved"), ("data.num_workers", 3), ("logger.metrics_csv.directory", "x")],
 )
 def test_place_devices_and_loading_may_change(config, key, value):
-    found = changes(config, changed(config, key, value))
+    found = compare_configs(config, changed(config, key, value))
     assert found.place
     assert found.place == found.all()
 
 
 def test_a_run_that_was_renamed_with_its_directory_is_the_same_run(config):
     moved = config | {"name": "again", "run_dir": "outputs/again"}
-    assert differences(config, moved) == []
+    assert decisive_differences(config, moved) == []
 
 
 def test_the_end_is_told_apart(config):
     longer = changed(config, "trainer.max_epochs", 9)
-    assert changes(config, longer).length == changes(config, longer).all() == [("trainer.max_epochs", 2, 9)]
+    assert (
+        compare_configs(config, longer).length
+        == compare_configs(config, longer).all()
+        == [("trainer.max_epochs", 2, 9)]
+    )
     assert (ends(config), ends(longer)) == ((2, float("inf")), (9, float("inf")))
     steps = {"trainer": {"max_epochs": None, "max_steps": 5}}
     assert ends(steps) == ends({"trainer": {"max_epochs": -1, "max_steps": 5}}) == (float("inf"), 5)
@@ -109,25 +113,29 @@ def test_the_end_is_told_apart(config):
 
 def test_callbacks_of_the_users_own_go_on_with_a_warning(config, caplog):
     mine = changed(config, "callbacks.mine", {"_target_": "mylab.WarmUp", "steps": 500})
-    found = changes(config, mine)
+    found = compare_configs(config, mine)
     assert found.unknown == found.all()
     with caplog.at_level(logging.INFO):
-        say("outputs/tiny", changes(mine, changed(mine, "callbacks.mine.steps", 100)))
+        log_changes("outputs/tiny", compare_configs(mine, changed(mine, "callbacks.mine.steps", 100)))
     assert "callbacks.mine.steps 500 -> 100. Callbacks of your own may change how the weights" in caplog.text
 
 
 def test_differences_are_said_in_short(config):
     new = changed(config, "callbacks.lr", {"_target_": CALLBACK + "LearningRateMonitor", "log_momentum": True})
     new = changed(new, "trainer.log_every_n_steps", 1)
-    assert in_short(changes(config, new).all()) == "callbacks.lr added; trainer.log_every_n_steps 4 -> 1"
-    assert in_short(changes(new, config).all()) == "callbacks.lr left out; trainer.log_every_n_steps 1 -> 4"
+    assert summarize(compare_configs(config, new).all()) == "callbacks.lr added; trainer.log_every_n_steps 4 -> 1"
+    assert summarize(compare_configs(new, config).all()) == "callbacks.lr left out; trainer.log_every_n_steps 1 -> 4"
 
 
 def test_a_refusal_names_what_differs_and_every_way_on(config):
-    text = refusal("outputs/tiny", changes(config, changed(config, "seed", 1)), "outputs/tiny/checkpoints/last.ckpt")
+    text = refusal_message(
+        "outputs/tiny", compare_configs(config, changed(config, "seed", 1)), "outputs/tiny/checkpoints/last.ckpt"
+    )
     assert "  seed: 0 there, 1 here\n" in text
     assert "name=... resume=outputs/tiny/checkpoints/last.ckpt" in text
     assert "name=... init_from=outputs/tiny" in text
     assert "the old run is renamed, not deleted" in text
     assert "run_dir" not in text
-    assert "run_dir=..., too" in refusal("outputs/tiny", changes(config, changed(config, "name", "again")), None)
+    assert "run_dir=..., too" in refusal_message(
+        "outputs/tiny", compare_configs(config, changed(config, "name", "again")), None
+    )

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pix2pix.core.checksums import SUMS, Checksums, checksum, soundness
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, link, resumable
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, find_resumable, link_checkpoint
 from pix2pix.runs.run import PREVIOUS, Run
 
 
@@ -59,13 +59,13 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[
 def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, caplog, target):
     for number in range(3, 9):
         killed_before(monkeypatch, target, functools.partial(save, saved, number))
-    assert resumable(saved) == saved.last
+    assert find_resumable(saved) == saved.last
     assert step(saved.last) == 2
     assert not caplog.messages
     save(saved, 9)
     save(saved, 10)
-    assert [step(path) for path in saved.saved()] == [10, 9]
-    assert all(soundness(path).known for path in saved.saved())
+    assert [step(path) for path in saved.resume_checkpoints()] == [10, 9]
+    assert all(soundness(path).known for path in saved.resume_checkpoints())
     assert {name: len(sums) for name, sums in Checksums(saved.checkpoints).of.items()} == {"last.ckpt": 1, PREVIOUS: 1}
 
 
@@ -76,7 +76,7 @@ def test_a_disk_that_is_full_for_long_pushes_no_checksum_out(saved, monkeypatch)
     with monkeypatch.context() as patched:
         patched.setattr("pix2pix.runs.checkpoints.torch.save", full)
         assert all("Free some space" in str(save(saved, number)) for number in range(3, 9))
-    assert resumable(saved) == saved.last
+    assert find_resumable(saved) == saved.last
 
 
 def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, monkeypatch):
@@ -89,14 +89,14 @@ def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, 
     monkeypatch.setattr(shutil, "copyfile", refused)
     for number in range(3, 6):
         assert save(saved, number) is None
-    assert [step(path) for path in saved.saved()] == [5, 4]
+    assert [step(path) for path in saved.resume_checkpoints()] == [5, 4]
     killed_before(monkeypatch, "last.ckpt", lambda: save(saved, 6))
-    assert step(resumable(saved)) == 5, "the moved one is all there is, and it is known"
+    assert step(find_resumable(saved)) == 5, "the moved one is all there is, and it is known"
 
 
 @pytest.mark.parametrize("kept", ["best.ckpt", "epoch=2.ckpt"])
 def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
-    link(saved.last, saved.checkpoints / kept)
+    link_checkpoint(saved.last, saved.checkpoints / kept)
     for number in range(3, 9):
         save(saved, number)
     assert soundness(saved.checkpoints / kept) == (True, None)
@@ -105,18 +105,18 @@ def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
 
 def test_kills_while_a_checkpoint_is_given_another_name_leave_what_had_it_known(saved, monkeypatch):
     best = saved.checkpoints / "best.ckpt"
-    link(saved.last, best)
+    link_checkpoint(saved.last, best)
     for number in range(3, 9):
         save(saved, number)
-        killed_before(monkeypatch, "best.ckpt", lambda: link(saved.last, best))
+        killed_before(monkeypatch, "best.ckpt", lambda: link_checkpoint(saved.last, best))
     assert soundness(best) == (True, None)
     assert step(best) == 2
-    link(saved.last, best)
+    link_checkpoint(saved.last, best)
     assert (soundness(best), step(best)) == ((True, None), 8)
 
 
 def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
-    link(saved.last, saved.checkpoints / "best.ckpt")
+    link_checkpoint(saved.last, saved.checkpoints / "best.ckpt")
     command = ["sha256sum", "--check", SUMS]
     checked = subprocess.run(command, cwd=saved.checkpoints, capture_output=True, text=True, check=True)
     assert checked.stdout.count("OK") == 3
@@ -134,12 +134,12 @@ def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
 )
 def test_a_checkpoint_without_a_checksum_is_not_called_damaged(saved, caplog, spoil):
     spoil(saved.checkpoints / SUMS)
-    assert resumable(saved) == saved.last
+    assert find_resumable(saved) == saved.last
     (said,) = caplog.messages
     assert said.startswith(f"{saved.last} has no checksum in SHA256SUMS")
     save(saved, 3)
     save(saved, 4)
-    assert all(soundness(path).known for path in saved.saved())
+    assert all(soundness(path).known for path in saved.resume_checkpoints())
 
 
 def cut(content: bytes) -> bytes:
@@ -158,16 +158,16 @@ def test_without_checksums_a_damaged_file_is_found_by_its_own(saved, caplog, dam
     content = damage(saved.last.read_bytes())
     saved.last.unlink()
     saved.last.write_bytes(content)
-    assert resumable(saved) == saved.checkpoints / PREVIOUS
+    assert find_resumable(saved) == saved.checkpoints / PREVIOUS
     assert "last.ckpt is damaged" in caplog.messages[0]
 
 
 def test_the_checksums_of_an_earlier_version_are_understood(saved):
     """Three sums without names, and no word on which file each is of."""
-    sums = [checksum(path) for path in saved.saved()]
-    link(saved.last, saved.checkpoints / "best.ckpt")
+    sums = [checksum(path) for path in saved.resume_checkpoints()]
+    link_checkpoint(saved.last, saved.checkpoints / "best.ckpt")
     (saved.checkpoints / SUMS).write_text("\n".join(["f" * 64, *reversed(sums)]))
-    files = [*saved.saved(), saved.checkpoints / "best.ckpt"]
+    files = [*saved.resume_checkpoints(), saved.checkpoints / "best.ckpt"]
     assert [soundness(path) for path in files] == [(True, None)] * 3
     for number in range(3, 6):
         save(saved, number)
@@ -177,9 +177,9 @@ def test_the_checksums_of_an_earlier_version_are_understood(saved):
 def test_damaged_checkpoints_are_refused_with_every_way_on_and_replaced_by_one_that_is_named(saved):
     other = saved.path / "other.ckpt"
     shutil.copy(saved.last, other)
-    for path in saved.saved():
+    for path in saved.resume_checkpoints():
         path.unlink()
         path.write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"are damaged \(last.ckpt, previous.ckpt\).*resume=PATH.*resume=never"):
-        resumable(saved)
-    assert resumable(saved, instead=other) == other
+        find_resumable(saved)
+    assert find_resumable(saved, instead=other) == other

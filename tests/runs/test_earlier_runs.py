@@ -42,7 +42,7 @@ def test_an_earlier_run_that_was_stopped_goes_on_and_ends_with_the_weights_of_an
     words = [*WORDS, f"output_dir={earlier}", "trainer.max_epochs=4", "callbacks.samples.every_n_epochs=60"]
     pix2pix("train", *words, "name=stopped")
     pix2pix("train", *words, "name=new")
-    assert Run(earlier / "stopped").finished()
+    assert Run(earlier / "stopped").is_finished()
     assert same_weights(Run(earlier / "stopped"), Run(earlier / "new"))
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pix2pix.runs.job_pool import Pool, Slots
+from pix2pix.runs.job_pool import DeviceSlots, JobPool
 from pix2pix.runs.sweep import Job
 
 SLEEP = "import time; time.sleep(60)"
@@ -23,8 +23,8 @@ def program(folder, lines: str, name: str = "a") -> Program:
     return Program(sweep=folder, name=name, overrides=[lines])
 
 
-def pool(at_once: int = 1, **options) -> Pool:
-    return Pool(Slots(list(range(at_once)), at_once=at_once, threads=1), **options)
+def pool(at_once: int = 1, **options) -> JobPool:
+    return JobPool(DeviceSlots(list(range(at_once)), at_once=at_once, threads=1), **options)
 
 
 def endings(jobs: list[Program], at_once: int = 1, **options) -> list[tuple[str, str]]:

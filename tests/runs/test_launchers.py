@@ -59,7 +59,7 @@ def test_submitit_runs_a_sweep_on_this_machine(tmp_path):
     ended = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "2 runs, 2 finished" in ended.stdout
-    assert Run(tmp_path / "outputs" / "local_sweep" / "discriminator=pixel").finished()
+    assert Run(tmp_path / "outputs" / "local_sweep" / "discriminator=pixel").is_finished()
 
 
 @needs_submitit

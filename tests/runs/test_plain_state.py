@@ -13,7 +13,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from pix2pix.runs.plain_state import make_plain, restore
+from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, pix2pix
 
@@ -52,7 +52,7 @@ def saved(state: Any) -> dict[str, Any]:
 )
 def test_what_a_callback_keeps_comes_back_as_it_was(value):
     checkpoint = saved({"value": value})
-    restore(checkpoint, CPU)
+    restore_types(checkpoint, CPU)
     assert_same(checkpoint["callbacks"]["mine.Best"]["value"], value)
     assert checkpoint["callbacks"]["another"] == {"steps": 3}
 
@@ -122,7 +122,7 @@ def test_the_state_of_a_callback_on_a_device_comes_back_there():
     checkpoint = {"callbacks": {"mine": {"sum": [torch.zeros(3, device="meta")], "histogram": torch.zeros(3)}}}
     make_plain(checkpoint)
     checkpoint["callbacks"]["mine"]["sum"] = [torch.zeros(3)]
-    restore(checkpoint, torch.device("meta"))
+    restore_types(checkpoint, torch.device("meta"))
     state = checkpoint["callbacks"]["mine"]
     assert (state["sum"][0].device.type, state["histogram"].device.type) == ("meta", "cpu")
 

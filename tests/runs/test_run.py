@@ -15,7 +15,7 @@ from tests.conftest import TINY, pix2pix, wait_until
 def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("in the way")
     refused = pytest.raises(OSError, match=r"cannot write the run .*Set output_dir=")
-    with refused, Run(tmp_path / "file" / "run").begun({}, "digest"):
+    with refused, Run(tmp_path / "file" / "run").open_session({}, "digest"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -55,7 +55,7 @@ def test_a_damaged_provenance_is_set_aside_and_the_run_goes_on(run, tmp_path, ca
         run.provenance()
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     assert "It was renamed to provenance.unreadable-1.json. The run continues" in capsys.readouterr().out
-    assert run.finished()
+    assert run.is_finished()
     assert (run.path / "provenance.unreadable-1.json").read_text() == content
     assert json.loads(run.provenance_file.read_text())["best"]["val/ssim"] > 0
 
@@ -71,7 +71,7 @@ def in_a_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[obje
 def test_a_run_is_set_aside_only_when_no_process_trains_it(tmp_path, caplog):
     caplog.set_level("INFO")
     run = Run(tmp_path / "run")
-    with run.begun({}, "digest"):
+    with run.open_session({}, "digest"):
         thread, results = in_a_thread(run.set_aside)
         wait_until(lambda: caplog.messages)
         assert "is being trained by another process; waiting" in caplog.messages[0]
@@ -90,7 +90,7 @@ def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(t
     fcntl.flock(held, fcntl.LOCK_EX)
 
     def begin() -> str:
-        with run.begun({}, "digest"):
+        with run.open_session({}, "digest"):
             with pytest.raises(BlockingIOError):
                 fcntl.flock(os.open(run.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
             return "begun"

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import pix2pix as package
-from pix2pix.runs.safetensors import read, read_safetensors, write_safetensors
+from pix2pix.runs.safetensors import read_safetensors, read_weights, write_safetensors
 from tests.conftest import pix2pix
 
 
@@ -123,4 +123,4 @@ def test_other_weights_are_told_in_words(exported, tmp_path):
 def test_a_checkpoint_of_other_things_is_told_in_words(tmp_path, content):
     torch.save(content, tmp_path / "a.ckpt")
     with pytest.raises(ValueError, match=r"a\.ckpt"):
-        read(tmp_path / "a.ckpt", torch.device("cpu"))
+        read_weights(tmp_path / "a.ckpt", torch.device("cpu"))

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from hydra_plugins.pix2pix_search import OptunaSearch
-from pix2pix.runs.job_pool import Ending, Pool, Slots
+from pix2pix.runs.job_pool import DeviceSlots, JobPool, JobResult
 from pix2pix.runs.run import Run
-from pix2pix.runs.sweep import SWEEP, Job, Sweep, telling_line
+from pix2pix.runs.sweep import SWEEP, Job, Sweep, find_error_line
 from tests.conftest import (
     DATASETS,
     TINY,
@@ -38,7 +38,7 @@ def test_runs_are_named_by_what_differs_and_skipped_once_finished(tmp_path):
     sweep = tmp_path / "fields_sweep"
     runs = {path.parent.name for path in sweep.glob("*/config.yaml")}
     assert runs == {"discriminator=pixel", "discriminator=patch16"}
-    assert all(Run(sweep / name).finished() for name in runs)
+    assert all(Run(sweep / name).is_finished() for name in runs)
     assert f"{sweep}: 2 runs, 2 finished\n  finished  discriminator=pixel    val/ssim " in first.stdout
     assert "2 runs, 2 skipped" in again.stdout
 
@@ -60,7 +60,7 @@ def test_a_failed_run_stops_no_other_and_is_tried_again(tmp_path):
     assert first.returncode == 1
     assert "2 runs, 1 finished, 1 failed" in first.stdout
     assert "2.jpg: cannot be read as a picture" in first.stdout
-    assert Run(tmp_path / "outputs" / "two_sweep" / "data.path=good").finished()
+    assert Run(tmp_path / "outputs" / "two_sweep" / "data.path=good").is_finished()
 
     broken.write_bytes(whole)
     second = command(*words, cwd=tmp_path)
@@ -79,7 +79,7 @@ def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
     assert "2 runs, " in again.stdout
     assert "failed" not in again.stdout
     assert same_weights(first, tiny_run)
-    assert Run(tmp_path / "seeds_sweep" / "seed=1").finished()
+    assert Run(tmp_path / "seeds_sweep" / "seed=1").is_finished()
 
 
 def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
@@ -92,7 +92,7 @@ def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
     assert process.returncode == 128 + signal.SIGHUP
     assert "2 runs, 2 stopped\n  stopped   seed=0  by SIGHUP after " in said
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, capture_output=True).stdout == b""
-    assert not any(run.finished() for run in runs)
+    assert not any(run.is_finished() for run in runs)
 
 
 def test_a_sweep_with_one_impossible_job_starts_none(tmp_path):
@@ -137,7 +137,7 @@ def test_a_sweep_for_fewer_epochs_than_a_run_has_starts_none(tmp_path, tiny_run)
 def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_path):
     """All jobs are composed and checked, on another experiment and with seeds as a further axis; none is run."""
     monkeypatch.setattr(
-        "pix2pix.runs.job_pool.Pool.run", lambda pool, jobs: [(job, Ending("done", "")) for job in jobs]
+        "pix2pix.runs.job_pool.JobPool.run", lambda pool, jobs: [(job, JobResult("done", "")) for job in jobs]
     )
     with pytest.raises(SystemExit):  # as no run is finished
         pix2pix("train", f"sweep={sweep}", "experiment=facades", "seed=1,2", f"output_dir={tmp_path}")
@@ -158,7 +158,7 @@ def test_a_job_trains_on_two_processes(tmp_path):
     ended = subprocess.run([words[0], "-P", *words[1:]], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
     run = Run(tmp_path / "ddp_sweep" / "seed=1")
-    assert run.finished()
+    assert run.is_finished()
     assert len(run.provenance()["sessions"]) == 1
 
 
@@ -167,7 +167,7 @@ def job(name: str = "a", gpus: int | None = 1) -> Job:
 
 
 def test_gpus_are_handed_out_and_given_back():
-    slots = Slots.of_this_machine(9, gpus=[0, 3], on_gpu=True)
+    slots = DeviceSlots.for_this_machine(9, gpus=[0, 3], on_gpu=True)
     taken = [slots.take(job()) for _ in range(3)]
     assert taken == [[0], [3], None]
     assert slots.environment([3]) == {"CUDA_VISIBLE_DEVICES": "3"}
@@ -179,28 +179,28 @@ def test_gpus_are_handed_out_and_given_back():
 
 def test_gpus_are_counted_among_those_that_the_sweep_may_see(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-1a2b")
-    assert Slots.of_this_machine(9, gpus=[0, 1], on_gpu=True).environment([0, 1]) == {
+    assert DeviceSlots.for_this_machine(9, gpus=[0, 1], on_gpu=True).environment([0, 1]) == {
         "CUDA_VISIBLE_DEVICES": "5,GPU-1a2b"
     }
 
 
 def test_a_job_that_wants_more_gpus_than_there_are_fails_in_words():
-    slots = Slots.of_this_machine(9, gpus=[0, 1], on_gpu=True)
-    ((_, ending),) = Pool(slots).run([job(gpus=4)])
+    slots = DeviceSlots.for_this_machine(9, gpus=[0, 1], on_gpu=True)
+    ((_, ending),) = JobPool(slots).run([job(gpus=4)])
     assert ending == ("failed", "trainer.devices=4, but the sweep has 2 GPUs to give.")
 
 
 def test_a_job_whose_time_has_passed_is_stopped_and_neither_done_nor_failed(tmp_path):
     said = Job(sweep=tmp_path, name="a", overrides=[])
-    pool = Pool(Slots([0], 1, threads=1))
+    pool = JobPool(DeviceSlots([0], 1, threads=1))
     for words, state in (("Finished. Look at a", "done"), ("Stopped. Its time has passed: go on", "stopped")):
         with said.open_log() as log:
             log.write(f"{words}\n".encode())
-        assert pool._ending(said, 0, 1.0).state == state
+        assert pool._result_of(said, 0, 1.0).state == state
 
 
 def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
-    slots = Slots.of_this_machine(9, gpus=[0, 1], jobs_per_gpu=2, on_gpu=True)
+    slots = DeviceSlots.for_this_machine(9, gpus=[0, 1], jobs_per_gpu=2, on_gpu=True)
     assert slots.take(job(gpus=None)) == [0, 1]
     assert sorted(slots.free) == [0, 1]
     assert slots.take(job()) == [0]
@@ -210,10 +210,10 @@ def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
 
 def test_cpu_jobs_share_the_threads(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    slots = Slots.of_this_machine(2, on_gpu=False)
+    slots = DeviceSlots.for_this_machine(2, on_gpu=False)
     assert (len(slots.free), slots.threads) == (2, 4)
     assert slots.environment(slots.take(job(gpus=0)) or []) == {"OMP_NUM_THREADS": "4"}
-    assert len(Slots.of_this_machine(100, on_gpu=False).free) == 4
+    assert len(DeviceSlots.for_this_machine(100, on_gpu=False).free) == 4
 
 
 def test_a_runs_best_value_is_what_a_search_sees(tiny_run):
@@ -301,7 +301,7 @@ negative
     ],
 )
 def test_the_table_tells_the_error_of_a_failed_run(said, line):
-    assert telling_line(said) == line
+    assert find_error_line(said) == line
 
 
 def test_a_damaged_run_does_not_take_the_table_away(tmp_path):
@@ -309,5 +309,5 @@ def test_a_damaged_run_does_not_take_the_table_away(tmp_path):
     one.run.path.mkdir()
     one.run.provenance_file.write_text("")
     sweep.add(one)
-    sweep.note(one, "failed", "provenance.json is empty")
+    sweep.record_result(one, "failed", "provenance.json is empty")
     assert "1 runs, 1 failed\n  failed    a  provenance.json is empty" in sweep.table()

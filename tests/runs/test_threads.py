@@ -10,7 +10,7 @@ import torch
 
 from pix2pix.runs import threads
 from pix2pix.runs.run import Run
-from pix2pix.runs.threads import threads_of
+from pix2pix.runs.threads import keep_thread_count
 from tests.conftest import TINY, pix2pix, same_weights
 
 
@@ -47,7 +47,7 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(run, tmp_path, tiny_ru
 def test_threads_that_the_machine_has_not_are_told_of(run, trainer, caplog, monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 2)
     begun_with(8, run)
-    with threads_of(run, trainer):
+    with keep_thread_count(run, trainer):
         assert torch.get_num_threads() == 1
     assert "was started with 8 threads, but this machine has 2 cores: it continues with 1 thread" in caplog.text
     assert run.threads() == 8, "on a machine that has them it goes on with them"
@@ -57,9 +57,9 @@ def test_threads_that_the_machine_has_not_are_told_of(run, trainer, caplog, monk
 def test_a_run_that_saved_nothing_is_begun_with_any_number(run, trainer, caplog):
     caplog.set_level(logging.INFO)
     begun_with(8, run)
-    for checkpoint in run.saved():
+    for checkpoint in run.resume_checkpoints():
         checkpoint.unlink()
-    with threads_of(run, trainer):
+    with keep_thread_count(run, trainer):
         pass
     assert not caplog.messages
     assert run.provenance()["threads"] == 1
@@ -71,9 +71,9 @@ def test_several_processes_share_the_cores_and_keep_their_share(run, trainer, mo
     monkeypatch.setattr(type(trainer), "num_devices", 4)
     monkeypatch.delenv("OMP_NUM_THREADS")
     begun_with(8, run)
-    for checkpoint in run.saved():
+    for checkpoint in run.resume_checkpoints():
         checkpoint.unlink()
-    with threads_of(run, trainer):
+    with keep_thread_count(run, trainer):
         assert torch.get_num_threads() == 2
         assert os.environ["OMP_NUM_THREADS"] == "2", "the processes that are started inherit it"
     assert run.provenance()["threads"] == 2

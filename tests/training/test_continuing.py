@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.training.continuing import Reached, reached, say_of_the_schedule
+from pix2pix.training.continuing import TrainingProgress, read_progress, warn_about_schedule
 from tests.conftest import TINY, pix2pix, same_weights
 
 
@@ -19,7 +19,7 @@ def words(tmp_path) -> list[str]:
 
 
 def history(run: Run) -> list[dict[str, str]]:
-    rows = read(run.path / "metrics.csv")
+    rows = read_metrics(run.path / "metrics.csv")
     for row in rows:
         del row["images_per_second"]
     return rows
@@ -32,10 +32,10 @@ def test_a_run_that_is_trained_longer_ends_as_one_that_was_begun_so(tmp_path, ti
     """A finished run; its end may lie within an epoch. One history: metrics.csv, samples, what was run when."""
     pix2pix(*words, *first)
     run = Run(tmp_path / "tiny")
-    assert run.finished()
+    assert run.is_finished()
     pix2pix(*words)
     assert "tiny has another end than before: trainer.max_" in capsys.readouterr().out
-    assert run.finished()
+    assert run.is_finished()
     assert same_weights(run, tiny_run)
     assert history(run) == history(tiny_run)
     assert {f.name for f in (run.path / "samples").iterdir()} == {f.name for f in (tiny_run.path / "samples").iterdir()}
@@ -51,7 +51,7 @@ def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
     with pytest.raises(SystemExit, match=r"tiny: was trained for 2 epochs \(12 steps\) already, .*max_epochs=1 asks"):
         pix2pix(*words, "trainer.max_epochs=1")
     assert run.config_file.read_bytes() == before
-    assert run.finished()
+    assert run.is_finished()
 
 
 def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, words, capsys):
@@ -89,15 +89,23 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
 @pytest.mark.parametrize(
     ("so_far", "ends", "said"),
     [
-        (Reached(3, 3, 18), (3, 5), r"By epoch 3 it had fallen to 0\.333 of itself; with .*=5 it is 0\.667 .* epoch 4"),
-        (Reached(1, 1, 6), (3, 5), None),  # it had not begun to fall
-        (Reached(2, 3, 15), (5, 4), r"By epoch 3 it had fallen to 1 of itself; with .*=4 it is 0\.333 .* epoch 3"),
-        (Reached(3, 3, 18), (3, 3), None),
+        (
+            TrainingProgress(3, 3, 18),
+            (3, 5),
+            r"By epoch 3 it had fallen to 0\.333 of itself; with .*=5 it is 0\.667 .* epoch 4",
+        ),
+        (TrainingProgress(1, 1, 6), (3, 5), None),  # it had not begun to fall
+        (
+            TrainingProgress(2, 3, 15),
+            (5, 4),
+            r"By epoch 3 it had fallen to 1 of itself; with .*=4 it is 0\.333 .* epoch 3",
+        ),
+        (TrainingProgress(3, 3, 18), (3, 3), None),
     ],
 )
 def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, said):
     there, here = ({"optimizer": {"decay_epochs": 2}, "trainer": {"max_epochs": end}} for end in ends)
-    say_of_the_schedule(Run("outputs/x"), so_far, there, here)
+    warn_about_schedule(Run("outputs/x"), so_far, there, here)
     assert bool(caplog.records) == bool(said)
     if said:
         assert caplog.text.count("\n") == 1
@@ -106,10 +114,10 @@ def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far
 
 def test_a_checkpoint_tells_how_far_its_training_got(tiny_run):
     content = torch.load(tiny_run.last, weights_only=True)
-    assert reached(content) == Reached(2, 2, 12)
+    assert read_progress(content) == TrainingProgress(2, 2, 12)
     loop = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     loop["is_last_batch"] = False
-    assert reached(content) == Reached(1, 2, 12)
+    assert read_progress(content) == TrainingProgress(1, 2, 12)
 
 
 # What is no training to go on with

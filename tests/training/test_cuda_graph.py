@@ -18,11 +18,11 @@ from pix2pix.models.losses import CrossEntropy, Hinge, LeastSquares, Objective, 
 from pix2pix.runs.run import Run
 from pix2pix.training import build, cuda_graph
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.callbacks.collapse_monitor import Diagnosis
+from pix2pix.training.callbacks.collapse_monitor import CollapseMonitor
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.callbacks.nan_guard import Watch
-from pix2pix.training.callbacks.progress_bar import Progress
-from pix2pix.training.cuda_graph import WARM_UP, CapturedStep, warn_of_silent_hooks
+from pix2pix.training.callbacks.nan_guard import NaNGuard
+from pix2pix.training.callbacks.progress_bar import ProgressBar
+from pix2pix.training.cuda_graph import WARM_UP, CUDAGraphStep, warn_about_skipped_hooks
 from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, pix2pix, resolved
 from tests.waiting import nothing_waits
@@ -114,7 +114,7 @@ def batches(*sizes):
 
 def recorded(players):
     graph = Replayed(players.networks, players.optimizers)
-    return CapturedStep(players.step, players.optimizers, graph), graph
+    return CUDAGraphStep(players.step, players.optimizers, graph), graph
 
 
 @pytest.mark.parametrize("sizes", [[2] * 12, [2, 2, 1] * 4, [1, *[2] * 8]], ids=["equal", "odd ends", "odd start"])
@@ -147,7 +147,7 @@ def test_steps_before_the_recording_take_the_rate_that_recorded_steps_read():
         rates.extend(group["lr"] for optimizer in players.optimizers for group in optimizer.param_groups)
         return players.step(source, target)
 
-    cuda_graph = CapturedStep(step, players.optimizers, Replayed(players.networks, players.optimizers))
+    cuda_graph = CUDAGraphStep(step, players.optimizers, Replayed(players.networks, players.optimizers))
     for source, target in batches(2, 2, 2):
         cuda_graph(source, target)
     assert rates == [float(torch.tensor(2e-3))] * 6
@@ -164,7 +164,7 @@ class Failing(Replayed):
 
 def test_where_the_recording_fails_the_training_goes_on_without_it_and_says_so_once(caplog):
     plain, players = Players(), Players()
-    step = CapturedStep(players.step, players.optimizers, Failing(players.networks, players.optimizers))
+    step = CUDAGraphStep(players.step, players.optimizers, Failing(players.networks, players.optimizers))
     sizes = [2, 2, 2, 2, 1, 2, 2]
     with caplog.at_level(logging.WARNING):
         assert players.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
@@ -197,7 +197,7 @@ def train(folder, monkeypatch, *overrides):
         return graphs[-1]
 
     monkeypatch.setattr(cuda_graph, "CudaGraph", graph)
-    with run.begun(config, data.pairs.fingerprint()):
+    with run.open_session(config, data.pairs.fingerprint()):
         trainer.fit(model, data, ckpt_path=run.last if run.last.exists() else None, weights_only=True)
     return run, trainer, graphs
 
@@ -232,7 +232,7 @@ class Spy(pl.Callback):
 
 def test_callbacks_that_fall_silent_with_the_graph_are_named(caplog):
     own = LambdaCallback(on_before_backward=print), LambdaCallback(on_train_batch_end=print), Spy()
-    warn_of_silent_hooks([*own, TrainingLog(), Checkpoints(), Diagnosis(), Watch(), Progress()])
+    warn_about_skipped_hooks([*own, TrainingLog(), Checkpoints(), CollapseMonitor(), NaNGuard(), ProgressBar()])
     assert [said.partition(" would")[0] for said in caplog.messages] == [
         "LambdaCallback: on_before_backward",
         "Spy: on_after_backward and on_before_optimizer_step",

@@ -19,7 +19,7 @@ from pix2pix.data.resume import Pace, position, shift
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models import UNet
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from tests.conftest import TINY, command, pix2pix, started, wait_until, weights
@@ -45,7 +45,7 @@ def assert_equal(a: Run, b: Run) -> None:
 
 def logged(run: Run) -> list[dict[str, float]]:
     """The numbers of metrics.csv, but for the speed."""
-    rows = read(run.path / "metrics.csv")
+    rows = read_metrics(run.path / "metrics.csv")
     return [{key: float(v) for key, v in row.items() if v and key != "images_per_second"} for row in rows]
 
 
@@ -114,7 +114,7 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbro
         wait_until(killed.last.exists, process)
         process.kill()
         process.communicate(timeout=60)  # the other process holds the pipe, too: it ends by itself
-    assert not killed.finished()
+    assert not killed.is_finished()
     assert_equal(run_by(words, tmp_path, "killed"), unbroken)
     assert logged(killed) == logged(unbroken)
 

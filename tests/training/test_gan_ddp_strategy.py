@@ -9,10 +9,10 @@ import torch
 from pix2pix.core.instantiate import build
 from pix2pix.training import gan_ddp_strategy
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.callbacks.collapse_monitor import Diagnosis
+from pix2pix.training.callbacks.collapse_monitor import CollapseMonitor
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.callbacks.nan_guard import Watch
-from pix2pix.training.gan_ddp_strategy import averaged
+from pix2pix.training.callbacks.nan_guard import NaNGuard
+from pix2pix.training.gan_ddp_strategy import average_over_processes
 from tests.conftest import resolved
 
 
@@ -33,15 +33,15 @@ def messages(monkeypatch):
 
 def test_numbers_become_means_over_all_processes_in_one_message(messages):
     own = {"steps": 3, "a": torch.tensor(1.0), "b": torch.tensor(5.0)}
-    assert averaged(own) == {"steps": 3, "a": 2.0, "b": 6.0}
+    assert average_over_processes(own) == {"steps": 3, "a": 2.0, "b": 6.0}
     assert messages == [[1.0, 5.0]]
     assert own["a"] == 1.0, "what was given stays"
-    assert averaged({"steps": 3}) == {"steps": 3}
+    assert average_over_processes({"steps": 3}) == {"steps": 3}
     assert len(messages) == 1, "nothing is sent where there is nothing to average"
 
 
 def test_one_process_alone_asks_nobody():
-    assert averaged({"a": torch.tensor(1.0)}) == {"a": 1.0}
+    assert average_over_processes({"a": torch.tensor(1.0)}) == {"a": 1.0}
 
 
 def steps(callback, count: int, device: str = "cuda", first: int = 1) -> None:
@@ -57,7 +57,12 @@ def steps(callback, count: int, device: str = "cuda", first: int = 1) -> None:
 
 @pytest.mark.parametrize(
     ("callback", "device", "asked"),
-    [(TrainingLog(), "cuda", 2), (Watch(), "cuda", 2), (Watch(), "cpu", 8), (Diagnosis(window=8), "cuda", 1)],
+    [
+        (TrainingLog(), "cuda", 2),
+        (NaNGuard(), "cuda", 2),
+        (NaNGuard(), "cpu", 8),
+        (CollapseMonitor(window=8), "cuda", 1),
+    ],
 )
 def test_processes_ask_each_other_for_numbers_only_when_somebody_looks_at_them(messages, callback, device, asked):
     steps(callback, 8, device)
@@ -82,7 +87,7 @@ def test_a_row_is_the_mean_of_all_processes_however_the_run_was_interrupted(mess
 def test_a_loss_of_another_process_that_is_no_number_ends_this_one_too(messages, monkeypatch):
     monkeypatch.setattr(gan_ddp_strategy.dist, "all_reduce", lambda message: message.fill_(float("nan")))
     with pytest.raises(ValueError, match="the training has diverged"):
-        steps(Watch(), 4)
+        steps(NaNGuard(), 4)
     keeper = Checkpoints()
     keeper.losses = {"g_l1": torch.tensor(1.0)}
     with pytest.raises(ValueError, match="the training has diverged"):

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.training.places import keep_apart
+from pix2pix.training.places import keep_outputs_in_run
 from pix2pix.training.train import train
 from tests.conftest import pix2pix
 
@@ -31,7 +31,7 @@ def test_a_run_made_of_another_runs_configuration_leaves_that_run_alone(run, tmp
         pix2pix("train", "--config-dir", run.path, "--config-name", "config", *words)
     assert digests(run) == before
     assert {file.name for file in tmp_path.iterdir()} == {"tiny", "again"}
-    assert [row["step"] for row in read(again.path / "metrics.csv")] == ["4", "6"]
+    assert [row["step"] for row in read_metrics(again.path / "metrics.csv")] == ["4", "6"]
     assert len(list((again.path / "tensorboard").iterdir())) == 1
     assert {file.name for file in (again.path / "samples").iterdir()} == {"val_epoch0001.png", "train_epoch0001.png"}
     assert "directory" not in again.config()["logger"]["metrics_csv"]
@@ -54,13 +54,13 @@ def test_parts_of_others_that_would_write_into_another_run_are_refused(tiny_run,
         config[group] = {name: {"_target_": "pytorch_lightning.loggers.CSVLogger", argument: place}}
         if refused:
             with pytest.raises(ValueError, match=rf"^{key}=.* lies in another run, .*tiny.*\. Set {key}=.*here"):
-                keep_apart(config, here)
+                keep_outputs_in_run(config, here)
         else:
-            assert keep_apart(config, here) == config
+            assert keep_outputs_in_run(config, here) == config
 
 
 def test_words_that_are_no_paths_are_left_alone(tiny_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tiny_run.path)
     logger = {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "plain", "version": 3, "flag": None}
     config = {"logger": {"csv": logger}, "callbacks": {}, "trainer": {}}
-    assert keep_apart(config, Run(tmp_path / "here")) == config
+    assert keep_outputs_in_run(config, Run(tmp_path / "here")) == config

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pix2pix.runs.checkpoints import PREVIOUS
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
@@ -85,7 +85,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_elsewhere(tmp_path, tiny_run):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=again", f"resume={half}")
     again = Run(tmp_path / "again")
     assert soak.same(weights(again), weights(tiny_run))
-    assert [row["step"] for row in read(again.path / "metrics.csv")] == ["8", "12", "12"]
+    assert [row["step"] for row in read_metrics(again.path / "metrics.csv")] == ["8", "12", "12"]
     with pytest.raises(SystemExit, match=r"resume=.*nothing\.ckpt: no such checkpoint"):
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=x", f"resume={tmp_path}/nothing.ckpt")
 
@@ -104,7 +104,7 @@ def test_a_run_killed_before_it_had_a_configuration_begins_again(tmp_path):
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / ".config.yaml.part").write_text("name: r")
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1")
-    assert Run(tmp_path / "run").finished()
+    assert Run(tmp_path / "run").is_finished()
 
 
 def test_a_checkpoint_within_an_epoch_takes_no_name_of_the_one_before(tmp_path, tiny_run):
@@ -160,7 +160,7 @@ def test_changed_data_are_refused_unless_allowed(tmp_path):
         pix2pix(*words, "data.num_workers=0")
     before = run.provenance()["data_fingerprint"]
     pix2pix(*words, "data.num_workers=0", "allow_changed_data=true")
-    assert run.finished()
+    assert run.is_finished()
     assert run.provenance()["data_fingerprint"] != before
 
 

@@ -6,11 +6,11 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.callbacks.progress_bar import epoch_of, steps_in_all
+from pix2pix.training.callbacks.progress_bar import format_epoch, total_steps
 from tests.conftest import TINY, pix2pix, resolved
 
 
@@ -53,7 +53,7 @@ def test_a_training_of_so_many_steps_says_so_and_shows_its_last_epoch(tmp_path, 
     assert "32x32; max_steps=12)" in said
     assert "epoch 2  step 12" in said
     run = Run(tmp_path / "run")
-    assert {row["lr/generator"] for row in read(run.path / "metrics.csv")} - {""} == {"0.0002"}
+    assert {row["lr/generator"] for row in read_metrics(run.path / "metrics.csv")} - {""} == {"0.0002"}
     assert sorted(sheet.name for sheet in (run.path / "samples").glob("val_*")) == [
         "val_epoch0001.png",
         "val_epoch0002.png",
@@ -67,7 +67,7 @@ def test_progress_counts_to_the_end_that_comes_first():
 
     def said(epochs, steps):
         Trainer.max_epochs, Trainer.max_steps = epochs, steps
-        return steps_in_all(Trainer()), epoch_of(Trainer())  # pyright: ignore[reportArgumentType]
+        return total_steps(Trainer()), format_epoch(Trainer())  # pyright: ignore[reportArgumentType]
 
     assert said(5, -1) == (50, "epoch 5/5")
     assert said(5, 12) == (12, "epoch 5/5")

@@ -10,7 +10,7 @@ import torch
 import yaml
 from PIL import Image
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, same_weights, started, wait_until, weights
 
@@ -32,7 +32,7 @@ def test_a_run_directory_tells_all(tiny_run):
 
 
 def test_steps_are_counted_once_a_batch_whatever_the_number_of_players(tiny_run):
-    rows = read(tiny_run.path / "metrics.csv")
+    rows = read_metrics(tiny_run.path / "metrics.csv")
     assert [(row["step"], bool(row["val/l1"])) for row in rows] == [
         *[("4", False), ("6", True), ("8", False), ("12", False), ("12", True)]
     ]
@@ -92,16 +92,16 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one
     run = Run(tmp_path / "tiny")
     with started(*words) as process:
         wait_until(run.last.exists, process)
-    assert not run.finished()
+    assert not run.is_finished()
     saved = torch.load(run.last, weights_only=True)["global_step"]
     second = command(*words)
     assert second.returncode == 0, second.stderr
     assert f"is unfinished: going on from {run.last}" in second.stdout
     assert saved in {6, 12}
-    assert run.finished()
+    assert run.is_finished()
     assert same_weights(tiny_run, run)
     assert len(run.provenance()["sessions"]) == 2
-    ours, unbroken = read(run.path / "metrics.csv"), read(tiny_run.path / "metrics.csv")
+    ours, unbroken = read_metrics(run.path / "metrics.csv"), read_metrics(tiny_run.path / "metrics.csv")
     for row in (*ours, *unbroken):
         del row["images_per_second"]
     assert ours == unbroken
@@ -111,7 +111,7 @@ def test_which_way_is_better_is_known_of_the_metric(tmp_path):
     words = ["trainer.max_epochs=4", "callbacks.checkpoint.monitor=val/l1"]
     pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=l1", *words)
     run = Run(tmp_path / "l1")
-    l1 = [float(row["val/l1"]) for row in read(run.path / "metrics.csv") if row["val/l1"]]
+    l1 = [float(row["val/l1"]) for row in read_metrics(run.path / "metrics.csv") if row["val/l1"]]
     assert torch.load(run.checkpoint("best"), weights_only=True)["epoch"] == l1.index(min(l1))
 
 
@@ -125,7 +125,7 @@ def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on
         said, _ = process.communicate()
     assert process.returncode == code
     assert f"Stopped. Run the same command again to resume {run.path} from its last checkpoint." in said
-    assert not run.finished()
+    assert not run.is_finished()
     pix2pix(*words)
     assert same_weights(tiny_run, run)
 
@@ -135,7 +135,7 @@ def test_a_training_that_diverges_is_stopped_and_keeps_its_checkpoint(tmp_path):
     with pytest.raises(SystemExit, match=r"is (nan|inf) at step \d+ \(pairs train_\d+, .*: the training has diverged"):
         pix2pix(*words)
     run = Run(tmp_path / "bad")
-    assert not run.finished()
+    assert not run.is_finished()
     assert all(
         value.isfinite().all() for file in run.checkpoints.glob("*.ckpt") for value in weights(run, str(file)).values()
     )
@@ -146,7 +146,7 @@ def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
     pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=kept", *words)
     run = Run(tmp_path / "kept")
     assert {file.stem for file in run.checkpoints.glob("*.ckpt")} == {"last", "previous", "best", "epoch=2", "epoch=4"}
-    ssim = [float(row["val/ssim"]) for row in read(run.path / "metrics.csv") if row["val/ssim"]]
+    ssim = [float(row["val/ssim"]) for row in read_metrics(run.path / "metrics.csv") if row["val/ssim"]]
     best = torch.load(run.checkpoint("best"), weights_only=True)
     assert best["epoch"] == ssim.index(max(ssim))
     assert run.best() == pytest.approx(max(ssim), abs=1e-5)
@@ -201,7 +201,7 @@ def test_showing_the_configuration_of_a_sweep_starts_nothing(tmp_path, capsys, f
 def test_every_kind_of_run_trains(tmp_path, words):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=kind", "trainer.max_epochs=1", *words)
     run = Run(tmp_path / "kind")
-    (loss, *_) = read(run.path / "metrics.csv")
+    (loss, *_) = read_metrics(run.path / "metrics.csv")
     assert all(float(value) == float(value) for name, value in loss.items() if name.startswith("loss/"))
     assert all(value.isfinite().all() for value in weights(run).values())
 
@@ -261,8 +261,8 @@ def test_a_full_disk_is_told_of_and_training_goes_on_with_what_it_has(tmp_path):
     assert "Free some space" in ended.stderr
     run = Run(tmp_path / "full")
     assert {file.name for file in run.checkpoints.iterdir()} <= {"SHA256SUMS"}
-    assert read(run.path / "metrics.csv")[-1]["step"] == "12"
-    assert not run.finished()
+    assert read_metrics(run.path / "metrics.csv")[-1]["step"] == "12"
+    assert not run.is_finished()
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -276,7 +276,7 @@ def test_a_damaged_picture_in_the_middle_is_named_and_the_run_goes_on_once_it_is
         pix2pix(*words)
     file.write_bytes(whole)
     pix2pix(*words)
-    assert Run(tmp_path / "run").finished()
+    assert Run(tmp_path / "run").is_finished()
 
 
 def test_a_users_own_configs_add_to_ours(tmp_path):

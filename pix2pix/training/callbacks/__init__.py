@@ -6,24 +6,24 @@ from pix2pix.core.lazy import attributes_of
 
 if TYPE_CHECKING:
     from pix2pix.training.callbacks.checkpoint import Checkpoints
-    from pix2pix.training.callbacks.collapse_monitor import Diagnosis
+    from pix2pix.training.callbacks.collapse_monitor import CollapseMonitor
     from pix2pix.training.callbacks.metrics_logging import TrainingLog
-    from pix2pix.training.callbacks.nan_guard import Watch
-    from pix2pix.training.callbacks.progress_bar import Progress
-    from pix2pix.training.callbacks.results_table import Results
+    from pix2pix.training.callbacks.nan_guard import NaNGuard
+    from pix2pix.training.callbacks.progress_bar import ProgressBar
+    from pix2pix.training.callbacks.results_table import ResultsTable
     from pix2pix.training.callbacks.samples import Samples
 
-__all__ = ["Checkpoints", "Diagnosis", "Progress", "Results", "Samples", "TrainingLog", "Watch"]
+__all__ = ["Checkpoints", "CollapseMonitor", "NaNGuard", "ProgressBar", "ResultsTable", "Samples", "TrainingLog"]
 
 __getattr__ = attributes_of(
     __name__,
     {
         "Checkpoints": "checkpoint",
-        "Diagnosis": "collapse_monitor",
-        "Progress": "progress_bar",
-        "Results": "results_table",
+        "CollapseMonitor": "collapse_monitor",
+        "ProgressBar": "progress_bar",
+        "ResultsTable": "results_table",
         "Samples": "samples",
         "TrainingLog": "metrics_logging",
-        "Watch": "nan_guard",
+        "NaNGuard": "nan_guard",
     },
 )

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
 from pix2pix.core.signals import OutOfTime, Signals, Stopped
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, link
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.plain_state import require_plain
-from pix2pix.training.callbacks.collapse_monitor import LEAST_PAIRS
+from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
 from pix2pix.training.divergence import require_finite_losses
-from pix2pix.training.endings import is_cut, is_last, is_out_of_time, leave_open
-from pix2pix.training.gan_ddp_strategy import averaged
+from pix2pix.training.endings import is_epoch_cut_short, is_last_epoch, is_out_of_time, mark_epoch_unfinished
+from pix2pix.training.gan_ddp_strategy import average_over_processes
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,9 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Saves where it is time to. The last step of an epoch is saved after its validation."""
         self.losses = outputs["losses"]
-        if not is_cut(trainer):
+        if not is_epoch_cut_short(trainer):
             return
-        asked, late = _agreed(trainer, self.signals.received is not None), is_out_of_time(trainer)
+        asked, late = _any_process(trainer, self.signals.received is not None), is_out_of_time(trainer)
         if asked or late or self._is_due(trainer):
             self._save(trainer, must=late)
         if asked or late:
@@ -101,15 +101,15 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves once; the other names are links to the same file. What is saved last must be saved."""
-        epoch, last, late = trainer.current_epoch + 1, is_last(trainer), is_out_of_time(trainer)
-        kept = self.every_n_epochs and epoch % self.every_n_epochs == 0 and not is_cut(trainer)
+        epoch, last, late = trainer.current_epoch + 1, is_last_epoch(trainer), is_out_of_time(trainer)
+        kept = self.every_n_epochs and epoch % self.every_n_epochs == 0 and not is_epoch_cut_short(trainer)
         best = self.best
         names = ["best.ckpt"] * self._is_better(trainer) + ([f"epoch={epoch}.ckpt"] if kept else [])
-        self.cut = is_cut(trainer)
+        self.cut = is_epoch_cut_short(trainer)
         if not self._save(trainer, names, must=last or late):
             self.best = best  # what `best.ckpt` still is
         self.cut = False
-        if not last and (late or _agreed(trainer, self.signals.received is not None, now=True)):
+        if not last and (late or _any_process(trainer, self.signals.received is not None, now=True)):
             self._stop()
 
     def on_save_checkpoint(
@@ -117,7 +117,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Leaves an epoch that was cut short open, for a longer training to go on with."""
         if self.cut:
-            leave_open(checkpoint)
+            mark_epoch_unfinished(checkpoint)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listens no longer. Raises OSError when the end of the training is not saved, whatever ended it."""
@@ -156,7 +156,7 @@ class Checkpoints(Checkpoint):
         by_step = self.every_n_steps and trainer.global_step % self.every_n_steps == 0
         minutes = (time.monotonic() - self.saved_at) / 60
         by_clock = self.every_n_minutes is not None and minutes >= self.every_n_minutes
-        return bool(by_step) or _agreed(trainer, by_clock)
+        return bool(by_step) or _any_process(trainer, by_clock)
 
     def _save(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool = False) -> bool:
         """Saves `last.ckpt` and its links; False where it could not, and the training goes on.
@@ -166,7 +166,7 @@ class Checkpoints(Checkpoint):
             ValueError: when the training has diverged. What is saved stays as it is.
         """
         seen = f"at step {trainer.global_step}, which is not saved"
-        require_finite_losses(averaged(self.losses), seen, trainer.default_root_dir)
+        require_finite_losses(average_over_processes(self.losses), seen, trainer.default_root_dir)
         last, self.names = _folder(trainer) / "last.ckpt", list(names)
         trainer.save_checkpoint(last)
         self.saved_at, self.saved_step, self.names = time.monotonic(), trainer.global_step, []
@@ -185,7 +185,7 @@ class Checkpoints(Checkpoint):
         for name in names:
             path = _folder(trainer) / name
             try:
-                link(file, path)
+                link_checkpoint(file, path)
             except OSError as error:
                 return OSError(
                     f"{path}: could not be saved ({error}). Free some space: the previous checkpoint is kept."
@@ -217,9 +217,9 @@ class Checkpoints(Checkpoint):
 
     def _require_enough_pairs(self, trainer: pl.Trainer) -> None:
         pairs = sum(trainer.num_val_batches)
-        if self.monitor.removeprefix("val/") in DIAGNOSES and pairs < LEAST_PAIRS:
+        if self.monitor.removeprefix("val/") in DIAGNOSES and pairs < MIN_PAIRS:
             raise ValueError(
-                f"callbacks.checkpoint.monitor={self.monitor}: it takes {LEAST_PAIRS} validation pairs at least, and "
+                f"callbacks.checkpoint.monitor={self.monitor}: it takes {MIN_PAIRS} validation pairs at least, and "
                 f"this run has {pairs:.0f}. Choose another metric, such as val/ssim, or add pairs."
             )
 
@@ -238,7 +238,7 @@ def _folder(trainer: pl.Trainer) -> Path:
     return Path(trainer.default_root_dir) / "checkpoints"
 
 
-def _agreed(trainer: pl.Trainer, wanted: bool, *, now: bool = False) -> bool:
+def _any_process(trainer: pl.Trainer, wanted: bool, *, now: bool = False) -> bool:
     """Whether any process wants it; several processes ask each other only every so many steps."""
     if trainer.world_size == 1:
         return wanted

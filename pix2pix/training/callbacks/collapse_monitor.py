@@ -10,16 +10,16 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.images.palettes import visible
-from pix2pix.training.gan_ddp_strategy import averaged
+from pix2pix.training.gan_ddp_strategy import average_over_processes
 
 log = logging.getLogger(__name__)
 
 Share = Annotated[float, Field(ge=0, le=1)]
-LEAST_PAIRS = 8  # fewer say nothing about how pictures vary
+MIN_PAIRS = 8  # fewer say nothing about how pictures vary
 WHERE = "See docs/when_training_goes_wrong.md."
 
 
-class Diagnosis(pl.Callback):
+class CollapseMonitor(pl.Callback):
     """Warns once of each trouble; the training goes on.
 
     Args:
@@ -40,7 +40,7 @@ class Diagnosis(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The window so far, the mean of all processes, and what was said already."""
-        self.state |= averaged({"right": self.state["right"]})
+        self.state |= average_over_processes({"right": self.state["right"]})
         return self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ class Diagnosis(pl.Callback):
         self.state["right"] = self.state["right"] + right  # not in place: a sum of a checkpoint lies on the CPU
         self.state["steps"] += 1
         if self.state["steps"] == self.window:
-            right = float(averaged(self.state)["right"]) / self.window
+            right = float(average_over_processes(self.state)["right"]) / self.window
             self.state |= {"steps": 0, "right": 0.0}
             if right >= self.accuracy:
                 self._warn(
@@ -70,7 +70,7 @@ class Diagnosis(pl.Callback):
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begins to measure how outputs and targets vary."""
-        self.likeness = Likeness()
+        self.likeness = OutputVariation()
 
     def on_validation_batch_end(
         self,
@@ -86,7 +86,7 @@ class Diagnosis(pl.Callback):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Logs `val/variation` and `val/correlation`; low ones mean that the generator ignores its input."""
-        if self.likeness.count < LEAST_PAIRS:
+        if self.likeness.count < MIN_PAIRS:
             return
         variation, correlation = self.likeness.variation(), self.likeness.correlation()
         pl_module.log_dict({"val/variation": variation, "val/correlation": correlation})
@@ -106,7 +106,7 @@ class Diagnosis(pl.Callback):
             log.warning("%s %s", words, WHERE)
 
 
-class Likeness:
+class OutputVariation:
     """How outputs and targets vary together from pair to pair, pixel by pixel, from sums alone."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from pix2pix.training.gan_ddp_strategy import averaged
+from pix2pix.training.gan_ddp_strategy import average_over_processes
 from pix2pix.training.module import Pix2Pix
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class TrainingLog(pl.Callback):
 
         Of several processes the first one's state is saved, and all go on with it: so it is the mean of theirs.
         """
-        self.sums = averaged(self.sums)
+        self.sums = average_over_processes(self.sums)
         waiting = {name: (step, float(value)) for name, (step, value) in self.waiting.items()}
         half = {"overflows": self.overflows, "scale": self.scale}  # so that an overflow in the next step is seen
         return {"sums": self.sums, "steps": self.steps, "waiting": waiting} | half
@@ -104,27 +104,27 @@ class TrainingLog(pl.Callback):
         if scaler is not None:
             self.count_overflow(scaler)
         self.steps, self.images = self.steps + 1, self.images + len(batch.name) * trainer.world_size
-        numbers = self._logged(trainer, pl_module, on_step=True)
+        numbers = self._take_logged(trainer, pl_module, on_step=True)
         self.waiting |= {name: (trainer.global_step, value) for name, value in numbers.items()}
         if trainer.global_step % trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
-            self._send(trainer, self._values(trainer))
+            self._send_rows(trainer, self._values(trainer))
             self._begin_interval()
         elif trainer.is_last_batch:
-            self._send(trainer, {})
+            self._send_rows(trainer, {})
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Sends what was logged in the validation, at the step that was validated."""
-        numbers = self._logged(trainer, pl_module, on_step=False)
+        numbers = self._take_logged(trainer, pl_module, on_step=False)
         if not trainer.sanity_checking:
-            self._send(trainer, numbers)
+            self._send_rows(trainer, numbers)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Sends means over the epoch."""
-        means = self._logged(trainer, pl_module, on_step=False, also=self.of_epochs)
+        means = self._take_logged(trainer, pl_module, on_step=False, also=self.of_epochs)
         self.of_epochs = set()
-        self._send(trainer, means)
+        self._send_rows(trainer, means)
 
-    def _logged(
+    def _take_logged(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, on_step: bool, also: Collection[str] = ()
     ) -> dict[str, Tensor]:
         """What was logged since the last look: numbers of the step, or means, by the names that loggers know."""
@@ -140,7 +140,7 @@ class TrainingLog(pl.Callback):
         names.clear()
         return found
 
-    def _send(self, trainer: pl.Trainer, values: Mapping[str, Any]) -> None:
+    def _send_rows(self, trainer: pl.Trainer, values: Mapping[str, Any]) -> None:
         """Sends a row of this step, where there is anything to send; before it what waits from steps before."""
         rows: dict[int, dict[str, Any]] = {trainer.global_step: {}}
         for name, (step, value) in self.waiting.items():
@@ -149,7 +149,7 @@ class TrainingLog(pl.Callback):
         self.waiting = {}
         for step, row in sorted(rows.items()):
             if row:
-                _send(trainer, {name: float(value) for name, value in row.items()}, step)
+                _log_row(trainer, {name: float(value) for name, value in row.items()}, step)
 
     def count_overflow(self, scaler: torch.amp.GradScaler) -> Tensor | int:
         """Steps that half precision has lost so far, on the device: the loss scale falls only on overflow."""
@@ -165,7 +165,7 @@ class TrainingLog(pl.Callback):
             self.sums[prefix + name] = self.sums.get(prefix + name, 0) + value
 
     def _values(self, trainer: pl.Trainer) -> dict[str, float]:
-        means = {name: float(total) / self.steps for name, total in averaged(self.sums).items()}
+        means = {name: float(total) / self.steps for name, total in average_over_processes(self.sums).items()}
         players = zip(PLAYERS, trainer.optimizers, strict=False)
         rates = {f"lr/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in players}
         speed = {"images_per_second": self.images / (time.monotonic() - self.started)}
@@ -178,7 +178,7 @@ def _memory(trainer: pl.Trainer) -> dict[str, float]:
     return {"gpu_memory_gib": torch.cuda.max_memory_allocated(device) / GIBIBYTE} if device.type == "cuda" else {}
 
 
-def _send(trainer: pl.Trainer, values: dict[str, float], step: int) -> None:
+def _log_row(trainer: pl.Trainer, values: dict[str, float], step: int) -> None:
     for logger in trainer.loggers:
         try:
             logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=step)

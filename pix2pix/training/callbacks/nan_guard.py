@@ -5,10 +5,10 @@ from typing import Any
 import pytorch_lightning as pl
 
 from pix2pix.training.divergence import require_finite_losses
-from pix2pix.training.gan_ddp_strategy import averaged
+from pix2pix.training.gan_ddp_strategy import average_over_processes
 
 
-class Watch(pl.Callback):
+class NaNGuard(pl.Callback):
     """Looks at every loss: after each step on the CPU; on other devices, where looking waits, with every logged row and
     before a validation.
 
@@ -22,4 +22,4 @@ class Watch(pl.Callback):
         every = 1 if pl_module.device.type == "cpu" else trainer.log_every_n_steps  # pyright: ignore
         if trainer.global_step % every == 0 or trainer.is_last_batch:
             seen = f"at step {trainer.global_step} (pairs {', '.join(batch.name)})"
-            require_finite_losses(averaged(outputs["losses"]), seen, trainer.default_root_dir)
+            require_finite_losses(average_over_processes(outputs["losses"]), seen, trainer.default_root_dir)

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from tqdm import tqdm
 
 
-class Progress(pl.Callback):
+class ProgressBar(pl.Callback):
     """One bar for the whole training: epoch, steps, images a second, time left, smoothed losses of the first process.
 
     Where the output is no terminal (a file, CI), a line for every epoch instead.
@@ -28,7 +28,7 @@ class Progress(pl.Callback):
         self.elapsed, self.images, self.started = 0.0, 0, time.monotonic()
         known_width = shutil.get_terminal_size((0, 0)).columns > 0  # pseudo-terminals do not always have one
         self.bar = tqdm(
-            total=steps_in_all(trainer),
+            total=total_steps(trainer),
             initial=trainer.global_step,
             unit="step",
             dynamic_ncols=known_width,
@@ -55,7 +55,7 @@ class Progress(pl.Callback):
             return
         self.bar.update()
         if self.bar.n == self.bar.last_print_n:  # tqdm has just drawn: now the numbers are worth fetching
-            self.bar.set_description(epoch_of(trainer), refresh=False)
+            self.bar.set_description(format_epoch(trainer), refresh=False)
             self.bar.set_postfix_str(self._numbers(), refresh=False)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -63,7 +63,7 @@ class Progress(pl.Callback):
         if self.bar.disable and trainer.is_global_zero:
             values = {n: v for n, v in trainer.callback_metrics.items() if n.startswith("val/")}
             validated = "  ".join(f"{name} {float(value):.4g}" for name, value in values.items())
-            epoch = f"{epoch_of(trainer)}  step {trainer.global_step}"
+            epoch = f"{format_epoch(trainer)}  step {trainer.global_step}"
             with contextlib.suppress(OSError):  # nobody reads it any longer; the training goes on
                 tqdm.write(f"{epoch}  {self._numbers()}  {validated}", file=sys.stderr)
 
@@ -82,14 +82,14 @@ class Progress(pl.Callback):
         return f"{rate:.1f} img/s  {losses}"
 
 
-def steps_in_all(trainer: pl.Trainer) -> int | None:
+def total_steps(trainer: pl.Trainer) -> int | None:
     """After how many steps the training ends, by `max_epochs` or `max_steps`; None where neither says."""
     epochs, steps = trainer.max_epochs or 0, trainer.max_steps
     ends = [int(trainer.num_training_batches * epochs)] * (epochs > 0) + [steps] * (steps > 0)
     return min(ends, default=None)
 
 
-def epoch_of(trainer: pl.Trainer) -> str:
+def format_epoch(trainer: pl.Trainer) -> str:
     """The number of the epoch, and of how many, where that is known."""
     last = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
     return f"epoch {trainer.current_epoch + 1}{last}"

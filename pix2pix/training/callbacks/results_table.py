@@ -15,11 +15,11 @@ from pix2pix.data.pair import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import generator
 from pix2pix.training.callbacks.samples import Count
-from pix2pix.training.loggers.base import TakesTable
+from pix2pix.training.loggers.base import SupportsTables
 from pix2pix.training.module import Pix2Pix
 
 
-class Results(pl.Callback):
+class ResultsTable(pl.Callback):
     """Hands loggers that show tables the results of the best checkpoint: input, output, target, metrics of each pair.
 
     Args:
@@ -31,7 +31,7 @@ class Results(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Makes the table, where there is a logger for it."""
-        loggers = [logger for logger in trainer.loggers if isinstance(logger, TakesTable)]
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, SupportsTables)]
         run = Path(trainer.default_root_dir)
         if not loggers or not (run / "checkpoints" / "best.ckpt").is_file():
             return

@@ -16,8 +16,8 @@ from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import shown
 from pix2pix.data.pair import Pair
 from pix2pix.runs.sample_sheets import Kind, write_sheet
-from pix2pix.training.endings import is_last
-from pix2pix.training.loggers.base import TakesSheets
+from pix2pix.training.endings import is_last_epoch
+from pix2pix.training.loggers.base import SupportsSampleSheets
 from pix2pix.training.module import Pix2Pix
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Samples(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws both sheets, on one process."""
         epoch = trainer.current_epoch + 1
-        due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last(trainer)
+        due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last_epoch(trainer)
         if not due or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
@@ -51,7 +51,7 @@ class Samples(pl.Callback):
             try:
                 drawn = write_sheet(folder, kind, epoch, trainer.global_step, *self._draw(pl_module, pairs))
                 for logger in trainer.loggers:
-                    if isinstance(logger, TakesSheets):
+                    if isinstance(logger, SupportsSampleSheets):
                         logger.log_sheet(drawn)
             except OSError as error:  # a full disk stops no training
                 log.warning("%s: no samples of epoch %d (%s).", folder, epoch, error)

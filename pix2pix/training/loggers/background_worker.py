@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 10_000
+MAX_QUEUED = 10_000
 
 
-class Courier:
+class BackgroundWorker:
     """Does what it is handed one after the other, on a thread of its own; stops at the first error, and says so once.
 
     Args:
@@ -22,18 +22,18 @@ class Courier:
     def __init__(self, service: str, remedy: str, abandon: Callable[[], None]) -> None:
         self.service, self.remedy, self.abandon = service, remedy, abandon
         self.failed = False
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(MAX_QUEUED)
         self._thread = threading.Thread(target=self._work, name=service, daemon=True)
         self._thread.start()
 
-    def hand(self, errand: Callable[[], None]) -> None:
+    def submit(self, errand: Callable[[], None]) -> None:
         """Takes an errand and returns at once."""
         if self.failed:
             return
         try:
             self._waiting.put_nowait(errand)
         except queue.Full:
-            self._give_up(f"it has not answered for {MOST_WAITING} rows")
+            self._give_up(f"it has not answered for {MAX_QUEUED} rows")
 
     def finish(self, patience: float) -> None:
         """Waits until everything is done, at most `patience` seconds."""

@@ -39,7 +39,7 @@ class RunLogger(Logger):
 
 
 @runtime_checkable
-class TakesSheets(Protocol):
+class SupportsSampleSheets(Protocol):
     """A logger that shows the sheets of samples."""
 
     def log_sheet(self, sheet: Sheet) -> None:
@@ -47,7 +47,7 @@ class TakesSheets(Protocol):
 
 
 @runtime_checkable
-class TakesTable(Protocol):
+class SupportsTables(Protocol):
     """A logger that shows a table of pictures and numbers."""
 
     def log_table(self, rows: Sequence[Mapping[str, Any]], step: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.core.atomic_files import sync, write
-from pix2pix.runs.metrics import ENCODING, _cells, _parsed, read
+from pix2pix.runs.metrics import ENCODING, parse_metrics, read_metrics, split_cells
 from pix2pix.training.loggers.base import RunLogger
 
 log = logging.getLogger(__name__)
@@ -48,13 +48,13 @@ class MetricsCsv(RunLogger):
 
     def _append(self, row: dict[str, str]) -> None:
         if self.columns is None:
-            self._take_up(int(row["step"]))
-        elif header(self.path) != self.columns:
-            self._begin_anew()
+            self._open_existing(int(row["step"]))
+        elif read_header(self.path) != self.columns:
+            self._restart_file()
         assert self.columns is not None
         new = [name for name in row if name not in self.columns]
         if new:
-            self._rewrite(read(self.path), [*self.columns, *new])
+            self._rewrite(read_metrics(self.path), [*self.columns, *new])
         with self.path.open("a", newline="", encoding="utf-8") as file:
             end = file.tell()
             try:
@@ -64,9 +64,9 @@ class MetricsCsv(RunLogger):
                 os.truncate(self.path, end)  # never half a row
                 raise
 
-    def _take_up(self, step: int) -> None:
+    def _open_existing(self, step: int) -> None:
         """Keeps the rows before `step` of a file that an earlier sitting left."""
-        rows, broken = _parsed(self.path)
+        rows, broken = parse_metrics(self.path)
         if broken:
             aside = self._set_aside()
             log.warning("%s: %s is not a row of metrics. The file was renamed to %s.", self.path, broken, aside.name)
@@ -74,7 +74,7 @@ class MetricsCsv(RunLogger):
         rows = [row for row in rows if int(row["step"]) < step]
         self._rewrite(rows, list(rows[0]) if rows else [])
 
-    def _begin_anew(self) -> None:
+    def _restart_file(self) -> None:
         """Writes the header again where somebody removed, emptied or replaced the file during the training."""
         if self.path.is_file() and self.path.stat().st_size:
             aside = self._set_aside()
@@ -97,9 +97,9 @@ class MetricsCsv(RunLogger):
         self.columns = columns
 
 
-def header(path: Path) -> list[str]:
+def read_header(path: Path) -> list[str]:
     """The columns that the first line of a metrics file names; none where there is no file, or nothing in it."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding=ENCODING, errors="replace") as file:
-        return _cells(file.readline())
+        return split_cells(file.readline())

@@ -76,20 +76,20 @@ class TensorBoard(RunLogger):
 
             self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
             metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
-            about, begin, self._end = hparams(settings(without_secrets(self.run.config())), metrics)
+            about, begin, self._end = hparams(comparable_settings(without_secrets(self.run.config())), metrics)
             for summary in (about, begin):
                 self._writer._get_file_writer().add_summary(summary)
         return self._writer
 
 
-def settings(config: Config) -> dict[str, str | float | bool]:
+def comparable_settings(config: Config) -> dict[str, str | float | bool]:
     """What one would compare runs by: the settings of data, networks, objective and optimizers, by dotted name."""
     chosen = {}
     for key, value in flat(config):
         if (key in SHOWN or key.startswith(SHOWN_GROUPS)) and not key.endswith("_partial_"):
-            chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _word(value)
+            chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _format_value(value)
     return chosen
 
 
-def _word(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return value.rpartition(".")[2] if isinstance(value, str) else str(value)

@@ -8,9 +8,9 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.runs.sample_sheets import Sheet
 from pix2pix.runs.wandb_id import run_id
-from pix2pix.training.loggers.background_worker import Courier
+from pix2pix.training.loggers.background_worker import BackgroundWorker
 from pix2pix.training.loggers.base import RunLogger
-from pix2pix.training.loggers.wandb_session import Mode, Session, Values, abandon, of_sheet
+from pix2pix.training.loggers.wandb_session import Mode, Values, WandbSession, kill_service, sheet_values
 
 REMEDY = "metrics.csv and samples/ in the run have everything; when the run is resumed, what is missing is sent."
 
@@ -53,8 +53,8 @@ class WeightsAndBiases(RunLogger):
         self.about = {"project": project, "entity": entity, "group": group, "tags": list(tags), "notes": notes}
         self.mode: Mode | Literal["auto"] = mode
         self.checkpoint_artifact, self.patience = checkpoint_artifact, patience
-        self._courier: Courier | None = None
-        self._session: Session | None = None
+        self._courier: BackgroundWorker | None = None
+        self._session: WandbSession | None = None
         self._step, self._row = 0, {}
         self._finished = False
 
@@ -71,7 +71,7 @@ class WeightsAndBiases(RunLogger):
     @rank_zero_only
     def log_sheet(self, sheet: Sheet) -> None:
         """Adds the pairs of the sheet: the same pair has the same place in every run, so that W&B's panels line up."""
-        self._add(sheet.step, of_sheet(sheet))
+        self._add(sheet.step, sheet_values(sheet))
 
     @rank_zero_only
     def log_table(self, rows: Sequence[Mapping[str, Any]], step: int) -> None:
@@ -101,14 +101,14 @@ class WeightsAndBiases(RunLogger):
         if row:
             self._hand(lambda session: session.log(row, step))
 
-    def _hand(self, errand: Any) -> Courier:
+    def _hand(self, errand: Any) -> BackgroundWorker:
         if self._courier is None:
-            self._courier = Courier("W&B", REMEDY, abandon)
+            self._courier = BackgroundWorker("W&B", REMEDY, kill_service)
 
         def run() -> None:
             if self._session is None:
-                self._session = Session(self.run, self.about, self.mode)
+                self._session = WandbSession(self.run, self.about, self.mode)
             errand(self._session)
 
-        self._courier.hand(run)
+        self._courier.submit(run)
         return self._courier

@@ -15,9 +15,9 @@ from PIL import Image
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, higher_is_better
 from pix2pix.config.metric_names import Mode as Best
 from pix2pix.core.addresses import without_secrets
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.runs.sample_sheets import Sheet, sheets
+from pix2pix.runs.sample_sheets import Sheet, read_sheets
 from pix2pix.runs.wandb_id import run_id
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 Values = dict[str, Any]
 
 
-class Session:
+class WandbSession:
     """One sitting of a W&B run, from `wandb.init` to `finish`."""
 
     def __init__(self, run: Run, about: Values, mode: Mode | Literal["auto"]) -> None:
         self.run = run
         earlier = list((run.path / "wandb").glob(f"*run-*/run-{run_id(run)}.wandb"))
-        self._wandb = _initialised(run, about, mode)
+        self._wandb = _start_wandb_run(run, about, mode)
         # W&B has every step before this one: on its server or, offline, in the pieces that earlier sittings left.
         self.begin = self._wandb.starting_step
         if self._wandb.offline:
@@ -74,15 +74,15 @@ class Session:
     def _missing(self, before: float) -> dict[int, Values]:
         """Rows of metrics.csv and sheets that W&B has not got, by step."""
         rows: dict[int, Values] = {}
-        for line in read(self.run.path / "metrics.csv"):
+        for line in read_metrics(self.run.path / "metrics.csv"):
             step = int(line.pop("step"))
             rows.setdefault(step, {}).update({name: float(value) for name, value in line.items() if value})
-        for sheet in sheets(self.run.path / "samples"):
-            rows.setdefault(sheet.step, {}).update(of_sheet(sheet))
+        for sheet in read_sheets(self.run.path / "samples"):
+            rows.setdefault(sheet.step, {}).update(sheet_values(sheet))
         return {step: values for step, values in rows.items() if self.begin <= step < before}
 
 
-def abandon() -> None:
+def kill_service() -> None:
     """Ends W&B's service process, for which the program would wait at its end, however long that took."""
     from wandb.sdk import wandb_setup
 
@@ -101,7 +101,7 @@ def last_step(transaction_log: Path) -> int:
     return max((item.get("_step", -1) for item in items), default=-1)
 
 
-def _initialised(run: Run, about: Values, mode: Mode | Literal["auto"]) -> "wandb.Run":
+def _start_wandb_run(run: Run, about: Values, mode: Mode | Literal["auto"]) -> "wandb.Run":
     """Starts or resumes the W&B run; offline where its server cannot be reached."""
     import wandb
 
@@ -109,23 +109,23 @@ def _initialised(run: Run, about: Values, mode: Mode | Literal["auto"]) -> "wand
     known = about | {"id": run_id(run), "name": run.path.name, "config": _config(run), "dir": str(run.path)}
     begin = functools.partial(wandb.init, **known, resume="allow", settings=settings)
     try:
-        begun = begin(mode=_chosen(mode))
+        begun = begin(mode=_select_mode(mode))
     except wandb.Error as error:
         log.warning("W&B cannot be reached (%s): the run is logged offline.", str(error).rstrip("."))
         begun = begin(mode="offline")
-    for name, best in _best_of(run).items():
+    for name, best in _summary_modes(run).items():
         begun.define_metric(name, summary=f"{best},last")
     return begun
 
 
-def _best_of(run: Run) -> dict[str, Best]:
+def _summary_modes(run: Run) -> dict[str, Best]:
     """Whether the largest or the smallest value of each metric is its best one."""
     known: dict[str, Best] = {f"val/{n}": "max" if higher_is_better(n) else "min" for n in METRICS | DIAGNOSES}
     chosen = run.config().get("callbacks", {}).get("checkpoint", {})
     return known | ({chosen["monitor"]: chosen["mode"]} if chosen.get("mode") else {})
 
 
-def _chosen(mode: Mode | Literal["auto"]) -> Mode:
+def _select_mode(mode: Mode | Literal["auto"]) -> Mode:
     import wandb
 
     if mode != "auto":
@@ -149,16 +149,16 @@ def _config(run: Run) -> Values:
     }
 
 
-def of_sheet(sheet: Sheet) -> Values:
+def sheet_values(sheet: Sheet) -> Values:
     """What is logged of a sheet of samples."""
     return {f"samples/{sheet.kind}": sheet}
 
 
 def _for_wandb(values: Values) -> Values:
-    return {name: _converted(value) for name, value in values.items()}
+    return {name: _to_media(value) for name, value in values.items()}
 
 
-def _converted(value: Any) -> Any:
+def _to_media(value: Any) -> Any:
     import wandb
 
     if isinstance(value, Sheet):

@@ -40,7 +40,7 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
         pix2pix(*words)
     run = Run(tmp_path / "run")
     assert torch.load(run.last, weights_only=True)["global_step"] == 6
-    assert not run.finished()
+    assert not run.is_finished()
 
 
 def test_losses_that_are_not_finite_replace_no_checkpoint(tmp_path):
@@ -125,7 +125,7 @@ def test_a_limit_of_time_ends_a_sitting_and_the_same_command_goes_on_to_the_same
     run = Run(tmp_path / "tiny")
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny", "+trainer.max_time=00:00:00:03"]
     steps = []
-    while not run.finished():
+    while not run.is_finished():
         pix2pix(*words)
         steps.append(torch.load(run.last, weights_only=True)["global_step"])
     assert steps == sorted(set(steps))
@@ -168,9 +168,9 @@ def test_the_end_of_a_training_is_saved_whatever_ends_it_or_the_command_fails(tm
         patched.setattr("pix2pix.runs.checkpoints.sync", full)
         with pytest.raises(SystemExit, match=r"last\.ckpt: the checkpoint could not be saved .* Free some space"):
             pix2pix(*words)
-    assert not run.finished()
+    assert not run.is_finished()
     pix2pix(*words)
-    assert run.finished()
+    assert run.is_finished()
     assert torch.load(run.last, weights_only=True)["global_step"] == step
 
 
@@ -189,7 +189,7 @@ def test_a_training_that_ended_within_an_epoch_can_be_trained_longer(tmp_path, t
 def test_a_training_without_a_step_is_not_finished(tmp_path, words):
     with pytest.raises(SystemExit, match="no step was trained, so no checkpoint was saved"):
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", *words)
-    assert not Run(tmp_path / "run").finished()
+    assert not Run(tmp_path / "run").is_finished()
 
 
 def test_trying_out_with_fast_dev_run_touches_no_run_and_takes_no_name(tmp_path, capsys):
@@ -213,7 +213,7 @@ def test_a_best_checkpoint_that_finds_no_room_is_made_up_for(tmp_path, monkeypat
         with pytest.raises(SystemExit, match=r"best\.ckpt: could not be saved"):
             pix2pix(*words)
     assert "step 6: " in capsys.readouterr().out, "the first epoch's is told of, and the training goes on"
-    assert not run.finished()
+    assert not run.is_finished()
     assert not (run.checkpoints / "best.ckpt").exists()
     pix2pix(*words)
     content = torch.load(run.checkpoint("best"), weights_only=True)

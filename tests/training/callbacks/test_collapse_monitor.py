@@ -1,4 +1,4 @@
-"""What the diagnosis sees, and when it speaks."""
+"""When the collapse monitor warns, and what it measures."""
 
 from types import SimpleNamespace
 
@@ -6,17 +6,18 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.training.callbacks.collapse_monitor import Diagnosis, Likeness
+from pix2pix.training.callbacks.collapse_monitor import CollapseMonitor, OutputVariation
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
+from pix2pix.training.endings import update_callback_states
 from tests.conftest import TINY, pix2pix
 
 TARGETS = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def measured(outputs: torch.Tensor) -> Likeness:
-    likeness = Likeness()
+def measured(outputs: torch.Tensor) -> OutputVariation:
+    likeness = OutputVariation()
     for start in range(0, 40, 7):
         likeness.add(outputs[start : start + 7], TARGETS[start : start + 7])
     return likeness
@@ -39,14 +40,14 @@ def test_one_and_the_same_output_neither_varies_nor_correlates():
     assert abs(same.correlation()) < 0.05
 
 
-def winning(diagnosis: Diagnosis, accuracy: float, steps: int) -> None:
+def winning(diagnosis: CollapseMonitor, accuracy: float, steps: int) -> None:
     outputs = {"accuracy": {"real": torch.tensor(accuracy), "fake": torch.tensor(accuracy)}}
     for step in range(1, steps + 1):
         diagnosis.on_train_batch_end(SimpleNamespace(global_step=step), None, outputs, None, 0)
 
 
 def test_a_discriminator_that_wins_for_long_is_told_of_once(caplog):
-    diagnosis = Diagnosis(window=10)
+    diagnosis = CollapseMonitor(window=10)
     winning(diagnosis, 0.9, 40)
     winning(diagnosis, 1.0, 9)
     assert not caplog.messages
@@ -58,7 +59,7 @@ def test_a_discriminator_that_wins_for_long_is_told_of_once(caplog):
 
 def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():
     """Lightning loads checkpoints to the CPU; torch's fake tensors know devices that are not there."""
-    diagnosis, log = Diagnosis(), TrainingLog()
+    diagnosis, log = CollapseMonitor(), TrainingLog()
     with FakeTensorMode():
         diagnosis.load_state_dict({"steps": 3, "right": torch.zeros(()), "warned": []})
         sums = {name: torch.zeros(()) for name in ("loss/g_l1", "accuracy/d_real", "accuracy/d_fake")}
@@ -80,5 +81,11 @@ def test_a_generator_that_ignores_its_input_is_told_of(tmp_path, capsys):
     words = ["data.pairs.val_pairs=10", "callbacks.diagnosis.window=2", "callbacks.diagnosis.likeness=0.3"]
     pix2pix("train", *TINY, *words, "optimizer.lr=1e-12", f"output_dir={tmp_path}", "name=still")
     assert capsys.readouterr().out.count("the generator has collapsed and ignores its input") == 1
-    rows = read(Run(tmp_path / "still").path / "metrics.csv")
+    rows = read_metrics(Run(tmp_path / "still").path / "metrics.csv")
     assert all(float(row["val/variation"]) < 0.3 for row in rows if row["val/variation"])
+
+
+def test_the_state_of_a_callback_is_found_by_the_name_it_had_when_it_was_saved():
+    checkpoint = {"callbacks": {"Diagnosis": {"steps": 7}, "Timer": {}, "mylab.Mine": {"a": 1}}}
+    update_callback_states(checkpoint)
+    assert checkpoint["callbacks"] == {CollapseMonitor().state_key: {"steps": 7}, "mylab.Mine": {"a": 1}}

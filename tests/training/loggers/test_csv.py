@@ -2,7 +2,7 @@
 
 import pytest
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.training.loggers.csv import MetricsCsv
 
 WHOLE = "step,epoch,loss/g_l1\n4,1,0.5\n8,1,0.25\n"
@@ -12,7 +12,7 @@ def resumed(folder, content: bytes) -> list[dict[str, str]]:
     """The rows after a row of step 8 was logged to a file that held `content`."""
     (folder / "metrics.csv").write_bytes(content)
     MetricsCsv(str(folder)).log_metrics({"epoch": 2, "loss/g_l1": 0.125}, step=8)
-    return read(folder / "metrics.csv")
+    return read_metrics(folder / "metrics.csv")
 
 
 def test_a_resumed_run_keeps_the_rows_before_its_step(tmp_path):
@@ -64,6 +64,6 @@ def test_the_header_is_written_again_when_the_file_is_taken_away_while_training(
     else:
         file.write_text("" if change == "emptied" else "name,size\na,1\n")
     logger.log_metrics({"loss/g_l1": 0.25}, step=8)
-    assert read(file) == [{"step": "8", "loss/g_l1": "0.25"}]
+    assert read_metrics(file) == [{"step": "8", "loss/g_l1": "0.25"}]
     assert "during the training" in caplog.text
     assert (tmp_path / "metrics.unreadable-1.csv").exists() == (change == "replaced")

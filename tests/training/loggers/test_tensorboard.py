@@ -7,9 +7,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.runs.sample_sheets import sheets
+from pix2pix.runs.sample_sheets import read_sheets
 from tests.conftest import TINY, pix2pix
 
 
@@ -24,7 +24,7 @@ def curves(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_every_number_of_metrics_csv_is_a_point_of_a_curve(tiny_run):
-    rows, found = read(tiny_run.path / "metrics.csv"), curves(tiny_run)
+    rows, found = read_metrics(tiny_run.path / "metrics.csv"), curves(tiny_run)
     assert set(found) == set(rows[0]) - {"step"}
     for name, points in found.items():
         assert points == [(int(row["step"]), pytest.approx(float(row[name]), rel=1e-4)) for row in rows if row[name]]
@@ -37,7 +37,7 @@ def test_each_pair_has_its_place_and_every_row_of_a_sheet_its_picture(tiny_run):
         *(f"samples_train/{i}" for i in range(4)),
     }
     assert [image.step for image in found.Images("samples_val/2")] == [6, 12]
-    for sheet in sheets(tiny_run.path / "samples"):
+    for sheet in read_sheets(tiny_run.path / "samples"):
         assert {strip.size for strip in sheet.strips()} == {(3 * 128 + 4 * 4, 128 + 4)}
         assert len(sheet.strips()) == len(sheet.names)
 

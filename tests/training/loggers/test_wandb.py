@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from pix2pix.runs.metrics import read
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.runs.wandb_id import run_id
 from pix2pix.training.loggers.wandb import WeightsAndBiases
@@ -88,7 +88,7 @@ def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tm
     assert ended.returncode == 0, ended.stderr
     assert pix2pix_id in {None, (run.path / "wandb" / "id").read_text()}
     rows = history(run)
-    written = read(run.path / "metrics.csv")
+    written = read_metrics(run.path / "metrics.csv")
     assert [row["_step"] for row in rows] == sorted({int(line["step"]) for line in written})
     for name in ("loss/g_l1", "val/ssim"):
         here = [float(line[name]) for line in written if line[name]]
@@ -107,8 +107,8 @@ def test_a_dead_or_hanging_service_never_stops_the_training(tmp_path, number):
     assert process.returncode == 0
     assert said.count("W&B failed") == 1
     assert "Traceback" not in complaints
-    assert Run(tmp_path / "run").finished()
-    assert len({row["step"] for row in read(tmp_path / "run" / "metrics.csv")}) == 16
+    assert Run(tmp_path / "run").is_finished()
+    assert len({row["step"] for row in read_metrics(tmp_path / "run" / "metrics.csv")}) == 16
 
 
 def children(pid: int, name: str) -> list[int]:
