@@ -7,7 +7,7 @@ import argparse
 
 from torch import Tensor
 
-from pix2pix.core.utf8 import speak_utf8
+from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.generator import load
@@ -50,5 +50,5 @@ def mean_l1(pairs: PlainPairs, guess) -> float:
 
 
 if __name__ == "__main__":
-    speak_utf8()
+    ensure_utf8()
     main()

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.core.utf8 import speak_utf8
+from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.value_range import scale
 from pix2pix.training.callbacks.collapse_monitor import OutputVariation
 
@@ -36,5 +36,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    speak_utf8()
+    ensure_utf8()
     main()

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from pix2pix.core.utf8 import speak_utf8
+from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.runs.metrics import read_metrics
 
 
@@ -44,5 +44,5 @@ def draw(axis: Axes, rows: list[dict[str, str]], name: str) -> None:
 
 
 if __name__ == "__main__":
-    speak_utf8()
+    ensure_utf8()
     main()

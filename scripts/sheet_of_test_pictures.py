@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pix2pix.core.utf8 import speak_utf8
+from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import save, sheet, shown
 from pix2pix.inference.generator import Trained, load
@@ -47,5 +47,5 @@ def translated(trained: Trained, data: Path | None, indices: range) -> list[tupl
 
 
 if __name__ == "__main__":
-    speak_utf8()
+    ensure_utf8()
     main()

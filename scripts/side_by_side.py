@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from pix2pix.core.utf8 import speak_utf8
+from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.pictures import save, sheet
 from pix2pix.data.images.value_range import scale
@@ -46,5 +46,5 @@ def read(entry: Entry, name: str, kind: str) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    speak_utf8()
+    ensure_utf8()
     main()

@@ -37,7 +37,7 @@ def mend(journal: Path, lock: Any) -> None:
     """Leaves the sound lines of a journal, says so, and keeps a copy of what was there."""
     from optuna.storages.journal._file import get_lock_file
 
-    from pix2pix.core.atomic_files import write
+    from pix2pix.core.atomic_files import write_text_atomic
 
     with get_lock_file(lock):
         content = journal.read_bytes()
@@ -49,7 +49,7 @@ def mend(journal: Path, lock: Any) -> None:
         copies = (journal.with_name(f"{journal.name}.damaged-{number}") for number in itertools.count(1))
         copy = next(copy for copy in copies if not copy.exists())
         shutil.copy2(journal, copy)
-        write(journal, text.decode())
+        write_text_atomic(journal, text.decode())
     log.warning(
         "%s: %d of its %d lines are damaged or depend on those that are; the search goes on from the others. "
         "The file as it was is kept: %s",

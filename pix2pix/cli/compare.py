@@ -39,7 +39,7 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: 
     \b
     pix2pix compare outputs/receptive_field --split test
     """
-    from pix2pix.core.atomic_files import write
+    from pix2pix.core.atomic_files import write_text_atomic
     from pix2pix.evaluation import comparison_page as comparing
     from pix2pix.runs.find import find_runs
 
@@ -53,7 +53,7 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: 
         click.echo(warning, err=True)
     for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):
         if file is not None:
-            write(file, text(comparison))
+            write_text_atomic(file, text(comparison))
     click.echo(f"{comparing.as_markdown(comparison)}\n{page}")
     if options["project"]:
         from pix2pix.evaluation.wandb_workspace import save

@@ -14,8 +14,8 @@ from pix2pix.cli.import_ import import_
 from pix2pix.cli.models import models
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
-from pix2pix.core.errors import explained
-from pix2pix.core.utf8 import speak_utf8
+from pix2pix.core.errors import exit_with_message
+from pix2pix.core.utf8 import ensure_utf8
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,9 +36,9 @@ for command in (compare, dashboard, data, demo, evaluate, export, import_, model
 
 def main() -> None:
     """Runs the command, and prints errors without a traceback."""
-    speak_utf8()
+    ensure_utf8()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with explained():
+    with exit_with_message():
         cli()
 
 

@@ -20,9 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
 from pix2pix.core import instantiate
-from pix2pix.core.addresses import hidden, require_no_secrets_in
-from pix2pix.core.errors import explained
-from pix2pix.core.old_names import with_current_names
+from pix2pix.core.addresses import hide_secrets, require_no_secrets_in
+from pix2pix.core.errors import exit_with_message
+from pix2pix.core.old_names import update_class_names
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs") if d.is_dir())
@@ -47,7 +47,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         OmegaConf.update(cfg, "discriminator", None)
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
-    return with_current_names(resolved)
+    return update_class_names(resolved)
 
 
 def composed(words: Sequence[str]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
 
 def show_config(words: list[str]) -> None:
     """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
-    with_hydra(lambda cfg: print(hidden(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
+    with_hydra(lambda cfg: print(hide_secrets(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
 
 
 def configured(words: list[str]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _judge_runs(words: Sequence[str]) -> None:
 
 def in_words() -> AbstractContextManager[None]:
     """Says in a sentence what Hydra, OmegaConf or we ourselves complain of."""
-    return explained(HydraException, OmegaConfBaseException, words=_in_words)
+    return exit_with_message(HydraException, OmegaConfBaseException, words=_in_words)
 
 
 def _in_words(error: Exception) -> str:
@@ -129,5 +129,5 @@ def _in_words(error: Exception) -> str:
         return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
-        return instantiate.unknown(cause.full_key or str(cause.key), [str(name) for name in node])
+        return instantiate.unknown_key_message(cause.full_key or str(cause.key), [str(name) for name in node])
     return str(error).partition("\nConfig search path")[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from pix2pix.config.identity import Config
-from pix2pix.core.old_names import with_current_names
+from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain
 
 PARTS = ("data", "generator", "objective", "optimizer", "trainer")  # of every configuration
@@ -31,7 +31,7 @@ def read_config(file: Path) -> Config:
     if not isinstance(config, dict):
         raise UnreadableError("holds no settings, it was cut short or damaged")
     require_plain(config, file)
-    config = with_current_names(config)
+    config = update_class_names(config)
     lacking = [part for part in PARTS if not isinstance(config.get(part), dict)]
     if lacking:
         raise UnreadableError(f"lacks {', '.join(lacking)}: it was cut short, or another program wrote it")

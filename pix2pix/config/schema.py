@@ -223,8 +223,8 @@ def check_foreign(config: Mapping[str, Any], source: Path) -> None:
     found += [f"{key}={value}: a reference, which no run has" for key, value in flat(config) if "${" in str(value)]
     for path, part, kind in _components(config) if not found else ():
         known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
-        judge = trust.Judge(kind, {known, *trust.noted()}, factories=kind is torch.optim.Optimizer)
-        found += judge.problems(part, path)
+        judge = trust.TrustCheck(kind, {known, *trust.read_trusted_modules()}, factories=kind is torch.optim.Optimizer)
+        found += judge.find_problems(part, path)
     if found:
         raise trust.UntrustedError(
             "\n".join([f"{source}: no training is made of it:", *(f"  {problem}" for problem in found)])
@@ -243,10 +243,10 @@ def _setting_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def _sentence(location: tuple[int | str, ...], part: ErrorDetails) -> str:
     key = ".".join(map(str, location))
     if part["type"] == "extra_forbidden":
-        return instantiate.unknown(key, _known_settings(location[:-1]))
+        return instantiate.unknown_key_message(key, _known_settings(location[:-1]))
     message = part["msg"].removeprefix("Value error, ")
     return (
-        f"{key}={instantiate.shown(part['input'])}: {message}."
+        f"{key}={instantiate.format_value(part['input'])}: {message}."
         if isinstance(part["input"], str | int | float)
         else message
     )
@@ -261,7 +261,7 @@ def _known_settings(location: tuple[int | str, ...]) -> list[str]:
 
 def _component_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for path, part, kind in _components(config):
-        yield from instantiate.problems(part, path, kind)
+        yield from instantiate.validate_component(part, path, kind)
 
 
 def _components(config: Mapping[str, Any]) -> Iterator[tuple[str, Any, type]]:

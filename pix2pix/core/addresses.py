@@ -24,23 +24,23 @@ PORT_AND_PATH = re.compile(r"\d*[/?#]")
 PORTS = {"http": 80, "https": 443}
 
 
-def hidden(text: str) -> str:
+def hide_secrets(text: str) -> str:
     """The text without the passwords, tokens and signatures of the addresses in it."""
-    return QUERY.sub(r"\1?***", _without_logins(text))
+    return QUERY.sub(r"\1?***", _hide_logins(text))
 
 
-def _without_logins(text: str) -> str:
+def _hide_logins(text: str) -> str:
     text = USER.sub(lambda found: found[0] if PORT_AND_PATH.match(found[3]) else f"{found[1]}***@", text)
     return TOKEN.sub(r"\1***@", text)
 
 
-def without_secrets(values: Any) -> Any:
+def hide_secrets_in(values: Any) -> Any:
     """The same of every text in nested mappings and lists."""
     if isinstance(values, dict):
-        return {key: without_secrets(value) for key, value in values.items()}
+        return {key: hide_secrets_in(value) for key, value in values.items()}
     if isinstance(values, list):
-        return [without_secrets(value) for value in values]
-    return hidden(values) if isinstance(values, str) else values
+        return [hide_secrets_in(value) for value in values]
+    return hide_secrets(values) if isinstance(values, str) else values
 
 
 def require_no_secrets(settings: Iterable[tuple[str, str]]) -> None:
@@ -51,10 +51,10 @@ def require_no_secrets(settings: Iterable[tuple[str, str]]) -> None:
     """
     for name, value in settings:
         of_data = name.lstrip("+").startswith(("data.", "--"))
-        if (hidden if of_data else _without_logins)(value) != value:
+        if (hide_secrets if of_data else _hide_logins)(value) != value:
             raise ValueError(
-                f"{name}={hidden(value)}: the address holds a password, a token or a signature, which would stand in "
-                f"files and messages. Leave it out; it is taken from {WHERE}; for s3:// and the like from the "
+                f"{name}={hide_secrets(value)}: the address holds a password, a token or a signature, which would "
+                f"stand in files and messages. Leave it out; it is taken from {WHERE}; for s3:// and the like from the "
                 "environment of their own tools, such as AWS_ACCESS_KEY_ID."
             )
 
@@ -64,25 +64,25 @@ def require_no_secrets_in(words: Iterable[str]) -> None:
     require_no_secrets((name, value) for name, _, value in (word.partition("=") for word in words))
 
 
-def authorization(url: str) -> str | None:
+def authorization_header(url: str) -> str | None:
     """The value of the header `Authorization` for a web address; None where no login of its host is known.
 
     Raises:
         ValueError: when the logins cannot be read.
     """
-    login = _from_environment(url) or _from_netrc(urlsplit(url).hostname or "")
+    login = _login_from_environment(url) or _login_from_netrc(urlsplit(url).hostname or "")
     if login is None:
         return None
     user, password = login
     return f"Bearer {user}" if password is None else f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def how_to_log_in(status: int | None) -> str:
+def login_hint(status: int | None) -> str:
     """What to do about an answer, where it is that one has to log in; else nothing."""
     return f" Give the login of its host: {WHERE}." if status in {401, 403} else ""
 
 
-def _from_environment(url: str) -> tuple[str, str | None] | None:
+def _login_from_environment(url: str) -> tuple[str, str | None] | None:
     """The login of PIX2PIX_LOGINS, addresses split at spaces, whose scheme, host and port are those of the address."""
     for known in os.environ.get(LOGINS, "").split():
         login = urlsplit(known)
@@ -98,17 +98,17 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
 
 
-def _from_netrc(host: str) -> tuple[str, str] | None:
+def _login_from_netrc(host: str) -> tuple[str, str] | None:
     """The login of the host in the file that NETRC names, or ~/.netrc; never `default`, which is for any host."""
     file = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
     if not file.is_file():
         return None
-    login = _hosts(file, file.stat().st_mtime_ns).get(host)
+    login = _read_netrc(file, file.stat().st_mtime_ns).get(host)
     return (login[0], login[2]) if login else None
 
 
 @lru_cache(maxsize=1)
-def _hosts(file: Path, changed: int) -> dict[str, tuple[str, str, str]]:
+def _read_netrc(file: Path, changed: int) -> dict[str, tuple[str, str, str]]:
     """The logins of a netrc file, read again when it has changed: a training asks for each pair."""
     try:
         return netrc.netrc(str(file)).hosts

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 
 SUMS = "SHA256SUMS"
 LINE = re.compile(r"([0-9a-f]{64})(?: [ *]([^/]+))?")  # as sha256sum writes it; earlier versions wrote no names
@@ -35,12 +35,12 @@ class Checksums:
         """Whether this is the sum of a file that was saved here, under whatever name."""
         return any(checksum in sums for sums in self.of.values())
 
-    def expect(self, name: str, checksums: list[str]) -> None:
+    def add(self, name: str, checksums: list[str]) -> None:
         """Adds what is about to take a place. The sums of what is there now stay."""
         sums = self.of.setdefault(name, [])
         sums += [checksum for checksum in checksums if checksum not in sums]
 
-    def settle(self, name: str, checksums: list[str]) -> None:
+    def replace(self, name: str, checksums: list[str]) -> None:
         """Leaves only the sums of what has taken its place, and none of files that are gone.
 
         A sum without a name stays until every checkpoint has one of its own.
@@ -54,36 +54,36 @@ class Checksums:
     def write(self) -> None:
         """Puts them on the disk."""
         lines = [f"{checksum}  {name}".rstrip() for name, sums in self.of.items() for checksum in sums]
-        write(self.folder / SUMS, "".join(f"{line}\n" for line in lines))
+        write_text_atomic(self.folder / SUMS, "".join(f"{line}\n" for line in lines))
 
 
-def checksum(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class Soundness(NamedTuple):
+class Integrity(NamedTuple):
     """What the checksums say of a file: whether it is as it was saved here, and what is wrong with it, if anything."""
 
     known: bool
     damage: str | None = None
 
 
-def soundness(path: Path) -> Soundness:
+def check_integrity(path: Path) -> Integrity:
     """Looks at a checkpoint, all of it.
 
     One without a line in SHA256SUMS is not damaged for that: the sums within the file, as in any zip archive, tell.
     """
     sums = Checksums(path.parent)
-    if sums.of and sums.knows(checksum(path)):
-        return Soundness(known=True)
+    if sums.of and sums.knows(file_sha256(path)):
+        return Integrity(known=True)
     if sums.of.get(path.name):
-        return Soundness(known=False, damage=f"its checksum differs from the one in {SUMS} beside it")
+        return Integrity(known=False, damage=f"its checksum differs from the one in {SUMS} beside it")
     try:
         with zipfile.ZipFile(path) as archive:
             spoilt = archive.testzip()
     except Exception as error:  # Python's reader raises whatever the bytes happen to provoke
-        return Soundness(known=False, damage=f"it is no whole checkpoint ({error})")
+        return Integrity(known=False, damage=f"it is no whole checkpoint ({error})")
     damage = f"{spoilt} within it has another checksum than it was saved with" if spoilt else None
-    return Soundness(known=False, damage=damage)
+    return Integrity(known=False, damage=damage)

@@ -4,18 +4,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pix2pix.core.addresses import hidden
+from pix2pix.core.addresses import hide_secrets
 
 
 @contextmanager
-def explained(*kinds: type[Exception], words: Callable[[Exception], str] = str) -> Iterator[None]:
+def exit_with_message(*kinds: type[Exception], words: Callable[[Exception], str] = str) -> Iterator[None]:
     """Ends the program with a sentence for ValueError, OSError and `kinds`; PIX2PIX_TRACEBACK=1 shows the traceback."""
     try:
         yield
     except (ValueError, OSError, *kinds) as error:
         if os.environ.get("PIX2PIX_TRACEBACK"):
             raise
-        raise SystemExit(f"pix2pix: {hidden(_from_worker(words(error)))}") from error
+        raise SystemExit(f"pix2pix: {hide_secrets(_from_worker(words(error)))}") from error
 
 
 def _from_worker(text: str) -> str:

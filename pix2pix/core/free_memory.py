@@ -9,10 +9,10 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 def free_memory() -> int:
     """Bytes that this process can take without swapping, also within the limit of a container or a cluster's job."""
-    return min([psutil.virtual_memory().available, *_left_in_groups()])
+    return min([psutil.virtual_memory().available, *_free_in_cgroups()])
 
 
-def _left_in_groups() -> list[int]:
+def _free_in_cgroups() -> list[int]:
     """What each control group that this process is in has left (cgroups 2; Linux only)."""
     try:
         own = (
@@ -25,10 +25,10 @@ def _left_in_groups() -> list[int]:
     except OSError:
         return []
     group = CGROUPS / own
-    return [left for folder in (group, *group.parents) if (left := _left(folder)) is not None]
+    return [left for folder in (group, *group.parents) if (left := _free_in_cgroup(folder)) is not None]
 
 
-def _left(group: Path) -> int | None:
+def _free_in_cgroup(group: Path) -> int | None:
     try:
         limit = (group / "memory.max").read_text(encoding="utf-8").strip()
         used = int((group / "memory.current").read_text(encoding="utf-8"))

@@ -67,7 +67,7 @@ def locate(path: str) -> type:
     return found
 
 
-def problems(node: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
+def validate_component(node: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
     """What is wrong with the component at `key`, one sentence each; `kind` is the class it must derive from."""
     try:
         target = locate(node[TARGET])
@@ -77,32 +77,32 @@ def problems(node: Mapping[str, Any], key: str, kind: type | types.UnionType) ->
     if not issubclass(target, kind):
         yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
-    yield from problems_of_arguments(node, key, target)
+    yield from validate_arguments(node, key, target)
 
 
-def problems_of_arguments(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
+def validate_arguments(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
     """What is wrong with a mapping as the arguments of a class, one sentence each."""
-    parameters = parameters_of(target)
+    parameters = constructor_parameters(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
         if name in {TARGET, PARTIAL}:
             continue
         if name not in parameters and not takes_any:
-            yield unknown(f"{key}.{name}", parameters)
+            yield unknown_key_message(f"{key}.{name}", parameters)
             continue
-        annotation = annotation_of(target, name) if name in parameters else Any
+        annotation = argument_annotation(target, name) if name in parameters else Any
         if is_component(value):
             kind: Any = annotation if _is_of_classes(annotation) else object
-            yield from problems(value, f"{key}.{name}", kind)
+            yield from validate_component(value, f"{key}.{name}", kind)
         else:
-            yield from problems_of_value(value, f"{key}.{name}", annotation)
+            yield from validate_value(value, f"{key}.{name}", annotation)
 
 
 def _is_of_classes(annotation: Any) -> bool:
     return isinstance(annotation, type | types.UnionType) and annotation is not Any  # from Python 3.11 on a class
 
 
-def problems_of_value(value: Any, key: str, annotation: Any) -> Iterator[str]:
+def validate_value(value: Any, key: str, annotation: Any) -> Iterator[str]:
     """What is wrong with a plain value for an argument of this annotation, one sentence each."""
     try:
         adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
@@ -112,10 +112,10 @@ def problems_of_value(value: Any, key: str, annotation: Any) -> Iterator[str]:
         # JSON rules, strictly: a list may stand for a tuple, but no string for a number and no number for a switch.
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        yield f"{key}={shown(value)}: {complaint(error)}."
+        yield f"{key}={format_value(value)}: {format_validation_error(error)}."
 
 
-def parameters_of(target: type) -> Mapping[str, inspect.Parameter]:
+def constructor_parameters(target: type) -> Mapping[str, inspect.Parameter]:
     """The arguments of a class by name; any, where it does not tell."""
     try:
         return inspect.signature(target).parameters
@@ -123,7 +123,7 @@ def parameters_of(target: type) -> Mapping[str, inspect.Parameter]:
         return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
 
 
-def annotation_of(target: type, name: str) -> Any:
+def argument_annotation(target: type, name: str) -> Any:
     """The annotation of an argument; Any where there is none."""
     try:
         return typing.get_type_hints(target.__init__, include_extras=True).get(name, Any)
@@ -131,7 +131,7 @@ def annotation_of(target: type, name: str) -> Any:
         return Any
 
 
-def unknown(key: str, known: Iterable[str]) -> str:
+def unknown_key_message(key: str, known: Iterable[str]) -> str:
     """The sentence for a key that does not exist, with the nearest one that does."""
     name, choices = key.rpartition(".")[2], [choice for choice in known if choice not in {"self", TARGET}]
     if not choices:
@@ -141,11 +141,11 @@ def unknown(key: str, known: Iterable[str]) -> str:
     return f"{key}: there is no setting {name!r} here; {remedy}"
 
 
-def complaint(error: ValidationError) -> str:
+def format_validation_error(error: ValidationError) -> str:
     """The distinct messages of a validation error in one line, the choices of a union joined with 'or'."""
     return " or ".join(dict.fromkeys(part["msg"].lower().removeprefix("value error, ") for part in error.errors()))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A configured value as it is written on the command line."""
     return value if isinstance(value, str) else json.dumps(value)

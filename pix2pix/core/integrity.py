@@ -3,12 +3,12 @@
 import zipfile
 from pathlib import Path
 
-from pix2pix.core.checksums import SUMS, Checksums, soundness
+from pix2pix.core.checksums import SUMS, Checksums, check_integrity
 
 ZIP = b"PK\x03\x04"  # how a checkpoint begins, which is a zip of uncompressed entries
 
 
-def require_sound(file: Path) -> None:
+def require_intact(file: Path) -> None:
     """Raises ValueError when a checkpoint is damaged: torch itself looks at no checksum.
 
     Where SHA256SUMS beside it names the file, its checksum decides; else the CRC of each of its entries. A file that is
@@ -18,7 +18,7 @@ def require_sound(file: Path) -> None:
         is_zip = content.read(len(ZIP)) == ZIP
     if not (is_zip or Checksums(file.parent).of.get(file.name)):
         return
-    damage = _damage(file) and _damage(file)  # a training may just have replaced it: look again
+    damage = _find_damage(file) and _find_damage(file)  # a training may just have replaced it: look again
     if damage:
         yours = f" Where you wrote it yourself, remove its line from {SUMS}." if SUMS in damage else ""
         raise ValueError(f"{file} is damaged: {damage}. Bring a copy back, or choose another checkpoint.{yours}")
@@ -33,11 +33,11 @@ def describe_unreadable(file: Path, error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _damage(file: Path) -> str | None:
-    return soundness(file).damage or _packing(file)
+def _find_damage(file: Path) -> str | None:
+    return check_integrity(file).damage or _find_compression(file)
 
 
-def _packing(file: Path) -> str | None:
+def _find_compression(file: Path) -> str | None:
     """What torch never writes: compressed entries, or some that overlap. A small one may unpack to a full memory."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()

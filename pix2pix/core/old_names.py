@@ -51,12 +51,12 @@ def current_class_name(name: str) -> str:
     return next((path.rpartition(".")[2] for path, names in CLASSES.items() if name in names), name)
 
 
-def with_current_names(tree: Any) -> Any:
+def update_class_names(tree: Any) -> Any:
     """A configuration that was read from a file, with the names that its classes have now."""
     if isinstance(tree, Mapping):
         return {
-            key: current_name(value) if key == "_target_" else with_current_names(value) for key, value in tree.items()
+            key: current_name(value) if key == "_target_" else update_class_names(value) for key, value in tree.items()
         }
     if isinstance(tree, list | tuple):
-        return [with_current_names(value) for value in tree]
+        return [update_class_names(value) for value in tree]
     return tree

@@ -15,12 +15,12 @@ S = TypeVar("S")
 W = TypeVar("W")
 
 
-def at_once(height: int, width: int) -> int:
+def pictures_per_batch(height: int, width: int) -> int:
     """How many pictures of this size make a batch."""
     return max(1, AT_ONCE // (height * width))
 
 
-def batches(
+def batch_by_size(
     items: Iterable[T], size: Callable[[T], tuple[int, int] | None], most: int | None = None
 ) -> Iterator[list[T]]:
     """Neighbours of one size, as many as make a batch, or `most`; takes no more items than the next batch needs.
@@ -28,12 +28,12 @@ def batches(
     `size` tells height and width of an item, or None for one that goes alone.
     """
     for same, group in itertools.groupby(items, size):
-        count = 1 if same is None else most or at_once(*same)
+        count = 1 if same is None else most or pictures_per_batch(*same)
         while batch := list(itertools.islice(group, count)):
             yield batch
 
 
-def in_stages(
+def read_run_write(
     batches: Iterable[Sequence[T]],
     read: Callable[[T], R],
     run: Callable[[list[R]], Iterable[S]],
@@ -46,7 +46,7 @@ def in_stages(
     """
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
         writing: deque[list[Future[W]]] = deque()
-        for reading in ahead(readers, read, batches):
+        for reading in prefetch(readers, read, batches):
             outcomes = run([item.result() for item in reading])
             writing.append([writers.submit(write, outcome) for outcome in outcomes])
             while len(writing) > AHEAD:
@@ -55,7 +55,7 @@ def in_stages(
             yield from (item.result() for item in last)
 
 
-def ahead(
+def prefetch(
     pool: ThreadPoolExecutor, work: Callable[[T], R], batches: Iterable[Sequence[T]]
 ) -> Iterator[list[Future[R]]]:
     """The work on each batch, done in the pool while those before it are in use; at most AHEAD of them wait."""

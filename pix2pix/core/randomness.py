@@ -20,7 +20,7 @@ import torch
 Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation"]
 
 
-def derive(seed: int, purpose: Purpose, *position: int | str) -> int:
+def derive_seed(seed: int, purpose: Purpose, *position: int | str) -> int:
     """A 64-bit seed for one purpose at one position; equal arguments give equal seeds on every machine."""
     key = repr((seed, purpose, *position)).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1  # torch's seeds are signed
@@ -28,7 +28,7 @@ def derive(seed: int, purpose: Purpose, *position: int | str) -> int:
 
 def epoch_order(seed: int, epoch: int, length: int) -> np.ndarray:
     """The order in which epoch number `epoch` visits `length` pairs, a permutation of range(length)."""
-    return np.random.default_rng(derive(seed, "order", epoch)).permutation(length)
+    return np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(length)
 
 
 def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> 
     """
     if len(sizes) <= window:
         return epoch_order(seed, epoch, sum(sizes))
-    random = np.random.default_rng(derive(seed, "order", epoch))
+    random = np.random.default_rng(derive_seed(seed, "order", epoch))
     blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     shuffled = [blocks[block] for block in random.permutation(len(sizes))]
     windows = [np.concatenate(shuffled[start : start + window]) for start in range(0, len(sizes), window)]
@@ -47,17 +47,17 @@ def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> 
 
 def pair_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The source of the one random draw that both images of pair `index` share in epoch `epoch`."""
-    return np.random.default_rng(derive(seed, "augmentation", epoch, index))
+    return np.random.default_rng(derive_seed(seed, "augmentation", epoch, index))
 
 
 def seed_weights(seed: int) -> None:
     """Seeds the initialisation of the networks."""
-    torch.manual_seed(derive(seed, "weights"))
+    torch.manual_seed(derive_seed(seed, "weights"))
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seeds dropout and gradient penalties of training step `step` on process `rank`, on every device."""
-    value = derive(seed, "step", step, rank)
+    value = derive_seed(seed, "step", step, rank)
     if torch.accelerator.is_available():
         torch.manual_seed(value)
     else:  # the same, without what torch notes down, with a stack trace, for devices that are not there

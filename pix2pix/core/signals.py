@@ -15,21 +15,21 @@ ASKING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 LINGER = 60  # seconds that a process which loads data outlives a SIGTERM
 
 
-class Stopped(SystemExit):
+class TrainingInterrupted(SystemExit):
     """The training was asked to end, and saved what it had. The exit code is the signal's, 143 for SIGTERM."""
 
     def __init__(self, number: int | None) -> None:
         super().__init__(128 + (number or signal.SIGTERM))
 
 
-class OutOfTime(SystemExit):
+class TimeLimitReached(SystemExit):
     """The time limit of the training is reached and its state is saved; the same command resumes it."""
 
     def __init__(self) -> None:
         super().__init__(0)
 
 
-class Signals:
+class StopSignals:
     """Listens for the signals that ask to end; a second Ctrl-C interrupts at once."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class Signals:
             ours = [number for number in ASKING if not _is_kept_from_us(number)]
             self._before = {number: signal.signal(number, self._note) for number in ours}
 
-    def ignore(self) -> None:
+    def restore(self) -> None:
         """Gives them back to whoever had them."""
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
-    def pass_on(self) -> None:
+    def forward_to_launcher(self) -> None:
         """Sends a cluster's signal on to the launcher that had asked for it, which may queue the job again."""
         theirs = self.received in {getattr(signal, "SIGUSR1", None), getattr(signal, "SIGUSR2", None)}
         if self.received is not None and theirs and callable(self._before.get(self.received)):
@@ -63,7 +63,7 @@ class Signals:
         self.received = number
 
 
-def leave_to_parent(_worker: int) -> None:
+def ignore_stop_signals(_worker: int) -> None:
     """Keeps a process that loads data from ending before the training has saved: it ends with the training.
 
     Terminals, `timeout` and clusters signal all processes of a job at once. A SIGTERM may also be its parent's, which

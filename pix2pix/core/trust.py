@@ -22,7 +22,7 @@ import click
 from filelock import FileLock
 
 from pix2pix.core import instantiate
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.instantiate import PARTIAL, TARGET, is_component
 
 log = logging.getLogger(__name__)
@@ -65,8 +65,8 @@ def build(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust =
 
 def require_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> None:
     """Raises what `build` raises; constructs nothing."""
-    judge = Judge(kind, {*_named(trust), *noted()})
-    if found := judge.problems(node, key):
+    judge = TrustCheck(kind, {*_parse_modules(trust), *read_trusted_modules()})
+    if found := judge.find_problems(node, key):
         lines = [f"{source}: its configuration is not built:", *(f"  {text}" for text in found)]
         raise UntrustedError("\n".join([*lines, *judge.remedy()]))
 
@@ -94,7 +94,7 @@ def _kind(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-class Judge:
+class TrustCheck:
     """Judges a component of a configuration that was read from a file: by its names first, then by its classes.
 
     Args:
@@ -107,7 +107,7 @@ class Judge:
         self.kind, self.trusted, self.factories = kind, set(trusted), factories
         self.strangers: set[str] = set()  # the modules that it refused
 
-    def problems(self, node: Any, key: str) -> list[str]:
+    def find_problems(self, node: Any, key: str) -> list[str]:
         """What forbids to build it, a sentence each; nothing is imported whose name is not allowed."""
         return list(self._of_names(node, key)) or list(self._of_classes(node, key, self.kind))
 
@@ -143,10 +143,10 @@ class Judge:
 
     def _of_target(self, path: Any, key: str) -> Iterator[str]:
         if not isinstance(path, str) or "." not in path or not _is_dotted(path):
-            yield f"{key}={instantiate.shown(path)}: no class. A class is named by its full dotted path."
-        elif path.split(".")[0] == OURS and not _is_ours(path.rpartition(".")[0]):
+            yield f"{key}={instantiate.format_value(path)}: no class. A class is named by its full dotted path."
+        elif path.split(".")[0] == OURS and not _is_own_module(path.rpartition(".")[0]):
             yield f"{key}={path}: no class of {OURS}, which has no module {path.rpartition('.')[0]}."
-        elif not (_is_ours(path.rpartition(".")[0]) or _covered(path, self.trusted)):
+        elif not (_is_own_module(path.rpartition(".")[0]) or _is_covered(path, self.trusted)):
             yield self._refusal(f"{key}={path}", path.rpartition(".")[0])
 
     def _of_classes(self, node: Any, key: str, kind: Any) -> Iterator[str]:
@@ -155,7 +155,7 @@ class Judge:
         except ValueError as error:
             yield f"{key}.{TARGET}: {error}"
             return
-        if not (_of_ours(target) or _covered(f"{target.__module__}.{target.__qualname__}", self.trusted)):
+        if not (_is_own_class(target) or _is_covered(f"{target.__module__}.{target.__qualname__}", self.trusted)):
             yield self._refusal(f"{key}.{TARGET}={node[TARGET]}, of {target.__module__}", target.__module__)
         elif not issubclass(target, kind):
             yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
@@ -165,22 +165,22 @@ class Judge:
                     yield from self._of_argument(value, f"{key}.{name}", target, name)
 
     def _of_argument(self, value: Any, key: str, target: type, name: str) -> Iterator[str]:
-        parameters = instantiate.parameters_of(target)
+        parameters = instantiate.constructor_parameters(target)
         if name not in parameters and not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-            yield instantiate.unknown(key, parameters)
+            yield instantiate.unknown_key_message(key, parameters)
             return
-        annotation = instantiate.annotation_of(target, name) if name in parameters else Any
+        annotation = instantiate.argument_annotation(target, name) if name in parameters else Any
         if not is_component(value):
-            yield from instantiate.problems_of_value(value, key, annotation)
+            yield from instantiate.validate_value(value, key, annotation)
         elif (wanted := _component_classes(annotation)) is not None:
             yield from self._of_classes(value, key, wanted)
-        elif _of_ours(target):
+        elif _is_own_class(target):
             yield f"{key}: takes a plain value, no component."
         else:  # a trusted class that does not say what it takes: another trusted one, or one of ours of this kind
-            yield from self._of_classes(value, key, object if _covered(value[TARGET], self.trusted) else self.kind)
+            yield from self._of_classes(value, key, object if _is_covered(value[TARGET], self.trusted) else self.kind)
 
 
-def _is_ours(module: str) -> bool:
+def _is_own_module(module: str) -> bool:
     """Whether a module of this name is a file of pix2pix; its name alone would also name what it imports."""
     package, *parts = module.split(".")
     place = PACKAGE.joinpath(*parts)
@@ -188,11 +188,11 @@ def _is_ours(module: str) -> bool:
     return package == OURS and there and not any(part.startswith("_") for part in parts)
 
 
-def _of_ours(target: type) -> bool:
+def _is_own_class(target: type) -> bool:
     return target.__module__.split(".")[0] == OURS
 
 
-def _covered(path: str, trusted: Iterable[str]) -> bool:
+def _is_covered(path: str, trusted: Iterable[str]) -> bool:
     """Whether a module of the path is trusted: `mylab` covers `mylab.Net` and `mylab.x.Net`, not `mylab2.Net`."""
     return any(path.startswith(f"{module}.") for module in trusted)
 
@@ -214,13 +214,13 @@ def _component_classes(annotation: Any) -> Any:
     return annotation if is_class and annotation.__module__ not in {"builtins", "typing"} else None
 
 
-def modules_of(tree: Any) -> set[str]:
+def foreign_modules(tree: Any) -> set[str]:
     """The modules, beside ours, of all classes that a configuration names: where they are found, and where they lie."""
     if isinstance(tree, list | tuple):
-        return set().union(*map(modules_of, tree))
+        return set().union(*map(foreign_modules, tree))
     if not isinstance(tree, Mapping):
         return set()
-    found = set().union(*map(modules_of, tree.values()))
+    found = set().union(*map(foreign_modules, tree.values()))
     path = tree.get(TARGET)
     if isinstance(path, str) and path.split(".")[0] != OURS and not path.startswith(USUAL):
         with contextlib.suppress(ValueError):  # within plain values it need not be a class
@@ -228,37 +228,39 @@ def modules_of(tree: Any) -> set[str]:
     return {module for module in found if module.split(".")[0] not in {*sys.stdlib_module_names, OURS}}
 
 
-def note(tree: Any) -> None:
+def remember_modules(tree: Any) -> None:
     """Notes the modules of one's own configuration as trusted by this user; a file that cannot be written is said."""
-    file, modules = noted_file(), modules_of(tree)
-    if modules <= noted():
+    file, modules = trusted_modules_file(), foreign_modules(tree)
+    if modules <= read_trusted_modules():
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_name(f".{file.name}.lock")):
-            write(file, HEADER + "".join(f"{module}\n" for module in sorted(modules | noted())))
+            write_text_atomic(
+                file, HEADER + "".join(f"{module}\n" for module in sorted(modules | read_trusted_modules()))
+            )
     except OSError as error:
         log.warning(
             "%s: cannot be written (%s). To use this run later, say --trust %s.", file, error, " --trust ".join(modules)
         )
 
 
-def noted() -> set[str]:
+def read_trusted_modules() -> set[str]:
     """The modules that this user's trainings noted."""
     try:
-        lines = noted_file().read_text(encoding="utf-8").splitlines()
+        lines = trusted_modules_file().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return set()
     return {line for line in map(str.strip, lines) if _is_dotted(line)}
 
 
-def noted_file() -> Path:
+def trusted_modules_file() -> Path:
     """Where they are noted: in the user's own folder of settings, unless PIX2PIX_TRUSTED_MODULES names a file."""
     elsewhere = os.environ.get(PLACE)
     return Path(elsewhere) if elsewhere else Path(click.get_app_dir("pix2pix")) / "trusted_modules"
 
 
-def _named(trust: Trust) -> set[str]:
+def _parse_modules(trust: Trust) -> set[str]:
     """The modules that the user trusts by name. Raises ValueError for what is no name of a module."""
     names = [trust] if isinstance(trust, str) else list(trust)
     for name in names:

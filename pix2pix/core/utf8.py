@@ -6,7 +6,7 @@ import os
 import sys
 
 
-def speak_utf8() -> None:
+def ensure_utf8() -> None:
     """Makes this process one in which every file name can be told and no character ends the program.
 
     Under a locale of ASCII, Python can neither open a file called `é` by that name nor print it. It decides that when

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pix2pix.core.lazy import attributes_of
+from pix2pix.core.lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from pix2pix.data.datamodule import PairDataModule
@@ -25,7 +25,7 @@ __all__ = [
     "SyntheticFacades",
 ]
 
-__getattr__ = attributes_of(
+__getattr__ = lazy_getattr(
     __name__,
     {
         "DerivedPairs": "sources.derived",

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pix2pix.core.randomness import pair_generator
-from pix2pix.core.signals import leave_to_parent
+from pix2pix.core.signals import ignore_stop_signals
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.preload import LoadedPairs, content_of, cores
 from pix2pix.data.pair import Pair, PairSource, Split
@@ -162,7 +162,7 @@ class PairDataModule(pl.LightningDataModule):
             batch_sampler=batches,
             collate_fn=stacked if self.workers or to_gpu else drawn,
             num_workers=self.workers,
-            worker_init_fn=leave_to_parent,
+            worker_init_fn=ignore_stop_signals,
             persistent_workers=self.workers > 0,
             pin_memory=to_gpu,
         )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pix2pix.core.atomic_files import replacing
+from pix2pix.core.atomic_files import atomic_file
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def remember(file: Path, now: Inventory, *, anew: bool) -> None:
     digests = digests | dict(zip(new, _digests(now, new), strict=True))
     numbers = sorted(digests)
     content = {"numbers": np.array(numbers, np.int64), "digests": np.array([digests[n] for n in numbers], "S64")}
-    with replacing(file) as part, part.open("wb") as out:
+    with atomic_file(file) as part, part.open("wb") as out:
         np.savez(out, fingerprint=np.array(now.fingerprint), dates=now.dates, **content)
 
 

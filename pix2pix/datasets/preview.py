@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import pair_generator
-from pix2pix.core.sequences import spread
+from pix2pix.core.sequences import evenly_spaced
 from pix2pix.data.coding import coded_palettes, source_side
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import sheet, shown
@@ -31,7 +31,7 @@ def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
     transform: PairTransform = build(config["data"]["transform"])
     train = pairs.split("train")
     rows = []
-    for index in spread(len(train), math.ceil(views / DRAWS)):
+    for index in evenly_spaced(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
         drawn = [transform.augment(pair, pair_generator(config["seed"], epoch, index)) for epoch in range(DRAWS)]
         rows.append([image for view in (transform.plain(pair), *drawn) for image in _pictures(view, config)])

@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from tqdm import tqdm
 
-from pix2pix.core.atomic_files import replacing, write
+from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.data.images.picture_files import named, require_file
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import PairFolder
@@ -54,7 +54,7 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
             for number, pairs in enumerate(_parted(files, megabytes * MEGABYTE))
         }
         _require_room(output, planned)
-        write(output / PLAN, plan)
+        write_text_atomic(output / PLAN, plan)
         ranges = _write_all(planned, workers)
         return _write_index(output, splits, ranges, json.loads(plan))
 
@@ -124,7 +124,7 @@ def _write_all(planned: dict[Path, list[Files]], workers: int) -> dict[Path, np.
 
 def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
     if not path.exists():
-        with replacing(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
+        with atomic_file(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for pair in pairs:
                 for role, picture in zip(roles(len(pair)), pair, strict=True):
                     _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
@@ -154,10 +154,10 @@ def _write_index(
         index[path.name.rpartition("-")[0]].append(Shard(path.name, len(places), path.stat().st_size, _sha256(path)))
     for split in splits:
         places = np.concatenate([places for path, places in ranges.items() if path.name.startswith(f"{split}-")])
-        with replacing(output / f"{split}.offsets.npy") as part, part.open("wb") as file:
+        with atomic_file(output / f"{split}.offsets.npy") as part, part.open("wb") as file:
             np.save(file, places.astype(np.int64))
     content = plan | {"splits": {split: [shard._asdict() for shard in shards] for split, shards in index.items()}}
-    write(output / INDEX, json.dumps(content, indent=1))
+    write_text_atomic(output / INDEX, json.dumps(content, indent=1))
     (output / PLAN).unlink()
     return index
 

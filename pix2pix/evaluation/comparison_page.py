@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 
 from pix2pix.config.metric_names import METRICS
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.picture_files import named, opened_image
 from pix2pix.data.pair import Split
@@ -91,7 +91,7 @@ def write_page(runs: Sequence[Run], split: Split, page: Path, *, pictures: int =
         "plotly": _plotly(),
     }
     page.parent.mkdir(parents=True, exist_ok=True)
-    write(page, environment.get_template("compare.html").render(content))
+    write_text_atomic(page, environment.get_template("compare.html").render(content))
     return comparison
 
 

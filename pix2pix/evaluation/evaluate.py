@@ -17,8 +17,8 @@ from tqdm import tqdm
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.atomic_files import replacing_folder, write
-from pix2pix.core.prefetch import batches, in_stages
+from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
+from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pair import PairSource, Split
@@ -107,7 +107,7 @@ def evaluate(
         trained, source, split, _scorer_file(measures), perceptual
     )
     pairs = PlainPairs(source.split(split), trained.pair_transform())
-    with replacing_folder(folder) as part:
+    with atomic_dir(folder) as part:
         examination = Examination(trained, pairs, measures, samples, part / "images")
         result = _measured(examination, folder)
         record["data"]["pictures"] = examination.seen.digest()
@@ -158,10 +158,10 @@ def _examined(examination: Examination) -> list[list[Row]]:
     """The rows of each pair, one for each sample; pairs run in batches where all are brought to one size."""
     data, length = examination.trained.config["data"], len(examination.pairs)
     size = None if data.get("preprocess") == "none" else (data["height"], data["width"])
-    indices = batches(range(length), lambda index: size)
+    indices = batch_by_size(range(length), lambda index: size)
     rows: list[list[Row]] = []
     with tqdm(total=length, unit="pair", disable=None) as progress:
-        for row in in_stages(indices, examination.read, examination.run, examination.write):
+        for row in read_run_write(indices, examination.read, examination.run, examination.write):
             rows.append(row)
             progress.update()
     return rows
@@ -205,13 +205,13 @@ def _write_results(folder: Path, run: Run, record: Record, result: Evaluation) -
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.rows)
-    write(folder / FILE, json.dumps(summary, indent=2) + "\n")
+    write_text_atomic(folder / FILE, json.dumps(summary, indent=2) + "\n")
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     page = environment.get_template("page.html")
     columns = [name for name in result.rows[0] if name != "name"]
     plots = {axis: _plot(curve) for axis, curve in result.curves.items()}
     content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
-    write(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
+    write_text_atomic(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
 
 
 def _finite(tree: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 from pix2pix.config.identity import Config
 from pix2pix.core import trust
-from pix2pix.core.addresses import hidden
-from pix2pix.core.checksums import checksum
+from pix2pix.core.addresses import hide_secrets
+from pix2pix.core.checksums import file_sha256
 from pix2pix.core.trust import Trust
 from pix2pix.data.cache.preload import images_of
 from pix2pix.data.pair import Pair, PairSource, Split
@@ -113,7 +113,7 @@ def record_of(trained: Trained, source: PairSource, split: Split, scorer: Path |
     """
     return {
         "checkpoint": trained.checkpoint.name,
-        "checkpoint_file": _state_of(trained.checkpoint) | {"sha256": checksum(trained.checkpoint)},
+        "checkpoint_file": _state_of(trained.checkpoint) | {"sha256": file_sha256(trained.checkpoint)},
         "step": trained.step,
         "inference": vars(trained.inference),
         "precision": "half" if trained.half else "float32",
@@ -124,7 +124,7 @@ def record_of(trained: Trained, source: PairSource, split: Split, scorer: Path |
             "fingerprint": _digest(source.fingerprint()),
             "files": files_digest(source, split),
         },
-        "scorer": {"path": str(scorer), "sha256": checksum(scorer)} if scorer else None,
+        "scorer": {"path": str(scorer), "sha256": file_sha256(scorer)} if scorer else None,
         "perceptual": perceptual,
     }
 
@@ -133,7 +133,7 @@ def _without_password(path: str | Path | None) -> str | None:
     """The place of the data; of an address without passwords, tokens and signatures."""
     if path is None:
         return None
-    return hidden(str(path)) if "://" in str(path) else os.path.abspath(path)  # noqa: PTH100
+    return hide_secrets(str(path)) if "://" in str(path) else os.path.abspath(path)  # noqa: PTH100
 
 
 def files_digest(source: PairSource, split: Split) -> str:
@@ -206,7 +206,7 @@ class Standard:
             yield f"of another {record.get('checkpoint')} than the one that is there now"
         yield from self._other_choices(config, record)
         yield from self._other_data(run, config, record["data"])
-        if self.scorer and (record.get("scorer") or {}).get("sha256") != checksum(self.scorer):
+        if self.scorer and (record.get("scorer") or {}).get("sha256") != file_sha256(self.scorer):
             yield "this scorer has not read it"
 
     def _checkpoint(self, run: Run) -> Path | None:
@@ -220,7 +220,7 @@ class Standard:
         if checkpoint is None:
             return True
         known = record["checkpoint_file"]
-        return _state_of(checkpoint).items() <= known.items() or checksum(checkpoint) == known.get("sha256")
+        return _state_of(checkpoint).items() <= known.items() or file_sha256(checkpoint) == known.get("sha256")
 
     def _other_choices(self, config: Config, record: Record) -> Iterator[str]:
         wanted = {name: config["inference"][name] for name in INFERENCE}

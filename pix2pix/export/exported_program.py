@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pix2pix.core.atomic_files import replacing
+from pix2pix.core.atomic_files import atomic_file
 from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
 from pix2pix.export.parity import Difference, difference, require_agreement
 from pix2pix.inference.generator import load
@@ -26,7 +26,7 @@ def export_program(
     trained = load(run, device="cpu", **options)
     graph = Graph(trained, pixels=pixels, half=half).eval()
     about = description(trained, graph)
-    with warnings.catch_warnings(), replacing(Path(path)) as part:
+    with warnings.catch_warnings(), atomic_file(Path(path)) as part:
         warnings.simplefilter("ignore")  # torch's own deprecations
         program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
         with part.open("wb") as file:

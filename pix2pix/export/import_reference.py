@@ -13,7 +13,7 @@ from pix2pix.config import compose
 from pix2pix.config.check import check
 from pix2pix.config.identity import Config
 from pix2pix.core import instantiate
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.models.reference_architecture import discriminator_of, generator_of
 from pix2pix.models.reference_weights import from_reference, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
@@ -79,8 +79,8 @@ def _write(run: Run, config: Config, state: dict[str, Tensor], files: dict[str, 
         raise disk.error
     link_checkpoint(run.checkpoints / "best.ckpt", run.last)
     sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
-    write(run.provenance_file, json.dumps({"finished": True, "imported": sources}, indent=2) + "\n")
-    write(run.config_file, yaml.safe_dump(config, sort_keys=False))
+    write_text_atomic(run.provenance_file, json.dumps({"finished": True, "imported": sources}, indent=2) + "\n")
+    write_text_atomic(run.config_file, yaml.safe_dump(config, sort_keys=False))
 
 
 def _digest(file: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pix2pix.core.atomic_files import replacing
+from pix2pix.core.atomic_files import atomic_file
 from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
 from pix2pix.export.parity import Difference, difference, require_agreement
 from pix2pix.inference.generator import Trained, load
@@ -52,7 +52,7 @@ def export_onnx(
     about = description(trained, graph)
     program: Any = _translated(graph, opset)
     program.model.metadata_props[METADATA] = json.dumps(about)
-    with replacing(Path(path)) as part, _quiet():
+    with atomic_file(Path(path)) as part, _quiet():
         program.save(part)
         found = compared(part, trained, graph)
         require_agreement(found, graph)

@@ -10,7 +10,7 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
-from pix2pix.core.atomic_files import replacing
+from pix2pix.core.atomic_files import atomic_file
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _download(folder: Path) -> None:
         for name in FILES:
             content = files.extractfile(f"package/dist/{name}")
             assert content is not None
-            with replacing(folder / name) as part:
+            with atomic_file(folder / name) as part:
                 part.write_bytes(content.read())
 
 

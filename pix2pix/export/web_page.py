@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pix2pix.core.atomic_files import replacing_folder
+from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.export.graph import Pixels
 from pix2pix.export.onnx import export_onnx
 from pix2pix.export.onnxruntime_web import onnxruntime_web
@@ -48,7 +48,7 @@ def export_web(
         raise ValueError(f"--pixels {pixels}: the page draws pictures of 8 bits. Leave it out.")
     folder = Path(path)
     _require_ours(folder)
-    with replacing_folder(folder) as part:
+    with atomic_dir(folder) as part:
         onnxruntime_web(onnxruntime, part / "onnxruntime")
         about, found = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
         _write_page(part, run, about, options)

@@ -49,11 +49,11 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
         if name in data:
             field = Data.model_fields[name]
             annotation = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-            yield from instantiate.problems_of_value(data[name], f"data.{name}", annotation)
+            yield from instantiate.validate_value(data[name], f"data.{name}", annotation)
     for name in CODING:
-        annotation = instantiate.annotation_of(JitterAndMirror, name)
-        yield from instantiate.problems_of_value(data["transform"].get(name), f"data.transform.{name}", annotation)
-    yield from instantiate.problems_of_arguments(config["inference"], "inference", InferenceMode)
+        annotation = instantiate.argument_annotation(JitterAndMirror, name)
+        yield from instantiate.validate_value(data["transform"].get(name), f"data.transform.{name}", annotation)
+    yield from instantiate.validate_arguments(config["inference"], "inference", InferenceMode)
 
 
 def generator_of(config: Config, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()) -> nn.Module:

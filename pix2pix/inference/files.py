@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.prefetch import batches, in_stages
+from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import SUFFIXES, Picture, opened, size
 from pix2pix.data.images.pictures import save
 from pix2pix.inference.file_jobs import VIDEOS, Job, jobs_of
@@ -84,7 +84,7 @@ def _translate_pictures(
     translator: Translator, jobs: Sequence[Job], samples: int | None, report: Report, progress: Any
 ) -> None:
     run = partial(_translate, translator, samples or 1)
-    for passage in in_stages(batches(jobs, _size, translator.batch_size), _read, run, _write):
+    for passage in read_run_write(batch_by_size(jobs, _size, translator.batch_size), _read, run, _write):
         report.written += len(passage.outputs)
         if passage.reason:
             report.failed[passage.job.file] = passage.reason

@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.data.images.decode import Picture, opened
 from pix2pix.data.images.picture_files import readable_name
 from pix2pix.inference.files import Job, Report
@@ -30,7 +30,7 @@ def write_page(report: Report, output: Path, run: Path) -> Path:
         {"file": readable_name(str(file)), "reason": readable_name(reason)} for file, reason in report.failed.items()
     ]
     page = environment.get_template("translate_page.html")
-    write(output / "index.html", page.render(run=run.resolve().name, rows=rows, failed=failed))
+    write_text_atomic(output / "index.html", page.render(run=run.resolve().name, rows=rows, failed=failed))
     return output / "index.html"
 
 

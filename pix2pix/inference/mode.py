@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from pix2pix.core.randomness import derive
+from pix2pix.core.randomness import derive_seed
 
 WHOLE_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
 KEEPING_MOMENTS = (nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -66,7 +66,7 @@ class InferenceMode:
 
     def seed_of(self, name: str) -> int:
         """The seed of the noise of the picture `name`, however its accents are written: macOS takes them apart."""
-        return derive(self.seed, "inference", unicodedata.normalize("NFC", name))
+        return derive_seed(self.seed, "inference", unicodedata.normalize("NFC", name))
 
     @contextmanager
     def applied_to(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pix2pix.core.randomness import derive
+from pix2pix.core.randomness import derive_seed
 from pix2pix.inference.mode import InferenceMode, Noise, NormalizePicture
 
 CELL = 256  # pixels; the noise of a large picture is drawn in squares of about this side
@@ -197,7 +197,7 @@ def field(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
     def noise(x: Tensor, keep: float) -> Tensor:
         layer = next(layers)
         if x.dim() != 4 or set(x.shape[2:]) == {1}:  # of whole channels: the same for all tiles
-            generator = torch.Generator().manual_seed(derive(seed, "inference", layer))
+            generator = torch.Generator().manual_seed(derive_seed(seed, "inference", layer))
             return torch.empty(x.shape).bernoulli_(keep, generator=generator)
         _, channels, rows, columns = x.shape
         stride = height // rows
@@ -223,5 +223,5 @@ class Cells(NamedTuple):
         return drawn[:, top % side : top % side + rows, left % side : left % side + columns]
 
     def _cell(self, row: int, column: int) -> Tensor:
-        generator = torch.Generator().manual_seed(derive(self.seed, "inference", self.layer, row, column))
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "inference", self.layer, row, column))
         return torch.empty(self.shape).bernoulli_(self.keep, generator=generator)

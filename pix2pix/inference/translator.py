@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.core.prefetch import batches
+from pix2pix.core.prefetch import batch_by_size
 from pix2pix.data.images.decode import Picture, opened, picture_of, size
 from pix2pix.data.images.palettes import visible
 from pix2pix.inference.generator import Trained, load
@@ -110,7 +110,7 @@ class Translator:
     def _translated(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> Iterator[Picture]:
         """One translation after the other, those of one size in batches."""
         named = zip(pictures, names, strict=True)
-        for batch in batches(named, lambda each: _size(each[0][0]), self.batch_size):
+        for batch in batch_by_size(named, lambda each: _size(each[0][0]), self.batch_size):
             yield from self._batch(batch, seed)
 
     def _batch(self, named: Sequence[tuple[tuple[Input, ...], str]], seed: int) -> list[Picture]:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix.core.atomic_files import replacing
+from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.picture_files import CONTAINERS, named, require_file
 from pix2pix.inference.translator import Translator
@@ -44,7 +44,7 @@ def translate_video(translator: Translator, source: Path, result: Path, *, smoot
         raise ValueError(f"smooth={smooth}: a share from 0 to below 1. Choose 0 for none.")
     av = _pyav()
     try:
-        with opened_video(source) as given, replacing(result) as part:
+        with opened_video(source) as given, atomic_file(result) as part:
             if not given.streams.video:
                 raise ValueError(f"{source}: holds no pictures, only {', '.join(s.type for s in given.streams)}.")
             with av.open(str(part), "w", format=FORMATS[result.suffix.lower()]) as made:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pix2pix.core.integrity import describe_unreadable, require_sound
+from pix2pix.core.integrity import describe_unreadable, require_intact
 from pix2pix.models.initialisation import NORMS
 
 WRAPPERS = ("module.", "_orig_mod.")
@@ -52,7 +52,7 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     """The state dict in a `.pth` file, nothing else of which is executed. Raises ValueError when there is none."""
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file.")
-    require_sound(file)
+    require_intact(file)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke

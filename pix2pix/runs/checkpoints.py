@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from pix2pix.core.atomic_files import replacing, sync
-from pix2pix.core.checksums import SUMS, Checksums, checksum, soundness
+from pix2pix.core.atomic_files import atomic_file, flush_to_disk
+from pix2pix.core.checksums import SUMS, Checksums, check_integrity, file_sha256
 from pix2pix.runs.run import PREVIOUS, Run
 
 log = logging.getLogger(__name__)
@@ -38,20 +38,20 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
-    with replacing(path) as part:
+    with atomic_file(path) as part:
         with part.open("wb") as file:
             torch.save(checkpoint, file)
-            sync(file)
-        sums, new = Checksums(path.parent), checksum(part)
+            flush_to_disk(file)
+        sums, new = Checksums(path.parent), file_sha256(part)
         before = sums.of.get(path.name, [])
         moves = {path.name: [new]} | ({PREVIOUS: list(before)} if path.name == "last.ckpt" and path.is_file() else {})
         for name, own in moves.items():
-            sums.expect(name, own)
+            sums.add(name, own)
         sums.write()
         if PREVIOUS in moves:
             _link_or_move(path, path.with_name(PREVIOUS))
     for name, own in moves.items():
-        sums.settle(name, own)
+        sums.replace(name, own)
     sums.write()
     _sync_folder(path.parent)
 
@@ -61,7 +61,7 @@ def _link_or_move(path: Path, name: Path) -> None:
     if name.exists() and name.samefile(path):
         return
     try:
-        with replacing(name) as part:
+        with atomic_file(name) as part:
             part.unlink(missing_ok=True)
             os.link(path, part)
     except OSError:
@@ -76,7 +76,7 @@ def find_resumable(run: Run, instead: Path | None = None) -> Path | None:
     """
     found = run.resume_checkpoints()
     for path in found:
-        known, damage = soundness(path)
+        known, damage = check_integrity(path)
         if damage:
             log.warning("%s is damaged: %s. It is passed over.", path, damage)
             continue
@@ -98,17 +98,17 @@ def link_checkpoint(file: Path, name: Path) -> None:
         return
     sums = Checksums(file.parent)
     own = list(sums.of.get(file.name, []))
-    sums.expect(name.name, own)
+    sums.add(name.name, own)
     sums.write()
-    with replacing(name) as part:
+    with atomic_file(name) as part:
         part.unlink(missing_ok=True)
         try:
             os.link(file, part)
         except OSError:
             shutil.copyfile(file, part)
             with part.open("rb+") as copy:
-                sync(copy)
-    sums.settle(name.name, own)
+                flush_to_disk(copy)
+    sums.replace(name.name, own)
     sums.write()
 
 

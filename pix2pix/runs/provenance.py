@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pix2pix.core.addresses import hidden
+from pix2pix.core.addresses import hide_secrets
 
 
 def describe_session() -> dict[str, Any]:
@@ -17,7 +17,7 @@ def describe_session() -> dict[str, Any]:
     packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": hidden(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}"),
+        "command": hide_secrets(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}"),
         "working_directory": str(Path.cwd()),
         "host": platform.node(),
         "platform": platform.platform(),

@@ -14,7 +14,7 @@ import yaml
 
 from pix2pix.config.identity import Config, ends
 from pix2pix.config.saved import UnreadableError, read_config
-from pix2pix.core.atomic_files import part_of, write
+from pix2pix.core.atomic_files import temporary_path, write_text_atomic
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
 from pix2pix.runs.provenance import describe_session
 
@@ -117,7 +117,7 @@ class Run:
         """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
-        return {file.name for file in self.path.iterdir()} <= {"checkpoints", part_of(self.config_file).name}
+        return {file.name for file in self.path.iterdir()} <= {"checkpoints", temporary_path(self.config_file).name}
 
     def require_same_data(self, fingerprint: str) -> None:
         """Raises ValueError when the run was trained on other pairs than those of the fingerprint.
@@ -190,7 +190,7 @@ class Run:
         sessions = {"sessions": [*before.get("sessions", []), now]}
         self._write_provenance(**before | {"finished": False, "data_fingerprint": data_fingerprint} | sessions)
         if changed.all() or not self.config_file.exists():
-            write(self.config_file, yaml.safe_dump(config, sort_keys=False))
+            write_text_atomic(self.config_file, yaml.safe_dump(config, sort_keys=False))
 
     def note_resumed_from(self, checkpoint: Path, step: int) -> None:
         """Notes in the provenance where the present session takes up the training."""
@@ -255,7 +255,7 @@ class Run:
         )
 
     def _write_provenance(self, **content: Any) -> None:
-        write(self.provenance_file, json.dumps(content, indent=2) + "\n")
+        write_text_atomic(self.provenance_file, json.dumps(content, indent=2) + "\n")
 
     def _remove_leftovers(self) -> None:
         if not self.path.is_dir():

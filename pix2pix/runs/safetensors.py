@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pix2pix.config.identity import Config
-from pix2pix.core.atomic_files import replacing
-from pix2pix.core.integrity import describe_unreadable, require_sound
-from pix2pix.core.old_names import with_current_names
+from pix2pix.core.atomic_files import atomic_file
+from pix2pix.core.integrity import describe_unreadable, require_intact
+from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain
 
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata
@@ -35,7 +35,7 @@ def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
     if not isinstance(content, Mapping) or not {"config", "state_dict", "global_step"} <= content.keys():
         raise ValueError(f"{file}: not a checkpoint that `pix2pix train` wrote.")
     require_plain(content["config"], file)
-    content = dict(content) | {"config": with_current_names(content["config"])}
+    content = dict(content) | {"config": update_class_names(content["config"])}
     if not isinstance(content["global_step"], int):
         raise ValueError(f"{file}: global_step={content['global_step']!r} is no number of steps. Copy the file again.")
     _require_tensors(file, content["state_dict"])
@@ -44,7 +44,7 @@ def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
 
 def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
     """What a checkpoint holds, of any kind: tensors and plain values. Raises ValueError when it is damaged or none."""
-    require_sound(file)
+    require_intact(file)
     try:
         return torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch raises whatever the bytes happen to provoke
@@ -70,7 +70,7 @@ def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step
     """Writes a generator's state dict, whole or not at all, with a checksum of it and of the configuration."""
     tensors = {name: value.contiguous().cpu() for name, value in state.items()}
     about = {"config": config, "global_step": step}
-    with replacing(path) as part:
+    with atomic_file(path) as part:
         save_file(tensors, part, metadata={METADATA: json.dumps(about | {SUM: _digest(about, tensors)})})
 
 

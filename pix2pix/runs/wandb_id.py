@@ -3,7 +3,7 @@
 import os
 import secrets
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.runs.run import Run
 
 
@@ -12,5 +12,5 @@ def run_id(run: Run) -> str:
     file = run.path / "wandb" / "id"
     given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
     if not file.is_file():
-        write(file, (given or secrets.token_hex(4)) + "\n")
+        write_text_atomic(file, (given or secrets.token_hex(4)) + "\n")
     return file.read_text(encoding="utf-8").strip()

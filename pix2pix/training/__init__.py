@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pix2pix.core.lazy import attributes_of
+from pix2pix.core.lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 
 __all__ = ["GANDDPStrategy", "Pix2Pix"]
 
-__getattr__ = attributes_of(__name__, {"Pix2Pix": "module", "GANDDPStrategy": "gan_ddp_strategy"})
+__getattr__ = lazy_getattr(__name__, {"Pix2Pix": "module", "GANDDPStrategy": "gan_ddp_strategy"})

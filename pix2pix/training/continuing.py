@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pix2pix.config.identity import Config, ends
-from pix2pix.core.integrity import describe_unreadable, require_sound
+from pix2pix.core.integrity import describe_unreadable, require_intact
 from pix2pix.models.learning_rates import linear_decay
 from pix2pix.runs.run import Run
 
@@ -111,7 +111,7 @@ def require_compatible(path: Path, model: nn.Module, config: Config, *, given: b
 def _check_compatible(path: Path, model: nn.Module, config: Config, given: bool) -> TrainingProgress:
     if given:  # of a run's own the newest sound one is chosen
         _require_file(path)
-        require_sound(path)
+        require_intact(path)
     content = read_training_checkpoint(path)
     try:
         found = [*_differing_weights(content["state_dict"], model), *_differing_optimizers(content["config"], config)]

@@ -22,7 +22,7 @@ from pix2pix.config.identity import Config, ends
 from pix2pix.core import trust
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.instantiate import TARGET, locate
-from pix2pix.core.signals import OutOfTime, Stopped
+from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import edited, remember
 from pix2pix.models import UNet
@@ -63,7 +63,7 @@ def train(config: Config) -> None:
     if first:
         run.set_damaged_provenance_aside()
         run.require_same(config)
-        trust.note(config)
+        trust.remember_modules(config)
     data = build_data(config)
     files = data.pairs.inventory()
     if not config["allow_changed_data"]:
@@ -165,13 +165,13 @@ def _fitted(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, run: Run)
             run.note_resumed_from(checkpoint, so_far.steps)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
-    except OutOfTime:
+    except TimeLimitReached:
         log.info(
             "Stopped: the time limit is reached. Run the same command again to resume %s from its last checkpoint.",
             run.path,
         )
         return False
-    except (Stopped, SIGTERMException, KeyboardInterrupt) as stopped:
+    except (TrainingInterrupted, SIGTERMException, KeyboardInterrupt) as stopped:
         raise _stopped(run, stopped) from stopped
     except (RuntimeError, MemoryError) as error:
         if trainer.received_sigterm:  # loader workers may get the signal, too, and complain first
@@ -190,7 +190,7 @@ def _given(resume: str) -> Path | None:
 def _stopped(run: Run, why: BaseException) -> SystemExit:
     log.info("Stopped. Run the same command again to resume %s from its last checkpoint.", run.path)
     interrupted = isinstance(why, KeyboardInterrupt)
-    return SystemExit(why.code if isinstance(why, Stopped) else INTERRUPTED if interrupted else TERMINATED)
+    return SystemExit(why.code if isinstance(why, TrainingInterrupted) else INTERRUPTED if interrupted else TERMINATED)
 
 
 def _out_of_memory(error: Exception) -> bool:

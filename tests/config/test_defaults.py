@@ -10,7 +10,7 @@ from pix2pix.config.check import check
 from pix2pix.config.defaults import alike, completed
 from pix2pix.config.identity import flat
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.old_names import with_current_names
+from pix2pix.core.old_names import update_class_names
 from pix2pix.runs.changes import compare_configs, decisive_differences
 from tests.conftest import TINY, resolved
 
@@ -28,7 +28,7 @@ def without(config, key):
 
 def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still_trains():
     """Where this fails, a setting was added: it needs a default, in the schema or in the signature of its class."""
-    earlier = with_current_names(yaml.safe_load(EARLIER.read_text(encoding="utf-8")))
+    earlier = update_class_names(yaml.safe_load(EARLIER.read_text(encoding="utf-8")))
     today = completed(resolved(*TINY, "name=tiny"))
     assert compare_configs(*alike(earlier, today)).decisive == []
     check(completed(earlier))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pix2pix.core.addresses import authorization, hidden, require_no_secrets_in, without_secrets
+from pix2pix.core.addresses import authorization_header, hide_secrets, hide_secrets_in, require_no_secrets_in
 from pix2pix.evaluation import record
 from pix2pix.runs.provenance import describe_session
 from pix2pix.runs.run import Run
@@ -50,16 +50,16 @@ WITHOUT = [
 
 @pytest.mark.parametrize("address", WITH_SECRETS)
 def test_secrets_are_hidden_in_any_text(address):
-    assert SECRET not in hidden(address)
-    assert SECRET not in hidden(str(Path(address)))
-    assert SECRET not in hidden(f"{address}/index.json: cannot be read ('{address}/index.json' said 401)")
-    assert SECRET not in str(without_secrets({"data": {"path": address, "all": [address, 1]}}))
+    assert SECRET not in hide_secrets(address)
+    assert SECRET not in hide_secrets(str(Path(address)))
+    assert SECRET not in hide_secrets(f"{address}/index.json: cannot be read ('{address}/index.json' said 401)")
+    assert SECRET not in str(hide_secrets_in({"data": {"path": address, "all": [address, 1]}}))
 
 
 @pytest.mark.parametrize("text", WITHOUT)
 def test_other_texts_stay_as_they_are(text):
-    assert hidden(text) == text
-    assert hidden(str(Path(text))) == str(Path(text))
+    assert hide_secrets(text) == text
+    assert hide_secrets(str(Path(text))) == str(Path(text))
     require_no_secrets_in([f"data.path={text}", text])
 
 
@@ -140,29 +140,29 @@ def basic(text: str) -> str:
 
 def test_a_login_is_sent_to_the_host_it_is_of_and_to_no_other(logins, monkeypatch):
     monkeypatch.setenv("PIX2PIX_LOGINS", "https://user:p%40ss@host http://other:pw@host:8080 https://tok@third")
-    assert authorization("https://host/shards/index.json") == basic("user:p@ss")
-    assert authorization("https://host:443/shards") == basic("user:p@ss")
-    assert authorization("http://host:8080/x") == basic("other:pw")
-    assert authorization("https://third/x") == "Bearer tok"
+    assert authorization_header("https://host/shards/index.json") == basic("user:p@ss")
+    assert authorization_header("https://host:443/shards") == basic("user:p@ss")
+    assert authorization_header("http://host:8080/x") == basic("other:pw")
+    assert authorization_header("https://third/x") == "Bearer tok"
     for foreign in ("http://host/x", "https://host:8443/x", "https://host.evil.example/x", "https://evil.example/host"):
-        assert authorization(foreign) is None
+        assert authorization_header(foreign) is None
 
 
 def test_a_login_is_taken_from_netrc_but_never_the_one_for_any_host(logins):
-    assert authorization("https://host/x") is None
+    assert authorization_header("https://host/x") is None
     logins.write_text("machine host login user password pw\ndefault login anyone password leaked\n")
-    assert authorization("https://host/x") == basic("user:pw")
-    assert authorization("https://evil.example/x") is None
+    assert authorization_header("https://host/x") == basic("user:pw")
+    assert authorization_header("https://evil.example/x") is None
     logins.write_text("machine host login\n nonsense TOPSECRET")
     with pytest.raises(ValueError, match="the logins cannot be read") as refused:
-        authorization("https://host/x")
+        authorization_header("https://host/x")
     assert SECRET not in str(refused.value)
 
 
 def test_logins_that_are_none_are_refused_without_showing_them(logins, monkeypatch):
     monkeypatch.setenv("PIX2PIX_LOGINS", f"user:{SECRET}@host")
     with pytest.raises(ValueError, match=r"PIX2PIX_LOGINS: .* not of the form https://USER:PASSWORD@HOST") as refused:
-        authorization("https://host/x")
+        authorization_header("https://host/x")
     assert SECRET not in str(refused.value)
 
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from pix2pix.core.atomic_files import replacing, replacing_folder, write
+from pix2pix.core.atomic_files import atomic_dir, atomic_file, write_text_atomic
 
 
 def test_a_write_that_fails_leaves_the_former_file(tmp_path):
-    write(tmp_path / "a.txt", "first")
+    write_text_atomic(tmp_path / "a.txt", "first")
     with pytest.raises(UnicodeEncodeError):
-        write(tmp_path / "a.txt", "\ud800")
+        write_text_atomic(tmp_path / "a.txt", "\ud800")
     assert (tmp_path / "a.txt").read_text() == "first"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_file_takes_its_place_only_when_it_is_written(tmp_path):
     place = tmp_path / "new" / "a.bin"
-    with replacing(place) as part:
+    with atomic_file(place) as part:
         part.write_bytes(b"half")
         assert not place.exists()
     assert place.read_bytes() == b"half"
@@ -27,7 +27,7 @@ def test_a_folder_takes_the_place_of_the_one_before_with_nothing_of_it(tmp_path)
     for folder, name in ((place, "old"), (left, "of_a_killed_process")):
         folder.mkdir()
         (folder / name).touch()
-    with replacing_folder(place) as part:
+    with atomic_dir(place) as part:
         part.mkdir()
         (part / "new").touch()
         assert (place / "old").exists()
@@ -40,7 +40,7 @@ def test_a_folder_that_breaks_off_leaves_the_one_before(tmp_path):
     (tmp_path / "page" / "old").touch()
 
     def build() -> None:
-        with replacing_folder(tmp_path / "page") as part:
+        with atomic_dir(tmp_path / "page") as part:
             part.mkdir()
             raise KeyboardInterrupt
 

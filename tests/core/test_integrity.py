@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import pix2pix as package
-from pix2pix.core.integrity import require_sound
+from pix2pix.core.integrity import require_intact
 from tests.conftest import TINY, pix2pix
 
 
@@ -72,9 +72,9 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.ckpt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(10**7))
     with pytest.raises(ValueError, match=r"bomb\.ckpt is damaged: its entries are packed"):
-        require_sound(tmp_path / "bomb.ckpt")
+        require_intact(tmp_path / "bomb.ckpt")
 
 
 def test_files_that_are_no_zip_have_no_sums_of_their_own(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    require_sound(tmp_path / "old.pth")
+    require_intact(tmp_path / "old.pth")

@@ -3,7 +3,7 @@
 import pytest
 
 from pix2pix.core.instantiate import locate
-from pix2pix.core.old_names import PACKAGES, current_name, with_current_names
+from pix2pix.core.old_names import PACKAGES, current_name, update_class_names
 
 OLD = [
     "pix2pix.callbacks.checkpoint.Checkpoints",
@@ -55,7 +55,7 @@ def test_names_of_others_stay():
 
 def test_names_are_replaced_at_any_depth_and_nothing_else():
     tree = {"a": [{"_target_": "pix2pix.losses.Hinge", "name": "pix2pix.losses.Hinge"}], "_target_": "x.Y", "b": None}
-    assert with_current_names(tree) == {
+    assert update_class_names(tree) == {
         "a": [{"_target_": "pix2pix.models.Hinge", "name": "pix2pix.losses.Hinge"}],
         "_target_": "x.Y",
         "b": None,

@@ -4,24 +4,24 @@ import threading
 
 import pytest
 
-from pix2pix.core.prefetch import AHEAD, at_once, batches, in_stages
+from pix2pix.core.prefetch import AHEAD, batch_by_size, pictures_per_batch, read_run_write
 
 SIZES = {"a": (256, 256), "b": (256, 256), "c": None, "d": None, "e": (4096, 4096), "f": (4096, 4096), "g": (256, 256)}
 
 
 def test_neighbours_of_one_size_make_a_batch_and_what_cannot_be_read_goes_alone():
-    assert list(batches("abcdefg", SIZES.get)) == [["a", "b"], ["c"], ["d"], ["e"], ["f"], ["g"]]
-    assert list(batches("efg", SIZES.get, most=2)) == [["e", "f"], ["g"]]
+    assert list(batch_by_size("abcdefg", SIZES.get)) == [["a", "b"], ["c"], ["d"], ["e"], ["f"], ["g"]]
+    assert list(batch_by_size("efg", SIZES.get, most=2)) == [["e", "f"], ["g"]]
 
 
 def test_the_larger_the_pictures_the_fewer_make_a_batch():
-    assert [at_once(side, side) for side in (64, 256, 724, 725, 4096)] == [128, 8, 1, 1, 1]
+    assert [pictures_per_batch(side, side) for side in (64, 256, 724, 725, 4096)] == [128, 8, 1, 1, 1]
 
 
 def test_a_batch_looks_no_further_than_the_item_behind_it():
     taken = []
     items = (taken.append(number) or number for number in range(100))
-    assert next(batches(items, lambda item: (256, 256))) == list(range(8))
+    assert next(batch_by_size(items, lambda item: (256, 256))) == list(range(8))
     assert len(taken) <= 9
 
 
@@ -35,7 +35,9 @@ def test_items_come_out_in_order_whatever_order_they_are_read_and_written_in():
             first_is_late.set()
         return item
 
-    done = in_stages([[0, 1], [2, 3], [4]], read, lambda batch: [2 * item for item in batch], lambda item: item + 1)
+    done = read_run_write(
+        [[0, 1], [2, 3], [4]], read, lambda batch: [2 * item for item in batch], lambda item: item + 1
+    )
     assert list(done) == [1, 3, 5, 7, 9]
 
 
@@ -53,7 +55,7 @@ def test_whatever_their_number_few_items_are_under_way():
         under_way.discard(item)
 
     given = [[number, number + 1] for number in range(0, 200, 2)]
-    assert len(list(in_stages(given, read, lambda batch: batch, write))) == 200
+    assert len(list(read_run_write(given, read, lambda batch: batch, write))) == 200
     assert max(most) <= 2 * (2 * AHEAD + 1)
 
 
@@ -64,4 +66,4 @@ def test_an_error_in_any_stage_ends_it(stage):
 
     stages = {"read": str, "run": list, "write": str} | {stage: fail}
     with pytest.raises(OSError, match=stage):
-        list(in_stages([[number] for number in range(20)], *stages.values()))
+        list(read_run_write([[number] for number in range(20)], *stages.values()))

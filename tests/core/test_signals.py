@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pix2pix.core.signals import ASKING, Signals
+from pix2pix.core.signals import ASKING, StopSignals
 from tests.conftest import TINY, started, wait_until
 
 
@@ -20,21 +20,21 @@ def _handlers() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", ASKING)
 def test_every_signal_that_asks_is_noted_and_given_back(number):
-    before, signals = signal.getsignal(number), Signals()
+    before, signals = signal.getsignal(number), StopSignals()
     signals.listen()
     os.kill(os.getpid(), number)
     assert signals.received == number
-    signals.ignore()
+    signals.restore()
     assert signal.getsignal(number) == before
 
 
 def test_a_training_under_nohup_outlives_its_terminal():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signals = Signals()
+    signals = StopSignals()
     signals.listen()
     os.kill(os.getpid(), signal.SIGHUP)
     assert signals.received is None
-    signals.ignore()
+    signals.restore()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 

@@ -16,7 +16,7 @@ from torch import nn
 
 import pix2pix as package
 from pix2pix.core import trust
-from pix2pix.core.trust import UntrustedError, noted, noted_file, require_trusted
+from pix2pix.core.trust import UntrustedError, read_trusted_modules, require_trusted, trusted_modules_file
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
 from pix2pix.models.losses import Objective
@@ -263,39 +263,42 @@ def test_own_classes_load_when_they_are_trusted_by_name(run, mylab, tmp_path):
         pix2pix(*words[0])
     for each in words:
         pix2pix(*each, "--trust", "mylab")
-    assert not noted()
+    assert not read_trusted_modules()
 
 
 def test_ones_own_training_notes_its_modules(mylab, tmp_path):
     own = ["generator._target_=mylab.Net", "data.pairs._target_=mylab.Pairs", "data.transform._target_=mylab.View"]
     words = ["train", *TINY, *own, "trainer.max_epochs=1", "logger=csv", f"output_dir={tmp_path}", "name=mine"]
     pix2pix(*words)
-    assert noted() == {"mylab"}
-    assert noted_file().is_relative_to(tmp_path)
+    assert read_trusted_modules() == {"mylab"}
+    assert trusted_modules_file().is_relative_to(tmp_path)
     for each in commands(tmp_path / "mine", tmp_path):
         pix2pix(*each)
     pix2pix("train", *TINY, "trainer.max_epochs=1", "logger=csv", f"output_dir={tmp_path}", "name=ours")
-    assert noted() == {"mylab"}
-    noted_file().unlink()
+    assert read_trusted_modules() == {"mylab"}
+    trusted_modules_file().unlink()
     with pytest.raises(SystemExit, match="--trust mylab"):
         pix2pix("evaluate", tmp_path / "mine")
     pix2pix(*words)  # nothing to do, but these are one's own words
-    assert noted() == {"mylab"}
+    assert read_trusted_modules() == {"mylab"}
 
 
 def test_where_nothing_can_be_noted_the_training_goes_on(mylab, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").touch()
     monkeypatch.setenv("PIX2PIX_TRUSTED_MODULES", str(tmp_path / "file" / "trusted_modules"))
-    trust.note({"generator": {"_target_": "mylab.Net"}})
+    trust.remember_modules({"generator": {"_target_": "mylab.Net"}})
     assert "--trust mylab" in caplog.text
 
 
 def test_notes_are_added_to_and_rubbish_is_no_module(mylab):
-    noted_file().parent.mkdir(parents=True)
-    noted_file().write_text("# mine\nother.lab\n../x\n\n")
-    trust.note({"a": {"_target_": "mylab.Net"}, "b": {"_target_": "torch.optim.Adam"}, "c": popen(Path())})
-    assert noted() == {"other.lab", "mylab"}
-    assert {path.name for path in noted_file().parent.iterdir()} <= {"trusted_modules", ".trusted_modules.lock"}
+    trusted_modules_file().parent.mkdir(parents=True)
+    trusted_modules_file().write_text("# mine\nother.lab\n../x\n\n")
+    trust.remember_modules({"a": {"_target_": "mylab.Net"}, "b": {"_target_": "torch.optim.Adam"}, "c": popen(Path())})
+    assert read_trusted_modules() == {"other.lab", "mylab"}
+    assert {path.name for path in trusted_modules_file().parent.iterdir()} <= {
+        "trusted_modules",
+        ".trusted_modules.lock",
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from tests.conftest import TINY_FOLDER, command, noise_pairs
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def test_text_is_read_and_written_in_utf8_everywhere():
 
 
 def test_a_name_that_is_no_utf8_can_be_written(tmp_path):
-    write(tmp_path / "page.html", os.fsdecode(b"caf\xe9 \xc3\xa9"))
+    write_text_atomic(tmp_path / "page.html", os.fsdecode(b"caf\xe9 \xc3\xa9"))
     assert (tmp_path / "page.html").read_bytes() == b"caf\xe9 \xc3\xa9"
 
 

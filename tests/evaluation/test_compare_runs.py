@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pix2pix.core.checksums import checksum
+from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.compare_runs import gather
 from pix2pix.evaluation.comparison_page import as_markdown, write_page
 from pix2pix.evaluation.evaluate import evaluate
@@ -380,6 +380,6 @@ def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
     evaluate(run)
     for name in ("same", "other"):
         (tmp_path / name).write_text(name)
-    record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": checksum(tmp_path / "same")}}
+    record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": file_sha256(tmp_path / "same")}}
     faults = list(Standard("val", scorer=tmp_path / asked).faults(run, run.config(), record))
     assert faults == ([] if asked == "same" else ["this scorer has not read it"])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.core import prefetch
-from pix2pix.core.checksums import checksum
+from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.record import evaluation_folder
 from tests.conftest import DATASETS, TINY, TINY_FOLDER, needs_datasets, noise_pairs, pix2pix
@@ -121,7 +121,7 @@ def test_it_is_said_where_test_pairs_are_those_of_the_validation(tmp_path, capsy
 def test_the_record_tells_what_the_numbers_were_made_of(run):
     plain = json.loads((evaluate(run).folder / "metrics.json").read_text())
     assert plain["data"]["kind"] == "pix2pix.data.SyntheticFacades"
-    assert plain["checkpoint_file"]["sha256"] == checksum(run.checkpoint("best"))
+    assert plain["checkpoint_file"]["sha256"] == file_sha256(run.checkpoint("best"))
     assert (plain["samples"], plain["precision"], plain["scorer"], plain["perceptual"]) == (1, "float32", None, False)
     again = json.loads((evaluate(run, half=True, seed=0, samples=2).folder / "metrics.json").read_text())
     assert again["data"] == plain["data"]

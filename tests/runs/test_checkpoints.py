@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pix2pix.core.checksums import SUMS, Checksums, checksum, soundness
+from pix2pix.core.checksums import SUMS, Checksums, check_integrity, file_sha256
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, find_resumable, link_checkpoint
 from pix2pix.runs.run import PREVIOUS, Run
 
@@ -65,7 +65,7 @@ def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, 
     save(saved, 9)
     save(saved, 10)
     assert [step(path) for path in saved.resume_checkpoints()] == [10, 9]
-    assert all(soundness(path).known for path in saved.resume_checkpoints())
+    assert all(check_integrity(path).known for path in saved.resume_checkpoints())
     assert {name: len(sums) for name, sums in Checksums(saved.checkpoints).of.items()} == {"last.ckpt": 1, PREVIOUS: 1}
 
 
@@ -99,7 +99,7 @@ def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
     link_checkpoint(saved.last, saved.checkpoints / kept)
     for number in range(3, 9):
         save(saved, number)
-    assert soundness(saved.checkpoints / kept) == (True, None)
+    assert check_integrity(saved.checkpoints / kept) == (True, None)
     assert step(saved.checkpoints / kept) == 2
 
 
@@ -109,10 +109,10 @@ def test_kills_while_a_checkpoint_is_given_another_name_leave_what_had_it_known(
     for number in range(3, 9):
         save(saved, number)
         killed_before(monkeypatch, "best.ckpt", lambda: link_checkpoint(saved.last, best))
-    assert soundness(best) == (True, None)
+    assert check_integrity(best) == (True, None)
     assert step(best) == 2
     link_checkpoint(saved.last, best)
-    assert (soundness(best), step(best)) == ((True, None), 8)
+    assert (check_integrity(best), step(best)) == ((True, None), 8)
 
 
 def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
@@ -139,7 +139,7 @@ def test_a_checkpoint_without_a_checksum_is_not_called_damaged(saved, caplog, sp
     assert said.startswith(f"{saved.last} has no checksum in SHA256SUMS")
     save(saved, 3)
     save(saved, 4)
-    assert all(soundness(path).known for path in saved.resume_checkpoints())
+    assert all(check_integrity(path).known for path in saved.resume_checkpoints())
 
 
 def cut(content: bytes) -> bytes:
@@ -164,14 +164,14 @@ def test_without_checksums_a_damaged_file_is_found_by_its_own(saved, caplog, dam
 
 def test_the_checksums_of_an_earlier_version_are_understood(saved):
     """Three sums without names, and no word on which file each is of."""
-    sums = [checksum(path) for path in saved.resume_checkpoints()]
+    sums = [file_sha256(path) for path in saved.resume_checkpoints()]
     link_checkpoint(saved.last, saved.checkpoints / "best.ckpt")
     (saved.checkpoints / SUMS).write_text("\n".join(["f" * 64, *reversed(sums)]))
     files = [*saved.resume_checkpoints(), saved.checkpoints / "best.ckpt"]
-    assert [soundness(path) for path in files] == [(True, None)] * 3
+    assert [check_integrity(path) for path in files] == [(True, None)] * 3
     for number in range(3, 6):
         save(saved, number)
-        assert soundness(saved.checkpoints / "best.ckpt") == (True, None)
+        assert check_integrity(saved.checkpoints / "best.ckpt") == (True, None)
 
 
 def test_damaged_checkpoints_are_refused_with_every_way_on_and_replaced_by_one_that_is_named(saved):

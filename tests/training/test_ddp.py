@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.data.resume import Pace, position, shift
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.inference.mode import InferenceMode
@@ -80,7 +80,7 @@ def after_its_first_epoch(run: Run, folder: Path, checkpoint: str = "epoch=1") -
     """A copy of a finished run as it was after one epoch, or when it saved another checkpoint."""
     copy = Run(shutil.copytree(run.path, folder / "run"))
     shutil.copyfile(copy.checkpoints / f"{checkpoint}.ckpt", copy.last)
-    write(copy.provenance_file, json.dumps(copy.provenance() | {"finished": False}))
+    write_text_atomic(copy.provenance_file, json.dumps(copy.provenance() | {"finished": False}))
     return copy
 
 

@@ -24,7 +24,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from pix2pix.core.atomic_files import replacing_folder, sync
+from pix2pix.core.atomic_files import atomic_dir, flush_to_disk
 from pix2pix.data.cache.preload import LoadedPairs, all_of, images_of
 from pix2pix.data.pair import Pair
 
@@ -157,11 +157,11 @@ def _mapped(file: Path) -> np.ndarray:
 def _build(cache: Path, pairs: LoadedPairs) -> None:
     """Writes a cache beside its place and renames it: a killed process leaves nothing that looks complete."""
     try:
-        with replacing_folder(cache) as part:
+        with atomic_dir(cache) as part:
             part.mkdir()
             with (part / "pixels.bin").open("wb") as file:
                 header = _write_pixels(file, all_of(pairs))
-                sync(file)
+                flush_to_disk(file)
             (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}), encoding="utf-8")
     except OSError as error:
         if error.errno != errno.ENOSPC:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from pix2pix.core.atomic_files import replacing
+from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture, encoded, picture_of
 from pix2pix.data.images.value_range import unscale
 
@@ -68,7 +68,7 @@ def save(picture: Picture, path: Path, **options: Any) -> None:
         ValueError: when that format cannot hold its pixels as they are.
         OSError: when the file cannot be written.
     """
-    with replacing(path) as part:
+    with atomic_file(path) as part:
         _write(picture, part, path.suffix.lower(), **DEFAULTS | options)
 
 

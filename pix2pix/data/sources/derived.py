@@ -12,7 +12,7 @@ from natsort import natsorted
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.core.randomness import derive
+from pix2pix.core.randomness import derive_seed
 from pix2pix.data.images.decode import read
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.resize import Preprocess, fitted, resize
@@ -122,7 +122,7 @@ def made_from(
     picture: Tensor, name: str, operation: Operation, amount: float | None, fill: str = "white", seed: int = 0
 ) -> Tensor:
     """The input made from an RGB picture, uint8 (1 or 3, H, W), the same every time; any operation but `lab`."""
-    random = np.random.default_rng(derive(seed, "derivation", name))
+    random = np.random.default_rng(derive_seed(seed, "derivation", name))
     if operation == "inpaint":
         return inpaint(picture, random, amount or 0.5, fill)
     if operation == "noise":

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from pix2pix.core.addresses import authorization, hidden, how_to_log_in
+from pix2pix.core.addresses import authorization_header, hide_secrets, login_hint
 from pix2pix.core.randomness import windowed_order
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.palettes import PaletteChoice
@@ -87,7 +87,7 @@ class ShardedPairs(FilePairs):
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
         self.index = _read(self.path, INDEX)
-        self.shards = shards_of(self.index, hidden(f"{self.path}/{INDEX}"))
+        self.shards = shards_of(self.index, hide_secrets(f"{self.path}/{INDEX}"))
         self._members: dict[Split, Members] = {}
 
     def split(self, split: Split) -> PairFiles:
@@ -99,7 +99,7 @@ class ShardedPairs(FilePairs):
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
         there = split if split in self.shards else other
         if not self.shards.get(there):
-            raise ValueError(f"{hidden(self.path)}/{INDEX}: lists no shards of {split}. {AGAIN}")
+            raise ValueError(f"{hide_secrets(self.path)}/{INDEX}: lists no shards of {split}. {AGAIN}")
         if there not in self._members:
             self._members[there] = Members(self.path, there, self.shards[there])
         return self._members[there]
@@ -138,7 +138,7 @@ class Members(Sequence[tuple[StoredFile, ...]]):
         index %= len(self)
         shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
         offset, size = map(int, self.ranges[index])
-        content, shard = _range(shard, offset, size), hidden(shard)
+        content, shard = _range(shard, offset, size), hide_secrets(shard)
         try:
             with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
                 return _pair(tar, shard)
@@ -152,7 +152,7 @@ class Members(Sequence[tuple[StoredFile, ...]]):
 
 def _places(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
     """Offset and size of each pair, int64 (pairs, 2). Raises ValueError for what is damaged or of other shards."""
-    content, path = _read(path, name), hidden(path)
+    content, path = _read(path, name), hide_secrets(path)
     pairs = sum(shard.pairs for shard in shards)
     try:
         places = array_of(StoredFile(content, path, name))
@@ -209,14 +209,14 @@ def _read(path: str, name: str) -> bytes:
         return fetch(f"{path}/{name}")
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no {name} in {hidden(path)!r}: it belongs to shards. `pix2pix data shard FOLDER OUTPUT` makes them; "
-            "set data.path to that output, or to the address it is served at."
+            f"no {name} in {hide_secrets(path)!r}: it belongs to shards. `pix2pix data shard FOLDER OUTPUT` makes "
+            "them; set data.path to that output, or to the address it is served at."
         ) from error
 
 
 def _range(url: str, offset: int, size: int) -> bytes:
     """`size` bytes from `offset` on. Raises ValueError when the answer is longer or shorter."""
-    content, url = fetch(url, offset, offset + size), hidden(url)
+    content, url = fetch(url, offset, offset + size), hide_secrets(url)
     if len(content) == size:
         return content
     if len(content) > size:
@@ -237,7 +237,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     """
     from fsspec.core import url_to_fs
 
-    where, login = hidden(url), _login(url)
+    where, login = hide_secrets(url), _login(url)
     for wait in (*WAITS, None):
         try:
             system, path = url_to_fs(url, **login)
@@ -248,7 +248,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
         except ImportError as error:
             raise ValueError(f"{where}: this kind of address needs another package. {error}") from error
         except Exception as error:  # every file system has its own
-            reason, remedy = hidden(str(error)), how_to_log_in(getattr(error, "status", None))
+            reason, remedy = hide_secrets(str(error)), login_hint(getattr(error, "status", None))
             if wait is None or remedy or isinstance(error, ValueError):
                 raise OSError(f"{where}: cannot be read ({type(error).__name__}: {reason}).{remedy}") from error
             log.info("%s: %s; trying again in %s s.", where, reason or type(error).__name__, wait)
@@ -260,7 +260,7 @@ def _login(url: str) -> dict[str, Any]:
     """For web addresses, what fsspec is told besides: the login of the host, which redirects to others do not see."""
     last = url.rpartition("::")[2]
     scheme = last.partition("://")[0]
-    login = authorization(last) if scheme in {"http", "https"} else None
+    login = authorization_header(last) if scheme in {"http", "https"} else None
     return {scheme: {"headers": {"Authorization": login}}} if login else {}
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pix2pix.core.addresses import authorization, hidden, how_to_log_in
-from pix2pix.core.atomic_files import write
+from pix2pix.core.addresses import authorization_header, hide_secrets, login_hint
+from pix2pix.core.atomic_files import write_text_atomic
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _reason(error: Exception, url: str) -> str:
         error.close()
         if error.code not in PASSING:
             raise MirrorError(
-                f"{url}: the server answers {error.code} {error.reason}.{how_to_log_in(error.code)}"
+                f"{url}: the server answers {error.code} {error.reason}.{login_hint(error.code)}"
             ) from error
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return str(cause) or type(cause).__name__
@@ -111,7 +111,7 @@ def _continue(url: str, part: Path, admit: Callable[[int | None], None], most: i
             forget(part)  # first: its bytes must not stand in the way of those that come
         admit(None if current.total is None else current.total - start)
         if not resumed:
-            write(_note(part), json.dumps(asdict(current)))
+            write_text_atomic(_note(part), json.dumps(asdict(current)))
         _append(answer, part, start, current, most)
 
 
@@ -121,7 +121,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if not newurl.lower().startswith(("http://", "https://")):
             fp.close()
-            raise MirrorError(f"{req.full_url}: the server leads to {hidden(newurl)!r}, which is no web address.")
+            raise MirrorError(f"{req.full_url}: the server leads to {hide_secrets(newurl)!r}, which is no web address.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -156,7 +156,7 @@ def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Requ
         if origin and origin.validator:
             headers["If-Range"] = origin.validator
     request = urllib.request.Request(url, headers=headers)
-    if login := authorization(url):
+    if login := authorization_header(url):
         request.add_unredirected_header("Authorization", login)  # which no other server gets to see
     return request
 

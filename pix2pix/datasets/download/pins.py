@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,4 @@ class Pins:
             pins = self.read()
             date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             pins.setdefault(name, pin | {"first_downloaded": date})
-            write(self.file, json.dumps(pins, indent=2, sort_keys=True) + "\n")
+            write_text_atomic(self.file, json.dumps(pins, indent=2, sort_keys=True) + "\n")

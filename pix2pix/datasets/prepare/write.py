@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from pix2pix.core.atomic_files import write
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.data.images.pictures import save
 from pix2pix.datasets.check.measure import Reading, read_all
 from pix2pix.datasets.check.scan import Entry
@@ -102,13 +102,15 @@ def begun(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
 
 def begin(output: Path, decisive: dict[str, Any]) -> None:
     """Marks a folder as ours before anything is put in it."""
-    write(_note(output), json.dumps(decisive | {"finished": False}, indent=2) + "\n")
+    write_text_atomic(_note(output), json.dumps(decisive | {"finished": False}, indent=2) + "\n")
 
 
 def finish(output: Path) -> None:
     """Marks a prepared folder as complete."""
     note = _note(output)
-    write(note, json.dumps(json.loads(note.read_text(encoding="utf-8")) | {"finished": True}, indent=2) + "\n")
+    write_text_atomic(
+        note, json.dumps(json.loads(note.read_text(encoding="utf-8")) | {"finished": True}, indent=2) + "\n"
+    )
 
 
 def make(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> None:

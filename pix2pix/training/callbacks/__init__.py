@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pix2pix.core.lazy import attributes_of
+from pix2pix.core.lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from pix2pix.training.callbacks.checkpoint import Checkpoints
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoints", "CollapseMonitor", "NaNGuard", "ProgressBar", "ResultsTable", "Samples", "TrainingLog"]
 
-__getattr__ = attributes_of(
+__getattr__ = lazy_getattr(
     __name__,
     {
         "Checkpoints": "checkpoint",

@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
-from pix2pix.core.signals import OutOfTime, Signals, Stopped
+from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.plain_state import require_plain
 from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
@@ -64,7 +64,7 @@ class Checkpoints(Checkpoint):
         self.losses: dict[str, Tensor] = {}  # of the last step
         self.error: OSError | None = None  # of the last save
         self.cut = False  # whether what is saved is the end of an epoch that was cut short
-        self.signals = Signals()
+        self.signals = StopSignals()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Makes up for links that a kill prevented, also where there is nothing left to train, or no time for it."""
@@ -75,7 +75,7 @@ class Checkpoints(Checkpoint):
         elif trainer.is_global_zero and (error := self._link(trainer, resumed, names)):
             log.warning("%s", error)
         if is_out_of_time(trainer):
-            raise OutOfTime
+            raise TimeLimitReached
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listens to signals; says now what saving would say later."""
@@ -121,13 +121,13 @@ class Checkpoints(Checkpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listens no longer. Raises OSError when the end of the training is not saved, whatever ended it."""
-        self.signals.ignore()
+        self.signals.restore()
         if self.error:
             raise self.error
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Saves what was learnt since the last checkpoint, where the error came between two steps."""
-        self.signals.ignore()
+        self.signals.restore()
         steps = trainer.fit_loop.epoch_loop.batch_progress.current
         between = steps.ready == steps.completed and 0 < steps.completed < trainer.num_training_batches
         new = trainer.training and between and trainer.global_step > getattr(self, "saved_step", trainer.global_step)
@@ -193,11 +193,11 @@ class Checkpoints(Checkpoint):
         return None
 
     def _stop(self) -> None:
-        self.signals.ignore()
+        self.signals.restore()
         if self.signals.received is None:
-            raise OutOfTime
-        self.signals.pass_on()
-        raise Stopped(self.signals.received)
+            raise TimeLimitReached
+        self.signals.forward_to_launcher()
+        raise TrainingInterrupted(self.signals.received)
 
     def _is_better(self, trainer: pl.Trainer) -> bool:
         """Whether this epoch was validated, with the best value so far; the first one is."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from pix2pix.core.sequences import spread
-from pix2pix.core.trust import modules_of
+from pix2pix.core.sequences import evenly_spaced
+from pix2pix.core.trust import foreign_modules
 from pix2pix.data import coding
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
@@ -38,8 +38,8 @@ class ResultsTable(pl.Callback):
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
-        best = generator.load(run, device=str(pl_module.device), trust=modules_of(pl_module.config))
-        places = spread(len(data.validation), self.pairs)
+        best = generator.load(run, device=str(pl_module.device), trust=foreign_modules(pl_module.config))
+        places = evenly_spaced(len(data.validation), self.pairs)
         rows = [_row(best, data.validation[place]) for place in places]
         for logger in loggers:
             logger.log_table(rows, trainer.global_step)

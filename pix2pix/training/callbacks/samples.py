@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pix2pix.core.sequences import spread
+from pix2pix.core.sequences import evenly_spaced
 from pix2pix.data.coding import source_side
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
@@ -60,7 +60,7 @@ class Samples(pl.Callback):
         """The names of the pairs, and for each its source, output and target as pictures."""
         names, rows = [], []
         inputs = source_side(model.config).channels if model.config else ()
-        for index in spread(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
+        for index in evenly_spaced(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
             seen = shown(visible(source, model.source_palette), inputs)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pix2pix.core.lazy import attributes_of
+from pix2pix.core.lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from pix2pix.training.loggers.base import RunLogger
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricsCsv", "RunLogger", "TensorBoard", "WeightsAndBiases"]
 
-__getattr__ = attributes_of(
+__getattr__ = lazy_getattr(
     __name__, {"MetricsCsv": "csv", "RunLogger": "base", "TensorBoard": "tensorboard", "WeightsAndBiases": "wandb"}
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytorch_lightning.utilities import rank_zero_only
 
-from pix2pix.core.atomic_files import sync, write
+from pix2pix.core.atomic_files import flush_to_disk, write_text_atomic
 from pix2pix.runs.metrics import ENCODING, parse_metrics, read_metrics, split_cells
 from pix2pix.training.loggers.base import RunLogger
 
@@ -59,7 +59,7 @@ class MetricsCsv(RunLogger):
             end = file.tell()
             try:
                 csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
-                sync(file)
+                flush_to_disk(file)
             except OSError:
                 os.truncate(self.path, end)  # never half a row
                 raise
@@ -93,7 +93,7 @@ class MetricsCsv(RunLogger):
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write(self.path, text.getvalue())
+        write_text_atomic(self.path, text.getvalue())
         self.columns = columns
 
 

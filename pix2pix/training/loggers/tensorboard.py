@@ -8,7 +8,7 @@ import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.config.identity import Config, flat
-from pix2pix.core.addresses import without_secrets
+from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.runs.sample_sheets import Sheet
 from pix2pix.training.loggers.base import RunLogger
 
@@ -76,7 +76,7 @@ class TensorBoard(RunLogger):
 
             self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
             metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
-            about, begin, self._end = hparams(comparable_settings(without_secrets(self.run.config())), metrics)
+            about, begin, self._end = hparams(comparable_settings(hide_secrets_in(self.run.config())), metrics)
             for summary in (about, begin):
                 self._writer._get_file_writer().add_summary(summary)
         return self._writer

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, higher_is_better
 from pix2pix.config.metric_names import Mode as Best
-from pix2pix.core.addresses import without_secrets
+from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import Sheet, read_sheets
@@ -65,7 +65,7 @@ class WandbSession:
             import wandb
 
             model = wandb.Artifact(
-                f"{run_id(self.run)}-best", type="model", metadata=without_secrets(self.run.config())
+                f"{run_id(self.run)}-best", type="model", metadata=hide_secrets_in(self.run.config())
             )
             model.add_file(str(self.run.checkpoint("best")))
             self._wandb.log_artifact(model, aliases=["best"])
@@ -143,7 +143,7 @@ def _config(run: Run) -> Values:
     """The resolved configuration, and what made the run."""
     provenance = run.provenance()
     session = provenance.get("sessions", [{}])[-1]
-    return without_secrets(run.config()) | {
+    return hide_secrets_in(run.config()) | {
         "provenance": {key: session.get(key) for key in ("versions", "git_commit", "python", "platform")}
         | {"data_fingerprint": provenance.get("data_fingerprint")}
     }

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from pix2pix.core.instantiate import complaint
+from pix2pix.core.instantiate import format_validation_error
 from pix2pix.web.demo.host_guard import Door
 from pix2pix.web.demo.limits import Gate, Gone, Limits, Refused, read_body, read_picture, while_there
 from pix2pix.web.demo.runs import Exhibit, canvas
@@ -126,7 +126,7 @@ def _query(request: Request) -> Query:
         return Query.model_validate(dict(request.query_params))
     except ValidationError as error:
         names = ", ".join(".".join(map(str, part["loc"])) for part in error.errors())
-        raise Refused(422, f"query {names}: {complaint(error)}.") from error
+        raise Refused(422, f"query {names}: {format_validation_error(error)}.") from error
 
 
 async def _refused(request: Request, error: Refused) -> Response:

@@ -9,7 +9,7 @@ import torch
 from natsort import natsorted
 from PIL import Image
 
-from pix2pix.core.sequences import spread
+from pix2pix.core.sequences import evenly_spaced
 from pix2pix.core.trust import UntrustedError
 from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.palettes import Palette, visible
@@ -63,7 +63,7 @@ def _from_data(exhibit: Exhibit) -> list[Sample]:
     pairs, transform = trained.pair_source().split("test"), trained.pair_transform()
     palette = Palette(data["palette"]) if data["palette"] else None
     samples = []
-    for index in spread(len(pairs), SAMPLES):
+    for index in evenly_spaced(len(pairs), SAMPLES):
         source, target, _ = transform.plain(pairs[index])
         both = visible(source, palette), visible(target, palette, source)
         samples.append(Sample(*(to_picture(shown(image)) for image in both)))
@@ -74,7 +74,7 @@ def _from_evaluation(exhibit: Exhibit) -> list[Sample]:
     for split in ("test", "val"):
         inputs = natsorted((exhibit.path / "evaluation" / split / "images").glob("*_input.png"), key=str)
         if inputs:
-            chosen = [inputs[index] for index in spread(len(inputs), SAMPLES)]
+            chosen = [inputs[index] for index in evenly_spaced(len(inputs), SAMPLES)]
             return [Sample(_read(file), _read(file.with_name(_target_name(file)))) for file in chosen]
     return []
 

@@ -20,7 +20,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from pix2pix.core.instantiate import complaint
+from pix2pix.core.instantiate import format_validation_error
 from pix2pix.web.demo.limits import Gate, Limits, Refused, require_size
 from pix2pix.web.demo.runs import Exhibit
 from pix2pix.web.demo.worker import Worker
@@ -117,7 +117,7 @@ class Live:
         try:
             frame = Frame.model_validate_json(header[:LONGEST_HEADER])
         except ValidationError as error:
-            raise Refused(422, f"the frame's header is not as documented: {complaint(error)}.") from error
+            raise Refused(422, f"the frame's header is not as documented: {format_validation_error(error)}.") from error
         require_size(frame.width, frame.height, self.limits)
         if len(pixels) != frame.width * frame.height * 4:
             raise Refused(400, f"{len(pixels)} bytes of pixels are not {frame.width}x{frame.height} times 4.")

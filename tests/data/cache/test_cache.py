@@ -187,13 +187,13 @@ def test_auto_takes_memory_then_disk_then_nothing_and_says_so(
 
 def test_a_container_or_a_clusters_job_has_the_memory_it_was_given(tmp_path, monkeypatch):
     monkeypatch.setattr(free_memory, "CGROUPS", tmp_path)
-    assert free_memory._left(tmp_path) is None
+    assert free_memory._free_in_cgroup(tmp_path) is None
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("900000\n")
     (tmp_path / "memory.stat").write_text("anon 600000\ninactive_file 200000\n")
-    assert free_memory._left(tmp_path) == 300_000
+    assert free_memory._free_in_cgroup(tmp_path) == 300_000
     (tmp_path / "memory.max").write_text("max\n")
-    assert free_memory._left(tmp_path) is None
+    assert free_memory._free_in_cgroup(tmp_path) is None
     assert free_memory.free_memory() > 0
 
 
