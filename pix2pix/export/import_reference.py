@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pix2pix.config import compose
 from pix2pix.config.check import check
 from pix2pix.config.identity import Config
 from pix2pix.core import instantiate
-from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
 from pix2pix.models.reference_architecture import discriminator_of, generator_of
 from pix2pix.models.reference_weights import from_reference, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
@@ -23,7 +23,12 @@ RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
 
 
 def import_reference(
-    file: Path, settings: Sequence[str] = (), *, discriminator: Path | None = None, name: str | None = None
+    file: Path,
+    settings: Sequence[str] = (),
+    *,
+    discriminator: Path | None = None,
+    name: str | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Run:
     """Makes a finished run of `latest_net_G.pth`; the networks' options are read off the tensors.
 
@@ -32,6 +37,7 @@ def import_reference(
         settings: as `pix2pix train` takes them; the data set, its direction and size are what tensors do not tell.
         discriminator: `latest_net_D.pth`, to go on training with.
         name: of the run; by default the name of the folder that the file lies in.
+        about: what else the provenance tells of the files, such as their address and terms.
 
     Raises:
         FileNotFoundError: when a file is not there.
@@ -42,12 +48,18 @@ def import_reference(
     weights = {player: read_state_dict(path) for player, path in files.items()}
     parts = {player: RECOGNISE[player](state) for player, state in weights.items()}
     state = {key: value for player in parts for key, value in _loaded(player, parts[player], weights[player]).items()}
-    config = _config(parts, [f"name={json.dumps(name or file.resolve().parent.name)}", *settings])
+    config = _config(parts, [f"name={quote(name or file.resolve().parent.name)}", *settings])
     run = Run(config["run_dir"])
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise ValueError(f"{run.path}: is there already. Choose another --name.")
-    _write(run, config, state, files)
+    with atomic_dir(run.path) as part:
+        _write(Run(part), config, state, _provenance(files, about or {}))
     return run
+
+
+def quote(value: str) -> str:
+    """Returns the text as Hydra reads it on a command line, where it is taken literally."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _loaded(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -70,16 +82,19 @@ def _config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> Config
     return config
 
 
-def _write(run: Run, config: Config, state: dict[str, Tensor], files: dict[str, Path]) -> None:
-    """The checkpoint first, the configuration that makes it a run last: a killed import leaves no run."""
+def _provenance(files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
+    sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
+    return {"finished": True, "imported": sources | dict(about)}
+
+
+def _write(run: Run, config: Config, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
     checkpoint = {"config": config, "state_dict": state, "global_step": 0, "epoch": 0}
     disk = AtomicCheckpointIO()
     disk.save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
     if disk.error:
         raise disk.error
     link_checkpoint(run.checkpoints / "best.ckpt", run.last)
-    sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
-    write_text_atomic(run.provenance_file, json.dumps({"finished": True, "imported": sources}, indent=2) + "\n")
+    write_text_atomic(run.provenance_file, json.dumps(provenance, indent=2) + "\n")
     write_text_atomic(run.config_file, yaml.safe_dump(config, sort_keys=False))
 
 

@@ -144,6 +144,22 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path, monkeypatch):
     assert Run("outputs/a").provenance() == before
 
 
+def test_an_import_that_fails_leaves_no_directory_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(in_reference_order(UNet(base_channels=1, depth=5).state_dict()), tmp_path / "latest_net_G.pth")
+    with monkeypatch.context() as patch:
+        patch.setattr("pix2pix.export.import_reference.link_checkpoint", _full_disk)
+        with pytest.raises(SystemExit, match="disk is full"):
+            pix2pix("import", tmp_path / "latest_net_G.pth", "--name", "a")
+    assert list((tmp_path / "outputs").iterdir()) == []
+    pix2pix("import", tmp_path / "latest_net_G.pth", "--name", "a")
+    assert load("outputs/a").checkpoint.is_relative_to("outputs/a/checkpoints")
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError("the disk is full")
+
+
 def test_a_size_that_the_network_cannot_take_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(in_reference_order(UNet(base_channels=1, depth=5).state_dict()), tmp_path / "latest_net_G.pth")
