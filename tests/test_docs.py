@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import pix2pix
+
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [*sorted(ROOT.glob("*.md")), *DOCS]
@@ -38,3 +40,17 @@ def test_the_index_has_each_page_once():
 
 def test_the_readme_leads_to_the_index():
     assert "docs/index.md" in links(ROOT / "README.md")
+
+
+def test_the_loss_of_the_architecture_page_trains(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (loss,), (settings,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
+    for name, content in {"mylab/losses.py": loss, "myconfigs/objective/adversarial/smoothed.yaml": settings}.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (command,) = re.findall(r"^PYTHONPATH=\. pix2pix (.*)$", text, re.MULTILINE)
+    small = ("data.size=64", "generator.base_channels=4", "discriminator.base_channels=4", "trainer.max_epochs=1")
+    pix2pix(*command.split(), *small, "trainer.limit_train_batches=2", "trainer.limit_val_batches=2")
+    assert "_target_: mylab.losses.Smoothed" in (tmp_path / "outputs" / "smoothed" / "config.yaml").read_text()
