@@ -46,10 +46,10 @@ test-gpu: install
 	$(BIN)/python -m pytest -m gpu
 
 soak: install
-	$(BIN)/python benchmarks/soak.py --kills 60 --term --json benchmarks/results/soak.json
+	$(BIN)/python benchmarks/kill_and_resume.py --kills 60 --term --json benchmarks/results/soak.json
 
 soak-kinds: install
-	$(BIN)/python benchmarks/soak.py --kind mix --kills 108 --term --json benchmarks/results/soak_kinds.json
+	$(BIN)/python benchmarks/kill_and_resume.py --kind mix --kills 108 --term --json benchmarks/results/soak_kinds.json
 
 check: install
 	$(BIN)/ruff check .

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import turns
+from benchmarks import interleaved
+from benchmarks.interleaved import RATIOS, format_quartiles, summarize
 from benchmarks.machine import machine
-from benchmarks.turns import RATIOS, between, summary
 
 STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")
 NARROW = ("narrow_data", "narrow", "narrow_train")  # networks of next to no work: what is around the step shows
@@ -34,19 +34,19 @@ DRIFT = 0.05
 Case = tuple[tuple[int, int], Sequence[str], int, int]
 
 
-class Side(turns.Side):
-    """A process that takes training steps when told to; see benchmarks/sides.py."""
+class Side(interleaved.Contender):
+    """A process that takes training steps when told to; see benchmarks/contenders.py."""
 
     def __init__(self, name: str, shape: tuple[int, int], steps: int, threads: int) -> None:
         words = [name, "--size", shape[0], "--batch", shape[1], "--steps", steps, "--threads", threads]
-        super().__init__(name, "benchmarks.sides", words)
+        super().__init__(name, "benchmarks.contenders", words)
 
 
-def measured(case: Case, threads: int = 0) -> dict[str, Any]:
+def compare_steps(case: Case, threads: int = 0) -> dict[str, Any]:
     """Every turn of every side, and what they come to."""
     shape, names, rounds, steps = case
     sides = [Side(name, shape, (rounds + 2) * steps + 10, threads) for name in names]
-    turns.in_turns(sides, rounds, steps, first=2)
+    interleaved.run_in_turns(sides, rounds, steps, first=2)
     first, *_ = sides
     return {
         "size": shape[0],
@@ -54,7 +54,7 @@ def measured(case: Case, threads: int = 0) -> dict[str, Any]:
         "rounds": rounds,
         "steps_a_turn": steps,
         "threads": threads,
-        "sides": {side.name: summary(side.turns, first.turns) for side in sides},
+        "sides": {side.name: summarize(side.turns, first.turns) for side in sides},
     }
 
 
@@ -66,11 +66,15 @@ def show(what: str, result: dict[str, Any]) -> None:
     )
     print("|---|---|---|---|---|---|---|")
     for name, row in result["sides"].items():
-        cells = [between(row["ms"], 1), *(between(row[ratio], 2) for ratio in RATIOS), between(row["ms_more"], 1)]
+        cells = [
+            format_quartiles(row["ms"], 1),
+            *(format_quartiles(row[ratio], 2) for ratio in RATIOS),
+            format_quartiles(row["ms_more"], 1),
+        ]
         print(f"| {name} | {' | '.join(cells)} | {row['page_faults']:.0f} | {row['peak_mebibytes']} |", flush=True)
 
 
-def fallen(recorded: dict[str, float], now: dict[str, float]) -> bool:
+def has_regressed(recorded: dict[str, float], now: dict[str, float]) -> bool:
     """Whether a ratio is below the recorded one by more than the wider of the two spreads, between their quartiles.
 
     Runs an hour apart differ by some percent though each is steady by itself, so the spread is at least DRIFT.
@@ -85,12 +89,12 @@ def check(file: Path) -> None:
     for what, results in json.loads(file.read_text(encoding="utf-8"))["results"].items():
         for then in results:
             shape = then["size"], then["batch"]
-            now = measured((shape, list(then["sides"]), then["rounds"], then["steps_a_turn"]), then["threads"])
+            now = compare_steps((shape, list(then["sides"]), then["rounds"], then["steps_a_turn"]), then["threads"])
             show(what, now)
             for side, row in then["sides"].items():
                 ratios = row["times_as_fast"], now["sides"][side]["times_as_fast"]
-                if fallen(*ratios):
-                    was, is_ = (between(ratio, 2) for ratio in ratios)
+                if has_regressed(*ratios):
+                    was, is_ = (format_quartiles(ratio, 2) for ratio in ratios)
                     worse.append(f"{what} {shape[0]}x{shape[0]} batch {shape[1]}, {side}: {is_}, recorded {was}")
     if worse:
         raise SystemExit("\n".join(["Slower than recorded:", *worse]))
@@ -128,7 +132,7 @@ def main() -> None:
     for what in options.what:
         content["results"][what] = []
         for case in cases(what, options):
-            result = measured(case, options.threads)
+            result = compare_steps(case, options.threads)
             show(what, result)
             content["results"][what].append(result)
             if options.json:

@@ -103,7 +103,7 @@ def measure(source: PairFolder, rounds: int, count: int, batch: int) -> dict[str
         for number in range(rounds):
             some = [indices[(number * count + k) % len(indices)] for k in range(count)]
             for name, pipeline in found.items():
-                seconds[name].append(timed(pipeline, some, batch) / count)
+                seconds[name].append(time_rounds(pipeline, some, batch) / count)
     return {"pairs": len(indices), "levels": levels(source, indices), "seconds_a_pair": seconds}
 
 
@@ -135,7 +135,7 @@ def loader(pairs: TrainingPairs, count: int, batch: int, workers: int) -> tuple[
     return DataLoader(pairs, batch_sampler=batches, **options), pairs
 
 
-def timed(pipeline: Pipeline, indices: Sequence[int], batch: int) -> float:
+def time_rounds(pipeline: Pipeline, indices: Sequence[int], batch: int) -> float:
     started = time.process_time()
     for first in range(0, len(indices), batch):
         pipeline(indices[first : first + batch])

@@ -37,12 +37,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="of the untrained run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = arguments.runs or [untrained(Path(folder), arguments.size)]
+        runs = arguments.runs or [write_untrained_run(Path(folder), arguments.size)]
         with demo(*runs) as (address, _):
-            print(json.dumps(machine() | measured(address, arguments.seconds)))
+            print(json.dumps(machine() | measure(address, arguments.seconds)))
 
 
-def untrained(folder: Path, size: int) -> str:
+def write_untrained_run(folder: Path, size: int) -> str:
     """A run directory with random weights: for speed they are as good as any."""
     import torch
     import yaml
@@ -76,7 +76,7 @@ def demo(*runs: str) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def measured(address: str, seconds: float) -> dict[str, object]:
+def measure(address: str, seconds: float) -> dict[str, object]:
     """Draws for so many seconds."""
     with urllib.request.urlopen(f"{address}runs", timeout=60) as answer:
         tour = json.load(answer)

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from benchmark import between, measured
+from benchmark import compare_steps
 
+from benchmarks.interleaved import format_quartiles
 from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[1]
@@ -54,18 +55,18 @@ def steps(side: int, batch: int) -> dict[str, Any]:
     """Five turns of half a second or one step for each of the sides; three where a step takes many seconds."""
     work = batch * side**2 / 256**2  # of steps of a third of a second
     rounds, turn = 5 if work < 16 else 3, max(1, round(2 / max(work, 0.2)))
-    found = measured(((side, batch), SIDES, rounds, turn))["sides"]
+    found = compare_steps(((side, batch), SIDES, rounds, turn))["sides"]
     values = {f"{name}, ms": row["ms"]["median"] for name, row in found.items()}
     values |= {f"{name}, MiB": row["peak_mebibytes"] for name, row in found.items()}
     return {"values": values, "times_as_fast": {name: found[name]["times_as_fast"] for name in SIDES[1:]}}
 
 
 def alone(case: str) -> Callable[[int, Path], dict[str, Any]]:
-    """A case of benchmarks/growing.py."""
+    """A case of benchmarks/scaling.py."""
 
     def row(count: int, folder: Path) -> dict[str, Any]:
         words = [case, str(count), "--folder", str(folder / case / str(count))]
-        command = [sys.executable, "-m", "benchmarks.growing", *words]
+        command = [sys.executable, "-m", "benchmarks.scaling", *words]
         said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
         found = json.loads(said.splitlines()[-1])
         seconds = {name if "," in name else f"{name}, s": value for name, value in found["seconds"].items()}
@@ -116,7 +117,8 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
     print("|" + "---|" * (1 + len(columns) + len(ratios)))
     for row in rows:
         cells = [f"{value:.3g}" if value < 100 else f"{value:,.0f}" for value in row["values"].values()]
-        print(f"| {' | '.join([row['label'], *cells, *(between(row['times_as_fast'][name], 2) for name in ratios)])} |")
+        cells += [format_quartiles(row["times_as_fast"][name], 2) for name in ratios]
+        print(f"| {' | '.join([row['label'], *cells])} |")
     for title, some in (("exponent, all rows", rows), ("exponent, last two", rows[-2:])):
         fitted = [exponent(some, column) for column in columns]
         print(f"| {title} | {' | '.join('' if b is None else f'{b:.2f}' for b in fitted)} |{' |' * len(ratios)}")

@@ -28,7 +28,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from pix2pix.export.web_page import export_web
 
 sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_demo import machine, untrained
+from benchmark_demo import machine, write_untrained_run
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--window-size=1300,1000")
 LOADING = 300  # seconds at most
@@ -42,15 +42,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="of the untrained run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        export_web(arguments.run or untrained(Path(folder), arguments.size), Path(folder) / "page")
-        with hosted(Path(folder) / "page") as address, browser() as chrome:
+        export_web(arguments.run or write_untrained_run(Path(folder), arguments.size), Path(folder) / "page")
+        with host(Path(folder) / "page") as address, browser() as chrome:
             chrome.get(address)
             WebDriverWait(chrome, LOADING).until(lambda page: page.execute_script("return document.body.dataset.frame"))
-            print(json.dumps(machine() | drawn(chrome, arguments.seconds)))
+            print(json.dumps(machine() | draw_strokes(chrome, arguments.seconds)))
 
 
 @contextmanager
-def hosted(folder: Path) -> Iterator[str]:
+def host(folder: Path) -> Iterator[str]:
     """The address of a folder."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -76,7 +76,7 @@ def browser() -> Iterator[webdriver.Chrome]:
         chrome.quit()
 
 
-def drawn(chrome: webdriver.Chrome, seconds: float) -> dict[str, object]:
+def draw_strokes(chrome: webdriver.Chrome, seconds: float) -> dict[str, object]:
     """Draws circles with the brush for so many seconds, and reads what the page says of its speed."""
     canvas = chrome.find_element(By.ID, "drawing")
     chrome.find_element(By.CSS_SELECTOR, "[data-tool=brush]").click()

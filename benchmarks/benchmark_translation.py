@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from PIL import Image
 
+from benchmarks.interleaved import RATIOS, Contender, format_quartiles, run_in_turns, summarize
 from benchmarks.machine import machine
-from benchmarks.picture_sides import SIDES
 from benchmarks.reference_step import unet
-from benchmarks.turns import RATIOS, Side, between, in_turns, summary
+from benchmarks.translation_contenders import CONTENDERS
 from pix2pix.export.import_reference import import_reference
 from pix2pix.models.initialisation import initialise
 
@@ -49,15 +49,15 @@ def prepare(place: Path, dataset: Path, count: int, width: int = 64) -> None:
             both.crop((middle, 0, both.width, both.height)).save(place / "singles" / f"{number:05}.jpg", quality=95)
 
 
-def measured(place: Path, names: Sequence[str], rounds: int, pictures: int, threads: int) -> dict[str, Any]:
+def measure(place: Path, names: Sequence[str], rounds: int, pictures: int, threads: int) -> dict[str, Any]:
     """Every turn of every side, and what they come to."""
     sides = [side(name, place, threads) for name in names]
-    in_turns(sides, rounds, pictures, first=pictures)
-    return {each.name: summary(each.turns, sides[0].turns) for each in sides}
+    run_in_turns(sides, rounds, pictures, first=pictures)
+    return {each.name: summarize(each.turns, sides[0].turns) for each in sides}
 
 
-def side(name: str, place: Path, threads: int) -> Side:
-    return Side(name, "benchmarks.picture_sides", [name, place, "--threads", threads])
+def side(name: str, place: Path, threads: int) -> Contender:
+    return Contender(name, "benchmarks.translation_contenders", [name, place, "--threads", threads])
 
 
 def memory(place: Path, names: Sequence[str], pictures: int, threads: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def memory(place: Path, names: Sequence[str], pictures: int, threads: int) -> di
     found = {}
     for name in names:
         alone = side(name, place, threads)
-        counts = {count: alone.turn(count)["peak_mebibytes"] for count in (pictures, TIMES * pictures)}
+        counts = {count: alone.take_turn(count)["peak_mebibytes"] for count in (pictures, TIMES * pictures)}
         alone.end()
         found[name] = {str(count): round(peak) for count, peak in counts.items()}
     return found
@@ -76,7 +76,7 @@ def show(title: str, result: dict[str, Any]) -> None:
     print(f"\n{title}\n| side | ms a picture (quartiles) | times as fast as {first} | by processor time | MiB |")
     print("|---|---|---|---|---|")
     for name, row in result.items():
-        cells = [between(row["ms"], 1), *(between(row[ratio], 2) for ratio in RATIOS)]
+        cells = [format_quartiles(row["ms"], 1), *(format_quartiles(row[ratio], 2) for ratio in RATIOS)]
         print(f"| {name} | {' | '.join(cells)} | {row['peak_mebibytes']} |", flush=True)
 
 
@@ -88,7 +88,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--pictures", type=int, default=30, help="of each turn")
     parser.add_argument("--what", nargs="+", choices=[*CASES, "memory"], default=[*CASES, "memory"])
-    parser.add_argument("--sides", nargs="+", choices=SIDES, help="of one comparison, the first against the others")
+    parser.add_argument(
+        "--sides", nargs="+", choices=CONTENDERS, help="of one comparison, the first against the others"
+    )
     parser.add_argument("--width", type=int, default=64, help="of the network: channels after its first convolution")
     parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
@@ -98,12 +100,12 @@ def main() -> None:
         place = Path(folder)
         prepare(place, options.dataset, TIMES * options.pictures, options.width)
         for what in options.what:
-            names = options.sides or CASES.get(what) or list(SIDES)
+            names = options.sides or CASES.get(what) or list(CONTENDERS)
             if what == "memory":
                 content[what] = memory(place, names, options.pictures, options.threads)
                 print(f"\nlargest memory in MiB, by the number of pictures\n{json.dumps(content[what], indent=1)}")
             else:
-                content[what] = measured(place, names, options.rounds, options.pictures, options.threads)
+                content[what] = measure(place, names, options.rounds, options.pictures, options.threads)
                 show(what, content[what])
     if options.json:
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

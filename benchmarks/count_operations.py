@@ -29,12 +29,12 @@ def operations(size: int, batch: int) -> dict[str, int]:
         generator, discriminator = UNet(depth=min(size.bit_length() - 1, 8)), PatchGAN(6)
         source, target = torch.empty(2, batch, 3, size, size)
         found = {
-            "generator, forward": counted(lambda: generator(source)),
-            "discriminator, forward": counted(lambda: discriminator(torch.cat([source, target], 1))),
+            "generator, forward": count(lambda: generator(source)),
+            "discriminator, forward": count(lambda: discriminator(torch.cat([source, target], 1))),
         }
         updates = [lambda loss: loss.backward()] * 2
         step = (source, target, generator, discriminator, Objective(CrossEntropy()), *updates)
-        return found | {"whole step": counted(lambda: pix2pix_step(*step))}
+        return found | {"whole step": count(lambda: pix2pix_step(*step))}
 
 
 def networks(size: int, batch: int) -> dict[str, tuple[int, int]]:
@@ -51,10 +51,10 @@ def networks(size: int, batch: int) -> dict[str, tuple[int, int]]:
         judges = {f"patchgan, {field} pixels": PatchGAN(6, receptive_field=field) for field in FIELDS}
     given = dict.fromkeys(generators, source) | dict.fromkeys(judges, both)
     found = generators | judges
-    return {name: (counted(lambda n=net, x=given[name]: n(x)), weights(net)) for name, net in found.items()}
+    return {name: (count(lambda n=net, x=given[name]: n(x)), weights(net)) for name, net in found.items()}
 
 
-def counted(work) -> int:
+def count(work) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()

@@ -106,20 +106,20 @@ class Load:
 
     async def _post(self, number: int) -> None:
         """Posts pictures, at times nonsense, and counts an answer of the right kind."""
-        picture = drawn(number)
+        picture = draw_labels(number)
         while time.monotonic() < self.end:
             nonsense = random.random() < 0.1
             body = random.randbytes(5000) if nonsense else picture
             sent = time.monotonic()
-            status = await self._asked(body)
+            status = await self._request(body)
             while status == 503:
                 self.seen["told to come again"] += 1
                 await asyncio.sleep(random.uniform(0.5, 1.5))
-                status = await self._asked(body)
+                status = await self._request(body)
             assert status == (415 if nonsense else 200), status
             self._count("refused nonsense" if nonsense else "pictures", sent)
 
-    async def _asked(self, body: bytes) -> int:
+    async def _request(self, body: bytes) -> int:
         """The status of one request, on a connection of its own, once its answer is there as a whole."""
         host, port = self.host.rsplit(":", 1)
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -138,7 +138,7 @@ class Load:
         self.delays.append(time.monotonic() - sent)
 
 
-def drawn(number: int) -> bytes:
+def draw_labels(number: int) -> bytes:
     """A small picture as a PNG."""
     file = io.BytesIO()
     Image.new("RGB", (48 + number % 40, 64), (number % 256, 80, 200)).save(file, "PNG")

@@ -26,13 +26,13 @@ def main() -> None:
     parser.add_argument("--quality", type=int, default=85, help="of a JPEG")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    triples = translated(load(options.run), options.data, range(0, options.every * options.count, options.every))
+    triples = translate_pairs(load(options.run), options.data, range(0, options.every * options.count, options.every))
     blocks = [triples[first : first + options.columns] for first in range(0, len(triples), options.columns)]
     rows = [row for block in blocks for row in zip(*block, strict=True)]
     save(sheet(rows), options.output, quality=options.quality)
 
 
-def translated(trained: Trained, data: Path | None, indices: range) -> list[tuple[Tensor, Tensor, Tensor]]:
+def translate_pairs(trained: Trained, data: Path | None, indices: range) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Source, translation and target of these test pairs, (3, H, W) in [-1, 1]."""
     pairs, transform = trained.pair_source(data).split("test"), trained.pair_transform()
     triples = []

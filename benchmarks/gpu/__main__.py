@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import correct, fast, training
-from benchmarks.gpu.notes import FORK, SKIPPED, Notes, last_lines, machine, read, show
+from benchmarks.gpu.notes import FORK, SKIPPED, Notes, last_lines, machine, read_notes, show
 
 Item = tuple[Callable[[argparse.Namespace, Notes], None], float, float]  # itself, seconds at least and at most
 PARTS: dict[str, dict[str, Item]] = {
@@ -91,14 +91,14 @@ def measure(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: 
     process.start()
     while process.is_alive() and time.time() < chosen.until + 4:
         process.join(0.5)
-        write(chosen, about, part, name, {"outcome": "going on"} | read(chosen, chosen.item))
+        write(chosen, about, part, name, {"outcome": "going on"} | read_notes(chosen, chosen.item))
     outcome = (
         "out of time" if process.is_alive() else "done" if process.exitcode == 0 else f"ended with {process.exitcode}"
     )
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid or 0, signal.SIGKILL)  # also what it has left running
     process.join()
-    found = read(chosen, chosen.item) | {"outcome": outcome, "seconds": round(time.time() - began, 1)}
+    found = read_notes(chosen, chosen.item) | {"outcome": outcome, "seconds": round(time.time() - began, 1)}
     show(found.get("results", {}))
     return found
 
@@ -110,7 +110,7 @@ def run(chosen: argparse.Namespace, work: Any) -> None:
     try:
         work(chosen, notes)
     except BaseException:
-        notes.finding(f"{chosen.item} broke off", last_lines(traceback.format_exc(), 10))
+        notes.add_finding(f"{chosen.item} broke off", last_lines(traceback.format_exc(), 10))
         raise SystemExit(1) from None
 
 

@@ -20,12 +20,12 @@ class Clock(pl.Callback):
             self.lines = Path(self.file).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
         save = trainer.save_checkpoint
 
-        def timed(*those: Any, **named: Any) -> None:
+        def time_call(*those: Any, **named: Any) -> None:
             self._note("saving_begins")
             save(*those, **named)
             self._note("saving_ends")
 
-        trainer.save_checkpoint = timed
+        trainer.save_checkpoint = time_call
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._note("training_begins")

@@ -27,7 +27,7 @@ COMPARED = ("fake", "logits", "losses", "weights", "moved")  # `moved`: what thr
 MODELS: dict[str, Any] = {}  # by their words: drawing the weights takes seconds, copying them does not
 
 
-def updating(optimizer: torch.optim.Optimizer) -> Any:
+def make_update(optimizer: torch.optim.Optimizer) -> Any:
     def update(loss: Tensor) -> None:
         loss.backward()
         optimizer.step()
@@ -50,7 +50,7 @@ def parity(options: Options, notes: Notes) -> None:
         theirs = [step[key] for step in fixture.losses for key in ("G_GAN", "G_L1", "D_real", "D_fake")]
         notes.put(f"{name}: CPU against the authors' recording", {"losses": _error(cpu["losses"], theirs)})
         for precision in PRECISIONS:
-            with notes.trying(f"parity: {name}, {precision}"):
+            with notes.record_errors(f"parity: {name}, {precision}"):
                 ours = _three_steps(fixture, options.device, precision)
                 notes.put(
                     f"{name}: {precision}, against the CPU", {key: _error(ours[key], cpu[key]) for key in COMPARED}
@@ -68,10 +68,10 @@ def _three_steps(fixture: Any, device: str, precision: str) -> dict[str, Any]:
     """What both players make of the pair to begin with, the losses of the steps in the recording's order, weights."""
     torch.backends.cudnn.allow_tf32, half = PRECISIONS[precision]
     both = [fixture.generator().to(device).train(), fixture.discriminator().to(device).train()]
-    pair, start = [image.to(device) for image in (fixture.source, fixture.target)], _flat(both)
+    pair, start = [image.to(device) for image in (fixture.source, fixture.target)], _flatten_weights(both)
     objective = Objective(LeastSquares() if fixture.options["gan_mode"] == "lsgan" else CrossEntropy())
     autocast = torch.autocast(device, torch.bfloat16, cache_enabled=False) if half else nullcontext()
-    updates = [updating(torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)) for n in both]
+    updates = [make_update(torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)) for n in both]
     with torch.no_grad(), autocast:
         fake, logits = copy.deepcopy(both[0])(pair[0]), copy.deepcopy(both[1])(torch.cat(pair, 1))
     losses: list[float] = []
@@ -79,20 +79,20 @@ def _three_steps(fixture: Any, device: str, precision: str) -> dict[str, Any]:
         with autocast:
             found = pix2pix_step(*pair, *both, objective, *updates)["losses"]
         losses += [float(found["g_gan"]), 100 * float(found["g_l1"]), float(found["d_real"]), float(found["d_fake"])]
-    weights = _flat(both)
+    weights = _flatten_weights(both)
     return dict(
         zip(COMPARED, (fake.float().cpu(), logits.float().cpu(), losses, weights, weights - start), strict=True)
     )
 
 
-def _flat(both: list[Any]) -> Tensor:
+def _flatten_weights(both: list[Any]) -> Tensor:
     return torch.cat([p.detach().float().flatten().cpu() for network in both for p in network.parameters()]).double()
 
 
 # ---------------------------------------------------------------------------------------------------------------- steps
 
 
-class Pretended:
+class EagerGraph:
     """In the place of a CUDA graph where none is: tries this program, says nothing of graphs."""
 
     def warm_up(self, work: Any) -> Any:
@@ -106,7 +106,7 @@ class Pretended:
         self.result |= self.work()
 
 
-class Ours:
+class OwnStep:
     """The project's step with its own model and optimizers, and nothing around it."""
 
     def __init__(self, options: Options, words: list[str], *, half: bool = False, graph: bool = False) -> None:
@@ -117,14 +117,14 @@ class Ours:
         self.layout = self.model.execution.memory_format
         players = self.model.generator, self.model.discriminator
         optimizers = self.model.configure_optimizers()
-        updates = [updating(optimizer) for optimizer in optimizers]
+        updates = [make_update(optimizer) for optimizer in optimizers]
 
         def step(source: Tensor, target: Tensor) -> Any:
             # As Lightning sets autocast: no cast of a weight is kept, for D's are updated within the step.
             with torch.autocast(options.device, torch.bfloat16, cache_enabled=False) if half else nullcontext():
                 return pix2pix_step(source, target, *players, self.model.objective, *updates)
 
-        own = Pretended() if options.device == "cpu" else None
+        own = EagerGraph() if options.device == "cpu" else None
         self.step = CUDAGraphStep(step, optimizers, own) if graph else step
 
     def __call__(self, source: Tensor, target: Tensor) -> Any:
@@ -164,28 +164,28 @@ def steps(options: Options, notes: Notes) -> None:
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # what deterministic products of matrices ask for
     known: dict[str, Any] = {}
     for what, deterministic, ours, theirs in PLAN:
-        if notes.left() < 8:
+        if notes.seconds_left() < 8:
             notes.put(what, SKIPPED)
             continue
-        with notes.trying(f"steps: {what}"):
+        with notes.record_errors(f"steps: {what}"):
             torch.backends.cudnn.benchmark = not deterministic
             torch.use_deterministic_algorithms(deterministic, warn_only=True)
             torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore
             key = f"{deterministic} {theirs}"
-            known[key] = known.get(key) or _trained(options, *theirs)
-            notes.put(what, _compared(_trained(options, *ours), known[key]))
+            known[key] = known.get(key) or _train(options, *theirs)
+            notes.put(what, _compare(_train(options, *ours), known[key]))
 
 
-def _trained(options: Options, words: list[str], how: dict[str, bool]) -> tuple[Tensor, list[Tensor]]:
+def _train(options: Options, words: list[str], how: dict[str, bool]) -> tuple[Tensor, list[Tensor]]:
     """The losses of each step, and the weights at the end."""
-    ours, losses = Ours(options, full_width(options, 1, *words), **how), []
+    ours, losses = OwnStep(options, full_width(options, 1, *words), **how), []
     for number, (source, target) in enumerate(islice(cycle(batches(options, 1)), 8 if options.tiny else 30)):
         seed_step(0, number, 0)
         losses.append(torch.stack(list(ours(source, target)["losses"].values())).clone())
     return torch.stack(losses).cpu(), [p.detach().float().cpu().contiguous() for p in ours.model.parameters()]
 
 
-def _compared(a: tuple[Tensor, list[Tensor]], b: tuple[Tensor, list[Tensor]]) -> dict[str, Any]:
+def _compare(a: tuple[Tensor, list[Tensor]], b: tuple[Tensor, list[Tensor]]) -> dict[str, Any]:
     apart = (a[0] != b[0]).any(dim=1).nonzero().flatten().tolist()
     both = list(zip(a[1], b[1], strict=True))
     return {
@@ -222,12 +222,12 @@ def trainings(options: Options, notes: Notes) -> None:
     tests = None if cpu else _own_tests()
     for name, job in going.items():
         code = job.wait(notes.until - 15)
-        notes.put(name, {"exit": code, "seconds": job.seconds(), "said": job.said(2).splitlines()})
+        notes.put(name, {"exit": code, "seconds": job.seconds(), "said": job.last_output(2).splitlines()})
         if code != 0 and not name.endswith("_killed") and name != "diverging":
-            notes.finding(f"{name} ends with {code}", job.said())
+            notes.add_finding(f"{name} ends with {code}", job.last_output())
     _judge(options, notes, folder, kinds)
     if tests is not None:
-        said = tests.communicate(timeout=max(1.0, notes.left() - 2))[0]
+        said = tests.communicate(timeout=max(1.0, notes.seconds_left() - 2))[0]
         notes.put("the tests marked gpu", {"exit": tests.returncode, "said": last_lines(said).splitlines()})
 
 
@@ -237,7 +237,7 @@ def _own_tests() -> "subprocess.Popen[str]":
 
 
 def _kill_once_saved(notes: Notes, job: Job, run: Path) -> None:
-    while not (run / "checkpoints" / "last.ckpt").is_file() and not job.over() and notes.left() > 20:
+    while not (run / "checkpoints" / "last.ckpt").is_file() and not job.is_over() and notes.seconds_left() > 20:
         time.sleep(0.02)
     job.kill()
 
@@ -245,19 +245,21 @@ def _kill_once_saved(notes: Notes, job: Job, run: Path) -> None:
 def _judge(options: Options, notes: Notes, folder: Path, kinds: dict[str, Any]) -> None:
     """What the trainings have left."""
     for kind in kinds:
-        with notes.trying(f"comparing {kind}"):
+        with notes.record_errors(f"comparing {kind}"):
             one, other = (_last(folder / f"{kind}_{which}") for which in ("unbroken", "killed"))
             unequal = [name for name, value in one.items() if not torch.equal(value, other[name])]
             notes.put(
                 f"{kind}: resumed against unbroken", {"equal": not unequal, "unequal": unequal[:5], "tensors": len(one)}
             )
             if unequal:
-                notes.finding(f"{kind}: the resumed run is not bit-equal to the unbroken one", ", ".join(unequal[:5]))
-    with notes.trying("what the diverging run left"):
+                notes.add_finding(
+                    f"{kind}: the resumed run is not bit-equal to the unbroken one", ", ".join(unequal[:5])
+                )
+    with notes.record_errors("what the diverging run left"):
         kept = folder / "diverging" / "checkpoints" / "last.ckpt"
         spoilt = sum(int((~v.isfinite()).sum()) for v in _last(folder / "diverging").values()) if kept.is_file() else 0
         notes.put("diverging: numbers in last.ckpt that are not finite", {"count": spoilt})
-    with notes.trying("overflows of 16-mixed"):
+    with notes.record_errors("overflows of 16-mixed"):
         lines = (folder / "half" / "metrics.csv").read_text(encoding="utf-8").splitlines()
         rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
         last = [{name: row.get(name) for name in ("step", "overflow_steps", "loss_scale")} for row in rows[-2:]]

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.correct import Ours, batches, full_width
-from benchmarks.gpu.notes import SKIPPED, Notes, Options, read
+from benchmarks.gpu.correct import OwnStep, batches, full_width
+from benchmarks.gpu.notes import SKIPPED, Notes, Options, read_notes
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 
 GIGAFLOP_A_PAIR = 86.9  # U-Net 256 and PatchGAN 70 of full width, both players: benchmarks/count_operations.py
@@ -33,8 +33,8 @@ def ceilings(options: Options, notes: Notes) -> None:
     a, b = (torch.randn(size, size, device=options.device).bfloat16() for _ in range(2))
     block = torch.randn(1000 if options.tiny else 2**29, device=options.device)
     other = torch.empty_like(block)
-    product = statistics.median(timed(options, lambda: a @ b, 10))
-    copy = statistics.median(timed(options, lambda: other.copy_(block), 10))
+    product = statistics.median(time_steps(options, lambda: a @ b, 10))
+    copy = statistics.median(time_steps(options, lambda: other.copy_(block), 10))
     found = {"matmul_tflops": 2 * size**3 / product / 1e9, "copy_gb_per_second": 2 * block.nbytes / copy / 1e6}
     notes.put("ceilings", found)
 
@@ -60,21 +60,21 @@ def compare(options: Options, notes: Notes, batch: int) -> None:
     torch.backends.cudnn.benchmark = True
     count, sides, milliseconds, about = (3 if options.tiny else 10), {}, {}, {}
     for name in ["authors", *WAYS]:
-        if notes.left() < (4 if options.tiny else 9):
+        if notes.seconds_left() < (4 if options.tiny else 9):
             notes.put(name, SKIPPED)
             continue
-        with notes.trying(f"{name}, batch {batch}"):
-            sides[name], about[name] = built(options, name, batch)
-            milliseconds[name] = timed(options, sides[name], count)
+        with notes.record_errors(f"{name}, batch {batch}"):
+            sides[name], about[name] = build_model_and_data(options, name, batch)
+            milliseconds[name] = time_steps(options, sides[name], count)
             report(options, notes, batch, milliseconds, about)
     for block in range(2):
         for name in list(sides) if block % 2 else reversed(list(sides)):
-            if notes.left() > 2:
-                milliseconds[name] += timed(options, sides[name], count)
+            if notes.seconds_left() > 2:
+                milliseconds[name] += time_steps(options, sides[name], count)
     report(options, notes, batch, milliseconds, about)
 
 
-def built(options: Options, name: str, batch: int) -> tuple[Turn, dict[str, Any]]:
+def build_model_and_data(options: Options, name: str, batch: int) -> tuple[Turn, dict[str, Any]]:
     """A side after ten steps of warm-up, how long that took, and the memory that it took at most."""
     began, cuda, base = time.time(), options.device == "cuda", 0
     if cuda:
@@ -101,12 +101,12 @@ def authors(options: Options) -> ReferenceStep:
     return ReferenceStep(generator, discriminator, read_every=100)
 
 
-def ours(options: Options, name: str, batch: int) -> Ours:
+def ours(options: Options, name: str, batch: int) -> OwnStep:
     words, how = WAYS[name]
-    return Ours(options, full_width(options, batch, *words), **how)
+    return OwnStep(options, full_width(options, batch, *words), **how)
 
 
-def timed(options: Options, work: Turn, count: int) -> list[float]:
+def time_steps(options: Options, work: Turn, count: int) -> list[float]:
     """Milliseconds of each of so many calls that follow each other without waiting; by events, where there are any."""
     work()
     if options.device == "cpu":
@@ -128,7 +128,7 @@ def timed(options: Options, work: Turn, count: int) -> list[float]:
 
 def report(options: Options, notes: Notes, batch: int, milliseconds: dict[str, Any], about: dict[str, Any]) -> None:
     """Medians and quartiles so far."""
-    ceiling = read(options, "fast.ceilings").get("results", {}).get("ceilings", {}).get("matmul_tflops")
+    ceiling = read_notes(options, "fast.ceilings").get("results", {}).get("ceilings", {}).get("matmul_tflops")
     for name, values in milliseconds.items():
         low, median, high = statistics.quantiles(values, n=4)
         rate = GIGAFLOP_A_PAIR * batch / median

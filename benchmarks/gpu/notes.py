@@ -37,7 +37,7 @@ class Notes:
         self.data["results"][name] = value
         self.save()
 
-    def finding(self, what: str, said: str = "") -> None:
+    def add_finding(self, what: str, said: str = "") -> None:
         """Something that is not as it should be, and the last lines that were said."""
         print(f"FINDING: {what}" + (f"\n{said}" if said else ""), flush=True)
         self.data["findings"].append({"what": what, "said": said.splitlines()})
@@ -48,19 +48,19 @@ class Notes:
         part.write_text(json.dumps(self.data, indent=1, default=str), encoding="utf-8")
         part.replace(self.file)
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         return self.until - time.time()
 
     @contextmanager
-    def trying(self, what: str) -> Iterator[None]:
+    def record_errors(self, what: str) -> Iterator[None]:
         """An exception within becomes a finding, and the item goes on."""
         try:
             yield
         except Exception:
-            self.finding(f"{what} fails", last_lines(traceback.format_exc()))
+            self.add_finding(f"{what} fails", last_lines(traceback.format_exc()))
 
 
-def read(options: Options, item: str) -> dict[str, Any]:
+def read_notes(options: Options, item: str) -> dict[str, Any]:
     """What an item has found so far."""
     file = Path(options.work) / f"{item}.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -97,21 +97,21 @@ def machine(options: Options) -> dict[str, Any]:
         "torch": torch.__version__,
         "lightning": pytorch_lightning.__version__,
         "cores": len(os.sched_getaffinity(0)),
-        "commit": options.commit or said(["git", "rev-parse", "HEAD"]) or "unknown",
-        "changed_files": said(["git", "status", "--porcelain", "--untracked-files=no"]).splitlines(),
+        "commit": options.commit or run_command(["git", "rev-parse", "HEAD"]) or "unknown",
+        "changed_files": run_command(["git", "status", "--porcelain", "--untracked-files=no"]).splitlines(),
     }
     if options.device == "cuda":
         query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,power.limit", "--format=csv,noheader"]
-        cards = said(query).splitlines()
+        cards = run_command(query).splitlines()
         about |= {"cards": cards, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
     return about
 
 
 def cards(options: Options) -> int:
-    return len(said(["nvidia-smi", "-L"]).splitlines()) if options.device == "cuda" else 0
+    return len(run_command(["nvidia-smi", "-L"]).splitlines()) if options.device == "cuda" else 0
 
 
-def said(command: Sequence[str]) -> str:
+def run_command(command: Sequence[str]) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False).stdout.strip()
     except OSError:
@@ -135,11 +135,11 @@ class Job:
                 "+callbacks.clock._target_=benchmarks.gpu.clock.Clock",
                 f"+callbacks.clock.file={self.clock}",
             ]
-        self.process = FORK.Process(target=_as_pix2pix, args=(self.words, self.log, work))
+        self.process = FORK.Process(target=_run_pix2pix, args=(self.words, self.log, work))
         self.process.start()
         self.started, self.ended, self.told = time.time(), 0.0, False
 
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         if not self.ended and not self.process.is_alive():
             self.ended = time.time()
         return bool(self.ended)
@@ -147,29 +147,29 @@ class Job:
     def wait(self, until: float) -> int | None:
         """The exit code; None where it had to be killed as its time was up."""
         self.process.join(max(0.0, until - time.time()))
-        if self.over():
+        if self.is_over():
             return self.process.exitcode
         self.kill()
         return None
 
     def stop(self) -> None:
         """Has it save where it is, and end."""
-        if not self.told and not self.over():
+        if not self.told and not self.is_over():
             self.process.terminate()
             self.told = True
 
     def kill(self) -> None:
         self.process.kill()
         self.process.join()
-        self.over()
+        self.is_over()
 
     def seconds(self) -> float:
         return round((self.ended or time.time()) - self.started, 1)
 
-    def said(self, count: int = 6) -> str:
+    def last_output(self, count: int = 6) -> str:
         return last_lines(self.log.read_text(encoding="utf-8", errors="replace"), count) if self.log.is_file() else ""
 
-    def noted(self) -> dict[str, list[float]]:
+    def read_clock(self) -> dict[str, list[float]]:
         """When what took place, by the clock."""
         found: dict[str, list[float]] = {}
         for line in self.clock.read_text(encoding="utf-8").splitlines() if self.clock.is_file() else []:
@@ -178,10 +178,10 @@ class Job:
         return found
 
     def steps(self, since: float = 0.0, until: float = float("inf")) -> int:
-        return sum(since <= when < until for when in self.noted().get("step", []))
+        return sum(since <= when < until for when in self.read_clock().get("step", []))
 
 
-def _as_pix2pix(words: list[str], log: Path, work: Path) -> None:
+def _run_pix2pix(words: list[str], log: Path, work: Path) -> None:
     output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)
@@ -195,7 +195,7 @@ def trainer(options: Options) -> list[str]:
     return ["trainer=cpu"] if options.device == "cpu" else ["trainer=gpu"]
 
 
-def quickest(options: Options) -> list[str]:
+def fastest_settings(options: Options) -> list[str]:
     """The quickest way that the project has; what a CPU cannot do of it is left out there."""
     also = [] if options.device == "cpu" else ["precision=bf16-mixed", "step.cuda_graph=true"]
     return [*trainer(options), *also, "step.channels_last=true"]
@@ -209,7 +209,7 @@ def facades(options: Options, folder: Path, name: str, *words: str) -> list[str]
     return ["train", "experiment=facades", *place, *(tiny if options.tiny else []), *words]
 
 
-class Watching:
+class GpuMonitor:
     """What nvidia-smi says of the card, five times a second."""
 
     def __init__(self, options: Options) -> None:

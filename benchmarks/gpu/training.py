@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.notes import SKIPPED, Job, Notes, Options, Watching, cards, facades, quickest, trainer
+from benchmarks.gpu.notes import SKIPPED, GpuMonitor, Job, Notes, Options, cards, facades, fastest_settings, trainer
 from pix2pix.evaluation.record import evaluation_folder
 from pix2pix.runs.run import Run
 
@@ -27,23 +27,23 @@ LONG, AT_ONCE = "facades_256", 8
 def one(options: Options, notes: Notes) -> None:
     """Two epochs of facades, by default and at the quickest: where the time goes, and how busy the card is."""
     folder = Path(options.work) / "one"
-    for name, words in {"quickest": quickest(options), "defaults": trainer(options)}.items():
-        if notes.left() < (10 if options.tiny else 20):
+    for name, words in {"quickest": fastest_settings(options), "defaults": trainer(options)}.items():
+        if notes.seconds_left() < (10 if options.tiny else 20):
             notes.put(name, SKIPPED)
             continue
-        watching = Watching(options)
+        watching = GpuMonitor(options)
         job = Job(options, f"one_{name}", facades(options, folder, name, "trainer.max_epochs=2", *words), clock=True)
         code = job.wait(notes.until - 2)
         watching.end()
-        with notes.trying(f"{name}: the training, which ended with {code}, and its clock"):
-            found = spent(job)
+        with notes.record_errors(f"{name}: the training, which ended with {code}, and its clock"):
+            found = time_per_phase(job)
             notes.put(name, found | watching.mean(*found.pop("second_epoch")) | {"exit": code, "words": words})
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def spent(job: Job) -> dict[str, Any]:
+def time_per_phase(job: Job) -> dict[str, Any]:
     """Where the time of a training went, in seconds; imports, which were done before, are not in it."""
-    at = job.noted()
+    at = job.read_clock()
     kinds = {"steps": ("epoch_begins", "steps_end")}
     kinds |= {what: (f"{what}_begins", f"{what}_ends") for what in ("validation", "saving")}
     sums = {
@@ -85,33 +85,38 @@ def many(options: Options, notes: Notes) -> None:
     """1, 2, 4, 8 trainings at once, under MPS and then without: images a second, all together."""
     with mps(options, notes) as there:
         if there:
-            _at_once(options, notes, "under MPS")
-    _at_once(options, notes, "without MPS")
+            _train_many(options, notes, "under MPS")
+    _train_many(options, notes, "without MPS")
 
 
-def _at_once(options: Options, notes: Notes, title: str) -> None:
+def _train_many(options: Options, notes: Notes, title: str) -> None:
     window = 1 if options.tiny else 4
     for number in [1, 2] if options.tiny else [1, 8, 4, 2]:
-        if notes.left() < (8 if options.tiny else 20):
+        if notes.seconds_left() < (8 if options.tiny else 20):
             notes.put(f"{title}: {number}", SKIPPED)
             continue
         folder = Path(options.work) / f"many_{number}"
-        pure = [*quickest(options), "trainer.max_epochs=100000", "trainer.check_val_every_n_epoch=100000", "logger=csv"]
+        pure = [
+            *fastest_settings(options),
+            "trainer.max_epochs=100000",
+            "trainer.check_val_every_n_epoch=100000",
+            "logger=csv",
+        ]
         names = [f"{title[:4].strip()}_{number}_{each}" for each in range(number)]
         jobs = [Job(options, name, facades(options, folder, name, *pure), clock=True) for name in names]
-        while any(job.steps() < 20 and not job.over() for job in jobs) and notes.left() > window + 3:
+        while any(job.steps() < 20 and not job.is_over() for job in jobs) and notes.seconds_left() > window + 3:
             time.sleep(0.1)
-        watching, since = Watching(options), time.time()
+        watching, since = GpuMonitor(options), time.time()
         time.sleep(window)
         until = time.time()
         each = [job.steps(since, until) / (until - since) for job in jobs]
-        dead = [job.said() for job in jobs if job.over()]
+        dead = [job.last_output() for job in jobs if job.is_over()]
         watching.end()
         for job in jobs:
             job.kill()
         shutil.rmtree(folder, ignore_errors=True)
         if dead:
-            notes.finding(f"{len(dead)} of {number} trainings at once ended", dead[0])
+            notes.add_finding(f"{len(dead)} of {number} trainings at once ended", dead[0])
         found = {"images_per_second": sum(each), "each": each} | watching.mean(since, until)
         notes.put(f"{title}: {number}", found)
 
@@ -122,7 +127,7 @@ def _at_once(options: Options, notes: Notes, title: str) -> None:
 def good_runs(options: Options) -> dict[str, list[str]]:
     """The long training, then the paper's ablations at half the size and width, in the order of their worth."""
     every = [
-        *quickest(options),
+        *fastest_settings(options),
         "logger=csv",
         "trainer.check_val_every_n_epoch=40",
         "callbacks.samples.every_n_epochs=40",
@@ -151,15 +156,15 @@ def good(options: Options, notes: Notes) -> None:
     folder, runs, rest = Path(options.work) / "good", good_runs(options), (25 if options.tiny else 60)
     waiting, going, longest = list(runs), {}, 0.0
     with mps(options, notes):
-        while going or (waiting and notes.left() - rest > 1.2 * longest):
+        while going or (waiting and notes.seconds_left() - rest > 1.2 * longest):
             alone = LONG in going or LONG in waiting
-            while waiting and len(going) < (1 if alone else AT_ONCE) and notes.left() - rest > 1.2 * longest:
+            while waiting and len(going) < (1 if alone else AT_ONCE) and notes.seconds_left() - rest > 1.2 * longest:
                 name = waiting.pop(0)
                 going[name] = Job(options, name, facades(options, folder, name, *runs[name]), clock=True)
             for name, job in list(going.items()):
-                if notes.left() < rest:
+                if notes.seconds_left() < rest:
                     job.stop()
-                if job.over() or notes.left() < rest - 12:
+                if job.is_over() or notes.seconds_left() < rest - 12:
                     job.kill()
                     _note_run(notes, name, going.pop(name))
                     longest = longest if name == LONG else max(longest, job.seconds())
@@ -169,26 +174,26 @@ def good(options: Options, notes: Notes) -> None:
 
 
 def _note_run(notes: Notes, name: str, job: Job) -> None:
-    at, code = job.noted(), job.process.exitcode
+    at, code = job.read_clock(), job.process.exitcode
     begun_and_ended = [*at.get("training_begins", []), *at.get("training_ends", [])]
     found = {"exit": code, "steps": job.steps(), "seconds": job.seconds(), "begun_and_ended": begun_and_ended}
     notes.put(name, found | {"words": job.words})
     if code != 0:
-        notes.finding(f"{name} ends with {code} after {job.steps()} steps", job.said(3))
+        notes.add_finding(f"{name} ends with {code} after {job.steps()} steps", job.last_output(3))
 
 
 def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
     """Every run on the test pairs; `compare` then makes a page of them, with the same pictures side by side."""
     waiting, going, found = list(runs), {}, {}
-    while (waiting or going) and notes.left() > 6:
+    while (waiting or going) and notes.seconds_left() > 6:
         if waiting and len(going) < AT_ONCE:
             run = waiting.pop(0)
             words = ["evaluate", run.path, "--split", "test", "--checkpoint", "last", "--device", options.device]
             going[run.path.name] = run, Job(options, f"evaluate_{run.path.name}", words)
         for name, (run, job) in list(going.items()):
-            if job.over():
+            if job.is_over():
                 going.pop(name)
-                with notes.trying(f"evaluation of {name}: {job.said(2)}"):
+                with notes.record_errors(f"evaluation of {name}: {job.last_output(2)}"):
                     folder = evaluation_folder(run, run.config(), "test", checkpoint="last")
                     content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
                     found[name] = {key: content[key] for key in ("step", "pairs")} | content["metrics"]
@@ -199,7 +204,7 @@ def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
     words += ["-o", out / "gpu_good.html", "--csv", out / "gpu_good.csv"]
     job = Job(options, "compare", ["compare", *(run.path for run in done), *words])
     if job.wait(notes.until - 1) != 0:
-        notes.finding("compare fails", job.said())
+        notes.add_finding("compare fails", job.last_output())
 
 
 # -------------------------------------------------------------------------------------------------------------- several
@@ -217,11 +222,11 @@ def several(options: Options, notes: Notes) -> None:
     folder = Path(options.work) / "several"
     for number in [2] if options.tiny else [2, count]:
         clock = folder.with_name(f"several_{number}.clock")
-        words = facades(options, folder, f"speed_{number}", *_together(options, number), "trainer.max_epochs=2")
-        code = _started(
+        words = facades(options, folder, f"speed_{number}", *_several_gpus(options, number), "trainer.max_epochs=2")
+        code = _start(
             notes, [*words, "+callbacks.clock._target_=benchmarks.gpu.clock.Clock", f"+callbacks.clock.file={clock}"]
         )
-        with notes.trying(f"{number} GPUs: the training ended with {code}"):
+        with notes.record_errors(f"{number} GPUs: the training ended with {code}"):
             steps = [
                 float(line.split()[1])
                 for line in clock.read_text(encoding="utf-8").splitlines()
@@ -233,18 +238,18 @@ def several(options: Options, notes: Notes) -> None:
                 {"ms": 1000 * statistics.median(gaps), "images_per_second": number / statistics.median(gaps)},
             )
     alone = [*trainer(options), "data.batch_size=2"]
-    for name, words in {"one": alone, "two": [*_together(options, 2), "data.batch_size=1"]}.items():
-        _started(notes, facades(options, folder, name, *SAME, "callbacks.checkpoint.every_n_epochs=1", *words))
-    with notes.trying("two against one"):
-        notes.put("two GPUs against one", _apart(folder / "one", folder / "two"))
+    for name, words in {"one": alone, "two": [*_several_gpus(options, 2), "data.batch_size=1"]}.items():
+        _start(notes, facades(options, folder, name, *SAME, "callbacks.checkpoint.every_n_epochs=1", *words))
+    with notes.record_errors("two against one"):
+        notes.put("two GPUs against one", _weight_distance(folder / "one", folder / "two"))
         kept = folder / "two" / "checkpoints" / "epoch=1.ckpt"
-        _started(
+        _start(
             notes, facades(options, folder, "resumed", *SAME, *alone, f"resume={kept}".replace("epoch=", "epoch\\="))
         )
-        notes.put("begun by two, ended by one", _apart(folder / "one", folder / "resumed"))
+        notes.put("begun by two, ended by one", _weight_distance(folder / "one", folder / "resumed"))
 
 
-def _together(options: Options, number: int) -> list[str]:
+def _several_gpus(options: Options, number: int) -> list[str]:
     return [
         "trainer=ddp",
         f"trainer.devices={number}",
@@ -252,23 +257,23 @@ def _together(options: Options, number: int) -> list[str]:
     ]
 
 
-def _started(notes: Notes, words: list[str]) -> int:
+def _start(notes: Notes, words: list[str]) -> int:
     """Lightning starts the other processes by the command line, so this one is no fork."""
     command = [sys.executable, "-m", "pix2pix.cli", *words]
     done = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", start_new_session=True
     )
     try:
-        said, _ = done.communicate(timeout=max(1.0, notes.left() - 2))
+        said, _ = done.communicate(timeout=max(1.0, notes.seconds_left() - 2))
     except subprocess.TimeoutExpired:
         os.killpg(done.pid, signal.SIGKILL)
         said = "killed: its time was up"
     if done.returncode != 0:
-        notes.finding(f"{' '.join(words[:6])} ... ends with {done.returncode}", said[-1000:])
+        notes.add_finding(f"{' '.join(words[:6])} ... ends with {done.returncode}", said[-1000:])
     return done.returncode
 
 
-def _apart(one: Path, other: Path) -> dict[str, float]:
+def _weight_distance(one: Path, other: Path) -> dict[str, float]:
     """How far the weights of two runs are apart, relative to their size."""
     first, second = (
         torch.load(Run(run).last, map_location="cpu", weights_only=True)["state_dict"] for run in (one, other)

@@ -108,7 +108,7 @@ class PrepareSweep(Callback):
 
     def _check(self, job: Job, config: dict[str, Any], jobs: dict[Path, Job], planned: bool) -> None:
         from pix2pix.config.check import check
-        from pix2pix.training.continuing import require_end
+        from pix2pix.training.resume import require_end
 
         check(config)
         if planned:

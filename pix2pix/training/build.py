@@ -26,7 +26,7 @@ from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.cuda_graph import Execution
 from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.places import logger_arguments
+from pix2pix.training.output_paths import logger_arguments
 
 
 def build_generator(config: Config) -> nn.Module:

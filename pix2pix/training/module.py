@@ -21,8 +21,8 @@ from pix2pix.models.losses import Objective
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
-from pix2pix.training.endings import update_callback_states
 from pix2pix.training.step import StepResult, pix2pix_step
+from pix2pix.training.stopping import update_callback_states
 
 
 class Pix2Pix(pl.LightningModule):

@@ -32,10 +32,10 @@ from pix2pix.runs.run import Run
 from pix2pix.runs.threads import keep_thread_count
 from pix2pix.training.build import build_data, build_model, build_trainer, is_of_this_package
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.training.continuing import is_extended, is_training_checkpoint, require_compatible, warn_about_schedule
 from pix2pix.training.initial_weights import load_initial_weights
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.places import keep_outputs_in_run
+from pix2pix.training.output_paths import keep_outputs_in_run
+from pix2pix.training.resume import is_extended, is_training_checkpoint, require_compatible, warn_about_schedule
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ def well(options, notes):
 
 def badly(options, notes):
     notes.put("before", 1)
-    with notes.trying("something"):
+    with notes.record_errors("something"):
         raise RuntimeError("CUDA error: no kernel image")
     raise OSError("and then this")
 
@@ -71,7 +71,7 @@ def test_the_time_of_a_training_is_shared_out_by_its_clock():
     at = {"training_begins": [2.0], "epoch_begins": [2.0, 6.0], "step": [3.0, 4.0, 7.0, 7.5, 8.0, 8.5, 9.0]}
     at |= {"steps_end": [4.0, 9.0], "validation_begins": [4.0, 9.0], "validation_ends": [5.0, 9.5]}
     at |= {"saving_begins": [5.0], "saving_ends": [5.5], "training_ends": [10.0]}
-    found = training.spent(SimpleNamespace(started=1.0, noted=lambda: at))
+    found = training.time_per_phase(SimpleNamespace(started=1.0, read_clock=lambda: at))
     assert found == {
         "start": 1.0,
         "steps": 5.0,

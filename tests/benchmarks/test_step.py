@@ -109,7 +109,7 @@ def recorded(ratio: float, spread_of_it: float = 0.1) -> dict:
 def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, spread, falls):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     program = importlib.import_module("benchmark")
-    monkeypatch.setattr(program, "measured", lambda case, threads: recorded(now, spread))
+    monkeypatch.setattr(program, "compare_steps", lambda case, threads: recorded(now, spread))
     file = tmp_path / "recorded.json"
     file.write_text(json.dumps({"results": {"step": [recorded(1.5, spread)]}}))
     with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
@@ -118,13 +118,13 @@ def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, mon
 
 def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    program = importlib.import_module("scale_out")
+    program = importlib.import_module("ddp_model")
     passed = program.layers(torch.nn.Sequential(UNet()).to("meta"), torch.empty(1, 3, 256, 256, device="meta"), width=4)
     assert 2 * sum(layer.operations for layer in passed) / 2e9 == pytest.approx(12.1, abs=0.05)
     assert sum(layer.size for layer in passed) == pytest.approx(4 * 54.4e6, rel=1e-2)  # norms are left out
 
     def waited(rate: float, bytes_a_second: float, bucket: float) -> float:
-        return program.exposed(passed, rate, program.Links("two", 2, bytes_a_second, None, 0.0), bucket)
+        return program.exposed_time(passed, rate, program.Links("two", 2, bytes_a_second, None, 0.0), bucket)
 
     whole = sum(layer.size for layer in passed)
     assert waited(1e12, 1e9, 1e12) == pytest.approx(whole / 1e9), "in one message nothing is hidden"

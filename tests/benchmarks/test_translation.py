@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import reference_test_loop
-from benchmarks.picture_sides import part, reference_network
+from benchmarks.translation_contenders import part, reference_network
 from pix2pix import load_translator
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.inference.files import translate_files

@@ -19,7 +19,7 @@ from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, sta
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import random
 
-import soak
+import kill_and_resume as soak
 
 LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "data.cache=memory"]
 
@@ -29,7 +29,7 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
     words = [*soak.PLAIN, *words]
     subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
-    kills = soak.killed_until_finished(tmp_path, "broken", words, random.Random(len(words)), 3, term=True)
+    kills = soak.kill_until_finished(tmp_path, "broken", words, random.Random(len(words)), 3, term=True)
     assert kills.total() >= 1
     assert soak.differences(Run(tmp_path / "unbroken"), Run(tmp_path / "broken")) == []
 

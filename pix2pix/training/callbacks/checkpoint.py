@@ -20,8 +20,8 @@ from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.plain_state import require_plain
 from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
 from pix2pix.training.divergence import require_finite_losses
-from pix2pix.training.endings import is_epoch_cut_short, is_last_epoch, is_out_of_time, mark_epoch_unfinished
 from pix2pix.training.gan_ddp_strategy import average_over_processes
+from pix2pix.training.stopping import is_epoch_cut_short, is_last_epoch, is_out_of_time, mark_epoch_unfinished
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import shown
 from pix2pix.data.pair import Pair
 from pix2pix.runs.sample_sheets import Kind, write_sheet
-from pix2pix.training.endings import is_last_epoch
 from pix2pix.training.loggers.base import SupportsSampleSheets
 from pix2pix.training.module import Pix2Pix
+from pix2pix.training.stopping import is_last_epoch
 
 log = logging.getLogger(__name__)
 

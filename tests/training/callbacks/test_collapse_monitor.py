@@ -10,7 +10,7 @@ from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.collapse_monitor import CollapseMonitor, OutputVariation
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.endings import update_callback_states
+from pix2pix.training.stopping import update_callback_states
 from tests.conftest import TINY, pix2pix
 
 TARGETS = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))

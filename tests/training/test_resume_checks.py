@@ -8,7 +8,7 @@ import torch
 
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.training.continuing import TrainingProgress, read_progress, warn_about_schedule
+from pix2pix.training.resume import TrainingProgress, read_progress, warn_about_schedule
 from tests.conftest import TINY, pix2pix, same_weights
 
 

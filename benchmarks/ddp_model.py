@@ -1,9 +1,9 @@
 """Data-parallel training on many GPUs, on paper: what the exchange of gradients leaves of their speed.
 
-python benchmarks/scale_out.py                                    # tables for 8 and 64 GPUs
-python benchmarks/scale_out.py --step-ms 0.6 2.1 --message-megabytes 5 25 1000
-python benchmarks/scale_out.py --gradient-bytes 2                 # were they sent in bfloat16
-python benchmarks/scale_out.py --measure                          # what two processes on this machine really do
+python benchmarks/ddp_model.py                                    # tables for 8 and 64 GPUs
+python benchmarks/ddp_model.py --step-ms 0.6 2.1 --message-megabytes 5 25 1000
+python benchmarks/ddp_model.py --gradient-bytes 2                 # were they sent in bfloat16
+python benchmarks/ddp_model.py --measure                          # what two processes on this machine really do
 
 Adam takes the time of its bytes at the memory's rate; the rest of a step is shared out by floating point operations,
 layer by layer. Gradients are sent in messages as they become complete, one after the other over the links; what is not
@@ -92,7 +92,7 @@ def layers(network: nn.Module, source: Tensor, width: int) -> list[Layer]:
     return found
 
 
-def exposed(passed: Sequence[Layer], rate: float, links: Links, least: float) -> float:
+def exposed_time(passed: Sequence[Layer], rate: float, links: Links, least: float) -> float:
     """Seconds waited for gradients after a backward pass that computes `rate` operations a second."""
     clock = link_free = 0.0
     waiting = 0
@@ -116,7 +116,9 @@ def efficiency(step: float, batch: int, links: Links, least: float, width: int) 
     whole = 3 * forward_g + 3 * forward_d + 2 * 2 * forward_d + forward_d  # backward is twice forward; once through D
     rate = whole / (step - adam)
     twice = [Layer(2 * layer.operations, layer.size) for layer in of_d]  # D on the fake and on the real pair
-    waited = exposed(twice, rate, links, least) + exposed(of_g, rate, links, least) + links.delay  # the losses' means
+    waited = (
+        exposed_time(twice, rate, links, least) + exposed_time(of_g, rate, links, least) + links.delay
+    )  # the losses' means
     divided = 2 * (weights(generator) + weights(discriminator)) * width / ADAM_RATE  # sums become means
     return step / (step + waited + divided)
 

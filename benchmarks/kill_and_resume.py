@@ -1,9 +1,9 @@
 """Kills real trainings at random moments, starts them again, and compares what they leave with an unbroken one.
 
-python benchmarks/soak.py --kills 50                    # the long one, `make soak`
-python benchmarks/soak.py --kills 100 --kind mix        # of all kinds, `make soak-kinds`
-python benchmarks/soak.py --kills 6 --kind shards --term
-python benchmarks/soak.py --kills 6 --words precision=bf16-mixed ema_decay=0.9
+python benchmarks/kill_and_resume.py --kills 50                    # the long one, `make soak`
+python benchmarks/kill_and_resume.py --kills 100 --kind mix        # of all kinds, `make soak-kinds`
+python benchmarks/kill_and_resume.py --kills 6 --kind shards --term
+python benchmarks/kill_and_resume.py --kills 6 --words precision=bf16-mixed ema_decay=0.9
 
 A training is killed with SIGKILL after a random number of milliseconds since it was last started, wherever it then is:
 in a step, a validation, a checkpoint, a sheet of samples. With --term, every other kill is a SIGTERM. Once it is
@@ -87,7 +87,7 @@ def shards(folder: Path) -> list[str]:
     return [f"data.path={folder / 'shards'}"]
 
 
-def cached(folder: Path) -> list[str]:
+def cache_options(folder: Path) -> list[str]:
     """The same pairs, with a cache of their own on disk."""
     return [*pictures(folder / "pairs"), f"data.cache_dir={folder / 'cache'}"]
 
@@ -101,7 +101,7 @@ KINDS = {
     "labels": Kind([*DRAWN, "objective=labels", "discriminator=none", "data.direction=AtoB", "data.one_hot=true"]),
     "derived": Kind([*PATCHES, "data=derived", "data.operation=inpaint", "data.num_workers=2"], pictures),
     "shards": Kind([*PATCHES, "data=shards", "data.num_workers=2"], shards),
-    "disk_cache": Kind([*PATCHES, "data=folder", "data.cache=disk", "data.num_workers=2"], cached),
+    "disk_cache": Kind([*PATCHES, "data=folder", "data.cache=disk", "data.num_workers=2"], cache_options),
     "one_of_two": Kind([*PLAIN, *TWO], one_of_two=True),
     "saving": Kind([*PLAIN, "generator.base_channels=16"], at_saves=True),
     "saving_without_links": Kind([*PLAIN, "generator.base_channels=16"], at_saves=True, first=NO_LINKS),
@@ -113,7 +113,7 @@ def command(folder: Path, name: str, words: list[str], first: str = "") -> list[
     return [sys.executable, *python, "train", *BASE, *words, f"output_dir={folder}", f"name={name}"]
 
 
-def killed_until_finished(
+def kill_until_finished(
     folder: Path, name: str, words: list[str], dice: random.Random, budget: int, term: bool, kind: Kind | None = None
 ) -> Counter[str]:
     """Starts the run again and again until it is finished; says how often it was killed, and in which stage."""
@@ -173,10 +173,10 @@ def wait_for_the_moment(process: subprocess.Popen[bytes], run: Run, dice: random
 
 def newest(run: Run) -> float:
     files = [file for file in run.path.rglob("*") if file.name != "provenance.json"] if run.path.is_dir() else []
-    return max(map(_changed, files), default=0)
+    return max(map(_modification_time, files), default=0)
 
 
-def _changed(file: Path) -> int:
+def _modification_time(file: Path) -> int:
     """When a file was changed, in nanoseconds; 0 where it is gone, as a temporary file may be at any moment."""
     try:
         return file.stat().st_mtime_ns
@@ -221,7 +221,7 @@ def same(a: Any, b: Any) -> bool:
     return a == b
 
 
-def soak(name: str, kind: Kind, folder: Path, options: argparse.Namespace, dice: random.Random) -> dict[str, Any]:
+def run_kind(name: str, kind: Kind, folder: Path, options: argparse.Namespace, dice: random.Random) -> dict[str, Any]:
     """Kills trainings of a kind `options.kills` times in all; what became of them."""
     kills, found, runs = Counter(), [], 0
     words = [*kind.words, *kind.prepare(folder / "data"), *options.words]
@@ -229,7 +229,7 @@ def soak(name: str, kind: Kind, folder: Path, options: argparse.Namespace, dice:
     while kills.total() < options.kills:
         runs += 1
         budget = min(options.kills - kills.total(), 8)
-        kills += killed_until_finished(folder, f"broken{runs}", words, dice, budget, options.term, kind)
+        kills += kill_until_finished(folder, f"broken{runs}", words, dice, budget, options.term, kind)
         found += differences(Run(folder / "unbroken"), Run(folder / f"broken{runs}"))
         said = ", ".join(found) or "none"
         print(f"{name}: {kills.total()} kills, {runs} trainings finished, differences: {said}", flush=True)
@@ -250,7 +250,7 @@ def main() -> None:
     dice, started, results = random.Random(options.seed), time.monotonic(), {}
     for name in names:
         with tempfile.TemporaryDirectory() as place:
-            results[name] = soak(name, KINDS[name], Path(place), options, dice)
+            results[name] = run_kind(name, KINDS[name], Path(place), options, dice)
     for name, result in results.items():
         for what, count in sorted(result["kills"].items()):
             print(f"  {count:4d}  {name}: {what}")

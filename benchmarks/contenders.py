@@ -1,6 +1,6 @@
 """One side of a comparison in a process of its own: takes as many training steps as it is told, and tells how long.
 
-python -m benchmarks.sides ours --size 256 --batch 1
+python -m benchmarks.contenders ours --size 256 --batch 1
 
 Reads a number of steps from each line of its input; answers each with a line of JSON. In between it does nothing.
 """
@@ -16,8 +16,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from benchmarks.interleaved import ResultPipe, exit_process, read_step_counts, resource_usage
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
-from benchmarks.turns import Answers, leave, told, usage
 from pix2pix.config.compose import composed
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.runs.run import Run
@@ -28,7 +28,7 @@ from pix2pix.training.step import pix2pix_step
 NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
 NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows
 # Overrides of ours, and whether the allocator keeps its memory.
-SIDES: dict[str, tuple[list[str], bool]] = {
+CONTENDERS: dict[str, tuple[list[str], bool]] = {
     "plain": (NOT_FUSED, False),
     "fused": ([], False),
     "memory": (NOT_FUSED, True),
@@ -42,7 +42,7 @@ SIDES: dict[str, tuple[list[str], bool]] = {
 Step = Callable[[], Any]
 
 
-def configured(overrides: list[str], size: int, batch: int) -> dict[str, Any]:
+def compose_benchmark_config(overrides: list[str], size: int, batch: int) -> dict[str, Any]:
     return composed([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"])
 
 
@@ -51,22 +51,22 @@ def batch_of(size: int, batch: int) -> torch.Tensor:
     return torch.rand(2, batch, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def reference(size: int, batch: int) -> Step:
+def make_reference_step(size: int, batch: int) -> Step:
     source, target = batch_of(size, batch)
     step = ReferenceStep(unet(min(size.bit_length() - 1, 8)), patchgan())
     return lambda: step(source, target)
 
 
-def ours(side: str, size: int, batch: int, steps: int) -> Step:
+def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
     """Our step with nothing around it: the model and the optimizers of the configuration, and no Lightning.
 
     With `data` it takes the pairs of a training instead of the same tensors again and again.
     """
-    config = configured(SIDES[side][0], size, batch)
+    config = compose_benchmark_config(CONTENDERS[side][0], size, batch)
     model = build.build_model(config).train()
     same = itertools.repeat(batch_of(size, batch))
-    batches = loaded(config, steps * batch) if side.endswith("data") else same
-    update_g, update_d = map(updating, model.configure_optimizers())
+    batches = load_batches(config, steps * batch) if side.endswith("data") else same
+    update_g, update_d = map(make_update, model.configure_optimizers())
 
     def step() -> None:
         source, target, *_ = next(batches)
@@ -78,7 +78,7 @@ def ours(side: str, size: int, batch: int, steps: int) -> Step:
     return step
 
 
-def loaded(config: dict[str, Any], count: int) -> Iterator[Any]:
+def load_batches(config: dict[str, Any], count: int) -> Iterator[Any]:
     """The batches of a training of so many pairs, loaded, cached and augmented as it does, without Lightning's loop."""
     config["data"]["pairs"] |= {"train_pairs": count, "val_pairs": 1}
     data = build.build_data(config)
@@ -94,7 +94,7 @@ def precision(config: dict[str, Any]) -> AbstractContextManager[Any]:
     return torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if half else nullcontext()
 
 
-def updating(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], None]:
+def make_update(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], None]:
     def update(loss: torch.Tensor) -> None:
         loss.backward()
         optimizer.step()
@@ -107,7 +107,7 @@ class Turns(pl.Callback):
     """Steps of a whole training, from the end of one to the end of the next; waits where a turn ends."""
 
     def __init__(self) -> None:
-        self.told = told()
+        self.step_counts = read_step_counts()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._wait([])
@@ -121,16 +121,16 @@ class Turns(pl.Callback):
 
     def _wait(self, seconds: list[float]) -> None:
         if seconds:
-            ANSWERS.give(seconds, self.before)
-        self.steps = next(self.told, 0) or leave()
-        self.seconds, self.before, self.since = [], usage(), time.perf_counter()
+            ANSWERS.send(seconds, self.before)
+        self.steps = next(self.step_counts, 0) or exit_process()
+        self.seconds, self.before, self.since = [], resource_usage(), time.perf_counter()
 
 
 def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
     """What `pix2pix train` does: Lightning, the default callbacks and loggers, cached pairs from a loader."""
     with tempfile.TemporaryDirectory() as folder:
         pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
-        config = configured([*overrides, *pairs], size, batch)
+        config = compose_benchmark_config([*overrides, *pairs], size, batch)
         run, data = Run(config["run_dir"]), build.build_data(config)
         with run.open_session(config, data.pairs.fingerprint()):
             trainer = build.build_trainer(config, run)
@@ -140,7 +140,7 @@ def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=["reference", *SIDES])
+    parser.add_argument("side", choices=["reference", *CONTENDERS])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--steps", type=int, default=100, help="of a whole training, at most: no epoch ends before")
@@ -148,22 +148,26 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    if options.side != "reference" and SIDES[options.side][1]:
+    if options.side != "reference" and CONTENDERS[options.side][1]:
         keep_freed_memory()
     if options.side.endswith("train"):
         experiment.prepare_process()
-        train(SIDES[options.side][0], options.size, options.batch, options.steps)
+        train(CONTENDERS[options.side][0], options.size, options.batch, options.steps)
     shape = options.size, options.batch
-    step = reference(*shape) if options.side == "reference" else ours(options.side, *shape, options.steps)
-    for steps in told():
-        before, seconds = usage(), []
+    step = (
+        make_reference_step(*shape)
+        if options.side == "reference"
+        else make_own_step(options.side, *shape, options.steps)
+    )
+    for steps in read_step_counts():
+        before, seconds = resource_usage(), []
         for _ in range(steps):
             started = time.perf_counter()
             step()
             seconds.append(time.perf_counter() - started)
-        ANSWERS.give(seconds, before)
+        ANSWERS.send(seconds, before)
 
 
 if __name__ == "__main__":
-    ANSWERS = Answers()
+    ANSWERS = ResultPipe()
     main()

@@ -1,6 +1,6 @@
 """Walks an epoch over a simulated million pairs in shards, and shows how much memory that takes.
 
-python benchmarks/walk_shards.py --figure docs/images/shards_memory.png --json benchmarks/results/shards_memory.json
+python benchmarks/shard_memory.py --figure docs/images/shards_memory.png --json benchmarks/results/shards_memory.json
 
 The pictures are small and the shards are one file under many names, so that a disk of a few megabytes holds the set;
 index, order, ranges, decoding and loader workers are those of a training. Memory is what main process and workers

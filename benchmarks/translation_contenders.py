@@ -1,6 +1,6 @@
 """One side of a comparison of evaluation and translation, in a process of its own: so many pictures in each turn.
 
-python -m benchmarks.picture_sides evaluate WORKPLACE
+python -m benchmarks.translation_contenders evaluate WORKPLACE
 
 The workplace is a folder that benchmarks/benchmark_translation.py has made: a run, its weights as the reference has
 them, pairs and single pictures. A turn takes as many of these as it is told, from the first one on, and writes its
@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from benchmarks import reference_test_loop
+from benchmarks.interleaved import ResultPipe, read_step_counts, resource_usage
 from benchmarks.reference_step import unet
-from benchmarks.turns import Answers, told, usage
 from pix2pix.evaluation import evaluate as evaluation
 from pix2pix.inference.files import translate_files
 from pix2pix.inference.generator import load
@@ -76,7 +76,7 @@ def files(folder: Path, count: int) -> list[Path]:
     return sorted(folder.iterdir())[:count]
 
 
-SIDES: dict[str, Callable[[Path], Turn]] = {
+CONTENDERS: dict[str, Callable[[Path], Turn]] = {
     "reference": lambda place: reference(place, "pairs"),
     "evaluate": evaluate,
     "reference_single": lambda place: reference(place, "singles"),
@@ -87,19 +87,19 @@ SIDES: dict[str, Callable[[Path], Turn]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=SIDES)
+    parser.add_argument("side", choices=CONTENDERS)
     parser.add_argument("workplace", type=Path)
     parser.add_argument("--threads", type=int, default=0, help="of the network; 0: as torch chooses")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    turn = SIDES[options.side](options.workplace)
-    for pictures in told():
-        before, started = usage(), time.perf_counter()
+    turn = CONTENDERS[options.side](options.workplace)
+    for pictures in read_step_counts():
+        before, started = resource_usage(), time.perf_counter()
         turn(pictures)
-        ANSWERS.give([(time.perf_counter() - started) / pictures] * pictures, before)
+        ANSWERS.send([(time.perf_counter() - started) / pictures] * pictures, before)
 
 
 if __name__ == "__main__":
-    ANSWERS = Answers()
+    ANSWERS = ResultPipe()
     main()

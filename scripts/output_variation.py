@@ -1,6 +1,6 @@
 """How outputs of evaluated runs follow their inputs: variation and correlation from pair to pair, against the targets.
 
-python scripts/likeness.py outputs/facades_loss/* --split test
+python scripts/output_variation.py outputs/facades_loss/* --split test
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """How visible the borders of tiles are: the largest step across one, beyond that of the picture translated whole.
 
-    python benchmarks/seams.py outputs/facades picture.png --tile 256
+    python benchmarks/tile_seams.py outputs/facades picture.png --tile 256
 
 A seam is a step in one direction along the length of a border: the mean over the border of what one side exceeds the
 other by, in levels of 8 bits. Beside it, what tiles give that normalise themselves and do not overlap.

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 RATIOS = ("times_as_fast", "processor_times")
 
 
-class Side:
+class Contender:
     """A side as the comparison sees it: `python -m MODULE WORDS` and the turns that it took."""
 
     def __init__(self, name: str, module: str, words: Sequence[Any]) -> None:
@@ -28,7 +28,7 @@ class Side:
         self.name, self.turns = name, []
         self.process = subprocess.Popen(command, cwd=ROOT, encoding="utf-8", **pipes)
 
-    def turn(self, steps: int) -> dict[str, Any]:
+    def take_turn(self, steps: int) -> dict[str, Any]:
         assert self.process.stdin
         assert self.process.stdout
         try:
@@ -43,20 +43,20 @@ class Side:
         self.process.communicate()  # closes its input
 
 
-def in_turns(sides: Sequence[Side], rounds: int, steps: int, *, first: int) -> None:
+def run_in_turns(sides: Sequence[Contender], rounds: int, steps: int, *, first: int) -> None:
     """Has every side take a turn of `first` steps, which set things up, then one of `steps` in each round."""
     try:
         for side in sides:
-            side.turn(first)
+            side.take_turn(first)
         for number in range(rounds):
             for side in sides if number % 2 else reversed(sides):
-                side.turns.append(side.turn(steps))
+                side.turns.append(side.take_turn(steps))
     finally:
         for side in sides:
             side.end()
 
 
-def summary(turns: list[dict[str, Any]], against: list[dict[str, Any]]) -> dict[str, Any]:
+def summarize(turns: list[dict[str, Any]], against: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the rounds, and how many times as fast as `against`."""
     own, theirs = ([statistics.median(turn["seconds"]) for turn in side] for side in (turns, against))
     processor, of_theirs = ([turn["processor_seconds"] for turn in side] for side in (turns, against))
@@ -76,36 +76,36 @@ def quartiles(values: list[float]) -> dict[str, float]:
     return {"median": round(median, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def between(value: dict[str, float], digits: int) -> str:
+def format_quartiles(value: dict[str, float], digits: int) -> str:
     return f"{value['median']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
 
 
-class Answers:
+class ResultPipe:
     """The side's own end: where it answers. Whatever else the process prints goes to standard error."""
 
     def __init__(self) -> None:
         self.file = os.dup(1)
         os.dup2(2, 1)
 
-    def give(self, seconds: list[float], before: tuple[float, int]) -> None:
+    def send(self, seconds: list[float], before: tuple[float, int]) -> None:
         """Tells how long each step of a turn took, and what the process used since `before`, its `usage()`."""
-        processor, faults = (now - then for now, then in zip(usage(), before, strict=True))
+        processor, faults = (now - then for now, then in zip(resource_usage(), before, strict=True))
         per_step = {"processor_seconds": processor / len(seconds), "page_faults": faults / len(seconds)}
         told_back = {"seconds": seconds, **per_step, "peak_mebibytes": peak_mebibytes()}
         os.write(self.file, (json.dumps(told_back) + "\n").encode())
 
 
-def told() -> Iterator[int]:
+def read_step_counts() -> Iterator[int]:
     """The numbers of steps that the side is told to take, until the comparison ends."""
     for line in sys.stdin:
         yield int(line)
 
 
-def leave() -> NoReturn:
+def exit_process() -> NoReturn:
     raise SystemExit(0)
 
 
-def usage() -> tuple[float, int]:
+def resource_usage() -> tuple[float, int]:
     """Seconds of processor time and page faults so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime, used.ru_minflt

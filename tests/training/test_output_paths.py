@@ -6,7 +6,7 @@ import pytest
 
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from pix2pix.training.places import keep_outputs_in_run
+from pix2pix.training.output_paths import keep_outputs_in_run
 from pix2pix.training.train import train
 from tests.conftest import pix2pix
 

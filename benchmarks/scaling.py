@@ -1,8 +1,8 @@
 """What grows with the size of a picture, of a data set or of a comparison: one case in a process of its own.
 
-python -m benchmarks.growing translate 1024
-python -m benchmarks.growing side_by_side 100000 --folder /tmp/pairs
-python -m benchmarks.growing runs 300 --folder /tmp/runs
+python -m benchmarks.scaling translate 1024
+python -m benchmarks.scaling side_by_side 100000 --folder /tmp/pairs
+python -m benchmarks.scaling runs 300 --folder /tmp/runs
 
 Answers with a line of JSON: the seconds of each thing that is done, in their order, and the most memory it took. What
 is measured on is made first, and stays in the folder.
@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.contenders import compose_benchmark_config
 from benchmarks.machine import mebibytes, peak_mebibytes
-from benchmarks.sides import configured
 from pix2pix.data.datamodule import TrainingPairs, drawn
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
@@ -40,7 +40,7 @@ ENOUGH = 1.0  # seconds: what takes less is repeated
 Seconds = dict[str, float]
 
 
-def timed(work: Callable[[], Any]) -> float:
+def median_seconds(work: Callable[[], Any]) -> float:
     """The median of as many times as fit into a second, of one at least."""
     seconds: list[float] = []
     while not seconds or sum(seconds) + seconds[-1] < ENOUGH:
@@ -51,7 +51,7 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def memory(said: dict[str, Any]) -> Iterator[None]:
+def measure_memory(said: dict[str, Any]) -> Iterator[None]:
     """Notes the most mebibytes within the block that were not there before it."""
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the high-water mark begins anew (Linux)
     before = mebibytes("VmRSS") or 0.0
@@ -70,12 +70,12 @@ def translate_in_tiles(size: int, folder: Path) -> Seconds:
 
 
 def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Seconds:
-    config = configured(width, min(size, 256), 1)
+    config = compose_benchmark_config(width, min(size, 256), 1)
     generator, inference = build.build_generator(config).eval(), InferenceMode(**config["inference"])
     translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))
     translator(picture.crop((0, 0, 256, 256)))  # sets things up
-    return {"a picture": timed(lambda: translator(picture))}
+    return {"a picture": median_seconds(lambda: translator(picture))}
 
 
 def side_by_side(count: int, folder: Path) -> Seconds:
@@ -96,10 +96,12 @@ def pairs(folder: Path, counts: dict[str, int]) -> Seconds:
     training = TrainingPairs(found.split("train"), transform, seed=0)
     batches = EpochBatches(len(training.pairs), 16, 0, lambda: (0, 0))
     return {
-        "find and match": timed(lambda: PairFolder(str(folder))),
-        "fingerprint": timed(found.fingerprint),
-        "first batch": timed(lambda: transform.augmented(*drawn([training[draw] for draw in next(iter(batches))]))),
-        "order of an epoch": timed(lambda: sum(len(batch) for batch in batches)),
+        "find and match": median_seconds(lambda: PairFolder(str(folder))),
+        "fingerprint": median_seconds(found.fingerprint),
+        "first batch": median_seconds(
+            lambda: transform.augmented(*drawn([training[draw] for draw in next(iter(batches))]))
+        ),
+        "order of an epoch": median_seconds(lambda: sum(len(batch) for batch in batches)),
     }
 
 
@@ -124,9 +126,9 @@ def runs(count: int, folder: Path) -> Seconds:
     _copy_runs(folder.parent / "run", folder, count)
     page = folder.parent / f"comparison_{count}.html"
     seconds = {
-        "find the runs": timed(lambda: find_runs([folder])),
-        "comparison": timed(lambda: as_markdown(write_page(find_runs([folder]), "val", page))),
-        "dashboard": timed(lambda: front_page(folder)),
+        "find the runs": median_seconds(lambda: find_runs([folder])),
+        "comparison": median_seconds(lambda: as_markdown(write_page(find_runs([folder]), "val", page))),
+        "dashboard": median_seconds(lambda: front_page(folder)),
     }
     return seconds | {"page, MB": page.stat().st_size / 1e6}
 
@@ -164,7 +166,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path())
     options = parser.parse_args()
     said: dict[str, Any] = {}
-    with memory(said):
+    with measure_memory(said):
         said["seconds"] = CASES[options.case](options.count, options.folder)
     print(json.dumps(said))
 
