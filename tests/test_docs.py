@@ -42,6 +42,14 @@ def test_the_readme_leads_to_the_index():
     assert "docs/index.md" in links(ROOT / "README.md")
 
 
+def test_the_architecture_page_names_modules_and_packages_that_exist():
+    text = re.sub(r"```.*?```", "", (ROOT / "docs" / "architecture.md").read_text(), flags=re.DOTALL)
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", text))
+    assert len(named) > 30
+    folders = (ROOT, ROOT / "pix2pix", *(ROOT / "pix2pix" / "data").iterdir())
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
+
+
 def test_the_loss_of_the_architecture_page_trains(tmp_path, monkeypatch):
     text = (ROOT / "docs" / "architecture.md").read_text()
     (loss,), (settings,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
