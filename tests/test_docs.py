@@ -46,8 +46,10 @@ def test_the_architecture_page_names_modules_and_packages_that_exist():
     text = re.sub(r"```.*?```", "", (ROOT / "docs" / "architecture.md").read_text(), flags=re.DOTALL)
     named = set(re.findall(r"`([\w/]+(?:\.py|/))`", text))
     assert len(named) > 30
-    folders = (ROOT, ROOT / "pix2pix", *(ROOT / "pix2pix" / "data").iterdir())
-    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
+    tree = [ROOT / top for top in ("pix2pix", "configs", "hydra_plugins", "scripts", "benchmarks", "tests")]
+    tree += [path for top in (tree[0], tree[-1]) for path in top.rglob("*") if path.suffix == ".py" or path.is_dir()]
+    existing = [f"/{path.relative_to(ROOT).as_posix()}" + "/" * path.is_dir() for path in tree]
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in existing)] == []
 
 
 def test_the_loss_of_the_architecture_page_trains(tmp_path, monkeypatch):
