@@ -29,7 +29,7 @@ from pix2pix.data.datamodule import TrainingPairs, drawn
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
-from pix2pix.inference.generator import Trained
+from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.inference.translator import Translator
 from pix2pix.training import build
@@ -72,7 +72,7 @@ def translate_in_tiles(size: int, folder: Path) -> Seconds:
 def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Seconds:
     config = compose_benchmark_config(width, min(size, 256), 1)
     generator, inference = build.build_generator(config).eval(), InferenceMode(**config["inference"])
-    translator = Translator(Trained(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
+    translator = Translator(TrainedGenerator(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))
     translator(picture.crop((0, 0, 256, 256)))  # sets things up
     return {"a picture": median_seconds(lambda: translator(picture))}
@@ -119,7 +119,7 @@ def _link_pictures(folder: Path, counts: dict[str, int]) -> None:
 
 def runs(count: int, folder: Path) -> Seconds:
     """The comparison of so many finished runs, and the front page of the dashboard."""
-    from pix2pix.evaluation.comparison_page import as_markdown, write_page
+    from pix2pix.evaluation.comparison_page import to_markdown, write_page
     from pix2pix.runs.find import find_runs
     from pix2pix.web.dashboard import front_page
 
@@ -127,7 +127,7 @@ def runs(count: int, folder: Path) -> Seconds:
     page = folder.parent / f"comparison_{count}.html"
     seconds = {
         "find the runs": median_seconds(lambda: find_runs([folder])),
-        "comparison": median_seconds(lambda: as_markdown(write_page(find_runs([folder]), "val", page))),
+        "comparison": median_seconds(lambda: to_markdown(write_page(find_runs([folder]), "val", page))),
         "dashboard": median_seconds(lambda: front_page(folder)),
     }
     return seconds | {"page, MB": page.stat().st_size / 1e6}

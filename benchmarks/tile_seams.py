@@ -15,7 +15,7 @@ import torch
 
 from pix2pix import load_translator
 from pix2pix.data.images.decode import decode
-from pix2pix.inference.mode import by_its_own_statistics
+from pix2pix.inference.mode import normalize_by_picture
 from pix2pix.inference.tiling import Axis, Statistics
 
 
@@ -57,7 +57,7 @@ def main() -> None:
         print(f"{kind:34} largest step across a border {step:5.2f} levels, mean difference from the whole {off:5.2f}")
 
     report("shared statistics, blended")
-    with mock.patch.object(Statistics, "apply", lambda self, norm, x: by_its_own_statistics(norm, x)):
+    with mock.patch.object(Statistics, "apply", lambda self, norm, x: normalize_by_picture(norm, x)):
         report("their own statistics, blended")
         with mock.patch.object(Axis, "weights", first_come):
             report("their own statistics, side by side")

@@ -20,7 +20,7 @@ from benchmarks.interleaved import ResultPipe, read_step_counts, resource_usage
 from benchmarks.reference_step import unet
 from pix2pix.evaluation import evaluate as evaluation
 from pix2pix.inference.files import translate_files
-from pix2pix.inference.generator import load
+from pix2pix.inference.generator import load_generator
 from pix2pix.inference.translator import Translator
 from pix2pix.runs.run import Run
 
@@ -45,15 +45,15 @@ def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
 
 def translate(place: Path, *, half: bool = False) -> Turn:
     """`pix2pix translate`, with all that it does but its page."""
-    translator = Translator(load(place / "outputs/run", half=half))
+    translator = Translator(load_generator(place / "outputs/run", half=half))
     results = place / f"translate_{half}"
     return lambda count: print(translate_files(translator, files(place / "singles", count), results).summary(results))
 
 
 def evaluate(place: Path) -> Turn:
     """`pix2pix evaluate`, with its metrics, pictures and page, of a run that is already in memory."""
-    trained = load(place / "outputs/run")
-    evaluation.load = lambda *_, **__: trained
+    trained = load_generator(place / "outputs/run")
+    evaluation.load_generator = lambda *_, **__: trained
 
     def turn(count: int) -> None:
         evaluation.evaluate(Run(place / "outputs/run"), split="test", data=part(place, count))

@@ -10,7 +10,7 @@ from torch import Tensor
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.evaluation.metrics import pair_metrics
-from pix2pix.inference.generator import load
+from pix2pix.inference.generator import load_generator
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_data, build_model
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("run", help="a run directory")
     run = Run(parser.parse_args().run)
     config = run.config()
-    data, untrained, trained = build_data(config), build_model(config), load(run.path)
+    data, untrained, trained = build_data(config), build_model(config), load_generator(run.path)
     colour = mean_colour(data.training_plain)
     guesses = {
         "always the mean colour of the training targets": lambda pair: colour.expand_as(pair.target),

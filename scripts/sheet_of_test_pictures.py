@@ -12,7 +12,7 @@ from torch import Tensor
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.palettes import visible
 from pix2pix.data.images.pictures import save, sheet, shown
-from pix2pix.inference.generator import Trained, load
+from pix2pix.inference.generator import TrainedGenerator, load_generator
 
 
 def main() -> None:
@@ -26,15 +26,19 @@ def main() -> None:
     parser.add_argument("--quality", type=int, default=85, help="of a JPEG")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    triples = translate_pairs(load(options.run), options.data, range(0, options.every * options.count, options.every))
+    triples = translate_pairs(
+        load_generator(options.run), options.data, range(0, options.every * options.count, options.every)
+    )
     blocks = [triples[first : first + options.columns] for first in range(0, len(triples), options.columns)]
     rows = [row for block in blocks for row in zip(*block, strict=True)]
     save(sheet(rows), options.output, quality=options.quality)
 
 
-def translate_pairs(trained: Trained, data: Path | None, indices: range) -> list[tuple[Tensor, Tensor, Tensor]]:
+def translate_pairs(
+    trained: TrainedGenerator, data: Path | None, indices: range
+) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Source, translation and target of these test pairs, (3, H, W) in [-1, 1]."""
-    pairs, transform = trained.pair_source(data).split("test"), trained.pair_transform()
+    pairs, transform = trained.open_pairs(data).split("test"), trained.build_transform()
     triples = []
     for index in indices:
         source, target, name = transform.plain(pairs[index])

@@ -13,7 +13,7 @@ from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.pictures import save, sheet
 from pix2pix.data.images.value_range import scale
-from pix2pix.evaluation.compare_runs import Entry, gather
+from pix2pix.evaluation.compare_runs import Entry, load_comparison
 from pix2pix.evaluation.comparison_page import picture_names
 from pix2pix.runs.find import find_runs
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4, help="how many inputs, spread evenly over the split")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    comparison = gather(find_runs(options.runs), options.split)
+    comparison = load_comparison(find_runs(options.runs), options.split)
     evaluated = [[entry for entry in group.entries if entry.evaluated] for group in comparison.groups]
     groups = [group for group, entries in zip(comparison.groups, evaluated, strict=True) if entries]
     entries = [entries[0] for entries in evaluated if entries]

@@ -46,17 +46,17 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: 
     runs = find_runs(paths)
     which = {name: options[name] for name in ("checkpoint", "data", "trust")}
     if options["evaluate"]:
-        comparing.bring_up_to_date(runs, split, scorer=options["scorer"], device=options["device"], **which)
+        comparing.evaluate_outdated(runs, split, scorer=options["scorer"], device=options["device"], **which)
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
     comparison = comparing.write_page(runs, split, page, pictures=options["pictures"], **which)
     for warning in comparison.warnings():
         click.echo(warning, err=True)
-    for file, text in ((options["csv_file"], comparing.as_csv), (options["markdown"], comparing.as_markdown)):
+    for file, text in ((options["csv_file"], comparing.to_csv), (options["markdown"], comparing.to_markdown)):
         if file is not None:
             write_text_atomic(file, text(comparison))
-    click.echo(f"{comparing.as_markdown(comparison)}\n{page}")
+    click.echo(f"{comparing.to_markdown(comparison)}\n{page}")
     if options["project"]:
-        from pix2pix.evaluation.wandb_workspace import save
+        from pix2pix.evaluation.wandb_workspace import save_workspace
 
         name = ", ".join(Path(path).name for path in paths)
-        click.echo(save(comparison, project=options["project"], entity=options["entity"], name=name))
+        click.echo(save_workspace(comparison, project=options["project"], entity=options["entity"], name=name))

@@ -164,13 +164,13 @@ def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ..
     from pix2pix.data.sources.folder import PairFolder
     from pix2pix.datasets.write_shards import write_shards
 
-    source = PairFolder(str(folder), folders={"A": _joined(of_a), "B": _joined(of_b)})
+    source = PairFolder(str(folder), folders={"A": _folder_setting(of_a), "B": _folder_setting(of_b)})
     for split, shards in write_shards(source, output, **how).items():
         size = sum(shard.bytes for shard in shards) / 1e6
         click.echo(f"{split}: {sum(shard.pairs for shard in shards)} pairs in {len(shards)} shards, {size:.1f} MB")
     click.echo(f"pix2pix train data=shards data.path={output}")
 
 
-def _joined(names: tuple[str, ...]) -> str | dict[str, int]:
+def _folder_setting(names: tuple[str, ...]) -> str | dict[str, int]:
     """A folder name, or a mapping of several whose files are joined. The 3 channels are nominal: training sets them."""
     return names[0] if len(names) == 1 else dict.fromkeys(names, 3)

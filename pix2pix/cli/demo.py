@@ -41,7 +41,7 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     pix2pix demo outputs/facades
     pix2pix demo outputs/receptive_field/*
     """
-    from pix2pix.inference.builtin import FIRST
+    from pix2pix.inference.builtin import DEFAULT
     from pix2pix.web.demo.serve import serve
 
-    serve(runs or [FIRST.file], announce=lambda address: click.echo(f"{address}  (Ctrl-C ends the demo)"), **options)
+    serve(runs or [DEFAULT.file], announce=lambda address: click.echo(f"{address}  (Ctrl-C ends the demo)"), **options)

@@ -18,7 +18,7 @@ def train(words: list[str]) -> None:
     """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
     SWEEP.reset()
     try:
-        with _environment_kept():
+        with _restore_environment():
             with_hydra(_train_job, words)
     except JobFailedError:
         pass  # the table tells of it
@@ -33,12 +33,12 @@ def _train_job(cfg: DictConfig) -> float | None:
     from pix2pix.training.train import train
 
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _job_of_another_launcher(cfg)
+        return _run_foreign_job(cfg)
     train(resolve(cfg))
     return None
 
 
-def _job_of_another_launcher(cfg: DictConfig) -> float | None:
+def _run_foreign_job(cfg: DictConfig) -> float | None:
     """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
     from pix2pix.training.train import train
 
@@ -59,7 +59,7 @@ def _job_of_another_launcher(cfg: DictConfig) -> float | None:
 
 
 @contextmanager
-def _environment_kept() -> Iterator[None]:
+def _restore_environment() -> Iterator[None]:
     """Takes back what a sweep sets for its jobs."""
     before = os.environ.get("PYTHONSAFEPATH")
     try:

@@ -19,11 +19,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pix2pix.config.compose import CONFIG, CONFIGS, _in_words, resolve
 from pix2pix.runs.sweep import SWEEP, Job
 
-PLACES = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that say where a run goes, and not what it is
+PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that say where a run goes, and not what it is
 
 
 # Words about Hydra that are the sweep's own: what starts the jobs, where they lie, how they are named.
-OF_SWEEPS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
+SWEEP_KEYS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
 
 def job_of(config: DictConfig, overrides: list[str]) -> Job:
@@ -33,8 +33,8 @@ def job_of(config: DictConfig, overrides: list[str]) -> Job:
         folder,
         name,
         overrides,
-        flags=[f"run_dir={_quoted(str(folder / name))}", "hydra.mode=RUN", *_flags(config.hydra)],
-        gpus=_gpus(trainer) if trainer.get("accelerator") != "cpu" else 0,
+        flags=[f"run_dir={_quote(str(folder / name))}", "hydra.mode=RUN", *_forwarded_flags(config.hydra)],
+        gpus=_gpu_count(trainer) if trainer.get("accelerator") != "cpu" else 0,
     )
 
 
@@ -46,28 +46,28 @@ def job_in_sweep(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], 
     return job_of(config, overrides), config
 
 
-def _flags(hydra_part: DictConfig) -> list[str]:
+def _forwarded_flags(hydra_part: DictConfig) -> list[str]:
     """Where a job finds its configuration, and what else was said about Hydra: as for a run by itself."""
     sources = {source.provider: source.path for source in hydra_part.runtime.config_sources}
     found = {"--config-dir": sources.get("command-line", ""), "--config-path": sources.get("main", "")}
     found["--config-name"] = str(hydra_part.job.config_name)
     ours = {"", str(CONFIGS), CONFIG}
-    words = [word for word in _words(hydra_part.overrides.hydra) if not _is_of_sweep(word)]
+    words = [word for word in _raw_overrides(hydra_part.overrides.hydra) if not _is_of_sweep(word)]
     return [*words, *(word for flag, value in found.items() if value not in ours for word in (flag, value))]
 
 
 def _is_of_sweep(word: str) -> bool:
-    return word.lstrip("~+").replace("/", ".").startswith(OF_SWEEPS)
+    return word.lstrip("~+").replace("/", ".").startswith(SWEEP_KEYS)
 
 
-def _words(overrides: Any) -> list[str]:
+def _raw_overrides(overrides: Any) -> list[str]:
     """The overrides as they were typed: references in them are followed by whoever reads them."""
     words = OmegaConf.to_container(overrides, resolve=False)
     assert isinstance(words, list)
     return words
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """The text as a value on Hydra's command line that means these characters and no others."""
     return QuotedString(literal(text), Quote.single).with_quotes()
 
@@ -77,7 +77,7 @@ def literal(text: str) -> str:
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
-def _gpus(trainer: DictConfig) -> int | None:
+def _gpu_count(trainer: DictConfig) -> int | None:
     devices = trainer.get("devices")
     if (trainer.get("accelerator"), devices) == ("auto", "auto"):
         return 1  # where there are none, jobs get shares of the CPU
@@ -92,15 +92,15 @@ class PrepareSweep(Callback):
         if not _imports_from_current_folder():
             os.environ["PYTHONSAFEPATH"] = "1"  # nor do the jobs, whatever starts them
         planned = config.hydra.sweeper._target_.endswith("BasicSweeper")  # a search finds its jobs on the way
-        with _refusing("the sweep:"):
+        with _exit_on_error("the sweep:"):
             loader = GlobalHydra.instance().config_loader()
-            overrides = _swept(config, loader)
+            overrides = _parse_sweep(config, loader)
             combinations = list(_combinations(overrides, planned))
             with open_dict(config):
-                config.hydra.overrides.hydra.append(_naming(overrides))
+                config.hydra.overrides.hydra.append(_exclude_shared_keys(overrides))
         jobs: dict[Path, Job] = {}
         for number, words in enumerate(combinations):
-            with _refusing(f"job {' '.join(words)!r}"):
+            with _exit_on_error(f"job {' '.join(words)!r}"):
                 job, composed = job_in_sweep(loader, config, list(words), number)
                 self._check(job, resolve(composed), jobs, planned)
         for job in jobs.values():
@@ -118,7 +118,7 @@ class PrepareSweep(Callback):
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
+def _exit_on_error(what: str) -> Iterator[None]:
     """Ends the program in words: Hydra would only warn of an exception of a callback, and start the jobs."""
     try:
         yield
@@ -128,17 +128,17 @@ def _refusing(what: str) -> Iterator[None]:
         ) from error
 
 
-def _swept(config: DictConfig, loader: ConfigLoader) -> list[Override]:
+def _parse_sweep(config: DictConfig, loader: ConfigLoader) -> list[Override]:
     """What was said about the jobs, the last word on each setting; `glob` is looked up in the configuration groups."""
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
-    overrides = OverridesParser.create(loader).parse_overrides([*params, *_words(config.hydra.overrides.task)])
+    overrides = OverridesParser.create(loader).parse_overrides([*params, *_raw_overrides(config.hydra.overrides.task)])
     return list({override.get_key_element(): override for override in overrides}.values())
 
 
-def _naming(overrides: Sequence[Override]) -> str:
+def _exclude_shared_keys(overrides: Sequence[Override]) -> str:
     """Leaves out of the names of runs what all of them share: or only their place, where nothing differs."""
     same = [override.key_or_group for override in overrides if not override.is_sweep_override()]
-    left_out = same if len(same) < len(overrides) else [key for key in same if key in PLACES]
+    left_out = same if len(same) < len(overrides) else [key for key in same if key in PATH_KEYS]
     return f"hydra.job.config.override_dirname.exclude_keys=[{','.join(left_out)}]"
 
 

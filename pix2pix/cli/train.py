@@ -12,7 +12,7 @@ def train(overrides: tuple[str, ...]) -> None:
     from pix2pix.cli import launch
     from pix2pix.config import compose
 
-    words, flags = _parted(overrides)
+    words, flags = _split_flags(overrides)
     asked = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
     with compose.in_words():
         if asked:
@@ -23,7 +23,7 @@ def train(overrides: tuple[str, ...]) -> None:
             launch.train([*words, *flags])
 
 
-def _parted(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def _split_flags(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Splits the words into overrides and flags, because Hydra's parser wants all overrides in one place."""
     overrides, flags, rest = [], [], iter(words)
     for word in rest:

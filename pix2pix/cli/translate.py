@@ -64,13 +64,13 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -
     pix2pix translate outputs/facades drawing.png more_drawings/ "sketches/**/*.jpg" film.mp4 --output photos/
     pix2pix translate outputs/facades - --output - < drawing.png > photo.png
     """
-    from pix2pix.inference.files import require_folder, translate_files, translate_stream
+    from pix2pix.inference.files import require_output_folder, translate_files, translate_stream
     from pix2pix.inference.gallery import write_page
     from pix2pix.inference.translator import load_translator
 
     how = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
     page = options.pop("page")
-    require_folder(output, inputs)
+    require_output_folder(output, inputs)
     translator = load_translator(run, **options)
     if "-" in (*inputs, str(output)):
         translate_stream(translator, inputs, output, how["suffix"])

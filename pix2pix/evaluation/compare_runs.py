@@ -14,8 +14,8 @@ from pix2pix.config.identity import Config, flat
 from pix2pix.config.metric_names import METRICS, higher_is_better
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
-from pix2pix.evaluation.record import Record, Standard, read_record
-from pix2pix.inference.carried import whole_config
+from pix2pix.evaluation.record import EvaluationSpec, Record, read_record
+from pix2pix.inference.carried import read_complete_config
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
@@ -210,7 +210,7 @@ class Comparison:
         return {name for name in names if len({way.get(name) for way in ways}) > 1}
 
 
-def gather(
+def load_comparison(
     runs: Sequence[Run],
     split: Split,
     *,
@@ -227,21 +227,21 @@ def gather(
         data: a folder of pairs that all runs were evaluated on, in place of their own.
         trust: modules whose classes the runs' configurations may have built; see `pix2pix.core.trust`.
     """
-    standard = Standard(split, checkpoint, data, trust=trust)
+    standard = EvaluationSpec(split, checkpoint, data, trust=trust)
     entries = [_entry(run, standard) for run in runs]
-    _name_the_data(entries)
+    _drop_common_data(entries)
     differing = Comparison(entries, split).differences()
-    names = [_named(entry.run.path.name) for entry in entries]
+    names = [_parse_settings(entry.run.path.name) for entry in entries]
     swept = all(names) and len({tuple(name) for name in names}) == 1  # then the sweep's directories say what differs
     for position, entry in enumerate(entries):
-        entry.differs = dict(names[position]) if swept else _short(entry, position, differing)
-    _tell_apart(Comparison(entries, split))
+        entry.differs = dict(names[position]) if swept else _short_differences(entry, position, differing)
+    _make_labels_unique(Comparison(entries, split))
     return Comparison(entries, split)
 
 
-def _entry(run: Run, standard: Standard) -> Entry:
+def _entry(run: Run, standard: EvaluationSpec) -> Entry:
     provenance = run.provenance()
-    entry = Entry(run, whole_config(run), run.path.name, finished=run.is_finished())
+    entry = Entry(run, read_complete_config(run), run.path.name, finished=run.is_finished())
     data = entry.config["data"]
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
     entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"
@@ -249,8 +249,8 @@ def _entry(run: Run, standard: Standard) -> Entry:
     record = read_record(folder)
     if record is not None:
         entry.metrics = {name: value for name, value in record["metrics"].items() if value is not None}
-        entry.evaluated, entry.way = folder.name, _way(record)
-        entry.doubts = tuple(standard.faults(run, entry.config, record))
+        entry.evaluated, entry.way = folder.name, _protocol(record)
+        entry.doubts = tuple(standard.find_mismatches(run, entry.config, record))
     elif standard.split == "val":
         rows = [row for row in read_metrics(run.path / "metrics.csv") if row.get("val/l1")]
         last = rows[-1] if rows else {}
@@ -258,7 +258,7 @@ def _entry(run: Run, standard: Standard) -> Entry:
     return entry
 
 
-def _way(record: Record) -> dict[str, str]:
+def _protocol(record: Record) -> dict[str, str]:
     """How an evaluation was made, as far as its numbers depend on it; what a record does not tell is unknown."""
     data, scorer = record.get("data") or {}, record.get("scorer") or {}
     way = {"checkpoint": record.get("checkpoint")} | record["inference"]
@@ -268,7 +268,7 @@ def _way(record: Record) -> dict[str, str]:
     return {name: str(value) for name, value in way.items()}
 
 
-def _name_the_data(entries: Sequence[Entry]) -> None:
+def _drop_common_data(entries: Sequence[Entry]) -> None:
     """Leaves in the ways only what can differ in them: runs of different data are told apart by these already."""
     for data in {entry.data for entry in entries}:
         same = [entry for entry in entries if entry.data == data and entry.evaluated]
@@ -280,7 +280,7 @@ def _name_the_data(entries: Sequence[Entry]) -> None:
             entry.way.pop("scorer", None)
 
 
-def _tell_apart(comparison: Comparison) -> None:
+def _make_labels_unique(comparison: Comparison) -> None:
     """Adds to what names the groups how they were evaluated, and where they lie, as far as they have the same name."""
     if len(comparison.ways()) > 1:
         for entry in comparison.entries:
@@ -292,14 +292,14 @@ def _tell_apart(comparison: Comparison) -> None:
                 entry.differs = {name: of(entry.run.path)} | entry.differs
 
 
-def _short(entry: Entry, position: int, differing: dict[str, list[Any]]) -> dict[str, Any]:
+def _short_differences(entry: Entry, position: int, differing: dict[str, list[Any]]) -> dict[str, Any]:
     """What differs, of the run at this position; its name where that is too much."""
     if len(differing) > AT_MOST:
         return {"run": "/".join(entry.run.path.resolve().parts[-2:])}
     return {key: values[position] for key, values in differing.items()}
 
 
-def _named(directory: str) -> dict[str, str]:
+def _parse_settings(directory: str) -> dict[str, str]:
     """`a=1,b=2` as a mapping; empty for another kind of name."""
     parts = directory.split(",")
     return dict(part.split("=", 1) for part in parts) if all("=" in part for part in parts) else {}

@@ -17,12 +17,12 @@ from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.picture_files import named, opened_image
 from pix2pix.data.pair import Split
-from pix2pix.evaluation.compare_runs import Comparison, Entry, Group, gather
+from pix2pix.evaluation.compare_runs import Comparison, Entry, Group, load_comparison
 from pix2pix.evaluation.evaluate import evaluate
-from pix2pix.evaluation.paper_tables import beside
-from pix2pix.evaluation.record import Record, Standard, read_record
-from pix2pix.inference.carried import whole_config
-from pix2pix.inference.generator import checkpoint_of
+from pix2pix.evaluation.paper_tables import matching_tables
+from pix2pix.evaluation.record import EvaluationSpec, Record, read_record
+from pix2pix.inference.carried import read_complete_config
+from pix2pix.inference.generator import resolve_checkpoint
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 CURVE_POINTS = 400  # a curve on a screen shows no more
 
 
-def bring_up_to_date(
+def evaluate_outdated(
     runs: Sequence[Run],
     split: Split,
     *,
@@ -46,21 +46,21 @@ def bring_up_to_date(
 
     Takes the options of `evaluate`; what cannot be evaluated is logged, and the others still are.
     """
-    standard = Standard(split, checkpoint, data, checkpoint_of(scorer) if scorer else None, trust)
+    standard = EvaluationSpec(split, checkpoint, data, resolve_checkpoint(scorer) if scorer else None, trust)
     for run in runs:
         try:
-            config = whole_config(run)
+            config = read_complete_config(run)
             record = read_record(standard.folder(run, config))
-            why = "; ".join(standard.faults(run, config, record)) if record else "not evaluated yet"
+            why = "; ".join(standard.find_mismatches(run, config, record)) if record else "not evaluated yet"
             if why:
                 log.info("evaluating %s: %s", run.path, why)
                 options: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "trust": trust}
-                evaluate(run, split=split, data=data, **options, **_kept(record, scorer))
+                evaluate(run, split=split, data=data, **options, **_previous_options(record, scorer))
         except (ValueError, OSError) as error:  # one run's trouble is not the others'
             log.error("%s: not evaluated: %s", run.path, error)
 
 
-def _kept(record: Record | None, scorer: str | None) -> dict[str, Any]:
+def _previous_options(record: Record | None, scorer: str | None) -> dict[str, Any]:
     """What an evaluation measured beyond the usual, and measures again when it is made anew."""
     record = record or {}
     before = (record.get("scorer") or {}).get("path")
@@ -81,21 +81,21 @@ def write_page(runs: Sequence[Run], split: Split, page: Path, *, pictures: int =
     Returns:
         What is on the page.
     """
-    comparison = gather(runs, split, **which)
+    comparison = load_comparison(runs, split, **which)
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     content = {
         "comparison": comparison,
         "metrics": METRICS,
-        "paper": beside([group.entries[0].config for group in comparison.groups]),
-        "data": _json(_data(comparison, pictures)),
-        "plotly": _plotly(),
+        "paper": matching_tables([group.entries[0].config for group in comparison.groups]),
+        "data": _to_script_json(_script_data(comparison, pictures)),
+        "plotly": _plotly_script(),
     }
     page.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomic(page, environment.get_template("compare.html").render(content))
     return comparison
 
 
-def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def comparison_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """The header and a row for each group: what differs, how many runs count, each metric's mean, spread and number.
 
     Numbers in parentheses are provisional, of runs that go on or were not evaluated.
@@ -109,9 +109,9 @@ def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def as_markdown(comparison: Comparison) -> str:
+def to_markdown(comparison: Comparison) -> str:
     """The table in Markdown; in bold what is better than all others by more than the spread over seeds."""
-    header, rows = table(comparison)
+    header, rows = comparison_table(comparison)
     first = len(header) - len(comparison.metrics)
     for column, name in enumerate(comparison.metrics, start=first):
         best = comparison.best(name)
@@ -122,7 +122,7 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def as_csv(comparison: Comparison) -> str:
+def to_csv(comparison: Comparison) -> str:
     """A row for each run: what differs, where it is, how far it got, its metrics."""
     text = io.StringIO()
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.differs))
@@ -146,7 +146,7 @@ def _number(group: Group, metric: str) -> str:
     return f"({text})" if group.provisional else text
 
 
-def _data(comparison: Comparison, pictures: int) -> dict[str, Any]:
+def _script_data(comparison: Comparison, pictures: int) -> dict[str, Any]:
     """What the page's script draws: runs, curves, and pictures by input."""
     number = {id(entry): index for index, entry in enumerate(comparison.entries)}
     runs = [{"label": entry.label, "seed": entry.seed, "curves": _curves(entry.run)} for entry in comparison.entries]
@@ -170,7 +170,7 @@ def _curves(run: Run) -> dict[str, list[list[float]]]:
 def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     """A row for each of `count` inputs of each data set: its picture, each run's output, the target."""
     rows: list[dict[str, Any]] = []
-    shown = _shown(comparison)
+    shown = _select_representatives(comparison)
     for data in dict.fromkeys((entry.data, entry.way.get("data")) for entry in shown.values()):
         entries = {n: e for n, e in shown.items() if (e.data, e.way.get("data")) == data}
         names = list(dict.fromkeys(name for entry in entries.values() for name in picture_names(entry)))
@@ -179,7 +179,7 @@ def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _shown(comparison: Comparison) -> dict[int, Entry]:
+def _select_representatives(comparison: Comparison) -> dict[int, Entry]:
     """Of each group the first run that was evaluated, by its number: a column of pictures each."""
     number = {id(entry): index for index, entry in enumerate(comparison.entries)}
     evaluated = [[entry for entry in group.entries if entry.evaluated] for group in comparison.groups]
@@ -195,13 +195,13 @@ def picture_names(entry: Entry) -> list[str]:
 
 def _picture_row(name: str, entries: dict[int, Entry]) -> dict[str, Any]:
     folders = {n: entry.run.evaluation / str(entry.evaluated) / "images" for n, entry in entries.items()}
-    outputs = {n: _inline(folder / f"{name}_output.png") for n, folder in folders.items()}
+    outputs = {n: _to_data_uri(folder / f"{name}_output.png") for n, folder in folders.items()}
     there = next(folder for folder in folders.values() if (folder / f"{name}_input.png").is_file())
-    ends = {kind: _inline(there / f"{name}_{kind}.png") for kind in ("input", "target")}
+    ends = {kind: _to_data_uri(there / f"{name}_{kind}.png") for kind in ("input", "target")}
     return {"name": name, "outputs": {n: uri for n, uri in outputs.items() if uri}} | ends
 
 
-def _inline(path: Path) -> str:
+def _to_data_uri(path: Path) -> str:
     """The picture as a data URI, a WebP of a fifth of the PNG's size; empty when it is not there."""
     if not path.is_file():
         return ""
@@ -211,11 +211,11 @@ def _inline(path: Path) -> str:
     return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
 
 
-def _json(data: dict[str, Any]) -> str:
+def _to_script_json(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")  # no text ends the script
 
 
-def _plotly() -> str:
+def _plotly_script() -> str:
     from plotly.offline import get_plotlyjs
 
     return get_plotlyjs()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Confusion:
+class ConfusionMatrix:
     """Counts of (true class, predicted class) over all pixels seen.
 
     Args:

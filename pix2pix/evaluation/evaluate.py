@@ -22,13 +22,13 @@ from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.datamodule import PlainPairs
 from pix2pix.data.pair import PairSource, Split
-from pix2pix.evaluation.confusion import Confusion
-from pix2pix.evaluation.evaluate_pairs import Examination, Row, SetMetric
+from pix2pix.evaluation.confusion import ConfusionMatrix
+from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
 from pix2pix.evaluation.lab_histograms import LabHistograms
-from pix2pix.evaluation.perceptual import Perceptual
-from pix2pix.evaluation.record import FILE, Record, evaluation_folder, record_of
-from pix2pix.inference.generator import Trained, load
+from pix2pix.evaluation.perceptual import PerceptualMetrics
+from pix2pix.evaluation.record import FILE, Record, evaluation_folder, make_record
+from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -50,10 +50,10 @@ class Evaluation:
 class LabelAccuracy:
     """How well generated label maps agree with the true ones (paper, table 6)."""
 
-    def __init__(self, trained: Trained) -> None:
+    def __init__(self, trained: TrainedGenerator) -> None:
         assert trained.palette is not None
         self.palette = trained.palette
-        self.confusion = Confusion(len(self.palette), self.palette.ignored)
+        self.confusion = ConfusionMatrix(len(self.palette), self.palette.ignored)
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
         """Adds label maps, painted or coded."""
@@ -95,42 +95,42 @@ def evaluate(
     """
     keep_freed_memory()
     run.config()  # says so when this is no run: results are written into it
-    trained = load(run.path, **options)
-    source = _source(trained, data)
+    trained = load_generator(run.path, **options)
+    source = _open_pairs(trained, data)
     if split == "test" and source.files("val") and source.files("val") is source.files("test"):
         log.info("%s: its data have one held-out split; val and test are the same pairs.", run.path)
     measures = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
     choices = {name: value for name, value in options.items() if name != "device"}
     folder = evaluation_folder(run, trained.config, split, data=data, samples=samples, **choices)
     run.require_inside(folder)
-    record = {"split": split, "samples": samples} | record_of(
+    record = {"split": split, "samples": samples} | make_record(
         trained, source, split, _scorer_file(measures), perceptual
     )
-    pairs = PlainPairs(source.split(split), trained.pair_transform())
+    pairs = PlainPairs(source.split(split), trained.build_transform())
     with atomic_dir(folder) as part:
-        examination = Examination(trained, pairs, measures, samples, part / "images")
-        result = _measured(examination, folder)
+        examination = PairEvaluator(trained, pairs, measures, samples, part / "images")
+        result = _evaluate_pairs(examination, folder)
         record["data"]["pictures"] = examination.seen.digest()
         _write_results(part, run, record, result)
     return result
 
 
-def _measured(examination: Examination, folder: Path) -> Evaluation:
+def _evaluate_pairs(examination: PairEvaluator, folder: Path) -> Evaluation:
     """All pairs, one after the other, and what is measured of them together."""
-    by_sample = _examined(examination)
+    by_sample = _run_pairs(examination)
     result = Evaluation(folder, rows=[_mean_row(rows) for rows in by_sample])
     result.totals, result.spread = _totals(result.rows, by_sample)
     _add_set_metrics(result, examination.measures)
     return result
 
 
-def _source(trained: Trained, path: str | Path | None) -> PairSource:
+def _open_pairs(trained: TrainedGenerator, path: str | Path | None) -> PairSource:
     """The pairs by the configuration of the run, or those in the folder at `path`."""
     require_no_secrets([("--data", str(path))])
     if path is not None and "path" not in trained.config["data"]["pairs"]:
         raise ValueError(f"--data {path}: the pairs of this run are drawn, they have no folder. Leave it out.")
     try:
-        return trained.pair_source(path)
+        return trained.open_pairs(path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error} Or, where they have moved, name the folder with --data.") from error
 
@@ -140,7 +140,9 @@ def _scorer_file(measures: Sequence[SetMetric]) -> Path | None:
     return scorers[0] if scorers else None
 
 
-def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, device: str) -> list[SetMetric]:
+def _set_metrics(
+    trained: TrainedGenerator, scorer: str | Path | None, perceptual: bool, device: str
+) -> list[SetMetric]:
     measures: list[SetMetric] = []
     labels = targets_are_labels(trained.config)
     if labels:
@@ -150,11 +152,11 @@ def _set_metrics(trained: Trained, scorer: str | Path | None, perceptual: bool, 
     if scorer is not None:
         measures.append(SegmentationScore(scorer, trained.config, device, trained.trust))
     if perceptual and not labels:
-        measures.append(Perceptual())
+        measures.append(PerceptualMetrics())
     return measures
 
 
-def _examined(examination: Examination) -> list[list[Row]]:
+def _run_pairs(examination: PairEvaluator) -> list[list[Row]]:
     """The rows of each pair, one for each sample; pairs run in batches where all are brought to one size."""
     data, length = examination.trained.config["data"], len(examination.pairs)
     size = None if data.get("preprocess") == "none" else (data["height"], data["width"])
@@ -187,7 +189,7 @@ def _add_set_metrics(result: Evaluation, measures: Sequence[SetMetric]) -> None:
             result.ceiling = measure.ceiling()
         elif isinstance(measure, LabHistograms):
             result.curves = measure.curves()
-        elif isinstance(measure, Perceptual):
+        elif isinstance(measure, PerceptualMetrics):
             result.missing = measure.missing
 
 
@@ -209,7 +211,7 @@ def _write_results(folder: Path, run: Run, record: Record, result: Evaluation) -
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     page = environment.get_template("page.html")
     columns = [name for name in result.rows[0] if name != "name"]
-    plots = {axis: _plot(curve) for axis, curve in result.curves.items()}
+    plots = {axis: _polylines(curve) for axis, curve in result.curves.items()}
     content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
     write_text_atomic(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
 
@@ -221,7 +223,7 @@ def _finite(tree: Any) -> Any:
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
-def _plot(curve: dict[str, list[float]]) -> dict[str, str]:
+def _polylines(curve: dict[str, list[float]]) -> dict[str, str]:
     """The points of log-probability curves in a box 300 wide and 100 high, for an SVG polyline each."""
     low, high = min(curve["centre"]), max(curve["centre"])
     return {

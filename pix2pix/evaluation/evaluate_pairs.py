@@ -18,8 +18,8 @@ from pix2pix.data.images.resize import evaluated
 from pix2pix.data.images.value_range import scale
 from pix2pix.data.sources.folder import Pair
 from pix2pix.evaluation.metrics import pair_metrics
-from pix2pix.evaluation.record import PicturesSeen
-from pix2pix.inference.generator import Trained
+from pix2pix.evaluation.record import PairsDigest
+from pix2pix.inference.generator import TrainedGenerator
 
 Row = dict[str, Any]
 
@@ -37,7 +37,7 @@ class SetMetric(Protocol):
 
 
 @dataclass
-class Example:
+class EvaluatedPair:
     """A pair, and what an evaluation makes of it."""
 
     name: str
@@ -49,7 +49,7 @@ class Example:
     rows: list[Row] = field(default_factory=list)  # likewise its metrics
 
 
-class Examination:
+class PairEvaluator:
     """Reads, translates, measures and writes the pairs of a split; reading and writing may run in threads.
 
     Args:
@@ -61,20 +61,20 @@ class Examination:
     """
 
     def __init__(
-        self, trained: Trained, pairs: PlainPairs, measures: Sequence[SetMetric], samples: int, images: Path
+        self, trained: TrainedGenerator, pairs: PlainPairs, measures: Sequence[SetMetric], samples: int, images: Path
     ) -> None:
         self.trained, self.pairs, self.measures = trained, pairs, measures
         self.samples, self.images = samples, images
-        self.seen = PicturesSeen()
+        self.seen = PairsDigest()
 
-    def read(self, index: int) -> Example:
+    def read(self, index: int) -> EvaluatedPair:
         """The pair from its files."""
         raw = self.pairs.pairs[index]
         self.seen.add(index, raw)
         trained, pair = self.trained, self.pairs.transform.plain(raw)
         source = visible(pair.source, trained.source_palette)
         target = visible(pair.target, trained.target_palette, pair.source)
-        return Example(pair.name, pair.source, source, target, self._true_labels(raw))
+        return EvaluatedPair(pair.name, pair.source, source, target, self._true_labels(raw))
 
     def _true_labels(self, raw: Pair) -> Tensor | None:
         """The classes (H, W) of the pair's label map, from the file's own pixels: resampled colours are of no class."""
@@ -85,7 +85,7 @@ class Examination:
         size, preprocess = (data["height"], data["width"]), data.get("preprocess", "resize_and_crop")
         return self.trained.palette.read(scale(evaluated(image, size, preprocess, labels=True)))
 
-    def run(self, examples: Sequence[Example]) -> Sequence[Example]:
+    def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
         """Translates and measures examples of one size at once; none depends on the others."""
         given, target = (torch.stack(images) for images in zip(*((e.given, e.target) for e in examples), strict=True))
         known = [example.labels for example in examples if example.labels is not None]
@@ -99,15 +99,15 @@ class Examination:
                 example.rows.append({"name": example.name} | row)
         return examples
 
-    def write(self, example: Example) -> list[Row]:
+    def write(self, example: EvaluatedPair) -> list[Row]:
         """Writes the pictures of the pair, of its outputs the first; returns its metrics, a row for each sample."""
-        self._save(example)
+        self._save_pictures(example)
         return _with_diversity(example)
 
-    def _save(self, example: Example) -> None:
+    def _save_pictures(self, example: EvaluatedPair) -> None:
         """PNGs to look at, of label maps with their classes; and the output whole, where a PNG is less."""
         trained, output, stem = self.trained, example.outputs[0], self.images / example.name
-        made = trained.picture(output)
+        made = trained.to_picture(output)
         whole = trained.target_palette is not None
         pictures = {
             "input": to_picture(shown(example.source, source_side(trained.config).channels)),
@@ -115,11 +115,11 @@ class Examination:
         }
         for kind, picture in (pictures | {"output": made if whole else to_picture(shown(output))}).items():
             save(picture, stem.with_name(f"{stem.name}_{kind}.png"))
-        if trained.deep:
+        if trained.exceeds_png:
             save(made, stem.with_name(f"{stem.name}_output.tif"))
 
 
-def _with_seed(trained: Trained, number: int) -> Trained:
+def _with_seed(trained: TrainedGenerator, number: int) -> TrainedGenerator:
     return replace(trained, inference=trained.inference.with_seed(trained.inference.seed + number))
 
 
@@ -129,7 +129,7 @@ def _rows(outputs: Tensor, target: Tensor) -> list[Row]:
     return [dict(zip(metrics, values, strict=True)) for values in zip(*metrics.values(), strict=True)]
 
 
-def _with_diversity(example: Example) -> list[Row]:
+def _with_diversity(example: EvaluatedPair) -> list[Row]:
     """The rows; those of several samples also tell the mean L1 between any two outputs, 0 to 1."""
     if len(example.outputs) < 2:
         return example.rows

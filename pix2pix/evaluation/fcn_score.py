@@ -8,8 +8,8 @@ from pix2pix.config.identity import Config
 from pix2pix.core.trust import Trust
 from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.images.palettes import Palette
-from pix2pix.evaluation.confusion import Confusion
-from pix2pix.inference.generator import Trained, load
+from pix2pix.evaluation.confusion import ConfusionMatrix
+from pix2pix.inference.generator import TrainedGenerator, load_generator
 
 
 class SegmentationScore:
@@ -27,10 +27,10 @@ class SegmentationScore:
     """
 
     def __init__(self, scorer: str | Path, config: Config, device: str = "auto", trust: Trust = ()) -> None:
-        self.scorer: Trained = load(scorer, device=device, trust=trust)
+        self.scorer: TrainedGenerator = load_generator(scorer, device=device, trust=trust)
         _require_fit(scorer, self.scorer.config, config)
         self.palette = Palette(config["data"]["palette"])
-        self.generated, self.real = (Confusion(len(self.palette), self.palette.ignored) for _ in range(2))
+        self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
         """Reads outputs and real photos (B, 3, H, W) in [-1, 1] of the true classes `labels` (B, H, W)."""

@@ -81,7 +81,7 @@ def receptive_field(config: Config) -> int | None:
     return (config["discriminator"] or {}).get("receptive_field")
 
 
-def beside(configs: Sequence[Config]) -> list[tuple[Table, list[tuple[float, ...] | None]]]:
+def matching_tables(configs: Sequence[Config]) -> list[tuple[Table, list[tuple[float, ...] | None]]]:
     """The tables that vary what these runs vary, each with its row for every run, or None where it has none."""
     fields = [receptive_field(config) for config in configs]
     generators = [generator_name(config) for config in configs]

@@ -19,7 +19,7 @@ WEIGHTS = {
 KID_SUBSET = 50
 
 
-class Perceptual:
+class PerceptualMetrics:
     """The three metrics over a set of pictures, as far as their networks are at hand.
 
     Args:

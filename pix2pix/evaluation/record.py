@@ -16,7 +16,7 @@ from pix2pix.core.checksums import file_sha256
 from pix2pix.core.trust import Trust
 from pix2pix.data.cache.preload import images_of
 from pix2pix.data.pair import Pair, PairSource, Split
-from pix2pix.inference.generator import Trained
+from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.runs.run import Run
 
 FILE = "metrics.json"
@@ -30,7 +30,7 @@ PARTS = {
 Record = dict[str, Any]
 
 
-class PicturesSeen:
+class PairsDigest:
     """A digest of pairs, of their names and every pixel as the files have them, in whatever order they are read."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ def _data_name(config: Config, data: str | Path | None) -> str:
 def _short_name(path: str | Path) -> str:
     """A file's or folder's name, and of its place a digest: two of one name are told apart."""
     readable = re.sub(r"[^\w.-]+", "_", Path(path).name)[:24]
-    return f"{readable}-{hashlib.sha256(_place(path).encode(errors='surrogateescape')).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256(_normalize_path(path).encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
 def _is_own_data(config: Config, path: str | Path) -> bool:
@@ -99,14 +99,16 @@ def _is_own_data(config: Config, path: str | Path) -> bool:
     Where they are gone, others at another place are other data, though names and sizes may be the same.
     """
     own = config["data"]["pairs"].get("path")
-    return own is None or _place(own) == _place(path)
+    return own is None or _normalize_path(own) == _normalize_path(path)
 
 
-def _place(path: str | Path) -> str:
+def _normalize_path(path: str | Path) -> str:
     return str(path).rstrip("/") if "://" in str(path) else os.path.realpath(path)
 
 
-def record_of(trained: Trained, source: PairSource, split: Split, scorer: Path | None, perceptual: bool) -> Record:
+def make_record(
+    trained: TrainedGenerator, source: PairSource, split: Split, scorer: Path | None, perceptual: bool
+) -> Record:
     """What stands in metrics.json beside the numbers; to be made before pictures are read, and completed by theirs.
 
     A file that is replaced while they are read then has another date than the one recorded.
@@ -138,10 +140,10 @@ def _without_password(path: str | Path | None) -> str | None:
 
 def files_digest(source: PairSource, split: Split) -> str:
     """Of the names, sizes and times of the files of a split: while it stays, so do the pixels, unread."""
-    return _digest("\n".join(_dated(file) for files in source.files(split) for file in files))
+    return _digest("\n".join(_file_state(file) for files in source.files(split) for file in files))
 
 
-def _dated(file: Path) -> str:
+def _file_state(file: Path) -> str:
     stat = file.stat()
     return f"{file.name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
@@ -164,16 +166,16 @@ def read_record(folder: Path) -> Record | None:
     if not isinstance(record, dict) or not all(isinstance(record.get(key), dict) for key in ("metrics", "inference")):
         return None
     numbers = {name: value for name, value in record["metrics"].items() if isinstance(value, int | float)}
-    told = {key: value for key, value in record.items() if key not in PARTS or _tells(value, PARTS[key])}
+    told = {key: value for key, value in record.items() if key not in PARTS or _has_strings(value, PARTS[key])}
     return told | {"metrics": numbers}
 
 
-def _tells(value: Any, names: Sequence[str]) -> bool:
+def _has_strings(value: Any, names: Sequence[str]) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 @dataclass
-class Standard:
+class EvaluationSpec:
     """How the evaluations of several runs are to be made, so that their numbers compare.
 
     Attributes:
@@ -197,7 +199,7 @@ class Standard:
         """Where the evaluation of a run is kept."""
         return evaluation_folder(run, config, self.split, checkpoint=self.checkpoint, data=self.data)
 
-    def faults(self, run: Run, config: Config, record: Record) -> Iterator[str]:
+    def find_mismatches(self, run: Run, config: Config, record: Record) -> Iterator[str]:
         """Why an evaluation is not what an evaluation of the run would be now; nothing where it is."""
         if "data" not in record or "checkpoint_file" not in record:
             yield "its data and checkpoint are not recorded, as by earlier versions"
@@ -232,7 +234,7 @@ class Standard:
 
     def _other_data(self, run: Run, config: Config, data: Mapping[str, Any]) -> Iterator[str]:
         path, expected = data.get("path"), self.data or config["data"]["pairs"].get("path")
-        if path and expected and _place(path) != _place(_without_password(expected) or ""):
+        if path and expected and _normalize_path(path) != _normalize_path(_without_password(expected) or ""):
             yield f"evaluated on other data, {path}"
             return
         if self._pictures_now(run, config, expected, data) not in {None, data.get("pictures")}:
@@ -268,7 +270,7 @@ class Standard:
 
 def pictures_digest(pairs: Sequence[Pair]) -> str:
     """The digest of pairs that are read for it alone; empty where one cannot be read."""
-    seen = PicturesSeen()
+    seen = PairsDigest()
     try:
         for index in range(len(pairs)):
             seen.add(index, pairs[index])

@@ -7,7 +7,7 @@ from pix2pix.runs.wandb_id import run_id
 PANELS_A_ROW = 3
 
 
-def save(comparison: Comparison, *, project: str, entity: str | None = None, name: str) -> str:
+def save_workspace(comparison: Comparison, *, project: str, entity: str | None = None, name: str) -> str:
     """Makes the workspace in the project and returns its address.
 
     Args:

@@ -17,13 +17,13 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
         ValueError: for options that the format does not have, or a file that does not compute what PyTorch does.
         FileNotFoundError: when there is no such run.
     """
-    path = output or _place(Path(run), SUFFIXES[kind])
+    path = output or _default_path(Path(run), SUFFIXES[kind])
     if output is None and Path(run).is_dir():
         Run(run).require_inside(path.parent)
     return f"{WRITERS[kind](run, path, {name: value for name, value in options.items() if value})}\n{path}"
 
 
-def _place(run: Path, suffix: str) -> Path:
+def _default_path(run: Path, suffix: str) -> Path:
     """In the run; beside a checkpoint that stands alone; here, for a built-in translator."""
     if not run.exists() and str(run) in BUILTIN:
         return Path(f"{run}{suffix}")

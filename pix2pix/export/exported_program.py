@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from pix2pix.core.atomic_files import atomic_file
-from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
-from pix2pix.export.parity import Difference, difference, require_agreement
-from pix2pix.inference.generator import load
+from pix2pix.export.graph import InferenceGraph, Pixels, describe, dynamic_shapes
+from pix2pix.export.parity import Difference, measure_difference, require_agreement
+from pix2pix.inference.generator import load_generator
 
 METADATA = "pix2pix.json"  # the extra file in the archive
 
@@ -23,9 +23,9 @@ def export_program(
     `torch.export.load(path).module(check_guards=False)(image, noise)` runs it: the guards of torch fear sizes of one
     `multiple`, which the check covers. The description lies in the archive as `pix2pix.json`.
     """
-    trained = load(run, device="cpu", **options)
-    graph = Graph(trained, pixels=pixels, half=half).eval()
-    about = description(trained, graph)
+    trained = load_generator(run, device="cpu", **options)
+    graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
+    about = describe(trained, graph)
     with warnings.catch_warnings(), atomic_file(Path(path)) as part:
         warnings.simplefilter("ignore")  # torch's own deprecations
         program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
@@ -34,6 +34,6 @@ def export_program(
         with part.open("rb") as file:
             module = torch.export.load(file).module(check_guards=False)
         with torch.no_grad():
-            found = difference(lambda image, noise: module(image, list(noise)), trained, graph)
+            found = measure_difference(lambda image, noise: module(image, list(noise)), trained, graph)
         require_agreement(found, graph)
     return about, found

@@ -12,11 +12,11 @@ from pix2pix.config.identity import Config, without_whereabouts
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import Palette, visible
 from pix2pix.data.transforms import coded
-from pix2pix.inference.generator import Trained
-from pix2pix.inference.mode import has_its_own_way
+from pix2pix.inference.generator import TrainedGenerator
+from pix2pix.inference.mode import has_custom_forward
 
 Pixels = Literal["uint8", "float"]
-SMALL = 32  # pixels
+MIN_SIDE = 32  # pixels
 
 
 class NoiseInput(NamedTuple):
@@ -37,7 +37,7 @@ class NoiseInput(NamedTuple):
         return kept[:, :, :1, :1].reshape(x.shape) if self.whole_channels else kept
 
 
-class Graph(nn.Module):
+class InferenceGraph(nn.Module):
     """Maps pictures and the noise of each dropout to pictures.
 
     With `pixels="uint8"` pictures are as files hold them, uint8 (B, 1, 3 or 4, H, W): scaling, label palettes and Lab
@@ -50,7 +50,7 @@ class Graph(nn.Module):
         half: compute in float16; what goes in and out stays as it is.
     """
 
-    def __init__(self, trained: Trained, *, pixels: Pixels = "uint8", half: bool = False) -> None:
+    def __init__(self, trained: TrainedGenerator, *, pixels: Pixels = "uint8", half: bool = False) -> None:
         super().__init__()
         self.generator = copy.deepcopy(trained.generator).cpu().eval()
         self.inference, self.pixels, self.half_precision = trained.inference, pixels, half
@@ -62,34 +62,34 @@ class Graph(nn.Module):
             _require_bytes(data)
         seen = len(self.source_palette) if self.source_palette else data["source_channels"]
         self.channels = seen if pixels == "float" else 3 if self.from_lightness else data["source_channels"]
-        self.output_channels, self.noise = _probed(self, seen)
+        self.output_channels, self.noise = _trace_shapes(self, seen)
         if half:
             self.generator.half()
 
     @property
     def unit(self) -> int:
         """A multiple of `multiple` that no network finds too small."""
-        return -(-SMALL // self.multiple) * self.multiple
+        return -(-MIN_SIDE // self.multiple) * self.multiple
 
     def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
         """The translation, in the form of the input."""
-        source = self.read(image) if self.pixels == "uint8" else image
+        source = self.preprocess(image) if self.pixels == "uint8" else image
         given = zip(self.noise, noise, strict=True)
 
         def mask(x: Tensor, _: float) -> Tensor:
             layer, values = next(given)
             return layer.mask(values, x)
 
-        with self.inference.applied_to(self.generator, mask):
+        with self.inference.apply_to(self.generator, mask):
             output = self.generator(source.half() if self.half_precision else source).float()
-        return self.shown(output, source) if self.pixels == "uint8" else output
+        return self.postprocess(output, source) if self.pixels == "uint8" else output
 
-    def read(self, image: Tensor) -> Tensor:
+    def preprocess(self, image: Tensor) -> Tensor:
         """uint8 pictures as the network takes them."""
         lightness = split_lightness(image)[0] if self.from_lightness else image
         return coded(lightness, self.source_palette)
 
-    def shown(self, output: Tensor, source: Tensor) -> Tensor:
+    def postprocess(self, output: Tensor, source: Tensor) -> Tensor:
         """What the network makes of `source` as uint8 pictures."""
         picture = visible(output, self.palette, source)
         return ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -116,7 +116,7 @@ def _require_bytes(data: dict[str, Any]) -> None:
         )
 
 
-def _probed(graph: Graph, channels: int) -> tuple[int, list[NoiseInput]]:
+def _trace_shapes(graph: InferenceGraph, channels: int) -> tuple[int, list[NoiseInput]]:
     """How many channels come out and what each dropout is given, found by sending shapes through the network."""
     found: list[NoiseInput] = []
     side = 2 * graph.unit  # then a single number of a channel stands for all of it
@@ -129,21 +129,21 @@ def _probed(graph: Graph, channels: int) -> tuple[int, list[NoiseInput]]:
 
     _require_known_dropouts(graph)
     network = copy.deepcopy(graph.generator).to("meta")
-    with torch.no_grad(), graph.inference.applied_to(network, record):
+    with torch.no_grad(), graph.inference.apply_to(network, record):
         output = network(torch.empty(1, channels, side, side, device="meta"))
     return output.shape[1], found
 
 
-def _require_known_dropouts(graph: Graph) -> None:
-    for module in graph.inference.noisy(graph.generator):
-        if has_its_own_way(module):
+def _require_known_dropouts(graph: InferenceGraph) -> None:
+    for module in graph.inference.noise_dropouts(graph.generator):
+        if has_custom_forward(module):
             raise ValueError(
                 f"{type(module).__qualname__} is a dropout with a forward() of its own, whose noise cannot be an "
                 "input of an exported file. Export with --dropout off, or leave the forward() to torch."
             )
 
 
-def dynamic_shapes(graph: Graph) -> dict[str, Any]:
+def dynamic_shapes(graph: InferenceGraph) -> dict[str, Any]:
     """Which sides of the inputs are free, for torch.export: batch, and height and width in units of `multiple`."""
     batch, h, w = (Dim(name, min=1, max=2**15) for name in ("batch", "h", "w"))
     units = [graph.multiple // layer.stride for layer in graph.noise]
@@ -153,7 +153,7 @@ def dynamic_shapes(graph: Graph) -> dict[str, Any]:
     }
 
 
-def description(trained: Trained, graph: Graph) -> dict[str, Any]:
+def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]:
     """What a reader of an exported file has to know, as JSON; README of the fields in docs/using.md."""
     config, data = trained.config, trained.config["data"]
     uint8 = graph.pixels == "uint8"

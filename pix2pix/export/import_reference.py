@@ -19,7 +19,7 @@ from pix2pix.models.reference_weights import from_reference, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.run import Run
 
-RECOGNISE = {"generator": generator_of, "discriminator": discriminator_of}
+FIND_ARGUMENTS = {"generator": generator_of, "discriminator": discriminator_of}
 
 
 def import_reference(
@@ -46,9 +46,11 @@ def import_reference(
     """
     files = {"generator": file} | ({"discriminator": discriminator} if discriminator else {})
     weights = {player: read_state_dict(path) for player, path in files.items()}
-    parts = {player: RECOGNISE[player](state) for player, state in weights.items()}
-    state = {key: value for player in parts for key, value in _loaded(player, parts[player], weights[player]).items()}
-    config = _config(parts, [f"name={quote(name or file.resolve().parent.name)}", *settings])
+    parts = {player: FIND_ARGUMENTS[player](state) for player, state in weights.items()}
+    state = {
+        key: value for player in parts for key, value in _load_part(player, parts[player], weights[player]).items()
+    }
+    config = _make_config(parts, [f"name={quote(name or file.resolve().parent.name)}", *settings])
     run = Run(config["run_dir"])
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise ValueError(f"{run.path}: is there already. Choose another --name.")
@@ -62,14 +64,14 @@ def quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _loaded(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _load_part(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights under our names, proven by loading them."""
     network = instantiate.build(part)
     network.load_state_dict(from_reference(weights, network))
     return {f"{player}.{key}": value for key, value in network.state_dict().items()}
 
 
-def _config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> Config:
+def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> Config:
     generator = parts["generator"]
     channels = f"data.source_channels={generator['in_channels']}", f"data.target_channels={generator['out_channels']}"
     size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from pix2pix.core.atomic_files import atomic_file
-from pix2pix.export.graph import Graph, Pixels, description, dynamic_shapes
-from pix2pix.export.parity import Difference, difference, require_agreement
-from pix2pix.inference.generator import Trained, load
+from pix2pix.export.graph import InferenceGraph, Pixels, describe, dynamic_shapes
+from pix2pix.export.parity import Difference, measure_difference, require_agreement
+from pix2pix.inference.generator import TrainedGenerator, load_generator
 
 METADATA = "pix2pix"  # the key of the description in the file's metadata
 
@@ -47,14 +47,14 @@ def export_onnx(
         ValueError: when onnxruntime and PyTorch do not agree, or the ONNX packages are not installed.
     """
     _require_packages()
-    trained = load(run, device="cpu", **options)
-    graph = Graph(trained, pixels=pixels, half=half).eval()
-    about = description(trained, graph)
-    program: Any = _translated(graph, opset)
+    trained = load_generator(run, device="cpu", **options)
+    graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
+    about = describe(trained, graph)
+    program: Any = _to_onnx(graph, opset)
     program.model.metadata_props[METADATA] = json.dumps(about)
-    with atomic_file(Path(path)) as part, _quiet():
+    with atomic_file(Path(path)) as part, _silence_exporters():
         program.save(part)
-        found = compared(part, trained, graph)
+        found = compare_with_pytorch(part, trained, graph)
         require_agreement(found, graph)
     return about, found
 
@@ -67,10 +67,10 @@ def _require_packages() -> None:
         raise ValueError(f"{error.name} is not installed; ONNX needs it. pip install 'pix2pix[export]'") from error
 
 
-def _translated(graph: Graph, opset: int | None) -> Any:
+def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:
     names = ["image", *(layer.name for layer in graph.noise)]
     try:
-        with _quiet():
+        with _silence_exporters():
             return torch.onnx.export(
                 graph,
                 graph.example(2, 2, 3),
@@ -88,7 +88,7 @@ def _translated(graph: Graph, opset: int | None) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_exporters() -> Iterator[None]:
     """Without torch's own deprecations, and what the exporters tell their developers."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -103,10 +103,10 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def compared(file: Path, trained: Trained, graph: Graph) -> Difference:
+def compare_with_pytorch(file: Path, trained: TrainedGenerator, graph: InferenceGraph) -> Difference:
     """Runs the file and the trained generator on the same pictures and the same noise."""
     session = open_session(file)
-    return difference(lambda image, noise: run_session(session, image, noise), trained, graph)
+    return measure_difference(lambda image, noise: run_session(session, image, noise), trained, graph)
 
 
 def open_session(file: Path) -> Any:

@@ -22,7 +22,7 @@ MEGABYTES = 33
 FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm"}
 
 
-def onnxruntime_web(given: str | Path | None, folder: Path) -> None:
+def copy_onnxruntime_web(given: str | Path | None, folder: Path) -> None:
     """Copies the files that a browser needs into `folder`.
 
     Args:
@@ -33,13 +33,13 @@ def onnxruntime_web(given: str | Path | None, folder: Path) -> None:
         FileNotFoundError: when the folder given does not hold the package.
         OSError: when it is not in the cache and cannot be downloaded.
     """
-    source = _unpacked(Path(given)) if given else _cached()
+    source = _find_package(Path(given)) if given else _ensure_cached()
     folder.mkdir(parents=True, exist_ok=True)
     for name, ours in FILES.items():
         shutil.copyfile(source / name, folder / ours)
 
 
-def _unpacked(given: Path) -> Path:
+def _find_package(given: Path) -> Path:
     for folder in (given, given / "dist", given / "package" / "dist"):
         if all((folder / name).is_file() for name in FILES):
             return folder
@@ -48,16 +48,16 @@ def _unpacked(given: Path) -> Path:
     )
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """Where downloads are kept."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "pix2pix" / f"onnxruntime-web-{VERSION}"
 
 
-def _cached() -> Path:
-    if not all((cache() / name).is_file() for name in FILES):
-        _download(cache())
-    return cache()
+def _ensure_cached() -> Path:
+    if not all((cache_folder() / name).is_file() for name in FILES):
+        _download(cache_folder())
+    return cache_folder()
 
 
 def _download(folder: Path) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pix2pix.export.graph import Graph
-from pix2pix.inference.generator import Trained
-from pix2pix.inference.mode import drawn
+from pix2pix.export.graph import InferenceGraph
+from pix2pix.inference.generator import TrainedGenerator
+from pix2pix.inference.mode import make_noise
 
-CHECKED = ((1, 1, 1), (2, 2, 1), (1, 1, 3))  # batch, and height and width in units of the graph's
+CHECKED_SIZES = ((1, 1, 1), (2, 2, 1), (1, 1, 3))  # batch, and height and width in units of the graph's
 LEVEL = 2 / 255  # of 8 bits, in the range from -1 to 1
 
 Runner = Callable[[Tensor, Sequence[Tensor]], Tensor]
@@ -29,21 +29,21 @@ class Difference:
         )
 
 
-def difference(run: Runner, trained: Trained, graph: Graph) -> Difference:
+def measure_difference(run: Runner, trained: TrainedGenerator, graph: InferenceGraph) -> Difference:
     """What `run`, which takes pictures and noise as the graph does, makes otherwise than the trained generator."""
     gaps = []
-    for batch, height, width in CHECKED:
+    for batch, height, width in CHECKED_SIZES:
         image, _ = graph.example(batch, height, width)
-        expected, noise = _by_pytorch(trained, graph, image)
+        expected, noise = _run_pytorch(trained, graph, image)
         gaps.append((run(image, noise).float() - expected.float()).abs().flatten())
     gap = torch.cat(gaps) * (LEVEL if graph.pixels == "uint8" else 1)
     return Difference(float(gap.max()), float(gap.mean()))
 
 
-def _by_pytorch(trained: Trained, graph: Graph, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _run_pytorch(trained: TrainedGenerator, graph: InferenceGraph, image: Tensor) -> tuple[Tensor, list[Tensor]]:
     """What the generator itself makes of the pictures, under noise as it draws it, and that noise."""
     recorded: list[Tensor] = []
-    draw = drawn([trained.inference.seed_of(str(number)) for number in range(len(image))])
+    draw = make_noise([trained.inference.seed_of(str(number)) for number in range(len(image))])
 
     def noise(x: Tensor, keep: float) -> Tensor:
         mask = draw(x, keep)
@@ -54,13 +54,13 @@ def _by_pytorch(trained: Trained, graph: Graph, image: Tensor) -> tuple[Tensor, 
         return mask
 
     uint8 = graph.pixels == "uint8"
-    source = graph.read(image) if uint8 else image
-    with torch.no_grad(), trained.inference.applied_to(trained.generator, noise):
+    source = graph.preprocess(image) if uint8 else image
+    with torch.no_grad(), trained.inference.apply_to(trained.generator, noise):
         output = trained.generator(source)
-    return graph.shown(output, source) if uint8 else output, recorded
+    return graph.postprocess(output, source) if uint8 else output, recorded
 
 
-def require_agreement(found: Difference, graph: Graph) -> None:
+def require_agreement(found: Difference, graph: InferenceGraph) -> None:
     """Raises ValueError when the difference is more than rounding explains.
 
     Rounding to 8 bits may fall one level aside. Half precision is judged by the mean alone: where a norm sees few

@@ -7,13 +7,13 @@ from typing import Any
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.export.graph import Pixels
 from pix2pix.export.onnx import export_onnx
-from pix2pix.export.onnxruntime_web import onnxruntime_web
-from pix2pix.web.demo.app import tour
-from pix2pix.web.demo.runs import exhibits
-from pix2pix.web.demo.sample_pictures import samples_of
-from pix2pix.web.demo.static_files import page, sample_files
+from pix2pix.export.onnxruntime_web import copy_onnxruntime_web
+from pix2pix.web.demo.app import page_data
+from pix2pix.web.demo.runs import load_runs
+from pix2pix.web.demo.sample_pictures import find_samples
+from pix2pix.web.demo.static_files import page_files, sample_files
 
-MARK = "runs.json"
+MARKER = "runs.json"
 
 
 def export_web(
@@ -47,9 +47,9 @@ def export_web(
     if pixels != "uint8":
         raise ValueError(f"--pixels {pixels}: the page draws pictures of 8 bits. Leave it out.")
     folder = Path(path)
-    _require_ours(folder)
+    _require_earlier_export(folder)
     with atomic_dir(folder) as part:
-        onnxruntime_web(onnxruntime, part / "onnxruntime")
+        copy_onnxruntime_web(onnxruntime, part / "onnxruntime")
         about, found = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
         _write_page(part, run, about, options)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
@@ -63,18 +63,18 @@ def _serve_command(folder: Path) -> str:
     return f"python -m http.server --bind 127.0.0.1 --directory {folder}"
 
 
-def _require_ours(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).is_file())):
+def _require_earlier_export(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARKER).is_file())):
         raise ValueError(f"{folder}: holds something else than an earlier page. Choose another --output.")
 
 
 def _write_page(folder: Path, run: str | Path, about: dict[str, Any], options: dict[str, Any]) -> None:
-    shown = exhibits([run], **options)
-    samples = samples_of(shown[0])
+    shown = load_runs([run], **options)
+    samples = find_samples(shown[0])
     known = {key: about[key] for key in ("input", "output", "noise")}
-    files = page("browser") | {name: content for name, (content, _) in sample_files(samples).items()}
+    files = page_files("browser") | {name: content for name, (content, _) in sample_files(samples).items()}
     for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    (folder / MARK).write_text(json.dumps(tour(shown, samples) | {"model": known}), encoding="utf-8")
+    (folder / MARKER).write_text(json.dumps(page_data(shown, samples) | {"model": known}), encoding="utf-8")

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent / "pretrained"
 
 
 @dataclass(frozen=True)
-class Builtin:
+class BuiltinTranslator:
     """A translator in the box.
 
     Args:
@@ -32,13 +32,12 @@ class Builtin:
         return FOLDER / f"{self.name}.md"
 
 
-BUILTIN = {
-    known.name: known for known in (Builtin("facades", "makes photos of buildings from label maps, 256x256 pixels"),)
-}
-FIRST = BUILTIN["facades"]  # what the demo shows when it is told nothing
+FACADES = BuiltinTranslator("facades", "makes photos of buildings from label maps, 256x256 pixels")
+BUILTIN = {FACADES.name: FACADES}
+DEFAULT = FACADES  # what the demo shows without a RUN
 
 
-def located(path: str | Path) -> Path:
+def locate_translator(path: str | Path) -> Path:
     """Where a translator is: the file of the built-in one of this name, else the path itself.
 
     A folder or file of that name in the current directory comes first, and that is logged.

@@ -36,7 +36,7 @@ def require_complete(config: Mapping[str, Any], file: Path) -> None:
         raise ValueError("\n".join([f"{file}: its configuration cannot be used:", *(f"  {text}" for text in found)]))
 
 
-def whole_config(run: Run) -> Config:
+def read_complete_config(run: Run) -> Config:
     """The configuration of a run, known to be whole. Raises what `Run.config` and `require_complete` raise."""
     config = run.config()
     require_complete(config, run.config_file)
@@ -56,7 +56,7 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
     yield from instantiate.validate_arguments(config["inference"], "inference", InferenceMode)
 
 
-def generator_of(config: Config, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()) -> nn.Module:
+def build_generator(config: Config, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()) -> nn.Module:
     """The generator of a configuration, with the weights of the file it came from.
 
     It is made without memory first: a configuration that asks for other weights than the file has costs none.
@@ -67,56 +67,56 @@ def generator_of(config: Config, state: Mapping[str, Tensor], file: Path, truste
     node = config["generator"]
     trust.require_trusted(node, "generator", nn.Module, source=file, trust=trusted)
     try:
-        with torch.device("meta"), _at_most(10 * len(state) + 1000):
+        with torch.device("meta"), _limit_parameters(10 * len(state) + 1000):
             plan: nn.Module = instantiate.build(node)
-        _require_same(plan, state, file)
+        _require_matching_weights(plan, state, file)
         generator = instantiate.build(node)
         generator.load_state_dict(dict(state))
     except Exception as error:  # a constructor may raise anything
-        if isinstance(error, UnfitError):
+        if isinstance(error, WeightsMismatchError):
             raise
         raise ValueError(f"{file}: its generator cannot be built ({type(error).__name__}: {error}).") from error
     return generator
 
 
-class UnfitError(ValueError):
+class WeightsMismatchError(ValueError):
     """Weights that are not those of the generator beside them."""
 
 
 @contextmanager
-def _at_most(most: int) -> Iterator[None]:
+def _limit_parameters(most: int) -> Iterator[None]:
     """Ends the construction of a network that has many more weights than this."""
     count = itertools.count(1)
 
-    def registered(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    def count_parameter(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
         if next(count) > most:
             raise ValueError("it has many more weights than the file")
 
-    handle = register_module_parameter_registration_hook(registered)
+    handle = register_module_parameter_registration_hook(count_parameter)
     try:
         yield
     finally:
         handle.remove()
 
 
-def _require_same(plan: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
+def _require_matching_weights(plan: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
     """Raises UnfitError unless the state holds a number for each of the plan's weights, and nothing else."""
-    _require_shapes(state, plan.state_dict(), file)
+    _require_matching_shapes(state, plan.state_dict(), file)
     memory = sum(weight.nbytes for weight in itertools.chain(plan.parameters(), plan.buffers()))
     if memory > 8 * file.stat().st_size + 2**20:
-        raise UnfitError(f"{file}: its generator takes {memory / 1e9:.1f} GB, far more than the file holds.")
+        raise WeightsMismatchError(f"{file}: its generator takes {memory / 1e9:.1f} GB, far more than the file holds.")
     for name, value in state.items():
         if (value.is_floating_point() or value.is_complex()) and not bool(torch.isfinite(value).all()):
-            raise UnfitError(f"{file}: {name} holds values that are no finite numbers. Choose another checkpoint.")
+            raise WeightsMismatchError(f"{file}: {name} has NaN or infinite values. Choose another checkpoint.")
 
 
-def _require_shapes(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], file: Path) -> None:
+def _require_matching_shapes(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], file: Path) -> None:
     """Raises UnfitError unless both name the same weights, of the same shapes."""
     there, here = ({name: tuple(value.shape) for name, value in tensors.items()} for tensors in (state, wanted))
     for name in {**here, **there}:
         if there.get(name) != here.get(name):
             held, asked = (f"{shapes[name]}" if name in shapes else "nothing" for shapes in (there, here))
-            raise UnfitError(
+            raise WeightsMismatchError(
                 f"{file}: holds the weights of another network than the configuration describes: {name} is {held} in "
                 f"the file, {asked} by the configuration."
             )

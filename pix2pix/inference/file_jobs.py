@@ -14,7 +14,7 @@ VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 
 
 @dataclass(frozen=True)
-class Job:
+class TranslationJob:
     """A file and where its translations go: one, or one for each sample."""
 
     file: Path
@@ -26,20 +26,24 @@ class Job:
         return self.file.suffix.lower() in VIDEOS
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether all its results are there; each is written whole or not at all."""
         return all(result.exists() for result in self.results)
 
 
-def jobs_of(inputs: Sequence[str | Path], output: Path, suffix: str, samples: int | None = None) -> list[Job]:
+def list_jobs(
+    inputs: Sequence[str | Path], output: Path, suffix: str, samples: int | None = None
+) -> list[TranslationJob]:
     """What `inputs`, files, folders and patterns, ask for, and the files in `output` that it becomes.
 
     Raises:
         FileNotFoundError: when an input is not there or holds no pictures.
         ValueError: when two inputs would be written to one file, or an output would replace its input.
     """
-    files = dict(_found(inputs, output))
-    jobs = [Job(file, tuple(_results(output / place, suffix, samples))) for file, place in files.items()]
+    files = dict(_list_inputs(inputs, output))
+    jobs = [
+        TranslationJob(file, tuple(_result_files(output / place, suffix, samples))) for file, place in files.items()
+    ]
     taken: dict[Path, Path] = {}
     for file, result in [(job.file, result) for job in jobs for result in job.results]:
         if result in taken:
@@ -52,23 +56,23 @@ def jobs_of(inputs: Sequence[str | Path], output: Path, suffix: str, samples: in
     return jobs
 
 
-def _found(inputs: Iterable[str | Path], output: Path) -> Iterator[tuple[Path, Path]]:
+def _list_inputs(inputs: Iterable[str | Path], output: Path) -> Iterator[tuple[Path, Path]]:
     """Every file, with where it goes below the output folder."""
     for given in inputs:
         path = Path(given)
         if path.is_dir():
-            yield from _below(path, path, path.rglob("*"), output)
+            yield from _list_folder(path, path, path.rglob("*"), output)
         elif path.exists():
             yield path, Path(path.name)
         elif glob.has_magic(str(given)):
             fixed = list(itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
             root = Path(*fixed)
-            yield from _below(path, root, root.glob(str(Path(*path.parts[len(fixed) :]))), output)
+            yield from _list_folder(path, root, root.glob(str(Path(*path.parts[len(fixed) :]))), output)
         else:
             raise FileNotFoundError(f"{path}: no such file or folder.")
 
 
-def _below(named: Path, root: Path, files: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
+def _list_folder(named: Path, root: Path, files: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
     """The pictures and videos among the files, in natural order; not what lies hidden, nor in the output folder."""
     known, results = (*SUFFIXES, *VIDEOS), output.resolve()
     inside = root.resolve() != results and results.is_relative_to(root.resolve())
@@ -83,7 +87,7 @@ def _below(named: Path, root: Path, files: Iterable[Path], output: Path) -> Iter
     yield from natsorted(found, key=lambda both: str(both[1]))
 
 
-def _results(place: Path, suffix: str, samples: int | None) -> Iterator[Path]:
+def _result_files(place: Path, suffix: str, samples: int | None) -> Iterator[Path]:
     if place.suffix.lower() in VIDEOS:
         yield place.with_suffix({".avi": ".mkv"}.get(place.suffix.lower(), place.suffix.lower()))
     elif samples is None:

@@ -15,17 +15,17 @@ from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import SUFFIXES, Picture, opened, size
 from pix2pix.data.images.pictures import save
-from pix2pix.inference.file_jobs import VIDEOS, Job, jobs_of
+from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
 from pix2pix.inference.translator import Translator
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class Report:
+class TranslationReport:
     """What became of the files."""
 
-    jobs: list[Job]
+    jobs: list[TranslationJob]
     written: int = 0
     skipped: int = 0
     failed: dict[Path, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def translate_files(
     samples: int | None = None,
     skip_existing: bool = False,
     smooth: float = 0.0,
-) -> Report:
+) -> TranslationReport:
     """Translates pictures and videos into `output`; one that cannot be read does not stop the rest.
 
     Args:
@@ -65,9 +65,9 @@ def translate_files(
         OSError: when a result cannot be written.
     """
     keep_freed_memory()
-    jobs = jobs_of(inputs, output, (suffix or translator.trained.suffix).lstrip("."), samples)
-    report = Report(jobs)
-    waiting = [job for job in jobs if not (skip_existing and job.done)]
+    jobs = list_jobs(inputs, output, (suffix or translator.trained.suffix).lstrip("."), samples)
+    report = TranslationReport(jobs)
+    waiting = [job for job in jobs if not (skip_existing and job.is_done)]
     report.skipped = len(jobs) - len(waiting)
     with tqdm(total=len(waiting), unit="picture", disable=None) as progress:
         _translate_pictures(translator, [job for job in waiting if not job.is_video], samples, report, progress)
@@ -81,7 +81,11 @@ def translate_files(
 
 
 def _translate_pictures(
-    translator: Translator, jobs: Sequence[Job], samples: int | None, report: Report, progress: Any
+    translator: Translator,
+    jobs: Sequence[TranslationJob],
+    samples: int | None,
+    report: TranslationReport,
+    progress: Any,
 ) -> None:
     run = partial(_translate, translator, samples or 1)
     for passage in read_run_write(batch_by_size(jobs, _size, translator.batch_size), _read, run, _write):
@@ -92,16 +96,16 @@ def _translate_pictures(
 
 
 @dataclass
-class _Passage:
+class _PictureJob:
     """A picture on its way through: what it is, what was made of it, or why nothing was."""
 
-    job: Job
+    job: TranslationJob
     picture: Picture | None = None
     outputs: list[Picture] = field(default_factory=list)
     reason: str = ""
 
 
-def _size(job: Job) -> tuple[int, int] | None:
+def _size(job: TranslationJob) -> tuple[int, int] | None:
     """Height and width as the file's header tells them, as far as it can be read."""
     try:
         width, height = size(job.file)
@@ -110,14 +114,14 @@ def _size(job: Job) -> tuple[int, int] | None:
     return height, width
 
 
-def _read(job: Job) -> _Passage:
+def _read(job: TranslationJob) -> _PictureJob:
     try:
-        return _Passage(job, opened(job.file))
+        return _PictureJob(job, opened(job.file))
     except (ValueError, OSError) as error:
-        return _Passage(job, reason=str(error))
+        return _PictureJob(job, reason=str(error))
 
 
-def _translate(translator: Translator, samples: int, passages: Sequence[_Passage]) -> Sequence[_Passage]:
+def _translate(translator: Translator, samples: int, passages: Sequence[_PictureJob]) -> Sequence[_PictureJob]:
     """Translates what could be read at once; where a picture is refused, each by itself."""
     there = [(passage, passage.picture) for passage in passages if passage.picture is not None]
     names = [translator.trained.pair_name(passage.job.file) for passage, _ in there]
@@ -138,13 +142,13 @@ def _translate(translator: Translator, samples: int, passages: Sequence[_Passage
     return passages
 
 
-def _write(passage: _Passage) -> _Passage:
+def _write(passage: _PictureJob) -> _PictureJob:
     for output, result in zip(passage.outputs, passage.job.results, strict=not passage.reason):
         save(output, result)
     return passage
 
 
-def _translate_video(translator: Translator, job: Job, smooth: float, report: Report) -> None:
+def _translate_video(translator: Translator, job: TranslationJob, smooth: float, report: TranslationReport) -> None:
     from pix2pix.inference.video import translate_video
 
     try:
@@ -154,7 +158,7 @@ def _translate_video(translator: Translator, job: Job, smooth: float, report: Re
         report.failed[job.file] = str(error)
 
 
-def require_folder(output: Path, inputs: Sequence[str]) -> None:
+def require_output_folder(output: Path, inputs: Sequence[str]) -> None:
     """Raises ValueError for an output that looks like a file, or streams that do not go alone."""
     if output.suffix.lower() in (*SUFFIXES, *VIDEOS):
         raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")

@@ -15,14 +15,14 @@ from PIL import Image
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.data.images.decode import Picture, opened
 from pix2pix.data.images.picture_files import readable_name
-from pix2pix.inference.files import Job, Report
+from pix2pix.inference.files import TranslationJob, TranslationReport
 
 SIDE = 320  # pixels of the previews, which are in the page itself; they link to the files
 
 
-def write_page(report: Report, output: Path, run: Path) -> Path:
+def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
     """Writes `index.html` into `output`: every input that has a translation, old ones too, and what failed."""
-    done = [job for job in report.jobs if job.done]
+    done = [job for job in report.jobs if job.is_done]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = list(pool.map(lambda job: _row(job, output), done))
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.inference", ""), autoescape=True)
@@ -34,7 +34,7 @@ def write_page(report: Report, output: Path, run: Path) -> Path:
     return output / "index.html"
 
 
-def _row(job: Job, output: Path) -> dict[str, Any]:
+def _row(job: TranslationJob, output: Path) -> dict[str, Any]:
     results = [
         {
             "link": quote(os.fsencode(result.relative_to(output).as_posix())),
@@ -49,14 +49,14 @@ def _row(job: Job, output: Path) -> dict[str, Any]:
 
 def _preview(file: Path) -> str:
     """A small picture as a data URL; wide pixels are brought to 8 bits by their own range."""
-    small = _shown(opened(file))
+    small = _to_displayable(opened(file))
     small.thumbnail((SIDE, SIDE))
     content = io.BytesIO()
     small.save(content, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-def _shown(picture: Picture) -> Image.Image:
+def _to_displayable(picture: Picture) -> Image.Image:
     if isinstance(picture, Image.Image) and picture.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}:
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     pixels = np.asarray(picture, np.float64)

@@ -21,8 +21,8 @@ from pix2pix.data.images.value_range import scale, unscale
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.folder_layout import pair_name
 from pix2pix.data.transforms import Coding, PairTransform
-from pix2pix.inference.builtin import located
-from pix2pix.inference.carried import generator_of, require_complete
+from pix2pix.inference.builtin import locate_translator
+from pix2pix.inference.carried import build_generator, require_complete
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.runs.run import Run
 from pix2pix.runs.safetensors import read_weights
@@ -33,7 +33,7 @@ ROWS_AT_A_TIME = 256  # of a large label map: comparing a pixel with every class
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedGenerator:
     """A generator on its device, how it is run, and where it came from."""
 
     config: Config
@@ -73,7 +73,7 @@ class Trained:
         """What a source file's pair is called: by that name it has the noise that the pair has in an evaluation."""
         return pair_name(file.stem, *source_side(self.config).folders[:1])
 
-    def pair_source(self, path: str | Path | None = None) -> PairSource:
+    def open_pairs(self, path: str | Path | None = None) -> PairSource:
         """The pairs that its configuration names, in the folder `path` where they are no longer in theirs.
 
         Raises:
@@ -84,16 +84,16 @@ class Trained:
         moved = {**node, "path": str(path)} if path is not None else node
         return trusted.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
 
-    def pair_transform(self) -> PairTransform:
+    def build_transform(self) -> PairTransform:
         """What brings the pairs to the generator. Raises ValueError as `pair_source` does."""
         node = self.config["data"]["transform"]
         return trusted.build(node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust)
 
     def precision(self) -> AbstractContextManager[Any]:
         """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
-        return torch.autocast(self.device.type, _half_of(self.device), enabled=self.half)
+        return torch.autocast(self.device.type, _half_dtype(self.device), enabled=self.half)
 
-    def read(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
+    def read_source(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
         """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
 
         Args:
@@ -114,7 +114,7 @@ class Trained:
         coding.require_range(pixels, "source")
         return coding(pixels[None])[0]
 
-    def picture(self, output: Tensor) -> Picture:
+    def to_picture(self, output: Tensor) -> Picture:
         """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
 
         Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
@@ -135,14 +135,14 @@ class Trained:
         return ".png" if fits else ".tif"
 
     @property
-    def deep(self) -> bool:
+    def exceeds_png(self) -> bool:
         """Whether a PNG of 8 bits and few channels, over the whole range of values, is less than an output."""
         data = self.config["data"]
         ranged = data["transform"].get("target_range") is not None
         return target_depth(self.config) != 8 or data["target_channels"] > 4 or ranged
 
 
-def load(
+def load_generator(
     path: str | Path,
     *,
     checkpoint: str = "best",
@@ -152,7 +152,7 @@ def load(
     dropout: Dropout | None = None,
     seed: int | None = None,
     trust: Trust = (),
-) -> Trained:
+) -> TrainedGenerator:
     """Reads the generator of a run; its moving average where the run kept one.
 
     Args:
@@ -168,25 +168,27 @@ def load(
         FileNotFoundError: when there is no such run or checkpoint.
         ValueError: when the file is damaged, no checkpoint of ours, or asks to construct what no file may ask for.
     """
-    file = checkpoint_of(path, checkpoint)
-    place = _device(device)
+    file = resolve_checkpoint(path, checkpoint)
+    place = _select_device(device)
     content = read_weights(file, place)
-    if checkpoint == "ema" and not _below(AVERAGE, content["state_dict"]):
+    if checkpoint == "ema" and not _select_prefix(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
     require_complete(config, file)
-    generator = generator_of(config, _generator_state(content["state_dict"]), file, trust)
+    generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
     if half:
-        _cast_convolutions(generator, _half_of(place))
+        _cast_convolutions(generator, _half_dtype(place))
     chosen = {"normalization": normalization, "dropout": dropout, "seed": seed}
     inference = InferenceMode(
         **config["inference"] | {key: value for key, value in chosen.items() if value is not None}
     )
     modules = (trust,) if isinstance(trust, str) else tuple(trust)
-    return Trained(config, generator.to(place).eval(), inference, file, content["global_step"], place, half, modules)
+    return TrainedGenerator(
+        config, generator.to(place).eval(), inference, file, content["global_step"], place, half, modules
+    )
 
 
-def _half_of(device: torch.device) -> torch.dtype:
+def _half_dtype(device: torch.device) -> torch.dtype:
     return torch.float16 if device.type == "cuda" else torch.bfloat16
 
 
@@ -197,9 +199,9 @@ def _cast_convolutions(generator: nn.Module, kind: torch.dtype) -> None:
             module.to(kind)
 
 
-def checkpoint_of(path: str | Path, which: str = "best") -> Path:
+def resolve_checkpoint(path: str | Path, which: str = "best") -> Path:
     """The file that `load` reads. Raises FileNotFoundError when there is no such run or checkpoint."""
-    place = located(path)
+    place = locate_translator(path)
     if place.is_file():
         return place
     run = Run(place)
@@ -207,7 +209,7 @@ def checkpoint_of(path: str | Path, which: str = "best") -> Path:
     return run.checkpoint("last" if which == "ema" else which)
 
 
-def _device(name: str) -> torch.device:
+def _select_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
@@ -216,14 +218,14 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def state_of(file: Path) -> dict[str, Tensor]:
+def read_state(file: Path) -> dict[str, Tensor]:
     """The weights in a checkpoint of ours. Raises ValueError when it is none."""
     return read_weights(file, torch.device("cpu"))["state_dict"]
 
 
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return _below(AVERAGE, state) or _below("generator.", state)
+    return _select_prefix(AVERAGE, state) or _select_prefix("generator.", state)
 
 
-def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _select_prefix(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

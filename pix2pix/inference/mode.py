@@ -14,10 +14,10 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from pix2pix.core.randomness import derive_seed
 
-WHOLE_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
-KEEPING_MOMENTS = (nn.AlphaDropout, nn.FeatureAlphaDropout)
-THEIR_WAYS = {kind.forward for kind in (nn.Dropout, *WHOLE_CHANNELS, *KEEPING_MOMENTS)}
-SELU_END = -1.7580993408473766  # what SELU makes of very negative values
+CHANNEL_DROPOUTS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
+ALPHA_DROPOUTS = (nn.AlphaDropout, nn.FeatureAlphaDropout)
+TORCH_FORWARDS = {kind.forward for kind in (nn.Dropout, *CHANNEL_DROPOUTS, *ALPHA_DROPOUTS)}
+SELU_LIMIT = -1.7580993408473766  # what SELU makes of very negative values
 SEED_BITS = 48
 
 Normalization = Literal["batch", "running"]
@@ -61,7 +61,7 @@ class InferenceMode:
             names: the name of each picture, or one for all of them; it chooses the noise, the same on every device.
         """
         each = [names] * len(source) if isinstance(names, str) else names
-        with torch.no_grad(), self.applied_to(generator, drawn([self.seed_of(name) for name in each])):
+        with torch.no_grad(), self.apply_to(generator, make_noise([self.seed_of(name) for name in each])):
             return generator(source)
 
     def seed_of(self, name: str) -> int:
@@ -69,18 +69,16 @@ class InferenceMode:
         return derive_seed(self.seed, "inference", unicodedata.normalize("NFC", name))
 
     @contextmanager
-    def applied_to(
-        self, generator: nn.Module, noise: Noise, normalize: NormalizePicture | None = None
-    ) -> Iterator[None]:
+    def apply_to(self, generator: nn.Module, noise: Noise, normalize: NormalizePicture | None = None) -> Iterator[None]:
         """Has the generator follow these choices, with `noise` in its dropouts, until the block ends.
 
         `normalize` takes the place of the norms that look at the picture; by default each uses its own statistics.
         """
         before = [(module, module.training) for module in generator.modules()]
-        replaced = {norm: partial(normalize or by_its_own_statistics, norm) for norm in self.picture_norms(generator)}
-        replaced |= {module: partial(_drop, module, noise) for module in self.noisy(generator)}
+        replaced = {norm: partial(normalize or normalize_by_picture, norm) for norm in self.picture_norms(generator)}
+        replaced |= {module: partial(_drop, module, noise) for module in self.noise_dropouts(generator)}
         if self.dropout == "off":
-            replaced |= dict.fromkeys(dropouts(generator), _pass)
+            replaced |= dict.fromkeys(list_dropouts(generator), _pass)
         generator.eval()
         for module, forward in replaced.items():
             module.forward = forward
@@ -94,24 +92,24 @@ class InferenceMode:
 
     def picture_norms(self, generator: nn.Module) -> list[nn.Module]:
         """The norms of the generator whose statistics are those of the picture at hand."""
-        return [module for module in generator.modules() if self._looks_at_the_picture(module)]
+        return [module for module in generator.modules() if self._uses_picture_statistics(module)]
 
-    def _looks_at_the_picture(self, module: nn.Module) -> bool:
+    def _uses_picture_statistics(self, module: nn.Module) -> bool:
         if isinstance(module, nn.InstanceNorm2d):
             return not module.track_running_stats
         return isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm) and self.normalization == "batch"
 
-    def noisy(self, generator: nn.Module) -> list[_DropoutNd]:
+    def noise_dropouts(self, generator: nn.Module) -> list[_DropoutNd]:
         """The dropouts of the generator that make noise."""
-        return dropouts(generator) if self.dropout == "on" else []
+        return list_dropouts(generator) if self.dropout == "on" else []
 
 
-def dropouts(generator: nn.Module) -> list[_DropoutNd]:
+def list_dropouts(generator: nn.Module) -> list[_DropoutNd]:
     """All dropout modules of a generator."""
     return [module for module in generator.modules() if isinstance(module, _DropoutNd)]
 
 
-def drawn(seeds: Sequence[int]) -> Noise:
+def make_noise(seeds: Sequence[int]) -> Noise:
     """Noise for one picture after the other of a batch, each from its seed: what torch's own dropout would draw."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
@@ -121,7 +119,7 @@ def drawn(seeds: Sequence[int]) -> Noise:
     return noise
 
 
-def by_its_own_statistics(norm: Any, x: Tensor) -> Tensor:
+def normalize_by_picture(norm: Any, x: Tensor) -> Tensor:
     """Normalises each picture of x (B, C, H, W) by its mean and variance; for one picture the norm's training mode."""
     return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps)
 
@@ -131,28 +129,28 @@ def _pass(x: Tensor) -> Tensor:
 
 
 def _drop(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
-    if has_its_own_way(dropout):
-        return _drop_its_own_way(dropout, noise, x)
+    if has_custom_forward(dropout):
+        return _run_custom_dropout(dropout, noise, x)
     keep = 1 - dropout.p
     if keep in {0.0, 1.0}:
         return x * keep
-    channels = isinstance(dropout, WHOLE_CHANNELS)
+    channels = isinstance(dropout, CHANNEL_DROPOUTS)
     mask = noise(x.new_empty(*x.shape[:2], *[1] * (x.dim() - 2)) if channels else x, keep).to(x)
-    return _alpha(x, mask, keep) if isinstance(dropout, KEEPING_MOMENTS) else x * (mask / keep)
+    return _alpha(x, mask, keep) if isinstance(dropout, ALPHA_DROPOUTS) else x * (mask / keep)
 
 
 def _alpha(x: Tensor, mask: Tensor, keep: float) -> Tensor:
     """Puts SELU's lower end where the mask is 0, and keeps mean and variance (arXiv 1706.02515, section 3)."""
-    scale = ((SELU_END**2 * (1 - keep) + 1) * keep) ** -0.5
-    return scale * (x * mask + SELU_END * (1 - mask) - SELU_END * (1 - keep))
+    scale = ((SELU_LIMIT**2 * (1 - keep) + 1) * keep) ** -0.5
+    return scale * (x * mask + SELU_LIMIT * (1 - mask) - SELU_LIMIT * (1 - keep))
 
 
-def has_its_own_way(dropout: _DropoutNd) -> bool:
+def has_custom_forward(dropout: _DropoutNd) -> bool:
     """Whether a class of one's own says how it drops."""
-    return type(dropout).forward not in THEIR_WAYS
+    return type(dropout).forward not in TORCH_FORWARDS
 
 
-def _drop_its_own_way(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
+def _run_custom_dropout(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
     """Runs it as in training, on each picture by itself, under torch's own generator with a seed from the noise."""
     device = [x.device] if x.is_cuda else []
     bits = noise(x.new_empty(len(x), SEED_BITS, 1, 1), 0.5).reshape(len(x), SEED_BITS).cpu()
@@ -160,12 +158,14 @@ def _drop_its_own_way(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
     dropout.training = True
     try:
         with torch.random.fork_rng(device):
-            return torch.cat([_seeded(dropout, picture, seed) for picture, seed in zip(x.split(1), seeds, strict=True)])
+            return torch.cat(
+                [_run_with_seed(dropout, picture, seed) for picture, seed in zip(x.split(1), seeds, strict=True)]
+            )
     finally:
         dropout.training = False
 
 
-def _seeded(dropout: _DropoutNd, picture: Tensor, seed: int) -> Tensor:
+def _run_with_seed(dropout: _DropoutNd, picture: Tensor, seed: int) -> Tensor:
     torch.default_generator.manual_seed(seed)
     if picture.is_cuda:
         torch.cuda.manual_seed(seed)

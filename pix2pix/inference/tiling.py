@@ -34,16 +34,16 @@ class Axis:
     """
 
     def __init__(self, length: int, tile: int, overlap: int, multiple: int) -> None:
-        def rounded(value: int) -> int:
+        def round_up(value: int) -> int:
             return -(-value // multiple) * multiple
 
-        self.length, self.side = length, min(length, max(rounded(tile), 2 * multiple))
-        stride = max(self.side - max(rounded(overlap), multiple), multiple)
+        self.length, self.side = length, min(length, max(round_up(tile), 2 * multiple))
+        stride = max(self.side - max(round_up(overlap), multiple), multiple)
         self.starts = [*range(0, length - self.side, stride), length - self.side]
         middles = [b + (a + self.side - b) // 2 for a, b in itertools.pairwise(self.starts)]
         self.cores = list(itertools.pairwise([0, *middles, length]))  # each pixel is in the core of one tile
 
-    def with_cores(self) -> list[tuple[int, slice]]:
+    def list_tiles(self) -> list[tuple[int, slice]]:
         """The beginning of each tile, and its core counted from there."""
         cores = zip(self.starts, self.cores, strict=True)
         return [(start, slice(begin - start, end - start)) for start, (begin, end) in cores]
@@ -60,7 +60,7 @@ class Axis:
         return [row[start : start + self.side] for row, start in zip(raw, self.starts, strict=True)]
 
 
-class _EnoughError(Exception):
+class _StopTileError(Exception):
     """Ends the run of a tile at the norm whose statistics are being gathered."""
 
 
@@ -75,16 +75,16 @@ class Statistics:
         """Counts what the first norm that is not known yet sees of a tile's core, in pixels, and ends the run there."""
         if norm in self.known:
             return self.apply(norm, x)
-        rows, columns = (_scaled(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
+        rows, columns = (_scale_slice(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
         seen = x[:, :, rows, columns].float()
         if count := seen[:, 0].numel():
             var, mean = (each.cpu().double() for each in torch.var_mean(seen, dim=(0, 2, 3), correction=0))
             sums = self._sums.get(norm, (0, 0, 0))
             more = count * mean, count * (var + mean.square()), count
             self._sums[norm] = sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]
-        raise _EnoughError
+        raise _StopTileError
 
-    def settle(self) -> None:
+    def finish_sweep(self) -> None:
         """What was counted becomes known."""
         for norm, (total, squares, count) in self._sums.items():
             mean = total / count
@@ -97,12 +97,12 @@ class Statistics:
         return nn.functional.batch_norm(x, mean, var, norm.weight, norm.bias, eps=norm.eps)
 
 
-def _scaled(part: slice, size: int, whole: int) -> slice:
+def _scale_slice(part: slice, size: int, whole: int) -> slice:
     """A part of `whole` pixels in a feature map that is `size` wide; neighbours stay neighbours."""
     return slice(part.start * size // whole, part.stop * size // whole)
 
 
-class Tiles(NamedTuple):
+class TileGrid(NamedTuple):
     """A picture and how it is cut: along its height and along its width."""
 
     read: Read
@@ -137,7 +137,7 @@ class Tiling:
         self.tile, self.overlap = tile, tile // 4 if overlap is None else overlap
         self.precision = precision
 
-    def bands(self, read: Read, height: int, width: int, name: str) -> Iterator[tuple[int, Tensor]]:
+    def translate(self, read: Read, height: int, width: int, name: str) -> Iterator[tuple[int, Tensor]]:
         """The translation (C, h, width) from the top downwards, each band with the row at which it begins.
 
         Args:
@@ -147,20 +147,20 @@ class Tiling:
             name: of the picture, which chooses the noise.
         """
         rows, columns = (Axis(length, self.tile, self.overlap, self.multiple) for length in (height, width))
-        tiles, statistics = Tiles(read, rows, columns, name), Statistics()
+        tiles, statistics = TileGrid(read, rows, columns, name), Statistics()
         for _ in self.inference.picture_norms(self.generator):
             self._sweep(tiles, statistics)
-        yield from self._blended(tiles, statistics)
+        yield from self._blend(tiles, statistics)
 
-    def _sweep(self, tiles: Tiles, statistics: Statistics) -> None:
+    def _sweep(self, tiles: TileGrid, statistics: Statistics) -> None:
         """Makes the statistics of one more norm known."""
         side = tiles.rows.side, tiles.columns.side
-        for (top, core_y), (left, core_x) in itertools.product(tiles.rows.with_cores(), tiles.columns.with_cores()):
-            with suppress(_EnoughError):
+        for (top, core_y), (left, core_x) in itertools.product(tiles.rows.list_tiles(), tiles.columns.list_tiles()):
+            with suppress(_StopTileError):
                 self._run(tiles, top, left, partial(statistics.gather, (core_y, core_x), side))
-        statistics.settle()
+        statistics.finish_sweep()
 
-    def _blended(self, tiles: Tiles, statistics: Statistics) -> Iterator[tuple[int, Tensor]]:
+    def _blend(self, tiles: TileGrid, statistics: Statistics) -> Iterator[tuple[int, Tensor]]:
         rows, rest = tiles.rows, None
         for start, share, end in zip(rows.starts, rows.weights(), [*rows.starts[1:], rows.length], strict=True):
             strip = self._strip(tiles, start, statistics) * share[:, None]
@@ -169,7 +169,7 @@ class Tiling:
             yield start, strip[:, : end - start]
             rest = strip[:, end - start :]
 
-    def _strip(self, tiles: Tiles, top: int, statistics: Statistics) -> Tensor:
+    def _strip(self, tiles: TileGrid, top: int, statistics: Statistics) -> Tensor:
         """A row of tiles, blended: (C, side, width)."""
         columns, strip = tiles.columns, torch.empty(0)
         for left, share in zip(columns.starts, columns.weights(), strict=True):
@@ -179,17 +179,17 @@ class Tiling:
             strip[:, :, left : left + columns.side] += output * share
         return strip
 
-    def _run(self, tiles: Tiles, top: int, left: int, normalize: NormalizePicture) -> Tensor:
+    def _run(self, tiles: TileGrid, top: int, left: int, normalize: NormalizePicture) -> Tensor:
         """The output of the tile at this place, (C, side, side)."""
         height, width = tiles.rows.side, tiles.columns.side
         source = tiles.read(top, left, height, width)[None]
-        noise = field(self.inference.seed_of(tiles.name), top, left, height, self.multiple)
+        noise = tile_noise(self.inference.seed_of(tiles.name), top, left, height, self.multiple)
         device = next(self.generator.parameters()).device
-        with torch.no_grad(), self.precision(), self.inference.applied_to(self.generator, noise, normalize):
+        with torch.no_grad(), self.precision(), self.inference.apply_to(self.generator, noise, normalize):
             return self.generator(source.to(device))[0]
 
 
-def field(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
+def tile_noise(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
     """The part of one noise over a plane without end that a tile of `height` pixels sees from `top` and `left`."""
     layers = itertools.count()
     cell = -(-CELL // multiple) * multiple
@@ -201,13 +201,13 @@ def field(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
             return torch.empty(x.shape).bernoulli_(keep, generator=generator)
         _, channels, rows, columns = x.shape
         stride = height // rows
-        drawing = Cells(seed, layer, (channels, cell // stride, cell // stride), keep)
+        drawing = NoisePlane(seed, layer, (channels, cell // stride, cell // stride), keep)
         return drawing.part(top // stride, left // stride, rows, columns)[None]
 
     return noise
 
 
-class Cells(NamedTuple):
+class NoisePlane(NamedTuple):
     """The noise of one dropout over a plane without end, drawn in cells, each from a seed of its own."""
 
     seed: int

@@ -16,7 +16,7 @@ from torch import Tensor
 from pix2pix.core.prefetch import batch_by_size
 from pix2pix.data.images.decode import Picture, opened, picture_of, size
 from pix2pix.data.images.palettes import visible
-from pix2pix.inference.generator import Trained, load
+from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.tiling import Tiling
 
 Input = Picture | str | Path
@@ -46,7 +46,7 @@ class Translator:
 
     def __init__(
         self,
-        trained: Trained,
+        trained: TrainedGenerator,
         *,
         tile: int | None = 2048,
         overlap: int | None = None,
@@ -92,7 +92,7 @@ class Translator:
             raise ValueError(f"{len(names)} names for {len(each)} pictures: give one name, or one for each.")
         first = self.trained.inference.seed if seed is None else seed
         by_seed = [
-            [_like(*both) for both in zip(self._translated(each, names, number), each, strict=True)]
+            [_match_type(*both) for both in zip(self._translate_all(each, names, number), each, strict=True)]
             for number in range(first, first + (samples or 1))
         ]
         results = [list(same) if samples else same[0] for same in zip(*by_seed, strict=True)]
@@ -100,56 +100,62 @@ class Translator:
 
     def translate(self, *pictures: Input, name: str = "", seed: int | None = None) -> Picture:
         """The translation of one picture at the depth of the targets, as an array where no Pillow picture holds it."""
-        (output,) = self._translated([pictures], [name], self.trained.inference.seed if seed is None else seed)
+        (output,) = self._translate_all([pictures], [name], self.trained.inference.seed if seed is None else seed)
         return output
 
     def translate_batch(self, pictures: Sequence[Input], names: Sequence[str], seed: int) -> list[Picture]:
         """Likewise of several pictures of one size at once, each under the noise of its own name."""
-        return self._batch([((picture,), name) for picture, name in zip(pictures, names, strict=True)], seed)
+        return self._translate_batch([((picture,), name) for picture, name in zip(pictures, names, strict=True)], seed)
 
-    def _translated(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> Iterator[Picture]:
+    def _translate_all(
+        self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int
+    ) -> Iterator[Picture]:
         """One translation after the other, those of one size in batches."""
         named = zip(pictures, names, strict=True)
         for batch in batch_by_size(named, lambda each: _size(each[0][0]), self.batch_size):
-            yield from self._batch(batch, seed)
+            yield from self._translate_batch(batch, seed)
 
-    def _batch(self, named: Sequence[tuple[tuple[Input, ...], str]], seed: int) -> list[Picture]:
+    def _translate_batch(self, named: Sequence[tuple[tuple[Input, ...], str]], seed: int) -> list[Picture]:
         trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
-        inputs = [[_opened(picture) for picture in joined] for joined, _ in named]
-        called = [_called(joined) for joined, _ in named]
-        with self._one_at_a_time, _any_size():
+        inputs = [[_open_picture(picture) for picture in joined] for joined, _ in named]
+        called = [_display_name(joined) for joined, _ in named]
+        with self._one_at_a_time, _without_cudnn_benchmark():
             return self._run(trained, inputs, [name for _, name in named], called)
 
-    def _run(self, trained: Trained, inputs: list[list[Picture]], names: list[str], called: list[str]) -> list[Picture]:
+    def _run(
+        self, trained: TrainedGenerator, inputs: list[list[Picture]], names: list[str], called: list[str]
+    ) -> list[Picture]:
         height, width = _size(inputs[0][0])
         if self.tile is not None and height * width > self.tile**2:
             return [self._in_tiles(trained, *each) for each in zip(inputs, names, called, strict=True)]
-        sources = torch.stack([trained.read(*joined, name=file) for joined, file in zip(inputs, called, strict=True)])
+        sources = torch.stack(
+            [trained.read_source(*joined, name=file) for joined, file in zip(inputs, called, strict=True)]
+        )
         outputs = trained.generate(pad_to_multiple(sources, self.multiple), names)
-        return [trained.picture(output[:, :height, :width]) for output in outputs]
+        return [trained.to_picture(output[:, :height, :width]) for output in outputs]
 
-    def _in_tiles(self, trained: Trained, inputs: list[Picture], name: str, called: str) -> Picture:
+    def _in_tiles(self, trained: TrainedGenerator, inputs: list[Picture], name: str, called: str) -> Picture:
         height, width = _size(inputs[0])
 
         def read(top: int, left: int, rows: int, columns: int) -> Tensor:
-            part = trained.read(*(_cut(picture, top, left, rows, columns) for picture in inputs), name=called)
+            part = trained.read_source(*(_cut(picture, top, left, rows, columns) for picture in inputs), name=called)
             return pad_to_size(part[None], rows, columns)[0]
 
         assert self.tile is not None
         size = {"tile": self.tile, "overlap": self.overlap}
         tiling = Tiling(trained.generator, trained.inference, self.multiple, **size, precision=trained.precision)
         canvas = Canvas(height, width)
-        for top, band in tiling.bands(read, _up(height, self.multiple), _up(width, self.multiple), name):
+        for top, band in tiling.translate(read, _up(height, self.multiple), _up(width, self.multiple), name):
             rows = min(band.shape[1], height - top)
             if rows > 0:
                 shown = visible(band[:, :rows, :width], trained.target_palette, read(top, 0, rows, width))
-                canvas.put(trained.picture(shown), top)
+                canvas.put(trained.to_picture(shown), top)
         assert canvas.picture is not None
         return canvas.picture
 
 
 @contextmanager
-def _any_size() -> Iterator[None]:
+def _without_cudnn_benchmark() -> Iterator[None]:
     """Keeps cuDNN from timing its kernels for each size of picture, which a training in this process may have asked."""
     before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
     try:
@@ -209,7 +215,7 @@ def load_translator(
     """
     if weights is not None:
         options["checkpoint"] = weights
-    return Translator(load(path, **options), tile=tile, overlap=overlap, batch_size=batch_size)
+    return Translator(load_generator(path, **options), tile=tile, overlap=overlap, batch_size=batch_size)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
@@ -228,7 +234,7 @@ def _up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _like(output: Picture, given: Sequence[Input]) -> Picture:
+def _match_type(output: Picture, given: Sequence[Input]) -> Picture:
     """The output as the kind of thing that was given."""
     if isinstance(given[0], np.ndarray):
         return np.asarray(output)
@@ -240,12 +246,12 @@ def _like(output: Picture, given: Sequence[Input]) -> Picture:
     return output
 
 
-def _called(pictures: Sequence[Input]) -> str:
+def _display_name(pictures: Sequence[Input]) -> str:
     """What an error calls them."""
     return str(pictures[0]) if isinstance(pictures[0], str | Path) else "picture"
 
 
-def _opened(picture: Input) -> Picture:
+def _open_picture(picture: Input) -> Picture:
     """The picture in memory, a Pillow picture where Pillow has such pictures."""
     if isinstance(picture, str | Path):
         return opened(Path(picture))

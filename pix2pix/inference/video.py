@@ -44,16 +44,16 @@ def translate_video(translator: Translator, source: Path, result: Path, *, smoot
         raise ValueError(f"smooth={smooth}: a share from 0 to below 1. Choose 0 for none.")
     av = _pyav()
     try:
-        with opened_video(source) as given, atomic_file(result) as part:
+        with open_video(source) as given, atomic_file(result) as part:
             if not given.streams.video:
                 raise ValueError(f"{source}: holds no pictures, only {', '.join(s.type for s in given.streams)}.")
             with av.open(str(part), "w", format=FORMATS[result.suffix.lower()]) as made:
-                return _Copy(given, made, result.suffix.lower()).run(translator, source.stem, smooth)
+                return _Transcoder(given, made, result.suffix.lower()).run(translator, source.stem, smooth)
     except av.FFmpegError as error:
         raise ValueError(f"{source}: cannot be read as a video ({error}). Replace or remove the file.") from error
 
 
-def opened_video(file: Path) -> Any:
+def open_video(file: Path) -> Any:
     """PyAV's container of a video file.
 
     Raises:
@@ -73,7 +73,7 @@ def _pyav() -> Any:
     return av
 
 
-class _Copy:
+class _Transcoder:
     """One video on its way into another."""
 
     def __init__(self, given: Any, made: Any, suffix: str) -> None:
@@ -92,9 +92,9 @@ class _Copy:
         with self.encoder, tqdm(total=self.source.frames or None, unit="frame", leave=False, disable=None) as progress:
             mixture: np.ndarray | None = None
             for frame in self._frames():
-                picture = _bytes(translator.translate(_upright(frame), name=name))
+                picture = _to_rgb(translator.translate(_to_upright_image(frame), name=name))
                 mixture = picture if mixture is None else smooth * mixture + (1 - smooth) * picture
-                self._later(self._encode, mixture.round().astype(np.uint8), frame.pts)
+                self._submit(self._encode, mixture.round().astype(np.uint8), frame.pts)
                 frames += 1
                 progress.update()
             while self.waiting:
@@ -110,31 +110,31 @@ class _Copy:
             if packet.stream in self.sounds:
                 if packet.dts is not None:
                     packet.stream = self.sounds[packet.stream]
-                    self._later(self._sound, packet)
+                    self._submit(self._write_audio, packet)
             else:
                 yield from packet.decode()
 
-    def _later(self, work: Callable[..., None], *arguments: Any) -> None:
+    def _submit(self, work: Callable[..., None], *arguments: Any) -> None:
         self.waiting.append(self.encoder.submit(work, *arguments))
         while len(self.waiting) > WAITING:
             self.waiting.popleft().result()
 
     def _encode(self, picture: np.ndarray, pts: int) -> None:
         if self.target is None:
-            self._begin(*picture.shape[:2])
+            self._open_stream(*picture.shape[:2])
         target: Any = self.target
         frame = _pyav().VideoFrame.from_ndarray(picture, format="rgb24")
         frame = frame.reformat(format=target.pix_fmt, dst_colorspace="ITU709")
         frame.pts, frame.time_base = pts, self.source.time_base
         self.made.mux(target.encode(frame))
 
-    def _sound(self, packet: Any) -> None:
+    def _write_audio(self, packet: Any) -> None:
         if self.target is None:
             self.early.append(packet)
         else:
             self.made.mux(packet)
 
-    def _begin(self, height: int, width: int) -> None:
+    def _open_stream(self, height: int, width: int) -> None:
         """The stream of pictures, as its first one is; frames keep their own times, so rates may vary."""
         name, options = self.codec
         rate = self.source.average_rate or self.source.guessed_rate or Fraction(25)
@@ -148,12 +148,12 @@ class _Copy:
             self.made.mux(packet)
 
 
-def _upright(frame: Any) -> Image.Image:
+def _to_upright_image(frame: Any) -> Image.Image:
     picture = frame.to_image()
     return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _bytes(picture: Picture) -> np.ndarray:
+def _to_rgb(picture: Picture) -> np.ndarray:
     """A picture as float32 RGB from 0 to 255, (H, W, 3)."""
     if not isinstance(picture, Image.Image):
         raise ValueError(f"a video shows pictures of 8 bits; this run's are of {picture.dtype}. Translate frames.")

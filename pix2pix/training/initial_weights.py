@@ -42,7 +42,7 @@ def load_initial_weights(origin: str, model: nn.Module) -> None:
 
 def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     if origin.is_dir():
-        return generator.state_of(_best_checkpoint(Run(origin)))
+        return generator.read_state(_best_checkpoint(Run(origin)))
     if not origin.is_file():
         raise FileNotFoundError(
             f"init_from={origin}: no such file or directory. Pass a run directory, a checkpoint or a .pth file."
@@ -51,7 +51,7 @@ def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
         player = "discriminator" if origin.stem.endswith("_D") else "generator"
         state = from_reference(read_state_dict(origin), model.get_submodule(player))
         return {f"{player}.{key}": value for key, value in state.items()}
-    return generator.state_of(origin)
+    return generator.read_state(origin)
 
 
 def _best_checkpoint(run: Run) -> Path:

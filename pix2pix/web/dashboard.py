@@ -21,11 +21,11 @@ from pix2pix.data.images.picture_files import readable_name
 from pix2pix.runs.find import find_runs, walk_folders
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import newest_sheet
-from pix2pix.web.demo.host_guard import Hosts
+from pix2pix.web.demo.host_guard import HostRules
 
 TENSORBOARD, FILES = "/tensorboard", "/files"
 COMPARISON = "comparison.html"
-LONGEST_LINE = 2**16
+MAX_LINE_BYTES = 2**16
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -33,15 +33,15 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-OF_A_RUN = {"Content-Security-Policy": "sandbox allow-scripts allow-popups allow-downloads"}
-OF_A_RUN |= {"X-Content-Type-Options": "nosniff"}
+SANDBOX_HEADERS = {"Content-Security-Policy": "sandbox allow-scripts allow-popups allow-downloads"}
+SANDBOX_HEADERS |= {"X-Content-Type-Options": "nosniff"}
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-TOLD: set[str] = set()  # faults that the terminal knows of
+REPORTED: set[str] = set()  # faults that the terminal knows of
 
 
-class Card(NamedTuple):
+class RunCard(NamedTuple):
     """A run as the page shows it; paths are relative to the folder of runs."""
 
     name: str
@@ -68,17 +68,17 @@ def start(outputs: Path, *, port: int = 6006) -> str:
     """
     find_runs([outputs])
     try:
-        return _launched(outputs.resolve(), port)
+        return _launch(outputs.resolve(), port)
     except program.TensorBoardPortInUseError:
-        return _launched(outputs.resolve(), 0)
+        return _launch(outputs.resolve(), 0)
 
 
-def _launched(outputs: Path, port: int) -> str:
+def _launch(outputs: Path, port: int) -> str:
     class Server(program.WerkzeugServer):
         """TensorBoard's own server, with our page in front of it."""
 
         def __init__(self, tensorboard: Any, flags: Any) -> None:
-            super().__init__(with_front_page(tensorboard, outputs), flags)
+            super().__init__(add_front_page(tensorboard, outputs), flags)
 
     board = program.TensorBoard(server_class=Server)
     board.configure(logdir=str(outputs), host="127.0.0.1", port=port, path_prefix=TENSORBOARD, reload_multifile=True)
@@ -87,7 +87,7 @@ def _launched(outputs: Path, port: int) -> str:
     return board.launch().removesuffix(f"{TENSORBOARD}/") + "/"
 
 
-def with_front_page(tensorboard: Any, outputs: Path) -> Any:
+def add_front_page(tensorboard: Any, outputs: Path) -> Any:
     """TensorBoard's WSGI application, and before it the page and the files it links to: pages and pictures only.
 
     Requests under a foreign host name are turned away before any of them, as the demo does it.
@@ -101,26 +101,26 @@ def with_front_page(tensorboard: Any, outputs: Path) -> Any:
 
     files = SharedDataMiddleware(front, {FILES: str(outputs)})
     files.is_allowed = lambda filename: Path(filename).suffix in {".html", ".png", ".jpg"}
-    hosts = Hosts()
+    hosts = HostRules()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         asked, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", "")
-        refusal = hosts.refusal(asked, origin, reads=environ.get("REQUEST_METHOD") in {"GET", "HEAD"})
+        refusal = hosts.rejection_reason(asked, origin, reads=environ.get("REQUEST_METHOD") in {"GET", "HEAD"})
         if refusal:
             return Response(refusal, status=403)(environ, start_response)
         path = environ.get("PATH_INFO", "/")
         if path.startswith(TENSORBOARD):
             return tensorboard(environ, start_response)
-        return files(environ, _alone(start_response) if path.startswith(FILES) else start_response)
+        return files(environ, _sandbox(start_response) if path.startswith(FILES) else start_response)
 
     return application
 
 
-def _alone(start_response: Any) -> Any:
+def _sandbox(start_response: Any) -> Any:
     """The same, for a page that a run brought along: its scripts reach neither other runs nor TensorBoard."""
 
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-        return start_response(status, [*headers, *OF_A_RUN.items()], *rest)
+        return start_response(status, [*headers, *SANDBOX_HEADERS.items()], *rest)
 
     return start
 
@@ -132,8 +132,8 @@ def front_page(outputs: Path) -> str:
     environment.filters |= {"link": _link, "shown": lambda name: readable_name(str(name))}
     compared = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
     comparisons = [folder / COMPARISON for folder in natsorted(compared, key=str)]
-    cards = [card(run, outputs) for run in _runs(outputs)]
-    _tell(fault for card in cards for fault in card.faults)
+    cards = [make_card(run, outputs) for run in _runs(outputs)]
+    _report(fault for card in cards for fault in card.faults)
     return environment.from_string(template).render(
         outputs=outputs, comparisons=comparisons, cards=cards, tensorboard=f"{TENSORBOARD}/"
     )
@@ -149,20 +149,20 @@ def _link(page: Path) -> str:
     return f"{FILES}/{quote(os.fsencode(page.as_posix()))}"
 
 
-def card(run: Run, outputs: Path) -> Card:
+def make_card(run: Run, outputs: Path) -> RunCard:
     """What the page shows of a run, as far as its files can be read."""
     faults: list[str] = []
     place = run.path.relative_to(outputs) if run.path.is_relative_to(outputs) else run.path
-    state = _tried(lambda: _state(run.provenance()), run.provenance_file, faults) or "unknown"
-    sample = _tried(lambda: _sample(run, faults), run.path / "samples", faults)
-    _tried(lambda: _require_config(run), run.config_file, faults)
-    _tried(lambda: _require_header(run.path / "metrics.csv"), run.path / "metrics.csv", faults)
-    pages = _tried(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, faults) or []
+    state = _try_read(lambda: _state(run.provenance()), run.provenance_file, faults) or "unknown"
+    sample = _try_read(lambda: _sample(run, faults), run.path / "samples", faults)
+    _try_read(lambda: _require_config(run), run.config_file, faults)
+    _try_read(lambda: _require_header(run.path / "metrics.csv"), run.path / "metrics.csv", faults)
+    pages = _try_read(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, faults) or []
     evaluations = [place / page.relative_to(run.path) for page in pages]
-    return Card(str(place), state, sample and place / sample.relative_to(run.path), evaluations, tuple(faults))
+    return RunCard(str(place), state, sample and place / sample.relative_to(run.path), evaluations, tuple(faults))
 
 
-def _tried(read: Callable[[], T], file: Path, faults: list[str]) -> T | None:
+def _try_read(read: Callable[[], T], file: Path, faults: list[str]) -> T | None:
     """What a file says; where it is damaged, in whatever way, None and a sentence among the faults."""
     try:
         return read()
@@ -205,14 +205,14 @@ def _require_header(metrics: Path) -> None:
     if not metrics.is_file():
         return
     with metrics.open("rb") as file:
-        header = file.readline(LONGEST_LINE).decode()
+        header = file.readline(MAX_LINE_BYTES).decode()
     if header and "step" not in header.strip().split(","):
         raise ValueError("it does not begin with the names of its columns")
 
 
-def _tell(faults: Iterable[str]) -> None:
+def _report(faults: Iterable[str]) -> None:
     """Says every fault once in the terminal."""
     for fault in faults:
-        if fault not in TOLD:
-            TOLD.add(fault)
+        if fault not in REPORTED:
+            REPORTED.add(fault)
             log.warning("%s", fault)

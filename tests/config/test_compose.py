@@ -11,7 +11,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from pix2pix.cli.sweep_jobs import _imports_from_current_folder, _quoted
+from pix2pix.cli.sweep_jobs import _imports_from_current_folder, _quote
 from pix2pix.config.compose import configured
 from pix2pix.config.resolvers import LONGEST_NAME, RESOLVERS, without_slashes
 from pix2pix.runs.job_pool import JobPool, JobResult
@@ -55,13 +55,13 @@ def test_any_path_is_the_same_path_for_the_job():
     draw = random.Random(0)
     for _ in range(500):
         text = "".join(draw.choices("\\\\\\'\"${}$ab ,=[]é漢/@:~#%()!*\n", k=draw.randint(1, 12)))
-        value = OverridesParser.create().parse_override(f"key={_quoted(text)}").value()
+        value = OverridesParser.create().parse_override(f"key={_quote(text)}").value()
         assert OmegaConf.create({"key": value, "a": 1}).key == text
 
 
 def test_a_job_finds_its_directory_whatever_it_is_called(planned):
     folder = r"""back\slash it's "a" b=c,d é漢 $HOME ${name} {x} end\\"""
-    (job,) = planned("seed=choice(1)", f"output_dir={_quoted(folder)}", "sweep_name=s")
+    (job,) = planned("seed=choice(1)", f"output_dir={_quote(folder)}", "sweep_name=s")
     assert job.run.path == Path(folder, "s", "seed=1")
     assert composed_alone(job)["run_dir"] == str(job.run.path)
 

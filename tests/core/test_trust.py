@@ -21,8 +21,8 @@ from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
 from pix2pix.models.losses import Objective
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from pix2pix.web.demo.runs import exhibits
-from pix2pix.web.demo.sample_pictures import samples_of
+from pix2pix.web.demo.runs import load_runs
+from pix2pix.web.demo.sample_pictures import find_samples
 from tests.conftest import TINY, pix2pix
 
 OWN = """
@@ -238,7 +238,7 @@ def test_no_command_runs_what_a_foreign_run_names(run, tmp_path, part, caplog):
         pix2pix("compare", foreign, "-o", tmp_path / "comparison.html")
     assert "its configuration is not built" in caplog.text
     if part != "generator":
-        samples_of(exhibits([foreign])[0])
+        find_samples(load_runs([foreign])[0])
         assert "its configuration is not built" in caplog.text
     assert not (tmp_path / MARK).exists()
 
@@ -349,7 +349,7 @@ def test_a_demo_asks_no_server_that_a_file_names(run, monkeypatch):
     monkeypatch.setattr(fsspec.core, "url_to_fs", asked.append)
     pairs = {"_target_": "pix2pix.data.ShardedPairs", "path": "https://example.org/shards"}
     foreign = rewritten(run, data__pairs=pairs)
-    assert len(samples_of(exhibits([foreign])[0])) == 3  # of the run's own sheet
+    assert len(find_samples(load_runs([foreign])[0])) == 3  # of the run's own sheet
     assert not asked
 
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from pix2pix.core.checksums import file_sha256
-from pix2pix.evaluation.compare_runs import gather
-from pix2pix.evaluation.comparison_page import as_markdown, write_page
+from pix2pix.evaluation.compare_runs import load_comparison
+from pix2pix.evaluation.comparison_page import to_markdown, write_page
 from pix2pix.evaluation.evaluate import evaluate
-from pix2pix.evaluation.paper_tables import beside, loss_name
-from pix2pix.evaluation.record import Standard, read_record
+from pix2pix.evaluation.paper_tables import loss_name, matching_tables
+from pix2pix.evaluation.record import EvaluationSpec, read_record
 from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, TINY_FOLDER, pix2pix, resolved
@@ -58,9 +58,9 @@ def test_the_best_of_each_metric_is_marked_whichever_way_is_better(sweep, tmp_pa
         for seed in (1, 2):
             values = dict.fromkeys(("l1", "l2", "psnr", "ssim", "lab_l", "lab_a", "lab_b"), level + 0.01 * seed)
             numbers(Run(tmp_path / "s" / f"discriminator={name},seed={seed}"), **values)
-    comparison = gather(find_runs([tmp_path / "s"]), "val")
+    comparison = load_comparison(find_runs([tmp_path / "s"]), "val")
     assert (comparison.best("l1").label, comparison.best("ssim").label) == ("pixel", "patch16")
-    bold = [line.count("**") // 2 for line in as_markdown(comparison).splitlines()[2:]]
+    bold = [line.count("**") // 2 for line in to_markdown(comparison).splitlines()[2:]]
     assert bold == [5, 2]  # patch16, pixel
 
 
@@ -69,9 +69,9 @@ def test_nothing_is_marked_within_the_spread_of_the_best(sweep, tmp_path):
     for name, levels in (("pixel", (0.2, 0.3)), ("patch16", (0.3, 0.33))):
         for seed, level in zip((1, 2), levels, strict=True):
             numbers(Run(tmp_path / "s" / f"discriminator={name},seed={seed}"), l1=level)
-    assert gather(find_runs([tmp_path / "s"]), "val").best("l1") is None
+    assert load_comparison(find_runs([tmp_path / "s"]), "val").best("l1") is None
     one_each = find_runs([tmp_path / "s" / f"discriminator={name},seed=1" for name in ("pixel", "patch16")])
-    assert gather(one_each, "val").best("l1") is None  # no spread is known
+    assert load_comparison(one_each, "val").best("l1") is None  # no spread is known
 
 
 def test_what_lies_in_the_folders_of_a_run_is_no_run_but_a_run_beside_them_is(tmp_path):
@@ -82,7 +82,7 @@ def test_what_lies_in_the_folders_of_a_run_is_no_run_but_a_run_beside_them_is(tm
 
 
 def test_every_difference_is_listed_and_nothing_else(sweep):
-    differences = gather(find_runs([sweep]), "val").differences()
+    differences = load_comparison(find_runs([sweep]), "val").differences()
     assert set(differences) == {"discriminator.receptive_field", "seed"}
 
 
@@ -112,7 +112,7 @@ def test_runs_that_go_on_or_are_not_evaluated_take_part(sweep, tmp_path):
     assert entry.metrics["ssim"] > 0
     group = next(group for group in comparison.groups if entry in group.entries)
     assert (len(group.entries), group.runs(), len(group.values("l1"))) == (2, "1 of 2", 1)  # it is not counted
-    assert " (n=1) |" in as_markdown(comparison)
+    assert " (n=1) |" in to_markdown(comparison)
     assert comparison.best("l1") is not group
 
 
@@ -122,9 +122,9 @@ def test_numbers_of_a_run_that_goes_on_are_provisional_and_never_the_best(sweep,
         run = Run(tmp_path / "going" / f"discriminator=pixel,seed={seed}")
         run.provenance_file.write_text(json.dumps(run.provenance() | {"finished": False}))
         numbers(run, l1=0.0001 * seed)
-    comparison = gather(find_runs([tmp_path / "going"]), "val")
+    comparison = load_comparison(find_runs([tmp_path / "going"]), "val")
     assert comparison.best("l1") is None
-    assert "| pixel | 0 of 2 | (0.00015 ± " in as_markdown(comparison)
+    assert "| pixel | 0 of 2 | (0.00015 ± " in to_markdown(comparison)
 
 
 def test_an_evaluation_of_other_weights_is_made_again_whatever_the_dates_say(sweep, tmp_path):
@@ -159,7 +159,7 @@ def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path, capsys):
     pix2pix("compare", sweep, tmp_path / "other", "--no-evaluate", "-o", tmp_path / "page.html")
     assert "These runs were trained on different data" in (tmp_path / "page.html").read_text()
     assert "trained on different data, so their numbers do not compare" in capsys.readouterr().err
-    assert gather([*find_runs([sweep]), Run(tmp_path / "other")], "val").best("l1") is None
+    assert load_comparison([*find_runs([sweep]), Run(tmp_path / "other")], "val").best("l1") is None
 
 
 def test_runs_that_differ_in_much_go_by_their_own_names(tiny_run, tmp_path):
@@ -167,7 +167,7 @@ def test_runs_that_differ_in_much_go_by_their_own_names(tiny_run, tmp_path):
     config = tmp_path / "much" / "config.yaml"
     for there, here in (("base_channels: 4", "base_channels: 8"), ("dropout: 0.5", "dropout: 0.1"), ("0.0002", "0.1")):
         config.write_text(config.read_text().replace(there, here))
-    labels = [group.label for group in gather([tiny_run, Run(tmp_path / "much")], "val").groups]
+    labels = [group.label for group in load_comparison([tiny_run, Run(tmp_path / "much")], "val").groups]
     assert sorted(label.rpartition("/")[2] for label in labels) == ["much", "tiny"]
 
 
@@ -184,18 +184,20 @@ def test_objectives_are_named_as_in_the_paper(objective):
 
 def test_the_papers_numbers_stand_beside_its_sweeps():
     fields = [resolved(f"discriminator={name}") for name in ("pixel", "patch34", "patch70")]
-    (table, rows), (colours, _) = beside(fields)
+    (table, rows), (colours, _) = matching_tables(fields)
     assert colours.title.startswith("Figure 7")
     assert table.title.startswith("Table 3")
     assert rows == [(0.39, 0.15, 0.10), None, (0.66, 0.23, 0.17)]
-    losses = beside([resolved("objective=l1"), resolved("objective=l1_cgan")])
+    losses = matching_tables([resolved("objective=l1"), resolved("objective=l1_cgan")])
     assert [table.title[:8] for table, _ in losses] == ["Table 1:", "Figure 7"]
-    generators = beside([resolved(f"generator={name}") for name in ("unet", "encoder_decoder")])
+    generators = matching_tables([resolved(f"generator={name}") for name in ("unet", "encoder_decoder")])
     assert generators[0][1] == [(0.55, 0.20, 0.14), (0.29, 0.09, 0.05)]
     to_labels = [resolved(f"objective={name}", "data.direction=AtoB") for name in ("l1", "cgan")]
-    assert [(table.title[:7], rows[0]) for table, rows in beside(to_labels)] == [("Table 6", (0.86, 0.42, 0.35))]
-    assert beside([resolved("seed=1"), resolved("seed=2")]) == []
-    assert beside([resolved("data=maps", f"objective={name}") for name in ("l1", "cgan")]) == []
+    assert [(table.title[:7], rows[0]) for table, rows in matching_tables(to_labels)] == [
+        ("Table 6", (0.86, 0.42, 0.35))
+    ]
+    assert matching_tables([resolved("seed=1"), resolved("seed=2")]) == []
+    assert matching_tables([resolved("data=maps", f"objective={name}") for name in ("l1", "cgan")]) == []
 
 
 def numbers(run: Run, **metrics: float | None) -> None:
@@ -220,7 +222,7 @@ def test_two_sweeps_of_the_same_settings_are_told_apart(sweep, tmp_path):
         shutil.copytree(sweep, tmp_path / name)
         for file in (tmp_path / name).glob("*/config.yaml"):
             file.write_text(file.read_text().replace("max_epochs: 1", f"max_epochs: {len(name)}"))
-    comparison = gather(find_runs([tmp_path / "short", tmp_path / "long"]), "val")
+    comparison = load_comparison(find_runs([tmp_path / "short", tmp_path / "long"]), "val")
     labels = [group.label for group in comparison.groups]
     assert len(set(labels)) == len(labels) == 4
 
@@ -229,18 +231,18 @@ def test_only_the_seed_makes_no_group_of_its_own(sweep, tmp_path):
     shutil.copytree(sweep, tmp_path / "seeds")
     file = tmp_path / "seeds" / "discriminator=pixel,seed=1" / "provenance.json"
     file.write_text(file.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "other'))
-    assert len(gather(find_runs([tmp_path / "seeds"]), "val").groups) == 3
+    assert len(load_comparison(find_runs([tmp_path / "seeds"]), "val").groups) == 3
 
 
 def test_seeds_alone_go_by_the_name_of_their_run(sweep, tmp_path):
     for seed in (1, 2):
         shutil.copytree(sweep / f"discriminator=pixel,seed={seed}", tmp_path / f"seed={seed}")
-    (group,) = gather(find_runs([tmp_path]), "val").groups
+    (group,) = load_comparison(find_runs([tmp_path]), "val").groups
     assert (group.label, len(group.entries)) == ("synthetic_facades", 2)
 
 
 def test_numbers_of_another_split_are_not_mixed_in(sweep):
-    assert not any(entry.metrics for entry in gather(find_runs([sweep]), "test").entries)
+    assert not any(entry.metrics for entry in load_comparison(find_runs([sweep]), "test").entries)
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +270,7 @@ def both(two_copies, tmp_path) -> Path:
 
 
 def l1_of(folder: Path) -> dict[str, float]:
-    return {entry.run.path.name: entry.metrics["l1"] for entry in gather(find_runs([folder]), "val").entries}
+    return {entry.run.path.name: entry.metrics["l1"] for entry in load_comparison(find_runs([folder]), "val").entries}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +296,7 @@ def test_one_in_the_place_of_the_runs_own_is_shown_apart_and_made_anew(both, two
     assert "±" not in said.out
     (name, value) = next(iter(options.items()))
     assert (f"{name}={value}" if name != "data" else f"on other data, {value}") in said.err
-    assert [len(group.entries) for group in gather(find_runs([both]), "val").groups] == [1, 1]
+    assert [len(group.entries) for group in load_comparison(find_runs([both]), "val").groups] == [1, 1]
     pix2pix("compare", both)
     assert len(set(l1_of(both).values())) == 1
 
@@ -311,7 +313,7 @@ def test_an_evaluation_that_tells_no_data_is_made_anew_and_never_averaged(both, 
     assert "a: its data and checkpoint are not recorded" in said.err
     assert "±" not in said.out
     pix2pix("compare", both)
-    assert all(entry.counts for entry in gather(find_runs([both]), "val").entries)
+    assert all(entry.counts for entry in load_comparison(find_runs([both]), "val").entries)
 
 
 def test_pairs_that_changed_since_are_evaluated_anew_and_touched_ones_are_not(both, two_copies, tmp_path):
@@ -322,13 +324,13 @@ def test_pairs_that_changed_since_are_evaluated_anew_and_touched_ones_are_not(bo
     run, file = Run(tmp_path / "runs" / "run"), data / "val" / "0.bmp"
     before = evaluate(run).totals["l1"]
     file.touch()
-    assert gather([run], "val").entries[0].doubts == ()
+    assert load_comparison([run], "val").entries[0].doubts == ()
     date = file.stat().st_mtime_ns
     shutil.copyfile(two_copies / "other" / "val" / "0.bmp", file)
     os.utime(file, ns=(date, date))  # another picture of the same name, size and date
-    assert "have changed since" in gather([run], "val").entries[0].doubts[0]
+    assert "have changed since" in load_comparison([run], "val").entries[0].doubts[0]
     pix2pix("compare", run.path)
-    (entry,) = gather([run], "val").entries
+    (entry,) = load_comparison([run], "val").entries
     assert entry.counts
     assert entry.metrics["l1"] != before
 
@@ -342,14 +344,14 @@ def test_pairs_that_moved_are_named_for_all_runs(two_copies, tmp_path, capsys):
     pix2pix("compare", run.path)
     assert re.search("not evaluated: no folder .* name the folder with --data", "".join(capsys.readouterr()))
     pix2pix("compare", run.path, "--data", tmp_path / "there")
-    assert gather([run], "val", data=tmp_path / "there").entries[0].counts
-    assert gather([run], "val", data=two_copies / "other").entries[0].evaluated is None
+    assert load_comparison([run], "val", data=tmp_path / "there").entries[0].counts
+    assert load_comparison([run], "val", data=two_copies / "other").entries[0].evaluated is None
 
 
 def test_runs_can_be_compared_on_a_folder_that_is_named(both, two_copies, capsys):
     pix2pix("compare", both, "--data", two_copies / "other")
     assert "| 2 |" in capsys.readouterr().out
-    comparison = gather(find_runs([both]), "val", data=two_copies / "other")
+    comparison = load_comparison(find_runs([both]), "val", data=two_copies / "other")
     assert all(entry.counts for entry in comparison.entries)
     assert comparison.entries[0].metrics["l1"] == evaluate(Run(both / "a"), data=two_copies / "other").totals["l1"]
 
@@ -369,7 +371,7 @@ def test_a_metrics_file_that_is_damaged_is_as_none(both):
     for content in ("", "[]", '{"metrics": 3}', '{"metrics": {}, "inference": {}}', *map(json.dumps, broken)):
         (both / "a" / "evaluation" / "val").mkdir(parents=True, exist_ok=True)
         (both / "a" / "evaluation" / "val" / "metrics.json").write_text(content)
-        assert not gather(find_runs([both]), "val").entries[0].counts
+        assert not load_comparison(find_runs([both]), "val").entries[0].counts
     pix2pix("compare", both)
     assert len(set(l1_of(both).values())) == 1
 
@@ -381,5 +383,5 @@ def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
     for name in ("same", "other"):
         (tmp_path / name).write_text(name)
     record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": file_sha256(tmp_path / "same")}}
-    faults = list(Standard("val", scorer=tmp_path / asked).faults(run, run.config(), record))
+    faults = list(EvaluationSpec("val", scorer=tmp_path / asked).faults(run, run.config(), record))
     assert faults == ([] if asked == "same" else ["this scorer has not read it"])

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from pix2pix.data.images.palettes import PALETTES, Palette, visible
-from pix2pix.evaluation.confusion import Confusion
+from pix2pix.evaluation.confusion import ConfusionMatrix
 
 
 def test_scores_of_a_small_map():
     """True: three of class 0, one of class 1. Predicted: one of the zeros as 1."""
-    confusion = Confusion(3)
+    confusion = ConfusionMatrix(3)
     confusion.update(predicted=torch.tensor([[0, 0], [1, 1]]), true=torch.tensor([[0, 0], [0, 1]]))
     scores = confusion.compute()
     assert scores["pixel_accuracy"] == pytest.approx(3 / 4)
@@ -18,7 +18,7 @@ def test_scores_of_a_small_map():
 
 
 def test_maps_add_up():
-    whole, parts = Confusion(4), Confusion(4)
+    whole, parts = ConfusionMatrix(4), ConfusionMatrix(4)
     predicted, true = (torch.randint(4, (6, 8, 8), generator=torch.Generator().manual_seed(s)) for s in (0, 1))
     whole.update(predicted, true)
     for one, other in zip(predicted, true, strict=True):

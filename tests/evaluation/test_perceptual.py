@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pix2pix.evaluation.perceptual import Perceptual
+from pix2pix.evaluation.perceptual import PerceptualMetrics
 from tests.conftest import pix2pix
 
 
@@ -23,7 +23,7 @@ def pictures(shift: float) -> torch.Tensor:
 
 
 def test_sets_of_equal_pictures_have_no_distance_and_shifted_ones_have():
-    equal, shifted = Perceptual(Means()), Perceptual(Means())
+    equal, shifted = PerceptualMetrics(Means()), PerceptualMetrics(Means())
     for number in range(40):
         one = pictures(0)[number : number + 1]
         equal.update(one, one, one)
@@ -47,7 +47,7 @@ def test_weights_that_cannot_be_had_are_named_with_their_place(monkeypatch):
         raise OSError("Name or service not known")
 
     monkeypatch.setattr("pix2pix.evaluation.perceptual._lpips", offline)
-    missing = Perceptual(Means()).missing["lpips"]
+    missing = PerceptualMetrics(Means()).missing["lpips"]
     assert "Name or service not known" in missing
     assert "Put alexnet-owt-7be5be79.pth at" in missing
     assert missing.endswith("checkpoints/alexnet-owt-7be5be79.pth")

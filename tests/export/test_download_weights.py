@@ -17,7 +17,7 @@ from pix2pix.export import download_weights as downloading
 from pix2pix.export.published_weights import MEGABYTES, PUBLISHED, find_downloaded
 from pix2pix.models import PatchGAN
 from pix2pix.runs.run import Run
-from pix2pix.web.demo.runs import canvas, exhibits
+from pix2pix.web.demo.runs import describe_canvas, load_runs
 from tests.conftest import pix2pix, started, wait_until
 from tests.datasets.download.archives import send, served, well
 from tests.export.published import authors_unet, saved
@@ -72,7 +72,7 @@ def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_pat
     assert "1 pairs:  l1" in capsys.readouterr().out
     pix2pix("export", f"outputs/{NAME}", "--format", "safetensors", "-o", "g.safetensors")
     assert load_translator("g.safetensors").trained.config["data"]["direction"] == "BtoA"
-    page = canvas(exhibits([f"outputs/{NAME}"]), drawn_lines=False)
+    page = describe_canvas(load_runs([f"outputs/{NAME}"]), drawn_lines=False)
     assert (page["kind"], page["width"]) == ("labels", 256)
     assert "window" in {brush["name"] for brush in page["brushes"]}
 

@@ -13,11 +13,11 @@ from torch import nn
 
 from pix2pix import load_translator
 from pix2pix.data.images.decode import to_tensor
-from pix2pix.export.graph import Graph, dynamic_shapes
+from pix2pix.export.graph import InferenceGraph, dynamic_shapes
 from pix2pix.export.onnx import export_onnx
-from pix2pix.export.parity import difference
-from pix2pix.inference.generator import Trained, load
-from pix2pix.inference.mode import InferenceMode, drawn
+from pix2pix.export.parity import measure_difference
+from pix2pix.inference.generator import TrainedGenerator, load_generator
+from pix2pix.inference.mode import InferenceMode, make_noise
 from tests.conftest import TINY, pix2pix, resolved
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -49,7 +49,7 @@ def test_onnx_translates_any_size_like_the_translator_under_the_same_noise(deep_
     session = onnxruntime.InferenceSession(file)
     for width, height in ((32, 32), (96, 64)):
         source = picture(width, height)
-        draw = drawn([translator.trained.inference.seed_of("a")])
+        draw = make_noise([translator.trained.inference.seed_of("a")])
         noise = {
             layer["name"]: 1
             - draw(
@@ -143,11 +143,11 @@ def test_foreign_safetensors_are_refused(tmp_path):
 
 
 def test_what_has_no_pixels_of_8_bits_is_exported_as_the_networks_values(deep_run, tmp_path):
-    deep = copy.copy(load(deep_run))
+    deep = copy.copy(load_generator(deep_run))
     deep.config["data"] |= {"source_depth": 16}
     with pytest.raises(ValueError, match="depth 16 and 8"):
-        Graph(deep)
-    assert Graph(deep, pixels="float").channels == 3
+        InferenceGraph(deep)
+    assert InferenceGraph(deep, pixels="float").channels == 3
 
 
 @pytest.mark.parametrize("kind", ["lab", "one_hot"])
@@ -189,22 +189,22 @@ class Noisy(nn.Module):
         return self.up(self.dropouts(self.down(x))).tanh()
 
 
-def noisy(*dropouts: nn.Module) -> Trained:
+def noisy(*dropouts: nn.Module) -> TrainedGenerator:
     config, inference = resolved("data=folder", "data.path=x"), InferenceMode()
-    return Trained(
+    return TrainedGenerator(
         config, Noisy(*dropouts).eval().requires_grad_(False), inference, Path("last.ckpt"), 0, torch.device("cpu")
     )
 
 
 def test_dropouts_of_every_kind_take_their_noise_from_the_inputs():
     trained = noisy(nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.FeatureAlphaDropout())
-    graph = Graph(trained, pixels="float").eval()
+    graph = InferenceGraph(trained, pixels="float").eval()
     assert [layer.whole_channels for layer in graph.noise] == [False, True, False, True]
     program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
     module = program.module(check_guards=False)
-    assert difference(lambda image, noise: module(image, list(noise)), trained, graph).largest < 1e-6
+    assert measure_difference(lambda image, noise: module(image, list(noise)), trained, graph).largest < 1e-6
 
 
 def test_a_dropout_with_a_forward_of_its_own_is_not_exported_in_silence():
     with pytest.raises(ValueError, match=r"OwnDropout is a dropout with a forward.. of its own"):
-        Graph(noisy(OwnDropout()), pixels="float")
+        InferenceGraph(noisy(OwnDropout()), pixels="float")

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from pix2pix import load_translator
-from pix2pix.inference.generator import load
+from pix2pix.inference.generator import load_generator
 from pix2pix.models import PatchGAN, ResNet, UNet, initialise
 from pix2pix.models.reference_architecture import discriminator_of, generator_of
 from pix2pix.models.reference_weights import from_reference, plain
@@ -34,11 +34,11 @@ def test_an_imported_generator_computes_what_the_reference_recorded(fixture: Fix
     options, generator = fixture.options, Run("outputs/theirs").config()["generator"]
     assert generator["base_channels"] == options["ngf"]
     assert generator["norm"] == options["norm"]
-    trained = load("outputs/theirs", dropout="off")
+    trained = load_generator("outputs/theirs", dropout="off")
     output = trained.generate(fixture.source, "")
     if len(output) == 1 or options["norm"] == "instance":  # the recording's batch norms saw the whole batch
         torch.testing.assert_close(output, fixture.recorded["forward.fake_train_mode"], rtol=1e-4, atol=2e-5)
-    running = load("outputs/theirs", dropout="off", normalization="running").generate(fixture.source, "")
+    running = load_generator("outputs/theirs", dropout="off", normalization="running").generate(fixture.source, "")
     torch.testing.assert_close(running, fixture.recorded["forward.fake_eval_mode"], rtol=1e-4, atol=2e-5)
 
 
@@ -153,7 +153,7 @@ def test_an_import_that_fails_leaves_no_directory_behind(tmp_path, monkeypatch):
             pix2pix("import", tmp_path / "latest_net_G.pth", "--name", "a")
     assert list((tmp_path / "outputs").iterdir()) == []
     pix2pix("import", tmp_path / "latest_net_G.pth", "--name", "a")
-    assert load("outputs/a").checkpoint.is_relative_to("outputs/a/checkpoints")
+    assert load_generator("outputs/a").checkpoint.is_relative_to("outputs/a/checkpoints")
 
 
 def _full_disk(*_: object) -> None:

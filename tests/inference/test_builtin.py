@@ -6,9 +6,9 @@ from PIL import Image
 
 from pix2pix import load_translator
 from pix2pix.data.images.palettes import FACADES
-from pix2pix.inference.builtin import BUILTIN, FIRST, located
-from pix2pix.web.demo.runs import canvas, exhibits, source_labels
-from pix2pix.web.demo.sample_pictures import samples_of
+from pix2pix.inference.builtin import BUILTIN, DEFAULT, locate_translator
+from pix2pix.web.demo.runs import describe_canvas, load_runs, source_labels
+from pix2pix.web.demo.sample_pictures import find_samples
 from tests.conftest import pix2pix
 
 
@@ -54,17 +54,17 @@ def test_each_has_weights_of_at_most_thirty_megabytes_and_a_card(known):
 
 
 def test_a_name_leads_into_the_box_and_a_path_to_itself(tmp_path):
-    assert located("facades") == FIRST.file
-    assert located(tmp_path) == tmp_path
-    assert located("outputs/facades").parts == ("outputs", "facades")
+    assert locate_translator("facades") == DEFAULT.file
+    assert locate_translator(tmp_path) == tmp_path
+    assert locate_translator("outputs/facades").parts == ("outputs", "facades")
 
 
 @pytest.mark.parametrize("make", ["mkdir", "touch"])
 def test_what_is_here_comes_before_the_box_and_that_is_said(make, tmp_path, caplog):
     getattr(tmp_path / "here" / "facades", make)()
-    assert str(located("facades")) == "facades"
+    assert str(locate_translator("facades")) == "facades"
     assert "taken from the current directory" in caplog.text
-    assert str(FIRST.file) in caplog.text
+    assert str(DEFAULT.file) in caplog.text
 
 
 def test_a_name_that_is_none_is_answered_with_those_there_are():
@@ -88,8 +88,8 @@ def test_the_list_says_what_each_does_and_where_its_file_is(capsys):
     pix2pix("models", "list")
     said = capsys.readouterr().out
     assert "facades  makes photos of buildings from label maps, 256x256 pixels  27.2 MB" in said
-    assert str(FIRST.file) in said
-    assert str(FIRST.card) in said
+    assert str(DEFAULT.file) in said
+    assert str(DEFAULT.card) in said
 
 
 def test_results_are_not_written_beside_it():
@@ -99,13 +99,11 @@ def test_results_are_not_written_beside_it():
 
 def test_the_demo_shows_it_without_being_told_on_facades_drawn_by_code(monkeypatch, tmp_path):
     shown = []
-    monkeypatch.setattr(
-        "pix2pix.web.demo.serve.application", lambda exhibits, samples, **_: shown.append((exhibits, samples))
-    )
+    monkeypatch.setattr("pix2pix.web.demo.serve.create_app", lambda runs, samples, **_: shown.append((runs, samples)))
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
     pix2pix("demo", "--no-browser")
-    ((exhibits_shown, samples),) = shown
-    assert [exhibit.path for exhibit in exhibits_shown] == [FIRST.file]
+    ((shown_runs, samples),) = shown
+    assert [run.path for run in shown_runs] == [DEFAULT.file]
     assert len(samples) == 12
     colours = {colour for sample in samples for _, colour in sample.input.getcolors()}
     assert colours <= set(FACADES.values())
@@ -113,9 +111,9 @@ def test_the_demo_shows_it_without_being_told_on_facades_drawn_by_code(monkeypat
 
 
 def test_its_canvas_has_a_brush_for_each_class():
-    (exhibit,) = exhibits(["facades"])
+    (exhibit,) = load_runs(["facades"])
     assert exhibit.name == "facades"
-    page = canvas([exhibit], drawn_lines=False)
+    page = describe_canvas([exhibit], drawn_lines=False)
     assert (page["kind"], page["width"], page["height"]) == ("labels", 256, 256)
     assert [brush["name"] for brush in page["brushes"]] == list(FACADES)
-    assert samples_of(exhibit)
+    assert find_samples(exhibit)

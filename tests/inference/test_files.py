@@ -16,8 +16,8 @@ from pix2pix.core import prefetch
 from pix2pix.data.images import decode
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.inference import files as module
-from pix2pix.inference.file_jobs import jobs_of
-from pix2pix.inference.generator import load
+from pix2pix.inference.file_jobs import list_jobs
+from pix2pix.inference.generator import load_generator
 from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, started, wait_until
 from tests.inference.test_translator import picture
 
@@ -36,10 +36,10 @@ def test_folders_are_walked_and_their_structure_is_kept(tiny_run, tmp_path):
 def test_patterns_keep_what_is_below_their_fixed_part(tmp_path):
     for place in ("x/a.png", "x/y/b.png", "x/y/c.jpg"):
         picture(tmp_path / "in" / place)
-    jobs = jobs_of([f"{tmp_path}/in/**/*.png"], tmp_path / "out", "png")
+    jobs = list_jobs([f"{tmp_path}/in/**/*.png"], tmp_path / "out", "png")
     assert [str(job.results[0].relative_to(tmp_path)) for job in jobs] == ["out/x/a.png", "out/x/y/b.png"]
     with pytest.raises(FileNotFoundError, match=r"\*\.gif: no pictures"):
-        jobs_of([f"{tmp_path}/in/**/*.gif"], tmp_path / "out", "png")
+        list_jobs([f"{tmp_path}/in/**/*.gif"], tmp_path / "out", "png")
 
 
 def test_results_within_the_folder_are_not_translated_again(tiny_run, tmp_path):
@@ -178,7 +178,7 @@ def pairs_in(root: Path, a: str, b: str) -> None:
 def test_a_file_has_the_noise_of_its_pair(tiny_run, tmp_path, direction, a, b, folders):
     pairs_in(tmp_path, a, b)
     (pair,) = PairFolder(str(tmp_path), direction=direction, folders=folders or None).split("val")
-    trained = load(tiny_run.path)
+    trained = load_generator(tiny_run.path)
     data = trained.config["data"] | {"direction": direction, "folders": folders}
     file = tmp_path / (a if direction == "AtoB" else b).format("val")
     assert replace(trained, config=trained.config | {"data": data}).pair_name(file) == pair.name

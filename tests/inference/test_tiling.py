@@ -7,8 +7,8 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix import load_translator
-from pix2pix.inference.mode import InferenceMode, by_its_own_statistics
-from pix2pix.inference.tiling import Axis, Statistics, Tiling, field
+from pix2pix.inference.mode import InferenceMode, normalize_by_picture
+from pix2pix.inference.tiling import Axis, Statistics, Tiling, tile_noise
 from pix2pix.models import UNet, initialise
 from tests.conftest import DATASETS, needs_datasets
 
@@ -26,9 +26,9 @@ def test_tiles_cover_the_side_and_their_shares_add_up_to_one(length, tile, overl
 
 
 def test_every_tile_sees_its_part_of_one_noise():
-    whole = field(7, 0, 0, 512, 32)(torch.empty(1, 4, 32, 48), 0.5)
+    whole = tile_noise(7, 0, 0, 512, 32)(torch.empty(1, 4, 32, 48), 0.5)
     for top, left in ((4, 8), (20, 0), (14, 13)):
-        part = field(7, 16 * top, 16 * left, 128, 16)(torch.empty(1, 4, 8, 8), 0.5)
+        part = tile_noise(7, 16 * top, 16 * left, 128, 16)(torch.empty(1, 4, 8, 8), 0.5)
         assert torch.equal(part, whole[:, :, top : top + 8, left : left + 8])
     assert 0.4 < whole.mean() < 0.6
 
@@ -52,12 +52,12 @@ KINDS = [("batch", torch.nn.Dropout), ("running", torch.nn.Dropout), ("batch", t
 def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalization, dropout):
     network, mode = Blocks(dropout), InferenceMode(normalization=normalization)
     picture = torch.randn(1, 96, 128)
-    noise = field(mode.seed_of("a"), 0, 0, 96, 8)
-    with torch.no_grad(), mode.applied_to(network, noise):
+    noise = tile_noise(mode.seed_of("a"), 0, 0, 96, 8)
+    with torch.no_grad(), mode.apply_to(network, noise):
         whole = network(picture[None])[0]
     tiling = Tiling(network, mode, 8, tile=32, overlap=8)
     read = lambda top, left, height, width: picture[:, top : top + height, left : left + width]  # noqa: E731
-    bands = list(tiling.bands(read, 96, 128, "a"))
+    bands = list(tiling.translate(read, 96, 128, "a"))
     assert [top for top, _ in bands] == np.cumsum([0, *(band.shape[1] for _, band in bands[:-1])]).tolist()
     torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), whole, rtol=1e-4, atol=1e-5)
 
@@ -83,7 +83,7 @@ def test_no_seam_shows_on_a_real_picture(monkeypatch):
     read = lambda top, left, height, width: pixels[:, top : top + height, left : left + width]  # noqa: E731
 
     def tiled() -> np.ndarray:
-        return levels(torch.cat([band for _, band in tiling.bands(read, 256, 512, "a")], dim=1))
+        return levels(torch.cat([band for _, band in tiling.translate(read, 256, 512, "a")], dim=1))
 
     def levels(image: Tensor) -> np.ndarray:
         return (image.permute(1, 2, 0).numpy() + 1) * 127.5
@@ -91,7 +91,7 @@ def test_no_seam_shows_on_a_real_picture(monkeypatch):
     whole = levels(mode.generate(network, pixels[None], "a")[0])
     edges = [edge for start in Axis(512, 128, 16, 16).starts for edge in (start, start + 128) if 0 < edge < 512]
     shared = seam(tiled(), whole, edges)
-    monkeypatch.setattr(Statistics, "apply", lambda self, norm, x: by_its_own_statistics(norm, x))
+    monkeypatch.setattr(Statistics, "apply", lambda self, norm, x: normalize_by_picture(norm, x))
     monkeypatch.setattr(Axis, "weights", lambda self: [butt(self, start) for start in self.starts])
     own = seam(tiled(), whole, edges)
     assert shared < 1

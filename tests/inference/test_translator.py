@@ -9,7 +9,7 @@ from PIL import Image
 
 import pix2pix as package
 from pix2pix.data.images.palettes import Palette
-from pix2pix.inference.generator import load
+from pix2pix.inference.generator import load_generator
 from tests.conftest import TINY, pix2pix
 
 
@@ -196,7 +196,7 @@ def test_half_precision_is_close(tiny_run):
 
 def test_half_precision_casts_the_weights_once_to_what_autocast_would_cast_them_to(tiny_run):
     source = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    once, every_time = load(tiny_run.path, half=True), replace(load(tiny_run.path), half=True)
+    once, every_time = load_generator(tiny_run.path, half=True), replace(load_generator(tiny_run.path), half=True)
     assert {weight.dtype for weight in once.generator.parameters()} == {torch.float32, torch.bfloat16}
     assert torch.equal(once.generate(source, ["a", "b"]), every_time.generate(source, ["a", "b"]))
 

@@ -226,9 +226,9 @@ def test_the_average_of_the_weights_is_what_pictures_are_made_with(tmp_path):
     state = weights(Run(tmp_path / "ema"))
     average, last = state["average.module.down.0.0.weight"], state["generator.down.0.0.weight"]
     assert not torch.equal(average, last)
-    from pix2pix.inference.generator import load
+    from pix2pix.inference.generator import load_generator
 
-    assert torch.equal(load(tmp_path / "ema").generator.state_dict()["down.0.0.weight"], average)
+    assert torch.equal(load_generator(tmp_path / "ema").generator.state_dict()["down.0.0.weight"], average)
 
 
 @pytest.mark.parametrize("wrong", ["generator.dept=7", "+generator.dept=7", "data.size=30", "discriminator=patch7"])

@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
-from pix2pix.web.dashboard import card, front_page, with_front_page
+from pix2pix.web.dashboard import add_front_page, front_page, make_card
 from tests.chromium import chromium, needs_chromium
 from tests.conftest import TINY, pix2pix, started
 
@@ -62,14 +62,14 @@ def test_of_many_samples_only_the_newest_is_opened(run):
     for epoch in range(10, 13):
         (run.path / "samples" / f"val_epoch{epoch:04d}.png").write_bytes(b"cut short")
     (run.path / "samples" / "val_epoch0002.png").rename(run.path / "samples" / "val_epoch0099.png")
-    shown = card(run, run.path.parent)
+    shown = make_card(run, run.path.parent)
     assert shown.sample == Path("tiny/samples/val_epoch0099.png")
     assert shown.faults == ()
 
 
 def asked(outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = "GET", **headers: str) -> TestResponse:
     """What the page's server answers, with a TensorBoard that greets."""
-    application = with_front_page(Response("TensorBoard"), outputs)
+    application = add_front_page(Response("TensorBoard"), outputs)
     words = {"method": method, "base_url": "http://127.0.0.1", "headers": {"Host": host, **headers}}
     return Client(application).open(path, buffered=True, **words)
 
@@ -145,7 +145,7 @@ def test_one_damaged_file_of_one_run_is_named_and_takes_nothing_else_down(run, c
 
 def test_of_a_run_whose_last_sheet_is_damaged_the_one_before_is_shown(run):
     cut(run.path / "samples" / "val_epoch0002.png")
-    assert card(run, run.path.parent).sample == Path("tiny/samples/val_epoch0001.png")
+    assert make_card(run, run.path.parent).sample == Path("tiny/samples/val_epoch0001.png")
 
 
 def test_a_fault_is_told_once_in_the_terminal(run, caplog):

@@ -38,14 +38,14 @@ class ResultsTable(pl.Callback):
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
-        best = generator.load(run, device=str(pl_module.device), trust=foreign_modules(pl_module.config))
+        best = generator.load_generator(run, device=str(pl_module.device), trust=foreign_modules(pl_module.config))
         places = evenly_spaced(len(data.validation), self.pairs)
         rows = [_row(best, data.validation[place]) for place in places]
         for logger in loggers:
             logger.log_table(rows, trainer.global_step)
 
 
-def _row(best: generator.Trained, pair: Pair) -> dict[str, Any]:
+def _row(best: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
     output, target = best.generate(source, pair.name), visible(target, best.target_palette, source)
     seen = shown(visible(source, best.source_palette)[0], coding.source_side(best.config).channels)

@@ -13,13 +13,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from pix2pix.core.instantiate import format_validation_error
-from pix2pix.web.demo.host_guard import Door
-from pix2pix.web.demo.limits import Gate, Gone, Limits, Refused, read_body, read_picture, while_there
-from pix2pix.web.demo.runs import Exhibit, canvas
+from pix2pix.web.demo.host_guard import HostGuard
+from pix2pix.web.demo.limits import (
+    ClientDisconnected,
+    ConcurrencyLimit,
+    Limits,
+    RequestRejected,
+    read_body,
+    read_picture,
+    run_while_connected,
+)
+from pix2pix.web.demo.runs import LoadedRun, describe_canvas
 from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings
-from pix2pix.web.demo.static_files import Files, media_type, page, sample_files, sample_path
-from pix2pix.web.demo.websocket import Live
-from pix2pix.web.demo.worker import Worker, encoded
+from pix2pix.web.demo.static_files import Files, media_type, page_files, sample_files, sample_path
+from pix2pix.web.demo.websocket import LiveEndpoint
+from pix2pix.web.demo.worker import Worker, encode_picture
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +35,7 @@ CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
 MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
-class Query(BaseModel):
+class TranslateQuery(BaseModel):
     """What may stand behind `POST /translate?`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,33 +54,33 @@ class Demo:
         limits: how much is taken from a request.
     """
 
-    def __init__(self, shown: Sequence[Exhibit], samples: Sequence[Sample], limits: Limits) -> None:
+    def __init__(self, shown: Sequence[LoadedRun], samples: Sequence[Sample], limits: Limits) -> None:
         self.shown, self.limits = shown, limits
         self.by_name = {str(number): exhibit for number, exhibit in enumerate(shown)}
         self.by_name |= {exhibit.name: exhibit for exhibit in shown}
         self.worker = Worker()
-        self.gate = Gate(limits.requests, "requests")
-        self.live = Live(shown, self.worker, limits)
-        self.tour = tour(shown, samples)
-        self.files = _by_path(page("server"), sample_files(samples))
+        self.gate = ConcurrencyLimit(limits.requests, "requests")
+        self.live = LiveEndpoint(shown, self.worker, limits)
+        self.tour = page_data(shown, samples)
+        self.files = _by_path(page_files("server"), sample_files(samples))
 
     async def translate(self, request: Request) -> Response:
         """The picture in the body, translated."""
         query = _query(request)
         exhibit = self.by_name.get(query.run)
         if exhibit is None:
-            raise Refused(404, f"run {query.run!r}: there is none of this name or number; GET /runs lists them.")
-        with self.gate.entered():
+            raise RequestRejected(404, f"run {query.run!r}: no run has this name or number; GET /runs lists them.")
+        with self.gate.acquire():
             body = await read_body(request, self.limits)
-            result = await while_there(request, self.worker.do(self._translated, body, exhibit, query))
+            result = await run_while_connected(request, self.worker.run(self._translate, body, exhibit, query))
         return Response(result, media_type=MEDIA[query.format])
 
-    def _translated(self, body: bytes, exhibit: Exhibit, query: Query) -> bytes:
+    def _translate(self, body: bytes, exhibit: LoadedRun, query: TranslateQuery) -> bytes:
         picture = read_picture(body, self.limits)
         try:
-            return encoded(exhibit.translate(picture, query.seed), query.format)
+            return encode_picture(exhibit.translate(picture, query.seed), query.format)
         except ValueError as error:  # 16 bits where the run takes 8, and the like
-            raise Refused(415, str(error)) from error
+            raise RequestRejected(415, str(error)) from error
 
     async def health(self, request: Request) -> Response:
         """That it lives, and how much it has to do."""
@@ -90,8 +98,8 @@ class Demo:
         return Response(content, media_type=media)
 
 
-def application(
-    shown: Sequence[Exhibit], samples: Sequence[Sample], *, limits: Limits | None = None, names: Iterable[str] = ()
+def create_app(
+    shown: Sequence[LoadedRun], samples: Sequence[Sample], *, limits: Limits | None = None, names: Iterable[str] = ()
 ) -> Starlette:
     """The application that shows the runs; `names` are further host names it goes by."""
     demo = Demo(shown, samples, limits or Limits())
@@ -102,16 +110,21 @@ def application(
         WebSocketRoute("/live", demo.live.__call__),
         *(Route(path, demo.file) for path in demo.files),
     ]
-    handlers: Any = {Refused: _refused, Gone: _gone, HTTPException: _no_such_thing, Exception: _failed}
-    return Starlette(routes=routes, middleware=[Middleware(Door, names=names)], exception_handlers=handlers)
+    handlers: Any = {
+        RequestRejected: _handle_rejection,
+        ClientDisconnected: _handle_disconnect,
+        HTTPException: _handle_http_error,
+        Exception: _handle_failure,
+    }
+    return Starlette(routes=routes, middleware=[Middleware(HostGuard, names=names)], exception_handlers=handlers)
 
 
-def tour(shown: Sequence[Exhibit], samples: Sequence[Sample]) -> dict[str, Any]:
+def page_data(shown: Sequence[LoadedRun], samples: Sequence[Sample]) -> dict[str, Any]:
     """All that the page has to know."""
     paths = [{side: sample_path(number, side) for side in Sample._fields} for number in range(len(samples))]
     return {
         "runs": [exhibit.description() for exhibit in shown],
-        "canvas": canvas(shown, are_line_drawings(list(samples))),
+        "canvas": describe_canvas(shown, are_line_drawings(list(samples))),
         "samples": paths,
     }
 
@@ -121,29 +134,29 @@ def _by_path(page_files: dict[str, bytes], others: Files) -> Files:
     return {f"/{name}": file for name, file in files.items()} | {"/": files["index.html"]}
 
 
-def _query(request: Request) -> Query:
+def _query(request: Request) -> TranslateQuery:
     try:
-        return Query.model_validate(dict(request.query_params))
+        return TranslateQuery.model_validate(dict(request.query_params))
     except ValidationError as error:
         names = ", ".join(".".join(map(str, part["loc"])) for part in error.errors())
-        raise Refused(422, f"query {names}: {format_validation_error(error)}.") from error
+        raise RequestRejected(422, f"query {names}: {format_validation_error(error)}.") from error
 
 
-async def _refused(request: Request, error: Refused) -> Response:
+async def _handle_rejection(request: Request, error: RequestRejected) -> Response:
     headers = {"Retry-After": "1"} if error.status == 503 else {}
     if error.status in {408, 413}:
         headers["Connection"] = "close"  # the rest of the body is not read
     return JSONResponse({"error": str(error)}, error.status, headers)
 
 
-async def _gone(request: Request, error: Gone) -> Response:
+async def _handle_disconnect(request: Request, error: ClientDisconnected) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)  # which nobody reads
 
 
-async def _no_such_thing(request: Request, error: HTTPException) -> Response:
+async def _handle_http_error(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _failed(request: Request, error: Exception) -> Response:
+async def _handle_failure(request: Request, error: Exception) -> Response:
     log.error("a request failed", exc_info=error)
     return JSONResponse({"error": "the translation failed; the terminal of the demo says why."}, 500)

@@ -20,7 +20,7 @@ HEADERS = {
 }
 
 
-class Hosts:
+class HostRules:
     """The names that a server of this machine goes by.
 
     DNS rebinding (a page whose name is made to point at 127.0.0.1) shows in `Host`, which then is the name of that
@@ -36,16 +36,16 @@ class Hosts:
         self.remedy = remedy
         self.names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
 
-    def refusal(self, host: str, origin: str, *, reads: bool) -> str | None:
+    def rejection_reason(self, host: str, origin: str, *, reads: bool) -> str | None:
         """Why a request with these headers is turned away; None for one that may come in."""
         host, origin = host.lower(), origin.lower()
-        if not self._is_ours(host):
+        if not self._is_known(host):
             return f"host {host!r} is not a name of this server. {self.remedy}"
         if origin and not reads and _netloc(origin) != host:
             return f"origin {origin!r} is another site's; only pages of this server are answered."
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_known(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -53,7 +53,7 @@ class Hosts:
         return name in self.names or _is_address(name)
 
 
-class Door:
+class HostGuard:
     """ASGI middleware that checks `Host` and `Origin` before anything else sees a request.
 
     Args:
@@ -62,7 +62,7 @@ class Door:
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
-        self.app, self.hosts = app, Hosts(names, "Whoever runs it can add it with --allow-host.")
+        self.app, self.hosts = app, HostRules(names, "Whoever runs it can add it with --allow-host.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may come in."""
@@ -70,13 +70,13 @@ class Door:
         if refusal and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         elif refusal:
-            await JSONResponse({"error": refusal}, 403)(scope, receive, _guarded(send))
+            await JSONResponse({"error": refusal}, 403)(scope, receive, _add_headers(send))
         else:
-            await self.app(scope, receive, _guarded(send))
+            await self.app(scope, receive, _add_headers(send))
 
     def _refusal(self, headers: Headers, scope: Scope) -> str | None:
         reads = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
-        return self.hosts.refusal(headers.get("host", ""), headers.get("origin", ""), reads=reads)
+        return self.hosts.rejection_reason(headers.get("host", ""), headers.get("origin", ""), reads=reads)
 
 
 def _netloc(origin: str) -> str:
@@ -94,7 +94,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _guarded(send: Send) -> Send:
+def _add_headers(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(HEADERS)

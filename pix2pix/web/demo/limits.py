@@ -27,7 +27,7 @@ class Limits:
     seconds: float = 20.0
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+class RequestRejected(Exception):  # noqa: N818 - an answer, not an error of ours
     """A request that is not served: its HTTP status, and a sentence that says why."""
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -35,21 +35,21 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
         self.status = status
 
 
-class Gone(Exception):  # noqa: N818 - likewise
+class ClientDisconnected(Exception):  # noqa: N818 - likewise
     """The client left, nobody waits for an answer."""
 
 
-class Gate:
+class ConcurrencyLimit:
     """Lets so many in at once; who finds it full is told to come again."""
 
     def __init__(self, most: int, what: str) -> None:
         self.most, self.what, self.inside = most, what, 0
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Inside for as long as the block runs. Raises Refused (503) when the gate is full."""
         if self.inside >= self.most:
-            raise Refused(503, f"{self.inside} {self.what} are being served, and no more at once. Try again soon.")
+            raise RequestRejected(503, f"{self.inside} {self.what} are being served, the maximum. Try again soon.")
         self.inside += 1
         try:
             yield
@@ -73,15 +73,15 @@ async def read_body(request: Request, limits: Limits) -> bytes:
                 _require_few_bytes(max(total, declared), limits)
                 parts.append(part)
     except TimeoutError as error:
-        raise Refused(408, f"the body did not arrive within {limits.seconds:g} seconds.") from error
+        raise RequestRejected(408, f"the body did not arrive within {limits.seconds:g} seconds.") from error
     except ClientDisconnect as error:
-        raise Gone from error
+        raise ClientDisconnected from error
     if not total:
-        raise Refused(400, "the body is empty; it must be the bytes of one picture.")
+        raise RequestRejected(400, "the body is empty; it must be the bytes of one picture.")
     return b"".join(parts)
 
 
-async def while_there(request: Request, job: Awaitable[T]) -> T:
+async def run_while_connected(request: Request, job: Awaitable[T]) -> T:
     """What the job returns; it is cancelled as soon as the client leaves.
 
     Args:
@@ -91,11 +91,11 @@ async def while_there(request: Request, job: Awaitable[T]) -> T:
     Raises:
         Gone: when the client left.
     """
-    working, leaving = asyncio.ensure_future(job), asyncio.ensure_future(_left(request))
+    working, leaving = asyncio.ensure_future(job), asyncio.ensure_future(_wait_for_disconnect(request))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise Gone
+            raise ClientDisconnected
         return working.result()
     finally:
         working.cancel()
@@ -103,14 +103,14 @@ async def while_there(request: Request, job: Awaitable[T]) -> T:
         await asyncio.wait({working, leaving})  # so that the job is out of its queue when nobody counts it any longer
 
 
-async def _left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def _require_few_bytes(count: int, limits: Limits) -> None:
     if count > limits.bytes:
-        raise Refused(413, f"{count} bytes are more than the {limits.bytes} that are taken. Send a smaller picture.")
+        raise RequestRejected(413, f"{count} bytes exceed the limit of {limits.bytes}. Send a smaller picture.")
 
 
 def read_picture(body: bytes, limits: Limits) -> Image.Image:
@@ -120,22 +120,22 @@ def read_picture(body: bytes, limits: Limits) -> Image.Image:
             require_size(*image.size, limits)
             image.load()
             return ImageOps.exif_transpose(image)
-    except Refused:
+    except RequestRejected:
         raise
     except BOMBS as error:
-        raise Refused(413, f"the picture has too many pixels; at most {limits.pixels} are accepted.") from error
+        raise RequestRejected(413, f"the picture has too many pixels; at most {limits.pixels} are accepted.") from error
     except UnidentifiedImageError as error:
-        raise Refused(
+        raise RequestRejected(
             415, f"the body is not a picture. Send the bytes of a {', '.join(FORMATS)} file, not a form."
         ) from error
     except Exception as error:  # decoders raise whatever the bytes happen to provoke
-        raise Refused(400, f"the picture cannot be decoded ({error}).") from error
+        raise RequestRejected(400, f"the picture cannot be decoded ({error}).") from error
 
 
 def require_size(width: int, height: int, limits: Limits) -> None:
     """Raises Refused (413) for a picture that is too large to translate here."""
     if width * height > limits.pixels or max(width, height) > limits.side:
-        raise Refused(
+        raise RequestRejected(
             413,
             f"the picture is {width}x{height}; at most {limits.pixels} pixels and {limits.side} on a side are taken.",
         )

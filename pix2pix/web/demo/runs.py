@@ -11,7 +11,7 @@ from PIL import Image
 from pix2pix.config.identity import Config
 from pix2pix.data.coding import source_side
 from pix2pix.data.images.palettes import UNLABELLED, Palette, PaletteChoice
-from pix2pix.inference.builtin import BUILTIN, located
+from pix2pix.inference.builtin import BUILTIN, locate_translator
 from pix2pix.inference.translator import Translator, load_translator
 from pix2pix.runs.find import find_runs
 
@@ -26,7 +26,7 @@ PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class LoadedRun:
     """One run on show."""
 
     name: str
@@ -65,7 +65,7 @@ class Exhibit:
             "height": height,
             "step": trained.step,
             "checkpoint": trained.checkpoint.name,
-            "noise": bool(trained.inference.noisy(trained.generator)),
+            "noise": bool(trained.inference.noise_dropouts(trained.generator)),
         }
 
 
@@ -75,7 +75,7 @@ def source_labels(config: Config) -> PaletteChoice | None:
     return data["palette"] if data.get("labels") == ("A" if data["direction"] == "AtoB" else "B") else None
 
 
-def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
+def load_runs(paths: Sequence[str | Path], **options: Any) -> list[LoadedRun]:
     """Loads runs, the runs of sweeps, and files of weights, each under a name of its own.
 
     Args:
@@ -86,21 +86,21 @@ def exhibits(paths: Sequence[str | Path], **options: Any) -> list[Exhibit]:
         FileNotFoundError: when none of the paths holds a run.
         ValueError: when the runs do not take the same kind of input.
     """
-    found = [place for path in paths for place in _places(Path(path), alone=len(paths) == 1)]
+    found = [place for path in paths for place in _resolve_paths(Path(path), alone=len(paths) == 1)]
     if not found:
         raise FileNotFoundError(f"{', '.join(map(str, paths))}: no run among these. Give what `pix2pix train` made.")
-    names = _names(found)
+    names = _unique_names(found)
     if len(found) == 1 and (known := BY_FILE.get(found[0])):
         names = [known.name]
     shown = []
     for name, place in zip(names, found, strict=True):
         log.info("loading %s", place)
-        shown.append(_tried(Exhibit(name, place, load_translator(place, **options))))
+        shown.append(_require_showable(LoadedRun(name, place, load_translator(place, **options))))
     _require_one_kind(shown)
     return shown
 
 
-def _tried(exhibit: Exhibit) -> Exhibit:
+def _require_showable(exhibit: LoadedRun) -> LoadedRun:
     """The exhibit, warm. Raises ValueError when it takes or makes what a page cannot show."""
     if max(exhibit.size) > LARGEST_SIDE:
         raise ValueError(
@@ -115,8 +115,8 @@ def _tried(exhibit: Exhibit) -> Exhibit:
     return exhibit
 
 
-def _places(given: Path, *, alone: bool) -> list[Path]:
-    path = located(given) if alone or str(given) in BUILTIN else given
+def _resolve_paths(given: Path, *, alone: bool) -> list[Path]:
+    path = locate_translator(given) if alone or str(given) in BUILTIN else given
     if path.suffix in {".ckpt", ".safetensors"} and path.is_file():
         return [path]
     if not alone and path.exists() and not (path.is_dir() and any(path.rglob("config.yaml"))):
@@ -124,7 +124,7 @@ def _places(given: Path, *, alone: bool) -> list[Path]:
     return [run.path for run in find_runs([path])]
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def _unique_names(paths: Sequence[Path]) -> list[str]:
     """As short as tells them apart: of the directories of a sweep what differs, else as much of the path as needed."""
     tails = [["/".join(path.resolve().parts[-parts:]) for path in paths] for parts in range(1, 5)]
     numbered = [f"{number}: {path}" for number, path in enumerate(paths)]
@@ -140,19 +140,19 @@ def _settings(directories: Sequence[str]) -> list[str]:
     return [", ".join(part.partition("=")[2] for part in each if part not in common) for each in settings]
 
 
-def _require_one_kind(shown: Iterable[Exhibit]) -> None:
-    if len({repr(_input_of(exhibit.config)) for exhibit in shown}) > 1:
+def _require_one_kind(shown: Iterable[LoadedRun]) -> None:
+    if len({repr(_input_kind(exhibit.config)) for exhibit in shown}) > 1:
         names = ", ".join(exhibit.name for exhibit in shown)
         raise ValueError(f"{names}: these take different inputs, one drawing cannot serve them. Start a demo for each.")
 
 
-def _input_of(config: Config) -> tuple[Any, ...]:
+def _input_kind(config: Config) -> tuple[Any, ...]:
     """What a run takes, in words alone: palettes are told apart by what was chosen."""
     side = source_side(config)
     return source_labels(config), side.channels, side.depth, config["data"].get("operation")
 
 
-def canvas(shown: Sequence[Exhibit], drawn_lines: bool) -> dict[str, Any]:
+def describe_canvas(shown: Sequence[LoadedRun], drawn_lines: bool) -> dict[str, Any]:
     """The canvas that is made for the data: its kind, its size, its brushes by name, the colour of its paper."""
     config = shown[0].config
     palette = source_labels(config)
@@ -161,14 +161,14 @@ def canvas(shown: Sequence[Exhibit], drawn_lines: bool) -> dict[str, Any]:
     return {
         "kind": kind,
         "operation": config["data"].get("operation"),
-        "width": largest(shown)[0],
-        "height": largest(shown)[1],
+        "width": max_size(shown)[0],
+        "height": max_size(shown)[1],
         "brushes": [{"name": name, "colour": colour} for name, colour in brushes.items()],
-        "paper": _paper(brushes) if kind == "labels" else "#ffffff",
+        "paper": _background(brushes) if kind == "labels" else "#ffffff",
     }
 
 
-def largest(shown: Sequence[Exhibit]) -> tuple[int, int]:
+def max_size(shown: Sequence[LoadedRun]) -> tuple[int, int]:
     """The width and height that none of the runs exceeds."""
     widths, heights = zip(*(exhibit.size for exhibit in shown), strict=True)
     return max(widths), max(heights)
@@ -179,6 +179,6 @@ def _colours(palette: PaletteChoice) -> dict[str, str]:
     return {name: f"#{bytes(rgb.tolist()).hex()}" for name, rgb in zip(known.classes, known.pixels, strict=True)}
 
 
-def _paper(brushes: dict[str, str]) -> str:
+def _background(brushes: dict[str, str]) -> str:
     """The canvas background: the `background` or `unlabelled` class if there is one, else the first class."""
     return next((brushes[name] for name in ("background", UNLABELLED) if name in brushes), next(iter(brushes.values())))

@@ -17,12 +17,12 @@ from pix2pix.data.images.picture_files import named, opened_image
 from pix2pix.data.images.pictures import GAP, shown, to_picture
 from pix2pix.data.images.value_range import scale
 from pix2pix.data.sources.synthetic import draw_facade
-from pix2pix.web.demo.runs import Exhibit, source_labels
+from pix2pix.web.demo.runs import LoadedRun, source_labels
 
 log = logging.getLogger(__name__)
 
-SAMPLES = 12
-TITLES = 20  # pixels above the rows of a sheet
+MAX_SAMPLES = 12
+TITLE_HEIGHT = 20  # pixels above the rows of a sheet
 MOST_SATURATED, LEAST_PLAIN = 12, 0.5
 
 
@@ -33,20 +33,20 @@ class Sample(NamedTuple):
     target: Image.Image
 
 
-def samples_of(exhibit: Exhibit) -> list[Sample]:
+def find_samples(exhibit: LoadedRun) -> list[Sample]:
     """A dozen pairs spread over the test set; from the run's evaluation, or its sample sheets, when it is not there.
 
     A run that makes facades of labels and has none of these, as the built-in one, is given facades drawn by code.
     """
-    for find in (_from_data, _from_evaluation, _from_sheet, _drawn):
-        samples = _attempt(find, exhibit)
+    for find in (_from_data, _from_evaluation, _from_sheet, _from_renderer):
+        samples = _try_source(find, exhibit)
         if samples:
             return samples
     log.info("%s: neither its test set nor pictures of it are to be found; the demo starts empty.", exhibit.path)
     return []
 
 
-def _attempt(find: Callable[[Exhibit], list[Sample]], exhibit: Exhibit) -> list[Sample]:
+def _try_source(find: Callable[[LoadedRun], list[Sample]], exhibit: LoadedRun) -> list[Sample]:
     try:
         return find(exhibit)
     except UntrustedError as refusal:
@@ -56,25 +56,25 @@ def _attempt(find: Callable[[Exhibit], list[Sample]], exhibit: Exhibit) -> list[
     return []
 
 
-def _from_data(exhibit: Exhibit) -> list[Sample]:
+def _from_data(exhibit: LoadedRun) -> list[Sample]:
     data, trained = exhibit.config["data"], exhibit.translator.trained
     if "://" in str(data["pairs"]):  # to show a file to somebody is no reason to ask a server it names
         return []
-    pairs, transform = trained.pair_source().split("test"), trained.pair_transform()
+    pairs, transform = trained.open_pairs().split("test"), trained.build_transform()
     palette = Palette(data["palette"]) if data["palette"] else None
     samples = []
-    for index in evenly_spaced(len(pairs), SAMPLES):
+    for index in evenly_spaced(len(pairs), MAX_SAMPLES):
         source, target, _ = transform.plain(pairs[index])
         both = visible(source, palette), visible(target, palette, source)
         samples.append(Sample(*(to_picture(shown(image)) for image in both)))
     return samples
 
 
-def _from_evaluation(exhibit: Exhibit) -> list[Sample]:
+def _from_evaluation(exhibit: LoadedRun) -> list[Sample]:
     for split in ("test", "val"):
         inputs = natsorted((exhibit.path / "evaluation" / split / "images").glob("*_input.png"), key=str)
         if inputs:
-            chosen = [inputs[index] for index in evenly_spaced(len(inputs), SAMPLES)]
+            chosen = [inputs[index] for index in evenly_spaced(len(inputs), MAX_SAMPLES)]
             return [Sample(_read(file), _read(file.with_name(_target_name(file)))) for file in chosen]
     return []
 
@@ -89,7 +89,7 @@ def _read(file: Path) -> Image.Image:
         return image
 
 
-def _from_sheet(exhibit: Exhibit) -> list[Sample]:
+def _from_sheet(exhibit: LoadedRun) -> list[Sample]:
     """Cut out of the last sheet of validation pairs: input, output, target in a row."""
     sheets = natsorted((exhibit.path / "samples").glob("val_epoch*.png"), key=str)
     if not sheets:
@@ -99,23 +99,23 @@ def _from_sheet(exhibit: Exhibit) -> list[Sample]:
     step_x, step_y = width * scale + GAP, height * scale + GAP
 
     def cell(column: int, row: int) -> Image.Image:
-        left, top = GAP + column * step_x, TITLES + row * step_y
+        left, top = GAP + column * step_x, TITLE_HEIGHT + row * step_y
         enlarged = sheet.crop((left, top, left + width * scale, top + height * scale))
         return enlarged.resize((width, height), Image.Resampling.NEAREST)
 
-    return [Sample(cell(0, row), cell(2, row)) for row in range((sheet.height - TITLES) // step_y)]
+    return [Sample(cell(0, row), cell(2, row)) for row in range((sheet.height - TITLE_HEIGHT) // step_y)]
 
 
-def _drawn(exhibit: Exhibit) -> list[Sample]:
+def _from_renderer(exhibit: LoadedRun) -> list[Sample]:
     """Label maps drawn by code, in the colours that the run knows, and the photos that belong to them."""
     choice = source_labels(exhibit.config)
     if choice not in ("facades", "cmp_facades"):
         return []
     width, height = exhibit.size
-    return [_drawn_sample(Palette(choice), number, height, width) for number in range(SAMPLES)]
+    return [_render_sample(Palette(choice), number, height, width) for number in range(MAX_SAMPLES)]
 
 
-def _drawn_sample(palette: Palette, number: int, height: int, width: int) -> Sample:
+def _render_sample(palette: Palette, number: int, height: int, width: int) -> Sample:
     photo, labels = draw_facade(number, seed=0, height=height, width=width)
     classes = Palette("cmp_facades").read(scale(torch.from_numpy(labels).movedim(-1, 0)))
     return Sample(Image.fromarray(palette.pixels[classes].numpy()), Image.fromarray(photo))

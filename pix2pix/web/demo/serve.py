@@ -17,9 +17,9 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.web.demo.app import application
-from pix2pix.web.demo.runs import exhibits, largest
-from pix2pix.web.demo.sample_pictures import samples_of
+from pix2pix.web.demo.app import create_app
+from pix2pix.web.demo.runs import load_runs, max_size
+from pix2pix.web.demo.sample_pictures import find_samples
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,14 @@ def serve(
     keep_freed_memory()
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # limits.py refuses much smaller ones
     with listen(host, port) as listening:
-        shown = exhibits(runs, **options)
-        app = application(shown, samples_of(shown[0]), names=[host, *names])
+        shown = load_runs(runs, **options)
+        app = create_app(shown, find_samples(shown[0]), names=[host, *names])
         announce(url(listening))
-        if warning := who_may_enter(listening):
+        if warning := exposure_warning(listening):
             log.warning(warning)
         if browser:
             threading.Timer(0.5, webbrowser.open, [url(listening)]).start()
-        server(app, largest(shown)).run([listening])
+        server(app, max_size(shown)).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,7 +86,7 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def who_may_enter(listening: socket.socket) -> str | None:
+def exposure_warning(listening: socket.socket) -> str | None:
     """A sentence for addresses that other machines reach, with the one to ask for; None for this machine alone."""
     told, port = listening.getsockname()[:2]
     address = ipaddress.ip_address(str(told).partition("%")[0])
@@ -110,7 +110,7 @@ def _address_of_this_machine(family: int) -> str:
         return socket.gethostname()
 
 
-class Punctual(HTTP):
+class HeaderTimeoutProtocol(HTTP):
     """Uvicorn's protocol, which ends connections whose next request does not begin in time: it would wait for ever."""
 
     deadline: asyncio.TimerHandle
@@ -118,7 +118,7 @@ class Punctual(HTTP):
     def connection_made(self, transport: Any) -> None:
         """Waits for a first request."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         """Waits no longer once the headers are there, and waits anew when a further request begins."""
@@ -127,7 +127,7 @@ class Punctual(HTTP):
         if cycle is not None and not cycle.response_complete:
             self.deadline.cancel()
         elif self.deadline.cancelled():
-            self._wait()
+            self._start_timer()
 
     def handle_websocket_upgrade(self, *request: Any) -> None:
         """Leaves the connection to the websocket."""
@@ -139,7 +139,7 @@ class Punctual(HTTP):
         self.deadline.cancel()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
+    def _start_timer(self) -> None:
         self.deadline = asyncio.get_running_loop().call_later(HEADER_SECONDS, self.transport.close)
 
 
@@ -148,7 +148,7 @@ def server(app: Starlette, size: tuple[int, int]) -> uvicorn.Server:
     largest_frame = 4 * (2 * size[0]) * (2 * size[1]) + 4096
     config = uvicorn.Config(
         app,
-        http=Punctual,
+        http=HeaderTimeoutProtocol,
         ws="websockets-sansio",
         ws_max_size=largest_frame,
         ws_per_message_deflate=False,  # pixels cross a wire that costs nothing, compressing them would cost a core

@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Literal
 
 from pix2pix.web.demo.sample_pictures import Sample
-from pix2pix.web.demo.worker import encoded
+from pix2pix.web.demo.worker import encode_picture
 
 Engine = Literal["server", "browser"]
 ONLY = {"server": {"server.js", "openapi.json"}, "browser": {"browser.js", "browser_worker.js"}}
@@ -14,7 +14,7 @@ MEDIA = {".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"
 Files = dict[str, tuple[bytes, str]]
 
 
-def page(engine: Engine) -> dict[str, bytes]:
+def page_files(engine: Engine) -> dict[str, bytes]:
     """The page by the names of its files; `engine` tells it where the model runs."""
     others = ONLY["browser" if engine == "server" else "server"]
     folder = resources.files("pix2pix.web.demo").joinpath("page")
@@ -32,7 +32,7 @@ def media_type(name: str) -> str:
 def sample_files(samples: Sequence[Sample]) -> Files:
     """The samples as PNGs with their media type, by the paths that `GET /runs` gives them."""
     return {
-        sample_path(number, side): (encoded(picture, "png"), "image/png")
+        sample_path(number, side): (encode_picture(picture, "png"), "image/png")
         for number, sample in enumerate(samples)
         for side, picture in sample._asdict().items()
     }

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from pix2pix.core.instantiate import format_validation_error
-from pix2pix.web.demo.limits import Gate, Limits, Refused, require_size
-from pix2pix.web.demo.runs import Exhibit
+from pix2pix.web.demo.limits import ConcurrencyLimit, Limits, RequestRejected, require_size
+from pix2pix.web.demo.runs import LoadedRun
 from pix2pix.web.demo.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Frame(BaseModel):
     height: Annotated[int, Field(ge=1)]
 
 
-class Newest:
+class LatestMessage:
     """A place for one message: a newer one replaces the one that waits."""
 
     def __init__(self) -> None:
@@ -64,24 +64,24 @@ class Newest:
         return message
 
 
-class Live:
+class LiveEndpoint:
     """The websocket endpoint: one answering task and one drawing in work for each page."""
 
-    def __init__(self, shown: Sequence[Exhibit], worker: Worker, limits: Limits) -> None:
+    def __init__(self, shown: Sequence[LoadedRun], worker: Worker, limits: Limits) -> None:
         self.shown, self.worker, self.limits = shown, worker, limits
-        self.gate = Gate(limits.pages, "pages")
+        self.gate = ConcurrencyLimit(limits.pages, "pages")
 
     async def __call__(self, socket: WebSocket) -> None:
         """Serves one page until it goes."""
         await socket.accept()
         try:
-            with self.gate.entered():
+            with self.gate.acquire():
                 await self._serve(socket)
-        except Refused as full:
+        except RequestRejected as full:
             await socket.close(1013, str(full))
 
     async def _serve(self, socket: WebSocket) -> None:
-        newest = Newest()
+        newest = LatestMessage()
         answering = asyncio.create_task(self._answer(socket, newest))
         try:
             while socket.client_state is WebSocketState.CONNECTED:
@@ -92,7 +92,7 @@ class Live:
             answering.cancel()
             await asyncio.gather(answering, return_exceptions=True)
 
-    async def _answer(self, socket: WebSocket, newest: Newest) -> None:
+    async def _answer(self, socket: WebSocket, newest: LatestMessage) -> None:
         while True:
             header, _, pixels = (await newest.take()).partition(b"\n")
             try:
@@ -106,26 +106,30 @@ class Live:
             frame = self._frame(header, pixels)
             drawing = Image.frombytes("RGBA", (frame.width, frame.height), pixels).convert("RGB")
             for number in frame.runs:
-                yield await self.worker.do(self._translated, number, drawing, frame)
-        except Refused as refusal:
-            yield _message({"frame": _number(header), "error": str(refusal)})
+                yield await self.worker.run(self._translate, number, drawing, frame)
+        except RequestRejected as refusal:
+            yield _message({"frame": _frame_number(header), "error": str(refusal)})
         except Exception as error:  # one drawing that fails leaves the page alive
             log.exception("a drawing could not be translated")
-            yield _message({"frame": _number(header), "error": f"the translation failed ({type(error).__name__})."})
+            yield _message(
+                {"frame": _frame_number(header), "error": f"the translation failed ({type(error).__name__})."}
+            )
 
     def _frame(self, header: bytes, pixels: bytes) -> Frame:
         try:
             frame = Frame.model_validate_json(header[:LONGEST_HEADER])
         except ValidationError as error:
-            raise Refused(422, f"the frame's header is not as documented: {format_validation_error(error)}.") from error
+            raise RequestRejected(
+                422, f"the frame's header is not as documented: {format_validation_error(error)}."
+            ) from error
         require_size(frame.width, frame.height, self.limits)
         if len(pixels) != frame.width * frame.height * 4:
-            raise Refused(400, f"{len(pixels)} bytes of pixels are not {frame.width}x{frame.height} times 4.")
+            raise RequestRejected(400, f"{len(pixels)} bytes of pixels are not {frame.width}x{frame.height} times 4.")
         if max(frame.runs) >= len(self.shown):
-            raise Refused(404, f"runs {frame.runs}: there are {len(self.shown)}, counted from 0.")
+            raise RequestRejected(404, f"runs {frame.runs}: there are {len(self.shown)}, counted from 0.")
         return frame
 
-    def _translated(self, number: int, drawing: Image.Image, frame: Frame) -> bytes:
+    def _translate(self, number: int, drawing: Image.Image, frame: Frame) -> bytes:
         began = time.perf_counter()
         result = self.shown[number].translate_drawing(drawing, frame.seed).convert("RGBA")
         milliseconds = round((time.perf_counter() - began) * 1000, 1)
@@ -137,7 +141,7 @@ def _message(header: Mapping[str, object], pixels: bytes = b"") -> bytes:
     return json.dumps(header).encode() + b"\n" + pixels
 
 
-def _number(header: bytes) -> int | None:
+def _frame_number(header: bytes) -> int | None:
     """The frame that a refused header speaks of, as far as it can be read."""
     try:
         number = json.loads(header[:LONGEST_HEADER])["frame"]

@@ -18,12 +18,12 @@ class Worker:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "translator")
 
-    async def do(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the job returns; a job whose asker is gone before its turn is dropped."""
         return await asyncio.wrap_future(self._thread.submit(job, *args, **kwargs))
 
 
-def encoded(picture: Image.Image, kind: str) -> bytes:
+def encode_picture(picture: Image.Image, kind: str) -> bytes:
     """The picture as a file in memory; little compression, since it is looked at once."""
     options = {"png": {"compress_level": 1}, "jpg": {"quality": 92}, "webp": {"quality": 90, "method": 2}}
     file = io.BytesIO()

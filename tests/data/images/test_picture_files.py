@@ -210,17 +210,17 @@ def test_every_picture_is_opened_in_formats_that_are_named():
 def test_a_film_that_is_a_list_of_other_files_is_refused(tmp_path):
     pytest.importorskip("av")
     from pix2pix.datasets.prepare.video_frames import items
-    from pix2pix.inference.video import opened_video
+    from pix2pix.inference.video import open_video
 
     (tmp_path / "film.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\nfile://{tmp_path}/secret.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(Exception, match=r"[Ii]nvalid"):
-        opened_video(tmp_path / "film.mp4")
+        open_video(tmp_path / "film.mp4")
     with pytest.raises(ValueError, match=r"film\.mp4: cannot be read as a film"):
         items([tmp_path / "film.mp4"], tmp_path, 1, {})
     (tmp_path / "film.mp4").unlink()
     os.mkfifo(tmp_path / "film.mp4")
     with pytest.raises(ValueError, match=r"film\.mp4: .*a named pipe"):
-        opened_video(tmp_path / "film.mp4")
+        open_video(tmp_path / "film.mp4")
 
 
 def test_a_name_that_is_no_utf8_is_told(tmp_path):

@@ -19,10 +19,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from pix2pix.web.demo.app import application
+from pix2pix.web.demo.app import create_app
 from pix2pix.web.demo.limits import Limits
-from pix2pix.web.demo.runs import exhibits, largest
-from pix2pix.web.demo.sample_pictures import samples_of
+from pix2pix.web.demo.runs import load_runs, max_size
+from pix2pix.web.demo.sample_pictures import find_samples
 from pix2pix.web.demo.serve import listen, server, url
 from tests.chromium import FLAGS
 
@@ -65,10 +65,10 @@ class Served:
 @contextmanager
 def serving(*paths, limits: Limits | None = None, names=(), samples=True, shown=None, port=0):
     """A demo of the runs, served by a thread of this process."""
-    shown = shown or exhibits(paths)
-    app = application(shown, samples_of(shown[0]) if samples else [], limits=limits, names=names)
+    shown = shown or load_runs(paths)
+    app = create_app(shown, find_samples(shown[0]) if samples else [], limits=limits, names=names)
     listening = listen("127.0.0.1", port)
-    running = server(app, largest(shown))
+    running = server(app, max_size(shown))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

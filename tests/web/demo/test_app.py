@@ -187,7 +187,7 @@ def test_the_event_loop_is_free_while_the_model_works(two_runs, monkeypatch):
         assert leave.wait(30)
         return body
 
-    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translated", slow)
+    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translate", slow)
     with serving(two_runs[0], samples=False) as served:
         asking = threading.Thread(target=served.translate, args=(picture(),))
         asking.start()
@@ -202,7 +202,7 @@ def test_a_translation_that_fails_is_a_500_and_not_the_end(demo, monkeypatch):
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pix2pix.web.demo.runs.Exhibit.translate", broken)
+        patch.setattr("pix2pix.web.demo.runs.LoadedRun.translate", broken)
         answer = demo.translate(picture())
     assert answer.status == 500
     assert "out of memory" not in answer.json["error"]
@@ -241,7 +241,7 @@ def test_requests_whose_clients_left_are_not_computed(two_runs, monkeypatch, sid
         go_on.wait(30)
         return b"done"
 
-    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translated", held)
+    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translate", held)
     with serving(two_runs[0], samples=False) as served:
         connections = [sent(served.host, picture(side, side)) for _ in range(6)]
         until(lambda: served.ask("GET", "/health").json["requests"] == 6)
@@ -294,6 +294,6 @@ def test_headers_of_a_second_request_are_not_waited_for_either(demo, monkeypatch
 
 def test_a_translation_may_take_longer_than_headers(two_runs, monkeypatch):
     monkeypatch.setattr("pix2pix.web.demo.serve.HEADER_SECONDS", 0.2)
-    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translated", lambda *_: time.sleep(0.6) or b"done")
+    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translate", lambda *_: time.sleep(0.6) or b"done")
     with serving(two_runs[0], samples=False) as served:
         assert served.translate(picture()).body == b"done"

@@ -8,8 +8,8 @@ from PIL import Image
 
 from pix2pix.data.images.palettes import CMP_FACADES
 from pix2pix.runs.run import Run
-from pix2pix.web.demo.runs import canvas, exhibits
-from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings, samples_of
+from pix2pix.web.demo.runs import describe_canvas, load_runs
+from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings, find_samples
 from tests.conftest import TINY, pix2pix
 from tests.web.demo.conftest import picture, serving
 
@@ -39,15 +39,15 @@ def changed(run: Run, **settings) -> Run:
 
 def test_a_sweep_is_shown_whole_and_what_is_no_run_is_passed_over(two_runs):
     folder = two_runs[0].parent
-    assert [exhibit.name for exhibit in exhibits([folder])] == ["patch16", "pixel"]
+    assert [exhibit.name for exhibit in load_runs([folder])] == ["patch16", "pixel"]
     (folder / "logs").mkdir(exist_ok=True)
     (folder / "multirun.yaml").touch()
-    assert [exhibit.name for exhibit in exhibits(sorted(folder.iterdir()))] == ["patch16", "pixel"]
+    assert [exhibit.name for exhibit in load_runs(sorted(folder.iterdir()))] == ["patch16", "pixel"]
 
 
 def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
     shutil.copy(tiny_run.checkpoint("best"), tmp_path / "mine.ckpt")
-    (exhibit,) = exhibits([tmp_path / "mine.ckpt"])
+    (exhibit,) = load_runs([tmp_path / "mine.ckpt"])
     assert exhibit.name == "mine.ckpt"
     assert exhibit.size == (32, 32)
 
@@ -55,27 +55,27 @@ def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
 def test_runs_of_one_name_are_told_apart_by_their_folders(tiny_run, tmp_path):
     for place in ("a", "b"):
         shutil.copytree(tiny_run.path, tmp_path / place / "tiny")
-    assert [e.name for e in exhibits([tmp_path / "a" / "tiny", tmp_path / "b" / "tiny"])] == ["a/tiny", "b/tiny"]
+    assert [e.name for e in load_runs([tmp_path / "a" / "tiny", tmp_path / "b" / "tiny"])] == ["a/tiny", "b/tiny"]
 
 
 def test_what_is_no_run_is_refused_in_words(tmp_path):
     with pytest.raises(FileNotFoundError, match="no runs here"):
-        exhibits([tmp_path])
+        load_runs([tmp_path])
     with pytest.raises(FileNotFoundError, match="no run among these"):
-        exhibits([tmp_path, tmp_path])
+        load_runs([tmp_path, tmp_path])
 
 
 def test_one_drawing_does_not_serve_runs_of_different_inputs(tiny_run, reverse):
     with pytest.raises(ValueError, match="take different inputs"):
-        exhibits([tiny_run.path, reverse])
+        load_runs([tiny_run.path, reverse])
 
 
 def test_the_canvas_is_made_for_the_input(tiny_run, reverse):
-    labels = canvas(exhibits([tiny_run.path]), drawn_lines=False)
+    labels = describe_canvas(load_runs([tiny_run.path]), drawn_lines=False)
     assert (labels["kind"], len(labels["brushes"]), labels["paper"]) == ("labels", 12, "#0000aa")
-    photo = canvas(exhibits([reverse]), drawn_lines=False)
+    photo = describe_canvas(load_runs([reverse]), drawn_lines=False)
     assert (photo["kind"], photo["paper"]) == ("photo", "#ffffff")
-    edges = canvas(exhibits([reverse]), drawn_lines=True)
+    edges = describe_canvas(load_runs([reverse]), drawn_lines=True)
     assert (edges["kind"], len(edges["brushes"])) == ("edges", 1)
 
 
@@ -93,27 +93,27 @@ def test_lines_on_paper_are_told_from_photos_and_labels(tiny_run, reverse):
     assert are_line_drawings([Sample(paper, paper)])
     assert not are_line_drawings([])
     for run in (tiny_run.path, reverse):
-        assert not are_line_drawings(samples_of(exhibits([run])[0]))
+        assert not are_line_drawings(find_samples(load_runs([run])[0]))
 
 
 def test_samples_are_pairs_of_the_test_set(tiny_run):
-    samples = samples_of(exhibits([tiny_run.path])[0])
+    samples = find_samples(load_runs([tiny_run.path])[0])
     assert len(samples) == 2
     assert all(picture.size == (32, 32) for sample in samples for picture in sample)
 
 
 def test_when_the_data_are_gone_the_evaluation_has_them(run, tmp_path):
     pix2pix("evaluate", run.path, "--split", "test")
-    before = samples_of(exhibits([run.path])[0])
+    before = find_samples(load_runs([run.path])[0])
     gone = changed(run, pairs={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")})
     checkpoint_config(gone)
-    after = samples_of(exhibits([run.path])[0])
+    after = find_samples(load_runs([run.path])[0])
     assert [s.input.tobytes() for s in after] == [s.input.tobytes() for s in before]
 
 
 def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
     checkpoint_config(changed(run, pairs={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}))
-    samples = samples_of(exhibits([run.path])[0])
+    samples = find_samples(load_runs([run.path])[0])
     assert len(samples) == 3
     sheet = Image.open(run.path / "samples" / "val_epoch0002.png").convert("RGB")
     first = sheet.crop((4, 20, 132, 148)).resize((32, 32), Image.Resampling.NEAREST)
@@ -125,12 +125,12 @@ def test_where_nothing_is_left_facades_are_drawn_for_a_run_that_knows_their_labe
     gone = {"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}
     shutil.rmtree(run.path / "samples")
     checkpoint_config(changed(run, pairs=gone))
-    (exhibit,) = exhibits([run.path])
-    samples = samples_of(exhibit)
+    (exhibit,) = load_runs([run.path])
+    samples = find_samples(exhibit)
     assert len(samples) == 12
     assert {colour for _, colour in samples[0].input.getcolors()} <= set(CMP_FACADES.values())
     checkpoint_config(changed(run, pairs=gone, palette=None))
-    assert samples_of(exhibits([run.path])[0]) == []
+    assert find_samples(load_runs([run.path])[0]) == []
 
 
 def checkpoint_config(run: Run) -> None:

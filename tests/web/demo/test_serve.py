@@ -67,7 +67,7 @@ def test_who_may_enter_is_said_where_that_is_not_this_machine_alone(host, warned
     except OSError:
         pytest.skip(f"this machine has no {host}")
     with listening:
-        said = serve.who_may_enter(listening)
+        said = serve.exposure_warning(listening)
         assert bool(said) == warned
         if said:
             assert f"--host {host}: every machine of the network" in said
@@ -88,9 +88,9 @@ class Listening:
 
 
 def test_an_address_of_the_network_is_said_to_be_one():
-    said = serve.who_may_enter(Listening("192.168.1.5"))
+    said = serve.exposure_warning(Listening("192.168.1.5"))
     assert "without a password. Others open http://192.168.1.5:8000/" in said
-    assert "Others open http://[fe80::1%eth0]:8000/" in serve.who_may_enter(Listening("fe80::1%eth0"))
+    assert "Others open http://[fe80::1%eth0]:8000/" in serve.exposure_warning(Listening("fe80::1%eth0"))
 
 
 def test_the_command_says_that_others_may_enter(tiny_run, monkeypatch, caplog):

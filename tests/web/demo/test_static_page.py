@@ -29,7 +29,7 @@ pytest.importorskip("onnxscript")
 def onnxruntime_folder():
     """The browser's onnxruntime, from the cache, or from npm where there is a network."""
     try:
-        return onnxruntime_web._cached()
+        return onnxruntime_web._ensure_cached()
     except OSError as error:
         pytest.skip(f"onnxruntime-web is neither in the cache nor to be had: {error}")
 
@@ -124,18 +124,18 @@ def test_what_is_downloaded_is_checked_and_kept(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO(content))
     with pytest.raises(OSError, match="not the package"):
-        onnxruntime_web.onnxruntime_web(None, tmp_path / "page")
-    assert not onnxruntime_web.cache().exists()
+        onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "page")
+    assert not onnxruntime_web.cache_folder().exists()
     digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
     monkeypatch.setattr(onnxruntime_web, "SHA512", digest)
-    onnxruntime_web.onnxruntime_web(None, tmp_path / "page")
+    onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "page")
 
     def unreachable(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    onnxruntime_web.onnxruntime_web(None, tmp_path / "other")  # from the cache
+    onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "other")  # from the cache
     assert {file.name for file in (tmp_path / "other").iterdir()} == set(onnxruntime_web.FILES.values())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     with pytest.raises(OSError, match="--onnxruntime"):
-        onnxruntime_web.onnxruntime_web(None, tmp_path / "third")
+        onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "third")

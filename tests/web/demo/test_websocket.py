@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from pix2pix.web.demo.limits import Limits
-from pix2pix.web.demo.runs import exhibits
+from pix2pix.web.demo.runs import load_runs
 from tests.web.demo.conftest import serving
 
 SIDE = 32
@@ -60,7 +60,7 @@ def test_a_drawing_of_another_size_is_brought_to_the_size_of_the_training(demo):
 
 
 def test_of_frames_that_wait_only_the_newest_is_translated(two_runs, monkeypatch):
-    translate = "pix2pix.web.demo.runs.Exhibit.translate_drawing"
+    translate = "pix2pix.web.demo.runs.LoadedRun.translate_drawing"
     monkeypatch.setattr(translate, lambda self, drawing, seed: (time.sleep(0.1), drawing)[1])
     with serving(two_runs[0], samples=False) as served, opened(served) as page:
         for number in range(30):
@@ -145,10 +145,10 @@ def test_a_page_that_goes_in_the_middle_of_its_answer_harms_nobody(demo):
 
 
 def test_a_drawing_that_fails_leaves_the_channel_open(two_runs, monkeypatch):
-    shown = exhibits([two_runs[0]])
+    shown = load_runs([two_runs[0]])
     with serving(shown=shown, samples=False) as served, opened(served) as page:
         with monkeypatch.context() as patch:
-            patch.setattr("pix2pix.web.demo.runs.Exhibit.translate_drawing", lambda *_: 1 / 0)
+            patch.setattr("pix2pix.web.demo.runs.LoadedRun.translate_drawing", lambda *_: 1 / 0)
             page.send(frame(3))
             answer = json.loads(page.recv(30))
         assert answer["frame"] == 3
