@@ -67,27 +67,27 @@ class OptunaSearch(Sweeper):
         by_key = {override.get_key_element(): override for override in given}
         self.space = {key: override for key, override in by_key.items() if override.is_sweep_override()}
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
-        self.study = self._study(self.folder)
+        self.study = self._open_study(self.folder)
         example = self.processes.job(self.fixed, 0)
-        pool = JobPool(self.processes.slots([example] * self.trials), hopeless=self._hopeless)
+        pool = JobPool(self.processes.slots([example] * self.trials), hopeless=self._should_prune)
         for job, ending in pool.run(self._jobs()):
             self._tell(job, ending)
         if any(trial.state.name == "COMPLETE" for trial in self.study.trials):
             best = self.study.best_trial
             log.info("Best %s %.4g: %s", self.monitor, best.value, " ".join(best.user_attrs["overrides"]))
 
-    def _study(self, folder: Path) -> Any:
+    def _open_study(self, folder: Path) -> Any:
         try:
             import optuna
         except ImportError as error:
             raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
-        from hydra_plugins.pix2pix_search.journal import opened
+        from hydra_plugins.pix2pix_search.journal import open_journal
         from pix2pix.config.metric_names import higher_is_better
 
         direction = "maximize" if higher_is_better(self.monitor, self.mode) else "minimize"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
-            storage=opened(folder / "search.journal"),
+            storage=open_journal(folder / "search.journal"),
             study_name="search",
             load_if_exists=True,
             direction=direction,
@@ -131,7 +131,7 @@ class OptunaSearch(Sweeper):
         SWEEP.add(job)
         return job
 
-    def _hopeless(self, job: "Job") -> bool:
+    def _should_prune(self, job: "Job") -> bool:
         """Reports what the run has newly reached; whether the median of the others was better by then."""
         import optuna
 

@@ -13,7 +13,7 @@ CREATES_TRIAL = 4  # Optuna's number for it; trials are numbered in the order of
 log = logging.getLogger(__name__)
 
 
-def opened(journal: Path) -> Any:
+def open_journal(journal: Path) -> Any:
     """The storage that a journal holds, a new one where there is none. Raises ValueError for one beyond mending."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -23,7 +23,7 @@ def opened(journal: Path) -> Any:
     journal.parent.mkdir(parents=True, exist_ok=True)
     lock = JournalFileSymlinkLock(str(journal))
     if journal.is_file():
-        mend(journal, lock)
+        repair(journal, lock)
     try:
         return JournalStorage(JournalFileBackend(str(journal), lock))
     except (LookupError, TypeError, ValueError, AssertionError) as error:
@@ -33,7 +33,7 @@ def opened(journal: Path) -> Any:
         ) from error
 
 
-def mend(journal: Path, lock: Any) -> None:
+def repair(journal: Path, lock: Any) -> None:
     """Leaves the sound lines of a journal, says so, and keeps a copy of what was there."""
     from optuna.storages.journal._file import get_lock_file
 
@@ -42,7 +42,7 @@ def mend(journal: Path, lock: Any) -> None:
     with get_lock_file(lock):
         content = journal.read_bytes()
         lines = [line for line in content.split(b"\n") if line]
-        kept = sound(lines)
+        kept = find_valid_lines(lines)
         text = b"".join(line + b"\n" for line in kept)
         if text == content:
             return
@@ -57,22 +57,22 @@ def mend(journal: Path, lock: Any) -> None:
     )
 
 
-def sound(lines: Sequence[bytes]) -> list[bytes]:
+def find_valid_lines(lines: Sequence[bytes]) -> list[bytes]:
     """The lines that can be read; only those before the first damage where the beginning of a trial is lost.
 
     Lines say of which trial they speak by its number. With one beginning lost all later ones would speak of another.
     """
-    entries = [(line, entry) for line in lines if (entry := _entry(line)) is not None]
+    entries = [(line, entry) for line in lines if (entry := _parse_entry(line)) is not None]
     trials = 0
     for _line, entry in entries:
         if entry.get("trial_id", -1) >= trials:
-            whole = itertools.takewhile(lambda line: _entry(line) is not None, lines)
+            whole = itertools.takewhile(lambda line: _parse_entry(line) is not None, lines)
             return list(whole)
         trials += entry["op_code"] == CREATES_TRIAL
-    return [line for line, _entry in entries]
+    return [line for line, _parse_entry in entries]
 
 
-def _entry(line: bytes) -> dict[str, Any] | None:
+def _parse_entry(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
     except ValueError:

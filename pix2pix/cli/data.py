@@ -42,14 +42,14 @@ def list_sets(root: Path) -> None:
     \b
     pix2pix data list
     """
-    from pix2pix.datasets.download.catalogue import KNOWN
+    from pix2pix.datasets.download.catalogue import CATALOGUE
 
-    for known in KNOWN.values():
+    for known in CATALOGUE.values():
         counts = " / ".join(f"{pairs} {split}" for split, pairs in known.splits.items())
         folder = root / known.name
-        here = "" if not folder.is_dir() else f"  in {folder}" + (", incomplete" if known.lacking(folder) else "")
+        here = "" if not folder.is_dir() else f"  in {folder}" + (", incomplete" if known.missing_pairs(folder) else "")
         click.echo(f"{known.name}  {counts}  about {known.megabytes} MB  {known.halves}{here}")
-        click.echo(f"    {known.whose}\n    {known.terms} ({known.homepage})")
+        click.echo(f"    {known.owner}\n    {known.terms} ({known.homepage})")
 
 
 @data.command()
@@ -69,11 +69,11 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
     pix2pix data download maps --mirror https://example.org/pix2pix
     """
     from pix2pix.datasets.download import download as downloading
-    from pix2pix.datasets.download.catalogue import known_set
+    from pix2pix.datasets.download.catalogue import find_dataset
     from pix2pix.datasets.download.mirrors import list_mirrors
 
-    known = known_set(name)
-    click.echo(f"{name}: {known.whose}.\nTerms: {known.terms} ({known.homepage}).")
+    known = find_dataset(name)
+    click.echo(f"{name}: {known.owner}.\nTerms: {known.terms} ({known.homepage}).")
     folder = downloading.download(known, root, list_mirrors(root, mirrors))
     elsewhere = "" if root == Path("data") else f" {shlex.quote(f'data.root={root}')}"
     click.echo(f"{folder}: {known.pairs} pairs, complete.\nTrain:  pix2pix train experiment={name}{elsewhere}")
@@ -95,14 +95,14 @@ def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, stric
     pix2pix data check data/facades --data facades --sheet facades.png
     """
     from pix2pix.datasets.check import check as doctor
-    from pix2pix.datasets.download.catalogue import known_set
+    from pix2pix.datasets.download.catalogue import find_dataset
 
-    found = doctor.check(path, known_set(name).name if name else None, workers)
+    found = doctor.check(path, find_dataset(name).name if name else None, workers)
     if sheet:
-        doctor.write_sheet(found, sheet)
-    click.echo(doctor.as_json(found) if as_json else "\n".join(doctor.as_text(found)))
+        doctor.write_contact_sheet(found, sheet)
+    click.echo(doctor.format_json(found) if as_json else "\n".join(doctor.format_text(found)))
     worst = {finding.severity for finding in found.findings}
-    if not found.sound or (strict and "warning" in worst):
+    if not found.is_trainable or (strict and "warning" in worst):
         raise SystemExit(1)
 
 
@@ -118,7 +118,7 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     """
     from pix2pix.config import compose, schema
     from pix2pix.data.images.pictures import save
-    from pix2pix.datasets.preview import preview as draw
+    from pix2pix.datasets.preview import draw_preview as draw
 
     with compose.in_words():
         config = compose.configured(list(overrides))

@@ -121,7 +121,7 @@ def pairs(a: Path, b: Path, by: str, strip: tuple[str, ...], allow_unmatched: bo
     """
     from pix2pix.datasets.prepare import match
 
-    matched = match.by_name(a, b, strip) if by == "name" else match.by_order(a, b)
+    matched = match.match_by_name(a, b, strip) if by == "name" else match.match_by_order(a, b)
     _run(matched, f"{a} and {b}", options, allow_unmatched)
 
 
@@ -139,7 +139,7 @@ def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -
     """
     from pix2pix.datasets.prepare import match
 
-    matched = match.tiles(a, b, block)
+    matched = match.match_tiles(a, b, block)
     _run(matched, f"{a} and {b}", options, allow_unmatched)
 
 
@@ -155,7 +155,7 @@ def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
     """
     from pix2pix.datasets.prepare import match
 
-    matched = match.existing(path)
+    matched = match.list_existing_pairs(path)
     _run(matched, str(path), options, allow_unmatched)
 
 
@@ -170,7 +170,7 @@ def derive(pictures: Path, **options: Any) -> None:
     """
     from pix2pix.datasets.prepare import match
 
-    matched = match.singles(pictures)
+    matched = match.list_singles(pictures)
     _run(matched, str(pictures), options)
 
 
@@ -190,14 +190,14 @@ def video(films: tuple[Path, ...], every: int, **options: Any) -> None:
     from pix2pix.datasets.prepare import video_frames
 
     shares = {"val": options["val"], "test": options["test"]}
-    matched = video_frames.items(films, options["output"] / ".frames", every, shares)
-    _run(matched, ", ".join(map(str, films)), options | {"films": films})
+    matched = video_frames.list_frames(films, options["output"] / ".frames", every, shares)
+    _run(matched, ", ".join(map(str, films)), options | {"videos": films})
 
 
 def _run(matched: Any, where: str, options: dict[str, Any], allow_unmatched: bool = False) -> None:
-    from pix2pix.datasets.prepare.prepare import dry_run, job, prepare, require_matched
+    from pix2pix.datasets.prepare.prepare import dry_run, make_preparation, prepare, require_matched
 
     require_matched(matched, where, allow_unmatched)
     act = dry_run if options.pop("dry_run") else prepare
-    for line in act(job(matched, **options)):
+    for line in act(make_preparation(matched, **options)):
         click.echo(line)

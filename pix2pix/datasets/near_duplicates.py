@@ -16,17 +16,17 @@ Thumbnail = np.ndarray
 """A picture at 16x16, uint8 (16, 16, 3)."""
 
 
-def thumbnail(picture: Image.Image) -> Thumbnail:
+def make_thumbnail(picture: Image.Image) -> Thumbnail:
     """The picture, of mode RGB, at 16x16 by averaging."""
     return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
-def digest(picture: Image.Image) -> bytes:
+def picture_digest(picture: Image.Image) -> bytes:
     """A digest of size and pixels: equal for equal pictures, whatever files they are in."""
     return hashlib.blake2b(repr(picture.size).encode() + picture.tobytes(), digest_size=16).digest()
 
 
-def groups(thumbnails: Sequence[Thumbnail], digests: Sequence[bytes]) -> list[list[int]]:
+def find_near_duplicates(thumbnails: Sequence[Thumbnail], digests: Sequence[bytes]) -> list[list[int]]:
     """Sets of indices of pictures that are the same or nearly so, each in ascending order; single ones are left out.
 
     Flat pictures (a plain sky, open water) count as the same only when they are so exactly.
@@ -39,7 +39,7 @@ def groups(thumbnails: Sequence[Thumbnail], digests: Sequence[bytes]) -> list[li
             index = int(leader[index])
         return index
 
-    for one, other in [*_equal(digests), *_near(thumbnails)]:
+    for one, other in [*_find_equal(digests), *_find_similar(thumbnails)]:
         first, second = sorted((find(one), find(other)))
         leader[second] = first
     members: dict[int, list[int]] = {}
@@ -48,14 +48,14 @@ def groups(thumbnails: Sequence[Thumbnail], digests: Sequence[bytes]) -> list[li
     return [group for group in members.values() if len(group) > 1]
 
 
-def _equal(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+def _find_equal(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     first: dict[bytes, int] = {}
     for index, key in enumerate(digests):
         if first.setdefault(key, index) != index:
             yield first[key], index
 
 
-def _near(thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[int, int]]:
+def _find_similar(thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[int, int]]:
     """Pairs of near duplicates, found block against block so that memory stays small."""
     if not len(thumbnails):
         return

@@ -20,7 +20,7 @@ DRAWS = 4
 WIDEST = 192  # pixels of a picture on the sheet
 
 
-def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
+def draw_preview(config: dict[str, Any], views: int = 20) -> Image.Image:
     """A row for each of some training pairs: as it is evaluated, then as the first epochs draw it.
 
     Args:
@@ -34,18 +34,18 @@ def preview(config: dict[str, Any], views: int = 20) -> Image.Image:
     for index in evenly_spaced(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
         drawn = [transform.augment(pair, pair_generator(config["seed"], epoch, index)) for epoch in range(DRAWS)]
-        rows.append([image for view in (transform.plain(pair), *drawn) for image in _pictures(view, config)])
+        rows.append([image for view in (transform.plain(pair), *drawn) for image in _render_pair(view, config)])
     titles = ["input", "target"] + [text for epoch in range(DRAWS) for text in (f"epoch {epoch + 1}: input", "target")]
     return sheet(rows, titles)
 
 
-def _pictures(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def _render_pair(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
     source, target = coded_palettes(config)
     seen = shown(visible(pair.source, source), source_side(config).channels)
-    return _small(seen), _small(shown(visible(pair.target, target, pair.source)))
+    return _shrink(seen), _shrink(shown(visible(pair.target, target, pair.source)))
 
 
-def _small(image: Tensor) -> Tensor:
+def _shrink(image: Tensor) -> Tensor:
     """The image, averaged over squares where it is wider than the sheet shows it."""
     squares = math.ceil(max(image.shape[1:]) / WIDEST)
     return F.avg_pool2d(image, squares) if squares > 1 else image

@@ -42,7 +42,7 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
     """
     output.mkdir(parents=True, exist_ok=True)
     plan = json.dumps({"format": FORMAT, "source": source.fingerprint(), "megabytes": megabytes}, indent=2)
-    splits = _splits(source)
+    splits = _list_splits(source)
     _require_same(output, plan)  # before a lock is left in a folder that is not ours
     with FileLock(output / ".lock"):
         _require_same(output, plan)
@@ -51,15 +51,15 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
         planned = {
             output / f"{split}-{number:06d}.tar": pairs
             for split, files in splits.items()
-            for number, pairs in enumerate(_parted(files, megabytes * MEGABYTE))
+            for number, pairs in enumerate(_split_by_size(files, megabytes * MEGABYTE))
         }
-        _require_room(output, planned)
+        _require_space(output, planned)
         write_text_atomic(output / PLAN, plan)
-        ranges = _write_all(planned, workers)
+        ranges = _write_missing(planned, workers)
         return _write_index(output, splits, ranges, json.loads(plan))
 
 
-def _splits(source: PairFolder) -> dict[str, Sequence[Files]]:
+def _list_splits(source: PairFolder) -> dict[str, Sequence[Files]]:
     """The files of each split; one that is another's by another name is left out, as readers know the rule."""
     found: dict[str, Sequence[Files]] = {}
     for split in SPLITS:
@@ -81,11 +81,11 @@ def _require_same(output: Path, plan: str) -> None:
         )
 
 
-def _parted(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
+def _split_by_size(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
     """Runs of pairs that together take at most `limit` bytes."""
     part, size = [], 0
     for pair in files:
-        taken = sum(_space(file) for file in pair)
+        taken = sum(_tar_size(file) for file in pair)
         if part and size + taken > limit:
             yield part
             part, size = [], 0
@@ -95,20 +95,20 @@ def _parted(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
         yield part
 
 
-def _space(file: Path) -> int:
+def _tar_size(file: Path) -> int:
     """The bytes that a file takes in a tar file: whole blocks, and one for its header."""
     with named(file):
         return tarfile.BLOCKSIZE * (1 + -(-require_file(file) // tarfile.BLOCKSIZE))
 
 
-def _require_room(output: Path, planned: dict[Path, list[Files]]) -> None:
-    needed = sum(_space(file) for shard, pairs in planned.items() if not shard.exists() for p in pairs for file in p)
+def _require_space(output: Path, planned: dict[Path, list[Files]]) -> None:
+    needed = sum(_tar_size(file) for shard, pairs in planned.items() if not shard.exists() for p in pairs for file in p)
     free = shutil.disk_usage(output).free
     if needed > free:
         raise OSError(f"{output}: the shards take {needed:,} bytes, the disk has {free:,} left. Make room first.")
 
 
-def _write_all(planned: dict[Path, list[Files]], workers: int) -> dict[Path, np.ndarray]:
+def _write_missing(planned: dict[Path, list[Files]], workers: int) -> dict[Path, np.ndarray]:
     """Writes the shards that are not there yet; gives the places of the pairs in each."""
     with ThreadPoolExecutor(workers) as pool, tqdm(total=len(planned), unit="shard", disable=None) as bar:
         futures = {path: pool.submit(_write_shard, path, pairs) for path, pairs in planned.items()}
@@ -127,18 +127,18 @@ def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
         with atomic_file(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for pair in pairs:
                 for role, picture in zip(roles(len(pair)), pair, strict=True):
-                    _add(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
-    return _places(path, len(pairs[0]))
+                    _add_member(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
+    return _pair_offsets(path, len(pairs[0]))
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     """A file without date and owner, so that equal pictures make equal shards."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
 
 
-def _places(path: Path, files_of_a_pair: int) -> np.ndarray:
+def _pair_offsets(path: Path, files_of_a_pair: int) -> np.ndarray:
     """Offset and size of each pair in a shard, (pairs, 2), read back from the shard itself."""
     with tarfile.open(path, mode="r:") as tar:
         starts = [member.offset for member in tar][::files_of_a_pair]

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from pix2pix.cli.data import data
-from pix2pix.datasets.download.catalogue import KNOWN
+from pix2pix.datasets.download.catalogue import CATALOGUE
 from tests.conftest import pix2pix, resolved
 
 
@@ -24,6 +24,6 @@ def test_every_command_on_data_has_help_with_an_example(words, capsys):
     assert f"  pix2pix {' '.join(words)} " in capsys.readouterr().out.replace("\n", " \n")
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_a_downloaded_set_lies_where_its_experiment_looks(name):
     assert resolved(f"experiment={name}")["data"]["path"] == f"data/{name}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hydra_plugins.pix2pix_search.journal import opened
+from hydra_plugins.pix2pix_search.journal import open_journal
 
 optuna = pytest.importorskip("optuna")
 
@@ -15,7 +15,7 @@ optuna = pytest.importorskip("optuna")
 def journal(tmp_path) -> Path:
     """A search of three trials: two are finished, the third runs."""
     file = tmp_path / "search.journal"
-    study = optuna.create_study(storage=opened(file), study_name="search")
+    study = optuna.create_study(storage=open_journal(file), study_name="search")
     for value in (1.0, 2.0, None):
         trial = study.ask()
         trial.set_user_attr("overrides", [f"x={trial.suggest_float('x', 0, 1)}"])
@@ -25,7 +25,7 @@ def journal(tmp_path) -> Path:
 
 
 def values(journal: Path) -> list[float | None]:
-    return [trial.value for trial in optuna.load_study(storage=opened(journal), study_name="search").trials]
+    return [trial.value for trial in optuna.load_study(storage=open_journal(journal), study_name="search").trials]
 
 
 def lines(journal: Path) -> list[bytes]:
@@ -79,7 +79,7 @@ def test_values_never_move_to_another_trial(journal):
     kept = []
     for place in range(1, len(whole)):
         journal.write_bytes(b"".join([*whole[:place], b"rubbish\n", *whole[place + 1 :]]))
-        trials = optuna.load_study(storage=opened(journal), study_name="search").trials
+        trials = optuna.load_study(storage=open_journal(journal), study_name="search").trials
         kept.append(len(trials))
         for trial, number in ((trial, trial.number) for trial in trials):
             assert trial.value in {None, (1.0, 2.0, None)[number]}
@@ -90,7 +90,7 @@ def test_values_never_move_to_another_trial(journal):
 
 def test_a_journal_of_rubbish_begins_again_and_is_kept(journal):
     journal.write_bytes(b"\x89PNG\r\n" * 100)
-    opened(journal)
+    open_journal(journal)
     assert journal.read_bytes() == b""
     assert len(copies(journal)) == 1
 
@@ -98,12 +98,12 @@ def test_a_journal_of_rubbish_begins_again_and_is_kept(journal):
 def test_a_journal_of_another_program_is_named(journal):
     journal.write_text(json.dumps({"op_code": 4, "what": "else"}) + "\n")
     with pytest.raises(ValueError, match=r"search\.journal: is no journal of a search (.|\n)*Move it away"):
-        opened(journal)
+        open_journal(journal)
 
 
 def test_a_lock_that_a_kill_left_behind_is_found_again(tmp_path, monkeypatch):
     """Optuna looks for its age by the path in it, which must mean the same from the lock's own folder."""
     monkeypatch.chdir(tmp_path)
-    backend = opened(Path("deep") / "search.journal")._backend
+    backend = open_journal(Path("deep") / "search.journal")._backend
     backend._lock.acquire()
     assert (tmp_path / "deep" / "search.journal.lock").resolve(strict=True) == tmp_path / "deep" / "search.journal"

@@ -17,12 +17,12 @@ from pix2pix.data.images.value_range import scale
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.image_spec import halves
 from pix2pix.datasets.check import suggest_command
-from pix2pix.datasets.check.alignment_checks import agreement
-from pix2pix.datasets.check.file_checks import duplicates, file_faults, pair_faults
+from pix2pix.datasets.check.alignment_checks import check_alignment
+from pix2pix.datasets.check.file_checks import check_duplicates, check_files, check_pairs
 from pix2pix.datasets.check.findings import SEVERITIES, Finding
-from pix2pix.datasets.check.measure import Reading, read_all
-from pix2pix.datasets.check.scan import Survey, survey
-from pix2pix.datasets.download.catalogue import KNOWN
+from pix2pix.datasets.check.measure import PairStats, measure_pairs
+from pix2pix.datasets.check.scan import FolderScan, scan_folder
+from pix2pix.datasets.download.catalogue import CATALOGUE
 
 SHOWN = 5  # files named in the text; JSON names all
 TILE = 160
@@ -30,22 +30,22 @@ ROWS, PAIRS_IN_ROW = 6, 3
 
 
 @dataclass(frozen=True)
-class Examination:
+class CheckResult:
     """A folder of pairs and what was found in it, the worst first."""
 
-    survey: Survey
-    readings: list[Reading]
+    scan: FolderScan
+    pairs: list[PairStats]
     findings: list[Finding]
-    guess: suggest_command.Guess
+    guess: suggest_command.DirectionGuess
     command: str
 
     @property
-    def sound(self) -> bool:
+    def is_trainable(self) -> bool:
         """Whether a training would start and have something to learn."""
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-def check(path: Path, name: str | None = None, workers: int | None = None) -> Examination:
+def check(path: Path, name: str | None = None, workers: int | None = None) -> CheckResult:
     """Examines the pairs of a folder.
 
     Args:
@@ -57,18 +57,18 @@ def check(path: Path, name: str | None = None, workers: int | None = None) -> Ex
         FileNotFoundError: when there is no such folder.
         ValueError: for a name that the catalogue does not have.
     """
-    seen = survey(path)
-    readings = read_all(seen.entries, workers)
-    guess = suggest_command.guess(readings)
-    found = [*seen.findings, *_counts(seen, name), *file_faults(readings), *pair_faults(readings)]
-    found += [*duplicates(readings, guess.photo), *agreement(readings)]
-    found += _refusal(path) if all(finding.severity != "error" for finding in found) else []
+    seen = scan_folder(path)
+    readings = measure_pairs(seen.pairs, workers)
+    guess = suggest_command.guess_direction(readings)
+    found = [*seen.findings, *_check_counts(seen, name), *check_files(readings), *check_pairs(readings)]
+    found += [*check_duplicates(readings, guess.photo), *check_alignment(readings)]
+    found += _check_training_reads(path) if all(finding.severity != "error" for finding in found) else []
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    named = name or (path.resolve().name if path.resolve().name in KNOWN else None)
-    return Examination(seen, readings, found, guess, suggest_command.command(path, readings, named))
+    named = name or (path.resolve().name if path.resolve().name in CATALOGUE else None)
+    return CheckResult(seen, readings, found, guess, suggest_command.suggest_command(path, readings, named))
 
 
-def _refusal(path: Path) -> list[Finding]:
+def _check_training_reads(path: Path) -> list[Finding]:
     """What training says of the folder, should it refuse what was found sound here."""
     try:
         PairFolder(str(path))
@@ -77,45 +77,45 @@ def _refusal(path: Path) -> list[Finding]:
     return []
 
 
-def _counts(seen: Survey, name: str | None) -> Iterator[Finding]:
+def _check_counts(seen: FolderScan, name: str | None) -> Iterator[Finding]:
     if name is None:
         return
     lacking = [
-        f"{split}: {seen.counts().get(split, 0)} of {pairs} pairs"
-        for split, pairs in KNOWN[name].splits.items()
-        if seen.counts().get(split, 0) != pairs
+        f"{split}: {seen.count_pairs().get(split, 0)} of {pairs} pairs"
+        for split, pairs in CATALOGUE[name].splits.items()
+        if seen.count_pairs().get(split, 0) != pairs
     ]
     if lacking:
         says = f"not the {name} of the catalogue, {'; '.join(lacking)}"
         yield Finding("warning", "counts", says, f"Get all of it: pix2pix data download {name}.")
 
 
-def as_text(found: Examination) -> Iterator[str]:
+def format_text(found: CheckResult) -> Iterator[str]:
     """The lines for a reader."""
-    counts = ", ".join(f"{pairs} {split}" for split, pairs in found.survey.counts().items())
-    yield f"{found.survey.path}: {counts or 'no pairs'}{_kinds(found.readings)}"
+    counts = ", ".join(f"{pairs} {split}" for split, pairs in found.scan.count_pairs().items())
+    yield f"{found.scan.path}: {counts or 'no pairs'}{_describe_files(found.pairs)}"
     for finding in found.findings:
-        yield f"{finding.severity}: {finding.says}. {finding.remedy}"
-        names = [str(file.relative_to(found.survey.path)) for file in finding.files[:SHOWN]]
+        yield f"{finding.severity}: {finding.message}. {finding.remedy}"
+        names = [str(file.relative_to(found.scan.path)) for file in finding.files[:SHOWN]]
         more = len(finding.files) - len(names)
         if names:
             yield f"    {', '.join(names)}{f' and {more} more' if more else ''}"
     if not found.findings:
         yield "nothing found"
-    yield f"direction: {_direction(found.guess)}"
-    if found.sound:
+    yield f"direction: {_describe_direction(found.guess)}"
+    if found.is_trainable:
         yield f"train:     {found.command}"
 
 
-def _kinds(readings: list[Reading]) -> str:
+def _describe_files(readings: list[PairStats]) -> str:
     """Sizes and modes, when they are few enough to name."""
-    kinds = [kind for reading in readings for kind in reading.kinds]
+    kinds = [kind for reading in readings for kind in reading.file_infos]
     sizes, modes = {kind.size for kind in kinds}, sorted({kind.mode for kind in kinds})
     size = " and ".join(f"{w}x{h}" for w, h in sorted(sizes)) if 0 < len(sizes) < 3 else f"{len(sizes)} sizes"
     return f"; files of {size}, {'/'.join(modes)}" if kinds else ""
 
 
-def _direction(guess: suggest_command.Guess) -> str:
+def _describe_direction(guess: suggest_command.DirectionGuess) -> str:
     a, b = (f"{share:.0%}" for share in guess.flat)
     measured = f"{a} of A and {b} of B is flat"
     if guess.direction is None:
@@ -124,20 +124,20 @@ def _direction(guess: suggest_command.Guess) -> str:
     return f"{guess.direction}, if the photos ({rich}) are to be made from the simpler images ({simple}): {measured}"
 
 
-def as_json(found: Examination) -> str:
+def format_json(found: CheckResult) -> str:
     """Everything, for scripts; files are relative to the folder."""
-    path = found.survey.path
+    path = found.scan.path
     content: dict[str, Any] = {
         "path": str(path),
-        "pairs": found.survey.counts(),
-        "sound": found.sound,
+        "pairs": found.scan.count_pairs(),
+        "sound": found.is_trainable,
         "direction": found.guess.direction,
         "command": found.command,
         "findings": [
             {
                 "severity": finding.severity,
                 "kind": finding.kind,
-                "says": finding.says,
+                "says": finding.message,
                 "remedy": finding.remedy,
                 "files": [str(file.relative_to(path)) for file in finding.files],
             }
@@ -147,16 +147,16 @@ def as_json(found: Examination) -> str:
     return json.dumps(content, indent=2)
 
 
-def write_sheet(found: Examination, file: Path) -> None:
+def write_contact_sheet(found: CheckResult, file: Path) -> None:
     """A contact sheet: pairs with findings first, then others from all over the set."""
-    read = [reading for reading in found.readings if reading.sides]
+    read = [reading for reading in found.pairs if reading.sides]
     if not read:
-        raise ValueError(f"{found.survey.path}: no pair can be read, so there is no contact sheet.")
+        raise ValueError(f"{found.scan.path}: no pair can be read, so there is no contact sheet.")
     suspects = {file for finding in found.findings if finding.severity != "note" for file in finding.files}
     first = [reading for reading in read if suspects.intersection(reading.entry.files)]
     spaced = [read[int(i)] for i in np.linspace(0, len(read) - 1, min(len(read), ROWS * PAIRS_IN_ROW))]
     chosen = list({reading.entry: reading for reading in [*first, *spaced]}.values())[: ROWS * PAIRS_IN_ROW]
-    images = [_images(reading) for reading in chosen]
+    images = [_load_images(reading) for reading in chosen]
     blank = tuple(torch.ones_like(image) for image in images[0])
     columns = min(PAIRS_IN_ROW, len(images))
     images += [blank] * (-len(images) % columns)
@@ -164,7 +164,7 @@ def write_sheet(found: Examination, file: Path) -> None:
     save(sheet(rows, ["A", "B"] * columns), file)
 
 
-def _images(reading: Reading) -> tuple[Tensor, ...]:
+def _load_images(reading: PairStats) -> tuple[Tensor, ...]:
     """A and B in [-1, 1], all of one size so that they stand in rows."""
     files = reading.entry.files
     pair = map(decode, files) if len(files) == 2 else halves(decode(files[0]), files[0])

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pix2pix.datasets.check.findings import Finding, Severity, counted
-from pix2pix.datasets.check.measure import Kind, Reading, Side
-from pix2pix.datasets.near_duplicates import groups
+from pix2pix.datasets.check.findings import Finding, Severity, format_count
+from pix2pix.datasets.check.measure import FileInfo, ImageStats, PairStats
+from pix2pix.datasets.near_duplicates import find_near_duplicates
 
 CONSTANT = 1.5  # spread in 255ths of an image that shows nothing
 WHITE = 250
@@ -14,31 +14,31 @@ SMALLEST = 64
 EXPECTED = {"JPEG": {".jpg", ".jpeg"}, "PNG": {".png"}, "WEBP": {".webp"}, "BMP": {".bmp"}, "TIFF": {".tif", ".tiff"}}
 
 
-def file_faults(readings: Sequence[Reading]) -> Iterator[Finding]:
+def check_files(readings: Sequence[PairStats]) -> Iterator[Finding]:
     """Broken files, odd widths, and kinds of files that are not what they seem."""
-    broken = {file: reason for reading in readings for file, reason in reading.broken.items()}
+    broken = {file: reason for reading in readings for file, reason in reading.unreadable.items()}
     if broken:
-        says = f"{counted(len(broken), 'file', 'files')} cannot be read ({next(iter(broken.values()))})"
+        says = f"{format_count(len(broken), 'file', 'files')} cannot be read ({next(iter(broken.values()))})"
         yield Finding("error", "broken", says, "Replace or remove.", list(broken))
-    odd = [reading.entry.files[0] for reading in readings if reading.odd]
+    odd = [reading.entry.files[0] for reading in readings if reading.has_odd_width]
     if odd:
-        says = f"{counted(len(odd), 'side-by-side file', 'side-by-side files')} of odd width, not two equal halves"
+        says = f"{format_count(len(odd), 'side-by-side file', 'side-by-side files')} of odd width, not two equal halves"
         yield Finding("error", "odd-width", says, "Crop, or put A and B into two folders, trainA/ and trainB/.", odd)
-    kinds = [each for reading in readings for each in zip(reading.entry.files, reading.kinds, strict=False)]
+    kinds = [each for reading in readings for each in zip(reading.entry.files, reading.file_infos, strict=False)]
     for severity, kind, says, remedy, holds in KINDS:
         files = [file for file, of in kinds if holds(file, of)]
         if files:
-            yield Finding(severity, kind, f"{counted(len(files), 'file', 'files')} {says}", remedy, files)
-    yield from _mixed_modes(kinds)
+            yield Finding(severity, kind, f"{format_count(len(files), 'file', 'files')} {says}", remedy, files)
+    yield from _check_mixed_modes(kinds)
 
 
-KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, Kind], bool]], ...] = (
+KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], ...] = (
     (
         "warning",
         "transparent",
         "with transparent pixels, whose colours are read as if they were opaque",
         "Flatten them onto a background if that is not meant.",
-        lambda file, kind: kind.transparent,
+        lambda file, kind: kind.has_transparency,
     ),
     (
         "warning",
@@ -78,34 +78,34 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, Kind], bool]], ...] 
 )
 
 
-def pair_faults(readings: Sequence[Reading]) -> Iterator[Finding]:
+def check_pairs(readings: Sequence[PairStats]) -> Iterator[Finding]:
     """Pairs of which one image shows nothing, both are the same, or shapes differ."""
     read = [(reading, *reading.sides) for reading in readings if reading.sides]
-    blank = [(r, side) for r, a, b in read for side, other in ((a, b), (b, a)) if _shows_nothing(side, other)]
+    blank = [(r, side) for r, a, b in read for side, other in ((a, b), (b, a)) if _is_blank(side, other)]
     if blank:
         severity: Severity = "error" if len(blank) > len(read) / 2 else "warning"
         white = sum(side.mean > WHITE for _, side in blank)
-        says = f"{counted(len(blank), 'pair', 'pairs')} with an image of one colour ({white} of them white)"
+        says = f"{format_count(len(blank), 'pair', 'pairs')} with an image of one colour ({white} of them white)"
         yield Finding(
-            severity, "constant", says, "Remove them if they should show something.", _files(r for r, _ in blank)
+            severity, "constant", says, "Remove them if they should show something.", _list_files(r for r, _ in blank)
         )
     same = [r for r, a, b in read if a.digest == b.digest and a.spread > CONSTANT]
     if same:
-        says = f"{counted(len(same), 'pair', 'pairs')} whose A equals B"
-        yield Finding("error", "identical", says, "Give each its own input and target.", _files(same))
-    yield from _shapes(read)
+        says = f"{format_count(len(same), 'pair', 'pairs')} whose A equals B"
+        yield Finding("error", "identical", says, "Give each its own input and target.", _list_files(same))
+    yield from _check_shapes(read)
 
 
-def _shows_nothing(side: Side, partner: Side) -> bool:
+def _is_blank(side: ImageStats, partner: ImageStats) -> bool:
     return side.spread < CONSTANT and partner.spread > SOMETHING
 
 
-def _shapes(read: Sequence[tuple[Reading, Side, Side]]) -> Iterator[Finding]:
+def _check_shapes(read: Sequence[tuple[PairStats, ImageStats, ImageStats]]) -> Iterator[Finding]:
     uneven = [r for r, a, b in read if abs(a.size[0] * b.size[1] / (a.size[1] * b.size[0]) - 1) > 0.02]
     if uneven:
-        says = f"{counted(len(uneven), 'pair', 'pairs')} whose images have different proportions"
+        says = f"{format_count(len(uneven), 'pair', 'pairs')} whose images have different proportions"
         remedy = "They are stretched onto each other: crop them alike (pix2pix data prepare pairs --size)."
-        yield Finding("warning", "proportions", says, remedy, _files(uneven))
+        yield Finding("warning", "proportions", says, remedy, _list_files(uneven))
     sizes = {a.size for _, a, _ in read}
     if len(sizes) > 1:
         smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
@@ -113,21 +113,23 @@ def _shapes(read: Sequence[tuple[Reading, Side, Side]]) -> Iterator[Finding]:
         yield Finding("note", "sizes", says, "All are brought to data.size; crop them if proportions matter.")
     small = [r for r, a, b in read if min(*a.size, *b.size) < SMALLEST]
     if small:
-        says = f"{counted(len(small), 'pair', 'pairs')} of less than {SMALLEST} pixels"
-        yield Finding("warning", "small", says, "Enlarging adds nothing: train at a smaller data.size.", _files(small))
+        says = f"{format_count(len(small), 'pair', 'pairs')} of less than {SMALLEST} pixels"
+        yield Finding(
+            "warning", "small", says, "Enlarging adds nothing: train at a smaller data.size.", _list_files(small)
+        )
 
 
-def _mixed_modes(kinds: Sequence[tuple[Path, Kind]]) -> Iterator[Finding]:
+def _check_mixed_modes(kinds: Sequence[tuple[Path, FileInfo]]) -> Iterator[Finding]:
     """Grey files among coloured ones: their own kind of picture, or a slip on the way."""
     grey = [file for file, kind in kinds if kind.mode in {"1", "L", "LA", "I;16"}]
     for folder in sorted({file.parent for file in grey}):
         here, all_here = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in kinds)
         if len(here) < all_here:
-            says = f"{counted(len(here), 'file', 'files')} without colour among coloured ones in {folder.name}/"
+            says = f"{format_count(len(here), 'file', 'files')} without colour among coloured ones in {folder.name}/"
             yield Finding("warning", "mixed-modes", says, "Remove them if colour is what should be learned.", here)
 
 
-def duplicates(readings: Sequence[Reading], photo: int) -> Iterator[Finding]:
+def check_duplicates(readings: Sequence[PairStats], photo: int) -> Iterator[Finding]:
     """Pairs that are there twice, judged by the image with more detail: many places have one and the same map.
 
     Args:
@@ -135,21 +137,23 @@ def duplicates(readings: Sequence[Reading], photo: int) -> Iterator[Finding]:
         photo: 0 when A has more detail, 1 when B has.
     """
     read = [(reading, reading.sides) for reading in readings if reading.sides]
-    found = groups([sides[photo].thumbnail for _, sides in read], [sides[photo].digest for _, sides in read])
+    found = find_near_duplicates(
+        [sides[photo].thumbnail for _, sides in read], [sides[photo].digest for _, sides in read]
+    )
     within, across = [], []
     for group in found:
         entries = [read[index][0].entry for index in group]
         (across if len({entry.split for entry in entries}) > 1 else within).append(entries)
     if across:
-        says = f"{counted(len(across), 'picture is', 'pictures are')} in more than one split, exactly or nearly"
+        says = f"{format_count(len(across), 'picture is', 'pictures are')} in more than one split, exactly or nearly"
         remedy = "Remove all but one, or split anew: pix2pix data prepare split. Until then the evaluation flatters."
         yield Finding("warning", "leak", says, remedy, [e.files[0] for entries in across for e in entries])
     if within:
-        says = f"{counted(len(within), 'picture is', 'pictures are')} more than once in a split, exactly or nearly"
+        says = f"{format_count(len(within), 'picture is', 'pictures are')} more than once in a split, exactly or nearly"
         yield Finding("note", "duplicates", says, "Remove all but one.", [e.files[0] for es in within for e in es])
 
 
-def _files(readings: Iterable[Reading]) -> list[Path]:
+def _list_files(readings: Iterable[PairStats]) -> list[Path]:
     return [file for reading in readings for file in reading.entry.files]
 
 

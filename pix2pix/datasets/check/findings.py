@@ -24,11 +24,11 @@ class Finding:
 
     severity: Severity
     kind: str
-    says: str
+    message: str
     remedy: str
     files: Sequence[Path] = ()
 
 
-def counted(number: int, one: str, many: str) -> str:
+def format_count(number: int, one: str, many: str) -> str:
     """`1 pair is`, `3 pairs are`."""
     return f"{number} {one if number == 1 else many}"

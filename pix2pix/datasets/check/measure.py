@@ -12,8 +12,8 @@ from PIL import Image, ImageOps, ImageStat
 from tqdm import tqdm
 
 from pix2pix.data.images.picture_files import opened_image
-from pix2pix.datasets.check.scan import Entry
-from pix2pix.datasets.near_duplicates import Thumbnail, digest, thumbnail
+from pix2pix.datasets.check.scan import PairFiles
+from pix2pix.datasets.near_duplicates import Thumbnail, make_thumbnail, picture_digest
 
 ORIENTATION = 0x0112  # EXIF
 SCALE = 256  # both images are measured at this size
@@ -24,7 +24,7 @@ SAMPLE = 600  # pairs whose edges are kept, to be compared with each other: a mi
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileInfo:
     """What a file says of itself: size in pixels, Pillow mode and format, number of frames, EXIF orientation."""
 
     size: tuple[int, int]
@@ -32,10 +32,10 @@ class Kind:
     format: str
     frames: int
     orientation: int
-    transparent: bool
+    has_transparency: bool
 
 
-class Side(NamedTuple):
+class ImageStats(NamedTuple):
     """Measures of one image of a pair.
 
     Args:
@@ -56,44 +56,44 @@ class Side(NamedTuple):
     mean: float
     colours: np.ndarray
     edges: np.ndarray | None
-    grey: bool
+    is_grey: bool
 
 
 @dataclass(frozen=True)
-class Reading:
+class PairStats:
     """A pair read: its files' kinds, its images' measures, or why it could not be read."""
 
-    entry: Entry
-    kinds: list[Kind] = field(default_factory=list)
-    sides: tuple[Side, Side] | None = None
+    entry: PairFiles
+    file_infos: list[FileInfo] = field(default_factory=list)
+    sides: tuple[ImageStats, ImageStats] | None = None
     seam: float | None = None
-    broken: dict[Path, str] = field(default_factory=dict)
+    unreadable: dict[Path, str] = field(default_factory=dict)
 
     @property
-    def odd(self) -> bool:
+    def has_odd_width(self) -> bool:
         """Whether it is a side-by-side file that has no two equal halves."""
-        return len(self.entry.files) == 1 and bool(self.kinds) and self._upright_width() % 2 == 1
+        return len(self.entry.files) == 1 and bool(self.file_infos) and self._upright_width() % 2 == 1
 
     def _upright_width(self) -> int:
-        kind = self.kinds[0]
+        kind = self.file_infos[0]
         return kind.size[1] if kind.orientation in {5, 6, 7, 8} else kind.size[0]
 
 
-def read_all(entries: Sequence[Entry], workers: int | None = None) -> list[Reading]:
+def measure_pairs(entries: Sequence[PairFiles], workers: int | None = None) -> list[PairStats]:
     """Reads all pairs in parallel; Pillow and NumPy let other threads work meanwhile. Never raises for a bad file."""
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         return list(tqdm(_in_order(pool, entries), total=len(entries), unit="pair", desc="reading", disable=None))
 
 
-def _in_order(pool: ThreadPoolExecutor, entries: Sequence[Entry]) -> Iterator[Reading]:
+def _in_order(pool: ThreadPoolExecutor, entries: Sequence[PairFiles]) -> Iterator[PairStats]:
     """A few pairs ahead of the one that is asked for, not a million."""
     step = -(-len(entries) // SAMPLE)
     for start in range(0, len(entries), AHEAD):
         numbers = range(start, min(start + AHEAD, len(entries)))
-        yield from pool.map(lambda number: read(entries[number], edges=number % step == 0), numbers)
+        yield from pool.map(lambda number: measure_pair(entries[number], edges=number % step == 0), numbers)
 
 
-def read(entry: Entry, *, edges: bool = True) -> Reading:
+def measure_pair(entry: PairFiles, *, edges: bool = True) -> PairStats:
     """Reads and measures one pair."""
     kinds, images, broken = [], [], {}
     for file in entry.files:
@@ -103,32 +103,32 @@ def read(entry: Entry, *, edges: bool = True) -> Reading:
             images.append(image)
         except Exception as error:  # whatever a damaged file makes of a decoder
             broken[file] = str(error) or type(error).__name__
-    reading = Reading(entry, kinds, broken=broken)
-    if broken or reading.odd:
+    reading = PairStats(entry, kinds, unreadable=broken)
+    if broken or reading.has_odd_width:
         return reading
-    seam = _seam(images[0]) if len(images) == 1 else None
-    a, b = images if len(images) == 2 else _halves(images[0])
-    return Reading(entry, kinds, (measure(a, edges=edges), measure(b, edges=edges)), seam)
+    seam = _seam_strength(images[0]) if len(images) == 1 else None
+    a, b = images if len(images) == 2 else _split_halves(images[0])
+    return PairStats(entry, kinds, (measure_image(a, edges=edges), measure_image(b, edges=edges)), seam)
 
 
-def _open(file: Path) -> tuple[Kind, Image.Image]:
+def _open(file: Path) -> tuple[FileInfo, Image.Image]:
     with opened_image(file) as image:
         orientation = image.getexif().get(ORIENTATION, 1)
         frames = getattr(image, "n_frames", 1)
         mode, size = image.mode, image.size
         image.load()
-        kind = Kind(size, mode, str(image.format), frames, orientation, _transparent(image))
-        return kind, in_colour(ImageOps.exif_transpose(image))
+        kind = FileInfo(size, mode, str(image.format), frames, orientation, _has_transparent_pixels(image))
+        return kind, to_rgb(ImageOps.exif_transpose(image))
 
 
-def _transparent(image: Image.Image) -> bool:
+def _has_transparent_pixels(image: Image.Image) -> bool:
     """Whether any pixel shows what is behind it."""
     if not image.has_transparency_data:
         return False
     return image.convert("RGBA").getchannel("A").histogram()[255] < image.width * image.height
 
 
-def in_colour(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """The picture in RGB; more than 8 bits are brought to 8 by the range of their type, or by their own when real."""
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, np.float64)
@@ -137,12 +137,12 @@ def in_colour(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+def _split_halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
     middle = image.width // 2
     return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
 
 
-def measure(image: Image.Image, *, edges: bool = True) -> Side:
+def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
     """Measures an RGB picture."""
     nearest = image.resize((SCALE, SCALE), Image.Resampling.NEAREST)
     statistics = ImageStat.Stat(nearest)
@@ -150,33 +150,33 @@ def measure(image: Image.Image, *, edges: bool = True) -> Side:
     small = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX)).astype(np.int16)
     grey = bool((points == points[..., :1]).all())
     spread, mean = max(statistics.stddev), sum(statistics.mean) / 3
-    colours, outline = _colours(small, points), _edges(image) if edges else None
-    return Side(image.size, thumbnail(image), digest(image), spread, mean, colours, outline, grey)
+    colours, outline = _color_features(small, points), _edge_grid(image) if edges else None
+    return ImageStats(image.size, make_thumbnail(image), picture_digest(image), spread, mean, colours, outline, grey)
 
 
-def _colours(small: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _color_features(small: np.ndarray, points: np.ndarray) -> np.ndarray:
     shares = np.bincount((small // 64 @ np.array([16, 4, 1])).ravel(), minlength=64) / small[..., 0].size
-    steps = _steps(points)
+    steps = _neighbour_differences(points)
     return np.concatenate([np.sqrt(shares), [(steps <= step).mean() for step in STEPS]]).astype(np.float32)
 
 
-def _edges(image: Image.Image) -> np.ndarray:
+def _edge_grid(image: Image.Image) -> np.ndarray:
     """Strength of edges, cut at its 95th percentile so that a few strong ones do not hide the others."""
     smooth = np.asarray(image.resize((SCALE, SCALE), Image.Resampling.BILINEAR)).astype(np.int16)
-    steps = np.pad(_steps(smooth), ((0, 1), (0, 1))).astype(np.float32)
+    steps = np.pad(_neighbour_differences(smooth), ((0, 1), (0, 1))).astype(np.float32)
     cut = np.minimum(steps, np.percentile(steps, 95) + 1)
     cell = SCALE // GRID
     return cut.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)).astype(np.float16)
 
 
-def _steps(pixels: np.ndarray) -> np.ndarray:
+def _neighbour_differences(pixels: np.ndarray) -> np.ndarray:
     """The largest difference of each pixel from its right and lower neighbour in any channel."""
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))  # whole planes are far quicker than triples
     down, right = np.abs(planes[:, 1:] - planes[:, :-1]), np.abs(planes[:, :, 1:] - planes[:, :, :-1])
     return np.maximum(down[:, :, :-1], right[:, :-1]).max(axis=0)
 
 
-def _seam(image: Image.Image) -> float | None:
+def _seam_strength(image: Image.Image) -> float | None:
     """How much more neighbours differ across the middle than beside it; None where there is nothing to see."""
     middle = image.width // 2
     if middle < 3:

@@ -4,49 +4,52 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pix2pix.datasets.check.measure import GRID, Side
+from pix2pix.datasets.check.measure import GRID, ImageStats
 from pix2pix.datasets.near_duplicates import SIDE
 
 RIDGE = 1e-3
 
 
-def edge_likeness(a: Sequence[Side], b: Sequence[Side]) -> np.ndarray:
+def edge_similarity(a: Sequence[ImageStats], b: Sequence[ImageStats]) -> np.ndarray:
     """Correlation of the edges of A of pair i with those of B of pair j: (pairs, pairs) in -1 to 1."""
-    return unit(edge_maps(a)) @ unit(edge_maps(b)).T
+    return normalize_maps(stack_edges(a)) @ normalize_maps(stack_edges(b)).T
 
 
-def likeness(a: Sequence[Side], b: Sequence[Side]) -> np.ndarray:
+def pair_similarity(a: Sequence[ImageStats], b: Sequence[ImageStats]) -> np.ndarray:
     """How well A of pair i goes with B of pair j, (pairs, pairs): by their edges, and by what predicts what.
 
     The set itself teaches how colours and edges of one image follow from those of the other, cell by cell (a ridge
     regression from the 3x3 neighbourhood). What was learned on one half of the pairs is asked of the other half.
     """
-    return edge_likeness(a, b) + _predicted(a, b) + _predicted(b, a).T
+    return edge_similarity(a, b) + _prediction_similarity(a, b) + _prediction_similarity(b, a).T
 
 
-def edge_maps(sides: Sequence[Side]) -> np.ndarray:
+def stack_edges(sides: Sequence[ImageStats]) -> np.ndarray:
     """Strength of edges, (pairs, GRID, GRID)."""
     return np.stack([_edges(side) for side in sides])
 
 
-def unit(maps: np.ndarray) -> np.ndarray:
+def normalize_maps(maps: np.ndarray) -> np.ndarray:
     """Each map without its mean and of length one, (pairs, values)."""
     flat = maps.reshape(len(maps), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-def _predicted(given: Sequence[Side], wanted: Sequence[Side]) -> np.ndarray:
-    x, y = np.stack([_neighbourhoods(side) for side in given]), np.stack([_cells(side) for side in wanted])
+def _prediction_similarity(given: Sequence[ImageStats], wanted: Sequence[ImageStats]) -> np.ndarray:
+    x, y = (
+        np.stack([_neighbourhood_features(side) for side in given]),
+        np.stack([_cell_features(side) for side in wanted]),
+    )
     predictions = np.empty_like(y)
     even = np.arange(len(x)) % 2 == 0
     for taught, asked in ((even, ~even), (~even, even)):
-        predictions[asked] = _ridge(x[taught], y[taught], x[asked])
+        predictions[asked] = _ridge_regression(x[taught], y[taught], x[asked])
     mean, spread = y.mean(axis=(0, 1)), y.std(axis=(0, 1)) + 1e-6
-    return unit((predictions - mean) / spread) @ unit((y - mean) / spread).T
+    return normalize_maps((predictions - mean) / spread) @ normalize_maps((y - mean) / spread).T
 
 
-def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _ridge_regression(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
     x, y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     x = x - x_mean
@@ -54,7 +57,7 @@ def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return (asked - x_mean) @ weights + y_mean
 
 
-def _cells(side: Side) -> np.ndarray:
+def _cell_features(side: ImageStats) -> np.ndarray:
     """Colour and strength of edges of each cell, (cells, 4)."""
     cell = GRID // SIDE
     edges = _edges(side).reshape(SIDE, cell, SIDE, cell).mean(axis=(1, 3))
@@ -62,14 +65,14 @@ def _cells(side: Side) -> np.ndarray:
     return np.concatenate([colours, edges[..., None] / 50], axis=-1).reshape(SIDE * SIDE, -1)
 
 
-def _edges(side: Side) -> np.ndarray:
+def _edges(side: ImageStats) -> np.ndarray:
     assert side.edges is not None, "only pairs whose edges were asked for are compared"
     return side.edges.astype(np.float32)
 
 
-def _neighbourhoods(side: Side) -> np.ndarray:
+def _neighbourhood_features(side: ImageStats) -> np.ndarray:
     """Colours, their squares and edges of each cell and the eight around it, (cells, 63)."""
-    cells = _cells(side)
+    cells = _cell_features(side)
     padded = np.pad(
         np.concatenate([cells, cells[:, :3] ** 2], axis=1).reshape(SIDE, SIDE, -1), ((1, 1), (1, 1), (0, 0)), "edge"
     )

@@ -10,14 +10,14 @@ from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.sources.folder_layout import pair_name, pictures
-from pix2pix.datasets.check.findings import Finding, counted
+from pix2pix.datasets.check.findings import Finding, format_count
 
 SPLITS = ("train", "val", "test")
 MISNAMED = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "eval": "val", "testing": "test"}
 UNREAD = (".gif", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2", ".jfif", ".tga", ".exr", ".npy", ".dng", ".svg")
 
 
-class Entry(NamedTuple):
+class PairFiles(NamedTuple):
     """One pair of a split: (file,) when A and B lie side by side in it, else (file of A, file of B)."""
 
     split: str
@@ -25,57 +25,57 @@ class Entry(NamedTuple):
     files: tuple[Path, ...]
 
 
-class Survey(NamedTuple):
+class FolderScan(NamedTuple):
     """The pairs of a folder, and what is wrong with names and places."""
 
     path: Path
-    entries: list[Entry]
+    pairs: list[PairFiles]
     findings: list[Finding]
 
-    def counts(self) -> dict[str, int]:
+    def count_pairs(self) -> dict[str, int]:
         """Pairs in each split that has any."""
-        splits = [entry.split for entry in self.entries]
+        splits = [entry.split for entry in self.pairs]
         return {split: splits.count(split) for split in SPLITS if split in splits}
 
 
-def survey(path: Path) -> Survey:
+def scan_folder(path: Path) -> FolderScan:
     """Looks through the folder. Raises FileNotFoundError when there is none."""
     if not path.is_dir():
         raise FileNotFoundError(
             f"no folder {str(path)!r}: the pairs are looked for there. Give the folder of a data set."
         )
-    splits = [_split(path, split, split) for split in SPLITS]
+    splits = [_scan_split(path, split, split) for split in SPLITS]
     if not any(splits[0]):
-        splits[0] = _split(path, "", "train")
-    found = _Split(*(list(chain(*parts)) for parts in zip(*splits, strict=True)))
-    findings = [*_names(found), *_missing(path, found.entries), *_overlooked(path, found.entries)]
-    return Survey(path, found.entries, findings)
+        splits[0] = _scan_split(path, "", "train")
+    found = _SplitFiles(*(list(chain(*parts)) for parts in zip(*splits, strict=True)))
+    findings = [*_check_names(found), *_check_splits(path, found.pairs), *_check_unread(path, found.pairs)]
+    return FolderScan(path, found.pairs, findings)
 
 
-class _Split(NamedTuple):
+class _SplitFiles(NamedTuple):
     """The pairs of a split, the files that have no partner, and those that share a name."""
 
-    entries: list[Entry]
-    alone: list[Path]
-    doubled: list[Path]
+    pairs: list[PairFiles]
+    unmatched: list[Path]
+    same_name: list[Path]
 
 
-def _split(path: Path, folder: str, split: str) -> _Split:
+def _scan_split(path: Path, folder: str, split: str) -> _SplitFiles:
     for a, b in ((f"{folder}A", f"{folder}B"), (f"A/{folder}", f"B/{folder}"), (f"{folder}/A", f"{folder}/B")):
         if pictures(path / a) or pictures(path / b):
-            return _two_folders(path / a, path / b, split)
-    named, doubled = _by_key(path / folder)
-    return _Split([Entry(split, key, (file,)) for key, file in named.items()], [], doubled)
+            return _match_folders(path / a, path / b, split)
+    named, doubled = _group_by_name(path / folder)
+    return _SplitFiles([PairFiles(split, key, (file,)) for key, file in named.items()], [], doubled)
 
 
-def _two_folders(folder_a: Path, folder_b: Path, split: str) -> _Split:
-    (a, doubled_a), (b, doubled_b) = _by_key(folder_a), _by_key(folder_b)
+def _match_folders(folder_a: Path, folder_b: Path, split: str) -> _SplitFiles:
+    (a, doubled_a), (b, doubled_b) = _group_by_name(folder_a), _group_by_name(folder_b)
     alone = [a[key] for key in a.keys() - b.keys()] + [b[key] for key in b.keys() - a.keys()]
-    entries = [Entry(split, key, (a[key], b[key])) for key in a if key in b]
-    return _Split(entries, natsorted(alone, key=str), [*doubled_a, *doubled_b])
+    entries = [PairFiles(split, key, (a[key], b[key])) for key in a if key in b]
+    return _SplitFiles(entries, natsorted(alone, key=str), [*doubled_a, *doubled_b])
 
 
-def _by_key(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+def _group_by_name(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     """The first file of each name, and all files whose names are not their own."""
     named: dict[str, list[Path]] = defaultdict(list)
     for file in pictures(folder):
@@ -84,17 +84,17 @@ def _by_key(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     return {key: files[0] for key, files in named.items()}, doubled
 
 
-def _names(found: _Split) -> Iterator[Finding]:
-    if found.alone:
-        says = f"{counted(len(found.alone), 'picture has', 'pictures have')} no partner of the same name"
+def _check_names(found: _SplitFiles) -> Iterator[Finding]:
+    if found.unmatched:
+        says = f"{format_count(len(found.unmatched), 'picture has', 'pictures have')} no partner of the same name"
         remedy = "Rename or remove them, or pair them anew: pix2pix data prepare pairs."
-        yield Finding("error", "unmatched", says, remedy, found.alone)
-    if found.doubled:
-        says = f"{len(found.doubled)} pictures share their names with others of the same folder"
-        yield Finding("error", "same-name", says, "Rename or remove all but one of each name.", found.doubled)
+        yield Finding("error", "unmatched", says, remedy, found.unmatched)
+    if found.same_name:
+        says = f"{len(found.same_name)} pictures share their names with others of the same folder"
+        yield Finding("error", "same-name", says, "Rename or remove all but one of each name.", found.same_name)
 
 
-def _missing(path: Path, entries: list[Entry]) -> Iterator[Finding]:
+def _check_splits(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
     splits = {entry.split for entry in entries}
     if not entries:
         yield Finding(
@@ -116,12 +116,12 @@ def _missing(path: Path, entries: list[Entry]) -> Iterator[Finding]:
         yield Finding("error", "one-pair", "one pair alone cannot be split into training and validation", "Add pairs.")
 
 
-def _overlooked(path: Path, entries: list[Entry]) -> Iterator[Finding]:
+def _check_unread(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
     """Files and folders that look as if they were meant, and are not read."""
     folders = {file.parent for entry in entries for file in entry.files} or {path}
     unread = [f for folder in folders for f in natsorted(folder.iterdir(), key=str) if f.suffix.lower() in UNREAD]
     if unread:
-        says = f"{counted(len(unread), 'file is', 'files are')} of a kind that is not read"
+        says = f"{format_count(len(unread), 'file is', 'files are')} of a kind that is not read"
         yield Finding("warning", "not-read", says, f"Convert them to one of {', '.join(SUFFIXES)}.", unread)
     misnamed = [folder for folder in path.iterdir() if folder.is_dir() and folder.name.lower() in MISNAMED]
     for folder in natsorted(misnamed, key=str):
@@ -134,5 +134,7 @@ def _overlooked(path: Path, entries: list[Entry]) -> Iterator[Finding]:
         )
     nested = [f for d in folders - {path} for s in d.iterdir() if s.is_dir() for f in pictures(s) if s not in folders]
     if nested:
-        says = f"{counted(len(nested), 'picture lies', 'pictures lie')} in folders within a split, which are not read"
+        says = (
+            f"{format_count(len(nested), 'picture lies', 'pictures lie')} in folders within a split, which are not read"
+        )
         yield Finding("warning", "nested", says, "Move them up into the split's own folder.", nested)

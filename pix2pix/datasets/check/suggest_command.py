@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from pix2pix.data.pair import Direction
-from pix2pix.datasets.check.measure import STEPS, Reading
-from pix2pix.datasets.download.catalogue import KNOWN
+from pix2pix.datasets.check.measure import STEPS, PairStats
+from pix2pix.datasets.download.catalogue import CATALOGUE
 
 MANY = 10_000  # pairs from which the paper trains without jitter, in batches of four
 
 
-class Guess(NamedTuple):
+class DirectionGuess(NamedTuple):
     """Which image is simpler, and so likely the input: labels, edges, a drawing. None when they are alike."""
 
     direction: Direction | None
@@ -26,36 +26,36 @@ class Guess(NamedTuple):
         return int(self.flat[1] < self.flat[0])
 
 
-def guess(readings: Sequence[Reading]) -> Guess:
+def guess_direction(readings: Sequence[PairStats]) -> DirectionGuess:
     """The direction, by how much of A and of B is flat."""
     step = -len(STEPS) + STEPS.index(6)
     shares = [[side.colours[step] for side in reading.sides] for reading in readings if reading.sides]
     if not shares:
-        return Guess(None, (0.0, 0.0))
+        return DirectionGuess(None, (0.0, 0.0))
     a, b = (float(share) for share in np.mean(shares, axis=0))
-    return Guess(None if abs(a - b) < 0.05 else ("AtoB" if a > b else "BtoA"), (a, b))
+    return DirectionGuess(None if abs(a - b) < 0.05 else ("AtoB" if a > b else "BtoA"), (a, b))
 
 
-def command(
-    path: Path, readings: Sequence[Reading], name: str | None = None, direction: Direction | None = None
+def suggest_command(
+    path: Path, readings: Sequence[PairStats], name: str | None = None, direction: Direction | None = None
 ) -> str:
     """The `pix2pix train` line for the set, an experiment of the paper when it is known by `name`.
 
     Where no `direction` is given, the simpler image becomes the source.
     """
-    if name in KNOWN:
+    if name in CATALOGUE:
         where = [] if path == Path("data") / name else [f"data.root={path.parent}"]
         where = where if path.name == name else [f"data.path={path}"]
         return shlex.join(["pix2pix", "train", f"experiment={name}", *where])
     words = ["pix2pix", "train", "data=folder", f"data.path={path}"]
-    direction = direction or guess(readings).direction
+    direction = direction or guess_direction(readings).direction
     words += ["data.direction=BtoA"] if direction == "BtoA" else []
-    words += [*_size(readings), *_channels(readings, direction or "AtoB")]
+    words += [*_size_settings(readings), *_channel_settings(readings, direction or "AtoB")]
     words += ["data.jitter=false", "data.batch_size=4"] if len(readings) > MANY else []
     return shlex.join([*words, f"name={path.resolve().name}"])
 
 
-def _size(readings: Sequence[Reading]) -> list[str]:
+def _size_settings(readings: Sequence[PairStats]) -> list[str]:
     sizes = [reading.sides[0].size for reading in readings if reading.sides]
     if not sizes:
         return []
@@ -68,8 +68,8 @@ def _size(readings: Sequence[Reading]) -> list[str]:
     return [f"data.width={sides[0]}", f"data.height={sides[1]}"]
 
 
-def _channels(readings: Sequence[Reading], direction: str) -> list[str]:
+def _channel_settings(readings: Sequence[PairStats], direction: str) -> list[str]:
     """One channel where no picture of a side has colour."""
     pairs = [reading.sides if direction == "AtoB" else reading.sides[::-1] for reading in readings if reading.sides]
     names = ("source_channels", "target_channels")
-    return [f"data.{name}=1" for which, name in enumerate(names) if pairs and all(p[which].grey for p in pairs)]
+    return [f"data.{name}=1" for which, name in enumerate(names) if pairs and all(p[which].is_grey for p in pairs)]

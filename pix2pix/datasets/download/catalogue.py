@@ -11,7 +11,7 @@ MB = 10**6
 
 
 @dataclass(frozen=True)
-class KnownSet:
+class PublicDataset:
     """One archive NAME.tar.gz of side-by-side pictures in NAME/SPLIT/.
 
     Args:
@@ -28,7 +28,7 @@ class KnownSet:
     splits: dict[str, int]
     megabytes: int
     halves: str
-    whose: str
+    owner: str
     terms: str
     homepage: str
 
@@ -38,24 +38,24 @@ class KnownSet:
         return sum(self.splits.values())
 
     @property
-    def largest_archive(self) -> int:
+    def max_archive_bytes(self) -> int:
         """Bytes beyond which an archive of this name cannot be the real one."""
         return 2 * self.megabytes * MB
 
     @property
-    def largest_folder(self) -> int:
+    def max_folder_bytes(self) -> int:
         """Bytes beyond which the unpacked pictures cannot be the real ones."""
         return 3 * self.megabytes * MB
 
-    def lacking(self, folder: Path) -> list[str]:
+    def missing_pairs(self, folder: Path) -> list[str]:
         """In words, where the numbers of pictures in `folder` are not those of this set."""
-        found = {split: count(folder / split) for split in self.splits}
+        found = {split: count_pictures(folder / split) for split in self.splits}
         return [
             f"{split}: {found[split]} of {pairs} pairs" for split, pairs in self.splits.items() if found[split] != pairs
         ]
 
 
-def count(folder: Path) -> int:
+def count_pictures(folder: Path) -> int:
     """How many pictures lie directly in `folder`."""
     if not folder.is_dir():
         return 0
@@ -63,61 +63,61 @@ def count(folder: Path) -> int:
 
 
 # Pairs per split: the authors' files, as counted by those who use them. Sizes: as other implementations name them.
-KNOWN = {
+CATALOGUE = {
     known.name: known
     for known in (
-        KnownSet(
+        PublicDataset(
             name="facades",
             splits={"train": 400, "val": 100, "test": 106},
             megabytes=30,
             halves="A photo, B label map",
-            whose="CMP Facade Database, Tylecek and Sara, Czech Technical University (GCPR 2013)",
+            owner="CMP Facade Database, Tylecek and Sara, Czech Technical University (GCPR 2013)",
             terms="published for research; cite the database",
             homepage="https://cmp.felk.cvut.cz/~tylecr1/facade/",
         ),
-        KnownSet(
+        PublicDataset(
             name="maps",
             splits={"train": 1096, "val": 1098},
             megabytes=250,
             halves="A aerial photo, B map",
-            whose="Google Maps around New York City, collected by the authors of pix2pix",
+            owner="Google Maps around New York City, collected by the authors of pix2pix",
             terms="no licence is given; the pictures are Google's, whose terms of service apply",
             homepage="https://www.google.com/help/terms_maps/",
         ),
-        KnownSet(
+        PublicDataset(
             name="edges2shoes",
             splits={"train": 49825, "val": 200},
             megabytes=2200,
             halves="A edges (HED), B photo",
-            whose="UT Zappos50K, Yu and Grauman, University of Texas at Austin (CVPR 2014)",
+            owner="UT Zappos50K, Yu and Grauman, University of Texas at Austin (CVPR 2014)",
             terms="for academic, non-commercial use; cite the data set",
             homepage="https://vision.cs.utexas.edu/projects/finegrained/utzap50k/",
         ),
-        KnownSet(
+        PublicDataset(
             name="edges2handbags",
             splits={"train": 138567, "val": 200},
             megabytes=8600,
             halves="A edges (HED), B photo",
-            whose="photos of handbags from Amazon, collected for iGAN by Zhu and others (ECCV 2016)",
+            owner="photos of handbags from Amazon, collected for iGAN by Zhu and others (ECCV 2016)",
             terms="no licence is given; the photos are Amazon's and its sellers'",
             homepage="https://github.com/junyanz/iGAN",
         ),
-        KnownSet(
+        PublicDataset(
             name="cityscapes",
             splits={"train": 2975, "val": 500},
             megabytes=113,
             halves="A photo, B label map",
-            whose="Cityscapes, Cordts and others (CVPR 2016)",
+            owner="Cityscapes, Cordts and others (CVPR 2016)",
             terms="non-commercial, after registration with Cityscapes; the authors of pix2pix may no longer offer "
             "their copy. With one of your own: pix2pix data prepare pairs",
             homepage="https://www.cityscapes-dataset.com/license/",
         ),
-        KnownSet(
+        PublicDataset(
             name="night2day",
             splits={"train": 17823, "val": 2287, "test": 2297},
             megabytes=2000,
             halves="A and B: one place at two hours",
-            whose="Transient Attributes, Laffont and others, Brown University (SIGGRAPH 2014); webcam pictures",
+            owner="Transient Attributes, Laffont and others, Brown University (SIGGRAPH 2014); webcam pictures",
             terms="no licence is given; published for research, cite the data set",
             homepage="http://transattr.cs.brown.edu/",
         ),
@@ -125,14 +125,14 @@ KNOWN = {
 }
 
 
-def known_set(name: str) -> KnownSet:
+def find_dataset(name: str) -> PublicDataset:
     """The set of that name. Raises ValueError naming those there are."""
-    if name not in KNOWN:
-        raise ValueError(f"data set {name!r}: none of this name is known. Choose from {', '.join(KNOWN)}.")
-    return KNOWN[name]
+    if name not in CATALOGUE:
+        raise ValueError(f"data set {name!r}: none of this name is known. Choose from {', '.join(CATALOGUE)}.")
+    return CATALOGUE[name]
 
 
-def pins(root: Path) -> dict[str, dict[str, object]]:
+def read_pins(root: Path) -> dict[str, dict[str, object]]:
     """What `root`/datasets.lock says of each downloaded set: url, bytes, sha256, pairs, date."""
     return Pins(lock_file(root)).read()
 

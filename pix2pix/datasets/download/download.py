@@ -7,16 +7,16 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pix2pix.datasets.download.catalogue import HOST, KnownSet, lock_file
-from pix2pix.datasets.download.http_download import fetch, forget
+from pix2pix.datasets.download.catalogue import HOST, PublicDataset, lock_file
+from pix2pix.datasets.download.http_download import delete_partial, resume_download
 from pix2pix.datasets.download.mirrors import require_room, try_mirrors
 from pix2pix.datasets.download.pins import Pins
-from pix2pix.datasets.download.safe_extract import Limits, extract
+from pix2pix.datasets.download.safe_extract import Limits, safe_extract
 
 log = logging.getLogger(__name__)
 
 
-def download(known: KnownSet, root: Path, mirrors: Sequence[str] = ()) -> Path:
+def download(known: PublicDataset, root: Path, mirrors: Sequence[str] = ()) -> Path:
     """Brings a data set to `root`/NAME, complete and with the checksum of its first download, or not at all.
 
     The archive is kept in `root`/.NAME.tar.gz until its pictures stand in their place; they are unpacked beside and
@@ -39,27 +39,29 @@ def download(known: KnownSet, root: Path, mirrors: Sequence[str] = ()) -> Path:
             log.info("%s is there already, with all its %d pairs.", folder, known.pairs)
         else:
             sources = [*mirrors, HOST]
-            try_mirrors(known.name, f"{known.name}.tar.gz", sources, lambda url: _from_one(known, root, url))
-        forget(_archive(known, root))
+            try_mirrors(known.name, f"{known.name}.tar.gz", sources, lambda url: _download_from(known, root, url))
+        delete_partial(_archive(known, root))
     return folder
 
 
-def _from_one(known: KnownSet, root: Path, url: str) -> None:
+def _download_from(known: PublicDataset, root: Path, url: str) -> None:
     archive = _archive(known, root)
-    fetch(url, archive, lambda coming: _admit(known, root, coming), most=known.largest_archive)
+    resume_download(
+        url, archive, lambda coming: _check_size_and_space(known, root, coming), most=known.max_archive_bytes
+    )
     try:
         _require_gzip(archive, url)
         digest = Pins(lock_file(root)).require_match(known.name, archive, url)
         pin = {"url": url, "bytes": archive.stat().st_size, "sha256": digest, "pairs": known.splits}
         _unpack(known, root, archive, pin)
     except ValueError:
-        forget(archive)  # wrong as a whole: going on from it would never mend it
+        delete_partial(archive)  # wrong as a whole: going on from it would never mend it
         raise
 
 
-def _admit(known: KnownSet, root: Path, coming: int | None) -> None:
+def _check_size_and_space(known: PublicDataset, root: Path, coming: int | None) -> None:
     """Refuses what cannot be the archive, or has no room with its pictures beside it."""
-    if coming is not None and coming > known.largest_archive:
+    if coming is not None and coming > known.max_archive_bytes:
         raise ValueError(f"{known.name}: the server offers {coming} bytes, but it has about {known.megabytes} MB.")
     expected = known.megabytes * 10**6
     needed = (expected if coming is None else coming) + expected
@@ -74,13 +76,13 @@ def _require_gzip(archive: Path, url: str) -> None:
         raise ValueError(f"{url}: not a gzip archive, it begins with {beginning!r}.")
 
 
-def _unpack(known: KnownSet, root: Path, archive: Path, pin: dict[str, object]) -> None:
+def _unpack(known: PublicDataset, root: Path, archive: Path, pin: dict[str, object]) -> None:
     beside = root / f".{known.name}.unpacking"
     if beside.exists():
         shutil.rmtree(beside)  # of a killed process: half of it may be missing
-    extract(archive, beside, known.name, Limits(3 * known.pairs + 1000, known.largest_folder))
+    safe_extract(archive, beside, known.name, Limits(3 * known.pairs + 1000, known.max_folder_bytes))
     try:
-        lacking = known.lacking(beside / known.name)
+        lacking = known.missing_pairs(beside / known.name)
         if lacking:
             raise ValueError(f"{pin['url']}: not the set of the catalogue, it has {'; '.join(lacking)}.")
         Pins(lock_file(root)).add(known.name, pin)
@@ -89,8 +91,8 @@ def _unpack(known: KnownSet, root: Path, archive: Path, pin: dict[str, object]) 
         shutil.rmtree(beside)
 
 
-def _require_complete(known: KnownSet, folder: Path) -> None:
-    lacking = known.lacking(folder)
+def _require_complete(known: PublicDataset, folder: Path) -> None:
+    lacking = known.missing_pairs(folder)
     if lacking:
         raise ValueError(
             f"{folder} is there, but is not all of {known.name}: {'; '.join(lacking)}. "
@@ -98,5 +100,5 @@ def _require_complete(known: KnownSet, folder: Path) -> None:
         )
 
 
-def _archive(known: KnownSet, root: Path) -> Path:
+def _archive(known: PublicDataset, root: Path) -> Path:
     return root / f".{known.name}.tar.gz"

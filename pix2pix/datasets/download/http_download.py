@@ -49,7 +49,7 @@ class Origin:
     validator: str | None
 
 
-def fetch(url: str, part: Path, admit: Callable[[int | None], None], *, most: int) -> None:
+def resume_download(url: str, part: Path, admit: Callable[[int | None], None], *, most: int) -> None:
     """Brings `url` to the file `part`, from where an earlier attempt at the same file ended.
 
     Args:
@@ -67,9 +67,9 @@ def fetch(url: str, part: Path, admit: Callable[[int | None], None], *, most: in
     while True:
         before = _size(part)
         try:
-            return _continue(url, part, admit, most)
+            return _download_rest(url, part, admit, most)
         except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            reason = _reason(error, url)
+            reason = _describe_failure(error, url)
         attempt = 0 if _size(part) >= before + LEAST else attempt + 1
         if attempt == ATTEMPTS:
             raise MirrorError(f"{url}: {reason}, {ATTEMPTS} times in a row.")
@@ -78,7 +78,7 @@ def fetch(url: str, part: Path, admit: Callable[[int | None], None], *, most: in
         time.sleep(wait)
 
 
-def _reason(error: Exception, url: str) -> str:
+def _describe_failure(error: Exception, url: str) -> str:
     """In words why an attempt failed. Raises MirrorError where no other will do better."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
@@ -90,29 +90,29 @@ def _reason(error: Exception, url: str) -> str:
     return str(cause) or type(cause).__name__
 
 
-def _continue(url: str, part: Path, admit: Callable[[int | None], None], most: int) -> None:
-    origin = _origin(part)
+def _download_rest(url: str, part: Path, admit: Callable[[int | None], None], most: int) -> None:
+    origin = _read_origin(part)
     start = _size(part) if origin and origin.url == url else 0
     if origin and start and start == origin.total:
         return
     try:
-        answer = _answer(_request(url, start, origin))
+        answer = _send_request(_make_request(url, start, origin))
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
         error.close()
-        forget(part)  # the file there has become shorter than what is here: another one
+        delete_partial(part)  # the file there has become shorter than what is here: another one
         raise ConnectionError("the file has changed on the server") from error
     with answer:
-        resumed = _resumes(answer, start, origin)
+        resumed = _is_resumed(answer, start, origin)
         start = start if resumed else 0
-        current = Origin(url, _total(answer, start), _validator(answer))
+        current = Origin(url, _total_bytes(answer, start), _validator(answer))
         if not resumed:
-            forget(part)  # first: its bytes must not stand in the way of those that come
+            delete_partial(part)  # first: its bytes must not stand in the way of those that come
         admit(None if current.total is None else current.total - start)
         if not resumed:
-            write_text_atomic(_note(part), json.dumps(asdict(current)))
-        _append(answer, part, start, current, most)
+            write_text_atomic(_origin_file(part), json.dumps(asdict(current)))
+        _append_body(answer, part, start, current, most)
 
 
 class _WebOnly(urllib.request.HTTPRedirectHandler):
@@ -125,7 +125,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _answer(request: urllib.request.Request) -> Any:
+def _send_request(request: urllib.request.Request) -> Any:
     """The beginning of the answer, within TIMEOUT seconds in all: a server may also send it letter by letter."""
     coming: Future[Any] = Future()
 
@@ -149,7 +149,7 @@ def _answer(request: urllib.request.Request) -> Any:
         raise TimeoutError(str(error) or f"no whole answer within {TIMEOUT} s") from error
 
 
-def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Request:
+def _make_request(url: str, start: int, origin: Origin | None) -> urllib.request.Request:
     headers = {"User-Agent": "pix2pix", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -161,7 +161,7 @@ def _request(url: str, start: int, origin: Origin | None) -> urllib.request.Requ
     return request
 
 
-def _resumes(answer: Any, start: int, origin: Origin | None) -> bool:
+def _is_resumed(answer: Any, start: int, origin: Origin | None) -> bool:
     """Whether the answer goes on where the file ends. Many servers send everything again instead."""
     if answer.status != 206 or not start or origin is None:
         return False
@@ -171,21 +171,21 @@ def _resumes(answer: Any, start: int, origin: Origin | None) -> bool:
     return True
 
 
-def _append(answer: Any, part: Path, start: int, origin: Origin, most: int) -> None:
+def _append_body(answer: Any, part: Path, start: int, origin: Origin, most: int) -> None:
     bar = tqdm(total=origin.total, initial=start, unit="B", unit_scale=True, desc=part.name, disable=None)
     with part.open("ab", buffering=0) as file, bar:
-        for chunk in _chunks(answer, origin.url):
+        for chunk in _read_chunks(answer, origin.url):
             if file.tell() + len(chunk) > most:
-                forget(part)
+                delete_partial(part)
                 raise MirrorError(f"{origin.url}: the server sends more than {most} bytes. Nothing of it is kept.")
-            _write(file, chunk, part)
+            _write_chunk(file, chunk, part)
             bar.update(len(chunk))
     arrived = _size(part)
     if origin.total is not None and arrived != origin.total:
         raise ConnectionError(f"the server says {origin.total} bytes and the connection ended at {arrived}")
 
 
-def _write(file: Any, chunk: bytes, part: Path) -> None:
+def _write_chunk(file: Any, chunk: bytes, part: Path) -> None:
     try:
         while chunk:
             chunk = chunk[file.write(chunk) :]
@@ -198,7 +198,7 @@ def _write(file: Any, chunk: bytes, part: Path) -> None:
         ) from error
 
 
-def _chunks(answer: Any, url: str) -> Iterator[bytes]:
+def _read_chunks(answer: Any, url: str) -> Iterator[bytes]:
     """What arrives, as it arrives. Raises MirrorError when it is hardly anything."""
     began, arrived = time.monotonic(), 0
     while chunk := answer.read1(CHUNK):
@@ -210,7 +210,7 @@ def _chunks(answer: Any, url: str) -> Iterator[bytes]:
             began, arrived = time.monotonic(), 0
 
 
-def _total(answer: Any, start: int) -> int | None:
+def _total_bytes(answer: Any, start: int) -> int | None:
     return None if answer.length is None else start + answer.length  # None also for a length that is no number
 
 
@@ -220,21 +220,21 @@ def _validator(answer: Any) -> str | None:
     return answer.headers.get("Last-Modified") if weak else tag
 
 
-def _origin(part: Path) -> Origin | None:
+def _read_origin(part: Path) -> Origin | None:
     try:
-        return Origin(**json.loads(_note(part).read_text(encoding="utf-8")))
+        return Origin(**json.loads(_origin_file(part).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _note(part: Path) -> Path:
+def _origin_file(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def forget(part: Path) -> None:
+def delete_partial(part: Path) -> None:
     """Removes an unfinished file and the note beside it."""
     part.unlink(missing_ok=True)
-    _note(part).unlink(missing_ok=True)
+    _origin_file(part).unlink(missing_ok=True)
 
 
 def _size(file: Path) -> int:

@@ -31,7 +31,7 @@ class Limits(NamedTuple):
     size: int
 
 
-def extract(archive: Path, into: Path, folder: str, limits: Limits) -> None:
+def safe_extract(archive: Path, into: Path, folder: str, limits: Limits) -> None:
     """Unpacks the gzipped tar `archive` into the new directory `into`; everything must lie in `folder`/.
 
     Raises:
@@ -45,13 +45,13 @@ def extract(archive: Path, into: Path, folder: str, limits: Limits) -> None:
             _write_members(archive, _Bounded(unzipped, archive, limits.size), into, folder, limits)
     except BaseException as error:
         shutil.rmtree(into)
-        reason = _reason(archive, error, into)
+        reason = _describe_failure(archive, error, into)
         if reason is None:
             raise
         raise reason from error
 
 
-def _reason(archive: Path, error: BaseException, into: Path) -> Exception | None:
+def _describe_failure(archive: Path, error: BaseException, into: Path) -> Exception | None:
     """The error in words, where it needs any: whatever the bytes of an archive happen to provoke."""
     if isinstance(error, gzip.BadGzipFile | tarfile.TarError | EOFError | zlib.error | RecursionError):
         return ValueError(f"{archive.name}: damaged, or cut short ({error or type(error).__name__}).")
@@ -67,17 +67,19 @@ def _write_members(archive: Path, stream: "_Bounded", into: Path, folder: str, l
         tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar,
         tqdm(unit="file", desc="unpacking", disable=None) as bar,
     ):
-        for member in _checked(tar, archive, into, folder, limits):
+        for member in _iterate_safe_members(tar, archive, into, folder, limits):
             _write_member(tar, member, into / member.name)
             bar.update()
     while stream.read(CHUNK):  # to the end, where gzip compares its checksum
         pass
 
 
-def _checked(tar: tarfile.TarFile, archive: Path, into: Path, folder: str, limits: Limits) -> Iterator[tarfile.TarInfo]:
+def _iterate_safe_members(
+    tar: tarfile.TarFile, archive: Path, into: Path, folder: str, limits: Limits
+) -> Iterator[tarfile.TarInfo]:
     declared = 0
     for number, member in enumerate(tar, 1):
-        refusal = _refusal(member, into, folder)
+        refusal = _find_violation(member, into, folder)
         if refusal:
             raise ValueError(f"{archive.name}: {member.name!r} {refusal}. Nothing of it is kept.")
         declared += member.size
@@ -89,9 +91,9 @@ def _checked(tar: tarfile.TarFile, archive: Path, into: Path, folder: str, limit
         yield member
 
 
-def _refusal(member: tarfile.TarInfo, into: Path, folder: str) -> str | None:
+def _find_violation(member: tarfile.TarInfo, into: Path, folder: str) -> str | None:
     """Why a member is not unpacked."""
-    if not _is_plain(member.name):
+    if not _is_portable_name(member.name):
         return "is a name that no file should have"
     if not (member.isreg() or member.isdir()) or member.issparse():
         return "is a link, a device or the like, not a plain file"
@@ -105,7 +107,7 @@ def _refusal(member: tarfile.TarInfo, into: Path, folder: str) -> str | None:
     return None
 
 
-def _is_plain(name: str) -> bool:
+def _is_portable_name(name: str) -> bool:
     """Whether every system and every terminal can show a file of that name."""
     parts = PurePosixPath(name).parts
     try:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 
-def detected(picture: Image.Image, model: str) -> Image.Image:
+def detect_edges(picture: Image.Image, model: str) -> Image.Image:
     """The edges that `model` finds, black on white, mode L.
 
     The model takes float32 (1, 3, height, width), RGB in [0, 1], at any size, and gives (1, 1, height, width), the
@@ -16,7 +16,7 @@ def detected(picture: Image.Image, model: str) -> Image.Image:
     Raises:
         ValueError: for a model that gives something else, or when onnxruntime is missing.
     """
-    session = _session(model)
+    session = _load_session(model)
     pixels = np.asarray(picture.convert("RGB"), np.float32).transpose(2, 0, 1)[None] / 255
     found = np.asarray(session.run(None, {session.get_inputs()[0].name: pixels})[-1], np.float32)
     if found.shape != (1, 1, picture.height, picture.width):
@@ -30,7 +30,7 @@ def detected(picture: Image.Image, model: str) -> Image.Image:
 
 
 @cache
-def _session(model: str) -> Any:
+def _load_session(model: str) -> Any:
     try:
         import onnxruntime
     except ImportError as error:

@@ -9,12 +9,12 @@ from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.images.picture_files import require_text
-from pix2pix.datasets.check.scan import survey
+from pix2pix.datasets.check.scan import scan_folder
 
 SPLITS = ("train", "val", "test")
 
 
-class Item(NamedTuple):
+class PairSpec(NamedTuple):
     """A pair to be made.
 
     Args:
@@ -30,14 +30,14 @@ class Item(NamedTuple):
     group: str | None = None
 
 
-class Matched(NamedTuple):
+class Matches(NamedTuple):
     """The pairs, and the files that have no part in any."""
 
-    items: list[Item]
-    alone: list[Path]
+    pairs: list[PairSpec]
+    unmatched: list[Path]
 
 
-def by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matched:
+def match_by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matches:
     """Pairs of equal paths under both folders, but for suffixes and the words of `strip`.
 
     A first folder named train, val or test in both keeps its pairs in that split.
@@ -45,65 +45,68 @@ def by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matched:
     Raises:
         ValueError: when two files of one folder come to one name.
     """
-    named_a, named_b = (_named(folder, strip) for folder in (a, b))
+    named_a, named_b = (_name_pictures(folder, strip) for folder in (a, b))
     names = natsorted(named_a.keys() & named_b.keys())
-    items = [_item(name, (named_a[name], named_b[name])) for name in names]
+    items = [_make_item(name, (named_a[name], named_b[name])) for name in names]
     alone = [named[name] for named in (named_a, named_b) for name in natsorted(named.keys() - set(names))]
-    return Matched(items, alone)
+    return Matches(items, alone)
 
 
-def by_order(a: Path, b: Path) -> Matched:
+def match_by_order(a: Path, b: Path) -> Matches:
     """The first of A with the first of B, and so on, in natural order of their paths."""
-    files_a, files_b = everything(a), everything(b)
-    items = [Item(_flat(f.relative_to(a).with_suffix("")), (f, g)) for f, g in zip(files_a, files_b, strict=False)]
-    return Matched(items, files_a[len(items) :] + files_b[len(items) :])
+    files_a, files_b = list_pictures(a), list_pictures(b)
+    items = [
+        PairSpec(_flatten_path(f.relative_to(a).with_suffix("")), (f, g))
+        for f, g in zip(files_a, files_b, strict=False)
+    ]
+    return Matches(items, files_a[len(items) :] + files_b[len(items) :])
 
 
-def tiles(a: Path, b: Path, block: int) -> Matched:
+def match_tiles(a: Path, b: Path, block: int) -> Matches:
     """Map tiles of two layers, z/x/y, matched by their places; squares of `block` x `block` tiles stay together.
 
     Tiles of deeper levels go with the square of the topmost level that they lie in, for they show the same ground.
     """
-    matched = by_name(a, b)
-    places = [_place(item, a) for item in matched.items]
+    matched = match_by_name(a, b)
+    places = [_parse_tile(item, a) for item in matched.pairs]
     top = min((z for z, _, _ in places), default=0)
     items = []
-    for item, (z, x, y) in zip(matched.items, places, strict=True):
+    for item, (z, x, y) in zip(matched.pairs, places, strict=True):
         square = (x >> (z - top)) // block, (y >> (z - top)) // block
         items.append(item._replace(split=None, group=f"{square[0]}/{square[1]}"))
-    return Matched(items, matched.alone)
+    return Matches(items, matched.unmatched)
 
 
-def singles(folder: Path) -> Matched:
+def list_singles(folder: Path) -> Matches:
     """Each picture by itself; folders named train, val and test keep theirs."""
-    return Matched([_item(name, (file,)) for name, file in _named(folder, ()).items()], [])
+    return Matches([_make_item(name, (file,)) for name, file in _name_pictures(folder, ()).items()], [])
 
 
-def existing(folder: Path) -> Matched:
+def list_existing_pairs(folder: Path) -> Matches:
     """The pairs of a data set, in whatever splits they are now."""
-    found = survey(folder)
+    found = scan_folder(folder)
     alone = [file for finding in found.findings if finding.kind in {"unmatched", "same-name"} for file in finding.files]
-    several = len({entry.split for entry in found.entries}) > 1
-    names = [f"{entry.split}_{entry.name}" if several else entry.name for entry in found.entries]
-    return Matched([Item(name, entry.files) for name, entry in zip(names, found.entries, strict=True)], alone)
+    several = len({entry.split for entry in found.pairs}) > 1
+    names = [f"{entry.split}_{entry.name}" if several else entry.name for entry in found.pairs]
+    return Matches([PairSpec(name, entry.files) for name, entry in zip(names, found.pairs, strict=True)], alone)
 
 
-def everything(folder: Path) -> list[Path]:
+def list_pictures(folder: Path) -> list[Path]:
     """All pictures in a folder and the folders in it, in natural order. Raises FileNotFoundError for no folder."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {str(folder)!r}: pictures are looked for there.")
-    found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _hidden(file, folder)]
+    found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _is_hidden(file, folder)]
     require_text(folder, [str(file.relative_to(folder)) for file in found])
     return natsorted(found, key=str)
 
 
-def _hidden(file: Path, folder: Path) -> bool:
+def _is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
-def _named(folder: Path, strip: Sequence[str]) -> dict[str, Path]:
+def _name_pictures(folder: Path, strip: Sequence[str]) -> dict[str, Path]:
     named: dict[str, Path] = {}
-    for file in everything(folder):
+    for file in list_pictures(folder):
         name = str(file.relative_to(folder).with_suffix("").as_posix())
         for word in strip:
             name = name.replace(word, "")
@@ -113,18 +116,22 @@ def _named(folder: Path, strip: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def _item(name: str, files: tuple[Path, ...]) -> Item:
+def _make_item(name: str, files: tuple[Path, ...]) -> PairSpec:
     first, _, rest = name.partition("/")
-    return Item(_flat(Path(rest)), files, first) if rest and first in SPLITS else Item(_flat(Path(name)), files)
+    return (
+        PairSpec(_flatten_path(Path(rest)), files, first)
+        if rest and first in SPLITS
+        else PairSpec(_flatten_path(Path(name)), files)
+    )
 
 
-def _flat(path: Path) -> str:
+def _flatten_path(path: Path) -> str:
     """A path as one file name. No trailing _A, _B or _AB, which readers of pairs take for the side."""
     name = "_".join(path.parts)
     return f"{name}_" if re.search(r"_(A|B|AB)$", name) else name
 
 
-def _place(item: Item, folder: Path) -> tuple[int, int, int]:
+def _parse_tile(item: PairSpec, folder: Path) -> tuple[int, int, int]:
     parts = item.files[0].relative_to(folder).with_suffix("").parts
     if len(parts) != 3 or not all(part.isdigit() for part in parts):
         raise ValueError(f"{item.files[0]}: not a map tile, whose path is z/x/y in whole numbers.")

@@ -12,7 +12,7 @@ from pix2pix.data.images.decode import decode, to_tensor
 from pix2pix.data.images.pictures import to_picture
 from pix2pix.data.sources.derived import Operation, made_from
 from pix2pix.data.sources.image_spec import halves
-from pix2pix.datasets.prepare.edge_detector import detected
+from pix2pix.datasets.prepare.edge_detector import detect_edges
 
 Fit = Literal["crop", "stretch", "pad"]
 FITS: dict[str, Callable[..., Image.Image]] = {
@@ -51,38 +51,38 @@ class Recipe:
     suffix: Literal["png", "jpg"] = "png"
     seed: int = 0
 
-    def pair(self, name: str, files: tuple[Path, ...]) -> tuple[Image.Image, Image.Image]:
+    def make_pair(self, name: str, files: tuple[Path, ...]) -> tuple[Image.Image, Image.Image]:
         """A and B of the files, both in the size of the recipe. Raises ValueError for a file that cannot be read."""
         if self.operation:
-            target = self._framed(self._plain(decode(files[0])), "B")
-            return self._derived(target, name), target
+            target = self._resize(self._convert_mode(decode(files[0])), "B")
+            return self._derive_source(target, name), target
         a, b = map(decode, files) if len(files) == 2 else halves(decode(files[0]), files[0])
-        return self._framed(self._plain(a), "A"), self._framed(self._plain(b), "B")
+        return self._resize(self._convert_mode(a), "A"), self._resize(self._convert_mode(b), "B")
 
-    def _plain(self, image: Image.Image) -> Image.Image:
+    def _convert_mode(self, image: Image.Image) -> Image.Image:
         """In a mode that the layout can hold."""
         if self.layout == "folders" and image.mode in KEPT and not self.operation:
             return image
         return image.convert("RGBA" if self.layout == "folders" and image.has_transparency_data else "RGB")
 
-    def _framed(self, image: Image.Image, side: str) -> Image.Image:
+    def _resize(self, image: Image.Image, side: str) -> Image.Image:
         if self.size is None or image.size == self.size:
             return image
         labels = side in self.labels or image.mode == "P"
         method = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
         return FITS[self.fit](image, self.size, method=method)
 
-    def _derived(self, target: Image.Image, name: str) -> Image.Image:
+    def _derive_source(self, target: Image.Image, name: str) -> Image.Image:
         assert self.operation is not None
         if self.detector and self.operation == "edges":
-            return detected(target, self.detector)
+            return detect_edges(target, self.detector)
         made = made_from(
             to_tensor(target.convert("RGB"), "RGB"), name, self.operation, self.amount, self.fill, self.seed
         )
         return to_picture(made.float() / 127.5 - 1)
 
 
-def joined(a: Image.Image, b: Image.Image) -> Image.Image:
+def concat_halves(a: Image.Image, b: Image.Image) -> Image.Image:
     """Side by side, A left; both of one size."""
     assert a.size == b.size, (a.size, b.size)
     both = Image.new("RGB", (a.width + b.width, a.height))

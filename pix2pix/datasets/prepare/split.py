@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from pix2pix.core.randomness import epoch_order
-from pix2pix.datasets.check.measure import Reading
-from pix2pix.datasets.check.suggest_command import guess
-from pix2pix.datasets.near_duplicates import groups
-from pix2pix.datasets.prepare.match import Item
+from pix2pix.datasets.check.measure import PairStats
+from pix2pix.datasets.check.suggest_command import guess_direction
+from pix2pix.datasets.near_duplicates import find_near_duplicates
+from pix2pix.datasets.prepare.match import PairSpec
 
 
-def split(items: Sequence[Item], readings: Sequence[Reading], shares: dict[str, float], seed: int) -> list[str]:
+def assign_splits(
+    items: Sequence[PairSpec], readings: Sequence[PairStats], shares: dict[str, float], seed: int
+) -> list[str]:
     """The split of each item: its own where it has one, else drawn.
 
     Items of one group, and near duplicates by the image with more detail, stay together: whole clusters are dealt in
@@ -26,7 +28,7 @@ def split(items: Sequence[Item], readings: Sequence[Reading], shares: dict[str, 
     """
     drawn = [index for index, item in enumerate(items) if item.split is None]
     chosen = [item.split or "train" for item in items]
-    clusters = _clusters([items[i] for i in drawn], [readings[i] for i in drawn])
+    clusters = _find_clusters([items[i] for i in drawn], [readings[i] for i in drawn])
     room = {name: max(1, round(share * len(drawn))) for name, share in shares.items() if share > 0}
     for number in epoch_order(seed, 0, len(clusters)):
         cluster = clusters[int(number)]
@@ -35,15 +37,15 @@ def split(items: Sequence[Item], readings: Sequence[Reading], shares: dict[str, 
             room[fitting] -= len(cluster)
             for index in cluster:
                 chosen[drawn[index]] = fitting
-    _require(["train", *room] if drawn else [], chosen, len(drawn), len(clusters))
+    _require_pairs(["train", *room] if drawn else [], chosen, len(drawn), len(clusters))
     return chosen
 
 
-def _clusters(items: Sequence[Item], readings: Sequence[Reading]) -> list[list[int]]:
+def _find_clusters(items: Sequence[PairSpec], readings: Sequence[PairStats]) -> list[list[int]]:
     """Indices that must stay together: near duplicates, and what has one group."""
-    sides = [reading.sides[guess(readings).photo] for reading in readings if reading.sides] if items else []
+    sides = [reading.sides[guess_direction(readings).photo] for reading in readings if reading.sides] if items else []
     assert len(sides) == len(items)
-    near = groups([side.thumbnail for side in sides], [side.digest for side in sides])
+    near = find_near_duplicates([side.thumbnail for side in sides], [side.digest for side in sides])
     owner = list(range(len(items)))
     by_group: dict[str, list[int]] = {}
     for index, item in enumerate(items):
@@ -70,7 +72,7 @@ def _root(owner: list[int], index: int) -> int:
     return index
 
 
-def _require(wanted: Sequence[str], chosen: Sequence[str], pairs: int, clusters: int) -> None:
+def _require_pairs(wanted: Sequence[str], chosen: Sequence[str], pairs: int, clusters: int) -> None:
     for name in wanted:
         if name not in chosen:
             raise ValueError(

@@ -9,12 +9,12 @@ from tqdm import tqdm
 
 from pix2pix.data.images.picture_files import CONTAINERS
 from pix2pix.data.images.pictures import save
-from pix2pix.datasets.prepare.match import Item, Matched
+from pix2pix.datasets.prepare.match import Matches, PairSpec
 
 SEAM = 1.0  # seconds left out between two splits: frames a blink apart are near duplicates
 
 
-def items(films: Sequence[Path], frames: Path, every: int, shares: dict[str, float]) -> Matched:
+def list_frames(films: Sequence[Path], frames: Path, every: int, shares: dict[str, float]) -> Matches:
     """The pairs that films will give: every `every`-th frame, in blocks of time.
 
     A film's beginning is for training, then comes val, then test, and at each seam a second is left out.
@@ -33,28 +33,31 @@ def items(films: Sequence[Path], frames: Path, every: int, shares: dict[str, flo
         raise ValueError(
             f"films {', '.join(map(str, films))}: two of one name, after which frames are named. Rename one."
         )
-    found: list[Item] = []
+    found: list[PairSpec] = []
     for film in films:
-        numbers, rate = _numbers(film)
+        numbers, rate = _count_frames(film)
         chosen = numbers[::every]
-        splits = _blocks(len(chosen), shares, gap=round(SEAM * rate / every))
+        splits = _assign_splits(len(chosen), shares, gap=round(SEAM * rate / every))
         kept = [(number, split) for number, split in zip(chosen, splits, strict=True) if split]
-        found += [Item(_name(film, number), (frames / f"{_name(film, number)}.png",), split) for number, split in kept]
-    return Matched(found, [])
+        found += [
+            PairSpec(_frame_name(film, number), (frames / f"{_frame_name(film, number)}.png",), split)
+            for number, split in kept
+        ]
+    return Matches(found, [])
 
 
-def unpack(films: Sequence[Path], wanted: Sequence[Item]) -> None:
+def extract_frames(films: Sequence[Path], wanted: Sequence[PairSpec]) -> None:
     """Writes the frames of `wanted` that are not there yet, each whole or not at all."""
     files = {item.files[0].stem: item.files[0] for item in wanted if not item.files[0].exists()}
     for film in films:
         mine = {name for name in files if name.startswith(f"{_stem(film)}_")}
-        frames = tqdm(_frames(film), unit="frame", desc=film.name, disable=None) if mine else ()
+        frames = tqdm(_decode_frames(film), unit="frame", desc=film.name, disable=None) if mine else ()
         for number, frame in frames:
-            if _name(film, number) in mine:
-                save(frame.to_image(), files[_name(film, number)])
+            if _frame_name(film, number) in mine:
+                save(frame.to_image(), files[_frame_name(film, number)])
 
 
-def _blocks(length: int, shares: dict[str, float], gap: int) -> list[str | None]:
+def _assign_splits(length: int, shares: dict[str, float], gap: int) -> list[str | None]:
     """A split for each place in time, None in the seams."""
     splits: list[str | None] = ["train"] * length
     end = length
@@ -68,24 +71,26 @@ def _blocks(length: int, shares: dict[str, float], gap: int) -> list[str | None]
     return splits
 
 
-def _numbers(film: Path) -> tuple[list[int], float]:
+def _count_frames(film: Path) -> tuple[list[int], float]:
     """The numbers of the frames that can be decoded, and how many make a second."""
-    numbers = [number for number, _ in tqdm(_frames(film), unit="frame", desc=f"{film.name}: counting", disable=None)]
+    numbers = [
+        number for number, _ in tqdm(_decode_frames(film), unit="frame", desc=f"{film.name}: counting", disable=None)
+    ]
     if not numbers:
         raise ValueError(f"{film}: has no frames.")
-    with _opened(film) as container:
+    with _open_video(film) as container:
         return numbers, float(container.streams.video[0].average_rate or 25)
 
 
-def _frames(film: Path) -> Iterator[tuple[int, Any]]:
-    with _opened(film) as container:
+def _decode_frames(film: Path) -> Iterator[tuple[int, Any]]:
+    with _open_video(film) as container:
         try:
             yield from enumerate(container.decode(video=0))
         except Exception as error:  # a damaged film, or one without pictures: PyAV has an error for each cause
             raise ValueError(f"{film}: cannot be read as a film ({error}).") from error
 
 
-def _opened(film: Path) -> Any:
+def _open_video(film: Path) -> Any:
     try:
         import av
     except ImportError as error:
@@ -102,5 +107,5 @@ def _stem(film: Path) -> str:
     return re.sub(r"\W+", "-", film.stem)
 
 
-def _name(film: Path, number: int) -> str:
+def _frame_name(film: Path, number: int) -> str:
     return f"{_stem(film)}_{number:06d}"

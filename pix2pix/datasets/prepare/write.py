@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.data.images.pictures import save
-from pix2pix.datasets.check.measure import Reading, read_all
-from pix2pix.datasets.check.scan import Entry
-from pix2pix.datasets.prepare.match import Item
-from pix2pix.datasets.prepare.recipe import Recipe, joined
+from pix2pix.datasets.check.measure import PairStats, measure_pairs
+from pix2pix.datasets.check.scan import PairFiles
+from pix2pix.datasets.prepare.match import PairSpec
+from pix2pix.datasets.prepare.recipe import Recipe, concat_halves
 
 AHEAD = 64
 SHAPES_DIFFER = 0.02
@@ -26,11 +26,11 @@ SAVING = {"png": {}, "jpg": {"quality": 95, "subsampling": 0}}
 class Task(NamedTuple):
     """A pair and where it goes: one file, or one for A and one for B."""
 
-    item: Item
+    pair: PairSpec
     outputs: tuple[Path, ...]
 
 
-def plan(items: Sequence[Item], splits: Sequence[str], output: Path, recipe: Recipe) -> list[Task]:
+def plan_outputs(items: Sequence[PairSpec], splits: Sequence[str], output: Path, recipe: Recipe) -> list[Task]:
     """Where each pair goes, in folders that `data=folder` reads. Raises ValueError for two pairs of one name."""
     tasks = []
     for item, split in zip(items, splits, strict=True):
@@ -40,46 +40,48 @@ def plan(items: Sequence[Item], splits: Sequence[str], output: Path, recipe: Rec
     times = Counter(str(task.outputs[0]).lower() for task in tasks)  # some disks take X and x for one
     several = [task for task in tasks if times[str(task.outputs[0]).lower()] > 1]
     if several:
-        files = ", ".join(str(task.item.files[0]) for task in several[:5])
+        files = ", ".join(str(task.pair.files[0]) for task in several[:5])
         raise ValueError(f"{files}: folders become part of names, and these come to one. Rename them.")
     return tasks
 
 
-def examine(items: Sequence[Item], recipe: Recipe, workers: int | None) -> list[Reading]:
+def measure_sources(items: Sequence[PairSpec], recipe: Recipe, workers: int | None) -> list[PairStats]:
     """Reads every file before anything is written. Raises ValueError naming all that cannot be used."""
-    entries = [Entry("", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
-    readings = read_all(entries, workers)
-    faults = [fault for reading in readings for fault in _faults(reading, recipe)]
+    entries = [PairFiles("", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
+    readings = measure_pairs(entries, workers)
+    faults = [fault for reading in readings for fault in _find_faults(reading, recipe)]
     if faults:
         listed = "\n  ".join(dict.fromkeys(faults))
         raise ValueError(f"some files cannot be used; nothing was written. Mend or remove them:\n  {listed}")
     return readings
 
 
-def _faults(reading: Reading, recipe: Recipe) -> Iterator[str]:
+def _find_faults(reading: PairStats, recipe: Recipe) -> Iterator[str]:
     """Why a pair cannot be made, in words."""
     first = reading.entry.files[0]
-    yield from (f"{file}: cannot be read ({reason})" for file, reason in reading.broken.items())
-    if reading.odd:
+    yield from (f"{file}: cannot be read ({reason})" for file, reason in reading.unreadable.items())
+    if reading.has_odd_width:
         yield f"{first}: of odd width, not two halves"
-    for file, kind in zip(reading.entry.files, reading.kinds, strict=False):
+    for file, kind in zip(reading.entry.files, reading.file_infos, strict=False):
         if kind.mode in {"I", "F"}:
             yield f"{file}: 32 bits a channel, which neither PNG nor JPEG keeps"
-        elif (kind.transparent or kind.mode[0] == "I") and recipe.layout == "side-by-side" and not recipe.operation:
+        elif (
+            (kind.has_transparency or kind.mode[0] == "I") and recipe.layout == "side-by-side" and not recipe.operation
+        ):
             yield f"{file}: more than 8 bits, or transparent; --layout folders keeps that"
     if reading.sides:
         a, b = (side.size for side in reading.sides)
         if recipe.size is None and recipe.layout == "side-by-side" and a != b:
-            yield f"{first}: A is {_size(a)} and B {_size(b)}, side by side they must be equal; set --size"
+            yield f"{first}: A is {_format_size(a)} and B {_format_size(b)}, side by side they must match; set --size"
         elif recipe.size and recipe.fit != "stretch" and abs(a[0] * b[1] / (a[1] * b[0]) - 1) > SHAPES_DIFFER:
-            yield f"{first}: A is {_size(a)} and B {_size(b)}, of other proportions; set --fit stretch"
+            yield f"{first}: A is {_format_size(a)} and B {_format_size(b)}, of other proportions; set --fit stretch"
 
 
-def _size(size: tuple[int, int]) -> str:
+def _format_size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def begun(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
+def read_progress(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
     """What is noted of an earlier preparation in this folder; None for a folder that is empty or not there.
 
     Args:
@@ -89,7 +91,7 @@ def begun(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
     Raises:
         ValueError: when it holds something else, or was prepared in another way or from other files.
     """
-    note = _note(output)
+    note = _progress_file(output)
     if not note.exists():
         if output.is_dir() and any(output.iterdir()):
             raise ValueError(f"{output} is not empty and was not prepared by this command. Choose another --output.")
@@ -100,52 +102,52 @@ def begun(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
     return there
 
 
-def begin(output: Path, decisive: dict[str, Any]) -> None:
+def mark_started(output: Path, decisive: dict[str, Any]) -> None:
     """Marks a folder as ours before anything is put in it."""
-    write_text_atomic(_note(output), json.dumps(decisive | {"finished": False}, indent=2) + "\n")
+    write_text_atomic(_progress_file(output), json.dumps(decisive | {"finished": False}, indent=2) + "\n")
 
 
-def finish(output: Path) -> None:
+def mark_finished(output: Path) -> None:
     """Marks a prepared folder as complete."""
-    note = _note(output)
+    note = _progress_file(output)
     write_text_atomic(
         note, json.dumps(json.loads(note.read_text(encoding="utf-8")) | {"finished": True}, indent=2) + "\n"
     )
 
 
-def make(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> None:
+def write_pairs(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> None:
     """Makes the pairs whose files are not there yet; every file appears whole."""
     missing = [task for task in tasks if not all(file.exists() for file in task.outputs)]
     bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), unit="pair", desc="preparing", disable=None)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool, bar:
         for start in range(0, len(missing), AHEAD):
-            for _ in pool.map(lambda task: _make(task, recipe), missing[start : start + AHEAD]):
+            for _ in pool.map(lambda task: _write_pair(task, recipe), missing[start : start + AHEAD]):
                 bar.update()
 
 
-def _make(task: Task, recipe: Recipe) -> None:
-    a, b = recipe.pair(task.item.name, task.item.files)
-    images = (a, b) if len(task.outputs) == 2 else (joined(a, b),)
+def _write_pair(task: Task, recipe: Recipe) -> None:
+    a, b = recipe.make_pair(task.pair.name, task.pair.files)
+    images = (a, b) if len(task.outputs) == 2 else (concat_halves(a, b),)
     for image, file in zip(images, task.outputs, strict=True):
         save(image, file, **SAVING[recipe.suffix])
 
 
 def fingerprint(files: Sequence[Path]) -> str:
     """A digest of the places, sizes and times of files."""
-    return digest([f"{file.resolve()} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(files)])
+    return hash_lines([f"{file.resolve()} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(files)])
 
 
-def digest(lines: Sequence[str]) -> str:
+def hash_lines(lines: Sequence[str]) -> str:
     """SHA-256 of lines of text."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def described(tasks: Sequence[Task]) -> Iterator[str]:
+def describe_tasks(tasks: Sequence[Task]) -> Iterator[str]:
     """A line for each file that would be written, and whence."""
     for task in tasks:
-        origin = " + ".join(map(str, task.item.files))
+        origin = " + ".join(map(str, task.pair.files))
         yield f"{' + '.join(map(str, task.outputs))} <- {origin}"
 
 
-def _note(output: Path) -> Path:
+def _progress_file(output: Path) -> Path:
     return output / "prepared.json"

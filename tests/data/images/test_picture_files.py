@@ -19,8 +19,8 @@ from pix2pix.data.images.decode import opened, size
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.skip_unreadable import TolerantPairs
-from pix2pix.datasets.check.measure import read_all
-from pix2pix.datasets.check.scan import Entry, survey
+from pix2pix.datasets.check.measure import measure_pairs
+from pix2pix.datasets.check.scan import PairFiles, scan_folder
 from pix2pix.datasets.write_shards import write_shards
 from tests.conftest import noise_pairs, pix2pix
 
@@ -65,7 +65,7 @@ def test_a_pipe_among_the_pictures_is_named_by_every_reader_of_a_folder(tmp_path
     derived = DerivedPairs(str(folder), operation="blur", **size)
     with pytest.raises(ValueError, match=r"9\.png: .*a named pipe"):
         derived.split("train")[4]
-    assert "a named pipe" in str(read_all(survey(folder).entries)[4].broken)
+    assert "a named pipe" in str(measure_pairs(scan_folder(folder).pairs)[4].unreadable)
     with pytest.raises(SystemExit, match=r"9\.png: cannot be read \(a named pipe"):
         pix2pix("data", "prepare", "derive", "--operation", "blur", folder / "train", "-o", tmp_path / "made")
 
@@ -197,7 +197,7 @@ def test_no_other_program_is_asked_whatever_a_file_holds(tmp_path, monkeypatch, 
     for look in (opened, size):
         with pytest.raises(ValueError, match=rf"{name}: cannot be read as a picture"):
             look(tmp_path / name)
-    assert read_all([Entry("train", "a", (tmp_path / name,))])[0].broken
+    assert measure_pairs([PairFiles("train", "a", (tmp_path / name,))])[0].unreadable
 
 
 def test_every_picture_is_opened_in_formats_that_are_named():
@@ -209,14 +209,14 @@ def test_every_picture_is_opened_in_formats_that_are_named():
 
 def test_a_film_that_is_a_list_of_other_files_is_refused(tmp_path):
     pytest.importorskip("av")
-    from pix2pix.datasets.prepare.video_frames import items
+    from pix2pix.datasets.prepare.video_frames import list_frames
     from pix2pix.inference.video import open_video
 
     (tmp_path / "film.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\nfile://{tmp_path}/secret.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(Exception, match=r"[Ii]nvalid"):
         open_video(tmp_path / "film.mp4")
     with pytest.raises(ValueError, match=r"film\.mp4: cannot be read as a film"):
-        items([tmp_path / "film.mp4"], tmp_path, 1, {})
+        list_frames([tmp_path / "film.mp4"], tmp_path, 1, {})
     (tmp_path / "film.mp4").unlink()
     os.mkfifo(tmp_path / "film.mp4")
     with pytest.raises(ValueError, match=r"film\.mp4: .*a named pipe"):
@@ -226,7 +226,7 @@ def test_a_film_that_is_a_list_of_other_files_is_refused(tmp_path):
 def test_a_name_that_is_no_utf8_is_told(tmp_path):
     folder = noise_pairs(tmp_path / "pairs", 4)
     os.rename(os.fsencode(folder / "train" / "3.jpg"), os.fsencode(folder / "train") + b"/caf\xe9.jpg")  # noqa: PTH104
-    for read in (lambda: PairFolder(str(folder)), lambda: survey(folder)):
+    for read in (lambda: PairFolder(str(folder)), lambda: scan_folder(folder)):
         with pytest.raises(ValueError, match=r"train: the name of the picture caf\\xe9\.jpg is not UTF-8"):
             read()
     with pytest.raises(SystemExit, match=r"caf\\xe9\.jpg is not UTF-8"):

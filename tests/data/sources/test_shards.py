@@ -127,7 +127,7 @@ def test_equal_pairs_make_equal_shards(folder, several, tmp_path):
 def test_stopped_halfway_the_same_call_goes_on(folder, several, tmp_path, monkeypatch):
     whole = {file.name: file.read_bytes() for file in several.iterdir()}
     output = tmp_path / "again"
-    add, added = sharding._add, []
+    add, added = sharding._add_member, []
 
     def breaking(*arguments):
         added.append(1)
@@ -135,7 +135,7 @@ def test_stopped_halfway_the_same_call_goes_on(folder, several, tmp_path, monkey
             raise OSError("no space left on device")
         add(*arguments)
 
-    monkeypatch.setattr(sharding, "_add", breaking)
+    monkeypatch.setattr(sharding, "_add_member", breaking)
     with pytest.raises(OSError, match="no space left"):
         write_shards(PairFolder(str(folder)), output, megabytes=1, workers=1)
     assert not (output / "index.json").exists()
@@ -143,7 +143,7 @@ def test_stopped_halfway_the_same_call_goes_on(folder, several, tmp_path, monkey
         ShardedPairs(str(output))
     done = {file: file.stat().st_mtime_ns for file in output.glob("*.tar")}
     assert len(done) >= 2
-    monkeypatch.setattr(sharding, "_add", add)
+    monkeypatch.setattr(sharding, "_add_member", add)
     write_shards(PairFolder(str(folder)), output, megabytes=1)
     assert all(file.stat().st_mtime_ns == when for file, when in done.items())
     assert {file.name: file.read_bytes() for file in output.iterdir()} == whole

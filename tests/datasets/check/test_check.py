@@ -13,9 +13,9 @@ from pix2pix.data.images.pictures import to_picture
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.synthetic.pairs import SyntheticFacades
 from pix2pix.datasets.check.alignment_checks import side_scores
-from pix2pix.datasets.check.check import as_text, check
-from pix2pix.datasets.check.measure import read_all
-from pix2pix.datasets.check.scan import survey
+from pix2pix.datasets.check.check import check, format_text
+from pix2pix.datasets.check.measure import measure_pairs
+from pix2pix.datasets.check.scan import scan_folder
 from tests.conftest import DATASETS, needs_datasets, pix2pix
 
 SIZE = 64
@@ -78,8 +78,8 @@ def found(folder: Path, **options) -> dict[str, list[str]]:
 
 def test_a_sound_set_has_no_findings_and_gets_its_command(folder):
     examined = check(folder)
-    assert (examined.findings, examined.sound) == ([], True)
-    said = "\n".join(as_text(examined))
+    assert (examined.findings, examined.is_trainable) == ([], True)
+    said = "\n".join(format_text(examined))
     assert "48 train, 12 val; files of 128x64, RGB\nnothing found" in said
     assert f"pix2pix train data=folder data.path={folder} data.direction=BtoA data.size=64 name=set" in said
 
@@ -106,7 +106,7 @@ def test_the_doctor_finds_the_very_pairs_that_training_reads(folder, layout):
                 place.parent.mkdir(exist_ok=True)
                 (folder / f"{split}{name}").rename(place)
     trained = {files for split in ("train", "val") for files in PairFolder(str(folder)).split(split).files}
-    assert {entry.files for entry in survey(folder).entries} == trained
+    assert {entry.files for entry in scan_folder(folder).pairs} == trained
 
 
 def truncate(folder):
@@ -291,7 +291,7 @@ def test_a_photo_that_was_scaled_brightened_and_compressed_again_is_known(tmp_pa
 
 
 def test_an_exchanged_pair_is_told_from_two_exchanged_halves(folder):
-    assert float(side_scores([r.sides for r in read_all(survey(folder).entries) if r.sides]).min()) > 0.4
+    assert float(side_scores([r.sides for r in measure_pairs(scan_folder(folder).pairs) if r.sides]).min()) > 0.4
 
 
 def test_names_without_partners_are_all_named_and_the_rest_is_examined(folder):
@@ -328,7 +328,7 @@ def test_a_set_whose_targets_are_displaced_is_noticed(name, drawn, tmp_path):
         a, b = parted(file)
         moved = Image.fromarray(np.roll(np.asarray(b), b.width // 10, axis=1))
         joined(a, moved).reduce(b.height // 64).save(tmp_path / "train" / f"{file.stem}.png")
-    assert check(tmp_path).findings[0].says.endswith("right of where A has it, throughout the set")
+    assert check(tmp_path).findings[0].message.endswith("right of where A has it, throughout the set")
 
 
 @needs_datasets

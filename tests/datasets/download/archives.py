@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 from PIL import Image
 
-from pix2pix.datasets.download.catalogue import KNOWN
+from pix2pix.datasets.download.catalogue import CATALOGUE
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -44,7 +44,7 @@ def archive(*members: Member) -> bytes:
 def facades(**fewer: int) -> bytes:
     """An archive with as many pairs as facades has, or another number in some splits."""
     jpeg = picture()
-    splits = KNOWN["facades"].splits | fewer
+    splits = CATALOGUE["facades"].splits | fewer
     names = [f"facades/{split}/{number}.jpg" for split, pairs in splits.items() for number in range(1, pairs + 1)]
     return archive(*(member(name, jpeg) for name in names))
 

@@ -13,11 +13,11 @@ import pytest
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.datasets.download import download as downloading
 from pix2pix.datasets.download import http_download, mirrors
-from pix2pix.datasets.download.catalogue import KNOWN, lock_file, pins
+from pix2pix.datasets.download.catalogue import CATALOGUE, lock_file, read_pins
 from tests.conftest import command, pix2pix, started, wait_until
 from tests.datasets.download.archives import archive, facades, member, picture, send, served, well
 
-FACADES = KNOWN["facades"]
+FACADES = CATALOGUE["facades"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_data_set_is_downloaded_to_where_training_looks_for_it(tmp_path, good,
     assert [len(PairFolder(str(tmp_path / "facades")).split(split)) for split in FACADES.splits] == [400, 100, 106]
     assert visible(tmp_path) == ["datasets.lock", "facades"]
     assert not (tmp_path / ".facades.tar.gz").exists()
-    pin = pins(tmp_path)["facades"]
+    pin = read_pins(tmp_path)["facades"]
     assert (pin["bytes"], len(str(pin["sha256"]))) == (len(good), 64)
 
 
@@ -202,7 +202,7 @@ def test_a_killed_download_leaves_nothing_that_looks_complete_and_is_continued(t
         assert visible(tmp_path) == []
         downloading.download(FACADES, tmp_path, [server.url])
         assert server.asked[1:] == ([("/facades.tar.gz", f"bytes={half}-", '"one"')] if moment == "downloading" else [])
-    assert FACADES.lacking(tmp_path / "facades") == []
+    assert FACADES.missing_pairs(tmp_path / "facades") == []
     assert not (tmp_path / ".facades.unpacking").exists()
 
 
@@ -235,7 +235,7 @@ def test_the_list_names_terms_and_what_is_here(tmp_path, good, capsys, monkeypat
     assert (
         f"facades  400 train / 100 val / 106 test  about 30 MB  A photo, B label map  in {tmp_path}/facades\n" in said
     )
-    assert said.count("(http") == len(KNOWN)
+    assert said.count("(http") == len(CATALOGUE)
 
 
 def test_unknown_names_and_odd_mirrors_are_refused(tmp_path):
@@ -278,13 +278,13 @@ def of_no_length(handler):
 
 @pytest.mark.parametrize("answer", [endless, chunked, of_no_length])
 def test_a_download_without_an_end_stops_at_the_limit_and_the_next_mirror_is_asked(tmp_path, good, monkeypatch, answer):
-    monkeypatch.setattr(type(FACADES), "largest_archive", 10**6)
+    monkeypatch.setattr(type(FACADES), "max_archive_bytes", 10**6)
     with served(answer) as bad, served(well(good)) as right:
         with pytest.raises(OSError, match=r"sends more than 1000000 bytes. Nothing of it is kept"):
             downloading.download(FACADES, tmp_path, [bad.url])
         assert not list(tmp_path.glob(".*gz*"))
         downloading.download(FACADES, tmp_path, [bad.url, right.url])
-    assert FACADES.lacking(tmp_path / "facades") == []
+    assert FACADES.missing_pairs(tmp_path / "facades") == []
 
 
 def by_the_letter(handler):
@@ -351,7 +351,7 @@ def test_after_an_archive_that_cannot_be_unpacked_nothing_is_left_and_the_next_m
             downloading.download(FACADES, tmp_path, [wrong.url])
         assert [file.name for file in tmp_path.iterdir()] == [".facades.downloading"]
         downloading.download(FACADES, tmp_path, [wrong.url, right.url])
-    assert FACADES.lacking(tmp_path / "facades") == []
+    assert FACADES.missing_pairs(tmp_path / "facades") == []
 
 
 def test_the_next_attempt_says_how_much_room_an_unfinished_download_takes(tmp_path, good, monkeypatch):
@@ -373,7 +373,7 @@ def test_a_full_disk_is_said_in_words(tmp_path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match=r"the disk is full; 0 MB have arrived. Free some space"):
-        http_download._write(Full(), b"x", tmp_path / ".facades.tar.gz")
+        http_download._write_chunk(Full(), b"x", tmp_path / ".facades.tar.gz")
 
 
 def test_a_mirror_gets_the_login_of_its_host_and_the_one_it_leads_to_does_not(tmp_path, good, monkeypatch):

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from pix2pix.datasets.download.safe_extract import Limits, extract
+from pix2pix.datasets.download.safe_extract import Limits, safe_extract
 from tests.datasets.download.archives import archive, member, picture
 
 LIMITS = Limits(members=20, size=200_000)
@@ -15,7 +15,7 @@ FINE = member("facades/train/1.jpg", picture())
 
 def unpacked(tmp_path, content):
     (tmp_path / "a.tar.gz").write_bytes(content)
-    extract(tmp_path / "a.tar.gz", tmp_path / "into", "facades", LIMITS)
+    safe_extract(tmp_path / "a.tar.gz", tmp_path / "into", "facades", LIMITS)
     return sorted(str(file.relative_to(tmp_path / "into")) for file in (tmp_path / "into").rglob("*") if file.is_file())
 
 

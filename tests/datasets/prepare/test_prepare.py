@@ -246,7 +246,7 @@ def test_killed_and_run_again_it_is_as_if_it_had_not_been(tmp_path):
     pix2pix(*CLEAN, "derive", *words, "-o", out)
     pix2pix(*CLEAN, "derive", *words, "-o", tmp_path / "unbroken")
     assert contents(out) == contents(tmp_path / "unbroken")
-    assert check(out).sound
+    assert check(out).is_trainable
 
 
 def test_the_same_command_again_changes_nothing_and_another_is_refused(tmp_path, ab, capsys):
@@ -301,5 +301,5 @@ def test_two_pairs_never_take_one_name(tmp_path):
 
 def test_copies_of_one_file_in_two_folders_have_two_names(tmp_path):
     folder_of(tmp_path / "in", ["one/x", "two/x", "y"])
-    assert [item.name for item in match.singles(tmp_path / "in").items] == ["one_x", "two_x", "y"]
+    assert [item.name for item in match.list_singles(tmp_path / "in").pairs] == ["one_x", "two_x", "y"]
     shutil.rmtree(tmp_path / "in")

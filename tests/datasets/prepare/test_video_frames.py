@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix.datasets.prepare.video_frames import _blocks
+from pix2pix.datasets.prepare.video_frames import _assign_splits
 from tests.conftest import pix2pix
 
 av = pytest.importorskip("av")
@@ -59,6 +59,6 @@ def test_two_films_of_one_name_are_refused(tmp_path, film):
 
 
 def test_blocks_of_time():
-    assert _blocks(10, {"val": 0.2, "test": 0.1}, 1) == [*["train"] * 5, None, "val", "val", None, "test"]
+    assert _assign_splits(10, {"val": 0.2, "test": 0.1}, 1) == [*["train"] * 5, None, "val", "val", None, "test"]
     with pytest.raises(ValueError, match="too short"):
-        _blocks(3, {"val": 0.3, "test": 0.3}, 1)
+        _assign_splits(3, {"val": 0.3, "test": 0.3}, 1)
