@@ -55,7 +55,7 @@ def _list_published(root: Path) -> None:
         size = f"{known.network['size']}x{known.network['size']} pixels"
         click.echo(f"{known.name}  {known.task}, {size}  about {MEGABYTES} MB{place}")
         click.echo(f"    U-Net, 3 to 3 channels, batch norm; data={known.data} data.direction={known.direction}")
-        click.echo(f"    trained on {known.pairs.whose}\n    {known.pairs.terms} ({known.pairs.homepage})")
+        click.echo(f"    trained on {known.pairs.owner}\n    {known.pairs.terms} ({known.pairs.homepage})")
 
 
 @models.command()

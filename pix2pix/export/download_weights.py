@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pix2pix.datasets.download.http_download import fetch, forget
+from pix2pix.datasets.download.http_download import delete_partial, resume_download
 from pix2pix.datasets.download.mirrors import require_room, try_mirrors
 from pix2pix.datasets.download.pins import Pins
 from pix2pix.export.import_reference import import_reference, quote
@@ -44,7 +44,7 @@ def download_weights(known: PublishedWeights, output: Path, mirrors: Sequence[st
         else:
             _require_empty(run)
             try_mirrors(known.name, known.file, [*mirrors, HOST], lambda url: _import_from(url, known, run))
-        forget(_part(known, run))
+        delete_partial(_part(known, run))
     return run
 
 
@@ -65,7 +65,7 @@ def _part(known: PublishedWeights, run: Run) -> Path:
 def _import_from(url: str, known: PublishedWeights, run: Run) -> None:
     """Downloads the file from one URL and imports it. Raises ValueError, and removes the file, when it is wrong."""
     part = _part(known, run)
-    fetch(url, part, lambda coming: _admit(known, part, coming), most=LARGEST)
+    resume_download(url, part, lambda coming: _admit(known, part, coming), most=LARGEST)
     try:
         _require_weights(part, url)
         pins = Pins(part.with_name(LOCK_FILE))
@@ -73,7 +73,7 @@ def _import_from(url: str, known: PublishedWeights, run: Run) -> None:
         known.require_network(generator_of(read_state_dict(part)))
         _import(known, part, run, url)
     except ValueError as error:
-        forget(part)  # resuming a wrong file would never mend it
+        delete_partial(part)  # resuming a wrong file would never mend it
         raise ValueError(f"{url}: {str(error).removeprefix(f'{url}: ')}") from error
     pins.add(known.name, {"url": url, "bytes": part.stat().st_size, "sha256": digest})
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pix2pix.datasets.download.catalogue import KNOWN, KnownSet
+from pix2pix.datasets.download.catalogue import CATALOGUE, PublicDataset
 
 HOST = "http://efrosgans.eecs.berkeley.edu/pix2pix/models-pytorch"
 SOURCE = "https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix"
@@ -38,14 +38,14 @@ class PublishedWeights:
         return f"{self.name}.pth"
 
     @property
-    def pairs(self) -> KnownSet:
+    def pairs(self) -> PublicDataset:
         """The data set it was trained on."""
-        return KNOWN[self.dataset]
+        return CATALOGUE[self.dataset]
 
     @property
     def terms(self) -> str:
         """What is known of the conditions of use, with the source."""
-        return f"trained on {self.pairs.whose}: {self.pairs.terms} ({self.pairs.homepage}); {LICENCE}"
+        return f"trained on {self.pairs.owner}: {self.pairs.terms} ({self.pairs.homepage}); {LICENCE}"
 
     @property
     def settings(self) -> list[str]:
