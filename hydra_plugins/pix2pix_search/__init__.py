@@ -33,7 +33,7 @@ class OptunaSearch(Sweeper):
         params: the space: for each setting `interval(a, b)`, `tag(log, interval(a, b))`, `range(a, b, step)` or
             `choice(a, b, c)`. Settings swept on the command line are added.
         trials: how many runs in all; the same command again goes on to this number.
-        warmup_trials: how many runs must be finished before any is stopped as hopeless (the median rule).
+        warmup_trials: how many runs must be finished before any is pruned (the median rule).
         warmup_epochs: how many validations a run is given before it may be stopped.
         seed: of the search.
     """
@@ -69,7 +69,7 @@ class OptunaSearch(Sweeper):
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
         self.study = self._open_study(self.folder)
         example = self.processes.job(self.fixed, 0)
-        pool = JobPool(self.processes.slots([example] * self.trials), hopeless=self._should_prune)
+        pool = JobPool(self.processes.slots([example] * self.trials), should_prune=self._should_prune)
         for job, ending in pool.run(self._jobs()):
             self._tell(job, ending)
         if any(trial.state.name == "COMPLETE" for trial in self.study.trials):

@@ -8,27 +8,18 @@ from natsort import natsorted
 
 from pix2pix.runs.run import Run
 
-CONFIG = "config.yaml"  # makes a directory a run
-
-
-RUN_SUBFOLDERS = {
-    "checkpoints",
-    "samples",
-    "evaluation",
-    "exported",
-    "tensorboard",
-    "wandb",
-}  # folders that are no runs
+CONFIG = "config.yaml"  # a directory with this file is a run
+RUN_SUBFOLDERS = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs at and below the paths. Raises FileNotFoundError for a path that has none."""
+    """The runs at and below the paths, each once. Raises FileNotFoundError for a path without runs."""
     runs: list[Run] = []
     for path in map(Path, paths):
-        found = [path] if (path / CONFIG).is_file() else natsorted(_runs_below(path), key=str)
-        if not found:
+        folders = [path] if (path / CONFIG).is_file() else natsorted(_runs_below(path), key=str)
+        if not folders:
             raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
-        runs += [Run(run) for run in found]
+        runs += [Run(folder) for folder in folders]
     return list({run.path.resolve(): run for run in runs}.values())
 
 
@@ -37,9 +28,9 @@ def _runs_below(path: Path) -> Iterator[Path]:
 
 
 def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """The folders at and below a path with the names of their files; what runs keep in folders is left out.
+    """The folders at and below a path with the names of their files, without the subfolders of runs.
 
-    That is pictures by the thousand, and configurations that are not ours.
+    Those hold thousands of pictures, and `config.yaml` files of other programs.
     """
     for folder, below, files in os.walk(path):
         if CONFIG in files:

@@ -1,11 +1,9 @@
 """Runs the jobs of a sweep as processes: assigns GPUs and cores, starts, monitors and stops them."""
 
-import itertools
 import os
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,18 +12,20 @@ from typing import NamedTuple, Self
 
 from pix2pix.runs.sweep import STOPPED, Job
 
-MAX_CPU_JOBS = 4  # jobs at once on CPUs, unless asked for more: each holds a copy of everything in memory
-POLL_SECONDS = 0.05  # seconds between two looks at the running jobs
-GRACE_SECONDS = 60.0  # seconds a stopped job has to end its step and to save
-# The signals that ask a program to end. SIGHUP is what a closed terminal sends; Windows has not all of them.
+MAX_CPU_JOBS = 4  # by default: each job holds a copy of everything in memory
+POLL_SECONDS = 0.05
+GRACE_SECONDS = 60.0  # for a stopped job to end its step and save
+# SIGHUP is what a closed terminal sends. Windows lacks some of these signals.
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 CLUSTER_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
 
 class JobResult(NamedTuple):
-    """How a job ended, and what there is to say about it.
+    """How a job ended.
 
-    `done`, `failed`, `pruned`, or `stopped`: asked to end, or out of time.
+    Args:
+        state: `done`, `failed`, `pruned`, or `stopped` (by a signal, or at its time limit).
+        detail: the reason, or how long it took.
     """
 
     state: str
@@ -34,12 +34,12 @@ class JobResult(NamedTuple):
 
 @dataclass
 class DeviceSlots:
-    """What jobs at once are given: GPUs, or shares of the CPU's threads.
+    """The devices that concurrent jobs are given: GPUs, or shares of the CPU's threads.
 
     Args:
-        free: the GPUs, each as often as jobs may share it; on CPUs a number for each share.
-        at_once: how many jobs may run at once.
-        threads: of a share of the CPU; None for GPUs.
+        free: the free GPUs, each as often as jobs may share it; on CPUs one number per share.
+        at_once: the largest number of concurrent jobs.
+        threads: threads per share of the CPU; None for GPUs.
     """
 
     free: list[int]
@@ -59,7 +59,7 @@ class DeviceSlots:
         *,
         on_gpu: bool,
     ) -> Self:
-        """Slots for `count` jobs: each GPU `jobs_per_gpu` times, or CPU shares when the jobs train on CPUs."""
+        """Slots for `count` jobs: each GPU `jobs_per_gpu` times, or CPU shares if the jobs train on CPUs."""
         cards = list(gpus) if gpus is not None else _visible_gpus() if on_gpu else []
         if cards:
             return cls(cards * jobs_per_gpu, at_once or len(cards) * jobs_per_gpu)
@@ -68,7 +68,7 @@ class DeviceSlots:
         return cls(list(range(jobs)), jobs, max(1, cores // jobs))
 
     def take(self, job: Job) -> list[int] | None:
-        """The slots for a job; None while there are not enough."""
+        """The slots for a job, least used GPUs first; None if not enough are free."""
         if self.threads is not None:
             return [self.free.pop(0)] if self.free else None
         cards = sorted(set(self.free), key=self.free.count, reverse=True)
@@ -79,12 +79,12 @@ class DeviceSlots:
             self.free.remove(card)
         return cards[:wanted]
 
-    def environment(self, taken: list[int]) -> dict[str, str]:
-        """The variables that keep a job to its slots; GPUs are counted among those that this process may see."""
+    def environment(self, slots: list[int]) -> dict[str, str]:
+        """The variables that keep a job to its slots. GPUs are numbered among those visible to this process."""
         if self.threads is not None:
             return {"OMP_NUM_THREADS": str(self.threads)}
-        ours = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-        names = [ours[card] if card < len(ours) else str(card) for card in sorted(taken)]
+        visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        names = [visible[card] if card < len(visible) else str(card) for card in sorted(slots)]
         return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
@@ -95,50 +95,92 @@ def _visible_gpus() -> list[int]:
 
 
 class JobPool:
-    """Runs jobs in processes of their own, as many at once as there are slots.
+    """Runs each job in its own process, as many at once as there are slots.
 
-    A process each, because training on several devices starts processes again by their command line, and because a
-    job that dies takes none of the others with it.
+    Training on several devices starts further processes by the command line, and a crash must not take other jobs
+    with it; both need a process per job.
 
     Args:
-        slots: what the jobs are given.
-        hopeless: asked about each running job from time to time; True ends it.
+        slots: the devices for the jobs.
+        should_prune: called regularly with each running job; a job for which it returns True is stopped.
     """
 
-    def __init__(self, slots: DeviceSlots, hopeless: Callable[[Job], bool] = lambda job: False) -> None:
-        self.slots, self.hopeless = slots, hopeless
+    def __init__(self, slots: DeviceSlots, should_prune: Callable[[Job], bool] = lambda job: False) -> None:
+        self.slots, self.should_prune = slots, should_prune
         self.running: dict[subprocess.Popen[bytes], tuple[Job, list[int], float]] = {}
         self.pruned: set[Path] = set()
-        self.refused: list[tuple[Job, JobResult]] = []  # jobs that the system would not start
-        self.asked: int | None = None  # the signal that asked us to end
+        self.failed_starts: list[tuple[Job, JobResult]] = []
+        self.stop_signal: int | None = None  # the signal that asked this program to end
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
-        """Runs all jobs, whatever becomes of each, and yields them as they end; takes a job when there is room.
+        """Runs all jobs, even if some fail, and yields them as they end. Takes the next job when one has started.
 
-        Asked to end by a signal, it lets the running jobs save, yields them, too, and then ends the program. A second
-        Ctrl-C does not wait for them.
+        A stop signal lets the running jobs save, yields them, too, and then ends the program. A second Ctrl-C does not
+        wait for them.
         """
-        waiting = deque(itertools.islice(coming := iter(jobs), 1))
+        remaining = iter(jobs)
+        waiting = next(remaining, None)
         with self._handle_signals():
-            while self.asked is None and (waiting or self.running or self.refused):
-                while waiting and self._start(waiting[0]):
-                    waiting.popleft()
-                    waiting.extend(itertools.islice(coming, 1))
-                if (
-                    waiting and not self.running and not self.refused
-                ):  # with everything free it cannot start: it never will
-                    job = waiting.popleft()
-                    waiting.extend(itertools.islice(coming, 1))
-                    there = len(self.slots.all)
-                    yield (
-                        job,
-                        JobResult("failed", f"trainer.devices={job.gpus}, but the sweep has {there} GPUs to give."),
-                    )
+            while self.stop_signal is None and (waiting or self.running or self.failed_starts):
+                while waiting and self._start(waiting):
+                    waiting = next(remaining, None)
+                if waiting and not self.running and not self.failed_starts:  # all slots are free, and not enough
+                    gpus = len(self.slots.all)
+                    message = f"trainer.devices={waiting.gpus}, but the sweep has {gpus} GPUs to give."
+                    yield waiting, JobResult("failed", message)
+                    waiting = next(remaining, None)
                 yield from self._collect_results()
                 time.sleep(POLL_SECONDS)
             yield from self._stop()
-        if self.asked is not None:
-            raise SystemExit(128 + self.asked)
+        if self.stop_signal is not None:
+            raise SystemExit(128 + self.stop_signal)
+
+    def _start(self, job: Job) -> bool:
+        """Starts a job if enough slots are free."""
+        slots = self.slots.take(job) if len(self.running) < self.slots.at_once else None
+        if slots is None:
+            return False
+        try:
+            self.running[self._launch(job, slots)] = job, slots, time.monotonic()
+        except OSError as error:  # the command is too long, or the log cannot be written: other jobs may start
+            self.slots.free += slots
+            self.failed_starts.append((job, JobResult("failed", f"cannot be started: {error}")))
+        return True
+
+    def _launch(self, job: Job, slots: list[int]) -> subprocess.Popen[bytes]:
+        environment = os.environ | self.slots.environment(slots)
+        with job.open_log() as out:
+            return subprocess.Popen(
+                job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
+
+    def _collect_results(self) -> Iterator[tuple[Job, JobResult]]:
+        while self.failed_starts:
+            yield self.failed_starts.pop()
+        for process in list(self.running):
+            job, slots, started = self.running[process]
+            if process.poll() is None:
+                if self.stop_signal is None and job.run.path not in self.pruned and self.should_prune(job):
+                    self.pruned.add(job.run.path)
+                    os.killpg(process.pid, signal.SIGTERM)
+                continue
+            del self.running[process]
+            self.slots.free += slots
+            yield job, self._result_of(job, process.returncode, time.monotonic() - started)
+
+    def _result_of(self, job: Job, code: int, seconds: float) -> JobResult:
+        message, duration = job.error_line(), f"{seconds:.0f} s"
+        if not code and message.startswith(STOPPED):  # the time limit of the run: it has not failed, and is unfinished
+            return JobResult("stopped", message)
+        if not code:
+            return JobResult("done", f"in {duration}")
+        if job.run.path in self.pruned:
+            return JobResult("pruned", f"the median of earlier trials was better, after {duration}")
+        if number := signal.Signals(self.stop_signal) if self.stop_signal else _stop_signal_of(code):
+            return JobResult("stopped", f"by {number.name} after {duration}; run the same command again to resume it")
+        if code < 0:
+            return JobResult("failed", f"ended by {signal.Signals(-code).name}, after: {message}")
+        return JobResult("failed", message)
 
     def _stop(self) -> Iterator[tuple[Job, JobResult]]:
         """Asks the running jobs to save and end, and kills those that take too long."""
@@ -151,83 +193,35 @@ class JobPool:
                 self._send_signal(number)
             time.sleep(POLL_SECONDS)
 
-    def _collect_results(self) -> Iterator[tuple[Job, JobResult]]:
-        while self.refused:
-            yield self.refused.pop()
-        for process in list(self.running):
-            job, taken, started = self.running[process]
-            if process.poll() is None:
-                if self.asked is None and job.run.path not in self.pruned and self.hopeless(job):
-                    self.pruned.add(job.run.path)
-                    os.killpg(process.pid, signal.SIGTERM)
-                continue
-            del self.running[process]
-            self.slots.free += taken
-            yield job, self._result_of(job, process.returncode, time.monotonic() - started)
-
-    def _result_of(self, job: Job, code: int, seconds: float) -> JobResult:
-        if not code:
-            words = job.error_line()  # a limit of time is no failure, and not the end of the run either
-            return (
-                JobResult("stopped", words) if words.startswith(STOPPED) else JobResult("done", f"in {seconds:.0f} s")
-            )
-        if job.run.path in self.pruned:
-            return JobResult("pruned", f"the median of earlier trials was better, after {seconds:.0f} s")
-        by = signal.Signals(self.asked) if self.asked else _stop_signal_of(code)
-        if by:
-            return JobResult("stopped", f"by {by.name} after {seconds:.0f} s; run the same command again to resume it")
-        if code < 0:
-            return JobResult("failed", f"ended by {signal.Signals(-code).name}, after: {job.error_line()}")
-        return JobResult("failed", job.error_line())
-
-    def _start(self, job: Job) -> bool:
-        taken = self.slots.take(job) if len(self.running) < self.slots.at_once else None
-        if taken is None:
-            return False
-        try:
-            self.running[self._launch(job, taken)] = job, taken, time.monotonic()
-        except OSError as error:  # too long a command, no room for a log: the other jobs go on
-            self.slots.free += taken
-            self.refused.append((job, JobResult("failed", f"cannot be started: {error}")))
-        return True
-
-    def _launch(self, job: Job, taken: list[int]) -> subprocess.Popen[bytes]:
-        environment = os.environ | self.slots.environment(taken)
-        with job.open_log() as out:
-            return subprocess.Popen(
-                job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
-
     def _send_signal(self, number: int) -> None:
         for process in self.running:
-            os.killpg(process.pid, number)  # with the processes it started itself
+            os.killpg(process.pid, number)  # and to the processes that the job started
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
-        """Notes the signals that ask us to end; whatever ends the block, no job outlives it."""
-        # one that is ignored, as nohup does with SIGHUP, stays ignored
-        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:
+        """Records stop signals within the block. However it ends, no job outlives it."""
+        previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        for number, handler in previous.items():
+            if handler is not signal.SIG_IGN:  # nohup ignores SIGHUP, which must stay so
                 signal.signal(number, self._on_signal)
         try:
             yield
         finally:
-            self._send_signal(signal.SIGTERM if self.asked is None else signal.SIGKILL)
+            self._send_signal(signal.SIGTERM if self.stop_signal is None else signal.SIGKILL)
             deadline = time.monotonic() + GRACE_SECONDS
             for process in self.running:
                 _wait_or_kill(process, deadline)
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if number == signal.SIGINT and self.asked is not None:
+        if number == signal.SIGINT and self.stop_signal is not None:
             raise KeyboardInterrupt
-        self.asked = number
+        self.stop_signal = number
 
 
 def _stop_signal_of(code: int) -> signal.Signals | None:
-    """The signal by which a job was asked to end, where its exit code tells of one: that of a shell, or Python's."""
+    """The signal that asked a job to end, from its exit code: -N as Python reports it, or 128 + N as a shell does."""
     number = -code if code < 0 else code - 128
     return signal.Signals(number) if number in {*STOP_SIGNALS, *CLUSTER_SIGNALS} else None
 

@@ -7,15 +7,15 @@ ENCODING = "utf-8-sig"  # with or without the mark that spreadsheets put before 
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The rows of a metrics file, a value "" where nothing was logged; none where there is no file.
+    """The rows of a metrics file; a value is "" if it was not logged. Empty if there is no file.
 
-    Lines that are no rows are left out: of a file without its header all of them.
+    Lines that are not rows are skipped; without a header all are.
     """
     return parse_metrics(path)[0]
 
 
 def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
-    """The rows, and the first line that is none, in words; the last one may be half a line, left by a power cut."""
+    """The rows, and which line is the first that is not a row, or "". A power cut may leave half a last line."""
     lines = path.read_text(encoding=ENCODING, errors="replace").splitlines() if path.is_file() else []
     if not any(lines):
         return [], ""
@@ -23,12 +23,12 @@ def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
     if "step" not in columns or len({*columns}) < len(columns):
         return [], "line 1"
     rows = [_parse_row(columns, line) for line in lines[1:]]
-    broken = [place for place, row in enumerate(rows[:-1], start=2) if row is None and lines[place - 1]]
+    broken = [number for number, row in enumerate(rows[:-1], start=2) if row is None and lines[number - 1]]
     return [row for row in rows if row is not None], f"line {broken[0]}" if broken else ""
 
 
 def _parse_row(columns: list[str], line: str) -> dict[str, str] | None:
-    """A step and metrics, "" where nothing was logged; None for a line that is none."""
+    """A step and metrics, "" if not logged; None if the line is not a row."""
     cells = split_cells(line)
     if len(cells) != len(columns):
         return None

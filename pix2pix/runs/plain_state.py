@@ -1,7 +1,7 @@
 """Converts checkpoint state to plain types, so that loading it cannot execute code.
 
-NumPy's numbers and arrays are saved as Python's and torch's. What they were is noted beside them, and a training that
-goes on finds them as it left them. Anything else, which loading would refuse, is refused when it is saved.
+NumPy's numbers and arrays are saved as Python numbers and tensors. Their original types are recorded in the checkpoint
+and restored on resuming. Anything else that loading would refuse is already refused when saving.
 """
 
 import io
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-CONVERTED = "converted"  # the part of a checkpoint that says what was converted: a path in it, and what was there
+CONVERTED = "converted"  # the key of the list of conversions: the path in the checkpoint, and the original type
 ON_DEVICE = "on device"
 CONTAINERS = (dict, OrderedDict, list, tuple, set, frozenset)
 ALLOWED = "numbers, text, bytes, None, tensors, NumPy arrays, and lists, tuples, sets and dictionaries of these"
@@ -22,10 +22,10 @@ Path = tuple[Any, ...]
 
 
 def make_plain(checkpoint: dict[str, Any]) -> None:
-    """Converts what can be converted, in place.
+    """Converts NumPy values to plain ones, in place.
 
     Raises:
-        ValueError: naming the callback, or the part, whose state a checkpoint cannot hold, and what of it.
+        ValueError: naming the callback or part whose state a checkpoint cannot hold, and the value.
     """
     notes: list[tuple[Path, str]] = []
     for key, part in checkpoint.items():
@@ -36,7 +36,7 @@ def make_plain(checkpoint: dict[str, Any]) -> None:
 
 
 def restore_types(checkpoint: dict[str, Any], device: torch.device) -> None:
-    """Gives what was converted its kind again, and puts on `device` what callbacks had there."""
+    """Restores the original types, and moves tensors of callbacks back to `device`."""
     for path, kind in checkpoint.pop(CONVERTED, []):
         checkpoint[path[0]] = _replace_at(
             checkpoint[path[0]], path[1:], lambda value, kind=kind: _convert_back(value, kind, device)
@@ -44,23 +44,23 @@ def restore_types(checkpoint: dict[str, Any], device: torch.device) -> None:
 
 
 def require_plain(states: Mapping[str, Any]) -> None:
-    """Raises ValueError, likewise, for states of callbacks that no checkpoint could hold. They stay as they are."""
+    """Raises the same ValueError for states of callbacks that no checkpoint can hold, without changing them."""
     make_plain({"callbacks": states})
 
 
 def _to_plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
-    """The same, or its conversion. Containers are new ones only where something within them changes."""
+    """The value, or its conversion. A container is copied only if something in it changes."""
     if isinstance(value, np.generic | np.ndarray):
         return _convert_numpy(value, path, notes)
     if isinstance(value, Tensor) and path[0] == "callbacks" and value.device.type != "cpu":
         notes.append((path, ON_DEVICE))
     if isinstance(value, dict) and type(value) in CONTAINERS:
-        own = {_plain_key(key): _to_plain(part, (*path, _plain_key(key)), notes) for key, part in value.items()}
-        same = all(a is b for a, b in zip(own, value, strict=True)) and all(own[key] is value[key] for key in value)
-        return value if same else type(value)(own)
+        new = {_plain_key(key): _to_plain(part, (*path, _plain_key(key)), notes) for key, part in value.items()}
+        is_same = all(a is b for a, b in zip(new, value, strict=True)) and all(new[key] is value[key] for key in value)
+        return value if is_same else type(value)(new)
     if type(value) in {list, tuple}:
-        own = [_to_plain(part, (*path, place), notes) for place, part in enumerate(value)]
-        return value if all(a is b for a, b in zip(own, value, strict=True)) else type(value)(own)
+        new = [_to_plain(part, (*path, index), notes) for index, part in enumerate(value)]
+        return value if all(a is b for a, b in zip(new, value, strict=True)) else type(value)(new)
     if type(value) is frozenset:
         notes.append((path, "frozenset"))
     return set(map(_plain_key, value)) if type(value) in {set, frozenset} else value
@@ -68,11 +68,11 @@ def _to_plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
 
 def _convert_numpy(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
     try:
-        own = value.item() if isinstance(value, np.generic) else torch.tensor(value)
-    except (TypeError, ValueError):  # objects, text, dates: what tensors do not hold
+        plain = value.item() if isinstance(value, np.generic) else torch.tensor(value)
+    except (TypeError, ValueError):  # objects, text, dates, which tensors cannot hold
         return value
     notes.append((path, str(value.dtype)))
-    return own
+    return plain
 
 
 def _plain_key(key: Any) -> Any:
@@ -98,18 +98,18 @@ def _replace_at(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
 
 
 def _require_loadable(checkpoint: Mapping[str, Any]) -> None:
-    """Saves and loads everything but the tensors, which takes milliseconds."""
+    """Saves and loads the checkpoint without its tensors, which takes milliseconds."""
     if not _is_loadable(_without_tensors(checkpoint)):
         of, what, value = next(_find_unloadable(checkpoint))
         raise ValueError(
             f"{of} keeps a {type(value).__name__} in its state{what}, {str(value)[:80]!r}, which a checkpoint cannot "
-            f"hold: it takes {ALLOWED}, so that loading it executes nothing. Let its state_dict() return those. What "
-            "was saved before is kept."
+            f"hold: it takes {ALLOWED}, so that loading it executes nothing. Let its state_dict() return those. "
+            "Earlier checkpoints are kept."
         )
 
 
 def _find_unloadable(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Whose state it is, where in it, and what: the innermost parts that do not load."""
+    """The owner, path and value of each innermost part that cannot be loaded."""
     for key, part in checkpoint.items():
         owners = {f"callback {name}": state for name, state in part.items()} if key == "callbacks" else {key: part}
         for owner, state in owners.items():
@@ -144,6 +144,6 @@ def _is_loadable(value: Any) -> bool:
         torch.save(value, file)
         file.seek(0)
         torch.load(file, weights_only=True)
-    except Exception:  # whatever pickle and torch have against it
+    except Exception:  # pickle and torch raise many types
         return False
     return True

@@ -13,7 +13,7 @@ from pix2pix.core.addresses import hide_secrets
 
 
 def describe_session() -> dict[str, Any]:
-    """One sitting of a training, as it begins."""
+    """What is recorded of a training session when it starts."""
     packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -22,13 +22,13 @@ ABOUT = "pix2pix"
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet that was written during a training.
+    """A sample sheet written during a training.
 
     Args:
         path: the PNG.
-        kind: which pairs it shows.
+        kind: whether it shows validation or training pairs.
         step: the training step after which it was made.
-        names: of its pairs, row by row.
+        names: the names of its pairs, row by row.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Sheet:
     names: list[str]
 
     def strips(self) -> list[Image.Image]:
-        """Its rows as pictures, without the titles."""
+        """The rows as pictures, without the titles."""
         with named(self.path), opened_image(self.path, ("PNG",)) as page:
             page.load()
         height = (page.height - TITLE_HEIGHT) // len(self.names)
@@ -48,7 +48,7 @@ class Sheet:
 def write_sheet(
     folder: Path, kind: Kind, epoch: int, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]
 ) -> Sheet:
-    """Writes `val_epoch0010.png`: a row of images (C, H, W) in [-1, 1] for each pair."""
+    """Writes `val_epoch0010.png`: one row of images (C, H, W) in [-1, 1] per pair."""
     about = PngImagePlugin.PngInfo()
     about.add_itxt(ABOUT, json.dumps({"kind": kind, "step": step, "names": list(names)}))
     path = folder / f"{kind}_epoch{epoch:04d}.png"
@@ -57,31 +57,31 @@ def write_sheet(
 
 
 def read_sheets(folder: Path) -> Iterator[Sheet]:
-    """The sheets in the folder, in the order of their names; one that cannot be read is told of and left out."""
+    """The sheets in the folder, in the order of their names. Logs a warning for a sheet that cannot be read."""
     for path in sorted(folder.glob("*.png")):
         try:
-            found = _read_sheet(path)
+            sheet = _read_sheet(path)
         except ValueError as error:
             log.warning("%s", error)
         else:
-            yield from [] if found is None else [found]
+            yield from [] if sheet is None else [sheet]
 
 
 def newest_sheet(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
-    """The last sheet of a kind that can be read, and what is wrong with those after it; no other is opened."""
-    faults: list[str] = []
+    """The last readable sheet of a kind, and the errors of those after it. No earlier sheet is opened."""
+    errors: list[str] = []
     for path in sorted(folder.glob(f"{kind}_*.png"), reverse=True):
         try:
-            found = _read_sheet(path)
+            sheet = _read_sheet(path)
         except ValueError as error:
-            faults.append(str(error))
+            errors.append(str(error))
         else:
-            if found is not None:
-                return found, faults
-    return None, faults
+            if sheet is not None:
+                return sheet, errors
+    return None, errors
 
 
 def _read_sheet(path: Path) -> Sheet | None:
     with named(path), opened_image(path, ("PNG",)) as page:
-        about = page.info.get(ABOUT)  # stands before the pixels; page.text would decode them all to look behind them
+        about = page.info.get(ABOUT)  # stored before the pixels; page.text would decode the whole picture
         return None if about is None else Sheet(path, **json.loads(about))

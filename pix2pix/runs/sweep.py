@@ -1,4 +1,4 @@
-"""A sweep: several runs started by one command, and the table of their results."""
+"""A sweep: several runs that one command starts, and the table of their results."""
 
 import re
 import sys
@@ -9,13 +9,13 @@ from typing import IO
 
 from pix2pix.runs.run import Run
 
-START_MARK = "--- begun at "  # the line in a job's log with which each start begins
-STOPPED = "Stopped"  # the first word of what a job says that was asked to end
-MAX_DETAIL = 300  # characters of an error that the table shows
+START_MARK = "--- begun at "  # starts the line that precedes the output of each start in a job's log
+STOPPED = "Stopped"  # the first word of the last line of a job that was asked to end
+MAX_DETAIL = 300  # characters of an error in the table
 
 
 class JobFailedError(RuntimeError):
-    """A run of a sweep failed; the sweep's table says how."""
+    """A run of a sweep failed; the sweep's table names the error."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Job:
     """One run of a sweep.
 
     Args:
-        sweep: directory of the sweep.
-        name: what differs; the run's directory within it.
-        overrides: the words that make its configuration.
-        flags: what `pix2pix train` is told besides: where the run goes, Hydra's own settings.
-        gpus: how many GPUs it trains on; None for all there are, 0 for a CPU.
+        sweep: the directory of the sweep.
+        name: the overrides that differ; also the name of the run's directory in the sweep.
+        overrides: the overrides of its configuration.
+        flags: further arguments of `pix2pix train`: the directory of the run, Hydra's own settings.
+        gpus: how many GPUs it trains on; None for all, 0 for a CPU.
     """
 
     sweep: Path
@@ -38,38 +38,38 @@ class Job:
 
     @property
     def run(self) -> Run:
-        """Its run directory."""
+        """The run directory."""
         return Run(self.sweep / self.name)
 
     @property
     def log(self) -> Path:
-        """What it said, each start after those before."""
+        """The file with the output of all its starts, one after the other."""
         return self.sweep / "logs" / f"{self.name}.log"
 
     def command(self) -> list[str]:
-        """The command line that trains this run alone."""
+        """The command line that trains this run."""
         return [sys.executable, "-m", "pix2pix.cli", "train", *self.overrides, *self.flags]
 
     def open_log(self) -> IO[bytes]:
-        """Its log, to append to: a process that an earlier sweep left behind may still be writing there."""
+        """Opens the log for appending: a process that an earlier sweep left behind may still write to it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         file = self.log.open("ab", buffering=0)
         file.write(f"{START_MARK}{time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         return file
 
     def write_log(self, text: str) -> None:
-        """Adds to its log what a launcher of others would keep elsewhere."""
+        """Appends a text to the log, for launchers that keep the output elsewhere."""
         with self.open_log() as file:
             file.write(f"{text}\n".encode(errors="replace"))
 
     def error_line(self) -> str:
-        """The line of its log that tells most of how its last start ended: of a failed job, its error."""
+        """The line of the log that says how the last start ended; for a failed job, its error."""
         text = self.log.read_text("utf-8", errors="replace") if self.log.is_file() else ""
         return find_error_line(re.split(rf"^{START_MARK}.*$", text, flags=re.MULTILINE)[-1])
 
 
 def find_error_line(text: str) -> str:
-    """The error in what a program said: its own last sentence, that of its last traceback, or else the last line."""
+    """The error in a program's output: its own last message, that of its last traceback, or else the last line."""
     lines = [re.sub(r"^\[rank\d+\]: ?", "", line) for line in text.splitlines() if line.strip()]
     for place in reversed(range(len(lines))):
         if lines[place].startswith("pix2pix: "):
@@ -81,69 +81,69 @@ def find_error_line(text: str) -> str:
 
 
 def _join_continuation(lines: list[str]) -> str:
-    """The first of the lines, and the next where the first ends in a colon."""
+    """The first line, joined with the second if the first ends in a colon."""
     first, *others = lines
-    words = f"{first.rstrip()} {others[0].strip()}" if first.rstrip().endswith(":") and others else first.rstrip()
-    return words.removeprefix("pix2pix: ")[:MAX_DETAIL]
+    text = f"{first.rstrip()} {others[0].strip()}" if first.rstrip().endswith(":") and others else first.rstrip()
+    return text.removeprefix("pix2pix: ")[:MAX_DETAIL]
 
 
 class Sweep:
-    """What became of the jobs of a sweep: noted by those who ran them, else read from their directories."""
+    """The results of a sweep's jobs: recorded by the launcher, or else read from the run directories."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all jobs: a new command begins."""
+        """Forgets all jobs, for a new command."""
         self.jobs: dict[Path, Job] = {}
-        self.done_before: dict[Path, int] = {}  # with how many sessions: a finished run may be trained longer
-        self.endings: dict[Path, tuple[str, str]] = {}
+        self.finished_before: dict[Path, int] = {}  # sessions of runs that were finished when the sweep began
+        self.results: dict[Path, tuple[str, str]] = {}
         self.started = time.time()
 
     def add(self, job: Job) -> None:
-        """Takes a job in, before it is started."""
+        """Adds a job before it is started."""
         if job.run.path not in self.jobs:
             self.jobs[job.run.path] = job
             if _is_finished(job.run):
-                self.done_before[job.run.path] = _sessions(job.run)
+                self.finished_before[job.run.path] = _sessions(job.run)
 
     def record_result(self, job: Job, state: str, detail: str) -> None:
-        """Keeps how a job ended."""
-        self.endings[job.run.path] = state, detail
+        """Records how a job ended."""
+        self.results[job.run.path] = state, detail
 
     def outcome(self, job: Job) -> tuple[str, str]:
-        """`finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`, and what there is to say about it."""
+        """The state of a job and a detail: `finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`."""
         if _is_finished(job.run):
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
-            return "skipped" if self.done_before.get(job.run.path) == _sessions(job.run) else "finished", best
-        ending = self.endings.get(job.run.path)
-        if ending and ending[0] in {"pruned", "stopped", "failed"}:
-            return ending
+            return "skipped" if self.finished_before.get(job.run.path) == _sessions(job.run) else "finished", best
+        result = self.results.get(job.run.path)
+        if result and result[0] in {"pruned", "stopped", "failed"}:
+            return result
         if not job.log.is_file() or job.log.stat().st_mtime < self.started - 1:
             return "not run", ""
-        words = job.error_line()
-        return "stopped" if words.startswith(STOPPED) else "failed", words
+        message = job.error_line()
+        return "stopped" if message.startswith(STOPPED) else "failed", message
 
     def table(self) -> str:
-        """A line for each run, and how many there are of each kind."""
+        """One line per run, and the number of runs in each state."""
         lines = [(*self.outcome(job), job.name) for job in self.jobs.values()]
         width = max((len(name) for *_, name in lines), default=0)
         states = [state for state, *_ in lines]
-        kinds = ("finished", "skipped", "pruned", "stopped", "failed", "not run")
-        counts = ", ".join(f"{states.count(kind)} {kind}" for kind in kinds if kind in states)
+        order = ("finished", "skipped", "pruned", "stopped", "failed", "not run")
+        counts = ", ".join(f"{states.count(state)} {state}" for state in order if state in states)
         rows = [f"  {state:<9} {name:<{width}}  {detail}".rstrip() for state, detail, name in lines]
         places = sorted({str(job.sweep) for job in self.jobs.values()})
         return "\n".join([f"{' '.join(places)}: {len(lines)} runs, {counts}", *rows])
 
     def has_failures(self) -> bool:
-        """Whether a run is neither finished nor was pruned."""
+        """Whether a run is neither finished nor pruned."""
         return any(self.outcome(job)[0] in {"stopped", "failed", "not run"} for job in self.jobs.values())
 
 
 def _is_finished(run: Run) -> bool:
     try:
         return run.is_finished()
-    except ValueError:  # a damaged file: its job says so
+    except ValueError:  # a damaged file, which the job itself reports
         return False
 
 
@@ -152,4 +152,4 @@ def _sessions(run: Run) -> int:
 
 
 SWEEP = Sweep()
-"""The sweep of this process: Hydra builds launchers and callbacks out of each other's sight."""
+"""The sweep of this process. It is global because Hydra gives launchers and callbacks no way to share an object."""

@@ -1,4 +1,4 @@
-"""Keeps the number of CPU threads of a run when it resumes, because other numbers change the rounding."""
+"""Keeps the number of CPU threads of a run when it resumes, because another number changes the rounding."""
 
 import logging
 import os
@@ -19,9 +19,9 @@ VARIABLE = "OMP_NUM_THREADS"
 
 @contextmanager
 def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
-    """Computes with as many threads as the run was begun with, where the machine has them; says so where it has not.
+    """Uses the number of threads with which the run was started, or warns if the machine has fewer cores.
 
-    The number is noted in the provenance. Afterwards this process has its own again.
+    The number is recorded in the provenance. After the block this process has its previous number again.
     """
     if not isinstance(trainer.accelerator, CPUAccelerator):
         yield
@@ -29,7 +29,7 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
     before, number = torch.get_num_threads(), _thread_count(run, trainer)
     torch.set_num_threads(number)
     if trainer.world_size > 1:
-        os.environ[VARIABLE] = str(number)  # for the processes that Lightning starts
+        os.environ[VARIABLE] = str(number)  # for processes that Lightning starts
     if trainer.is_global_zero:
         run.note_threads(number)
     try:
@@ -39,24 +39,24 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
 
 
 def _thread_count(run: Run, trainer: pl.Trainer) -> int:
-    shared = trainer.world_size > 1 and VARIABLE not in os.environ  # as Lightning shares them out
-    ours = max(1, cores() // trainer.num_devices) if shared else torch.get_num_threads()
-    begun = run.threads()
-    if begun is None or begun == ours:
-        return ours
-    if begun > cores():
+    is_shared = trainer.world_size > 1 and VARIABLE not in os.environ  # Lightning divides the cores
+    own = max(1, cores() // trainer.num_devices) if is_shared else torch.get_num_threads()
+    recorded = run.threads()
+    if recorded is None or recorded == own:
+        return own
+    if recorded > cores():
         log.warning(
             "%s was started with %s, but this machine has %d cores: it continues with %s. Sums are rounded "
             "differently, so the weights will not be bit-equal to those of an uninterrupted run.",
-            *(run.path, _format_threads(begun), cores(), _format_threads(ours)),
+            *(run.path, _format_threads(recorded), cores(), _format_threads(own)),
         )
-        return ours
+        return own
     log.info(
         "The run continues with %s, as it was started, and not with %s, so that results stay bit-equal. For another "
-        "number start a run of another name with resume=%s.",
-        *(_format_threads(begun), _format_threads(ours), run.last),
+        "number, start a new run with name=... resume=%s.",
+        *(_format_threads(recorded), _format_threads(own), run.last),
     )
-    return begun
+    return recorded
 
 
 def _format_threads(number: int) -> str:

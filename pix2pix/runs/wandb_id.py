@@ -8,9 +8,9 @@ from pix2pix.runs.run import Run
 
 
 def run_id(run: Run) -> str:
-    """The id of the W&B run, kept in the run: the one that an agent of a W&B sweep gave it, else drawn once."""
+    """The id of the W&B run, stored in the run: given by the agent of a W&B sweep, else drawn once."""
     file = run.path / "wandb" / "id"
-    given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+    agent_id = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
     if not file.is_file():
-        write_text_atomic(file, (given or secrets.token_hex(4)) + "\n")
+        write_text_atomic(file, (agent_id or secrets.token_hex(4)) + "\n")
     return file.read_text(encoding="utf-8").strip()

@@ -1,6 +1,7 @@
 """The training step of the paper: D and G are updated in turn, with one forward pass of G."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypedDict
 
 import torch
@@ -8,14 +9,12 @@ from torch import Tensor, nn
 
 from pix2pix.models.losses import Objective
 
+Losses = dict[str, Tensor]
 Update = Callable[[Tensor], None]
 
 
-Losses = dict[str, Tensor]
-
-
 class StepResult(TypedDict):
-    """What a training step leaves behind: each term before its weight, and the share of D's logits that were right."""
+    """The losses of a step before their weights, and the share of D's logits that were right. All detached scalars."""
 
     losses: Losses
     accuracy: dict[str, Tensor]
@@ -30,32 +29,51 @@ def pix2pix_step(
     update_generator: Update,
     update_discriminator: Update,
 ) -> StepResult:
-    """One step of the paper's alternation (section 3.3): D on real and fake, then G against the updated D.
+    """One step of the paper's alternation (section 3.3): D on real and fake pairs, then G against the updated D.
 
     Args:
-        source: (B, C, H, W) in [-1, 1]; `target` likewise.
-        update_generator: takes a loss, and one step of G's optimizer down its gradient; likewise for D.
+        source: (B, C, H, W) in [-1, 1].
+        target: (B, C', H, W) in [-1, 1].
+        generator: maps a source to a picture like the target.
+        discriminator: judges pairs; None when the objective has no adversarial term.
+        objective: the loss terms and their weights.
+        update_generator: takes a loss and makes one optimizer step of G down its gradient.
+        update_discriminator: the same for D.
 
     Returns:
-        The losses, detached, as `d_real`, `d_fake`, `g_gan`, `g_l1` ..., and D's accuracy as `real`, `fake`.
+        The losses as `d_real`, `d_fake`, `g_gan`, `g_l1` ..., and D's accuracy as `real` and `fake`.
     """
     fake = generator(source)
 
-    d_terms, accuracy = {}, {}
+    # D ascends equation 1. Its loss is halved, to slow D down relative to G (section 3.3).
+    d_losses, accuracy = {}, {}
     if discriminator is not None:
-        d_terms, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
-        update_discriminator(0.5 * torch.stack(list(d_terms.values())).sum())  # halved, to slow D down
+        d_losses, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
+        update_discriminator(0.5 * total(d_losses.values()))
 
-    trained = [] if discriminator is None else [p for p in discriminator.parameters() if p.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)  # G's gradient passes through D, and leaves none in it
+    # G descends equation 4: the adversarial loss and lambda times L1.
+    with freeze(discriminator):
+        g_losses = objective.generator_terms(discriminator, source, target, fake)
+        update_generator(total(objective.weights[name] * loss for name, loss in g_losses.items()))
 
-    g_terms = objective.generator_terms(discriminator, source, target, fake)
-    update_generator(torch.stack([objective.weights[name] * term for name, term in g_terms.items()]).sum())
-
-    for parameter in trained:
-        parameter.requires_grad_(True)
-    losses = {f"d_{name}": term for name, term in d_terms.items()} | {
-        f"g_{name}": term for name, term in g_terms.items()
-    }
+    losses = {f"d_{name}": loss for name, loss in d_losses.items()}
+    losses |= {f"g_{name}": loss for name, loss in g_losses.items()}
     return {"losses": {name: loss.detach() for name, loss in losses.items()}, "accuracy": accuracy}
+
+
+def total(losses: Iterable[Tensor]) -> Tensor:
+    """The sum of scalar losses, as a tensor ()."""
+    return torch.stack(list(losses)).sum()
+
+
+@contextmanager
+def freeze(network: nn.Module | None) -> Iterator[None]:
+    """Lets gradients pass through a network without computing any for its own parameters."""
+    parameters = [] if network is None else [p for p in network.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

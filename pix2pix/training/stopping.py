@@ -1,4 +1,4 @@
-"""Decides between two steps whether a training ends: by epochs, steps, callbacks or time."""
+"""Decides between two steps whether a training ends: by epochs, steps, callbacks or its time limit."""
 
 from typing import Any
 
@@ -9,28 +9,28 @@ from pix2pix.core.old_names import current_class_name
 
 
 def is_last_epoch(trainer: pl.Trainer) -> bool:
-    """Whether the training is over, at the end of an epoch. What `trainer.max_time` ends is not: it goes on later."""
+    """Whether the training is over after this epoch; `trainer.max_time` only interrupts it."""
     by_steps = 0 <= trainer.max_steps <= trainer.global_step
     by_epochs = 0 <= (-1 if trainer.max_epochs is None else trainer.max_epochs) <= trainer.current_epoch + 1
     return by_steps or by_epochs or (_is_stopped(trainer) and not is_out_of_time(trainer))
 
 
 def is_out_of_time(trainer: pl.Trainer) -> bool:
-    """Whether the time limit of this sitting has passed. All processes agree: `should_stop` is the same in all."""
+    """Whether the time limit of this session has passed. All processes agree, as `should_stop` is the same in all."""
     if not _is_stopped(trainer):
         return False
-    left = [timer.time_remaining() for timer in _timers(trainer)]
-    passed = any(seconds is not None and seconds <= 0 for seconds in left)
+    remaining = [timer.time_remaining() for timer in _timers(trainer)]
+    passed = any(seconds is not None and seconds <= 0 for seconds in remaining)
     return trainer.strategy.reduce_boolean_decision(passed, all=False)
 
 
 def is_epoch_cut_short(trainer: pl.Trainer) -> bool:
-    """Whether an epoch that ends was not gone through: a limit of steps, or a callback, ended it."""
+    """Whether the epoch ended before its last batch, by a limit of steps or by a callback."""
     return trainer.fit_loop.epoch_loop.batch_progress.current.ready < trainer.num_training_batches
 
 
 def mark_epoch_unfinished(checkpoint: dict[str, Any]) -> None:
-    """Makes a checkpoint from the end of a cut epoch one within it: a longer training goes on with its next step."""
+    """Marks the epoch of a checkpoint as unfinished, so that a longer training continues it with its next step."""
     progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
     for count in ("total", "current"):
         progress[count]["processed"] -= 1

@@ -31,15 +31,15 @@ def endings(jobs: list[Program], at_once: int = 1, **options) -> list[tuple[str,
     return [(job.name, ending.state) for job, ending in pool(at_once, **options).run(jobs)]
 
 
-def test_a_hopeless_job_is_pruned_and_its_slot_given_to_the_next(tmp_path):
+def test_a_job_without_prospects_is_pruned_and_its_slot_given_to_the_next(tmp_path):
     jobs = [program(tmp_path, SLEEP, "hopeless"), program(tmp_path, "pass", "good")]
-    assert endings(jobs, hopeless=lambda job: job.name == "hopeless") == [("hopeless", "pruned"), ("good", "done")]
+    assert endings(jobs, should_prune=lambda job: job.name == "hopeless") == [("hopeless", "pruned"), ("good", "done")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_to_the_sweep_stops_its_jobs_and_then_ends_it(tmp_path, number):
     before = signal.getsignal(number)
-    running = pool(2, hopeless=lambda _job: os.kill(os.getpid(), number)).run(
+    running = pool(2, should_prune=lambda _job: os.kill(os.getpid(), number)).run(
         [program(tmp_path, SLEEP, name) for name in ("a", "b", "c")]
     )
     found = [(job.name, ending.state, ending.detail.split()[1]) for job, ending in (next(running), next(running))]
@@ -59,7 +59,7 @@ def test_a_job_may_save_before_it_ends(tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
         return False
 
-    _, ending = next(pool(hopeless=until_ready).run([job]))
+    _, ending = next(pool(should_prune=until_ready).run([job]))
     assert ending.state == "stopped"
     assert (tmp_path / "saved").exists()
 
@@ -73,7 +73,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
         return False
 
-    running = pool(hopeless=once_ready)
+    running = pool(should_prune=once_ready)
     with pytest.raises(KeyboardInterrupt):
         list(running.run([stubborn]))
     assert [process.returncode for process in running.running] == [-signal.SIGKILL]
@@ -108,7 +108,7 @@ def test_an_error_beside_the_jobs_leaves_none_running(tmp_path):
     def broken(_job):
         raise OSError("disk full")
 
-    running = pool(hopeless=broken)
+    running = pool(should_prune=broken)
     with pytest.raises(OSError, match="disk full"):
         list(running.run([program(tmp_path, SLEEP)]))
     assert [process.returncode for process in running.running] == [-signal.SIGTERM]

@@ -72,7 +72,7 @@ def test_processes_ask_each_other_for_numbers_only_when_somebody_looks_at_them(m
 def test_a_row_is_the_mean_of_all_processes_however_the_run_was_interrupted(messages, monkeypatch):
     rows = []
     monkeypatch.setattr(
-        "pix2pix.training.callbacks.metrics_logging._send", lambda trainer, values, step: rows.append(values)
+        "pix2pix.training.callbacks.metrics_logging._log_row", lambda trainer, values, step: rows.append(values)
     )
     steps(TrainingLog(), 4)
     assert rows[0]["loss/g_l1"] == pytest.approx((4 + 1) / 4), "ours is 4 in four steps, the mean of both one more"

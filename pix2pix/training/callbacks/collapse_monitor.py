@@ -15,17 +15,18 @@ from pix2pix.training.gan_ddp_strategy import average_over_processes
 log = logging.getLogger(__name__)
 
 Share = Annotated[float, Field(ge=0, le=1)]
-MIN_PAIRS = 8  # fewer say nothing about how pictures vary
-WHERE = "See docs/when_training_goes_wrong.md."
+MIN_PAIRS = 8  # fewer do not show how pictures vary
+ADVICE = "See docs/when_training_goes_wrong.md."
 
 
 class CollapseMonitor(pl.Callback):
-    """Warns once of each trouble; the training goes on.
+    """Warns once of each problem; the training continues.
 
     Args:
-        window: how many steps in a row the discriminator must win; how many a generator has to begin with.
-        accuracy: the share of right logits, on real and fake alike, above which it does.
-        likeness: how little outputs may vary from pair to pair against the targets, or correlate with them.
+        window: steps over which D's accuracy is averaged, and steps before the generator is judged.
+        accuracy: the mean share of right logits, on real and fake pairs, from which D is said to win.
+        likeness: the least variation of outputs from pair to pair, relative to the targets, and the least correlation
+            with them.
     """
 
     def __init__(
@@ -35,26 +36,26 @@ class CollapseMonitor(pl.Callback):
         accuracy: Share = 0.99,
         likeness: Share = 0.05,
     ) -> None:
-        self.window, self.accuracy, self.likeness_floor = window, accuracy, likeness
+        self.window, self.accuracy, self.min_variation = window, accuracy, likeness
         self.state: dict[str, Any] = {"steps": 0, "right": 0.0, "warned": []}
 
     def state_dict(self) -> dict[str, Any]:
-        """The window so far, the mean of all processes, and what was said already."""
+        """The window so far as a mean over all processes, and the warnings already given."""
         self.state |= average_over_processes({"right": self.state["right"]})
         return self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self.state = state_dict
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Adds up D's accuracy on the device; fetches it at the end of each window."""
+        """Sums D's accuracy on the device; reads it at the end of each window."""
         if not outputs["accuracy"]:
             return
         right = torch.stack(list(outputs["accuracy"].values())).mean()
-        self.state["right"] = self.state["right"] + right  # not in place: a sum of a checkpoint lies on the CPU
+        self.state["right"] = self.state["right"] + right  # not in place: a sum from a checkpoint is on the CPU
         self.state["steps"] += 1
         if self.state["steps"] == self.window:
             right = float(average_over_processes(self.state)["right"]) / self.window
@@ -69,8 +70,8 @@ class CollapseMonitor(pl.Callback):
                 )
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins to measure how outputs and targets vary."""
-        self.likeness = OutputVariation()
+        """Starts to measure how outputs and targets vary."""
+        self.statistics = OutputVariation()
 
     def on_validation_batch_end(
         self,
@@ -81,17 +82,17 @@ class CollapseMonitor(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Takes the batch in."""
-        self.likeness.add(outputs, visible(batch.target, pl_module.target_palette, batch.source))  # pyright: ignore
+        """Adds the batch."""
+        self.statistics.add(outputs, visible(batch.target, pl_module.target_palette, batch.source))  # pyright: ignore
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Logs `val/variation` and `val/correlation`; low ones mean that the generator ignores its input."""
-        if self.likeness.count < MIN_PAIRS:
+        if self.statistics.count < MIN_PAIRS:
             return
-        variation, correlation = self.likeness.variation(), self.likeness.correlation()
+        variation, correlation = self.statistics.variation(), self.statistics.correlation()
         pl_module.log_dict({"val/variation": variation, "val/correlation": correlation})
-        begun = trainer.global_step >= self.window  # nothing varies in the beginning
-        if begun and min(variation, correlation) < self.likeness_floor:
+        is_trained = trainer.global_step >= self.window  # at first the outputs hardly vary
+        if is_trained and min(variation, correlation) < self.min_variation:
             self._warn(
                 "generator",
                 f"step {trainer.global_step}: from pair to pair the outputs vary {variation:.2f} times as much as the "
@@ -100,20 +101,20 @@ class CollapseMonitor(pl.Callback):
                 "a smaller optimizer.lr.",
             )
 
-    def _warn(self, trouble: str, words: str) -> None:
-        if trouble not in self.state["warned"]:
-            self.state["warned"].append(trouble)
-            log.warning("%s %s", words, WHERE)
+    def _warn(self, problem: str, message: str) -> None:
+        if problem not in self.state["warned"]:
+            self.state["warned"].append(problem)
+            log.warning("%s %s", message, ADVICE)
 
 
 class OutputVariation:
-    """How outputs and targets vary together from pair to pair, pixel by pixel, from sums alone."""
+    """Measures how outputs and targets vary together from pair to pair, at each pixel, from running sums."""
 
     def __init__(self) -> None:
         self.count, self.sums = 0, torch.zeros(())
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Takes in outputs and targets (B, C, H, W); those of another size than the first are left out."""
+        """Adds outputs and targets (B, C, H, W). Batches of another size than the first are ignored."""
         if self.count and outputs.shape[1:] != self.sums.shape[1:]:
             return
         o, t = outputs.detach().float(), targets.float()
@@ -121,16 +122,17 @@ class OutputVariation:
         self.count, self.sums = self.count + len(o), self.sums.to(sums) + sums
 
     def variation(self) -> float:
-        """Standard deviation of the outputs from pair to pair, as a share of that of the targets."""
-        of_outputs, of_targets, _ = self._moments()
-        return math.sqrt(of_outputs / of_targets) if of_targets else 1.0
+        """Standard deviation of the outputs from pair to pair, divided by that of the targets."""
+        output_variance, target_variance, _ = self._moments()
+        return math.sqrt(output_variance / target_variance) if target_variance else 1.0
 
     def correlation(self) -> float:
-        """Of outputs and targets over the pairs: 1 where each output is its target, 0 where it might be any other's."""
-        of_outputs, of_targets, together = self._moments()
-        return together / math.sqrt(of_outputs * of_targets) if of_outputs and of_targets else 0.0
+        """Correlation of outputs and targets over the pairs: 1 if each equals its target, 0 if unrelated."""
+        output_variance, target_variance, covariance = self._moments()
+        scale = math.sqrt(output_variance * target_variance)
+        return covariance / scale if scale else 0.0
 
     def _moments(self) -> tuple[float, float, float]:
-        """Variance of outputs, variance of targets, covariance; means over pixels."""
+        """Variance of outputs, variance of targets and their covariance, as means over pixels."""
         o, t, oo, tt, ot = self.sums / self.count
         return float((oo - o * o).mean().clamp(0)), float((tt - t * t).mean().clamp(0)), float((ot - o * t).mean())

@@ -16,29 +16,29 @@ from pix2pix.training.module import Pix2Pix
 log = logging.getLogger(__name__)
 
 GIBIBYTE = 2**30
-PLAYERS = ("generator", "discriminator")
+NETWORKS = ("generator", "discriminator")
 
 
 class TrainingLog(pl.Callback):
-    """Every `trainer.log_every_n_steps` steps, logs means since the last time.
+    """Every `trainer.log_every_n_steps` steps, logs means over the steps since the last row.
 
     | logged | what it is |
     |---|---|
     | `loss/d_real`, `loss/g_l1` ... | each loss before its weight |
     | `accuracy/d_real`, `accuracy/d_fake` | share of D's logits that were right; D wins when both stay near 1 |
-    | `gradient_norm/generator`, `.../discriminator` | norm of a player's gradient, before any clipping (an option) |
+    | `gradient_norm/generator`, `.../discriminator` | norm of a network's gradient before clipping (an option) |
     | `lr/generator`, `lr/discriminator` | learning rates |
-    | `images_per_second` | of the whole machine, validation not counted |
-    | `overflow_steps`, `loss_scale` | steps that 16-mixed has lost to overflow so far, and its loss scale |
-    | `gpu_memory_gib` | the most that was allocated on a GPU so far |
-    | `val/...` | the validation metrics, whenever there was a validation |
-    | whatever callbacks `log` | in the same rows |
+    | `images_per_second` | of all devices, without validation |
+    | `overflow_steps`, `loss_scale` | steps that 16-mixed has skipped for overflow so far, and its loss scale |
+    | `gpu_memory_gib` | the peak memory allocated on a GPU so far |
+    | `val/...` | the validation metrics, after each validation |
+    | whatever callbacks log with `log` | in the same rows |
 
-    Loggers get the count of training steps that checkpoints and the progress bar show, not Lightning's own, which runs
-    one behind. A number that a callback logs stands at the step at which it was logged: of one that is logged often,
-    with every row; one that is logged in between gets a row of its own. Means over an epoch follow at its end.
+    Loggers receive the step that checkpoints and the progress bar show, not Lightning's own, which is one behind. A
+    number that a callback logs appears at the step at which it was logged: in the row of that step, or in one of its
+    own. Means over an epoch follow at its end.
 
-    It has to be called after the callbacks that log, and before checkpoints are saved.
+    This callback must run after the callbacks that log, and before checkpoints are saved.
 
     Args:
         gradient_norms: whether to measure them.
@@ -48,17 +48,17 @@ class TrainingLog(pl.Callback):
         self.gradient_norms = gradient_norms
         self.overflows: Tensor | int = 0
         self.scale: Tensor | None = None
-        self.waiting: dict[str, tuple[int, Any]] = {}  # numbers of callbacks, with their steps, for the next row
-        self.of_epochs: set[str] = set()
+        self.waiting: dict[str, tuple[int, Any]] = {}  # numbers of callbacks and their steps, for the next row
+        self.epoch_names: set[str] = set()
         self._begin_interval()
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Listens to what is logged."""
+        """Starts to collect what callbacks log."""
         if isinstance(pl_module, Pix2Pix):
             pl_module.logged = set()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Listens no longer."""
+        """Stops collecting."""
         if isinstance(pl_module, Pix2Pix):
             pl_module.logged = None
 
@@ -71,33 +71,33 @@ class TrainingLog(pl.Callback):
         self.steps, self.images, self.started = 0, 0, time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """The interval so far: a run that is resumed within one logs the same means as an unbroken one.
+        """The interval so far: a run resumed within one logs the same means as an uninterrupted run.
 
-        Of several processes the first one's state is saved, and all go on with it: so it is the mean of theirs.
+        With several processes it is their mean, because only the first one's state is saved and all resume from it.
         """
         self.sums = average_over_processes(self.sums)
         waiting = {name: (step, float(value)) for name, (step, value) in self.waiting.items()}
-        half = {"overflows": self.overflows, "scale": self.scale}  # so that an overflow in the next step is seen
+        half = {"overflows": self.overflows, "scale": self.scale}  # to detect an overflow in the next step
         return {"sums": self.sums, "steps": self.steps, "waiting": waiting} | half
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up the interval."""
+        """Restores the interval."""
         self.sums, self.steps, self.overflows = state_dict["sums"], state_dict["steps"], state_dict["overflows"]
         self.waiting, self.scale = dict(state_dict.get("waiting", {})), state_dict.get("scale")
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Measures the gradient of the player about to step."""
+        """Measures the gradient of the network about to step."""
         if self.gradient_norms:
             gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            player = PLAYERS[[own is optimizer for own in trainer.optimizers].index(True)]
-            self._add("gradient_norm/", {player: torch.nn.utils.get_total_norm(gradients)})
+            network = NETWORKS[[own is optimizer for own in trainer.optimizers].index(True)]
+            self._add("gradient_norm/", {network: torch.nn.utils.get_total_norm(gradients)})
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Adds up on the device; numbers are fetched only when they are logged."""
+        """Sums on the device; the sums are read only when they are logged."""
         self._add("loss/", outputs["losses"])
         self._add("accuracy/d_", outputs["accuracy"])
         scaler = getattr(trainer.precision_plugin, "scaler", None)
@@ -113,35 +113,35 @@ class TrainingLog(pl.Callback):
             self._send_rows(trainer, {})
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sends what was logged in the validation, at the step that was validated."""
+        """Sends what was logged during the validation, at the validated step."""
         numbers = self._take_logged(trainer, pl_module, on_step=False)
         if not trainer.sanity_checking:
             self._send_rows(trainer, numbers)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Sends means over the epoch."""
-        means = self._take_logged(trainer, pl_module, on_step=False, also=self.of_epochs)
-        self.of_epochs = set()
+        means = self._take_logged(trainer, pl_module, on_step=False, also=self.epoch_names)
+        self.epoch_names = set()
         self._send_rows(trainer, means)
 
     def _take_logged(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, on_step: bool, also: Collection[str] = ()
     ) -> dict[str, Tensor]:
-        """What was logged since the last look: numbers of the step, or means, by the names that loggers know."""
+        """What was logged since the last call: values of the step or means, by the names that loggers use."""
         names: set[str] = getattr(pl_module, "logged", None) or set()
         if not names and not also:
             return {}
-        there = trainer._results.metrics(on_step)["callback"] if trainer._results else {}
-        found = {}
-        for name in sorted((names | set(also)) & there.keys()):
-            forked = f"{name}_{'step' if on_step else 'epoch'}"  # of a number that is logged as both
-            found[forked if there.get(forked) is there[name] else name] = there[name]
-        self.of_epochs |= names - (set() if on_step else found.keys())
+        available = trainer._results.metrics(on_step)["callback"] if trainer._results else {}
+        taken = {}
+        for name in sorted((names | set(also)) & available.keys()):
+            forked = f"{name}_{'step' if on_step else 'epoch'}"  # Lightning's name for a number logged as both
+            taken[forked if available.get(forked) is available[name] else name] = available[name]
+        self.epoch_names |= names - (set() if on_step else taken.keys())
         names.clear()
-        return found
+        return taken
 
     def _send_rows(self, trainer: pl.Trainer, values: Mapping[str, Any]) -> None:
-        """Sends a row of this step, where there is anything to send; before it what waits from steps before."""
+        """Sends the waiting rows of earlier steps, then the row of this step if it has any values."""
         rows: dict[int, dict[str, Any]] = {trainer.global_step: {}}
         for name, (step, value) in self.waiting.items():
             rows.setdefault(step, {})[name] = value
@@ -152,10 +152,10 @@ class TrainingLog(pl.Callback):
                 _log_row(trainer, {name: float(value) for name, value in row.items()}, step)
 
     def count_overflow(self, scaler: torch.amp.GradScaler) -> Tensor | int:
-        """Steps that half precision has lost so far, on the device: the loss scale falls only on overflow."""
+        """Steps skipped for overflow so far, on the device: the loss scale falls only on overflow."""
         scale = scaler._scale
         if scale is not None:
-            before = scaler._init_scale if self.scale is None else self.scale  # which is the saved one when resumed
+            before = scaler._init_scale if self.scale is None else self.scale  # the saved one after resuming
             self.overflows = self.overflows + (scale < before).long()
             self.scale = scale.clone()
         return self.overflows
@@ -166,8 +166,8 @@ class TrainingLog(pl.Callback):
 
     def _values(self, trainer: pl.Trainer) -> dict[str, float]:
         means = {name: float(total) / self.steps for name, total in average_over_processes(self.sums).items()}
-        players = zip(PLAYERS, trainer.optimizers, strict=False)
-        rates = {f"lr/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in players}
+        optimizers = zip(NETWORKS, trainer.optimizers, strict=False)
+        rates = {f"lr/{name}": optimizer.param_groups[0]["lr"] for name, optimizer in optimizers}
         speed = {"images_per_second": self.images / (time.monotonic() - self.started)}
         half = {} if self.scale is None else {"overflow_steps": float(self.overflows), "loss_scale": float(self.scale)}
         return means | rates | speed | half | _memory(trainer)
@@ -182,5 +182,5 @@ def _log_row(trainer: pl.Trainer, values: dict[str, float], step: int) -> None:
     for logger in trainer.loggers:
         try:
             logger.log_metrics({"epoch": trainer.current_epoch + 1} | values, step=step)
-        except OSError as error:  # a full disk stops no training
+        except OSError as error:  # a full disk must not stop the training
             log.warning("step %d is not logged to %s: %s", step, logger.name, error)

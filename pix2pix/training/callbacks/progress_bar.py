@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 
 class ProgressBar(pl.Callback):
-    """One bar for the whole training: epoch, steps, images a second, time left, smoothed losses of the first process.
+    """One bar for the whole training: epoch, steps, images per second, time left, smoothed losses of the first process.
 
-    Where the output is no terminal (a file, CI), a line for every epoch instead.
+    If the output is not a terminal (a file, CI), one line per epoch instead.
 
     Args:
-        smoothing: share of the past in the running mean of the losses.
+        smoothing: weight of the past in the running mean of the losses.
     """
 
     def __init__(self, *, smoothing: float = 0.98) -> None:
@@ -26,7 +26,7 @@ class ProgressBar(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar at the step the training starts from."""
         self.elapsed, self.images, self.started = 0.0, 0, time.monotonic()
-        known_width = shutil.get_terminal_size((0, 0)).columns > 0  # pseudo-terminals do not always have one
+        known_width = shutil.get_terminal_size((0, 0)).columns > 0  # some pseudo-terminals have none
         self.bar = tqdm(
             total=total_steps(trainer),
             initial=trainer.global_step,
@@ -40,13 +40,13 @@ class ProgressBar(pl.Callback):
         )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock of the epoch: the speed is that of training, without validation and saving."""
+        """Restarts the clock: the speed is that of training alone, without validation and saving."""
         self.images, self.started = 0, time.monotonic()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts, and smooths the losses without waiting for the device."""
+        """Advances the bar, and smooths the losses without waiting for the device."""
         self.images += len(batch.name) * trainer.world_size
         self.elapsed = time.monotonic() - self.started
         for name, loss in outputs["losses"].items():
@@ -54,17 +54,17 @@ class ProgressBar(pl.Callback):
         if self.bar.disable:
             return
         self.bar.update()
-        if self.bar.n == self.bar.last_print_n:  # tqdm has just drawn: now the numbers are worth fetching
+        if self.bar.n == self.bar.last_print_n:  # tqdm has just redrawn; fetching the numbers waits for the device
             self.bar.set_description(format_epoch(trainer), refresh=False)
             self.bar.set_postfix_str(self._numbers(), refresh=False)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The line of the epoch, where there is no terminal to draw a bar on."""
+        """Prints the line of the epoch if there is no terminal."""
         if self.bar.disable and trainer.is_global_zero:
             values = {n: v for n, v in trainer.callback_metrics.items() if n.startswith("val/")}
             validated = "  ".join(f"{name} {float(value):.4g}" for name, value in values.items())
             epoch = f"{format_epoch(trainer)}  step {trainer.global_step}"
-            with contextlib.suppress(OSError):  # nobody reads it any longer; the training goes on
+            with contextlib.suppress(OSError):  # a closed pipe must not stop the training
                 tqdm.write(f"{epoch}  {self._numbers()}  {validated}", file=sys.stderr)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -72,7 +72,7 @@ class ProgressBar(pl.Callback):
         self.bar.close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Closes the bar, so that the error stands on a line of its own."""
+        """Closes the bar, so that the error starts on its own line."""
         if hasattr(self, "bar"):
             self.bar.close()
 
@@ -83,13 +83,13 @@ class ProgressBar(pl.Callback):
 
 
 def total_steps(trainer: pl.Trainer) -> int | None:
-    """After how many steps the training ends, by `max_epochs` or `max_steps`; None where neither says."""
+    """The number of steps in the whole training, by `max_epochs` or `max_steps`; None if neither limits it."""
     epochs, steps = trainer.max_epochs or 0, trainer.max_steps
     ends = [int(trainer.num_training_batches * epochs)] * (epochs > 0) + [steps] * (steps > 0)
     return min(ends, default=None)
 
 
 def format_epoch(trainer: pl.Trainer) -> str:
-    """The number of the epoch, and of how many, where that is known."""
+    """The number of the epoch and, if known, of how many."""
     last = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
     return f"epoch {trainer.current_epoch + 1}{last}"

@@ -20,17 +20,17 @@ from pix2pix.training.module import Pix2Pix
 
 
 class ResultsTable(pl.Callback):
-    """Hands loggers that show tables the results of the best checkpoint: input, output, target, metrics of each pair.
+    """Logs the results of the best checkpoint: input, output, target and metrics of some validation pairs.
 
     Args:
-        pairs: how many validation pairs, spread evenly over all of them.
+        pairs: how many validation pairs, evenly spaced over all of them.
     """
 
     def __init__(self, *, pairs: Count = 16) -> None:
         self.pairs = pairs
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Makes the table, where there is a logger for it."""
+        """Sends the table to the loggers that support tables."""
         loggers = [logger for logger in trainer.loggers if isinstance(logger, SupportsTables)]
         run = Path(trainer.default_root_dir)
         if not loggers or not (run / "checkpoints" / "best.ckpt").is_file():

@@ -26,18 +26,18 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Samples(pl.Callback):
-    """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`, and shows them to the loggers.
+    """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`, and sends them to the loggers.
 
     Args:
-        pairs: how many of each set, spread evenly over it and the same every time.
-        every_n_epochs: how often; the first and the last epoch are always shown.
+        pairs: how many pairs of each set, evenly spaced over it and the same every time.
+        every_n_epochs: how often; the first and the last epoch always have samples.
     """
 
     def __init__(self, *, pairs: Count = 4, every_n_epochs: Count = 1) -> None:
         self.pairs, self.every_n_epochs = pairs, every_n_epochs
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draws both sheets, on one process."""
+        """Writes both sheets, on the first process only."""
         epoch = trainer.current_epoch + 1
         due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last_epoch(trainer)
         if not due or not trainer.is_global_zero:
@@ -46,24 +46,24 @@ class Samples(pl.Callback):
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
         folder = Path(trainer.default_root_dir) / "samples"
-        both: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
-        for kind, pairs in both:
+        sets: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
+        for kind, pairs in sets:
             try:
-                drawn = write_sheet(folder, kind, epoch, trainer.global_step, *self._draw(pl_module, pairs))
+                sheet = write_sheet(folder, kind, epoch, trainer.global_step, *self._generate(pl_module, pairs))
                 for logger in trainer.loggers:
                     if isinstance(logger, SupportsSampleSheets):
-                        logger.log_sheet(drawn)
-            except OSError as error:  # a full disk stops no training
+                        logger.log_sheet(sheet)
+            except OSError as error:  # a full disk must not stop the training
                 log.warning("%s: no samples of epoch %d (%s).", folder, epoch, error)
 
-    def _draw(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
-        """The names of the pairs, and for each its source, output and target as pictures."""
+    def _generate(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
+        """The names of the pairs, and the source, output and target of each as pictures (3, H, W) in [-1, 1]."""
         names, rows = [], []
         inputs = source_side(model.config).channels if model.config else ()
         for index in evenly_spaced(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            seen = shown(visible(source, model.source_palette), inputs)
-            rows.append((seen, output[0], visible(target, model.target_palette, source)))
+            shown_source = shown(visible(source, model.source_palette), inputs)
+            rows.append((shown_source, output[0], visible(target, model.target_palette, source)))
             names.append(name)
         return names, rows

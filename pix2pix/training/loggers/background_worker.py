@@ -7,53 +7,55 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
+Task = Callable[[], None]
+
 MAX_QUEUED = 10_000
 
 
 class BackgroundWorker:
-    """Does what it is handed one after the other, on a thread of its own; stops at the first error, and says so once.
+    """Runs tasks one after the other in its own daemon thread. After the first error it warns once and runs no more.
 
     Args:
-        service: its name, for what is said.
-        remedy: what to say to a user whose service failed.
-        abandon: leaves a service that failed to itself, so that the program's end does not wait for it.
+        service: the name of the service, for messages.
+        remedy: what the warning tells the user about the data that were not sent.
+        kill_service: ends the client of a failed service, so that the program can exit without it.
     """
 
-    def __init__(self, service: str, remedy: str, abandon: Callable[[], None]) -> None:
-        self.service, self.remedy, self.abandon = service, remedy, abandon
+    def __init__(self, service: str, remedy: str, kill_service: Task) -> None:
+        self.service, self.remedy, self.kill_service = service, remedy, kill_service
         self.failed = False
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(MAX_QUEUED)
+        self._tasks: queue.Queue[Task | None] = queue.Queue(MAX_QUEUED)
         self._thread = threading.Thread(target=self._work, name=service, daemon=True)
         self._thread.start()
 
-    def submit(self, errand: Callable[[], None]) -> None:
-        """Takes an errand and returns at once."""
+    def submit(self, task: Task) -> None:
+        """Queues a task and returns at once."""
         if self.failed:
             return
         try:
-            self._waiting.put_nowait(errand)
+            self._tasks.put_nowait(task)
         except queue.Full:
-            self._give_up(f"it has not answered for {MAX_QUEUED} rows")
+            self._fail(f"{MAX_QUEUED} rows are waiting to be sent")
 
-    def finish(self, patience: float) -> None:
-        """Waits until everything is done, at most `patience` seconds."""
+    def finish(self, timeout: float) -> None:
+        """Waits until all tasks are done, for at most `timeout` seconds."""
         if self.failed:
             return
-        self._waiting.put(None)
-        self._thread.join(patience)
+        self._tasks.put(None)
+        self._thread.join(timeout)
         if self._thread.is_alive():
-            self._give_up(f"it did not accept everything within {patience:.0f} seconds")
+            self._fail(f"it did not accept everything within {timeout:.0f} seconds")
 
     def _work(self) -> None:
-        while (errand := self._waiting.get()) is not None and not self.failed:
+        while (task := self._tasks.get()) is not None and not self.failed:
             try:
-                errand()
-            except Exception as error:  # whatever happens to a service is not the training's affair
-                self._give_up(f"{type(error).__name__}: {error}")
+                task()
+            except Exception as error:  # no error of a service may stop the training
+                self._fail(f"{type(error).__name__}: {error}")
 
-    def _give_up(self, why: str) -> None:
+    def _fail(self, reason: str) -> None:
         if self.failed:
             return
         self.failed = True
-        log.warning("%s failed (%s). Training continues without it. %s", self.service, why, self.remedy)
-        self.abandon()
+        log.warning("%s failed (%s). Training continues without it. %s", self.service, reason, self.remedy)
+        self.kill_service()

@@ -1,4 +1,4 @@
-"""Interfaces of the loggers. metrics.csv and samples/ are the record; other loggers display it."""
+"""Interfaces of the loggers. metrics.csv and samples/ are the complete record; other loggers display it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -11,10 +11,10 @@ from pix2pix.runs.sample_sheets import Sheet
 
 
 class RunLogger(Logger):
-    """A logger that keeps what it writes in the directory of the run.
+    """A logger that writes to the directory of the run.
 
     Args:
-        directory: of the run.
+        directory: the run.
     """
 
     kind: ClassVar[str]
@@ -30,25 +30,25 @@ class RunLogger(Logger):
 
     @property
     def version(self) -> str:
-        """Empty: there is one place in a run."""
+        """Empty: a run has one version."""
         return ""
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration stands in config.yaml."""
+        """Does nothing: config.yaml has the configuration."""
 
 
 @runtime_checkable
 class SupportsSampleSheets(Protocol):
-    """A logger that shows the sheets of samples."""
+    """A logger that shows sample sheets."""
 
     def log_sheet(self, sheet: Sheet) -> None:
-        """Shows each row of the sheet at the same place as in every other run."""
+        """Logs the rows of a sheet, each at the same index as in every other run."""
 
 
 @runtime_checkable
 class SupportsTables(Protocol):
-    """A logger that shows a table of pictures and numbers."""
+    """A logger that shows tables of pictures and numbers."""
 
     def log_table(self, rows: Sequence[Mapping[str, Any]], step: int) -> None:
-        """Shows rows of equal columns; a picture is a Pillow image."""
+        """Logs rows with equal columns; pictures are Pillow images."""

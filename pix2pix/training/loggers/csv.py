@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 class MetricsCsv(RunLogger):
-    """One row for each time something was logged, one column for each metric, flushed row by row.
+    """Writes one row per logged step and one column per metric to `metrics.csv`, flushed row by row.
 
-    A run that is resumed goes on in the same file: rows past the step it resumes from are dropped, so that no step
-    stands there twice. What cannot be read as such a file never stops a training: it is set aside, and said.
+    A resumed run continues the file. Rows from the step it resumes from on are dropped, so that no step appears twice.
+    An unreadable file never stops a training: it is renamed, with a warning.
 
     Args:
-        directory: of the run; the file is `metrics.csv` in it.
+        directory: the run.
     """
 
     kind = "csv"
@@ -33,11 +33,11 @@ class MetricsCsv(RunLogger):
         super().__init__(directory)
         self.path = self.run.path / "metrics.csv"
         self.columns: list[str] | None = None
-        self._waiting: list[dict[str, str]] = []  # rows that a full disk did not take
+        self._waiting: list[dict[str, str]] = []  # rows that could not be written yet
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Appends one row; a metric not seen before gets a column."""
+        """Appends one row; a new metric gets a column."""
         self._waiting.append({"step": str(step)} | {name: f"{value:.6g}" for name, value in metrics.items()})
         try:
             while self._waiting:
@@ -61,11 +61,11 @@ class MetricsCsv(RunLogger):
                 csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
                 flush_to_disk(file)
             except OSError:
-                os.truncate(self.path, end)  # never half a row
+                os.truncate(self.path, end)  # removes a partial row
                 raise
 
     def _open_existing(self, step: int) -> None:
-        """Keeps the rows before `step` of a file that an earlier sitting left."""
+        """Keeps the rows before `step` of the file of an earlier session."""
         rows, broken = parse_metrics(self.path)
         if broken:
             aside = self._set_aside()
@@ -75,7 +75,7 @@ class MetricsCsv(RunLogger):
         self._rewrite(rows, list(rows[0]) if rows else [])
 
     def _restart_file(self) -> None:
-        """Writes the header again where somebody removed, emptied or replaced the file during the training."""
+        """Writes the header again after somebody removed, emptied or replaced the file during the training."""
         if self.path.is_file() and self.path.stat().st_size:
             aside = self._set_aside()
             log.warning("%s was replaced during the training. The new file was renamed to %s.", self.path, aside.name)
@@ -84,7 +84,7 @@ class MetricsCsv(RunLogger):
         self._rewrite([], self.columns or [])
 
     def _set_aside(self) -> Path:
-        """Renames the file to `metrics.unreadable-1.csv`, -2 ... and gives its new name."""
+        """Renames the file to `metrics.unreadable-1.csv`, -2 ... and returns its new path."""
         names = (self.path.with_name(f"metrics.unreadable-{number}.csv") for number in itertools.count(1))
         return self.path.rename(next(name for name in names if not name.exists()))
 
@@ -98,7 +98,7 @@ class MetricsCsv(RunLogger):
 
 
 def read_header(path: Path) -> list[str]:
-    """The columns that the first line of a metrics file names; none where there is no file, or nothing in it."""
+    """The columns in the first line of a metrics file; none if it is missing or empty."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding=ENCODING, errors="replace") as file:

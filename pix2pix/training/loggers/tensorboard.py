@@ -17,20 +17,20 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
 
-SHOWN = (
+COMPARED_SETTINGS = (
     *("seed", "precision", "ema_decay", "trainer.max_epochs", "data.name", "data.direction", "data.batch_size"),
     *("data.height", "data.width", "data.jitter", "data.mirror", "data.operation"),
 )
-SHOWN_GROUPS = ("generator.", "discriminator.", "objective.", "optimizer.")
+COMPARED_GROUPS = ("generator.", "discriminator.", "objective.", "optimizer.")
 
 
 class TensorBoard(RunLogger):
-    """Writes event files to `tensorboard/` in the run, each row on disk as soon as it is logged.
+    """Writes event files to `tensorboard/` in the run, flushed after each row.
 
-    A resumed run hides what was written past the step it resumes from.
+    A resumed run hides events from the step it resumes from on.
 
     Args:
-        directory: of the run.
+        directory: the run.
     """
 
     kind = "tensorboard"
@@ -38,11 +38,11 @@ class TensorBoard(RunLogger):
     def __init__(self, directory: str) -> None:
         super().__init__(directory)
         self._writer: SummaryWriter | None = None
-        self._end: Any = None
+        self._end_summary: Any = None
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """A point on each curve."""
+        """Adds a point to each curve."""
         writer = self._open(int(step or 0))
         for name, value in metrics.items():
             writer.add_scalar(name, value, step)
@@ -50,20 +50,20 @@ class TensorBoard(RunLogger):
 
     @rank_zero_only
     def log_sheet(self, sheet: Sheet) -> None:
-        """A picture for each row, by its place in the sheet: the same pair in every run."""
+        """Adds one picture per row, named by its index in the sheet: the same pair in every run."""
         writer = self._open(sheet.step)
-        for place, strip in enumerate(sheet.strips()):
-            writer.add_image(f"samples_{sheet.kind}/{place}", np.asarray(strip), sheet.step, dataformats="HWC")
+        for index, strip in enumerate(sheet.strips()):
+            writer.add_image(f"samples_{sheet.kind}/{index}", np.asarray(strip), sheet.step, dataformats="HWC")
         writer.flush()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Closes the files; a finished run is marked so in the table of settings."""
+        """Closes the files, and marks a finished run in the table of settings."""
         if self._writer is None:
             return
         try:
             if status == "success":
-                self._writer._get_file_writer().add_summary(self._end)
+                self._writer._get_file_writer().add_summary(self._end_summary)
             self._writer.close()
         except OSError as error:  # a full disk
             log.warning("%s/tensorboard is not complete: %s", self.run.path, error)
@@ -76,17 +76,17 @@ class TensorBoard(RunLogger):
 
             self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
             metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
-            about, begin, self._end = hparams(comparable_settings(hide_secrets_in(self.run.config())), metrics)
+            about, begin, self._end_summary = hparams(comparable_settings(hide_secrets_in(self.run.config())), metrics)
             for summary in (about, begin):
                 self._writer._get_file_writer().add_summary(summary)
         return self._writer
 
 
 def comparable_settings(config: Config) -> dict[str, str | float | bool]:
-    """What one would compare runs by: the settings of data, networks, objective and optimizers, by dotted name."""
+    """The settings for comparing runs, of data, networks, objective and optimizers, by dotted name."""
     chosen = {}
     for key, value in flat(config):
-        if (key in SHOWN or key.startswith(SHOWN_GROUPS)) and not key.endswith("_partial_"):
+        if (key in COMPARED_SETTINGS or key.startswith(COMPARED_GROUPS)) and not key.endswith("_partial_"):
             chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _format_value(value)
     return chosen
 

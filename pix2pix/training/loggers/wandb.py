@@ -1,6 +1,10 @@
-"""Logs to Weights & Biases: one W&B run per run, across kills, moves and offline sessions."""
+"""Logs to Weights & Biases: one W&B run per run, across kills, moves and offline sessions.
 
-from collections.abc import Mapping, Sequence
+Lightning's WandbLogger is not used. It numbers rows by its own calls instead of the training step, does not send what a
+killed session lost, and calls the service from the training thread, so a hanging service stops the training.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,26 +16,25 @@ from pix2pix.training.loggers.background_worker import BackgroundWorker
 from pix2pix.training.loggers.base import RunLogger
 from pix2pix.training.loggers.wandb_session import Mode, Values, WandbSession, kill_service, sheet_values
 
-REMEDY = "metrics.csv and samples/ in the run have everything; when the run is resumed, what is missing is sent."
+REMEDY = "metrics.csv and samples/ in the run are complete; resuming the run sends what is missing."
 
 
 class WeightsAndBiases(RunLogger):
-    """Logs every number and picture against the training step, which is W&B's own step.
+    """Logs every number and picture by the training step, which is also W&B's step.
 
-    What belongs to one step is one row of W&B's history, sent once the step is over. A run that is resumed goes on as
-    the same W&B run: what it has not got yet is read from metrics.csv and samples/, what it has is not sent again.
+    All values of one step form one row of W&B's history, sent when the step is over. A resumed run continues the same
+    W&B run: rows that W&B has not received are read from metrics.csv and samples/, and no row is sent twice.
 
     Args:
-        directory: of the run; W&B's files go to `wandb/` in it, its id to `wandb/id`.
+        directory: the run. W&B's files go to its `wandb/`, the W&B id to `wandb/id`.
         project: the W&B project.
-        entity: the user or team; None for the user's own default.
-        group: under which W&B gathers the run with others.
-        tags: words to filter by.
-        notes: a sentence to remember it by.
-        mode: `auto` takes WANDB_MODE where it is set, else `online` where an API key is configured and `offline` where
-            none is.
+        entity: the user or team; None for the user's default.
+        group: the W&B group of the run.
+        tags: tags to filter by.
+        notes: a note on the run.
+        mode: `auto` takes WANDB_MODE if it is set, else `online` with an API key and `offline` without.
         checkpoint_artifact: whether to upload `best.ckpt` when the run is finished.
-        patience: seconds that the end of a training waits for the last uploads.
+        patience: seconds to wait for the last uploads at the end of the training.
     """
 
     kind = "wandb"
@@ -52,8 +55,8 @@ class WeightsAndBiases(RunLogger):
         super().__init__(directory)
         self.about = {"project": project, "entity": entity, "group": group, "tags": list(tags), "notes": notes}
         self.mode: Mode | Literal["auto"] = mode
-        self.checkpoint_artifact, self.patience = checkpoint_artifact, patience
-        self._courier: BackgroundWorker | None = None
+        self.checkpoint_artifact, self.timeout = checkpoint_artifact, patience
+        self._worker: BackgroundWorker | None = None
         self._session: WandbSession | None = None
         self._step, self._row = 0, {}
         self._finished = False
@@ -65,12 +68,12 @@ class WeightsAndBiases(RunLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Adds to the row of the step."""
+        """Adds metrics to the row of the step."""
         self._add(int(step or 0), dict(metrics))
 
     @rank_zero_only
     def log_sheet(self, sheet: Sheet) -> None:
-        """Adds the pairs of the sheet: the same pair has the same place in every run, so that W&B's panels line up."""
+        """Adds the pictures of a sheet. A pair has the same index in every run, so that W&B's panels line up."""
         self._add(sheet.step, sheet_values(sheet))
 
     @rank_zero_only
@@ -80,15 +83,16 @@ class WeightsAndBiases(RunLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Sends what is left and ends the W&B run. A row that was cut short is left for the resumed training."""
-        whole = status == "success"
-        if whole:
+        """Ends the W&B run. After a failure the current row is incomplete and is left to the resumed training."""
+        succeeded = status == "success"
+        if succeeded:
             self._send_row()
-        if self._courier is None and (self._finished or not whole):
+        if self._worker is None and (self._finished or not succeeded):
             return
-        self._hand(lambda session: session.finish(whole=whole, artifact=self.checkpoint_artifact)).finish(self.patience)
-        self._courier = self._session = None
-        self._finished = whole
+        artifact = self.checkpoint_artifact
+        self._submit(lambda session: session.finish(succeeded=succeeded, artifact=artifact)).finish(self.timeout)
+        self._worker = self._session = None
+        self._finished = succeeded
 
     def _add(self, step: int, values: Values) -> None:
         if step != self._step:
@@ -99,16 +103,16 @@ class WeightsAndBiases(RunLogger):
     def _send_row(self) -> None:
         step, row, self._row = self._step, self._row, {}
         if row:
-            self._hand(lambda session: session.log(row, step))
+            self._submit(lambda session: session.log(row, step))
 
-    def _hand(self, errand: Any) -> BackgroundWorker:
-        if self._courier is None:
-            self._courier = BackgroundWorker("W&B", REMEDY, kill_service)
+    def _submit(self, task: Callable[[WandbSession], None]) -> BackgroundWorker:
+        if self._worker is None:
+            self._worker = BackgroundWorker("W&B", REMEDY, kill_service)
 
-        def run() -> None:
+        def run_task() -> None:
             if self._session is None:
                 self._session = WandbSession(self.run, self.about, self.mode)
-            errand(self._session)
+            task(self._session)
 
-        self._courier.submit(run)
-        return self._courier
+        self._worker.submit(run_task)
+        return self._worker

@@ -97,7 +97,7 @@ def test_a_metric_of_which_nobody_says_which_way_is_better_is_refused_before_the
 def test_what_the_diagnosis_logs_can_choose_the_best_epoch(tmp_path, name):
     check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}"))
     assert Checkpoints(monitor=f"val/{name}").higher_is_better
-    with pytest.raises(ValueError, match=rf"val/{name}: it takes 8 validation pairs at least, and this run has 2"):
+    with pytest.raises(ValueError, match=rf"val/{name}: it needs at least 8 validation pairs, and this run has 2"):
         best_epoch(tmp_path, f"val/{name}", None)
     with pytest.raises(ValueError, match=rf"monitor=val/{name}: this run logs no such metric"):
         check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.diagnosis"))
@@ -165,7 +165,7 @@ def test_the_end_of_a_training_is_saved_whatever_ends_it_or_the_command_fails(tm
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("pix2pix.runs.checkpoints.sync", full)
+        patched.setattr("pix2pix.runs.checkpoints.flush_to_disk", full)
         with pytest.raises(SystemExit, match=r"last\.ckpt: the checkpoint could not be saved .* Free some space"):
             pix2pix(*words)
     assert not run.is_finished()
