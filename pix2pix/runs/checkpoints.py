@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, syncs it and renames it: a kill leaves the previous one intact.
+    """Writes a checkpoint to a temporary file, syncs it and renames it: a kill leaves the previous one intact.
 
-    Its checksum is noted before it takes its place, so that a file in place is always known. What `last.ckpt` was
-    before stays as `previous.ckpt`. A disk that takes no more is left as `error`, for all processes go on together.
+    The checksum is recorded before the rename, so that it is known for every file in place. The old `last.ckpt` becomes
+    `previous.ckpt`. A full disk does not raise but sets `error`, because all processes must continue together.
     """
 
     error: OSError | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Saves, or says in `error` why not, with the files of before untouched."""
+        """Saves the checkpoint; on failure sets `error` and leaves the existing files untouched."""
         path, self.error = Path(path), None
         try:
             _save(checkpoint, path)
@@ -57,7 +57,7 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 def _link_or_move(path: Path, name: Path) -> None:
-    """Gives a file another name before it is replaced; where the file system has no links, it is moved there."""
+    """Keeps a file under another name before it is replaced; moves it if the file system has no links."""
     if name.exists() and name.samefile(path):
         return
     try:
@@ -65,35 +65,35 @@ def _link_or_move(path: Path, name: Path) -> None:
             part.unlink(missing_ok=True)
             os.link(path, part)
     except OSError:
-        path.replace(name)  # a copy might find no room
+        path.replace(name)  # a copy might not fit on the disk
 
 
 def find_resumable(run: Run, instead: Path | None = None) -> Path | None:
-    """The newest sound checkpoint of a run; `instead` where it has none.
+    """The newest undamaged checkpoint of a run; `instead` if it has none.
 
     Raises:
-        ValueError: when every one of them is damaged, and there is nothing instead.
+        ValueError: if all of them are damaged and `instead` is None.
     """
-    found = run.resume_checkpoints()
-    for path in found:
+    checkpoints = run.resume_checkpoints()
+    for path in checkpoints:
         known, damage = check_integrity(path)
         if damage:
-            log.warning("%s is damaged: %s. It is passed over.", path, damage)
+            log.warning("%s is damaged: %s. It is skipped.", path, damage)
             continue
         if not known:
-            log.warning("%s has no checksum in %s. The sums within the file are right: it is taken.", path, SUMS)
+            log.warning("%s has no checksum in %s. It is used, as its own checksums are correct.", path, SUMS)
         return path
-    if not found or instead:
+    if not checkpoints or instead:
         return instead
     raise ValueError(
-        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in found)}), so the run "
+        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in checkpoints)}), so the run "
         f"cannot be resumed. Restore a copy; or resume from another checkpoint, such as {run.checkpoints}/best.ckpt: "
         "resume=PATH; or start over with resume=never, which renames this run."
     )
 
 
 def link_checkpoint(file: Path, name: Path) -> None:
-    """Gives a checkpoint a second name, replacing what had it; copies where the file system has no links."""
+    """Gives a checkpoint a second name, replacing the old file; copies it if the file system has no links."""
     if name.exists() and name.samefile(file):
         return
     sums = Checksums(file.parent)
@@ -113,7 +113,7 @@ def link_checkpoint(file: Path, name: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut, where the system lets a folder be synced."""
+    """Makes a rename survive a power cut, if the system can sync folders."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

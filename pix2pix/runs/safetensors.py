@@ -1,7 +1,7 @@
 """Reads files of weights (checkpoints and safetensors) without executing code.
 
-A file also carries the configuration that rebuilds its generator. Reading it constructs nothing; what is then built of
-it passes `pix2pix.core.trust` first.
+A file also holds the configuration that rebuilds its generator. Reading constructs nothing; `pix2pix.core.trust` checks
+the configuration before anything is built from it.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain
 
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata
-SUM = "sha256"  # within it, of all the rest; files of version 0.1.0 have none
+SUM = "sha256"  # the key of the checksum in it; files of version 0.1.0 have none
 
 
 def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
@@ -60,14 +60,14 @@ def _require_tensors(file: Path, state: Any) -> None:
 
 
 def _is_complete_tensor(value: Any) -> bool:
-    """Whether it is a tensor with a place in the file for each of its values."""
+    """Whether it is a dense tensor with storage for all of its values."""
     if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta or value.is_quantized:
         return False
     return value.untyped_storage().nbytes() >= value.nbytes
 
 
 def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
-    """Writes a generator's state dict, whole or not at all, with a checksum of it and of the configuration."""
+    """Writes a generator's state dict atomically, with a checksum of it and of the configuration."""
     tensors = {name: value.contiguous().cpu() for name, value in state.items()}
     about = {"config": config, "global_step": step}
     with atomic_file(path) as part:
@@ -91,7 +91,7 @@ def read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _parse_metadata(path: Path, text: str | None) -> dict[str, Any]:
-    """What the metadata tell. Raises ValueError where they tell nothing of ours."""
+    """The configuration and step in the metadata. Raises ValueError if they are missing or damaged."""
     try:
         about = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
@@ -102,7 +102,7 @@ def _parse_metadata(path: Path, text: str | None) -> dict[str, Any]:
 
 
 def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """A digest of the configuration and of the values of each tensor, in the order of their names."""
+    """The SHA-256 of the configuration and of all tensors, in the order of their names."""
     result = hashlib.sha256(json.dumps(about).encode())
     for name in sorted(tensors):
         value = tensors[name]

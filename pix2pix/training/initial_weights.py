@@ -12,35 +12,34 @@ from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-PLAYERS = ("generator", "discriminator")
+NETWORKS = ("generator", "discriminator")
 
 
 def load_initial_weights(origin: str, model: nn.Module) -> None:
-    """Gives the players of `model` the weights of a run (its best ones), a checkpoint, or a reference `.pth` file.
+    """Loads the weights of a run (its best ones), a checkpoint or a reference `.pth` file into the networks of `model`.
 
-    What has no counterpart there, or another shape, keeps its own initialisation and is named. Nothing is frozen, and
-    the optimizers begin anew.
+    Weights that are missing there or have another shape keep their initialisation and are logged. Nothing is frozen,
+    and the optimizers start afresh.
 
     Raises:
-        FileNotFoundError: when there is nothing at `origin`.
-        ValueError: when it holds no weights, or none that fit.
+        FileNotFoundError: if `origin` does not exist.
+        ValueError: if it holds no weights, or none that fit.
     """
-    theirs = _weights(Path(origin), model)
-    ours = model.state_dict()
-    named = {key: value for key, value in theirs.items() if key.startswith(PLAYERS) and key in ours}
-    fitting = {key: value for key, value in named.items() if value.shape == ours[key].shape}
+    loaded, own = _read_state(Path(origin), model), model.state_dict()
+    shared = {key: value for key, value in loaded.items() if key.startswith(NETWORKS) and key in own}
+    fitting = {key: value for key, value in shared.items() if value.shape == own[key].shape}
     if not fitting:
-        raise ValueError(f"init_from={origin}: none of its {len(theirs)} weights fits these networks.")
-    model.load_state_dict(ours | fitting | _average_weights(fitting, ours))
-    wanted = [key for key in ours if key.startswith(PLAYERS)]
+        raise ValueError(f"init_from={origin}: none of its {len(loaded)} weights fits these networks.")
+    model.load_state_dict(own | fitting | _average_weights(fitting, own))
+    wanted = [key for key in own if key.startswith(NETWORKS)]
     log.info("init_from=%s: %d of %d weights taken.", origin, len(fitting), len(wanted))
     for key in wanted:
         if key not in fitting:
-            here, there = tuple(ours[key].shape), tuple(theirs[key].shape) if key in named else "nothing"
+            here, there = tuple(own[key].shape), tuple(loaded[key].shape) if key in shared else "nothing"
             log.info("  %s keeps its own initialisation: %s there, %s here", key, there, here)
 
 
-def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
+def _read_state(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     if origin.is_dir():
         return generator.read_state(_best_checkpoint(Run(origin)))
     if not origin.is_file():
@@ -48,14 +47,14 @@ def _weights(origin: Path, model: nn.Module) -> dict[str, Tensor]:
             f"init_from={origin}: no such file or directory. Pass a run directory, a checkpoint or a .pth file."
         )
     if origin.suffix == ".pth":
-        player = "discriminator" if origin.stem.endswith("_D") else "generator"
-        state = from_reference(read_state_dict(origin), model.get_submodule(player))
-        return {f"{player}.{key}": value for key, value in state.items()}
+        network = "discriminator" if origin.stem.endswith("_D") else "generator"
+        state = from_reference(read_state_dict(origin), model.get_submodule(network))
+        return {f"{network}.{key}": value for key, value in state.items()}
     return generator.read_state(origin)
 
 
 def _best_checkpoint(run: Run) -> Path:
-    run.config()  # says so when this is no run
+    run.config()  # raises if this is not a run
     best, saved = run.checkpoints / "best.ckpt", run.resume_checkpoints()
     if best.is_file():
         return best
@@ -63,7 +62,7 @@ def _best_checkpoint(run: Run) -> Path:
     raise FileNotFoundError(f"init_from={run.path}: has no best.ckpt, as no epoch of it was validated. {other}")
 
 
-def _average_weights(fitting: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A moving average of the weights begins with them, too."""
+def _average_weights(fitting: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The generator's weights under the names of their moving average, which starts with them, too."""
     averages = {f"average.module.{key.removeprefix('generator.')}": value for key, value in fitting.items()}
-    return {key: value for key, value in averages.items() if key in ours}
+    return {key: value for key, value in averages.items() if key in own}
