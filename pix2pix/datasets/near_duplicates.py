@@ -6,46 +6,35 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
+from pix2pix.datasets.union_find import merge_groups
+
 SIDE = 16
-ALIKE = 0.998  # correlation of thumbnails; the nearest two different photos of the paper's sets reach 0.994
-CLOSE = 6.0  # mean difference of thumbnails in 255ths; a photo by day and the same by night are two pictures
-CONTRAST = 6.0  # standard deviation in 255ths below which thumbnails are too flat to be told apart
-BLOCK = 1024
+MIN_CORRELATION = 0.998  # of thumbnails; the two most similar photos of the paper's sets reach 0.994
+MAX_DIFFERENCE = 6.0  # mean, of thumbnails, in 255ths; a place by day and by night makes two pictures
+MIN_CONTRAST = 6.0  # standard deviation in 255ths; flatter thumbnails cannot be told apart
+BLOCK = 1024  # pictures that are compared at once
 
 Thumbnail = np.ndarray
 """A picture at 16x16, uint8 (16, 16, 3)."""
 
 
 def make_thumbnail(picture: Image.Image) -> Thumbnail:
-    """The picture, of mode RGB, at 16x16 by averaging."""
+    """Averages a picture of mode RGB down to 16x16."""
     return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def picture_digest(picture: Image.Image) -> bytes:
-    """A digest of size and pixels: equal for equal pictures, whatever files they are in."""
+    """A hash of size and pixels: equal for equal pictures in different files."""
     return hashlib.blake2b(repr(picture.size).encode() + picture.tobytes(), digest_size=16).digest()
 
 
 def find_near_duplicates(thumbnails: Sequence[Thumbnail], digests: Sequence[bytes]) -> list[list[int]]:
-    """Sets of indices of pictures that are the same or nearly so, each in ascending order; single ones are left out.
+    """Groups the indices of equal or nearly equal pictures, ascending. A picture without a duplicate is left out.
 
-    Flat pictures (a plain sky, open water) count as the same only when they are so exactly.
+    Flat pictures (a plain sky, open water) are duplicates only when they are equal.
     """
-    leader = np.arange(len(thumbnails))
-
-    def find(index: int) -> int:
-        while leader[index] != index:
-            leader[index] = leader[leader[index]]
-            index = int(leader[index])
-        return index
-
-    for one, other in [*_find_equal(digests), *_find_similar(thumbnails)]:
-        first, second = sorted((find(one), find(other)))
-        leader[second] = first
-    members: dict[int, list[int]] = {}
-    for index in range(len(thumbnails)):
-        members.setdefault(find(index), []).append(index)
-    return [group for group in members.values() if len(group) > 1]
+    merged = merge_groups(len(thumbnails), [*_find_equal(digests), *_find_similar(thumbnails)])
+    return [group for group in merged if len(group) > 1]
 
 
 def _find_equal(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
@@ -56,16 +45,16 @@ def _find_equal(digests: Sequence[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _find_similar(thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[int, int]]:
-    """Pairs of near duplicates, found block against block so that memory stays small."""
+    """Pairs of near duplicates. Compares block with block, so that memory stays small."""
     if not len(thumbnails):
         return
     pixels = np.stack(thumbnails).reshape(len(thumbnails), -1).astype(np.float32)
     centred = pixels - pixels.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
-    unit = np.where(spread > CONTRAST, centred / (np.maximum(spread, 1) * np.sqrt(pixels.shape[1])), 0)
+    unit = np.where(spread > MIN_CONTRAST, centred / (np.maximum(spread, 1) * np.sqrt(pixels.shape[1])), 0)
     for start in range(0, len(unit), BLOCK):
         for other in range(start, len(unit), BLOCK):
-            for i, j in np.argwhere(unit[start : start + BLOCK] @ unit[other : other + BLOCK].T > ALIKE):
+            for i, j in np.argwhere(unit[start : start + BLOCK] @ unit[other : other + BLOCK].T > MIN_CORRELATION):
                 one, two = start + int(i), other + int(j)
-                if one < two and np.abs(pixels[one] - pixels[two]).mean() < CLOSE:
+                if one < two and np.abs(pixels[one] - pixels[two]).mean() < MAX_DIFFERENCE:
                     yield one, two

@@ -1,12 +1,10 @@
 """Packs a folder of pairs into WebDataset shards with an index, without re-encoding the files."""
 
-import hashlib
 import io
 import json
 import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file, write_text_atomic
+from pix2pix.core.checksums import file_sha256
+from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.picture_files import named, require_file
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import PairFolder
@@ -30,20 +30,20 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, workers: int = 4) -> dict[str, list[Shard]]:
     """Writes the pairs of every split into shards of at most `megabytes`, or one pair where a pair is larger.
 
-    Pictures are copied byte for byte. Every file appears whole or not at all, the index last; stopped, the same call
-    goes on, finished, it writes nothing. Equal pairs make equal shards, to the byte.
+    Pictures are copied byte for byte. Every file is written whole or not at all, the index last. The same call resumes
+    an interrupted one, and writes nothing after a complete one. Equal pairs make equal shards, byte for byte.
 
     Returns:
         The shards of each split that has pairs of its own.
 
     Raises:
-        ValueError: when `output` holds something else.
-        OSError: when it cannot be written, or the disk has no room.
+        ValueError: when `output` contains other files.
+        OSError: when `output` cannot be written, or the disk is too small.
     """
     output.mkdir(parents=True, exist_ok=True)
     plan = json.dumps({"format": FORMAT, "source": source.fingerprint(), "megabytes": megabytes}, indent=2)
     splits = _list_splits(source)
-    _require_same(output, plan)  # before a lock is left in a folder that is not ours
+    _require_same(output, plan)  # first: another folder gets no lock file
     with FileLock(output / ".lock"):
         _require_same(output, plan)
         if (output / INDEX).exists():
@@ -60,13 +60,13 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
 
 
 def _list_splits(source: PairFolder) -> dict[str, Sequence[Files]]:
-    """The files of each split; one that is another's by another name is left out, as readers know the rule."""
-    found: dict[str, Sequence[Files]] = {}
+    """The files of each split. A split that falls back to another one is left out: readers fall back likewise."""
+    splits: dict[str, Sequence[Files]] = {}
     for split in SPLITS:
         files = source.files(split)
-        if files not in found.values():
-            found[split] = files
-    return found
+        if files not in splits.values():
+            splits[split] = files
+    return splits
 
 
 def _require_same(output: Path, plan: str) -> None:
@@ -82,7 +82,7 @@ def _require_same(output: Path, plan: str) -> None:
 
 
 def _split_by_size(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
-    """Runs of pairs that together take at most `limit` bytes."""
+    """Consecutive pairs that together take at most `limit` bytes."""
     part, size = [], 0
     for pair in files:
         taken = sum(_tar_size(file) for file in pair)
@@ -96,7 +96,7 @@ def _split_by_size(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
 
 
 def _tar_size(file: Path) -> int:
-    """The bytes that a file takes in a tar file: whole blocks, and one for its header."""
+    """Bytes that a file takes in a tar file: whole blocks, and one more for its header."""
     with named(file):
         return tarfile.BLOCKSIZE * (1 + -(-require_file(file) // tarfile.BLOCKSIZE))
 
@@ -105,21 +105,13 @@ def _require_space(output: Path, planned: dict[Path, list[Files]]) -> None:
     needed = sum(_tar_size(file) for shard, pairs in planned.items() if not shard.exists() for p in pairs for file in p)
     free = shutil.disk_usage(output).free
     if needed > free:
-        raise OSError(f"{output}: the shards take {needed:,} bytes, the disk has {free:,} left. Make room first.")
+        raise OSError(f"{output}: the shards take {needed:,} bytes, the disk has {free:,} left. Free some space first.")
 
 
 def _write_missing(planned: dict[Path, list[Files]], workers: int) -> dict[Path, np.ndarray]:
-    """Writes the shards that are not there yet; gives the places of the pairs in each."""
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(planned), unit="shard", disable=None) as bar:
-        futures = {path: pool.submit(_write_shard, path, pairs) for path, pairs in planned.items()}
-        try:
-            for future in futures.values():
-                future.result()
-                bar.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return {path: future.result() for path, future in futures.items()}
+    """Writes the missing shards. Returns the offset and size of each pair in every shard."""
+    written = map_in_threads(lambda shard: _write_shard(*shard), planned.items(), threads=workers)
+    return dict(zip(planned, tqdm(written, total=len(planned), unit="shard", disable=None), strict=True))
 
 
 def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
@@ -132,14 +124,14 @@ def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
 
 
 def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """A file without date and owner, so that equal pictures make equal shards."""
+    """Adds a file without date and owner, so that equal pictures make equal shards."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
 
 
 def _pair_offsets(path: Path, files_of_a_pair: int) -> np.ndarray:
-    """Offset and size of each pair in a shard, (pairs, 2), read back from the shard itself."""
+    """Offset and size in bytes of each pair, shape (pairs, 2), read back from the shard."""
     with tarfile.open(path, mode="r:") as tar:
         starts = [member.offset for member in tar][::files_of_a_pair]
         end = tar.offset
@@ -151,7 +143,9 @@ def _write_index(
 ) -> dict[str, list[Shard]]:
     index: dict[str, list[Shard]] = {split: [] for split in splits}
     for path, places in ranges.items():
-        index[path.name.rpartition("-")[0]].append(Shard(path.name, len(places), path.stat().st_size, _sha256(path)))
+        index[path.name.rpartition("-")[0]].append(
+            Shard(path.name, len(places), path.stat().st_size, file_sha256(path))
+        )
     for split in splits:
         places = np.concatenate([places for path, places in ranges.items() if path.name.startswith(f"{split}-")])
         with atomic_file(output / f"{split}.offsets.npy") as part, part.open("wb") as file:
@@ -160,8 +154,3 @@ def _write_index(
     write_text_atomic(output / INDEX, json.dumps(content, indent=1))
     (output / PLAN).unlink()
     return index
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pix2pix.core.prefetch import AHEAD, batch_by_size, pictures_per_batch, read_run_write
+from pix2pix.core.prefetch import AHEAD, batch_by_size, map_in_threads, pictures_per_batch, read_run_write
 
 SIZES = {"a": (256, 256), "b": (256, 256), "c": None, "d": None, "e": (4096, 4096), "f": (4096, 4096), "g": (256, 256)}
 
@@ -67,3 +67,24 @@ def test_an_error_in_any_stage_ends_it(stage):
     stages = {"read": str, "run": list, "write": str} | {stage: fail}
     with pytest.raises(OSError, match=stage):
         list(read_run_write([[number] for number in range(20)], *stages.values()))
+
+
+def test_mapped_results_come_in_order_and_only_a_few_items_are_taken_ahead():
+    taken = []
+    items = (taken.append(number) or number for number in range(100))
+    results = map_in_threads(lambda item: item + 1, items, threads=2, ahead=3)
+    assert [next(results), next(results)] == [1, 2]
+    assert len(taken) == 2 + 3
+    assert list(results) == list(range(3, 101))
+
+
+def test_an_error_in_a_thread_is_raised_and_the_items_that_wait_are_not_begun():
+    begun = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        list(map_in_threads(work, range(100), threads=1, ahead=10))
+    assert len(begun) < 5

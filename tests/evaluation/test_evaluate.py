@@ -96,8 +96,8 @@ def test_an_evaluation_that_fails_leaves_the_former_one(run, monkeypatch):
 
 def test_pictures_and_numbers_do_not_depend_on_the_batch(run, monkeypatch):
     found = {}
-    for pixels in (1, 2 * 32 * 32, prefetch.AT_ONCE):  # one by one, two at once, all three
-        monkeypatch.setattr(prefetch, "AT_ONCE", pixels)
+    for pixels in (1, 2 * 32 * 32, prefetch.PIXELS_PER_BATCH):  # one by one, two at once, all three
+        monkeypatch.setattr(prefetch, "PIXELS_PER_BATCH", pixels)
         result = evaluate(run, samples=2)
         pictures = [np.asarray(Image.open(file), int) for file in sorted((result.folder / "images").iterdir())]
         found[pixels] = result, pictures

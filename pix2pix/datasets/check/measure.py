@@ -1,8 +1,6 @@
 """Measures one pair for `pix2pix data check`: file types and small statistics of both images."""
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, ImageStat
 from tqdm import tqdm
 
+from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.picture_files import opened_image
 from pix2pix.datasets.check.scan import PairFiles
 from pix2pix.datasets.near_duplicates import Thumbnail, make_thumbnail, picture_digest
@@ -19,13 +18,21 @@ ORIENTATION = 0x0112  # EXIF
 SCALE = 256  # both images are measured at this size
 GRID = 64
 STEPS = (2, 6, 12, 24, 48)  # differences of neighbours, in 255ths
-AHEAD = 256
-SAMPLE = 600  # pairs whose edges are kept, to be compared with each other: a million would fill the memory
+SAMPLE = 600  # pairs whose edges are kept and compared with each other; those of a million would fill the memory
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a file says of itself: size in pixels, Pillow mode and format, number of frames, EXIF orientation."""
+    """What a file's header says.
+
+    Args:
+        size: width and height in pixels, before any rotation.
+        mode: Pillow's.
+        format: Pillow's.
+        frames: their number.
+        orientation: of EXIF; 1 is upright, 5 to 8 exchange width and height.
+        has_transparency: whether any pixel is not opaque.
+    """
 
     size: tuple[int, int]
     mode: str
@@ -44,9 +51,9 @@ class ImageStats(NamedTuple):
         digest: of size and pixels.
         spread: the largest standard deviation of a channel, in 255ths.
         mean: of all pixels, in 255ths.
-        colours: shares of 64 colours (their square roots), then of neighbours that differ by at most STEPS.
-        edges: strength of edges on a grid, (64, 64); None where it is not asked for.
-        grey: whether no pixel has a colour.
+        colours: square roots of the shares of 64 colours, then the shares of neighbours that differ by at most STEPS.
+        edges: strength of edges on a grid, (64, 64); None where nobody asked for it.
+        is_grey: whether no pixel has a colour.
     """
 
     size: tuple[int, int]
@@ -61,7 +68,15 @@ class ImageStats(NamedTuple):
 
 @dataclass(frozen=True)
 class PairStats:
-    """A pair read: its files' kinds, its images' measures, or why it could not be read."""
+    """The measures of a pair, or why it cannot be read.
+
+    Args:
+        entry: the pair.
+        file_infos: of each readable file.
+        sides: the measures of A and B; None when they cannot be read or split.
+        seam: of a side-by-side file, the contrast at its middle relative to beside it; None when it is too flat.
+        unreadable: each file that cannot be read, and the reason.
+    """
 
     entry: PairFiles
     file_infos: list[FileInfo] = field(default_factory=list)
@@ -71,7 +86,7 @@ class PairStats:
 
     @property
     def has_odd_width(self) -> bool:
-        """Whether it is a side-by-side file that has no two equal halves."""
+        """Whether it is a side-by-side file of odd width, which has no two equal halves."""
         return len(self.entry.files) == 1 and bool(self.file_infos) and self._upright_width() % 2 == 1
 
     def _upright_width(self) -> int:
@@ -79,36 +94,32 @@ class PairStats:
         return kind.size[1] if kind.orientation in {5, 6, 7, 8} else kind.size[0]
 
 
-def measure_pairs(entries: Sequence[PairFiles], workers: int | None = None) -> list[PairStats]:
-    """Reads all pairs in parallel; Pillow and NumPy let other threads work meanwhile. Never raises for a bad file."""
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        return list(tqdm(_in_order(pool, entries), total=len(entries), unit="pair", desc="reading", disable=None))
+def measure_pairs(pairs: Sequence[PairFiles], workers: int | None = None) -> list[PairStats]:
+    """Reads and measures all pairs in threads. A file that cannot be read is noted in the result, not raised.
+
+    Edges are kept of every n-th pair only, of SAMPLE pairs in all.
+    """
+    step = -(-len(pairs) // SAMPLE)
+    stats = map_in_threads(lambda i: measure_pair(pairs[i], edges=i % step == 0), range(len(pairs)), threads=workers)
+    return list(tqdm(stats, total=len(pairs), unit="pair", desc="reading", disable=None))
 
 
-def _in_order(pool: ThreadPoolExecutor, entries: Sequence[PairFiles]) -> Iterator[PairStats]:
-    """A few pairs ahead of the one that is asked for, not a million."""
-    step = -(-len(entries) // SAMPLE)
-    for start in range(0, len(entries), AHEAD):
-        numbers = range(start, min(start + AHEAD, len(entries)))
-        yield from pool.map(lambda number: measure_pair(entries[number], edges=number % step == 0), numbers)
-
-
-def measure_pair(entry: PairFiles, *, edges: bool = True) -> PairStats:
+def measure_pair(pair: PairFiles, *, edges: bool = True) -> PairStats:
     """Reads and measures one pair."""
-    kinds, images, broken = [], [], {}
-    for file in entry.files:
+    infos, images, unreadable = [], [], {}
+    for file in pair.files:
         try:
-            kind, image = _open(file)
-            kinds.append(kind)
+            info, image = _open(file)
+            infos.append(info)
             images.append(image)
-        except Exception as error:  # whatever a damaged file makes of a decoder
-            broken[file] = str(error) or type(error).__name__
-    reading = PairStats(entry, kinds, unreadable=broken)
-    if broken or reading.has_odd_width:
-        return reading
+        except Exception as error:  # decoders raise all kinds of errors for damaged files
+            unreadable[file] = str(error) or type(error).__name__
+    stats = PairStats(pair, infos, unreadable=unreadable)
+    if unreadable or stats.has_odd_width:
+        return stats
     seam = _seam_strength(images[0]) if len(images) == 1 else None
     a, b = images if len(images) == 2 else _split_halves(images[0])
-    return PairStats(entry, kinds, (measure_image(a, edges=edges), measure_image(b, edges=edges)), seam)
+    return PairStats(pair, infos, (measure_image(a, edges=edges), measure_image(b, edges=edges)), seam)
 
 
 def _open(file: Path) -> tuple[FileInfo, Image.Image]:
@@ -122,14 +133,14 @@ def _open(file: Path) -> tuple[FileInfo, Image.Image]:
 
 
 def _has_transparent_pixels(image: Image.Image) -> bool:
-    """Whether any pixel shows what is behind it."""
+    """Whether any pixel is not opaque."""
     if not image.has_transparency_data:
         return False
     return image.convert("RGBA").getchannel("A").histogram()[255] < image.width * image.height
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture in RGB; more than 8 bits are brought to 8 by the range of their type, or by their own when real."""
+    """Converts to RGB. 16-bit integers are scaled by the range of their type, other deep pixels by their maximum."""
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, np.float64)
         largest = 65535.0 if image.mode.startswith("I") and values.max() <= 65535 else max(float(values.max()), 1e-12)
@@ -143,7 +154,7 @@ def _split_halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
 
 
 def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
-    """Measures an RGB picture."""
+    """Measures a picture of mode RGB."""
     nearest = image.resize((SCALE, SCALE), Image.Resampling.NEAREST)
     statistics = ImageStat.Stat(nearest)
     points = np.asarray(nearest).astype(np.int16)
@@ -161,7 +172,7 @@ def _color_features(small: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _edge_grid(image: Image.Image) -> np.ndarray:
-    """Strength of edges, cut at its 95th percentile so that a few strong ones do not hide the others."""
+    """Strength of edges, (GRID, GRID), cut at the 95th percentile so that strong edges do not hide the others."""
     smooth = np.asarray(image.resize((SCALE, SCALE), Image.Resampling.BILINEAR)).astype(np.int16)
     steps = np.pad(_neighbour_differences(smooth), ((0, 1), (0, 1))).astype(np.float32)
     cut = np.minimum(steps, np.percentile(steps, 95) + 1)
@@ -170,14 +181,14 @@ def _edge_grid(image: Image.Image) -> np.ndarray:
 
 
 def _neighbour_differences(pixels: np.ndarray) -> np.ndarray:
-    """The largest difference of each pixel from its right and lower neighbour in any channel."""
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))  # whole planes are far quicker than triples
+    """The largest difference of each pixel from its right and lower neighbour, over all channels."""
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))  # far faster than interleaved channels
     down, right = np.abs(planes[:, 1:] - planes[:, :-1]), np.abs(planes[:, :, 1:] - planes[:, :, :-1])
     return np.maximum(down[:, :, :-1], right[:, :-1]).max(axis=0)
 
 
 def _seam_strength(image: Image.Image) -> float | None:
-    """How much more neighbours differ across the middle than beside it; None where there is nothing to see."""
+    """How much more neighbours differ across the middle than beside it; None for a flat picture."""
     middle = image.width // 2
     if middle < 3:
         return None

@@ -1,7 +1,6 @@
 """Pins downloads to the checksum of the first one, in a lock file that is made for version control."""
 
 import datetime
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.checksums import file_sha256
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Pins:
 
     def require_match(self, name: str, archive: Path, url: str) -> str:
         """Returns the SHA-256 of a downloaded file. Raises ValueError when it differs from the pinned one."""
-        with archive.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_sha256(archive)
         pinned = self.read().get(name, {}).get("sha256")
         if pinned not in {None, digest}:
             raise ValueError(

@@ -2,23 +2,21 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.pictures import save
 from pix2pix.datasets.check.measure import PairStats, measure_pairs
 from pix2pix.datasets.check.scan import PairFiles
 from pix2pix.datasets.prepare.match import PairSpec
 from pix2pix.datasets.prepare.recipe import Recipe, concat_halves
 
-AHEAD = 64
 SHAPES_DIFFER = 0.02
 SAVING = {"png": {}, "jpg": {"quality": 95, "subsampling": 0}}
 
@@ -119,10 +117,9 @@ def write_pairs(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> N
     """Makes the pairs whose files are not there yet; every file appears whole."""
     missing = [task for task in tasks if not all(file.exists() for file in task.outputs)]
     bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), unit="pair", desc="preparing", disable=None)
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool, bar:
-        for start in range(0, len(missing), AHEAD):
-            for _ in pool.map(lambda task: _write_pair(task, recipe), missing[start : start + AHEAD]):
-                bar.update()
+    with bar:
+        for _ in map_in_threads(lambda task: _write_pair(task, recipe), missing, threads=workers):
+            bar.update()
 
 
 def _write_pair(task: Task, recipe: Recipe) -> None:
