@@ -1,4 +1,4 @@
-"""How fast a training step is, as a ratio to the reference algorithm in plain PyTorch; and what the framework adds.
+"""Speed of a training step relative to the reference algorithm in plain PyTorch, and the overhead of the framework.
 
 python benchmarks/benchmark.py --json benchmarks/results/step.json
 python benchmarks/benchmark.py --what step --sizes 256 --batches 1 4 --sides reference ours
@@ -43,7 +43,7 @@ class Side(interleaved.Contender):
 
 
 def compare_steps(case: Case, threads: int = 0) -> dict[str, Any]:
-    """Every turn of every side, and what they come to."""
+    """All turns of all contenders, and their summary."""
     shape, names, rounds, steps = case
     sides = [Side(name, shape, (rounds + 2) * steps + 10, threads) for name in names]
     interleaved.run_in_turns(sides, rounds, steps, first=2)
@@ -84,7 +84,7 @@ def has_regressed(recorded: dict[str, float], now: dict[str, float]) -> bool:
 
 
 def check(file: Path) -> None:
-    """Ends the program with what fell."""
+    """Exits with the ratios that have fallen."""
     worse = []
     for what, results in json.loads(file.read_text(encoding="utf-8"))["results"].items():
         for then in results:
@@ -102,7 +102,7 @@ def check(file: Path) -> None:
 
 
 def cases(what: str, options: argparse.Namespace) -> list[Case]:
-    """Those of the table above, or of the sizes, batches, sides and rounds that were asked for."""
+    """The cases of the table above, or those of the chosen sizes, batches, contenders and rounds."""
     chosen = [
         (shape, options.sides or sides, options.rounds or rounds, options.steps or steps)
         for shape, sides, rounds, steps in CASES[what]

@@ -1,4 +1,4 @@
-"""What saving costs: seconds for a checkpoint, written, synced, summed and renamed, and what of a training that is.
+"""Cost of saving: seconds to write, sync, checksum and rename a checkpoint, and their share of a training.
 
 python benchmarks/benchmark_checkpoints.py data.size=256
 """

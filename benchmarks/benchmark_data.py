@@ -1,4 +1,4 @@
-"""Pairs a second on one core: the reference's pipeline against ours, from files and from a cache.
+"""Pairs per second on one core: the reference's pipeline and this one, from files and from a cache.
 
 python benchmarks/benchmark_data.py ../shared/datasets/facades ../shared/datasets/maps --json \\
     benchmarks/results/data.json
@@ -38,10 +38,10 @@ Pipeline = Callable[[Sequence[int]], tuple[Tensor, Tensor]]
 
 
 def reference_pair(file: Path) -> tuple[Tensor, Tensor]:
-    """What the authors' PyTorch implementation does to a pair: bicubic to 286, crop, flip, [-1, 1], image by image."""
-    both = Image.open(file).convert("RGB")
-    middle = both.width // 2
-    a, b = both.crop((0, 0, middle, both.height)), both.crop((middle, 0, both.width, both.height))
+    """Processes a pair as the authors' implementation does: bicubic to 286, crop, flip, scale to [-1, 1]."""
+    image = Image.open(file).convert("RGB")
+    middle = image.width // 2
+    a, b = image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
     left, top, flip = random.randint(0, LOAD - CROP), random.randint(0, LOAD - CROP), random.random() > 0.5
     return reference_image(a, left, top, flip), reference_image(b, left, top, flip)
 
@@ -55,7 +55,7 @@ def reference_image(image: Image.Image, left: int, top: int, flip: bool) -> Tens
 
 
 def reference(files: Sequence[tuple[Path, ...]]) -> Pipeline:
-    """Batches of the reference: pairs one by one, then stacked."""
+    """Batches of the reference: single pairs, then stacked."""
 
     def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         pairs = [reference_pair(files[index][0]) for index in indices]
@@ -65,7 +65,7 @@ def reference(files: Sequence[tuple[Path, ...]]) -> Pipeline:
 
 
 def ours(pairs: TrainingPairs) -> Pipeline:
-    """Batches as the loader in the main process and the data module make them."""
+    """Batches as the data module and a loader in the main process make them."""
 
     def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         source, target, _ = pairs.transform.augmented(*drawn([pairs[Draw(0, index)] for index in indices]))
@@ -75,7 +75,7 @@ def ours(pairs: TrainingPairs) -> Pipeline:
 
 
 def pipelines(source: PairFolder, folder: str) -> dict[str, Pipeline]:
-    """The reference, and ours from files and from each cache; the first read of every cache is not timed."""
+    """The reference, and this pipeline from files and from each cache. The first read of a cache is not timed."""
     return {
         "reference": reference(source.files("train")),
         "files": ours(training_pairs(source, "off", folder)),
@@ -94,21 +94,21 @@ def training_pairs(source: PairFolder, kind: CacheKind, folder: str) -> Training
 
 
 def measure(source: PairFolder, rounds: int, count: int, batch: int) -> dict[str, Any]:
-    """Seconds a pair of each pipeline in each round, and what was checked."""
+    """Seconds per pair of each pipeline in each round, and the results of the checks."""
     with tempfile.TemporaryDirectory() as folder:
-        found = pipelines(source, folder)
+        contenders = pipelines(source, folder)
         indices = np.random.default_rng(0).permutation(len(source.split("train"))).tolist()
-        check(found, indices[:count])
-        seconds: dict[str, list[float]] = {name: [] for name in found}
+        check(contenders, indices[:count])
+        seconds: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(rounds):
             some = [indices[(number * count + k) % len(indices)] for k in range(count)]
-            for name, pipeline in found.items():
+            for name, pipeline in contenders.items():
                 seconds[name].append(time_rounds(pipeline, some, batch) / count)
     return {"pairs": len(indices), "levels": levels(source, indices), "seconds_a_pair": seconds}
 
 
 def loading(source: PairFolder, rounds: int, count: int, batch: int, workers: Sequence[int]) -> dict[str, list[float]]:
-    """Seconds by the clock for a pair of a running loader, by what it reads and its number of workers."""
+    """Wall-clock seconds per pair of a running loader, by source and number of workers."""
     with tempfile.TemporaryDirectory() as folder:
         sets = {"files": training_pairs(source, "off", folder), "memory": training_pairs(source, "memory", folder)}
     loaders = {
@@ -142,16 +142,16 @@ def time_rounds(pipeline: Pipeline, indices: Sequence[int], batch: int) -> float
     return time.process_time() - started
 
 
-def check(found: dict[str, Pipeline], indices: Sequence[int]) -> None:
-    """Raises ValueError when a cache gives other pixels than the files."""
-    from_files = found["files"](indices)
+def check(contenders: dict[str, Pipeline], indices: Sequence[int]) -> None:
+    """Raises ValueError if a cache returns other pixels than the files."""
+    from_files = contenders["files"](indices)
     for kind in ("memory", "disk"):
-        if not all(torch.equal(a, b) for a, b in zip(found[kind](indices), from_files, strict=True)):
+        if not all(torch.equal(a, b) for a, b in zip(contenders[kind](indices), from_files, strict=True)):
             raise ValueError(f"the cache in {kind} gives other pixels than the files")
 
 
 def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
-    """How far our resized pictures are from Pillow's, in 255ths, over every picture; and Pillow's own in draft mode."""
+    """Difference between the resized pictures and Pillow's, in 255ths; and Pillow's own in draft mode."""
     transform = JitterAndMirror(height=CROP, width=CROP, load_height=LOAD, load_width=LOAD)
     pairs, files = source.split("train"), source.files("train")
     differences, largest_in_draft_mode = np.zeros(256, dtype=np.int64), 0
@@ -168,18 +168,18 @@ def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
 
 
 def resized_halves(file: Path, *, draft: bool = False) -> list[np.ndarray]:
-    """Both images at the load size by Pillow; with `draft`, from a picture that the JPEG decoder has reduced."""
-    both = Image.open(file)
+    """Both images resized by Pillow; with `draft`, from a picture that the JPEG decoder has reduced."""
+    image = Image.open(file)
     if draft:
-        both.draft("RGB", (2 * LOAD, LOAD))
-    both = both.convert("RGB")
-    middle = both.width // 2
-    halves = (both.crop((left, 0, left + middle, both.height)) for left in (0, middle))
+        image.draft("RGB", (2 * LOAD, LOAD))
+    image = image.convert("RGB")
+    middle = image.width // 2
+    halves = (image.crop((left, 0, left + middle, image.height)) for left in (0, middle))
     return [np.asarray(half.resize((LOAD, LOAD), Image.Resampling.BICUBIC), dtype=np.int16) for half in halves]
 
 
 def summary(result: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Medians over the rounds: pairs a second, milliseconds a pair, times as fast as the reference with quartiles."""
+    """Medians over the rounds: pairs per second, milliseconds per pair, and speed relative to the reference."""
     seconds = result["seconds_a_pair"]
     rows = {}
     for name, times in seconds.items():
@@ -209,9 +209,9 @@ def main() -> None:
     torch.set_num_threads(1)
     content: dict[str, Any] = {"machine": machine(), "batch": options.batch, "data": {}}
     for folder in options.folders:
-        source, how = PairFolder(str(folder)), (options.rounds, options.pairs, options.batch)
-        result = measure(source, *how)
-        result |= {"summary": summary(result), "seconds_a_pair_by_the_clock": loading(source, *how, options.workers)}
+        source, counts = PairFolder(str(folder)), (options.rounds, options.pairs, options.batch)
+        result = measure(source, *counts)
+        result |= {"summary": summary(result), "seconds_a_pair_by_the_clock": loading(source, *counts, options.workers)}
         content["data"][folder.name] = result
         show(folder.name, result)
     if options.json:

@@ -1,4 +1,4 @@
-"""How fast the demo answers a hand that draws: frames a second and delay, over the real websocket.
+"""Frames per second and latency of the demo while a user draws, over the real websocket.
 
     python benchmarks/benchmark_demo.py                       # an untrained U-Net of 256x256, 64 base channels
     python benchmarks/benchmark_demo.py outputs/facades --seconds 20
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def write_untrained_run(folder: Path, size: int) -> str:
-    """A run directory with random weights: for speed they are as good as any."""
+    """Writes a run directory with random weights, which do not affect the speed."""
     import torch
     import yaml
 
@@ -62,7 +62,7 @@ def write_untrained_run(folder: Path, size: int) -> str:
 
 @contextmanager
 def demo(*runs: str) -> Iterator[tuple[str, int]]:
-    """The address of a demo of the runs, and the number of its process."""
+    """Starts a demo of the runs; yields its address and process id."""
     words = [sys.executable, "-m", "pix2pix.cli", "demo", *runs, "--no-browser"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, encoding="utf-8")
     try:
@@ -77,7 +77,7 @@ def demo(*runs: str) -> Iterator[tuple[str, int]]:
 
 
 def measure(address: str, seconds: float) -> dict[str, object]:
-    """Draws for so many seconds."""
+    """Draws for the given seconds and returns the measurements."""
     with urllib.request.urlopen(f"{address}runs", timeout=60) as answer:
         tour = json.load(answer)
     width, height, runs = tour["canvas"]["width"], tour["canvas"]["height"], list(range(len(tour["runs"])))
@@ -104,7 +104,7 @@ def measure(address: str, seconds: float) -> dict[str, object]:
 
 
 def exchange(page: ClientConnection, frame: int, runs: list[int], width: int, height: int) -> None:
-    """Sends a drawing and waits for every run's answer."""
+    """Sends a drawing and waits for the answers of all runs."""
     header = {"frame": frame, "seed": 0, "runs": runs, "width": width, "height": height}
     page.send(json.dumps(header).encode() + b"\n" + bytes([0, frame % 256, 255, 255]) * width * height)
     for _ in runs:
@@ -116,7 +116,7 @@ def exchange(page: ClientConnection, frame: int, runs: list[int], width: int, he
 
 
 def machine() -> dict[str, object]:
-    """What it was measured on."""
+    """The machine of the measurement."""
     import torch
 
     return {"cores": os.cpu_count(), "machine": platform.machine(), "torch": torch.__version__}

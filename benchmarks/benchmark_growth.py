@@ -34,7 +34,7 @@ TINY += ["trainer.log_every_n_steps=1", "data.batch_size=4", "name=run"]
 
 
 class Table(NamedTuple):
-    """What is measured for which numbers."""
+    """A table: what is measured, and for which sizes."""
 
     title: str
     against: str  # what the number is, which time and memory are fitted against
@@ -52,13 +52,13 @@ def batch_at(side: int) -> Callable[[int, Path], dict[str, Any]]:
 
 
 def steps(side: int, batch: int) -> dict[str, Any]:
-    """Five turns of half a second or one step for each of the sides; three where a step takes many seconds."""
+    """Five turns of half a second or one step per contender; three if a step takes many seconds."""
     work = batch * side**2 / 256**2  # of steps of a third of a second
     rounds, turn = 5 if work < 16 else 3, max(1, round(2 / max(work, 0.2)))
-    found = compare_steps(((side, batch), SIDES, rounds, turn))["sides"]
-    values = {f"{name}, ms": row["ms"]["median"] for name, row in found.items()}
-    values |= {f"{name}, MiB": row["peak_mebibytes"] for name, row in found.items()}
-    return {"values": values, "times_as_fast": {name: found[name]["times_as_fast"] for name in SIDES[1:]}}
+    result = compare_steps(((side, batch), SIDES, rounds, turn))["sides"]
+    values = {f"{name}, ms": row["ms"]["median"] for name, row in result.items()}
+    values |= {f"{name}, MiB": row["peak_mebibytes"] for name, row in result.items()}
+    return {"values": values, "times_as_fast": {name: result[name]["times_as_fast"] for name in SIDES[1:]}}
 
 
 def alone(case: str) -> Callable[[int, Path], dict[str, Any]]:
@@ -67,17 +67,17 @@ def alone(case: str) -> Callable[[int, Path], dict[str, Any]]:
     def row(count: int, folder: Path) -> dict[str, Any]:
         words = [case, str(count), "--folder", str(folder / case / str(count))]
         command = [sys.executable, "-m", "benchmarks.scaling", *words]
-        said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
-        found = json.loads(said.splitlines()[-1])
-        seconds = {name if "," in name else f"{name}, s": value for name, value in found["seconds"].items()}
+        output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+        result = json.loads(output.splitlines()[-1])
+        seconds = {name if "," in name else f"{name}, s": value for name, value in result["seconds"].items()}
         number, label = (count**2, f"{count}x{count}") if case.startswith("translate") else (count, f"{count:,}")
-        return {"count": number, "label": label, "values": seconds | {"more memory, MiB": found["mebibytes"]}}
+        return {"count": number, "label": label, "values": seconds | {"more memory, MiB": result["mebibytes"]}}
 
     return row
 
 
 def runs(count: int, folder: Path) -> dict[str, Any]:
-    """Runs are copies of a finished one, which is trained first."""
+    """Compares copies of a finished run, which is trained first."""
     if not (folder / "runs" / "run").is_dir():
         program = [sys.executable, "-m", "pix2pix.cli"]
         subprocess.run([*program, "train", *TINY, f"output_dir={folder / 'runs'}"], cwd=ROOT, check=True)
@@ -100,7 +100,7 @@ TABLES = {
 
 
 def exponent(rows: Sequence[dict[str, Any]], name: str) -> float | None:
-    """b of y = a x^b, by least squares in logarithms; None where there are no two rows, or nothing to measure."""
+    """The exponent b of y = a x^b, by least squares in logarithms; None with fewer than two positive values."""
     points = [(row["count"], row["values"][name]) for row in rows]
     if len(points) < 2 or min(value for _, value in points) <= 0:
         return None
@@ -124,10 +124,10 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
         print(f"| {title} | {' | '.join('' if b is None else f'{b:.2f}' for b in fitted)} |{' |' * len(ratios)}")
 
 
-def fill(options: argparse.Namespace, folder: Path, there: dict[str, Any]) -> Iterator[None]:
-    """Measures the tables that were asked for, row by row; rows of other numbers stay."""
+def fill(options: argparse.Namespace, folder: Path, recorded: dict[str, Any]) -> Iterator[None]:
+    """Measures the chosen tables row by row, and keeps rows of other sizes."""
     for name in options.what:
-        table = there.setdefault(name, {"machine": machine(), "rows": []})
+        table = recorded.setdefault(name, {"machine": machine(), "rows": []})
         for count in options.counts or TABLES[name].counts:
             row = TABLES[name].rows(count, folder) | {"command": sys.argv}
             others = [other for other in table["rows"] if other["count"] != row["count"]]
@@ -148,15 +148,15 @@ def main() -> None:
         for name, table in json.loads(options.show.read_text(encoding="utf-8"))["results"].items():
             show(name, table["rows"])
         return
-    there = (
+    recorded = (
         json.loads(options.json.read_text(encoding="utf-8"))["results"]
         if options.json and options.json.is_file()
         else {}
     )
     with tempfile.TemporaryDirectory() as temporary:
-        for _ in fill(options, (options.folder or Path(temporary)).resolve(), there):
+        for _ in fill(options, (options.folder or Path(temporary)).resolve(), recorded):
             if options.json:
-                options.json.write_text(json.dumps({"results": there}, indent=1) + "\n", encoding="utf-8")
+                options.json.write_text(json.dumps({"results": recorded}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What logging costs: training steps with every logger on, against the same steps with none, in turns.
+"""Cost of logging: training steps with all loggers and with none, in alternation.
 
 python benchmarks/benchmark_logging.py experiment=demo
 python benchmarks/benchmark_logging.py data.size=256 data.batch_size=1 --steps 200
@@ -28,7 +28,7 @@ WARM_UP = 100
 
 
 class Stopwatch(pl.Callback):
-    """Seconds a step after the first WARM_UP steps, in which loggers are still starting: W&B takes a second or two."""
+    """Measures seconds per step after WARM_UP steps, in which loggers start (W&B takes a second or two)."""
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         if trainer.global_step < WARM_UP:

@@ -1,4 +1,4 @@
-"""How long a command takes to answer, and a training to take its first step.
+"""Time until a command answers, and until a training finishes its first step.
 
 python benchmarks/benchmark_startup.py --json benchmarks/results/startup.json
 
@@ -37,7 +37,7 @@ COMMANDS = {
 
 
 def seconds(words: list[str]) -> float:
-    """From the start of the process to its end, or to the end of the first step."""
+    """Seconds from the start of the process to its end, or to the end of the first step."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         started = time.perf_counter()
@@ -51,15 +51,15 @@ def seconds(words: list[str]) -> float:
             encoding="utf-8",
         ) as process:
             assert process.stdout
-            said = list(process.stdout)  # a training ends itself after its first step
+            output = list(process.stdout)  # a training ends itself after its first step
             took = time.perf_counter() - started
-    if words[-1] == FIRST_STEP and not any(line.startswith("first step") for line in said):
-        raise SystemExit(f"the training took no step; it said: {''.join(said)}")
+    if words[-1] == FIRST_STEP and not any(line.startswith("first step") for line in output):
+        raise SystemExit(f"the training took no step; it said: {''.join(output)}")
     return took
 
 
 def forget_files() -> None:
-    """Empties the system's cache of files."""
+    """Drops the system's file cache."""
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3", encoding="utf-8")
 
@@ -81,9 +81,9 @@ def main() -> None:
     for name, each in taken.items():
         print(f"| {name} | {statistics.median(each):.2f} | {min(each):.2f} | {max(each):.2f} |")
     if options.json:
-        there = json.loads(options.json.read_text(encoding="utf-8"))["results"] if options.json.is_file() else {}
-        there["cold" if options.cold else "warm"] = {"machine": machine(), "command": sys.argv, "seconds": taken}
-        options.json.write_text(json.dumps({"results": there}, indent=1) + "\n", encoding="utf-8")
+        recorded = json.loads(options.json.read_text(encoding="utf-8"))["results"] if options.json.is_file() else {}
+        recorded["cold" if options.cold else "warm"] = {"machine": machine(), "command": sys.argv, "seconds": taken}
+        options.json.write_text(json.dumps({"results": recorded}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

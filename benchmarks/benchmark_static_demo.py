@@ -1,4 +1,4 @@
-"""How fast the static page answers a hand that draws, in headless Chromium: the figures that the page shows.
+"""Frames per second and latency of the static page in headless Chromium, as the page shows them.
 
     python benchmarks/benchmark_static_demo.py                  # an untrained U-Net of 256x256, 64 base channels
     python benchmarks/benchmark_static_demo.py outputs/facades
@@ -51,7 +51,7 @@ def main() -> None:
 
 @contextmanager
 def host(folder: Path) -> Iterator[str]:
-    """The address of a folder."""
+    """Serves a folder; yields its address."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
@@ -65,7 +65,7 @@ def host(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def browser() -> Iterator[webdriver.Chrome]:
-    """A browser without a window."""
+    """A headless browser."""
     options = webdriver.ChromeOptions()
     for flag in FLAGS:
         options.add_argument(flag)
@@ -77,7 +77,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 
 def draw_strokes(chrome: webdriver.Chrome, seconds: float) -> dict[str, object]:
-    """Draws circles with the brush for so many seconds, and reads what the page says of its speed."""
+    """Draws circles with the brush, and reads the speed that the page shows."""
     canvas = chrome.find_element(By.ID, "drawing")
     chrome.find_element(By.CSS_SELECTOR, "[data-tool=brush]").click()
     x, y, reach = (canvas.rect[side] for side in ("x", "y", "width"))
@@ -94,7 +94,7 @@ def draw_strokes(chrome: webdriver.Chrome, seconds: float) -> dict[str, object]:
 
 
 def frame(chrome: webdriver.Chrome) -> str:
-    """The number of the frame on the screen."""
+    """The number of the frame that is shown."""
     return chrome.execute_script("return document.body.dataset.frame")
 
 

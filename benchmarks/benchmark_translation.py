@@ -1,4 +1,4 @@
-"""How fast pictures are evaluated and translated, as a ratio to the authors' test loop; and in how much memory.
+"""Speed of evaluation and translation relative to the authors' test loop, and their memory.
 
 python benchmarks/benchmark_translation.py ../shared/datasets/facades --json benchmarks/results/translation.json
 
@@ -31,18 +31,18 @@ TIMES = 10  # how many times as many pictures the memory is measured with
 
 
 def prepare(place: Path, dataset: Path, count: int, width: int = 64) -> None:
-    """The run, the reference's weights, and `count` pairs and single pictures: the data set's, over and over."""
+    """Writes the run, the reference's weights, and `count` pairs and single pictures, repeated from the data set."""
     torch.manual_seed(0)
     network = unet(base=width)
     initialise(network)
     torch.save(network.state_dict(), place / "latest_net_G.pth")
     settings = ["data=facades", f"data.path={dataset.resolve()}", f"output_dir={place}/outputs"]
     import_reference(place / "latest_net_G.pth", settings, name="run")
-    given = sorted((dataset / "test").glob("*.jpg"))
+    originals = sorted((dataset / "test").glob("*.jpg"))
     (place / "pairs").mkdir()
     (place / "singles").mkdir()
     for number in range(count):
-        file = given[number % len(given)]
+        file = originals[number % len(originals)]
         (place / "pairs" / f"{number:05}.jpg").symlink_to(file.resolve())
         with Image.open(file) as both:
             middle = both.width // 2
@@ -50,7 +50,7 @@ def prepare(place: Path, dataset: Path, count: int, width: int = 64) -> None:
 
 
 def measure(place: Path, names: Sequence[str], rounds: int, pictures: int, threads: int) -> dict[str, Any]:
-    """Every turn of every side, and what they come to."""
+    """All turns of all contenders, and their summary."""
     sides = [side(name, place, threads) for name in names]
     run_in_turns(sides, rounds, pictures, first=pictures)
     return {each.name: summarize(each.turns, sides[0].turns) for each in sides}
@@ -61,14 +61,14 @@ def side(name: str, place: Path, threads: int) -> Contender:
 
 
 def memory(place: Path, names: Sequence[str], pictures: int, threads: int) -> dict[str, Any]:
-    """The largest memory of each side after so many pictures, and after ten times as many, in MiB."""
-    found = {}
+    """The peak memory of each contender in MiB, after `pictures` pictures and after ten times as many."""
+    peaks = {}
     for name in names:
         alone = side(name, place, threads)
         counts = {count: alone.take_turn(count)["peak_mebibytes"] for count in (pictures, TIMES * pictures)}
         alone.end()
-        found[name] = {str(count): round(peak) for count, peak in counts.items()}
-    return found
+        peaks[name] = {str(count): round(peak) for count, peak in counts.items()}
+    return peaks
 
 
 def show(title: str, result: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""One side of a comparison in a process of its own: takes as many training steps as it is told, and tells how long.
+"""One contender of a comparison, in its own process: takes training steps on request and reports their time.
 
 python -m benchmarks.contenders ours --size 256 --batch 1
 
-Reads a number of steps from each line of its input; answers each with a line of JSON. In between it does nothing.
+Reads a number of steps from each line of standard input and answers each with a line of JSON. Otherwise it waits.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def compose_benchmark_config(overrides: list[str], size: int, batch: int) -> dic
 
 
 def batch_of(size: int, batch: int) -> torch.Tensor:
-    """A source and a target, (2, B, 3, H, W) in [-1, 1]; what is in them takes no part in the speed."""
+    """A source and a target, (2, B, 3, H, W) in [-1, 1]; their values do not affect the speed."""
     return torch.rand(2, batch, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
@@ -58,9 +58,9 @@ def make_reference_step(size: int, batch: int) -> Step:
 
 
 def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
-    """Our step with nothing around it: the model and the optimizers of the configuration, and no Lightning.
+    """The step of this package alone: the model and optimizers of the configuration, without Lightning.
 
-    With `data` it takes the pairs of a training instead of the same tensors again and again.
+    With `data` it takes the pairs of a training instead of repeating the same tensors.
     """
     config = compose_benchmark_config(CONTENDERS[side][0], size, batch)
     model = build.build_model(config).train()
@@ -79,7 +79,7 @@ def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
 
 
 def load_batches(config: dict[str, Any], count: int) -> Iterator[Any]:
-    """The batches of a training of so many pairs, loaded, cached and augmented as it does, without Lightning's loop."""
+    """Batches of `count` pairs, loaded, cached and augmented as in a training, without Lightning's loop."""
     config["data"]["pairs"] |= {"train_pairs": count, "val_pairs": 1}
     data = build.build_data(config)
     data.trainer = build.build_trainer(config | {"logger": {}, "callbacks": {}}, Run(config["run_dir"]))
@@ -89,7 +89,7 @@ def load_batches(config: dict[str, Any], count: int) -> Iterator[Any]:
 
 
 def precision(config: dict[str, Any]) -> AbstractContextManager[Any]:
-    """As Lightning sets it, which keeps no weights that were cast."""
+    """Autocast as Lightning sets it, without a cache of cast weights."""
     half = config["precision"] == "bf16-mixed"
     return torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if half else nullcontext()
 
@@ -104,7 +104,7 @@ def make_update(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], No
 
 
 class Turns(pl.Callback):
-    """Steps of a whole training, from the end of one to the end of the next; waits where a turn ends."""
+    """Times the steps of a whole training, each from the end of the one before; waits after each turn."""
 
     def __init__(self) -> None:
         self.step_counts = read_step_counts()
@@ -127,7 +127,7 @@ class Turns(pl.Callback):
 
 
 def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
-    """What `pix2pix train` does: Lightning, the default callbacks and loggers, cached pairs from a loader."""
+    """Trains as `pix2pix train` does: Lightning, the default callbacks and loggers, cached pairs from a loader."""
     with tempfile.TemporaryDirectory() as folder:
         pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
         config = compose_benchmark_config([*overrides, *pairs], size, batch)

@@ -1,4 +1,4 @@
-"""The floor under a training step: floating point operations and bytes that it cannot do without, network by network.
+"""The least work of a training step: floating-point operations and bytes of weights, per network.
 
 python benchmarks/count_operations.py --size 256 --batch 1
 python benchmarks/count_operations.py --networks          # every generator and discriminator there is
@@ -24,24 +24,24 @@ ADAM = 7  # four reads and three writes of a float for each weight
 
 
 def operations(size: int, batch: int) -> dict[str, int]:
-    """Of one step, by where they are: `forward` of each network, and of the whole step."""
+    """The operations of one step: of the forward pass of each network, and of the whole step."""
     with torch.device("meta"):
         generator, discriminator = UNet(depth=min(size.bit_length() - 1, 8)), PatchGAN(6)
         source, target = torch.empty(2, batch, 3, size, size)
-        found = {
+        operations_by_part = {
             "generator, forward": count(lambda: generator(source)),
             "discriminator, forward": count(lambda: discriminator(torch.cat([source, target], 1))),
         }
         updates = [lambda loss: loss.backward()] * 2
         step = (source, target, generator, discriminator, Objective(CrossEntropy()), *updates)
-        return found | {"whole step": count(lambda: pix2pix_step(*step))}
+        return operations_by_part | {"whole step": count(lambda: pix2pix_step(*step))}
 
 
 def networks(size: int, batch: int) -> dict[str, tuple[int, int]]:
-    """Of every network: operations of a forward pass, and weights."""
+    """The operations of a forward pass and the number of weights of every network."""
     depth = min(size.bit_length() - 1, 8)
     with torch.device("meta"):
-        source, both = torch.empty(batch, 3, size, size), torch.empty(batch, 6, size, size)
+        source, pair = torch.empty(batch, 3, size, size), torch.empty(batch, 6, size, size)
         generators = {
             "unet": UNet(depth=depth),
             "encoder_decoder": EncoderDecoder(depth=depth),
@@ -49,9 +49,9 @@ def networks(size: int, batch: int) -> dict[str, tuple[int, int]]:
             "resnet9": ResNet(blocks=9),
         }
         judges = {f"patchgan, {field} pixels": PatchGAN(6, receptive_field=field) for field in FIELDS}
-    given = dict.fromkeys(generators, source) | dict.fromkeys(judges, both)
-    found = generators | judges
-    return {name: (count(lambda n=net, x=given[name]: n(x)), weights(net)) for name, net in found.items()}
+    inputs = dict.fromkeys(generators, source) | dict.fromkeys(judges, pair)
+    candidates = generators | judges
+    return {name: (count(lambda n=net, x=inputs[name]: n(x)), weights(net)) for name, net in candidates.items()}
 
 
 def count(work) -> int:

@@ -1,4 +1,4 @@
-"""Data-parallel training on many GPUs, on paper: what the exchange of gradients leaves of their speed.
+"""A model of data-parallel training on many GPUs: the speed that remains after the exchange of gradients.
 
 python benchmarks/ddp_model.py                                    # tables for 8 and 64 GPUs
 python benchmarks/ddp_model.py --step-ms 0.6 2.1 --message-megabytes 5 25 1000
@@ -37,7 +37,7 @@ STEPS_MS = {1: 0.6, 16: 2.1}  # by batch: the floor of an H200, the hardest case
 
 @dataclass(frozen=True)
 class Links:
-    """How long an all-reduce of so many bytes takes: in a ring, by the bytes that pass each link, and a delay.
+    """The links between GPUs; the time of a ring all-reduce follows from the bytes per link and a delay.
 
     Args:
         inside: bytes a second in each direction between the GPUs of a machine.
@@ -70,30 +70,30 @@ LINKS = [
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution: its operations forward, and the bytes of its gradient."""
+    """A convolution: its forward operations, and the bytes of its gradient."""
 
     operations: float
     size: int
 
 
 def layers(network: nn.Module, source: Tensor, width: int) -> list[Layer]:
-    """The convolutions in the order in which they run, on a tensor of shapes alone."""
-    found: list[Layer] = []
+    """The convolutions in the order in which they run, traced on the meta device."""
+    result: list[Layer] = []
 
-    def note(layer: Any, given: tuple[Tensor, ...], made: Tensor) -> None:
-        positions = given[0] if isinstance(layer, nn.ConvTranspose2d) else made
+    def note(layer: Any, inputs: tuple[Tensor, ...], made: Tensor) -> None:
+        positions = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else made
         macs = layer.weight.numel() * positions.shape[0] * positions.shape[2] * positions.shape[3]
-        found.append(Layer(2 * macs, sum(p.numel() for p in layer.parameters()) * width))
+        result.append(Layer(2 * macs, sum(p.numel() for p in layer.parameters()) * width))
 
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.register_forward_hook(note)
     network(source)
-    return found
+    return result
 
 
 def exposed_time(passed: Sequence[Layer], rate: float, links: Links, least: float) -> float:
-    """Seconds waited for gradients after a backward pass that computes `rate` operations a second."""
+    """Seconds of waiting for gradients after a backward pass at `rate` operations per second."""
     clock = link_free = 0.0
     waiting = 0
     for number, layer in enumerate(reversed(passed), start=1):
@@ -106,7 +106,7 @@ def exposed_time(passed: Sequence[Layer], rate: float, links: Links, least: floa
 
 
 def efficiency(step: float, batch: int, links: Links, least: float, width: int) -> float:
-    """The speed of each GPU as a share of that of one alone."""
+    """The speed per GPU as a share of the speed of a single GPU."""
     with torch.device("meta"):
         generator, discriminator = UNet(), PatchGAN(6)
         of_g = layers(generator, torch.empty(batch, 3, 256, 256), width)
@@ -128,12 +128,12 @@ def tables(steps_ms: dict[int, float], sizes: Sequence[float], width: int) -> It
         for slower in (1, 3):
             step = floor * slower / 1000
             for links in LINKS:
-                found = {f"{mb:g} MB": efficiency(step, batch, links, 1e6 * mb, width) for mb in sizes}
-                yield {"batch": batch, "step_ms": 1000 * step, "links": links.name, "efficiency": found}
+                result = {f"{mb:g} MB": efficiency(step, batch, links, 1e6 * mb, width) for mb in sizes}
+                yield {"batch": batch, "step_ms": 1000 * step, "links": links.name, "efficiency": result}
 
 
 def images_per_second(folder: Path, words: Sequence[str], least: float | None) -> float:
-    """Of a training by one process, or by two that send messages of at least so many megabytes; a thread each.
+    """Images per second of a training with one process, or with two and messages of at least `least` megabytes.
 
     The median of its logged intervals but the first.
     """
@@ -151,7 +151,7 @@ def images_per_second(folder: Path, words: Sequence[str], least: float | None) -
 
 
 def measure(rounds: int, sizes: Sequence[float]) -> Iterator[dict[str, Any]]:
-    """One process, then two for each size of messages, in turn; full networks, pairs drawn at 256x256."""
+    """Measures one process, then two for each message size, in turn; full networks, synthetic pairs at 256x256."""
     for batch in (1, 4):
         words = ["data.size=256", f"data.batch_size={batch}", "data.pairs.val_pairs=1", "trainer.max_epochs=1"]
         words += ["data.cache=memory", "callbacks.samples.pairs=1"]
@@ -160,12 +160,12 @@ def measure(rounds: int, sizes: Sequence[float]) -> Iterator[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             for _ in range(rounds):
                 alone.append(images_per_second(Path(folder), [*words, f"data.pairs.train_pairs={13 * batch}"], None))
-                for mb, found in together.items():
+                for mb, result in together.items():
                     pairs = f"data.pairs.train_pairs={26 * batch}"
-                    found.append(images_per_second(Path(folder), [*words, pairs], mb))
-        for mb, found in together.items():
-            ratios = sorted(two / (2 * one) for one, two in zip(alone, found, strict=True))
-            speed = {"one": statistics.median(alone), "two": statistics.median(found)}
+                    result.append(images_per_second(Path(folder), [*words, pairs], mb))
+        for mb, result in together.items():
+            ratios = sorted(two / (2 * one) for one, two in zip(alone, result, strict=True))
+            speed = {"one": statistics.median(alone), "two": statistics.median(result)}
             yield {"batch": batch, "message_megabytes": mb, "images_per_second": speed, "efficiency": ratios}
 
 

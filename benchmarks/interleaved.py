@@ -1,6 +1,6 @@
-"""Sides of a comparison, each a process of its own, that take turns: while one works, the others wait.
+"""Interleaved measurements: contenders in their own processes take turns; while one works, the others wait.
 
-A side reads a number from each line of its input, does so many steps, and answers with a line of JSON.
+A contender reads a number of steps from each line of its input, takes them, and answers with a line of JSON.
 """
 
 import json
@@ -20,7 +20,7 @@ RATIOS = ("times_as_fast", "processor_times")
 
 
 class Contender:
-    """A side as the comparison sees it: `python -m MODULE WORDS` and the turns that it took."""
+    """A process `python -m MODULE WORDS`, and the turns that it has taken."""
 
     def __init__(self, name: str, module: str, words: Sequence[Any]) -> None:
         command = [sys.executable, "-m", module, *map(str, words)]
@@ -36,15 +36,15 @@ class Contender:
             self.process.stdin.flush()
             return json.loads(self.process.stdout.readline())
         except (OSError, json.JSONDecodeError) as error:
-            said = self.process.stderr.read() if self.process.stderr else ""
-            raise SystemExit(f"the side {self.name} ended:\n{said}") from error
+            output = self.process.stderr.read() if self.process.stderr else ""
+            raise SystemExit(f"the contender {self.name} ended:\n{output}") from error
 
     def end(self) -> None:
         self.process.communicate()  # closes its input
 
 
 def run_in_turns(sides: Sequence[Contender], rounds: int, steps: int, *, first: int) -> None:
-    """Has every side take a turn of `first` steps, which set things up, then one of `steps` in each round."""
+    """Lets every contender take a turn of `first` steps for warm-up, then one of `steps` in each round."""
     try:
         for side in sides:
             side.take_turn(first)
@@ -57,7 +57,7 @@ def run_in_turns(sides: Sequence[Contender], rounds: int, steps: int, *, first: 
 
 
 def summarize(turns: list[dict[str, Any]], against: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the rounds, and how many times as fast as `against`."""
+    """Medians over the rounds, and the speed relative to `against`."""
     own, theirs = ([statistics.median(turn["seconds"]) for turn in side] for side in (turns, against))
     processor, of_theirs = ([turn["processor_seconds"] for turn in side] for side in (turns, against))
     return {
@@ -81,22 +81,22 @@ def format_quartiles(value: dict[str, float], digits: int) -> str:
 
 
 class ResultPipe:
-    """The side's own end: where it answers. Whatever else the process prints goes to standard error."""
+    """The contender's end of the pipe. Everything else that the process prints goes to standard error."""
 
     def __init__(self) -> None:
         self.file = os.dup(1)
         os.dup2(2, 1)
 
     def send(self, seconds: list[float], before: tuple[float, int]) -> None:
-        """Tells how long each step of a turn took, and what the process used since `before`, its `usage()`."""
+        """Sends the seconds of each step, and the resources used since `before`, a `resource_usage()`."""
         processor, faults = (now - then for now, then in zip(resource_usage(), before, strict=True))
         per_step = {"processor_seconds": processor / len(seconds), "page_faults": faults / len(seconds)}
-        told_back = {"seconds": seconds, **per_step, "peak_mebibytes": peak_mebibytes()}
-        os.write(self.file, (json.dumps(told_back) + "\n").encode())
+        result = {"seconds": seconds, **per_step, "peak_mebibytes": peak_mebibytes()}
+        os.write(self.file, (json.dumps(result) + "\n").encode())
 
 
 def read_step_counts() -> Iterator[int]:
-    """The numbers of steps that the side is told to take, until the comparison ends."""
+    """The requested numbers of steps, until the comparison ends."""
     for line in sys.stdin:
         yield int(line)
 
@@ -106,6 +106,6 @@ def exit_process() -> NoReturn:
 
 
 def resource_usage() -> tuple[float, int]:
-    """Seconds of processor time and page faults so far."""
+    """Seconds of CPU time and page faults so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime, used.ru_minflt

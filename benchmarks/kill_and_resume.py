@@ -1,4 +1,4 @@
-"""Kills real trainings at random moments, starts them again, and compares what they leave with an unbroken one.
+"""Kills real trainings at random moments, restarts them, and compares the results with an uninterrupted one.
 
 python benchmarks/kill_and_resume.py --kills 50                    # the long one, `make soak`
 python benchmarks/kill_and_resume.py --kills 100 --kind mix        # of all kinds, `make soak-kinds`
@@ -46,14 +46,14 @@ TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 
 @dataclass
 class Kind:
-    """A kind of training, and how it is killed.
+    """A kind of training, and when it is killed.
 
     Args:
         words: its overrides.
-        prepare: makes its data in a folder, and gives the overrides that name them.
-        at_saves: whether it is killed while it saves.
-        one_of_two: whether one of its two processes is killed, and the other left to see for itself.
-        first: Python that runs before the training.
+        prepare: writes its data to a folder, and returns the overrides that name them.
+        at_saves: whether it is killed while saving.
+        one_of_two: whether only one of its two processes is killed.
+        first: Python code that runs before the training.
     """
 
     words: list[str]
@@ -88,7 +88,7 @@ def shards(folder: Path) -> list[str]:
 
 
 def cache_options(folder: Path) -> list[str]:
-    """The same pairs, with a cache of their own on disk."""
+    """The same pairs, with their own cache on disk."""
     return [*pictures(folder / "pairs"), f"data.cache_dir={folder / 'cache'}"]
 
 
@@ -116,16 +116,16 @@ def command(folder: Path, name: str, words: list[str], first: str = "") -> list[
 def kill_until_finished(
     folder: Path, name: str, words: list[str], dice: random.Random, budget: int, term: bool, kind: Kind | None = None
 ) -> Counter[str]:
-    """Starts the run again and again until it is finished; says how often it was killed, and in which stage."""
+    """Restarts the run until it is finished. Returns how often it was killed, by signal and stage."""
     kills: Counter[str] = Counter()
     run, kind = Run(folder / name), kind or Kind(words)
     while not run.is_finished():
-        words_of_it = command(folder, name, words, kind.first)
-        process = subprocess.Popen(words_of_it, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        arguments = command(folder, name, words, kind.first)
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if kills.total() >= budget:
-            _, said = process.communicate()
+            _, output = process.communicate()
             if process.returncode:
-                raise SystemExit(f"{name}: ended with {process.returncode}\n{said.decode()}")
+                raise SystemExit(f"{name}: ended with {process.returncode}\n{output.decode()}")
             break
         wait_for_the_moment(process, run, dice, kind)
         number = signal.SIGTERM if term and kills.total() % 2 else signal.SIGKILL
@@ -133,15 +133,15 @@ def kill_until_finished(
             victim = one_of(process, dice) if kind.one_of_two else ("", process.pid)
             kills[f"{signal.Signals(number).name} {victim[0]}{stage(run)}"] += 1
             os.kill(victim[1], number)
-        _, said = process.communicate()
+        _, output = process.communicate()
         ends = {0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM} | ({1} if kind.one_of_two else set())
         if process.returncode not in ends:
-            raise SystemExit(f"{name}: ended with {process.returncode}\n{said.decode()}")
+            raise SystemExit(f"{name}: ended with {process.returncode}\n{output.decode()}")
     return kills
 
 
 def one_of(process: subprocess.Popen[bytes], dice: random.Random) -> tuple[str, int]:
-    """One of the two processes of a training, and its number; the first one where the second is not there yet."""
+    """One of the two processes of a training and its pid; the first one if the second has not started."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     others = [int(pid) for pid in children.read_text(encoding="utf-8").split() if b"pix2pix" in _command_of(int(pid))]
     return ("second process, ", others[0]) if others and dice.random() < 0.5 else ("first process, ", process.pid)
@@ -153,12 +153,12 @@ def _command_of(pid: int) -> bytes:
 
 
 def wait_for_the_moment(process: subprocess.Popen[bytes], run: Run, dice: random.Random, kind: Kind) -> None:
-    """Some time after the first step, or as soon as something is being saved: the third or tenth such moment, perhaps.
+    """Waits for a random time after the first step, or for a random one of the first moments of saving.
 
-    Kills before the first step would prove nothing: the start takes seconds, the whole training hardly one.
+    Kills before the first step would prove nothing: start-up takes seconds, the whole training hardly one.
     """
-    begun = newest(run)
-    while process.poll() is None and newest(run) == begun:
+    initial = newest(run)
+    while process.poll() is None and newest(run) == initial:
         time.sleep(0.002)
     if not kind.at_saves:
         time.sleep(dice.uniform(0, 0.7))
@@ -177,7 +177,7 @@ def newest(run: Run) -> float:
 
 
 def _modification_time(file: Path) -> int:
-    """When a file was changed, in nanoseconds; 0 where it is gone, as a temporary file may be at any moment."""
+    """The modification time of a file in nanoseconds; 0 if it has vanished, as temporary files do."""
     try:
         return file.stat().st_mtime_ns
     except FileNotFoundError:
@@ -185,30 +185,30 @@ def _modification_time(file: Path) -> int:
 
 
 def stage(run: Run) -> str:
-    """Where the training seems to be, by the files that are half written."""
+    """The stage of the training, judged by its partly written files."""
     parts = " ".join(part.name for part in run.path.rglob(".*.part"))
     within = {".ckpt": "within a checkpoint", "SHA256SUMS": "within the checksums", ".png": "within a picture"}
     return next((words for name, words in within.items() if name in parts), "elsewhere")
 
 
 def differences(unbroken: Run, broken: Run) -> list[str]:
-    """What the two runs do not have in common, bit for bit, but for speeds, names and dates."""
-    found = []
+    """The differences of two runs, bit for bit, apart from speeds, names and dates."""
+    problems = []
     for name in ("last", "best", "epoch=2", "epoch=4"):
         ours, theirs = (torch.load(run.checkpoint(name), weights_only=True) for run in (broken, unbroken))
         keys = ("state_dict", "optimizer_states", "global_step", "epoch", "callbacks")
-        found += [f"{name}.ckpt: {key}" for key in keys if not same(ours[key], theirs[key])]
+        problems += [f"{name}.ckpt: {key}" for key in keys if not same(ours[key], theirs[key])]
     rows = [read_metrics(run.path / "metrics.csv") for run in (broken, unbroken)]
     for row in (*rows[0], *rows[1]):
         row.pop("images_per_second")
-    found += ["metrics.csv"] if rows[0] != rows[1] else []
+    problems += ["metrics.csv"] if rows[0] != rows[1] else []
     names = [sorted(file.name for file in (run.path / "samples").iterdir()) for run in (broken, unbroken)]
-    found += ["the names of the samples"] if names[0] != names[1] else []
+    problems += ["the names of the samples"] if names[0] != names[1] else []
     for name in names[1]:
         with Image.open(broken.path / "samples" / name) as ours, Image.open(unbroken.path / "samples" / name) as theirs:
-            found += [f"samples/{name}"] if ours.tobytes() != theirs.tobytes() else []
+            problems += [f"samples/{name}"] if ours.tobytes() != theirs.tobytes() else []
     leftovers = [str(file) for file in broken.path.rglob(".*") if file.suffix == ".part"]
-    return found + leftovers
+    return problems + leftovers
 
 
 def same(a: Any, b: Any) -> bool:
@@ -222,18 +222,18 @@ def same(a: Any, b: Any) -> bool:
 
 
 def run_kind(name: str, kind: Kind, folder: Path, options: argparse.Namespace, dice: random.Random) -> dict[str, Any]:
-    """Kills trainings of a kind `options.kills` times in all; what became of them."""
-    kills, found, runs = Counter(), [], 0
+    """Kills trainings of a kind `options.kills` times in all, and returns the results."""
+    kills, problems, runs = Counter(), [], 0
     words = [*kind.words, *kind.prepare(folder / "data"), *options.words]
     subprocess.run(command(folder, "unbroken", words), check=True, capture_output=True)
     while kills.total() < options.kills:
         runs += 1
         budget = min(options.kills - kills.total(), 8)
         kills += kill_until_finished(folder, f"broken{runs}", words, dice, budget, options.term, kind)
-        found += differences(Run(folder / "unbroken"), Run(folder / f"broken{runs}"))
-        said = ", ".join(found) or "none"
-        print(f"{name}: {kills.total()} kills, {runs} trainings finished, differences: {said}", flush=True)
-    return {"kills": kills, "trainings": runs, "differences": found, "words": [*BASE, *words]}
+        problems += differences(Run(folder / "unbroken"), Run(folder / f"broken{runs}"))
+        output = ", ".join(problems) or "none"
+        print(f"{name}: {kills.total()} kills, {runs} trainings finished, differences: {output}", flush=True)
+    return {"kills": kills, "trainings": runs, "differences": problems, "words": [*BASE, *words]}
 
 
 def main() -> None:

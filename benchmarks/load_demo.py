@@ -1,4 +1,4 @@
-"""Two hundred clients at once: whether the demo loses anything, and whether its memory stays flat.
+"""Load test with two hundred clients: whether the demo loses requests, and whether its memory stays constant.
 
     python benchmarks/load_demo.py outputs/facades
     python benchmarks/load_demo.py outputs/facades --clients 20 --seconds 10
@@ -30,7 +30,7 @@ PATIENCE = 120  # seconds after which an answer counts as lost
 
 
 def main() -> None:
-    """Prints what was answered, and ends with 1 when anything was lost or memory grew."""
+    """Prints the results, and exits with 1 if a request was lost or memory grew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
     parser.add_argument("--clients", type=int, default=200)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 class Load:
-    """Clients of one demo, and what became of what they sent."""
+    """The clients of one demo, and counts of their requests and answers."""
 
     def __init__(self, address: str, process: int, seconds: float) -> None:
         self.host, self.process = address.removeprefix("http://").rstrip("/"), process
@@ -54,7 +54,7 @@ class Load:
         self.delays: list[float] = []
 
     async def run(self, clients: int) -> dict[str, object]:
-        """Lets the clients loose and waits until each had its last answer."""
+        """Starts the clients and waits for their last answers."""
         self.end = time.monotonic() + self.seconds
         watching = asyncio.create_task(self._watch())
         works = [self._draw(number) if number % 2 else self._post(number) for number in range(clients)]
@@ -81,7 +81,7 @@ class Load:
         return memory
 
     async def _draw(self, number: int) -> None:
-        """Draws as the page does; where there is no room for another page, comes again."""
+        """Draws as the page does; reconnects if the demo has no room."""
         while time.monotonic() < self.end:
             try:
                 async with connect(f"ws://{self.host}/live", max_size=None, compression=None, open_timeout=60) as page:
@@ -105,7 +105,7 @@ class Load:
             self._count("frames", sent)
 
     async def _post(self, number: int) -> None:
-        """Posts pictures, at times nonsense, and counts an answer of the right kind."""
+        """Posts pictures and sometimes invalid data, and counts the expected answers."""
         picture = draw_labels(number)
         while time.monotonic() < self.end:
             nonsense = random.random() < 0.1
@@ -120,7 +120,7 @@ class Load:
             self._count("refused nonsense" if nonsense else "pictures", sent)
 
     async def _request(self, body: bytes) -> int:
-        """The status of one request, on a connection of its own, once its answer is there as a whole."""
+        """The status of one request on its own connection, once its whole answer has arrived."""
         host, port = self.host.rsplit(":", 1)
         reader, writer = await asyncio.open_connection(host, int(port))
         head = f"POST /translate HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\nContent-Length: {len(body)}"
@@ -146,7 +146,7 @@ def draw_labels(number: int) -> bytes:
 
 
 def resident(pid: int) -> float:
-    """Megabytes that a process holds."""
+    """Resident memory of a process in megabytes."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 

@@ -1,4 +1,4 @@
-"""What a measurement was made on, and how much memory it took."""
+"""The machine of a measurement, and its memory use."""
 
 import datetime
 import platform
@@ -12,7 +12,7 @@ STATUS = Path("/proc/self/status")
 
 
 def machine() -> dict[str, str]:
-    """Where this was measured."""
+    """The processor, platform and versions."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -26,11 +26,11 @@ def machine() -> dict[str, str]:
 
 
 def mebibytes(name: str) -> float | None:
-    """A size of this process that Linux tells by `name`, `VmRSS` now or `VmHWM` at most; None elsewhere."""
+    """A memory size of this process in MiB: `VmRSS` (now) or `VmHWM` (peak). None on other systems than Linux."""
     lines = STATUS.read_text(encoding="utf-8").splitlines() if STATUS.is_file() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), None)
 
 
 def peak_mebibytes() -> float:
-    """The largest memory of this program; `ru_maxrss` counts what started it, too, where that was larger."""
+    """The peak memory of this program in MiB. `ru_maxrss` would count its parent, too, if that was larger."""
     return mebibytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: by its parts, beside their operations, and by kind of operation.
+"""A profile of the training step: time and operations of its parts, and time by kind of operation.
 
 python benchmarks/profile_step.py --size 256 --batch 1 --json benchmarks/results/profile.json
 python benchmarks/profile_step.py --precision bf16-mixed
@@ -43,7 +43,7 @@ KINDS = {  # the first that is part of an operator's name
 
 
 class Parts:
-    """Seconds of each part of a step, step by step."""
+    """The seconds of each part of each step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
@@ -66,7 +66,7 @@ class Parts:
 
 
 class Timed(nn.Module):
-    """A network whose forward passes are a part of the step."""
+    """A network whose forward passes are timed."""
 
     def __init__(self, network: nn.Module, name: str, parts: Parts) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def timed_update(optimizer: torch.optim.Optimizer, player: str, parts: Parts) ->
 
 
 def stepper(size: int, batch: int, parts: Parts, device: str = "cpu") -> Callable[[], None]:
-    """A step of full width, its parts timed; on shapes alone with `device` meta."""
+    """A step of full width whose parts are timed; on the meta device they are only counted."""
     with torch.device(device):
         generator, discriminator = UNet(depth=min(size.bit_length() - 1, 8)), PatchGAN(6)
         source, target = torch.rand(2, batch, 3, size, size) * 2 - 1
@@ -106,7 +106,7 @@ def _losses(source: Tensor, target: Tensor, players: Any, updates: Any, device: 
 
 
 class Counted(Parts):
-    """Floating point operations of each part instead of seconds."""
+    """Counts floating-point operations instead of seconds."""
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -122,7 +122,7 @@ def operations(size: int, batch: int) -> dict[str, int]:
 
 
 def roof(precision: torch.dtype) -> float:
-    """The most operations a second of a forward convolution here, of some shapes of the networks at 256x256."""
+    """The best operations per second of a forward convolution, over some shapes of the networks at 256x256."""
     best = 0.0
     for channels, size, batch in ((64, 128, 1), (128, 64, 1), (256, 32, 1), (256, 32, 8)):
         x, w = torch.rand(batch, channels, size, size, dtype=precision), torch.rand(2 * channels, channels, 4, 4)
@@ -139,7 +139,7 @@ def roof(precision: torch.dtype) -> float:
 
 
 def kinds(step: Callable[[], None], steps: int) -> dict[str, float]:
-    """Seconds a step of each kind of operation, by torch's profiler."""
+    """Seconds per step of each kind of operation, by torch's profiler."""
     with profile(activities=[ProfilerActivity.CPU]) as account:
         for _ in range(steps):
             step()

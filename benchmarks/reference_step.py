@@ -1,4 +1,4 @@
-"""The reference algorithm as a plain PyTorch loop: the other side of every ratio of speed.
+"""The reference algorithm as a plain PyTorch loop, to which all speeds are compared.
 
 The authors' PyTorch implementation, its maths and its way of doing things: networks of modules with activations in
 place, two forward passes of D, its gradients switched off while G learns, Adam as torch makes it by default, float32,
@@ -37,7 +37,7 @@ class Block(nn.Module):
 
 
 def unet(depth: int = 8, base: int = 64, dropout: float = 0.5) -> nn.Module:
-    """The U-Net of so many halvings; dropout in the blocks of full width, as far as there are any."""
+    """The U-Net with the given number of downsamplings; dropout in the blocks of full width."""
     widths = [base * min(2**level, 8) for level in range(depth)]
     network = None
     for level in reversed(range(1, depth)):
@@ -48,7 +48,7 @@ def unet(depth: int = 8, base: int = 64, dropout: float = 0.5) -> nn.Module:
 
 
 def patchgan(strided: int = 3, base: int = 64) -> nn.Module:
-    """The discriminator with so many convolutions of stride 2; 3 of them see 70 pixels, 0 is the PixelGAN."""
+    """The discriminator with the given number of stride-2 convolutions: 3 see 70 pixels, 0 is the PixelGAN."""
     if not strided:
         within = [nn.Conv2d(base, 2 * base, 1, bias=False), nn.BatchNorm2d(2 * base), nn.LeakyReLU(0.2, True)]
         return nn.Sequential(
@@ -64,7 +64,7 @@ def patchgan(strided: int = 3, base: int = 64) -> nn.Module:
 
 
 class ReferenceStep:
-    """Called with a batch, takes one step of both players and gives their losses as numbers, where they are read.
+    """Takes one step of both networks per call, and returns the losses as numbers in the steps that read them.
 
     Args:
         generator: on the device that it is to be trained on, as is `discriminator`.

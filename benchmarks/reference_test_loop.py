@@ -1,4 +1,4 @@
-"""The authors' test loop in plain PyTorch: the other side of the ratios of evaluation and translation.
+"""The authors' test loop in plain PyTorch, to which evaluation and translation are compared.
 
 What `test.py` of their PyTorch implementation does by default (its network: benchmarks/reference_step.py): one picture
 after the other, read in the process itself and resized to 256 by Pillow's bicubic; the network in training mode without
@@ -29,9 +29,9 @@ class Pairs(Dataset[dict[str, Tensor | str]]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> dict[str, Tensor | str]:
-        both = Image.open(self.files[index]).convert("RGB")
-        middle = both.width // 2
-        a, b = both.crop((0, 0, middle, both.height)), both.crop((middle, 0, both.width, both.height))
+        image = Image.open(self.files[index]).convert("RGB")
+        middle = image.width // 2
+        a, b = image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
         return {"A": tensor_of(a), "B": tensor_of(b), "path": str(self.files[index])}
 
 

@@ -1,11 +1,11 @@
-"""What grows with the size of a picture, of a data set or of a comparison: one case in a process of its own.
+"""Time and memory by the size of a picture, a data set or a comparison; one case in its own process.
 
 python -m benchmarks.scaling translate 1024
 python -m benchmarks.scaling side_by_side 100000 --folder /tmp/pairs
 python -m benchmarks.scaling runs 300 --folder /tmp/runs
 
-Answers with a line of JSON: the seconds of each thing that is done, in their order, and the most memory it took. What
-is measured on is made first, and stays in the folder.
+Prints a line of JSON: the seconds of each operation, in order, and the peak memory. The data are generated first and
+stay in the folder.
 """
 
 import argparse
@@ -41,7 +41,7 @@ Seconds = dict[str, float]
 
 
 def median_seconds(work: Callable[[], Any]) -> float:
-    """The median of as many times as fit into a second, of one at least."""
+    """The median time of as many calls as fit into a second, at least one."""
     seconds: list[float] = []
     while not seconds or sum(seconds) + seconds[-1] < ENOUGH:
         started = time.perf_counter()
@@ -51,21 +51,21 @@ def median_seconds(work: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def measure_memory(said: dict[str, Any]) -> Iterator[None]:
-    """Notes the most mebibytes within the block that were not there before it."""
+def measure_memory(result: dict[str, Any]) -> Iterator[None]:
+    """Records the peak memory within the block, in MiB above that before it."""
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the high-water mark begins anew (Linux)
     before = mebibytes("VmRSS") or 0.0
     yield
-    said["mebibytes"] = peak_mebibytes() - before
+    result["mebibytes"] = peak_mebibytes() - before
 
 
 def translate(size: int, folder: Path) -> Seconds:
-    """One picture of noise; the full networks, but for the largest sizes, whose networks are of half the width."""
+    """Translates a picture of noise with the full network, or one of half the width for the largest sizes."""
     return _translate(size, [] if size <= 1024 else ["generator.base_channels=32"], folder)
 
 
 def translate_in_tiles(size: int, folder: Path) -> Seconds:
-    """The same in tiles of 256x256, by networks of half the width."""
+    """The same in tiles of 256x256, with a network of half the width."""
     return _translate(size, ["generator.base_channels=32"], folder, tile=256)
 
 
@@ -79,25 +79,25 @@ def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Secon
 
 
 def side_by_side(count: int, folder: Path) -> Seconds:
-    """A data set of files that are all one small picture, by as many names."""
+    """A data set whose files are links to one small picture."""
     return pairs(folder, {"train": count, "val": 100})
 
 
 def two_folders(count: int, folder: Path) -> Seconds:
-    """The same with A and B in folders of their own."""
+    """The same with A and B in separate folders."""
     return pairs(folder, {"trainA": count, "trainB": count, "valA": 100, "valB": 100})
 
 
 def pairs(folder: Path, counts: dict[str, int]) -> Seconds:
-    """What happens before the first step, and the order of an epoch."""
+    """Measures the work before the first step, and the order of an epoch."""
     _link_pictures(folder, counts)
-    found = PairFolder(str(folder))
+    source = PairFolder(str(folder))
     transform = JitterAndMirror(height=16, width=16, load_height=18, load_width=18)
-    training = TrainingPairs(found.split("train"), transform, seed=0)
+    training = TrainingPairs(source.split("train"), transform, seed=0)
     batches = EpochBatches(len(training.pairs), 16, 0, lambda: (0, 0))
     return {
         "find and match": median_seconds(lambda: PairFolder(str(folder))),
-        "fingerprint": median_seconds(found.fingerprint),
+        "fingerprint": median_seconds(source.fingerprint),
         "first batch": median_seconds(
             lambda: transform.augmented(*drawn([training[draw] for draw in next(iter(batches))]))
         ),
@@ -118,7 +118,7 @@ def _link_pictures(folder: Path, counts: dict[str, int]) -> None:
 
 
 def runs(count: int, folder: Path) -> Seconds:
-    """The comparison of so many finished runs, and the front page of the dashboard."""
+    """Measures the comparison of `count` finished runs, and the front page of the dashboard."""
     from pix2pix.evaluation.comparison_page import to_markdown, write_page
     from pix2pix.runs.find import find_runs
     from pix2pix.web.dashboard import front_page
@@ -134,7 +134,7 @@ def runs(count: int, folder: Path) -> Seconds:
 
 
 def _copy_runs(run: Path, folder: Path, count: int) -> None:
-    """The same run under as many weights of L1, its large files as links, its numbers a little different each time."""
+    """Copies a run with other weights of L1 and slightly other metrics; large files are linked."""
     for number in range(count):
         weight = 1 + number / 2
         copy = folder / f"objective.l1_weight={weight}"
@@ -165,10 +165,10 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--folder", type=Path, default=Path())
     options = parser.parse_args()
-    said: dict[str, Any] = {}
-    with measure_memory(said):
-        said["seconds"] = CASES[options.case](options.count, options.folder)
-    print(json.dumps(said))
+    result: dict[str, Any] = {}
+    with measure_memory(result):
+        result["seconds"] = CASES[options.case](options.count, options.folder)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

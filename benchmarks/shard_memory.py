@@ -1,4 +1,4 @@
-"""Walks an epoch over a simulated million pairs in shards, and shows how much memory that takes.
+"""Iterates an epoch over a simulated million pairs in shards, and measures the memory.
 
 python benchmarks/shard_memory.py --figure docs/images/shards_memory.png --json benchmarks/results/shards_memory.json
 
@@ -47,7 +47,7 @@ def simulate(folder: Path, pairs: int, in_shard: int) -> Path:
 
 
 def multiply(output: Path, times: int) -> None:
-    """Gives the one training shard so many names, in the folder and in its index."""
+    """Links the one training shard under `count` names, in the folder and in its index."""
     index = json.loads((output / "index.json").read_text(encoding="utf-8"))
     (shard,) = index["splits"]["train"]
     names = [f"train-{number:06d}.tar" for number in range(times)]

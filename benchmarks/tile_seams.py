@@ -1,4 +1,4 @@
-"""How visible the borders of tiles are: the largest step across one, beyond that of the picture translated whole.
+"""Visibility of tile borders: the largest step across a border, relative to the picture translated whole.
 
     python benchmarks/tile_seams.py outputs/facades picture.png --tile 256
 
@@ -20,20 +20,20 @@ from pix2pix.inference.tiling import Axis, Statistics
 
 
 def largest_step(tiled: np.ndarray, whole: np.ndarray, axis: int, borders: list[int]) -> float:
-    """Across lines at `borders` along an axis, in levels."""
+    """The largest mean step across lines at `borders` along an axis, in levels."""
     others = tuple({0, 1, 2} - {axis})
     steps = [np.diff(image.astype(float), axis=axis).mean(axis=others) for image in (tiled, whole)]
     return max((abs((steps[0] - steps[1])[border - 1]) for border in borders), default=0.0)
 
 
 def first_come(axis: Axis) -> list[torch.Tensor]:
-    """Shares without blending: each pixel is the first tile's that has it."""
+    """Weights without blending: each pixel belongs to the first tile that covers it."""
     ends = [0, *(start + axis.side for start in axis.starts)]
     return [(torch.arange(axis.side) + start >= end).float() for start, end in zip(axis.starts, ends, strict=False)]
 
 
 def main() -> None:
-    """Prints a line for each way of tiling."""
+    """Prints one line per way of tiling."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
     parser.add_argument("picture", type=Path)

@@ -1,4 +1,4 @@
-"""One side of a comparison of evaluation and translation, in a process of its own: so many pictures in each turn.
+"""One contender of a comparison of evaluation and translation, in its own process.
 
 python -m benchmarks.translation_contenders evaluate WORKPLACE
 
@@ -28,7 +28,7 @@ Turn = Callable[[int], None]
 
 
 def reference(place: Path, folder: str) -> Turn:
-    """Their loop over pairs or single pictures."""
+    """The authors' loop over pairs or single pictures."""
     network = reference_network(place)
     kind, source = {"pairs": (reference_test_loop.Pairs, "B"), "singles": (reference_test_loop.Singles, "A")}[folder]
     results = place / f"reference_{folder}"
@@ -36,7 +36,7 @@ def reference(place: Path, folder: str) -> Turn:
 
 
 def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
-    """Their U-Net with the weights of the workplace, as wide as these are."""
+    """The authors' U-Net with the weights of the workplace."""
     state = torch.load(place / "latest_net_G.pth", weights_only=True)
     network = unet(base=len(state["model.0.weight"]), dropout=dropout)
     network.load_state_dict(state)
@@ -44,14 +44,14 @@ def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
 
 
 def translate(place: Path, *, half: bool = False) -> Turn:
-    """`pix2pix translate`, with all that it does but its page."""
+    """`pix2pix translate` without its gallery."""
     translator = Translator(load_generator(place / "outputs/run", half=half))
     results = place / f"translate_{half}"
     return lambda count: print(translate_files(translator, files(place / "singles", count), results).summary(results))
 
 
 def evaluate(place: Path) -> Turn:
-    """`pix2pix evaluate`, with its metrics, pictures and page, of a run that is already in memory."""
+    """`pix2pix evaluate` with metrics, pictures and page, of a run that is already loaded."""
     trained = load_generator(place / "outputs/run")
     evaluation.load_generator = lambda *_, **__: trained
 
@@ -62,7 +62,7 @@ def evaluate(place: Path) -> Turn:
 
 
 def part(place: Path, count: int) -> Path:
-    """A folder that has so many of the pairs as its test split."""
+    """A folder with the first `count` pairs as its test split."""
     folder = place / f"first_{count}"
     for split, files_ in (("train", files(place / "pairs", 1)), ("test", files(place / "pairs", count))):
         (folder / split).mkdir(parents=True, exist_ok=True)

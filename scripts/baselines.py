@@ -1,4 +1,4 @@
-"""How much a run has learnt: its validation L1 beside two that know nothing.
+"""Compares the validation L1 of a run with two trivial baselines.
 
 python scripts/baselines.py outputs/demo
 """

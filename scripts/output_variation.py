@@ -1,4 +1,4 @@
-"""How outputs of evaluated runs follow their inputs: variation and correlation from pair to pair, against the targets.
+"""How outputs of evaluated runs vary and correlate with the targets from pair to pair.
 
 python scripts/output_variation.py outputs/facades_loss/* --split test
 """
@@ -22,17 +22,17 @@ def read(file: Path) -> Tensor:
 
 
 def main() -> None:
-    """Reads the pictures that `pix2pix evaluate` left in each run."""
+    """Reads the pictures that `pix2pix evaluate` wrote in each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--split", default="val")
     options = parser.parse_args()
     for run in options.runs:
-        likeness, images = OutputVariation(), run / "evaluation" / options.split / "images"
+        measure, images = OutputVariation(), run / "evaluation" / options.split / "images"
         for output in sorted(images.glob("*_output.png")):
-            likeness.add(read(output), read(output.with_name(output.name.replace("_output", "_target"))))
-        if likeness.count:
-            print(f"{run.name}: variation {likeness.variation():.2f}, correlation {likeness.correlation():.2f}")
+            measure.add(read(output), read(output.with_name(output.name.replace("_output", "_target"))))
+        if measure.count:
+            print(f"{run.name}: variation {measure.variation():.2f}, correlation {measure.correlation():.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The curves of a run as a picture: training losses, and validation metrics beneath.
+"""Plots the curves of a run: training losses, and validation metrics below.
 
 python scripts/plot_curves.py outputs/facades --output curves.png
 """

@@ -1,4 +1,4 @@
-"""Test pairs as one picture: rows of label maps, what a translator makes of them, and the photos they were drawn after.
+"""Writes test pairs as one picture: rows of sources, translations and targets.
 
 python scripts/sheet_of_test_pictures.py facades --data ../shared/datasets/facades --output docs/images/facades_256.jpg
 """
@@ -16,13 +16,13 @@ from pix2pix.inference.generator import TrainedGenerator, load_generator
 
 
 def main() -> None:
-    """Translates every so-manieth pair of the test set, with the noise that an evaluation gives it."""
+    """Translates every N-th pair of the test set, with the noise that an evaluation uses."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a run, a file of weights, or a built-in translator")
-    parser.add_argument("--data", type=Path, help="the folder of pairs; by default where it was in the training")
-    parser.add_argument("--every", type=int, default=13, help="this far apart, from the first pair on")
+    parser.add_argument("--data", type=Path, help="the folder of pairs; default: that of the training")
+    parser.add_argument("--every", type=int, default=13, help="distance between pairs, from the first on")
     parser.add_argument("--count", type=int, default=8, help="how many pairs")
-    parser.add_argument("--columns", type=int, default=4, help="pairs side by side; the others stand below")
+    parser.add_argument("--columns", type=int, default=4, help="pairs side by side; further pairs are below")
     parser.add_argument("--quality", type=int, default=85, help="of a JPEG")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
@@ -45,8 +45,8 @@ def translate_pairs(
         print(f"pair {name}")
         with torch.inference_mode():
             (output,) = trained.generate(source[None], [name])
-        seen = visible(source, trained.source_palette), output, visible(target, trained.target_palette, source)
-        triples.append(tuple(map(shown, seen)))
+        images = visible(source, trained.source_palette), output, visible(target, trained.target_palette, source)
+        triples.append(tuple(map(shown, images)))
     return triples
 
 

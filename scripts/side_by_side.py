@@ -1,4 +1,4 @@
-"""The same pictures of several runs side by side, as one picture: a row for each input, a column for each run.
+"""Writes the same pictures of several runs as one picture: a row per input, a column per run.
 
 python scripts/side_by_side.py outputs/facades_loss --split test --rows 4 --output sheet.png
 """
@@ -19,11 +19,11 @@ from pix2pix.runs.find import find_runs
 
 
 def main() -> None:
-    """Reads the evaluations of the runs and writes the sheet; of seeds, the first is shown."""
+    """Reads the evaluations of the runs and writes the sheet; of several seeds the first is shown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", help="runs or sweeps that were evaluated")
     parser.add_argument("--split", default="val", choices=["train", "val", "test"])
-    parser.add_argument("--rows", type=int, default=4, help="how many inputs, spread evenly over the split")
+    parser.add_argument("--rows", type=int, default=4, help="how many inputs, evenly spaced over the split")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     comparison = load_comparison(find_runs(options.runs), options.split)
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def read(entry: Entry, name: str, kind: str) -> torch.Tensor:
-    """One of the pictures that the evaluation left, (3, H, W) in [-1, 1]."""
+    """One picture of the evaluation, (3, H, W) in [-1, 1]."""
     with Image.open(entry.run.evaluation / str(entry.evaluated) / "images" / f"{name}_{kind}.png") as picture:
         return scale(to_tensor(picture, "RGB"))
 

@@ -1,1 +1,1 @@
-"""What the project is on a GPU, measured by one command: `python -m benchmarks.gpu --help`."""
+"""Measurements on a GPU, by one command: `python -m benchmarks.gpu --help`."""

@@ -1,4 +1,4 @@
-"""What a GPU makes of the project: five parts, one command, the numbers on disk while they are measured.
+"""Measures the project on a GPU in five parts, and writes results as they are measured.
 
 python -m benchmarks.gpu --data ../shared/datasets --parity ../shared/parity --out measured --seconds 840
 python -m benchmarks.gpu --data ../shared/datasets --out tried --device cpu --tiny      # tries the program, no more
@@ -52,11 +52,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=840, help="for everything")
     parser.add_argument("--commit", default="", help="where the checkout has no history of its own")
     parser.add_argument("--tiny", action="store_true", help="small networks and few steps: tries the program")
-    found = parser.parse_args()
-    if unknown := set(found.parts.split(",")) - PARTS.keys():
+    chosen = parser.parse_args()
+    if unknown := set(chosen.parts.split(",")) - PARTS.keys():
         parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
-    found.work = tempfile.mkdtemp(prefix="gpu_")
-    return found
+    chosen.work = tempfile.mkdtemp(prefix="gpu_")
+    return chosen
 
 
 def main() -> None:
@@ -73,19 +73,19 @@ def main() -> None:
         later = sum(PARTS[p][n][1] for p, n in items[number + 1 :])
         chosen.item, chosen.until = f"{part}.{name}", min(time.time() + most, end - later * share)
         if chosen.until - time.time() < least * share:
-            found: dict[str, Any] = {"outcome": SKIPPED}
+            result: dict[str, Any] = {"outcome": SKIPPED}
         else:
-            found = measure(chosen, about, part, name, work)
-        write(chosen, about, part, name, found)
-        done[chosen.item] = {key: found.get(key) for key in ("outcome", "seconds")}
-        done[chosen.item]["findings"] = len(found.get("findings", []))
+            result = measure(chosen, about, part, name, work)
+        write(chosen, about, part, name, result)
+        done[chosen.item] = {key: result.get(key) for key in ("outcome", "seconds")}
+        done[chosen.item]["findings"] = len(result.get("findings", []))
     print(f"\nWhat was done; runs and what they said are in {chosen.work}")
     show(done)
     raise SystemExit(any(row["findings"] or row["outcome"] != "done" for row in done.values()))
 
 
 def measure(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: str, work: Any) -> dict[str, Any]:
-    """Runs an item, and has what it has found so far on disk; ends it and all that it started with its time."""
+    """Runs an item and writes its results so far; ends it and its child processes when its time is over."""
     print(f"\n===== {chosen.item}: up to {chosen.until - time.time():.0f} s", flush=True)
     began, process = time.time(), FORK.Process(target=run, args=(chosen, work))
     process.start()
@@ -98,9 +98,9 @@ def measure(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: 
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid or 0, signal.SIGKILL)  # also what it has left running
     process.join()
-    found = read_notes(chosen, chosen.item) | {"outcome": outcome, "seconds": round(time.time() - began, 1)}
-    show(found.get("results", {}))
-    return found
+    result = read_notes(chosen, chosen.item) | {"outcome": outcome, "seconds": round(time.time() - began, 1)}
+    show(result.get("results", {}))
+    return result
 
 
 def run(chosen: argparse.Namespace, work: Any) -> None:
@@ -114,11 +114,11 @@ def run(chosen: argparse.Namespace, work: Any) -> None:
         raise SystemExit(1) from None
 
 
-def write(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: str, found: dict[str, Any]) -> None:
+def write(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: str, result: dict[str, Any]) -> None:
     file = Path(chosen.out) / f"gpu_{part}.json"
     content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     command = ["python", "-m", "benchmarks.gpu", *sys.argv[1:]]
-    items = content.get("items", {}) | {name: found}
+    items = content.get("items", {}) | {name: result}
     file.write_text(
         json.dumps({"part": part, "machine": about, "command": command, "items": items}, indent=1), encoding="utf-8"
     )

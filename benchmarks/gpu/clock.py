@@ -1,4 +1,4 @@
-"""Notes when each step, validation and checkpoint of a training took place: `+callbacks.clock._target_=...`."""
+"""Records the times of steps, validations and checkpoints of a training: `+callbacks.clock._target_=...`."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 
 
 class Clock(pl.Callback):
-    """Appends a line for each, `WHAT SECONDS`, to `file`; of several processes the first one does."""
+    """Appends a line `EVENT SECONDS` to `file` for each; of several processes only the first one does."""
 
     def __init__(self, *, file: str) -> None:
         self.lines: Any = None

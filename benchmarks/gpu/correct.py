@@ -1,4 +1,4 @@
-"""Part `correct`: are steps and trainings on the device what they are on the CPU, and what they are when repeated?"""
+"""Part `correct`: compares steps and trainings on the device with the CPU and with a repetition."""
 
 import copy
 import os
@@ -40,7 +40,7 @@ def make_update(optimizer: torch.optim.Optimizer) -> Any:
 
 
 def parity(options: Options, notes: Notes) -> None:
-    """Forward pass and steps of recorded trainings of the authors' code, in several precisions, against the CPU."""
+    """Compares the forward pass and steps of the authors' recorded trainings with the CPU, in several precisions."""
     from tests import parity as fixtures  # which needs pytest
 
     fixtures.FOLDER = Path(options.parity)
@@ -58,42 +58,44 @@ def parity(options: Options, notes: Notes) -> None:
 
 
 def _error(ours: Any, theirs: Any) -> float:
-    """Of losses the worst, of tensors |ours - theirs| / |theirs|."""
+    """The largest relative error of losses; |ours - theirs| / |theirs| of tensors."""
     if isinstance(ours, list):
         return max(abs(a - b) / max(abs(b), 1e-3) for a, b in zip(ours, theirs, strict=True))
     return float((ours - theirs).norm() / theirs.norm())
 
 
 def _three_steps(fixture: Any, device: str, precision: str) -> dict[str, Any]:
-    """What both players make of the pair to begin with, the losses of the steps in the recording's order, weights."""
+    """The outputs of both networks before training, the losses in the recording's order, and the weights."""
     torch.backends.cudnn.allow_tf32, half = PRECISIONS[precision]
-    both = [fixture.generator().to(device).train(), fixture.discriminator().to(device).train()]
-    pair, start = [image.to(device) for image in (fixture.source, fixture.target)], _flatten_weights(both)
+    networks = [fixture.generator().to(device).train(), fixture.discriminator().to(device).train()]
+    pair, start = [image.to(device) for image in (fixture.source, fixture.target)], _flatten_weights(networks)
     objective = Objective(LeastSquares() if fixture.options["gan_mode"] == "lsgan" else CrossEntropy())
     autocast = torch.autocast(device, torch.bfloat16, cache_enabled=False) if half else nullcontext()
-    updates = [make_update(torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)) for n in both]
+    updates = [make_update(torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)) for n in networks]
     with torch.no_grad(), autocast:
-        fake, logits = copy.deepcopy(both[0])(pair[0]), copy.deepcopy(both[1])(torch.cat(pair, 1))
+        fake, logits = copy.deepcopy(networks[0])(pair[0]), copy.deepcopy(networks[1])(torch.cat(pair, 1))
     losses: list[float] = []
     for _ in fixture.losses:
         with autocast:
-            found = pix2pix_step(*pair, *both, objective, *updates)["losses"]
-        losses += [float(found["g_gan"]), 100 * float(found["g_l1"]), float(found["d_real"]), float(found["d_fake"])]
-    weights = _flatten_weights(both)
+            result = pix2pix_step(*pair, *networks, objective, *updates)["losses"]
+        losses += [float(result["g_gan"]), 100 * float(result["g_l1"])]  # the recording holds G_L1 times its weight
+        losses += [float(result["d_real"]), float(result["d_fake"])]
+    weights = _flatten_weights(networks)
     return dict(
         zip(COMPARED, (fake.float().cpu(), logits.float().cpu(), losses, weights, weights - start), strict=True)
     )
 
 
-def _flatten_weights(both: list[Any]) -> Tensor:
-    return torch.cat([p.detach().float().flatten().cpu() for network in both for p in network.parameters()]).double()
+def _flatten_weights(networks: list[Any]) -> Tensor:
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    return torch.cat([parameter.detach().float().flatten().cpu() for parameter in parameters]).double()
 
 
 # ---------------------------------------------------------------------------------------------------------------- steps
 
 
 class EagerGraph:
-    """In the place of a CUDA graph where none is: tries this program, says nothing of graphs."""
+    """Stands in for a CUDA graph on the CPU, to test this program only."""
 
     def warm_up(self, work: Any) -> Any:
         return work()
@@ -107,7 +109,7 @@ class EagerGraph:
 
 
 class OwnStep:
-    """The project's step with its own model and optimizers, and nothing around it."""
+    """The project's step with its own model and optimizers, without Lightning."""
 
     def __init__(self, options: Options, words: list[str], *, half: bool = False, graph: bool = False) -> None:
         key = " ".join(word for word in words if not word.startswith("data.batch_size"))
@@ -138,7 +140,7 @@ def full_width(options: Options, batch: int, *words: str) -> list[str]:
 
 
 def batches(options: Options, batch: int) -> list[Tensor]:
-    """Four on the device: what is in them takes no part in the speed, but zeros would."""
+    """Four random batches on the device; zeros would be faster."""
     size, generator = 64 if options.tiny else 256, torch.Generator().manual_seed(0)
     return [(torch.rand(2, batch, 3, size, size, generator=generator) * 2 - 1).to(options.device) for _ in range(4)]
 
@@ -160,7 +162,7 @@ PLAN: list[tuple[str, bool, Way, Way]] = [  # what, whether kernels are determin
 
 
 def steps(options: Options, notes: Notes) -> None:
-    """The step in several ways: thirty steps from one seed, losses and weights bit-equal or how far apart."""
+    """Compares variants of the step: thirty steps from one seed, bit-equal or the distance of losses and weights."""
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # what deterministic products of matrices ask for
     known: dict[str, Any] = {}
     for what, deterministic, ours, theirs in PLAN:
@@ -176,9 +178,9 @@ def steps(options: Options, notes: Notes) -> None:
             notes.put(what, _compare(_train(options, *ours), known[key]))
 
 
-def _train(options: Options, words: list[str], how: dict[str, bool]) -> tuple[Tensor, list[Tensor]]:
-    """The losses of each step, and the weights at the end."""
-    ours, losses = OwnStep(options, full_width(options, 1, *words), **how), []
+def _train(options: Options, words: list[str], flags: dict[str, bool]) -> tuple[Tensor, list[Tensor]]:
+    """The weights at the end, and the losses of each step."""
+    ours, losses = OwnStep(options, full_width(options, 1, *words), **flags), []
     for number, (source, target) in enumerate(islice(cycle(batches(options, 1)), 8 if options.tiny else 30)):
         seed_step(0, number, 0)
         losses.append(torch.stack(list(ours(source, target)["losses"].values())).clone())
@@ -187,12 +189,12 @@ def _train(options: Options, words: list[str], how: dict[str, bool]) -> tuple[Te
 
 def _compare(a: tuple[Tensor, list[Tensor]], b: tuple[Tensor, list[Tensor]]) -> dict[str, Any]:
     apart = (a[0] != b[0]).any(dim=1).nonzero().flatten().tolist()
-    both = list(zip(a[1], b[1], strict=True))
+    pairs = list(zip(a[1], b[1], strict=True))
     return {
-        "equal": not apart and all(torch.equal(x, y) for x, y in both),
+        "equal": not apart and all(torch.equal(x, y) for x, y in pairs),
         "first_step_apart": apart[0] + 1 if apart else None,
         "losses_apart": float((a[0] - b[0]).abs().max()),
-        "weights_apart": max(float((x - y).abs().max()) for x, y in both),
+        "weights_apart": max(float((x - y).abs().max()) for x, y in pairs),
         "finite": bool(a[0].isfinite().all()),
     }
 
@@ -201,7 +203,7 @@ def _compare(a: tuple[Tensor, list[Tensor]], b: tuple[Tensor, list[Tensor]]) -> 
 
 
 def trainings(options: Options, notes: Notes) -> None:
-    """`pix2pix train`: killed and resumed, in 16-mixed, diverging; the tests marked `gpu`."""
+    """Runs `pix2pix train` killed and resumed, in 16-mixed, and diverging; and the tests marked `gpu`."""
     folder, cpu = Path(options.work) / "trainings", options.device == "cpu"
     width, pairs = (4, 60) if options.tiny else (32, 200)
     small = [*trainer(options), f"data.size={32 if options.tiny else 128}", f"output_dir={folder}", "logger=csv"]
@@ -227,8 +229,8 @@ def trainings(options: Options, notes: Notes) -> None:
             notes.add_finding(f"{name} ends with {code}", job.last_output())
     _judge(options, notes, folder, kinds)
     if tests is not None:
-        said = tests.communicate(timeout=max(1.0, notes.seconds_left() - 2))[0]
-        notes.put("the tests marked gpu", {"exit": tests.returncode, "said": last_lines(said).splitlines()})
+        output = tests.communicate(timeout=max(1.0, notes.seconds_left() - 2))[0]
+        notes.put("the tests marked gpu", {"exit": tests.returncode, "said": last_lines(output).splitlines()})
 
 
 def _own_tests() -> "subprocess.Popen[str]":
@@ -243,7 +245,7 @@ def _kill_once_saved(notes: Notes, job: Job, run: Path) -> None:
 
 
 def _judge(options: Options, notes: Notes, folder: Path, kinds: dict[str, Any]) -> None:
-    """What the trainings have left."""
+    """Checks the results of the trainings."""
     for kind in kinds:
         with notes.record_errors(f"comparing {kind}"):
             one, other = (_last(folder / f"{kind}_{which}") for which in ("unbroken", "killed"))
@@ -268,7 +270,7 @@ def _judge(options: Options, notes: Notes, folder: Path, kinds: dict[str, Any]) 
 
 
 def _last(run: Path) -> dict[str, Tensor]:
-    """Weights and the optimizers' states of a run's last checkpoint."""
+    """The weights and optimizer states of a run's last checkpoint."""
     content = torch.load(run / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
     states = [
         (n, k, v) for n, o in enumerate(content["optimizer_states"]) for k, s in o["state"].items() for v in s.values()

@@ -1,4 +1,4 @@
-"""Part `fast`: milliseconds of a bare step, the authors' and ours, and what the card can do."""
+"""Part `fast`: milliseconds of a step alone, the authors' and this one, and the limits of the card."""
 
 import gc
 import statistics
@@ -28,15 +28,15 @@ Turn = Callable[[], Any]
 
 
 def ceilings(options: Options, notes: Notes) -> None:
-    """A large product of bf16 matrices, a large copy."""
+    """Measures a large product of bf16 matrices and a large copy."""
     size = 256 if options.tiny else 8192
     a, b = (torch.randn(size, size, device=options.device).bfloat16() for _ in range(2))
     block = torch.randn(1000 if options.tiny else 2**29, device=options.device)
     other = torch.empty_like(block)
     product = statistics.median(time_steps(options, lambda: a @ b, 10))
     copy = statistics.median(time_steps(options, lambda: other.copy_(block), 10))
-    found = {"matmul_tflops": 2 * size**3 / product / 1e9, "copy_gb_per_second": 2 * block.nbytes / copy / 1e6}
-    notes.put("ceilings", found)
+    result = {"matmul_tflops": 2 * size**3 / product / 1e9, "copy_gb_per_second": 2 * block.nbytes / copy / 1e6}
+    notes.put("ceilings", result)
 
 
 def batch_1(options: Options, notes: Notes) -> None:
@@ -52,7 +52,7 @@ def batch_64(options: Options, notes: Notes) -> None:
 
 
 def compare(options: Options, notes: Notes, batch: int) -> None:
-    """Builds one side after the other, then has them take turns; the authors' settings are everybody's.
+    """Builds the contenders one after the other, then lets them take turns, with the authors' settings for all.
 
     TF32 is as torch has it, on in convolutions, and cuDNN chooses its kernels by the clock. What is too late is left
     out: sides are built in the order of their worth, and of each one block is timed as soon as it stands.
@@ -75,7 +75,7 @@ def compare(options: Options, notes: Notes, batch: int) -> None:
 
 
 def build_model_and_data(options: Options, name: str, batch: int) -> tuple[Turn, dict[str, Any]]:
-    """A side after ten steps of warm-up, how long that took, and the memory that it took at most."""
+    """A contender after ten steps of warm-up, the time to build it, and its peak memory."""
     began, cuda, base = time.time(), options.device == "cuda", 0
     if cuda:
         gc.collect()
@@ -83,10 +83,10 @@ def build_model_and_data(options: Options, name: str, batch: int) -> tuple[Turn,
         torch.cuda.reset_peak_memory_stats()
         base = torch.cuda.memory_allocated()
     step = authors(options) if name == "authors" else ours(options, name, batch)
-    given = cycle(batches(options, batch))
+    inputs = cycle(batches(options, batch))
 
     def turn() -> None:
-        step(*next(given))
+        step(*next(inputs))
 
     for _ in range(3 if options.tiny else 10):
         turn()
@@ -95,15 +95,15 @@ def build_model_and_data(options: Options, name: str, batch: int) -> tuple[Turn,
 
 
 def authors(options: Options) -> ReferenceStep:
-    """Losses read every 100 steps."""
+    """The authors' step, which reads its losses every 100 steps."""
     networks = (unet(6, 8), patchgan(3, 8)) if options.tiny else (unet(), patchgan())
     generator, discriminator = (network.to(options.device) for network in networks)
     return ReferenceStep(generator, discriminator, read_every=100)
 
 
 def ours(options: Options, name: str, batch: int) -> OwnStep:
-    words, how = WAYS[name]
-    return OwnStep(options, full_width(options, batch, *words), **how)
+    words, flags = WAYS[name]
+    return OwnStep(options, full_width(options, batch, *words), **flags)
 
 
 def time_steps(options: Options, work: Turn, count: int) -> list[float]:
@@ -127,16 +127,16 @@ def time_steps(options: Options, work: Turn, count: int) -> list[float]:
 
 
 def report(options: Options, notes: Notes, batch: int, milliseconds: dict[str, Any], about: dict[str, Any]) -> None:
-    """Medians and quartiles so far."""
+    """Writes medians and quartiles so far."""
     ceiling = read_notes(options, "fast.ceilings").get("results", {}).get("ceilings", {}).get("matmul_tflops")
     for name, values in milliseconds.items():
         low, median, high = statistics.quantiles(values, n=4)
         rate = GIGAFLOP_A_PAIR * batch / median
-        found = {"ms": median, "low": low, "high": high, "images_per_second": 1000 * batch / median, "tflops": rate}
-        found["share_of_matmul"] = rate / ceiling if ceiling and not options.tiny else None
+        result = {"ms": median, "low": low, "high": high, "images_per_second": 1000 * batch / median, "tflops": rate}
+        result["share_of_matmul"] = rate / ceiling if ceiling and not options.tiny else None
         if "authors" in milliseconds:
-            found["times_as_fast_as_authors"] = statistics.median(milliseconds["authors"]) / median
-        notes.put(name, found | about[name] | {"all_ms": [round(value, 4) for value in values]})
+            result["times_as_fast_as_authors"] = statistics.median(milliseconds["authors"]) / median
+        notes.put(name, result | about[name] | {"all_ms": [round(value, 4) for value in values]})
 
 
 ITEMS = {"ceilings": (ceilings, 6, 20), "batch_1": (batch_1, 15, 45), "batch_16": (batch_16, 15, 45)}

@@ -1,4 +1,4 @@
-"""What every part uses: numbers that are on disk at once, trainings in processes of their own, the card's counters."""
+"""Shared by all parts: results written at once, trainings in their own processes, the card's counters."""
 
 import argparse
 import datetime
@@ -27,7 +27,7 @@ SKIPPED = "skipped: not enough time"
 
 
 class Notes:
-    """What an item has found so far; in its file after every change."""
+    """The results of an item so far, written to its file after every change."""
 
     def __init__(self, options: Options) -> None:
         self.file, self.until = Path(options.work) / f"{options.item}.json", options.until
@@ -37,10 +37,10 @@ class Notes:
         self.data["results"][name] = value
         self.save()
 
-    def add_finding(self, what: str, said: str = "") -> None:
-        """Something that is not as it should be, and the last lines that were said."""
-        print(f"FINDING: {what}" + (f"\n{said}" if said else ""), flush=True)
-        self.data["findings"].append({"what": what, "said": said.splitlines()})
+    def add_finding(self, what: str, output: str = "") -> None:
+        """Records a failure and the last lines of output."""
+        print(f"FINDING: {what}" + (f"\n{output}" if output else ""), flush=True)
+        self.data["findings"].append({"what": what, "said": output.splitlines()})
         self.save()
 
     def save(self) -> None:
@@ -53,7 +53,7 @@ class Notes:
 
     @contextmanager
     def record_errors(self, what: str) -> Iterator[None]:
-        """An exception within becomes a finding, and the item goes on."""
+        """Turns an exception in the block into a finding; the item continues."""
         try:
             yield
         except Exception:
@@ -61,7 +61,7 @@ class Notes:
 
 
 def read_notes(options: Options, item: str) -> dict[str, Any]:
-    """What an item has found so far."""
+    """The results of an item so far."""
     file = Path(options.work) / f"{item}.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
@@ -71,8 +71,8 @@ def last_lines(text: str, count: int = 6) -> str:
 
 
 def show(results: dict[str, Any]) -> None:
-    """A table of what was found, a column for each number and short word."""
-    rows = {name: found if isinstance(found, dict) else {"": found} for name, found in results.items()}
+    """Prints a table of results, with a column for each number and short word."""
+    rows = {name: result if isinstance(result, dict) else {"": result} for name, result in results.items()}
     columns = list(dict.fromkeys(key for row in rows.values() for key, value in row.items() if not _is_long(value)))
     cells = [["", *columns], *([name, *(_short(row.get(key)) for key in columns)] for name, row in rows.items())]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -90,7 +90,7 @@ def _short(value: Any) -> str:
 
 
 def machine(options: Options) -> dict[str, Any]:
-    """The card and its driver, versions, the commit. Touches no GPU: processes that are forked later do."""
+    """The card and its driver, versions, the commit. Does not initialise CUDA, because processes are forked later."""
     about = {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
@@ -122,9 +122,9 @@ def run_command(command: Sequence[str]) -> str:
 
 
 class Job:
-    """`pix2pix WORDS` in a process of its own, forked from this one, with what it says in a file.
+    """`pix2pix WORDS` in a process forked from this one, with its output in a file.
 
-    With `clock`, a training notes when each step, validation and checkpoint took place.
+    With `clock`, a training records the times of its steps, validations and checkpoints.
     """
 
     def __init__(self, options: Options, name: str, words: Sequence[Any], *, clock: bool = False) -> None:
@@ -145,7 +145,7 @@ class Job:
         return bool(self.ended)
 
     def wait(self, until: float) -> int | None:
-        """The exit code; None where it had to be killed as its time was up."""
+        """The exit code; None if the process was killed at the deadline."""
         self.process.join(max(0.0, until - time.time()))
         if self.is_over():
             return self.process.exitcode
@@ -153,7 +153,7 @@ class Job:
         return None
 
     def stop(self) -> None:
-        """Has it save where it is, and end."""
+        """Asks the process to save and end."""
         if not self.told and not self.is_over():
             self.process.terminate()
             self.told = True
@@ -170,12 +170,12 @@ class Job:
         return last_lines(self.log.read_text(encoding="utf-8", errors="replace"), count) if self.log.is_file() else ""
 
     def read_clock(self) -> dict[str, list[float]]:
-        """When what took place, by the clock."""
-        found: dict[str, list[float]] = {}
+        """The times of all events, by event."""
+        result: dict[str, list[float]] = {}
         for line in self.clock.read_text(encoding="utf-8").splitlines() if self.clock.is_file() else []:
             what, _, when = line.partition(" ")
-            found.setdefault(what, []).append(float(when or 0))
-        return found
+            result.setdefault(what, []).append(float(when or 0))
+        return result
 
     def steps(self, since: float = 0.0, until: float = float("inf")) -> int:
         return sum(since <= when < until for when in self.read_clock().get("step", []))
@@ -196,13 +196,13 @@ def trainer(options: Options) -> list[str]:
 
 
 def fastest_settings(options: Options) -> list[str]:
-    """The quickest way that the project has; what a CPU cannot do of it is left out there."""
+    """The fastest settings of the project, without those that a CPU does not support."""
     also = [] if options.device == "cpu" else ["precision=bf16-mixed", "step.cuda_graph=true"]
     return [*trainer(options), *also, "step.channels_last=true"]
 
 
 def facades(options: Options, folder: Path, name: str, *words: str) -> list[str]:
-    """A training on the real pairs; narrow, small and short where the program itself is tried."""
+    """A training on the real pairs; narrow, small and short to try this program."""
     tiny = ["data.size=64", "generator.base_channels=8", "discriminator.base_channels=8", "logger=csv"]
     tiny += ["trainer.limit_train_batches=10", "trainer.limit_val_batches=4", "trainer.log_every_n_steps=5"]
     place = [f"data.root={Path(options.data).resolve()}", f"output_dir={folder}", f"name={name}"]
@@ -210,7 +210,7 @@ def facades(options: Options, folder: Path, name: str, *words: str) -> list[str]
 
 
 class GpuMonitor:
-    """What nvidia-smi says of the card, five times a second."""
+    """Records utilisation and power of the card by nvidia-smi, five times a second."""
 
     def __init__(self, options: Options) -> None:
         self.file = Path(options.work) / f"card_{time.time():.0f}.csv"
@@ -220,7 +220,7 @@ class GpuMonitor:
                 self.process = subprocess.Popen([*query, "-lms", "200"], stdout=file, stderr=subprocess.DEVNULL)
 
     def mean(self, since: float, until: float) -> dict[str, float]:
-        """Share of the time in which a kernel ran, and watts."""
+        """The share of time in which a kernel ran, and watts."""
         seen = [values for when, *values in self._values() if since <= when < until]
         if not seen:
             return {}

@@ -1,4 +1,4 @@
-"""Parts `train`, `good` and `several`: `pix2pix train` as it is, many at once, to the end, and on several GPUs."""
+"""Parts `train`, `good` and `several`: `pix2pix train` alone, many at once, to the end, and on several GPUs."""
 
 import json
 import os
@@ -25,7 +25,7 @@ LONG, AT_ONCE = "facades_256", 8
 
 
 def one(options: Options, notes: Notes) -> None:
-    """Two epochs of facades, by default and at the quickest: where the time goes, and how busy the card is."""
+    """Two epochs of facades with default and fastest settings: time per phase, and utilisation of the card."""
     folder = Path(options.work) / "one"
     for name, words in {"quickest": fastest_settings(options), "defaults": trainer(options)}.items():
         if notes.seconds_left() < (10 if options.tiny else 20):
@@ -36,13 +36,13 @@ def one(options: Options, notes: Notes) -> None:
         code = job.wait(notes.until - 2)
         watching.end()
         with notes.record_errors(f"{name}: the training, which ended with {code}, and its clock"):
-            found = time_per_phase(job)
-            notes.put(name, found | watching.mean(*found.pop("second_epoch")) | {"exit": code, "words": words})
+            result = time_per_phase(job)
+            notes.put(name, result | watching.mean(*result.pop("second_epoch")) | {"exit": code, "words": words})
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def time_per_phase(job: Job) -> dict[str, Any]:
-    """Where the time of a training went, in seconds; imports, which were done before, are not in it."""
+    """The seconds of each phase of a training, without imports."""
     at = job.read_clock()
     kinds = {"steps": ("epoch_begins", "steps_end")}
     kinds |= {what: (f"{what}_begins", f"{what}_ends") for what in ("validation", "saving")}
@@ -61,7 +61,7 @@ def time_per_phase(job: Job) -> dict[str, Any]:
 
 @contextmanager
 def mps(options: Options, notes: Notes) -> Iterator[bool]:
-    """NVIDIA's multi-process service, where the machine has it: kernels of several processes run side by side."""
+    """NVIDIA's multi-process service, if available: kernels of several processes run concurrently."""
     control, folder = shutil.which("nvidia-cuda-mps-control"), Path(options.work) / "mps"
     if options.device == "cpu" or control is None:
         notes.put("mps", "no nvidia-cuda-mps-control here")
@@ -82,7 +82,7 @@ def mps(options: Options, notes: Notes) -> Iterator[bool]:
 
 
 def many(options: Options, notes: Notes) -> None:
-    """1, 2, 4, 8 trainings at once, under MPS and then without: images a second, all together."""
+    """1, 2, 4 and 8 trainings at once, with and without MPS: images per second of all together."""
     with mps(options, notes) as there:
         if there:
             _train_many(options, notes, "under MPS")
@@ -117,15 +117,15 @@ def _train_many(options: Options, notes: Notes, title: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if dead:
             notes.add_finding(f"{len(dead)} of {number} trainings at once ended", dead[0])
-        found = {"images_per_second": sum(each), "each": each} | watching.mean(since, until)
-        notes.put(f"{title}: {number}", found)
+        result = {"images_per_second": sum(each), "each": each} | watching.mean(since, until)
+        notes.put(f"{title}: {number}", result)
 
 
 # ----------------------------------------------------------------------------------------------------------------- good
 
 
 def good_runs(options: Options) -> dict[str, list[str]]:
-    """The long training, then the paper's ablations at half the size and width, in the order of their worth."""
+    """The long training, then the paper's ablations at half the size and width, the most important first."""
     every = [
         *fastest_settings(options),
         "logger=csv",
@@ -152,7 +152,7 @@ def good_runs(options: Options) -> dict[str, list[str]]:
 
 
 def good(options: Options, notes: Notes) -> None:
-    """Trains the long run alone, then the others, eight at once; each is finished before another begins."""
+    """Trains the long run alone, then the others, eight at once."""
     folder, runs, rest = Path(options.work) / "good", good_runs(options), (25 if options.tiny else 60)
     waiting, going, longest = list(runs), {}, 0.0
     with mps(options, notes):
@@ -176,15 +176,15 @@ def good(options: Options, notes: Notes) -> None:
 def _note_run(notes: Notes, name: str, job: Job) -> None:
     at, code = job.read_clock(), job.process.exitcode
     begun_and_ended = [*at.get("training_begins", []), *at.get("training_ends", [])]
-    found = {"exit": code, "steps": job.steps(), "seconds": job.seconds(), "begun_and_ended": begun_and_ended}
-    notes.put(name, found | {"words": job.words})
+    result = {"exit": code, "steps": job.steps(), "seconds": job.seconds(), "begun_and_ended": begun_and_ended}
+    notes.put(name, result | {"words": job.words})
     if code != 0:
         notes.add_finding(f"{name} ends with {code} after {job.steps()} steps", job.last_output(3))
 
 
 def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
-    """Every run on the test pairs; `compare` then makes a page of them, with the same pictures side by side."""
-    waiting, going, found = list(runs), {}, {}
+    """Evaluates every run on the test pairs; `compare` then writes a page with the same pictures side by side."""
+    waiting, going, result = list(runs), {}, {}
     while (waiting or going) and notes.seconds_left() > 6:
         if waiting and len(going) < AT_ONCE:
             run = waiting.pop(0)
@@ -196,10 +196,10 @@ def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
                 with notes.record_errors(f"evaluation of {name}: {job.last_output(2)}"):
                     folder = evaluation_folder(run, run.config(), "test", checkpoint="last")
                     content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-                    found[name] = {key: content[key] for key in ("step", "pairs")} | content["metrics"]
-                    notes.put(f"{name}, last, {content['pairs']} test pairs", found[name])
+                    result[name] = {key: content[key] for key in ("step", "pairs")} | content["metrics"]
+                    notes.put(f"{name}, last, {content['pairs']} test pairs", result[name])
         time.sleep(0.1)
-    out, done = Path(options.out).resolve(), [run for run in runs if run.path.name in found]
+    out, done = Path(options.out).resolve(), [run for run in runs if run.path.name in result]
     words = ["--split", "test", "--checkpoint", "last", "--no-evaluate", "--pictures", "12"]
     words += ["-o", out / "gpu_good.html", "--csv", out / "gpu_good.csv"]
     job = Job(options, "compare", ["compare", *(run.path for run in done), *words])
@@ -214,7 +214,7 @@ SAME += [f"+optimizer.{player}.eps=1e-3" for player in ("generator", "discrimina
 
 
 def several(options: Options, notes: Notes) -> None:
-    """One training on several GPUs: speed, the same results as one GPU's, and going on with another number."""
+    """One training on several GPUs: speed, equality with one GPU, and resuming with another number of GPUs."""
     count = 2 if options.device == "cpu" else cards(options)
     if count < 2:
         notes.put("several", "not measured: one GPU is here")
@@ -258,23 +258,23 @@ def _several_gpus(options: Options, number: int) -> list[str]:
 
 
 def _start(notes: Notes, words: list[str]) -> int:
-    """Lightning starts the other processes by the command line, so this one is no fork."""
+    """Starts a training by the command line, because Lightning starts the other processes that way, too."""
     command = [sys.executable, "-m", "pix2pix.cli", *words]
     done = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", start_new_session=True
     )
     try:
-        said, _ = done.communicate(timeout=max(1.0, notes.seconds_left() - 2))
+        output, _ = done.communicate(timeout=max(1.0, notes.seconds_left() - 2))
     except subprocess.TimeoutExpired:
         os.killpg(done.pid, signal.SIGKILL)
-        said = "killed: its time was up"
+        output = "killed: its time was up"
     if done.returncode != 0:
-        notes.add_finding(f"{' '.join(words[:6])} ... ends with {done.returncode}", said[-1000:])
+        notes.add_finding(f"{' '.join(words[:6])} ... ends with {done.returncode}", output[-1000:])
     return done.returncode
 
 
 def _weight_distance(one: Path, other: Path) -> dict[str, float]:
-    """How far the weights of two runs are apart, relative to their size."""
+    """The distance of the weights of two runs, relative to their norm."""
     first, second = (
         torch.load(Run(run).last, map_location="cpu", weights_only=True)["state_dict"] for run in (one, other)
     )

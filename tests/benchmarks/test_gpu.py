@@ -103,7 +103,7 @@ def test_our_side_records_its_step_where_it_is_told_to(tmp_path):
     assert isinstance(step.step, CUDAGraphStep)
     for _ in range(5):
         assert step(*turn)["losses"].keys() == {"d_real", "d_fake", "g_gan", "g_l1"}
-    assert step.step.recorded is not None
+    assert step.step.recorded_shapes is not None
 
 
 @pytest.mark.slow
