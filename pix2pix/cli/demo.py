@@ -39,6 +39,7 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     \b
     pix2pix demo
     pix2pix demo outputs/facades
+    pix2pix demo hf://USER/NAME
     pix2pix demo outputs/receptive_field/*
     """
     from pix2pix.inference.builtin import DEFAULT

@@ -12,6 +12,7 @@ from pix2pix.cli.evaluate import evaluate
 from pix2pix.cli.export import export
 from pix2pix.cli.import_ import import_
 from pix2pix.cli.models import models
+from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
 from pix2pix.core.errors import exit_with_message
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (compare, dashboard, data, demo, evaluate, export, import_, models, train, translate):
+for command in (compare, dashboard, data, demo, evaluate, export, import_, models, push, train, translate):
     cli.add_command(command)
 
 

@@ -54,8 +54,8 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -> None:
     """Translate pictures and videos with a trained RUN.
 
-    RUN is a run directory, a checkpoint, an exported .safetensors file or the name of a built-in translator
-    (`pix2pix models list`).
+    RUN is a run directory, a checkpoint, an exported .safetensors file, the name of a built-in translator
+    (`pix2pix models list`), or hf://USER/NAME, a model of the Hugging Face Hub.
 
     An INPUT is a picture, a folder, a file pattern or a video; `-` reads standard input. No targets are needed.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.inference.builtin import BUILTIN
+from pix2pix.inference.hub import is_hub_address, parse_address
 from pix2pix.runs.run import Run
 
 SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "exported-program": ".pt2", "web": "_web"}
@@ -24,7 +25,9 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
 
 
 def _default_path(run: Path, suffix: str) -> Path:
-    """In the run; beside a checkpoint that stands alone; here, for a built-in translator."""
+    """In the run; beside a checkpoint that stands alone; here, for a translator that is built in or of the hub."""
+    if is_hub_address(run):
+        return Path(f"{parse_address(run)[0].rpartition('/')[2]}{suffix}")
     if not run.exists() and str(run) in BUILTIN:
         return Path(f"{run}{suffix}")
     if run.is_file():

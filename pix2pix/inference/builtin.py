@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix2pix.inference.hub import download_model, is_hub_address
+
 log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent / "pretrained"
@@ -38,13 +40,16 @@ DEFAULT = FACADES  # what the demo shows without a RUN
 
 
 def locate_translator(path: str | Path) -> Path:
-    """Where a translator is: the file of the built-in one of this name, else the path itself.
+    """Where a translator is: the file of the built-in one of this name, one of the hub (hf://), else the path itself.
 
     A folder or file of that name in the current directory comes first, and that is logged.
 
     Raises:
         FileNotFoundError: for a mere name that is neither here nor in the box.
+        ValueError, OSError: what `pix2pix.inference.hub.download_model` raises.
     """
+    if is_hub_address(path):
+        return download_model(path)
     here, name = Path(path), str(path)
     known = BUILTIN.get(name)
     if here.exists():
@@ -59,6 +64,7 @@ def locate_translator(path: str | Path) -> Path:
     if len(here.parts) == 1 and not here.suffix:
         raise FileNotFoundError(
             f"{name}: neither a run or file in the current directory nor a built-in translator, of which there are: "
-            f"{', '.join(BUILTIN)}. Give a directory that `pix2pix train` made, a file of weights, or one of these."
+            f"{', '.join(BUILTIN)}. Give a directory that `pix2pix train` made, a file of weights, or one of these. "
+            "Others to download: pix2pix models list."
         )
     return here

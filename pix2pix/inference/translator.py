@@ -198,7 +198,8 @@ def load_translator(
 ) -> Translator:
     """The translator of a run directory, a checkpoint or exported weights (`.safetensors`), which is enough alone.
 
-    `load_translator("facades")` is the one that is installed with the package.
+    `load_translator("facades")` is the one that is installed with the package. `load_translator("hf://USER/NAME")` is
+    one of the Hugging Face Hub; `hf://USER/NAME@REVISION` chooses a branch, a tag or a commit.
 
     Args:
         path: of the run or the file; or the name of a built-in translator, see `pix2pix.inference.builtin`.
@@ -206,8 +207,8 @@ def load_translator(
         tile: see `Translator`, as for `overlap` and `batch_size`.
         overlap: see above.
         batch_size: see above.
-        options: those of `pix2pix.inference.generator.load`: device, half, normalization, dropout, seed; and `trust`,
-            modules beside pix2pix whose classes the configuration in the file may have built, as trust=["mylab"].
+        options: those of `pix2pix.inference.generator.load_generator`: device, half, normalization, dropout, seed; and
+            `trust`, modules beside pix2pix whose classes the configuration may have built, as trust=["mylab"].
 
     Raises:
         FileNotFoundError: when there is no such run or file.

@@ -12,6 +12,7 @@ from pix2pix.config.identity import Config
 from pix2pix.data.coding import source_side
 from pix2pix.data.images.palettes import UNLABELLED, Palette, PaletteChoice
 from pix2pix.inference.builtin import BUILTIN, locate_translator
+from pix2pix.inference.hub import find_model_name, is_hub_address
 from pix2pix.inference.translator import Translator, load_translator
 from pix2pix.runs.find import find_runs
 
@@ -92,6 +93,7 @@ def load_runs(paths: Sequence[str | Path], **options: Any) -> list[LoadedRun]:
     names = _unique_names(found)
     if len(found) == 1 and (known := BY_FILE.get(found[0])):
         names = [known.name]
+    names = [find_model_name(place) or name for name, place in zip(names, found, strict=True)]
     shown = []
     for name, place in zip(names, found, strict=True):
         log.info("loading %s", place)
@@ -116,7 +118,7 @@ def _require_showable(exhibit: LoadedRun) -> LoadedRun:
 
 
 def _resolve_paths(given: Path, *, alone: bool) -> list[Path]:
-    path = locate_translator(given) if alone or str(given) in BUILTIN else given
+    path = locate_translator(given) if alone or str(given) in BUILTIN or is_hub_address(given) else given
     if path.suffix in {".ckpt", ".safetensors"} and path.is_file():
         return [path]
     if not alone and path.exists() and not (path.is_dir() and any(path.rglob("config.yaml"))):
