@@ -79,8 +79,12 @@ def demo(*runs: str) -> Iterator[tuple[str, int]]:
 def measure(address: str, seconds: float) -> dict[str, object]:
     """Draws for the given seconds and returns the measurements."""
     with urllib.request.urlopen(f"{address}runs", timeout=60) as answer:
-        tour = json.load(answer)
-    width, height, runs = tour["canvas"]["width"], tour["canvas"]["height"], list(range(len(tour["runs"])))
+        page_data = json.load(answer)
+    width, height, runs = (
+        page_data["canvas"]["width"],
+        page_data["canvas"]["height"],
+        list(range(len(page_data["runs"]))),
+    )
     delays: list[float] = []
     with connect(address.replace("http", "ws") + "live", max_size=None, compression=None) as page:
         for frame in range(WARM_UP):

@@ -13,7 +13,8 @@ from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.decode import to_tensor
 from pix2pix.data.images.pictures import save, sheet
 from pix2pix.data.images.value_range import scale
-from pix2pix.evaluation.compare_runs import Entry, load_comparison
+from pix2pix.evaluation.compare_runs import load_comparison
+from pix2pix.evaluation.comparison import RunEntry
 from pix2pix.evaluation.comparison_page import picture_names
 from pix2pix.runs.find import find_runs
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     comparison = load_comparison(find_runs(options.runs), options.split)
-    evaluated = [[entry for entry in group.entries if entry.evaluated] for group in comparison.groups]
+    evaluated = [[entry for entry in group.entries if entry.evaluation] for group in comparison.groups]
     groups = [group for group, entries in zip(comparison.groups, evaluated, strict=True) if entries]
     entries = [entries[0] for entries in evaluated if entries]
     names = picture_names(entries[0])
@@ -39,9 +40,9 @@ def main() -> None:
     save(sheet(rows, ["input", *(group.label for group in groups), "target"]), options.output)
 
 
-def read(entry: Entry, name: str, kind: str) -> torch.Tensor:
+def read(entry: RunEntry, name: str, kind: str) -> torch.Tensor:
     """One picture of the evaluation, (3, H, W) in [-1, 1]."""
-    with Image.open(entry.run.evaluation / str(entry.evaluated) / "images" / f"{name}_{kind}.png") as picture:
+    with Image.open(entry.run.evaluation / str(entry.evaluation) / "images" / f"{name}_{kind}.png") as picture:
         return scale(to_tensor(picture, "RGB"))
 
 

@@ -41,7 +41,7 @@ def _list_builtin() -> None:
 
     click.echo("Built in, used by name:\n")
     for known in BUILTIN.values():
-        click.echo(f"{known.name}  {known.does}  {known.file.stat().st_size / 1e6:.1f} MB")
+        click.echo(f"{known.name}  {known.purpose}  {known.file.stat().st_size / 1e6:.1f} MB")
         click.echo(f"    {known.file}\n    {known.card}")
 
 

@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 class ConfusionMatrix:
-    """Counts of (true class, predicted class) over all pixels seen.
+    """Counts of (true class, predicted class) over all pixels.
 
     Args:
-        classes: how many classes there are.
-        ignored: classes whose true pixels are left out.
+        classes: number of classes.
+        ignored: classes whose true pixels are not counted.
     """
 
     def __init__(self, classes: int, ignored: Sequence[int] = ()) -> None:
@@ -21,21 +21,21 @@ class ConfusionMatrix:
     def update(self, predicted: Tensor, true: Tensor) -> None:
         """Adds label maps, int64 of equal shape."""
         if self.ignored:
-            judged = torch.isin(true, torch.tensor(self.ignored, device=true.device), invert=True)
-            predicted, true = predicted[judged], true[judged]
+            mask = torch.isin(true, torch.tensor(self.ignored, device=true.device), invert=True)
+            predicted, true = predicted[mask], true[mask]
         index = (true * self.classes + predicted).flatten().cpu()
         self.counts += torch.bincount(index, minlength=self.classes**2).reshape(self.classes, self.classes)
 
     def compute(self) -> dict[str, float]:
         """`pixel_accuracy`, `class_accuracy` and `class_iou`, each 0 to 1 (Long et al., arXiv 1411.4038, section 5).
 
-        Classes that no true pixel has are left out of the means: there is nothing of them to find.
+        Classes without true pixels are left out of the means.
         """
         counts = self.counts.double()
-        right, true, predicted = counts.diag(), counts.sum(dim=1), counts.sum(dim=0)
-        seen = true > 0
+        correct, true, predicted = counts.diag(), counts.sum(dim=1), counts.sum(dim=0)
+        present = true > 0
         return {
-            "pixel_accuracy": float(right.sum() / counts.sum().clamp(min=1)),
-            "class_accuracy": float((right / true)[seen].mean()) if seen.any() else 0.0,
-            "class_iou": float((right / (true + predicted - right))[seen].mean()) if seen.any() else 0.0,
+            "pixel_accuracy": float(correct.sum() / counts.sum().clamp(min=1)),
+            "class_accuracy": float((correct / true)[present].mean()) if present.any() else 0.0,
+            "class_iou": float((correct / (true + predicted - correct))[present].mean()) if present.any() else 0.0,
         }

@@ -1,4 +1,4 @@
-"""Translates, measures and saves the pairs of an evaluation in batches of equal size."""
+"""Translates, metrics and saves the pairs of an evaluation in batches of equal size."""
 
 import itertools
 import statistics
@@ -25,59 +25,59 @@ Row = dict[str, Any]
 
 
 class SetMetric(Protocol):
-    """A metric of a whole set of pictures: fed with batches, read at the end."""
+    """A metric of a set of pictures: updated with batches, computed at the end."""
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
         """Adds pictures (B, C, H, W); `labels` are the true classes (B, H, W) of data with a palette."""
         ...
 
     def compute(self) -> dict[str, float]:
-        """The numbers, by name."""
+        """The metrics, by name."""
         ...
 
 
 @dataclass
 class EvaluatedPair:
-    """A pair, and what an evaluation makes of it."""
+    """A pair with its outputs and metrics."""
 
     name: str
-    given: Tensor  # the source as the network takes it, (C, H, W); the rest are pictures to look at
+    network_input: Tensor  # (C, H, W) in [-1, 1]; source, target and outputs are displayable
     source: Tensor
     target: Tensor
-    labels: Tensor | None = None  # the true classes (H, W), where the data have a palette
-    outputs: list[Tensor] = field(default_factory=list)  # one for each sample
-    rows: list[Row] = field(default_factory=list)  # likewise its metrics
+    labels: Tensor | None = None  # the true classes (H, W), for data with a palette
+    outputs: list[Tensor] = field(default_factory=list)  # one per sample
+    rows: list[Row] = field(default_factory=list)  # metrics, one row per sample
 
 
 class PairEvaluator:
-    """Reads, translates, measures and writes the pairs of a split; reading and writing may run in threads.
+    """Reads, translates, metrics and writes the pairs of a split; reading and writing may run in threads.
 
     Args:
-        trained: the run.
+        trained: the generator of the run.
         pairs: the pairs of the split.
-        measures: are fed with every output.
-        samples: outputs for each input, under different dropout noise.
-        images: the folder of the pictures.
+        metrics: set metrics, which are updated with every output.
+        samples: number of outputs per input, under different dropout noise.
+        images: the folder to write pictures to.
     """
 
     def __init__(
-        self, trained: TrainedGenerator, pairs: PlainPairs, measures: Sequence[SetMetric], samples: int, images: Path
+        self, trained: TrainedGenerator, pairs: PlainPairs, metrics: Sequence[SetMetric], samples: int, images: Path
     ) -> None:
-        self.trained, self.pairs, self.measures = trained, pairs, measures
+        self.trained, self.pairs, self.metrics = trained, pairs, metrics
         self.samples, self.images = samples, images
-        self.seen = PairsDigest()
+        self.digest = PairsDigest()
 
     def read(self, index: int) -> EvaluatedPair:
-        """The pair from its files."""
+        """Reads a pair from its files."""
         raw = self.pairs.pairs[index]
-        self.seen.add(index, raw)
+        self.digest.add(index, raw)
         trained, pair = self.trained, self.pairs.transform.plain(raw)
         source = visible(pair.source, trained.source_palette)
         target = visible(pair.target, trained.target_palette, pair.source)
         return EvaluatedPair(pair.name, pair.source, source, target, self._true_labels(raw))
 
     def _true_labels(self, raw: Pair) -> Tensor | None:
-        """The classes (H, W) of the pair's label map, from the file's own pixels: resampled colours are of no class."""
+        """The classes (H, W) of the pair's label map, read from the file's pixels before any resampling of colours."""
         data = self.trained.config["data"]
         if self.trained.palette is None:
             return None
@@ -86,37 +86,38 @@ class PairEvaluator:
         return self.trained.palette.read(scale(evaluated(image, size, preprocess, labels=True)))
 
     def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
-        """Translates and measures examples of one size at once; none depends on the others."""
-        given, target = (torch.stack(images) for images in zip(*((e.given, e.target) for e in examples), strict=True))
-        known = [example.labels for example in examples if example.labels is not None]
-        labels = torch.stack(known) if known else None
+        """Translates and measures pairs of equal size in one batch."""
+        inputs = torch.stack([example.network_input for example in examples])
+        target = torch.stack([example.target for example in examples])
+        label_maps = [example.labels for example in examples if example.labels is not None]
+        labels = torch.stack(label_maps) if label_maps else None
         for number in range(self.samples):
-            outputs = _with_seed(self.trained, number).generate(given, [example.name for example in examples])
-            for measure in self.measures:
-                measure.update(outputs, target, labels)
+            outputs = _with_seed(self.trained, number).generate(inputs, [example.name for example in examples])
+            for metric in self.metrics:
+                metric.update(outputs, target, labels)
             for example, output, row in zip(examples, outputs, _rows(outputs, target), strict=True):
                 example.outputs.append(output)
                 example.rows.append({"name": example.name} | row)
         return examples
 
     def write(self, example: EvaluatedPair) -> list[Row]:
-        """Writes the pictures of the pair, of its outputs the first; returns its metrics, a row for each sample."""
+        """Writes the pictures of the pair, with its first output; returns its metrics, a row per sample."""
         self._save_pictures(example)
         return _with_diversity(example)
 
     def _save_pictures(self, example: EvaluatedPair) -> None:
-        """PNGs to look at, of label maps with their classes; and the output whole, where a PNG is less."""
+        """Writes displayable PNGs (label maps keep their classes), and a TIFF if a PNG cannot hold the output."""
         trained, output, stem = self.trained, example.outputs[0], self.images / example.name
-        made = trained.to_picture(output)
-        whole = trained.target_palette is not None
+        picture = trained.to_picture(output)
+        is_labels = trained.target_palette is not None
         pictures = {
             "input": to_picture(shown(example.source, source_side(trained.config).channels)),
             "target": to_picture(shown(example.target)),
         }
-        for kind, picture in (pictures | {"output": made if whole else to_picture(shown(output))}).items():
-            save(picture, stem.with_name(f"{stem.name}_{kind}.png"))
+        for kind, image in (pictures | {"output": picture if is_labels else to_picture(shown(output))}).items():
+            save(image, stem.with_name(f"{stem.name}_{kind}.png"))
         if trained.exceeds_png:
-            save(made, stem.with_name(f"{stem.name}_output.tif"))
+            save(picture, stem.with_name(f"{stem.name}_output.tif"))
 
 
 def _with_seed(trained: TrainedGenerator, number: int) -> TrainedGenerator:
@@ -130,7 +131,7 @@ def _rows(outputs: Tensor, target: Tensor) -> list[Row]:
 
 
 def _with_diversity(example: EvaluatedPair) -> list[Row]:
-    """The rows; those of several samples also tell the mean L1 between any two outputs, 0 to 1."""
+    """The rows; with several samples also `diversity`, the mean L1 between two outputs, 0 to 1."""
     if len(example.outputs) < 2:
         return example.rows
     distances = [float((a - b).abs().mean()) / 2 for a, b in itertools.combinations(example.outputs, 2)]

@@ -1,4 +1,4 @@
-"""The paper's FCN-score: how well a segmentation network trained on real photos reads generated photos."""
+"""The paper's FCN-score: how well a segmentation network trained on real photos recognises generated ones."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from pix2pix.inference.generator import TrainedGenerator, load_generator
 
 
 class SegmentationScore:
-    """Reads photos with a scorer, a run from photos to labels, and compares with the labels they were made from.
+    """Segments photos with a scorer (a run from photos to labels) and compares with the labels they were made from.
 
     Args:
         scorer: the run directory or checkpoint of the scorer.
-        config: the configuration of the run that is scored.
-        device: where the scorer runs.
-        trust: modules whose classes its configuration may have built; see `pix2pix.core.trust`.
+        config: the configuration of the scored run.
+        device: the scorer's device.
+        trust: modules outside pix2pix whose classes its configuration may build; see `pix2pix.core.trust`.
 
     Raises:
-        ValueError: when the scorer does not go from photos to labels of the same palette and size, or the run that is
-            scored does not make photos from labels.
+        ValueError: when the scorer does not map photos to labels of the same palette and size, or the scored run does
+            not map labels to photos.
     """
 
     def __init__(self, scorer: str | Path, config: Config, device: str = "auto", trust: Trust = ()) -> None:
@@ -33,7 +33,7 @@ class SegmentationScore:
         self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
-        """Reads outputs and real photos (B, 3, H, W) in [-1, 1] of the true classes `labels` (B, H, W)."""
+        """Adds outputs and real photos (B, 3, H, W) in [-1, 1] with the true classes `labels` (B, H, W)."""
         assert labels is not None
         for confusion, photo in ((self.generated, output), (self.real, target)):
             confusion.update(self.palette.read(self.scorer.generate(photo, "")), labels)
@@ -43,19 +43,19 @@ class SegmentationScore:
         return {f"score_{name}": value for name, value in self.generated.compute().items()}
 
     def ceiling(self) -> dict[str, float]:
-        """The same of the real photos: what a perfect generator would reach."""
+        """The same scores of the real photos, as an upper bound."""
         return {f"score_{name}": value for name, value in self.real.compute().items()}
 
 
 def _require_fit(name: str | Path, scorer: Config, config: Config) -> None:
-    mine, its = config["data"], scorer["data"]
-    if mine["palette"] is None or targets_are_labels(config):
-        raise ValueError(f"--scorer {name}: it reads photos made from label maps, which this run does not make.")
-    if not targets_are_labels(scorer) or its["palette"] != mine["palette"]:
+    data, scorer_data = config["data"], scorer["data"]
+    if data["palette"] is None or targets_are_labels(config):
+        raise ValueError(f"--scorer {name}: a scorer needs photos made from label maps, which this run does not make.")
+    if not targets_are_labels(scorer) or scorer_data["palette"] != data["palette"]:
         raise ValueError(
-            f"--scorer {name}: not a run from photos to {mine['palette']} labels. Train one: "
-            f"pix2pix train experiment=facades_scorer data={mine['name']}"
+            f"--scorer {name}: not a run from photos to {data['palette']} labels. Train one: "
+            f"pix2pix train experiment=facades_scorer data={data['name']}"
         )
-    sizes = [f"{data['height']}x{data['width']}" for data in (mine, its)]
+    sizes = [f"{each['height']}x{each['width']}" for each in (data, scorer_data)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"--scorer {name}: it was trained at {sizes[1]}, the run's pictures are {sizes[0]}.")

@@ -25,14 +25,14 @@ class LabHistograms:
                 self.counts[kind][axis] += torch.histc(values.clamp(low, high), BINS[axis], low, high)
 
     def compute(self) -> dict[str, float]:
-        """How much of the two distributions lies under both curves: `lab_l`, `lab_a`, `lab_b`, each 0 to 1."""
+        """The histogram intersections `lab_l`, `lab_a` and `lab_b`, each 0 to 1."""
         return {
             f"lab_{name}": float(torch.minimum(self._share("output", axis), self._share("target", axis)).sum())
             for axis, name in enumerate(AXES)
         }
 
     def curves(self) -> dict[str, dict[str, list[float]]]:
-        """The log10 probabilities that figure 7 plots: for each axis the bins' centres, `output` and `target`."""
+        """The log10 probabilities that figure 7 plots: for each axis the bin centres, `output` and `target`."""
         return {name: self._curve(axis) for axis, name in enumerate(AXES)}
 
     def _curve(self, axis: int) -> dict[str, list[float]]:

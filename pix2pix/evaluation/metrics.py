@@ -17,35 +17,35 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
 
     Args:
         output: (B, C, H, W) in [-1, 1].
-        target: likewise.
+        target: (B, C, H, W) in [-1, 1].
 
     Returns:
-        For each metric a tensor (B,).
+        A tensor (B,) for each metric.
     """
-    output, target = (_in_channels_last(image) for image in ((output.clamp(-1, 1) + 1) / 2, (target + 1) / 2))
+    output, target = (_to_channels_last(image) for image in ((output.clamp(-1, 1) + 1) / 2, (target + 1) / 2))
     difference = output - target
-    found = {
+    metrics = {
         "l1": difference.abs().mean(dim=(1, 2, 3)),
         "l2": difference.square().mean(dim=(1, 2, 3)),
         "psnr": peak_signal_noise_ratio(output, target, data_range=1.0, reduction="none", dim=(1, 2, 3)),
     }
-    return found | _similarities(output, target)
+    return metrics | _similarities(output, target)
 
 
 def _similarities(output: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """`ssim`, and `ms_ssim` if it fits: the first of its scales is the SSIM, so that one pass gives both."""
+    """`ssim`, and `ms_ssim` if the picture is large enough; the first scale of MS-SSIM is the SSIM."""
     fits = min(output.shape[2:]) >= MS_SSIM_LEAST
     measure = partial(structural_similarity_index_measure, data_range=1.0, reduction="none")
-    found: list[tuple[Tensor, Tensor]] = []
+    scales: list[tuple[Tensor, Tensor]] = []
     for scale in range(len(MS_SSIM_WEIGHTS) if fits else 1):
         if scale:
             output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
-        found.append(measure(output, target, return_contrast_sensitivity=True))  # pyright: ignore[reportArgumentType]
-    ssim, terms = found[0][0], torch.stack([*(contrast for _, contrast in found[:-1]), found[-1][0]])
+        scales.append(measure(output, target, return_contrast_sensitivity=True))  # pyright: ignore[reportArgumentType]
+    ssim, terms = scales[0][0], torch.stack([*(contrast for _, contrast in scales[:-1]), scales[-1][0]])
     weights = torch.tensor(MS_SSIM_WEIGHTS, device=terms.device)[:, None]
     return {"ssim": ssim} | ({"ms_ssim": (terms.relu() ** weights).prod(dim=0)} if fits else {})
 
 
-def _in_channels_last(image: Tensor) -> Tensor:
-    """The same numbers in another order in memory, in which a CPU slides windows over them twice as fast."""
+def _to_channels_last(image: Tensor) -> Tensor:
+    """The image in channels-last memory format, in which a CPU slides windows twice as fast."""
     return image.contiguous(memory_format=torch.channels_last)

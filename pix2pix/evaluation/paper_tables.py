@@ -1,4 +1,4 @@
-"""The numbers in the paper's tables, to print beside those of our runs (arXiv 1611.07004)."""
+"""The numbers of the paper's tables, to show next to those of runs (arXiv 1611.07004)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,12 +7,12 @@ from pix2pix.config.identity import Config
 from pix2pix.data.coding import targets_are_labels
 
 SCORES = ("score_pixel_accuracy", "score_class_accuracy", "score_class_iou")
-COLOURS = ("lab_l", "lab_a", "lab_b")
-REAL_PHOTOS = "the scorer reads real photos with .80 / .26 / .21"
+LAB = ("lab_l", "lab_a", "lab_b")
+REAL_PHOTOS = "scores of real photos: .80 / .26 / .21"
 
 
 class Table(NamedTuple):
-    """A table of the paper: where it stands, and its numbers by what varies in it."""
+    """A table of the paper: title, metrics, and its rows by the setting that varies."""
 
     title: str
     metrics: tuple[str, ...]
@@ -47,7 +47,7 @@ RECEPTIVE_FIELDS = Table(
 )
 LOSS_COLOURS = Table(
     "Figure 7: colour histogram intersections, Cityscapes labels -> photo",
-    COLOURS,
+    LAB,
     {"L1": (0.81, 0.69, 0.70), "cGAN": (0.87, 0.74, 0.84), "L1+cGAN": (0.86, 0.84, 0.82)},
 )
 LABELS = Table(
@@ -57,7 +57,7 @@ LABELS = Table(
 )
 FIELD_COLOURS = Table(
     "Figure 7: colour histogram intersections of PixelGAN and PatchGAN, Cityscapes labels -> photo",
-    COLOURS,
+    LAB,
     {1: (0.83, 0.68, 0.78), 70: (0.86, 0.84, 0.82)},
 )
 
@@ -72,7 +72,7 @@ def loss_name(config: Config) -> str:
 
 
 def generator_name(config: Config) -> str:
-    """The generator's class."""
+    """The class name of the generator."""
     return config["generator"]["_target_"].rpartition(".")[2]
 
 
@@ -82,12 +82,12 @@ def receptive_field(config: Config) -> int | None:
 
 
 def matching_tables(configs: Sequence[Config]) -> list[tuple[Table, list[tuple[float, ...] | None]]]:
-    """The tables that vary what these runs vary, each with its row for every run, or None where it has none."""
+    """The tables that vary the same setting as these runs, each with its row for every run, or None."""
     fields = [receptive_field(config) for config in configs]
     generators = [generator_name(config) for config in configs]
     losses = [loss_name(config) for config in configs]
     if any(config["data"]["palette"] is None for config in configs):
-        return []  # the paper judges label maps and what is made from them
+        return []  # the tables are about data with label maps
     if all(map(targets_are_labels, configs)):
         tables = [(LABELS, losses)] if len(set(losses)) > 1 else []
     elif any(map(targets_are_labels, configs)):

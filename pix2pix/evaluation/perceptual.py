@@ -1,6 +1,7 @@
 """LPIPS, FID and KID, which need pretrained networks (extra `perceptual`).
 
-Their weights are not ours to ship. What cannot be measured says why and where its weights belong; the rest still runs.
+Their weights are not part of the package. A metric without weights states the reason and where to put the
+file; the others are still computed.
 """
 
 import warnings
@@ -20,10 +21,10 @@ KID_SUBSET = 50
 
 
 class PerceptualMetrics:
-    """The three metrics over a set of pictures, as far as their networks are at hand.
+    """LPIPS, FID and KID over a set of pictures, as far as their networks are available.
 
     Args:
-        features: maps uint8 pictures (B, 3, H, W) to features (B, F), in place of the Inception network.
+        features: maps uint8 pictures (B, 3, H, W) to features (B, F), replaces the Inception network.
     """
 
     def __init__(self, features: torch.nn.Module | None = None) -> None:
@@ -31,7 +32,9 @@ class PerceptualMetrics:
         self.missing: dict[str, str] = {}
         self.pictures = 0
         makers: dict[str, Callable[[], Any]] = {"lpips": _lpips, "fid": self._fid, "kid": self._kid}
-        self.metrics = {name: metric for name, make in makers.items() if (metric := self._try(name, make)) is not None}
+        self.metrics = {
+            name: metric for name, make in makers.items() if (metric := self._try_make(name, make)) is not None
+        }
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
@@ -45,24 +48,24 @@ class PerceptualMetrics:
                     metric.update(((image + 1) * 127.5).round().to(torch.uint8), real=real)
 
     def compute(self) -> dict[str, float]:
-        """`lpips`, `fid` and `kid`, as far as there are."""
-        found: dict[str, float] = {}
+        """`lpips`, `fid` and `kid`, those that are available."""
+        results: dict[str, float] = {}
         for name, metric in self.metrics.items():
-            if name != "lpips" and self.pictures < 2:  # a covariance takes two
+            if name != "lpips" and self.pictures < 2:  # a covariance needs two
                 continue
             if name == "kid":
                 metric.subset_size = min(KID_SUBSET, self.pictures)
-                found[name] = float(metric.compute()[0])
+                results[name] = float(metric.compute()[0])
             else:
-                found[name] = float(metric.compute())
-        return found
+                results[name] = float(metric.compute())
+        return results
 
-    def _try(self, name: str, make: Callable[[], Any]) -> Any:
+    def _try_make(self, name: str, make: Callable[[], Any]) -> Any:
         try:
             return make()
         except ModuleNotFoundError:
             self.missing[name] = "needs the extra: pip install 'pix2pix[perceptual]'"
-        except Exception as error:  # a download fails in as many ways as there are networks
+        except Exception as error:  # downloads raise many kinds of errors
             place = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS[name]
             self.missing[name] = f"could not download its weights ({error}). Put {WEIGHTS[name]} at {place}"
         return None
@@ -76,7 +79,7 @@ class PerceptualMetrics:
         from torchmetrics.image.kid import KernelInceptionDistance
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that it keeps all features: they are few here
+            warnings.simplefilter("ignore", UserWarning)  # warns that it stores all features, which are few here
             return KernelInceptionDistance(feature=self.features or 2048, subset_size=KID_SUBSET)
 
 

@@ -8,17 +8,17 @@ PANELS_A_ROW = 3
 
 
 def save_workspace(comparison: Comparison, *, project: str, entity: str | None = None, name: str) -> str:
-    """Makes the workspace in the project and returns its address.
+    """Creates a workspace of the runs in a W&B project and returns its address.
 
     Args:
-        comparison: of runs that were logged to W&B.
-        project: the W&B project they were logged to.
-        entity: its user or team; None for the user's own default.
-        name: of the workspace.
+        comparison: a comparison of runs that were logged to W&B.
+        project: the W&B project of the runs.
+        entity: user or team of the project; None for the account's default.
+        name: name of the workspace.
 
     Raises:
-        ValueError: for runs that were not logged to W&B, without an account, without `wandb-workspaces`, and with
-            W&B's own words where its server refuses.
+        ValueError: when runs were not logged to W&B, no account or no `wandb-workspaces` is available, or W&B rejects
+            the workspace.
     """
     try:
         import wandb
@@ -27,9 +27,9 @@ def save_workspace(comparison: Comparison, *, project: str, entity: str | None =
         raise ValueError(
             "--wandb needs the extra `workspaces`: pip install 'pix2pix[workspaces]' (wandb-workspaces)."
         ) from error
-    strangers = [str(entry.run.path) for entry in comparison.entries if not (entry.run.path / "wandb/id").is_file()]
-    if strangers:
-        raise ValueError(f"not logged to W&B: {', '.join(strangers)}. Train with logger=wandb, or leave them out.")
+    unlogged = [str(entry.run.path) for entry in comparison.entries if not (entry.run.path / "wandb/id").is_file()]
+    if unlogged:
+        raise ValueError(f"not logged to W&B: {', '.join(unlogged)}. Train with logger=wandb, or omit them.")
     if not wandb.login(prompt=False):
         raise ValueError("--wandb: no W&B account is configured. Run `wandb login`, or set WANDB_API_KEY.")
     try:
@@ -38,13 +38,13 @@ def save_workspace(comparison: Comparison, *, project: str, entity: str | None =
             entity=owner, project=project, name=name, sections=_sections(), runset_settings=_runs(comparison)
         )
         workspace.save()
-    except Exception as error:  # the network's, the server's, of many classes
-        raise ValueError(f"--wandb: W&B did not take the workspace ({error}).") from error
+    except Exception as error:  # network and server raise many kinds of errors
+        raise ValueError(f"--wandb: W&B rejected the workspace ({error}).") from error
     return workspace.url
 
 
 def _sections() -> list:
-    """Pictures first: the same pair has the same place in every run, so that columns are runs and rows are pairs."""
+    """The panels; pictures first, with the runs as columns and the pairs as rows."""
     import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
 
@@ -52,11 +52,11 @@ def _sections() -> list:
     parts = {
         "Validation pairs": [wr.MediaBrowser(title="input, output, target", media_keys=["samples/val"], num_columns=1)],
         "Validation metrics": [wr.LinePlot(title=name, x="Step", y=[f"val/{name}"]) for name in metrics],
-        "Players": [
-            wr.LinePlot(title="D is right", x="Step", y=["accuracy/d_real", "accuracy/d_fake"], range_y=(0, 1)),
-            wr.LinePlot(title="D's losses", x="Step", y=["loss/d_real", "loss/d_fake"]),
-            wr.LinePlot(title="G's adversarial loss", x="Step", y=["loss/g_gan"]),
-            wr.LinePlot(title="outputs follow inputs", x="Step", y=["val/variation", "val/correlation"]),
+        "Networks": [
+            wr.LinePlot(title="accuracy of D", x="Step", y=["accuracy/d_real", "accuracy/d_fake"], range_y=(0, 1)),
+            wr.LinePlot(title="losses of D", x="Step", y=["loss/d_real", "loss/d_fake"]),
+            wr.LinePlot(title="adversarial loss of G", x="Step", y=["loss/g_gan"]),
+            wr.LinePlot(title="variation and correlation of outputs", x="Step", y=["val/variation", "val/correlation"]),
         ],
         "Results": [wr.WeavePanelSummaryTable(table_name="evaluation"), wr.RunComparer(diff_only=True)],
     }
@@ -67,12 +67,12 @@ def _sections() -> list:
 
 
 def _runs(comparison: Comparison):
-    """Only these runs, grouped by what sets them apart: runs that differ in the seed alone are one group."""
+    """Selects these runs and groups them by the settings that differ, other than the seed."""
     import wandb_workspaces.workspaces as ws
 
-    apart = [key for key in comparison.differences() if key != "seed"]
+    differing = [key for key in comparison.differences() if key != "seed"]
     ids = [run_id(entry.run) for entry in comparison.entries]
     several_seeds = len(comparison.groups) < len(comparison.entries)
     return ws.RunsetSettings(
-        filters=[ws.Metric("ID").isin(ids)], groupby=[ws.Config(key) for key in apart] if several_seeds else []
+        filters=[ws.Metric("ID").isin(ids)], groupby=[ws.Config(key) for key in differing] if several_seeds else []
     )

@@ -1,4 +1,4 @@
-"""The translators in the box: trained generators that are installed with the package, and go by a name."""
+"""Built-in translators: trained generators that are installed with the package and have a name."""
 
 import logging
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ FOLDER = Path(__file__).parent / "pretrained"
 
 @dataclass(frozen=True)
 class BuiltinTranslator:
-    """A translator in the box.
+    """A built-in translator.
 
     Args:
-        name: what it is asked for by.
-        does: in a line, what it makes of what.
+        name: its name, which commands accept in place of a run.
+        purpose: one line on its input and output.
     """
 
     name: str
-    does: str
+    purpose: str
 
     @property
     def file(self) -> Path:
-        """Its weights, which carry their configuration."""
+        """The file of weights and configuration."""
         return FOLDER / f"{self.name}.safetensors"
 
     @property
     def card(self) -> Path:
-        """What it was trained on, how, how good it is, and what it cannot do."""
+        """The model card: training data, training, quality and limits."""
         return FOLDER / f"{self.name}.md"
 
 
@@ -40,12 +40,12 @@ DEFAULT = FACADES  # what the demo shows without a RUN
 
 
 def locate_translator(path: str | Path) -> Path:
-    """Where a translator is: the file of the built-in one of this name, one of the hub (hf://), else the path itself.
+    """The file of a translator: the built-in one of this name, one of the Hugging Face Hub (hf://), or the path itself.
 
-    A folder or file of that name in the current directory comes first, and that is logged.
+    A folder or file of this name in the current directory takes precedence, with a warning.
 
     Raises:
-        FileNotFoundError: for a mere name that is neither here nor in the box.
+        FileNotFoundError: for a name that is neither in the current directory nor built in.
         ValueError, OSError: what `pix2pix.inference.hub.download_model` raises.
     """
     if is_hub_address(path):
@@ -55,7 +55,7 @@ def locate_translator(path: str | Path) -> Path:
     if here.exists():
         if known is not None:
             log.warning(
-                "%s: taken from the current directory, %s. The built-in translator of this name is %s.",
+                "%s: using the one in the current directory, %s. The built-in translator of this name is %s.",
                 *(name, here.resolve(), known.file),
             )
         return here
@@ -63,8 +63,8 @@ def locate_translator(path: str | Path) -> Path:
         return known.file
     if len(here.parts) == 1 and not here.suffix:
         raise FileNotFoundError(
-            f"{name}: neither a run or file in the current directory nor a built-in translator, of which there are: "
-            f"{', '.join(BUILTIN)}. Give a directory that `pix2pix train` made, a file of weights, or one of these. "
-            "Others to download: pix2pix models list."
+            f"{name}: neither a run or file in the current directory nor a built-in translator "
+            f"({', '.join(BUILTIN)}). Give a directory that `pix2pix train` made, a file of weights, or one of these. "
+            "To download others: pix2pix models list."
         )
     return here

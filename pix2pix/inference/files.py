@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.prefetch import batch_by_size, read_run_write
-from pix2pix.data.images.decode import SUFFIXES, Picture, opened, size
+from pix2pix.data.images.decode import SUFFIXES, Picture, opened
 from pix2pix.data.images.pictures import save
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
+from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.translator import Translator
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class TranslationReport:
-    """What became of the files."""
+    """The outcome of a translation of files."""
 
     jobs: list[TranslationJob]
     written: int = 0
@@ -33,7 +34,7 @@ class TranslationReport:
     def summary(self, output: Path) -> str:
         """One line for the terminal."""
         parts = [f"{self.written} pictures in {output}"]
-        parts += [f"{self.skipped} there already"] if self.skipped else []
+        parts += [f"{self.skipped} exist already"] if self.skipped else []
         parts += [f"{len(self.failed)} could not be read"] if self.failed else []
         return ", ".join(parts)
 
@@ -48,30 +49,30 @@ def translate_files(
     skip_existing: bool = False,
     smooth: float = 0.0,
 ) -> TranslationReport:
-    """Translates pictures and videos into `output`; one that cannot be read does not stop the rest.
+    """Translates pictures and videos into the folder `output`. A file that cannot be read does not stop the others.
 
     Args:
-        translator: of the run.
-        inputs: files, folders with all that is below them, and patterns such as `photos/**/*.jpg`.
-        output: the folder; what comes from a folder keeps its place below it.
-        suffix: of the pictures, `png`, `jpg` ...; by default what holds the run's targets.
-        samples: so many translations of each picture, as `NAME_1`, `NAME_2` ...
-        skip_existing: leave out what was translated before.
-        smooth: of videos, see `pix2pix.inference.video`.
+        translator: the run's translator.
+        inputs: files, folders (searched recursively), and patterns such as `photos/**/*.jpg`.
+        output: the output folder; files of an input folder keep their relative paths.
+        suffix: file format, `png`, `jpg` ...; default: the one that holds the run's targets.
+        samples: number of translations of each picture, written as `NAME_1`, `NAME_2` ...
+        skip_existing: skip inputs whose output files exist.
+        smooth: weight of earlier video frames, see `pix2pix.inference.video`.
 
     Raises:
-        FileNotFoundError: when an input is not there or holds no pictures, before anything is written.
-        ValueError: when two inputs would be written to one file, or an output would replace its input.
+        FileNotFoundError: when an input does not exist or holds no pictures; nothing is written then.
+        ValueError: when two inputs have the same output file, or an output would replace its input.
         OSError: when a result cannot be written.
     """
     keep_freed_memory()
     jobs = list_jobs(inputs, output, (suffix or translator.trained.suffix).lstrip("."), samples)
     report = TranslationReport(jobs)
-    waiting = [job for job in jobs if not (skip_existing and job.is_done)]
-    report.skipped = len(jobs) - len(waiting)
-    with tqdm(total=len(waiting), unit="picture", disable=None) as progress:
-        _translate_pictures(translator, [job for job in waiting if not job.is_video], samples, report, progress)
-        for job in waiting:
+    pending = [job for job in jobs if not (skip_existing and job.is_done)]
+    report.skipped = len(jobs) - len(pending)
+    with tqdm(total=len(pending), unit="picture", disable=None) as progress:
+        _translate_pictures(translator, [job for job in pending if not job.is_video], samples, report, progress)
+        for job in pending:
             if job.is_video:
                 _translate_video(translator, job, smooth, report)
                 progress.update()
@@ -88,16 +89,16 @@ def _translate_pictures(
     progress: Any,
 ) -> None:
     run = partial(_translate, translator, samples or 1)
-    for passage in read_run_write(batch_by_size(jobs, _size, translator.batch_size), _read, run, _write):
-        report.written += len(passage.outputs)
-        if passage.reason:
-            report.failed[passage.job.file] = passage.reason
+    for item in read_run_write(batch_by_size(jobs, _size, translator.batch_size), _read, run, _write):
+        report.written += len(item.outputs)
+        if item.reason:
+            report.failed[item.job.file] = item.reason
         progress.update()
 
 
 @dataclass
 class _PictureJob:
-    """A picture on its way through: what it is, what was made of it, or why nothing was."""
+    """A job with its picture and outputs, or the reason why it failed."""
 
     job: TranslationJob
     picture: Picture | None = None
@@ -106,12 +107,11 @@ class _PictureJob:
 
 
 def _size(job: TranslationJob) -> tuple[int, int] | None:
-    """Height and width as the file's header tells them, as far as it can be read."""
+    """Height and width from the file's header; None if it cannot be read."""
     try:
-        width, height = size(job.file)
+        return picture_size(job.file)
     except (ValueError, OSError):
         return None
-    return height, width
 
 
 def _read(job: TranslationJob) -> _PictureJob:
@@ -121,31 +121,31 @@ def _read(job: TranslationJob) -> _PictureJob:
         return _PictureJob(job, reason=str(error))
 
 
-def _translate(translator: Translator, samples: int, passages: Sequence[_PictureJob]) -> Sequence[_PictureJob]:
-    """Translates what could be read at once; where a picture is refused, each by itself."""
-    there = [(passage, passage.picture) for passage in passages if passage.picture is not None]
-    names = [translator.trained.pair_name(passage.job.file) for passage, _ in there]
+def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob]) -> Sequence[_PictureJob]:
+    """Translates the readable pictures in one batch; if that fails, each alone, to find the picture at fault."""
+    readable = [(item, item.picture) for item in items if item.picture is not None]
+    names = [translator.trained.pair_name(item.job.file) for item, _ in readable]
     first = translator.trained.inference.seed
     try:
         by_sample = [
-            translator.translate_batch([picture for _, picture in there], names, first + number)
-            for number in range(samples if there else 0)
+            translator.translate_batch([picture for _, picture in readable], names, first + number)
+            for number in range(samples if readable else 0)
         ]
     except (ValueError, OSError) as error:
-        if len(there) > 1:
-            return [each for passage in passages for each in _translate(translator, samples, [passage])]
-        ((refused, _),) = there
-        refused.reason = str(error).replace("picture:", f"{refused.job.file}:", 1)
+        if len(readable) > 1:
+            return [each for item in items for each in _translate(translator, samples, [item])]
+        ((failed, _),) = readable
+        failed.reason = str(error).replace("picture:", f"{failed.job.file}:", 1)
     else:
-        for (passage, _), outputs in zip(there, zip(*by_sample, strict=True), strict=True):
-            passage.outputs = list(outputs)
-    return passages
+        for (item, _), outputs in zip(readable, zip(*by_sample, strict=True), strict=True):
+            item.outputs = list(outputs)
+    return items
 
 
-def _write(passage: _PictureJob) -> _PictureJob:
-    for output, result in zip(passage.outputs, passage.job.results, strict=not passage.reason):
+def _write(item: _PictureJob) -> _PictureJob:
+    for output, result in zip(item.outputs, item.job.results, strict=not item.reason):
         save(output, result)
-    return passage
+    return item
 
 
 def _translate_video(translator: Translator, job: TranslationJob, smooth: float, report: TranslationReport) -> None:
@@ -159,19 +159,23 @@ def _translate_video(translator: Translator, job: TranslationJob, smooth: float,
 
 
 def require_output_folder(output: Path, inputs: Sequence[str]) -> None:
-    """Raises ValueError for an output that looks like a file, or streams that do not go alone."""
+    """Raises ValueError for an output that looks like a file, or for `-` beside other inputs."""
     if output.suffix.lower() in (*SUFFIXES, *VIDEOS):
         raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
     if "-" in (*inputs, str(output)) and len(inputs) > 1:
-        raise ValueError("- (standard input or output) takes one picture alone. Translate the others by themselves.")
+        raise ValueError(
+            "- (standard input or output) takes exactly one picture. Translate the others in another command."
+        )
 
 
 def translate_stream(translator: Translator, inputs: Sequence[str], output: Path, suffix: str | None) -> None:
-    """One picture from standard input or to standard output, which `-` stands for."""
-    (given,) = inputs
+    """Translates one picture from standard input or to standard output, both written `-`."""
+    (source,) = inputs
     suffix = (suffix or translator.trained.suffix).lstrip(".")
-    file = Path(given)
-    picture, name = (_standard_input(), "") if given == "-" else (opened(file), translator.trained.pair_name(file))
+    file = Path(source)
+    picture, name = (
+        (_read_standard_input(), "") if source == "-" else (opened(file), translator.trained.pair_name(file))
+    )
     result = translator.translate(picture, name=name)
     if str(output) != "-":
         save(result, output / f"stdin.{suffix}")
@@ -182,7 +186,7 @@ def translate_stream(translator: Translator, inputs: Sequence[str], output: Path
         sys.stdout.buffer.write(file.read_bytes())
 
 
-def _standard_input() -> Picture:
+def _read_standard_input() -> Picture:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "standard input"
         file.write_bytes(sys.stdin.buffer.read())

@@ -1,4 +1,4 @@
-"""The HTML gallery of `pix2pix translate --page`: inputs beside outputs."""
+"""Writes the HTML gallery of `pix2pix translate --page`: inputs beside outputs."""
 
 import base64
 import io
@@ -17,11 +17,11 @@ from pix2pix.data.images.decode import Picture, opened
 from pix2pix.data.images.picture_files import readable_name
 from pix2pix.inference.files import TranslationJob, TranslationReport
 
-SIDE = 320  # pixels of the previews, which are in the page itself; they link to the files
+PREVIEW_SIDE = 320  # pixels; previews are embedded in the page and link to the files
 
 
 def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
-    """Writes `index.html` into `output`: every input that has a translation, old ones too, and what failed."""
+    """Writes `index.html` into `output`, with all inputs that have translations, and the failures."""
     done = [job for job in report.jobs if job.is_done]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = list(pool.map(lambda job: _row(job, output), done))
@@ -48,11 +48,16 @@ def _row(job: TranslationJob, output: Path) -> dict[str, Any]:
 
 
 def _preview(file: Path) -> str:
-    """A small picture as a data URL; wide pixels are brought to 8 bits by their own range."""
+    """A preview as a data URI; deeper pixels are scaled to 8 bits by their own range."""
     small = _to_displayable(opened(file))
-    small.thumbnail((SIDE, SIDE))
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return webp_data_uri(small, quality=80)
+
+
+def webp_data_uri(picture: Image.Image, quality: int) -> str:
+    """The picture as the data URI of a WebP."""
     content = io.BytesIO()
-    small.save(content, "WEBP", quality=80)
+    picture.save(content, "WEBP", quality=quality)
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pix2pix.config.identity import Config
-from pix2pix.core import trust as trusted
+from pix2pix.core import trust as trust_checks
 from pix2pix.core.trust import Trust
 from pix2pix.data.coding import coded_palettes, palette_of, source_side, target_depth
 from pix2pix.data.images.decode import Picture, opened, picture_of, pixels_of
@@ -22,19 +22,19 @@ from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.folder_layout import pair_name
 from pix2pix.data.transforms import Coding, PairTransform
 from pix2pix.inference.builtin import locate_translator
-from pix2pix.inference.carried import build_generator, require_complete
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
+from pix2pix.inference.rebuild import build_generator, require_complete
 from pix2pix.runs.run import Run
 from pix2pix.runs.safetensors import read_weights
 
-AVERAGE = "average.module."  # before the names of the moving average's weights
+AVERAGE = "average.module."  # prefix of the moving average's weights
 
-ROWS_AT_A_TIME = 256  # of a large label map: comparing a pixel with every class takes memory
+ROWS_PER_STEP = 256  # of a label map: comparing every pixel with every class takes memory
 
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A generator on its device, how it is run, and where it came from."""
+    """A generator on its device, its test-time settings and its origin."""
 
     config: Config
     generator: nn.Module
@@ -43,66 +43,66 @@ class TrainedGenerator:
     step: int
     device: torch.device
     half: bool = False
-    trust: tuple[str, ...] = ()  # modules whose classes may be built of its configuration
+    trust: tuple[str, ...] = ()  # modules outside pix2pix whose classes the configuration may build
 
     @property
     def palette(self) -> Palette | None:
-        """The palette of the data's label maps, where they have one."""
+        """The palette of the label maps; None for data without a palette."""
         return palette_of(self.config)
 
     @property
     def source_palette(self) -> Palette | None:
-        """The palette by which sources are coded, with a channel for each class; None for pictures."""
+        """The palette of one-hot sources, which have a channel per class; None for pictures."""
         return coded_palettes(self.config)[0]
 
     @property
     def target_palette(self) -> Palette | None:
-        """Likewise for targets."""
+        """The palette of one-hot targets, which have a channel per class; None for pictures."""
         return coded_palettes(self.config)[1]
 
     def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
-        """Maps source (B, C, H, W) in [-1, 1] to pictures, on the CPU.
+        """Maps source (B, C, H, W) in [-1, 1] to pictures (B, C, H, W) in [-1, 1] on the CPU.
 
-        `names`, one for all pictures or one for each, choose the dropout noise.
+        `names`, one for all pictures or one for each, select the dropout noise.
         """
         with self.precision():
             output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
         return visible(output, self.target_palette, source.cpu())
 
     def pair_name(self, file: Path) -> str:
-        """What a source file's pair is called: by that name it has the noise that the pair has in an evaluation."""
+        """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
         return pair_name(file.stem, *source_side(self.config).folders[:1])
 
     def open_pairs(self, path: str | Path | None = None) -> PairSource:
-        """The pairs that its configuration names, in the folder `path` where they are no longer in theirs.
+        """Opens the pairs that the configuration names, in the folder `path` if they have moved.
 
         Raises:
-            ValueError: for a class that no file may ask for, or arguments that do not fit it.
-            OSError: when the pairs are not there.
+            ValueError: for a class that is not trusted, or arguments that do not fit it.
+            OSError: when the pairs do not exist.
         """
         node = self.config["data"]["pairs"]
         moved = {**node, "path": str(path)} if path is not None else node
-        return trusted.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
+        return trust_checks.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
 
     def build_transform(self) -> PairTransform:
-        """What brings the pairs to the generator. Raises ValueError as `pair_source` does."""
+        """Builds the transform from pairs to the generator's input. Raises ValueError as `open_pairs` does."""
         node = self.config["data"]["transform"]
-        return trusted.build(node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust)
+        return trust_checks.build(node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust)
 
     def precision(self) -> AbstractContextManager[Any]:
-        """Half precision where it was asked for: float16 on a GPU, bfloat16 on a CPU."""
+        """The autocast context: float16 on a GPU or bfloat16 on a CPU if `half`, otherwise disabled."""
         return torch.autocast(self.device.type, _half_dtype(self.device), enabled=self.half)
 
     def read_source(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
-        """A picture as the generator takes it: (C, H, W) in [-1, 1], at its own size.
+        """Converts a picture to the generator's input, (C, H, W) in [-1, 1], at its own size.
 
         Args:
-            pictures: a file, a Pillow picture, or an array (H, W) or (H, W, C); several where the generator takes
-                several inputs joined, in their order.
-            name: of the picture, for what is said about it.
+            pictures: a file, a Pillow picture, or an array (H, W) or (H, W, C); several, in order, for a run whose
+                source joins several folders.
+            name: the picture's name in error messages.
 
         Raises:
-            ValueError: for a file that cannot be read, or has another depth or other channels than those trained on.
+            ValueError: for a file that cannot be read, or whose depth or channels differ from the training data.
         """
         data, transform = self.config["data"], self.config["data"]["transform"]
         images = [opened(picture) if isinstance(picture, Path) else picture for picture in pictures]
@@ -115,13 +115,13 @@ class TrainedGenerator:
         return coding(pixels[None])[0]
 
     def to_picture(self, output: Tensor) -> Picture:
-        """An output of `generate`, (C, H, W), as a picture of the kind that the targets were.
+        """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.
 
-        Label maps come back as a picture with a palette, whose pixels are the classes; else pixels have the depth and
-        the range of the targets. It is an array (H, W, C) where Pillow has no such pictures.
+        A label map becomes a Pillow picture with a palette, whose pixels are the classes. Pixels that Pillow cannot
+        hold are returned as an array (H, W, C).
         """
         if (palette := self.target_palette) is not None:
-            bands = [palette.read(band) for band in output.split(ROWS_AT_A_TIME, dim=1)]
+            bands = [palette.read(band) for band in output.split(ROWS_PER_STEP, dim=1)]
             labels = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
@@ -130,13 +130,13 @@ class TrainedGenerator:
 
     @property
     def suffix(self) -> str:
-        """The format of files that hold what `picture` returns: `.png`, or `.tif` for what PNG cannot hold."""
+        """Suffix of the files that hold the outputs: `.png`, or `.tif` for pixels that PNG cannot hold."""
         fits = target_depth(self.config) in {8, 16} and self.config["data"]["target_channels"] <= 4
         return ".png" if fits else ".tif"
 
     @property
     def exceeds_png(self) -> bool:
-        """Whether a PNG of 8 bits and few channels, over the whole range of values, is less than an output."""
+        """Whether an 8-bit PNG of at most 4 channels loses part of an output."""
         data = self.config["data"]
         ranged = data["transform"].get("target_range") is not None
         return target_depth(self.config) != 8 or data["target_channels"] > 4 or ranged
@@ -153,38 +153,37 @@ def load_generator(
     seed: int | None = None,
     trust: Trust = (),
 ) -> TrainedGenerator:
-    """Reads the generator of a run; its moving average where the run kept one.
+    """Loads the generator of a run; its moving average if the run kept one.
 
     Args:
-        path: a run directory, a checkpoint or `.safetensors` file, which carries its configuration, or the name of a
-            built-in translator (`pix2pix models list`).
-        checkpoint: of the run: `best`, `last`, `ema` (the moving average in the last one), `epoch=N`, or a path.
+        path: a run directory, a checkpoint or `.safetensors` file, or the name of a built-in translator
+            (`pix2pix models list`).
+        checkpoint: checkpoint of a run: `best`, `last`, `ema` (moving average in the last one), `epoch=N`, or a path.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         half: compute in half precision.
-        normalization: in place of the run's own test-time choice; likewise `dropout` and `seed`.
-        trust: modules beside pix2pix whose classes the configuration may have built; see `pix2pix.core.trust`.
+        normalization, dropout, seed: replace the run's test-time settings; None keeps them.
+        trust: modules outside pix2pix whose classes the configuration may build; see `pix2pix.core.trust`.
 
     Raises:
-        FileNotFoundError: when there is no such run or checkpoint.
-        ValueError: when the file is damaged, no checkpoint of ours, or asks to construct what no file may ask for.
+        FileNotFoundError: when the run or checkpoint does not exist.
+        ValueError: when the file is damaged, is no checkpoint of pix2pix, or names classes that are not trusted.
     """
-    file = resolve_checkpoint(path, checkpoint)
-    place = _select_device(device)
-    content = read_weights(file, place)
+    file, target = resolve_checkpoint(path, checkpoint), _select_device(device)
+    content = read_weights(file, target)
     if checkpoint == "ema" and not _select_prefix(AVERAGE, content["state_dict"]):
-        raise ValueError(f"{file}: keeps no moving average. Train with ema_decay=0.999, or choose best or last.")
+        raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
     require_complete(config, file)
     generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
     if half:
-        _cast_convolutions(generator, _half_dtype(place))
-    chosen = {"normalization": normalization, "dropout": dropout, "seed": seed}
+        _cast_convolutions(generator, _half_dtype(target))
+    choices = {"normalization": normalization, "dropout": dropout, "seed": seed}
     inference = InferenceMode(
-        **config["inference"] | {key: value for key, value in chosen.items() if value is not None}
+        **config["inference"] | {key: value for key, value in choices.items() if value is not None}
     )
     modules = (trust,) if isinstance(trust, str) else tuple(trust)
     return TrainedGenerator(
-        config, generator.to(place).eval(), inference, file, content["global_step"], place, half, modules
+        config, generator.to(target).eval(), inference, file, content["global_step"], target, half, modules
     )
 
 
@@ -192,20 +191,20 @@ def _half_dtype(device: torch.device) -> torch.dtype:
     return torch.float16 if device.type == "cuda" else torch.bfloat16
 
 
-def _cast_convolutions(generator: nn.Module, kind: torch.dtype) -> None:
-    """Casts now what autocast would cast in every run, to the same numbers."""
+def _cast_convolutions(generator: nn.Module, dtype: torch.dtype) -> None:
+    """Casts convolution weights once; autocast would cast them to the same values in every forward pass."""
     for module in generator.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            module.to(kind)
+            module.to(dtype)
 
 
 def resolve_checkpoint(path: str | Path, which: str = "best") -> Path:
-    """The file that `load` reads. Raises FileNotFoundError when there is no such run or checkpoint."""
-    place = locate_translator(path)
-    if place.is_file():
-        return place
-    run = Run(place)
-    run.config()  # says so when this is no run
+    """The file that `load_generator` reads. Raises FileNotFoundError when the run or checkpoint does not exist."""
+    location = locate_translator(path)
+    if location.is_file():
+        return location
+    run = Run(location)
+    run.config()  # raises FileNotFoundError if this is no run directory
     return run.checkpoint("last" if which == "ema" else which)
 
 
@@ -219,7 +218,7 @@ def _select_device(name: str) -> torch.device:
 
 
 def read_state(file: Path) -> dict[str, Tensor]:
-    """The weights in a checkpoint of ours. Raises ValueError when it is none."""
+    """Reads the weights of a checkpoint, of all networks. Raises ValueError for another kind of file."""
     return read_weights(file, torch.device("cpu"))["state_dict"]
 
 

@@ -1,9 +1,9 @@
 """Translates large pictures in overlapping tiles without visible seams.
 
-A norm that looks at the picture (batch norm at test time, instance norm) would look at each tile by itself and colour
-it by itself. So statistics are gathered over all tiles before anything is kept, one norm after the other, as what a
-norm sees follows from those before it: a sweep over the tiles for each norm, which goes no deeper than that norm. All
-tiles are then translated under the same statistics.
+A norm that uses the statistics of its input (batch norm at test time, instance norm) would treat each tile as a
+picture of its own, and neighbouring tiles would differ in colour. So the statistics of the whole picture are collected
+first. The input of a norm depends on the norms before it, so there is one sweep over the tiles for each norm; it runs
+the network up to that norm. Then all tiles are translated under the same statistics.
 """
 
 import itertools
@@ -16,40 +16,38 @@ import torch
 from torch import Tensor, nn
 
 from pix2pix.core.randomness import derive_seed
+from pix2pix.inference.geometry import round_up
 from pix2pix.inference.mode import InferenceMode, Noise, NormalizePicture
 
 CELL = 256  # pixels; the noise of a large picture is drawn in squares of about this side
 Read = Callable[[int, int, int, int], Tensor]
-"""From top, left, height and width to that part of the picture as the network takes it, (C, height, width)."""
+"""Maps (top, left, height, width) to that part of the picture as the network's input, (C, height, width)."""
 
 
 class Axis:
     """Tiles along one side of a picture.
 
     Args:
-        length: of the side, a multiple of `multiple`.
-        tile: side of a tile; rounded up to two multiples at least.
-        overlap: of neighbours; rounded up to a multiple, at most half of a tile.
-        multiple: of the network; tiles begin at multiples of it, so that its grids coincide.
+        length: of the side in pixels, a multiple of `multiple`.
+        tile: side of a tile; rounded up to a multiple, at least two of them.
+        overlap: of neighbouring tiles; rounded up to a multiple.
+        multiple: the network's; tiles begin at multiples of it, so that its feature grids coincide.
     """
 
     def __init__(self, length: int, tile: int, overlap: int, multiple: int) -> None:
-        def round_up(value: int) -> int:
-            return -(-value // multiple) * multiple
-
-        self.length, self.side = length, min(length, max(round_up(tile), 2 * multiple))
-        stride = max(self.side - max(round_up(overlap), multiple), multiple)
+        self.length, self.side = length, min(length, max(round_up(tile, multiple), 2 * multiple))
+        stride = max(self.side - max(round_up(overlap, multiple), multiple), multiple)
         self.starts = [*range(0, length - self.side, stride), length - self.side]
         middles = [b + (a + self.side - b) // 2 for a, b in itertools.pairwise(self.starts)]
-        self.cores = list(itertools.pairwise([0, *middles, length]))  # each pixel is in the core of one tile
+        self.cores = list(itertools.pairwise([0, *middles, length]))  # every pixel lies in the core of exactly one tile
 
     def list_tiles(self) -> list[tuple[int, slice]]:
-        """The beginning of each tile, and its core counted from there."""
+        """The start of each tile, and its core relative to that start."""
         cores = zip(self.starts, self.cores, strict=True)
         return [(start, slice(begin - start, end - start)) for start, (begin, end) in cores]
 
     def weights(self) -> list[Tensor]:
-        """The share of each tile in each of its pixels: ramps over the overlaps, which add up to one."""
+        """The blending weights of each tile, (side,): linear ramps over the overlaps, which sum to 1."""
         raw = torch.zeros(len(self.starts), self.length)
         position = torch.arange(self.side) + 0.5
         for row, start in zip(raw, self.starts, strict=True):
@@ -61,49 +59,52 @@ class Axis:
 
 
 class _StopTileError(Exception):
-    """Ends the run of a tile at the norm whose statistics are being gathered."""
+    """Stops the forward pass of a tile at the norm whose statistics are being collected."""
 
 
 class Statistics:
-    """Mean and variance of what each norm sees of the whole picture."""
+    """Mean and variance of each norm's input over the whole picture."""
 
     def __init__(self) -> None:
         self.known: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         self._sums: dict[nn.Module, tuple[Any, Any, int]] = {}
 
     def gather(self, core: tuple[slice, slice], side: tuple[int, int], norm: nn.Module, x: Tensor) -> Tensor:
-        """Counts what the first norm that is not known yet sees of a tile's core, in pixels, and ends the run there."""
+        """Adds a tile's core to the sums of the first norm with unknown statistics, and stops the forward pass there.
+
+        `core` and `side` are in pixels of the picture; known norms are applied.
+        """
         if norm in self.known:
             return self.apply(norm, x)
         rows, columns = (_scale_slice(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
-        seen = x[:, :, rows, columns].float()
-        if count := seen[:, 0].numel():
-            var, mean = (each.cpu().double() for each in torch.var_mean(seen, dim=(0, 2, 3), correction=0))
+        part = x[:, :, rows, columns].float()
+        if count := part[:, 0].numel():
+            var, mean = (each.cpu().double() for each in torch.var_mean(part, dim=(0, 2, 3), correction=0))
             sums = self._sums.get(norm, (0, 0, 0))
             more = count * mean, count * (var + mean.square()), count
             self._sums[norm] = sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]
         raise _StopTileError
 
     def finish_sweep(self) -> None:
-        """What was counted becomes known."""
+        """Computes mean and variance from the sums of the sweep."""
         for norm, (total, squares, count) in self._sums.items():
             mean = total / count
             self.known[norm] = mean.float(), (squares / count - mean.square()).clamp(min=0).float()
         self._sums = {}
 
     def apply(self, norm: Any, x: Tensor) -> Tensor:
-        """Normalises by what is known."""
+        """Normalises x (B, C, H, W) with the known statistics of the norm."""
         mean, var = (each.to(x.device) for each in self.known[norm])
         return nn.functional.batch_norm(x, mean, var, norm.weight, norm.bias, eps=norm.eps)
 
 
 def _scale_slice(part: slice, size: int, whole: int) -> slice:
-    """A part of `whole` pixels in a feature map that is `size` wide; neighbours stay neighbours."""
+    """Scales a slice of `whole` pixels to a feature map of `size`; adjacent slices stay adjacent."""
     return slice(part.start * size // whole, part.stop * size // whole)
 
 
 class TileGrid(NamedTuple):
-    """A picture and how it is cut: along its height and along its width."""
+    """A picture and its tiles along height and width."""
 
     read: Read
     rows: Axis
@@ -117,10 +118,10 @@ class Tiling:
     Args:
         generator: the network, on its device.
         inference: its test-time choices.
-        multiple: of the sides it takes.
-        tile: side of the tiles in pixels, a multiple of `multiple` and at least two of them.
-        overlap: of neighbouring tiles; a quarter of `tile` by default.
-        precision: entered around each run of the generator, for half precision.
+        multiple: height and width of its inputs are multiples of this.
+        tile: side of the tiles in pixels; rounded up to a multiple, at least two of them.
+        overlap: of neighbouring tiles in pixels; a quarter of `tile` by default.
+        precision: returns the context of each forward pass, for half precision.
     """
 
     def __init__(
@@ -138,13 +139,13 @@ class Tiling:
         self.precision = precision
 
     def translate(self, read: Read, height: int, width: int, name: str) -> Iterator[tuple[int, Tensor]]:
-        """The translation (C, h, width) from the top downwards, each band with the row at which it begins.
+        """Yields the translation from the top downwards as (first row, band (C, h, width)).
 
         Args:
-            read: gives parts of the picture.
-            height: of the picture, a multiple of `multiple`, as is `width`.
-            width: see above.
-            name: of the picture, which chooses the noise.
+            read: returns parts of the picture.
+            height: height of the picture, a multiple of `multiple`.
+            width: width of the picture, a multiple of `multiple`.
+            name: name of the picture, which selects the noise.
         """
         rows, columns = (Axis(length, self.tile, self.overlap, self.multiple) for length in (height, width))
         tiles, statistics = TileGrid(read, rows, columns, name), Statistics()
@@ -153,7 +154,7 @@ class Tiling:
         yield from self._blend(tiles, statistics)
 
     def _sweep(self, tiles: TileGrid, statistics: Statistics) -> None:
-        """Makes the statistics of one more norm known."""
+        """Computes the statistics of the next norm."""
         side = tiles.rows.side, tiles.columns.side
         for (top, core_y), (left, core_x) in itertools.product(tiles.rows.list_tiles(), tiles.columns.list_tiles()):
             with suppress(_StopTileError):
@@ -161,6 +162,7 @@ class Tiling:
         statistics.finish_sweep()
 
     def _blend(self, tiles: TileGrid, statistics: Statistics) -> Iterator[tuple[int, Tensor]]:
+        """Adds up overlapping strips, weighted, and yields the rows that no later strip touches."""
         rows, rest = tiles.rows, None
         for start, share, end in zip(rows.starts, rows.weights(), [*rows.starts[1:], rows.length], strict=True):
             strip = self._strip(tiles, start, statistics) * share[:, None]
@@ -170,7 +172,7 @@ class Tiling:
             rest = strip[:, end - start :]
 
     def _strip(self, tiles: TileGrid, top: int, statistics: Statistics) -> Tensor:
-        """A row of tiles, blended: (C, side, width)."""
+        """A blended row of tiles, (C, side, width)."""
         columns, strip = tiles.columns, torch.empty(0)
         for left, share in zip(columns.starts, columns.weights(), strict=True):
             output = self._run(tiles, top, left, statistics.apply).float().cpu()
@@ -180,7 +182,7 @@ class Tiling:
         return strip
 
     def _run(self, tiles: TileGrid, top: int, left: int, normalize: NormalizePicture) -> Tensor:
-        """The output of the tile at this place, (C, side, side)."""
+        """The generator's output for the tile at (top, left), (C, side, side)."""
         height, width = tiles.rows.side, tiles.columns.side
         source = tiles.read(top, left, height, width)[None]
         noise = tile_noise(self.inference.seed_of(tiles.name), top, left, height, self.multiple)
@@ -190,25 +192,25 @@ class Tiling:
 
 
 def tile_noise(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
-    """The part of one noise over a plane without end that a tile of `height` pixels sees from `top` and `left`."""
+    """The noise of a tile of `height` pixels at (top, left): a window of one unbounded noise plane per dropout."""
     layers = itertools.count()
     cell = -(-CELL // multiple) * multiple
 
     def noise(x: Tensor, keep: float) -> Tensor:
         layer = next(layers)
-        if x.dim() != 4 or set(x.shape[2:]) == {1}:  # of whole channels: the same for all tiles
+        if x.dim() != 4 or set(x.shape[2:]) == {1}:  # whole channels: the same for all tiles
             generator = torch.Generator().manual_seed(derive_seed(seed, "inference", layer))
             return torch.empty(x.shape).bernoulli_(keep, generator=generator)
         _, channels, rows, columns = x.shape
         stride = height // rows
-        drawing = NoisePlane(seed, layer, (channels, cell // stride, cell // stride), keep)
-        return drawing.part(top // stride, left // stride, rows, columns)[None]
+        plane = NoisePlane(seed, layer, (channels, cell // stride, cell // stride), keep)
+        return plane.part(top // stride, left // stride, rows, columns)[None]
 
     return noise
 
 
 class NoisePlane(NamedTuple):
-    """The noise of one dropout over a plane without end, drawn in cells, each from a seed of its own."""
+    """The noise of one dropout over an unbounded plane, drawn in cells that each have their own seed."""
 
     seed: int
     layer: int
@@ -216,11 +218,11 @@ class NoisePlane(NamedTuple):
     keep: float
 
     def part(self, top: int, left: int, rows: int, columns: int) -> Tensor:
-        """(C, rows, columns) of it."""
+        """The window (C, rows, columns) at (top, left)."""
         side = self.shape[1]
         down, across = (range(a // side, -(-(a + n) // side)) for a, n in ((top, rows), (left, columns)))
-        drawn = torch.cat([torch.cat([self._cell(y, x) for x in across], dim=2) for y in down], dim=1)
-        return drawn[:, top % side : top % side + rows, left % side : left % side + columns]
+        cells = torch.cat([torch.cat([self._cell(y, x) for x in across], dim=2) for y in down], dim=1)
+        return cells[:, top % side : top % side + rows, left % side : left % side + columns]
 
     def _cell(self, row: int, column: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "inference", self.layer, row, column))

@@ -38,30 +38,30 @@ SANDBOX_HEADERS |= {"X-Content-Type-Options": "nosniff"}
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-REPORTED: set[str] = set()  # faults that the terminal knows of
+REPORTED: set[str] = set()  # problems that were logged already
 
 
 class RunCard(NamedTuple):
-    """A run as the page shows it; paths are relative to the folder of runs."""
+    """A run on the page; paths are relative to the folder of runs."""
 
     name: str
     state: str
     sample: Path | None
     evaluations: list[Path]
-    faults: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def serve(outputs: Path, *, port: int = 6006, open_browser: bool = True) -> None:
     """Serves the page on 127.0.0.1 until Ctrl-C."""
     address = start(outputs, port=port)
-    print(f"{address}\nCtrl-C ends it.", flush=True)
+    print(f"{address}\nPress Ctrl-C to stop.", flush=True)
     if open_browser:
         webbrowser.open(address)
     threading.Event().wait()
 
 
 def start(outputs: Path, *, port: int = 6006) -> str:
-    """Starts the server on a thread of its own; its address, on another port where `port` is taken.
+    """Starts the server in a thread and returns its address; uses a free port if `port` is taken.
 
     Raises:
         FileNotFoundError: for a folder without runs.
@@ -75,39 +75,39 @@ def start(outputs: Path, *, port: int = 6006) -> str:
 
 def _launch(outputs: Path, port: int) -> str:
     class Server(program.WerkzeugServer):
-        """TensorBoard's own server, with our page in front of it."""
+        """TensorBoard's server with the front page before it."""
 
         def __init__(self, tensorboard: Any, flags: Any) -> None:
             super().__init__(add_front_page(tensorboard, outputs), flags)
 
     board = program.TensorBoard(server_class=Server)
     board.configure(logdir=str(outputs), host="127.0.0.1", port=port, path_prefix=TENSORBOARD, reload_multifile=True)
-    for talkative in ("tensorboard", "werkzeug"):
-        logging.getLogger(talkative).setLevel(logging.ERROR)
+    for name in ("tensorboard", "werkzeug"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return board.launch().removesuffix(f"{TENSORBOARD}/") + "/"
 
 
 def add_front_page(tensorboard: Any, outputs: Path) -> Any:
-    """TensorBoard's WSGI application, and before it the page and the files it links to: pages and pictures only.
+    """Wraps TensorBoard's WSGI application with the front page and the pages and pictures it links to.
 
-    Requests under a foreign host name are turned away before any of them, as the demo does it.
+    Requests with a foreign host name are rejected, as in the demo.
     """
 
     @Request.application
-    def front(request: Request) -> Response:
+    def serve_front_page(request: Request) -> Response:
         if request.path != "/":
-            return Response("there is no such page; the runs are at /", status=404)
+            return Response("no such page; the runs are at /", status=404)
         return Response(front_page(outputs), content_type="text/html; charset=utf-8", headers=HEADERS)
 
-    files = SharedDataMiddleware(front, {FILES: str(outputs)})
+    files = SharedDataMiddleware(serve_front_page, {FILES: str(outputs)})
     files.is_allowed = lambda filename: Path(filename).suffix in {".html", ".png", ".jpg"}
-    hosts = HostRules()
+    host_rules = HostRules()
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
-        asked, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", "")
-        refusal = hosts.rejection_reason(asked, origin, reads=environ.get("REQUEST_METHOD") in {"GET", "HEAD"})
-        if refusal:
-            return Response(refusal, status=403)(environ, start_response)
+        host, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", "")
+        reason = host_rules.rejection_reason(host, origin, reads=environ.get("REQUEST_METHOD") in {"GET", "HEAD"})
+        if reason:
+            return Response(reason, status=403)(environ, start_response)
         path = environ.get("PATH_INFO", "/")
         if path.startswith(TENSORBOARD):
             return tensorboard(environ, start_response)
@@ -117,7 +117,7 @@ def add_front_page(tensorboard: Any, outputs: Path) -> Any:
 
 
 def _sandbox(start_response: Any) -> Any:
-    """The same, for a page that a run brought along: its scripts reach neither other runs nor TensorBoard."""
+    """Adds headers that keep the scripts of a run's page from other runs and TensorBoard."""
 
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
         return start_response(status, [*headers, *SANDBOX_HEADERS.items()], *rest)
@@ -126,21 +126,21 @@ def _sandbox(start_response: Any) -> Any:
 
 
 def front_page(outputs: Path) -> str:
-    """The page: what there is in the folder now. A run with damaged files is shown with what is wrong with them."""
+    """Renders the page from the current files of the folder; damaged files are listed with the run."""
     template = Path(__file__).with_name("dashboard.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"link": _link, "shown": lambda name: readable_name(str(name))}
-    compared = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
-    comparisons = [folder / COMPARISON for folder in natsorted(compared, key=str)]
+    environment.filters |= {"link": _link, "readable": lambda name: readable_name(str(name))}
+    folders = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
+    comparisons = [folder / COMPARISON for folder in natsorted(folders, key=str)]
     cards = [make_card(run, outputs) for run in _runs(outputs)]
-    _report(fault for card in cards for fault in card.faults)
+    _report(problem for card in cards for problem in card.problems)
     return environment.from_string(template).render(
         outputs=outputs, comparisons=comparisons, cards=cards, tensorboard=f"{TENSORBOARD}/"
     )
 
 
 def _runs(outputs: Path) -> list[Run]:
-    with suppress(FileNotFoundError):  # all of them were removed since the start
+    with suppress(FileNotFoundError):  # all runs were removed since the start
         return find_runs([outputs])
     return []
 
@@ -150,25 +150,25 @@ def _link(page: Path) -> str:
 
 
 def make_card(run: Run, outputs: Path) -> RunCard:
-    """What the page shows of a run, as far as its files can be read."""
-    faults: list[str] = []
-    place = run.path.relative_to(outputs) if run.path.is_relative_to(outputs) else run.path
-    state = _try_read(lambda: _state(run.provenance()), run.provenance_file, faults) or "unknown"
-    sample = _try_read(lambda: _sample(run, faults), run.path / "samples", faults)
-    _try_read(lambda: _require_config(run), run.config_file, faults)
-    _try_read(lambda: _require_header(run.path / "metrics.csv"), run.path / "metrics.csv", faults)
-    pages = _try_read(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, faults) or []
-    evaluations = [place / page.relative_to(run.path) for page in pages]
-    return RunCard(str(place), state, sample and place / sample.relative_to(run.path), evaluations, tuple(faults))
+    """Collects what the page shows of a run, as far as its files can be read."""
+    problems: list[str] = []
+    name = run.path.relative_to(outputs) if run.path.is_relative_to(outputs) else run.path
+    state = _try_read(lambda: _state(run.provenance()), run.provenance_file, problems) or "unknown"
+    sample = _try_read(lambda: _sample(run, problems), run.path / "samples", problems)
+    _try_read(lambda: _require_config(run), run.config_file, problems)
+    _try_read(lambda: _require_header(run.path / "metrics.csv"), run.path / "metrics.csv", problems)
+    pages = _try_read(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, problems) or []
+    evaluations = [name / page.relative_to(run.path) for page in pages]
+    return RunCard(str(name), state, sample and name / sample.relative_to(run.path), evaluations, tuple(problems))
 
 
-def _try_read(read: Callable[[], T], file: Path, faults: list[str]) -> T | None:
-    """What a file says; where it is damaged, in whatever way, None and a sentence among the faults."""
+def _try_read(read: Callable[[], T], file: Path, problems: list[str]) -> T | None:
+    """Calls `read`; on any error adds a sentence to the problems and returns None."""
     try:
         return read()
     except Exception as error:
         reason = str(error) or type(error).__name__
-        faults.append(reason if str(file) in reason else f"{file}: cannot be read ({reason}).")
+        problems.append(reason if str(file) in reason else f"{file}: cannot be read ({reason}).")
         return None
 
 
@@ -177,42 +177,42 @@ def _state(provenance: dict[str, Any]) -> str:
     return f"finished  {best}" if provenance.get("finished") else "unfinished"
 
 
-def _sample(run: Run, faults: list[str]) -> Path | None:
-    sheet, unread = newest_sheet(run.path / "samples", "val")
-    faults.extend(unread[:1])
+def _sample(run: Run, problems: list[str]) -> Path | None:
+    sheet, unreadable = newest_sheet(run.path / "samples", "val")
+    problems.extend(unreadable[:1])
     return sheet.path if sheet else None
 
 
 def _require_config(run: Run) -> None:
-    """Raises ValueError for a configuration that is damaged."""
-    fault = _config_fault(run.config_file, run.config_file.stat().st_mtime_ns)
-    if fault:
-        raise ValueError(fault)
+    """Raises ValueError for a damaged configuration."""
+    problem = _config_problem(run.config_file, run.config_file.stat().st_mtime_ns)
+    if problem:
+        raise ValueError(problem)
 
 
 @lru_cache(maxsize=4096)
-def _config_fault(file: Path, changed: int) -> str | None:
-    """What is wrong with a configuration; read once for each change of the file."""
+def _config_problem(file: Path, changed: int) -> str | None:
+    """The problem of a configuration, or None. `changed`, the file's time, is part of the cache key."""
     try:
-        whole = isinstance(Run(file.parent).config(), dict)
+        is_mapping = isinstance(Run(file.parent).config(), dict)
     except Exception as error:
         return str(error) or type(error).__name__
-    return None if whole else f"{file}: holds no configuration; it was cut short or damaged."
+    return None if is_mapping else f"{file}: holds no configuration; it was cut short or damaged."
 
 
 def _require_header(metrics: Path) -> None:
-    """Raises ValueError for a table of metrics that begins with anything but the names of its columns."""
+    """Raises ValueError for a metrics table without a header line."""
     if not metrics.is_file():
         return
     with metrics.open("rb") as file:
         header = file.readline(MAX_LINE_BYTES).decode()
     if header and "step" not in header.strip().split(","):
-        raise ValueError("it does not begin with the names of its columns")
+        raise ValueError("its first line does not name the columns")
 
 
-def _report(faults: Iterable[str]) -> None:
-    """Says every fault once in the terminal."""
-    for fault in faults:
-        if fault not in REPORTED:
-            REPORTED.add(fault)
-            log.warning("%s", fault)
+def _report(problems: Iterable[str]) -> None:
+    """Logs every problem once."""
+    for problem in problems:
+        if problem not in REPORTED:
+            REPORTED.add(problem)
+            log.warning("%s", problem)

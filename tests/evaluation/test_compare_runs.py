@@ -15,8 +15,9 @@ from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison_page import to_markdown, write_page
 from pix2pix.evaluation.evaluate import evaluate
+from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.paper_tables import loss_name, matching_tables
-from pix2pix.evaluation.record import EvaluationSpec, read_record
+from pix2pix.evaluation.record import read_record
 from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, TINY_FOLDER, pix2pix, resolved
@@ -111,7 +112,7 @@ def test_runs_that_go_on_or_are_not_evaluated_take_part(sweep, tmp_path):
     assert entry.state() == "unfinished, not evaluated"
     assert entry.metrics["ssim"] > 0
     group = next(group for group in comparison.groups if entry in group.entries)
-    assert (len(group.entries), group.runs(), len(group.values("l1"))) == (2, "1 of 2", 1)  # it is not counted
+    assert (len(group.entries), group.describe_size(), len(group.values("l1"))) == (2, "1 of 2", 1)  # it is not counted
     assert " (n=1) |" in to_markdown(comparison)
     assert comparison.best("l1") is not group
 
@@ -313,7 +314,7 @@ def test_an_evaluation_that_tells_no_data_is_made_anew_and_never_averaged(both, 
     assert "a: its data and checkpoint are not recorded" in said.err
     assert "±" not in said.out
     pix2pix("compare", both)
-    assert all(entry.counts for entry in load_comparison(find_runs([both]), "val").entries)
+    assert all(entry.is_final for entry in load_comparison(find_runs([both]), "val").entries)
 
 
 def test_pairs_that_changed_since_are_evaluated_anew_and_touched_ones_are_not(both, two_copies, tmp_path):
@@ -324,14 +325,14 @@ def test_pairs_that_changed_since_are_evaluated_anew_and_touched_ones_are_not(bo
     run, file = Run(tmp_path / "runs" / "run"), data / "val" / "0.bmp"
     before = evaluate(run).totals["l1"]
     file.touch()
-    assert load_comparison([run], "val").entries[0].doubts == ()
+    assert load_comparison([run], "val").entries[0].mismatches == ()
     date = file.stat().st_mtime_ns
     shutil.copyfile(two_copies / "other" / "val" / "0.bmp", file)
     os.utime(file, ns=(date, date))  # another picture of the same name, size and date
-    assert "have changed since" in load_comparison([run], "val").entries[0].doubts[0]
+    assert "have changed since" in load_comparison([run], "val").entries[0].mismatches[0]
     pix2pix("compare", run.path)
     (entry,) = load_comparison([run], "val").entries
-    assert entry.counts
+    assert entry.is_final
     assert entry.metrics["l1"] != before
 
 
@@ -342,17 +343,17 @@ def test_pairs_that_moved_are_named_for_all_runs(two_copies, tmp_path, capsys):
     (tmp_path / "here").rename(tmp_path / "there")
     run = Run(tmp_path / "runs" / "run")
     pix2pix("compare", run.path)
-    assert re.search("not evaluated: no folder .* name the folder with --data", "".join(capsys.readouterr()))
+    assert re.search("not evaluated: no folder .* give their folder with --data", "".join(capsys.readouterr()))
     pix2pix("compare", run.path, "--data", tmp_path / "there")
-    assert load_comparison([run], "val", data=tmp_path / "there").entries[0].counts
-    assert load_comparison([run], "val", data=two_copies / "other").entries[0].evaluated is None
+    assert load_comparison([run], "val", data=tmp_path / "there").entries[0].is_final
+    assert load_comparison([run], "val", data=two_copies / "other").entries[0].evaluation is None
 
 
 def test_runs_can_be_compared_on_a_folder_that_is_named(both, two_copies, capsys):
     pix2pix("compare", both, "--data", two_copies / "other")
     assert "| 2 |" in capsys.readouterr().out
     comparison = load_comparison(find_runs([both]), "val", data=two_copies / "other")
-    assert all(entry.counts for entry in comparison.entries)
+    assert all(entry.is_final for entry in comparison.entries)
     assert comparison.entries[0].metrics["l1"] == evaluate(Run(both / "a"), data=two_copies / "other").totals["l1"]
 
 
@@ -371,7 +372,7 @@ def test_a_metrics_file_that_is_damaged_is_as_none(both):
     for content in ("", "[]", '{"metrics": 3}', '{"metrics": {}, "inference": {}}', *map(json.dumps, broken)):
         (both / "a" / "evaluation" / "val").mkdir(parents=True, exist_ok=True)
         (both / "a" / "evaluation" / "val" / "metrics.json").write_text(content)
-        assert not load_comparison(find_runs([both]), "val").entries[0].counts
+        assert not load_comparison(find_runs([both]), "val").entries[0].is_final
     pix2pix("compare", both)
     assert len(set(l1_of(both).values())) == 1
 
@@ -383,5 +384,5 @@ def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
     for name in ("same", "other"):
         (tmp_path / name).write_text(name)
     record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": file_sha256(tmp_path / "same")}}
-    faults = list(EvaluationSpec("val", scorer=tmp_path / asked).faults(run, run.config(), record))
-    assert faults == ([] if asked == "same" else ["this scorer has not read it"])
+    mismatches = list(EvaluationSpec("val", scorer=tmp_path / asked).find_mismatches(run, run.config(), record))
+    assert mismatches == ([] if asked == "same" else ["not evaluated with this scorer"])

@@ -67,7 +67,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
 
 
 def test_drawn_pairs_have_no_folder(run):
-    with pytest.raises(SystemExit, match="the pairs of this run are drawn"):
+    with pytest.raises(SystemExit, match="the pairs of this run are generated"):
         pix2pix("evaluate", run.path, "--data", "elsewhere")
 
 

@@ -38,7 +38,7 @@ def test_a_scorer_is_judged_by_label_accuracy_and_writes_label_colours(scorer):
 
 
 def test_runs_that_do_not_fit_are_refused(run, scorer, tmp_path):
-    with pytest.raises(SystemExit, match="it reads photos made from label maps, which this run does not make"):
+    with pytest.raises(SystemExit, match="a scorer needs photos made from label maps, which this run does not make"):
         pix2pix("evaluate", scorer.path, "--scorer", scorer.path)
     with pytest.raises(SystemExit, match="not a run from photos to cmp_facades labels"):
         pix2pix("evaluate", run.path, "--scorer", run.path)

@@ -78,7 +78,7 @@ def test_what_the_server_says_is_passed_on(server, logged):
     server.refuses = True
     ended = command("compare", logged, "--no-evaluate", "--wandb", "facades")
     assert ended.returncode == 1
-    assert "W&B did not take the workspace" in ended.stderr
+    assert "W&B rejected the workspace" in ended.stderr
     assert "permission denied" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -57,7 +57,7 @@ def test_what_is_there_is_skipped_when_asked(tiny_run, tmp_path, capsys):
     pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
     assert (tmp_path / "out" / "a.png").read_bytes() == before
     assert "1 pictures in" in (said := capsys.readouterr().out)
-    assert "1 there already" in said
+    assert "1 exist already" in said
 
 
 def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path):
@@ -157,7 +157,7 @@ def command_bytes(*words, given):
 
 def test_a_stream_goes_alone(tiny_run, tmp_path):
     ended = command("translate", tiny_run.path, "-", "a.png", "-o", tmp_path)
-    assert "takes one picture alone" in ended.stderr
+    assert "takes exactly one picture" in ended.stderr
 
 
 def pairs_in(root: Path, a: str, b: str) -> None:

@@ -203,7 +203,7 @@ def test_half_precision_casts_the_weights_once_to_what_autocast_would_cast_them_
 
 def test_weights_are_chosen_by_name(tiny_run, tmp_path):
     assert package.load_translator(tiny_run.path, weights="last").trained.checkpoint.name == "last.ckpt"
-    with pytest.raises(ValueError, match="keeps no moving average"):
+    with pytest.raises(ValueError, match="holds no moving average"):
         package.load_translator(tiny_run.path, weights="ema")
     words = [*TINY, "trainer.max_epochs=1", "ema_decay=0.9", f"output_dir={tmp_path}", "name=averaged"]
     pix2pix("train", *words)

@@ -74,7 +74,7 @@ def test_what_is_written_is_read(tmp_path, kind):
         ("null", "holds no configuration"),
         ('{"config": {}, "glo', "its configuration cannot be read"),
         ("[" * 10_000, "its configuration cannot be read"),
-        ('{"config": {}, "global_step": 1}', "is not whole, it lacks data, generator, inference"),
+        ('{"config": {}, "global_step": 1}', "is incomplete, it lacks data, generator, inference"),
         ('{"config": 5, "global_step": 1}', "holds no configuration"),
         ('{"config": {"a": 1}, "global_step": "x"}', "is no number of steps"),
     ],
@@ -90,7 +90,7 @@ def test_other_weights_are_told_in_words(exported, tmp_path):
     first = next(iter(state))
     without = {name: value for name, value in state.items() if name != first}
     assert f"{first} is nothing in the file" in refused(changed(exported, tmp_path, about, without))
-    assert "extra is (1,) in the file, nothing by" in refused(
+    assert "extra is (1,) in the file, nothing in" in refused(
         changed(exported, tmp_path, about, state | {"extra": torch.zeros(1)})
     )
     assert f"{first} is (1,) in the file" in refused(

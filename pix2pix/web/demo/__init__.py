@@ -1,1 +1,1 @@
-"""The demo: a local page to draw on, and the plain HTTP endpoint beside it."""
+"""The demo: a local page to draw on, and an HTTP endpoint."""

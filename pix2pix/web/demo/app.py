@@ -36,7 +36,7 @@ MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
 class TranslateQuery(BaseModel):
-    """What may stand behind `POST /translate?`."""
+    """The query parameters of `POST /translate`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,63 +46,68 @@ class TranslateQuery(BaseModel):
 
 
 class Demo:
-    """What the routes share.
+    """The routes of the demo and their shared state.
 
     Args:
-        shown: the runs, in the order of their numbers.
-        samples: pictures to start from.
-        limits: how much is taken from a request.
+        runs: the loaded runs, in the order of their numbers.
+        samples: example pictures.
+        limits: the limits on requests.
     """
 
-    def __init__(self, shown: Sequence[LoadedRun], samples: Sequence[Sample], limits: Limits) -> None:
-        self.shown, self.limits = shown, limits
-        self.by_name = {str(number): exhibit for number, exhibit in enumerate(shown)}
-        self.by_name |= {exhibit.name: exhibit for exhibit in shown}
+    def __init__(self, runs: Sequence[LoadedRun], samples: Sequence[Sample], limits: Limits) -> None:
+        self.loaded_runs, self.limits = runs, limits
+        self.by_name = {str(number): run for number, run in enumerate(runs)}
+        self.by_name |= {run.name: run for run in runs}
         self.worker = Worker()
-        self.gate = ConcurrencyLimit(limits.requests, "requests")
-        self.live = LiveEndpoint(shown, self.worker, limits)
-        self.tour = page_data(shown, samples)
+        self.concurrency = ConcurrencyLimit(limits.requests, "requests")
+        self.live = LiveEndpoint(runs, self.worker, limits)
+        self.page_data = page_data(runs, samples)
         self.files = _by_path(page_files("server"), sample_files(samples))
 
     async def translate(self, request: Request) -> Response:
-        """The picture in the body, translated."""
+        """Translates the picture in the body."""
         query = _query(request)
-        exhibit = self.by_name.get(query.run)
-        if exhibit is None:
+        run = self.by_name.get(query.run)
+        if run is None:
             raise RequestRejected(404, f"run {query.run!r}: no run has this name or number; GET /runs lists them.")
-        with self.gate.acquire():
+        with self.concurrency.acquire():
             body = await read_body(request, self.limits)
-            result = await run_while_connected(request, self.worker.run(self._translate, body, exhibit, query))
+            result = await run_while_connected(request, self.worker.run(self._translate, body, run, query))
         return Response(result, media_type=MEDIA[query.format])
 
-    def _translate(self, body: bytes, exhibit: LoadedRun, query: TranslateQuery) -> bytes:
+    def _translate(self, body: bytes, run: LoadedRun, query: TranslateQuery) -> bytes:
         picture = read_picture(body, self.limits)
         try:
-            return encode_picture(exhibit.translate(picture, query.seed), query.format)
-        except ValueError as error:  # 16 bits where the run takes 8, and the like
+            return encode_picture(run.translate(picture, query.seed), query.format)
+        except ValueError as error:  # for example 16 bits for a run that takes 8
             raise RequestRejected(415, str(error)) from error
 
     async def health(self, request: Request) -> Response:
-        """That it lives, and how much it has to do."""
+        """Reports the status and the load."""
         return JSONResponse(
-            {"status": "ok", "runs": len(self.shown), "requests": self.gate.inside, "pages": self.live.gate.inside}
+            {
+                "status": "ok",
+                "runs": len(self.loaded_runs),
+                "requests": self.concurrency.active,
+                "pages": self.live.concurrency.active,
+            }
         )
 
     async def runs(self, request: Request) -> Response:
-        """The runs by number and name, the canvas they take, and the samples."""
-        return JSONResponse(self.tour)
+        """Lists the runs, the canvas and the samples."""
+        return JSONResponse(self.page_data)
 
     async def file(self, request: Request) -> Response:
-        """A file of the page or a sample, all of them in memory since the start: a request names no path on disk."""
+        """Returns a file of the page or a sample, from memory: a request never names a path on disk."""
         content, media = self.files[request.url.path]
         return Response(content, media_type=media)
 
 
 def create_app(
-    shown: Sequence[LoadedRun], samples: Sequence[Sample], *, limits: Limits | None = None, names: Iterable[str] = ()
+    runs: Sequence[LoadedRun], samples: Sequence[Sample], *, limits: Limits | None = None, names: Iterable[str] = ()
 ) -> Starlette:
-    """The application that shows the runs; `names` are further host names it goes by."""
-    demo = Demo(shown, samples, limits or Limits())
+    """Creates the application that serves the runs; `names` are additional host names to accept."""
+    demo = Demo(runs, samples, limits or Limits())
     routes = [
         Route("/translate", demo.translate, methods=["POST"]),
         Route("/health", demo.health),
@@ -119,12 +124,12 @@ def create_app(
     return Starlette(routes=routes, middleware=[Middleware(HostGuard, names=names)], exception_handlers=handlers)
 
 
-def page_data(shown: Sequence[LoadedRun], samples: Sequence[Sample]) -> dict[str, Any]:
-    """All that the page has to know."""
+def page_data(runs: Sequence[LoadedRun], samples: Sequence[Sample]) -> dict[str, Any]:
+    """The data of the page, also the answer to `GET /runs`: runs, canvas and paths of the samples."""
     paths = [{side: sample_path(number, side) for side in Sample._fields} for number in range(len(samples))]
     return {
-        "runs": [exhibit.description() for exhibit in shown],
-        "canvas": describe_canvas(shown, are_line_drawings(list(samples))),
+        "runs": [run.description() for run in runs],
+        "canvas": describe_canvas(runs, are_line_drawings(list(samples))),
         "samples": paths,
     }
 
@@ -150,7 +155,7 @@ async def _handle_rejection(request: Request, error: RequestRejected) -> Respons
 
 
 async def _handle_disconnect(request: Request, error: ClientDisconnected) -> Response:
-    return Response(status_code=CLIENT_CLOSED_REQUEST)  # which nobody reads
+    return Response(status_code=CLIENT_CLOSED_REQUEST)  # the client does not read it
 
 
 async def _handle_http_error(request: Request, error: HTTPException) -> Response:
@@ -159,4 +164,4 @@ async def _handle_http_error(request: Request, error: HTTPException) -> Response
 
 async def _handle_failure(request: Request, error: Exception) -> Response:
     log.error("a request failed", exc_info=error)
-    return JSONResponse({"error": "the translation failed; the terminal of the demo says why."}, 500)
+    return JSONResponse({"error": "the translation failed; see the terminal of the demo for the reason."}, 500)

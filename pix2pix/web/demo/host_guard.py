@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Everything comes from here: no other host is asked for a script, a font or a picture.
+# Scripts, fonts and pictures come from this server only.
 POLICY = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -21,28 +21,28 @@ HEADERS = {
 
 
 class HostRules:
-    """The names that a server of this machine goes by.
+    """The host names and origins that a local server accepts.
 
-    DNS rebinding (a page whose name is made to point at 127.0.0.1) shows in `Host`, which then is the name of that
-    page. So a host must be an IP address, localhost, this machine's name, or one that the user allowed. A script on
-    another site shows in `Origin`, which must then be the host itself for whatever does more than read.
+    With DNS rebinding, a foreign page whose name resolves to 127.0.0.1 sends its own name as `Host`. So the host must
+    be an IP address, localhost, this machine's name, or an allowed name. A script on another site sends that site as
+    `Origin`, which must equal the host for every request that does more than read.
 
     Args:
-        names: further host names, of a proxy for example.
-        remedy: what to do about a name that is refused.
+        names: additional host names, for example of a proxy.
+        remedy: advice to append when a name is rejected.
     """
 
-    def __init__(self, names: Iterable[str] = (), remedy: str = "Ask it by its address, such as 127.0.0.1.") -> None:
+    def __init__(self, names: Iterable[str] = (), remedy: str = "Use its address, such as 127.0.0.1.") -> None:
         self.remedy = remedy
         self.names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
 
     def rejection_reason(self, host: str, origin: str, *, reads: bool) -> str | None:
-        """Why a request with these headers is turned away; None for one that may come in."""
+        """Why a request with these headers is rejected; None if it is accepted."""
         host, origin = host.lower(), origin.lower()
         if not self._is_known(host):
             return f"host {host!r} is not a name of this server. {self.remedy}"
         if origin and not reads and _netloc(origin) != host:
-            return f"origin {origin!r} is another site's; only pages of this server are answered."
+            return f"origin {origin!r} is another site; only pages of this server are accepted."
         return None
 
     def _is_known(self, host: str) -> bool:
@@ -54,18 +54,18 @@ class HostRules:
 
 
 class HostGuard:
-    """ASGI middleware that checks `Host` and `Origin` before anything else sees a request.
+    """ASGI middleware that checks `Host` and `Origin` of every request.
 
     Args:
-        app: what is behind the door.
-        names: further host names that the demo goes by, behind a proxy for example.
+        app: the wrapped application.
+        names: additional host names of the demo, for example behind a proxy.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
-        self.app, self.hosts = app, HostRules(names, "Whoever runs it can add it with --allow-host.")
+        self.app, self.hosts = app, HostRules(names, "Its operator can add it with --allow-host.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on what may come in."""
+        """Passes on accepted requests; others get status 403, or 1008 on a WebSocket."""
         refusal = self._refusal(Headers(scope=scope), scope) if scope["type"] in {"http", "websocket"} else None
         if refusal and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})

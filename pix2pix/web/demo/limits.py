@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken. `side` bounds what padding to the network's sizes can make of a thin picture."""
+    """The limits of a request. `side` bounds the padding of very thin pictures."""
 
     bytes: int = 8 * 2**20
     pixels: int = 2**20
@@ -27,42 +27,42 @@ class Limits:
     seconds: float = 20.0
 
 
-class RequestRejected(Exception):  # noqa: N818 - an answer, not an error of ours
-    """A request that is not served: its HTTP status, and a sentence that says why."""
+class RequestRejected(Exception):  # noqa: N818 - an HTTP response, not a program error
+    """A rejected request, with an HTTP status and the reason."""
 
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
         self.status = status
 
 
-class ClientDisconnected(Exception):  # noqa: N818 - likewise
-    """The client left, nobody waits for an answer."""
+class ClientDisconnected(Exception):  # noqa: N818 - not a program error
+    """The client disconnected before the response."""
 
 
 class ConcurrencyLimit:
-    """Lets so many in at once; who finds it full is told to come again."""
+    """Limits the number of simultaneous requests."""
 
-    def __init__(self, most: int, what: str) -> None:
-        self.most, self.what, self.inside = most, what, 0
+    def __init__(self, limit: int, what: str) -> None:
+        self.limit, self.what, self.active = limit, what, 0
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Inside for as long as the block runs. Raises Refused (503) when the gate is full."""
-        if self.inside >= self.most:
-            raise RequestRejected(503, f"{self.inside} {self.what} are being served, the maximum. Try again soon.")
-        self.inside += 1
+        """Counts the request while the block runs. Raises RequestRejected (503) at the limit."""
+        if self.active >= self.limit:
+            raise RequestRejected(503, f"{self.active} {self.what} are being served, the maximum. Try again soon.")
+        self.active += 1
         try:
             yield
         finally:
-            self.inside -= 1
+            self.active -= 1
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body of a request, counted while it comes.
+    """Reads the body of a request, counting its bytes as they arrive.
 
     Raises:
-        Refused: when it is empty, too large or too slow.
-        Gone: when the client leaves before its end.
+        RequestRejected: when it is empty, too large or too slow.
+        ClientDisconnected: when the client disconnects before its end.
     """
     declared = int(request.headers.get("content-length", 0))
     parts, total = [], 0
@@ -82,25 +82,25 @@ async def read_body(request: Request, limits: Limits) -> bytes:
 
 
 async def run_while_connected(request: Request, job: Awaitable[T]) -> T:
-    """What the job returns; it is cancelled as soon as the client leaves.
+    """Returns the result of the job, which is cancelled if the client disconnects.
 
     Args:
-        request: whose body was read to its end.
-        job: what the client waits for.
+        request: the request, whose body has been read.
+        job: the job that the client waits for.
 
     Raises:
-        Gone: when the client left.
+        ClientDisconnected: when the client disconnected.
     """
-    working, leaving = asyncio.ensure_future(job), asyncio.ensure_future(_wait_for_disconnect(request))
+    work, disconnect = asyncio.ensure_future(job), asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait({work, disconnect}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
             raise ClientDisconnected
-        return working.result()
+        return work.result()
     finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.wait({working, leaving})  # so that the job is out of its queue when nobody counts it any longer
+        work.cancel()
+        disconnect.cancel()
+        await asyncio.wait({work, disconnect})  # the job leaves the queue before it stops being counted
 
 
 async def _wait_for_disconnect(request: Request) -> None:
@@ -114,7 +114,7 @@ def _require_few_bytes(count: int, limits: Limits) -> None:
 
 
 def read_picture(body: bytes, limits: Limits) -> Image.Image:
-    """The picture in the bytes, upright. Raises Refused; its size is judged before any pixel is decoded."""
+    """Decodes the picture, upright. Its size is checked before decoding. Raises RequestRejected."""
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
             require_size(*image.size, limits)
@@ -128,14 +128,14 @@ def read_picture(body: bytes, limits: Limits) -> Image.Image:
         raise RequestRejected(
             415, f"the body is not a picture. Send the bytes of a {', '.join(FORMATS)} file, not a form."
         ) from error
-    except Exception as error:  # decoders raise whatever the bytes happen to provoke
+    except Exception as error:  # decoders raise many kinds of errors
         raise RequestRejected(400, f"the picture cannot be decoded ({error}).") from error
 
 
 def require_size(width: int, height: int, limits: Limits) -> None:
-    """Raises Refused (413) for a picture that is too large to translate here."""
+    """Raises RequestRejected (413) for a picture above the limits."""
     if width * height > limits.pixels or max(width, height) > limits.side:
         raise RequestRejected(
             413,
-            f"the picture is {width}x{height}; at most {limits.pixels} pixels and {limits.side} on a side are taken.",
+            f"the picture is {width}x{height}; at most {limits.pixels} pixels and {limits.side} per side are accepted.",
         )

@@ -18,7 +18,7 @@ from pix2pix.runs.find import find_runs
 
 log = logging.getLogger(__name__)
 
-SHOWABLE = {"L", "P", "RGB", "RGBA"}  # P: label maps
+SHOWABLE = {"L", "P", "RGB", "RGBA"}  # modes; P: label maps
 LARGEST_SIDE = 4096
 BY_FILE = {known.file: known for known in BUILTIN.values()}
 Kind = Literal["labels", "edges", "photo"]
@@ -28,7 +28,7 @@ PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """One run on show."""
+    """A run of the demo with its translator."""
 
     name: str
     path: Path
@@ -36,26 +36,26 @@ class LoadedRun:
 
     @property
     def config(self) -> Config:
-        """The configuration it was trained with."""
+        """The configuration of the run."""
         return self.translator.trained.config
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height it was trained at."""
+        """Width and height of the training pictures."""
         return self.config["data"]["width"], self.config["data"]["height"]
 
     def translate(self, picture: Image.Image, seed: int) -> Image.Image:
-        """The translation of a picture at its own size, under the noise of `seed`."""
+        """Translates a picture at its own size, under the noise of `seed`."""
         return self.translator(picture, seed=seed)
 
     def translate_drawing(self, drawing: Image.Image, seed: int) -> Image.Image:
-        """The translation of a drawing at the size of the training; label maps keep their colours when scaled."""
+        """Translates a drawing at the training size; label maps are scaled without new colours."""
         labels = source_labels(self.config) is not None
         resampling = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
         return self.translate(drawing.resize(self.size, resampling), seed)
 
     def description(self) -> dict[str, Any]:
-        """What the page and `GET /runs` tell about it."""
+        """The description of the run on the page and in `GET /runs`."""
         width, height = self.size
         data, trained = self.config["data"], self.translator.trained
         return {
@@ -71,70 +71,75 @@ class LoadedRun:
 
 
 def source_labels(config: Config) -> PaletteChoice | None:
-    """The palette of the sources, where these are label maps."""
+    """The palette of the sources; None unless they are label maps."""
     data = config["data"]
     return data["palette"] if data.get("labels") == ("A" if data["direction"] == "AtoB" else "B") else None
 
 
 def load_runs(paths: Sequence[str | Path], **options: Any) -> list[LoadedRun]:
-    """Loads runs, the runs of sweeps, and files of weights, each under a name of its own.
+    """Loads runs, the runs of sweeps, and files of weights, each under a unique name.
 
     Args:
-        paths: what to show; among several, what holds no run (logs, pages of a sweep) is passed over.
-        options: those of `load_translator`.
+        paths: runs, sweeps or files; of several paths, those without a run (logs, pages of a sweep) are skipped.
+        options: options of `load_translator`.
 
     Raises:
         FileNotFoundError: when none of the paths holds a run.
-        ValueError: when the runs do not take the same kind of input.
+        ValueError: when the runs take different kinds of input, or the demo cannot show their pictures.
     """
-    found = [place for path in paths for place in _resolve_paths(Path(path), alone=len(paths) == 1)]
-    if not found:
-        raise FileNotFoundError(f"{', '.join(map(str, paths))}: no run among these. Give what `pix2pix train` made.")
-    names = _unique_names(found)
-    if len(found) == 1 and (known := BY_FILE.get(found[0])):
-        names = [known.name]
-    names = [find_model_name(place) or name for name, place in zip(names, found, strict=True)]
-    shown = []
-    for name, place in zip(names, found, strict=True):
-        log.info("loading %s", place)
-        shown.append(_require_showable(LoadedRun(name, place, load_translator(place, **options))))
-    _require_one_kind(shown)
-    return shown
+    files = [file for path in paths for file in _resolve_paths(Path(path), is_only=len(paths) == 1)]
+    if not files:
+        raise FileNotFoundError(
+            f"{', '.join(map(str, paths))}: no run in these paths. Give a directory that `pix2pix train` made."
+        )
+    names = _unique_names(files)
+    if len(files) == 1 and (builtin := BY_FILE.get(files[0])):
+        names = [builtin.name]
+    names = [find_model_name(file) or name for name, file in zip(names, files, strict=True)]
+    runs = []
+    for name, file in zip(names, files, strict=True):
+        log.info("loading %s", file)
+        run = LoadedRun(name, file, load_translator(file, **options))
+        _require_showable(run)
+        runs.append(run)
+    _require_one_kind(runs)
+    return runs
 
 
-def _require_showable(exhibit: LoadedRun) -> LoadedRun:
-    """The exhibit, warm. Raises ValueError when it takes or makes what a page cannot show."""
-    if max(exhibit.size) > LARGEST_SIDE:
+def _require_showable(run: LoadedRun) -> None:
+    """Translates once, which also warms up. Raises ValueError for pictures that a page cannot show."""
+    if max(run.size) > LARGEST_SIDE:
         raise ValueError(
-            f"{exhibit.path}: its pictures are {exhibit.size}, the demo draws up to {LARGEST_SIDE} pixels."
+            f"{run.path}: its pictures are {run.size}; the demo accepts sides of up to {LARGEST_SIDE} pixels."
         )
     try:
-        result = exhibit.translate(Image.new("RGB", exhibit.size), 0)
+        result = run.translate(Image.new("RGB", run.size), 0)
     except ValueError as error:
-        raise ValueError(f"{exhibit.path}: the demo draws in 8 bits and grey or colour; {error}") from error
+        raise ValueError(f"{run.path}: the demo needs 8-bit grey or colour pictures; {error}") from error
     if getattr(result, "mode", None) not in SHOWABLE:
-        raise ValueError(f"{exhibit.path}: its translations are no pictures of 8 bits, which is what a page can show.")
-    return exhibit
+        raise ValueError(f"{run.path}: its outputs are not 8-bit pictures, which a page needs.")
 
 
-def _resolve_paths(given: Path, *, alone: bool) -> list[Path]:
-    path = locate_translator(given) if alone or str(given) in BUILTIN or is_hub_address(given) else given
+def _resolve_paths(path: Path, *, is_only: bool) -> list[Path]:
+    """The runs or the file of weights at a path; none for a path without runs if there are others."""
+    if is_only or str(path) in BUILTIN or is_hub_address(path):
+        path = locate_translator(path)
     if path.suffix in {".ckpt", ".safetensors"} and path.is_file():
         return [path]
-    if not alone and path.exists() and not (path.is_dir() and any(path.rglob("config.yaml"))):
+    if not is_only and path.exists() and not (path.is_dir() and any(path.rglob("config.yaml"))):
         return []
     return [run.path for run in find_runs([path])]
 
 
 def _unique_names(paths: Sequence[Path]) -> list[str]:
-    """As short as tells them apart: of the directories of a sweep what differs, else as much of the path as needed."""
+    """Short unique names: the differing settings of a sweep's directories, else as much of the paths as needed."""
     tails = [["/".join(path.resolve().parts[-parts:]) for path in paths] for parts in range(1, 5)]
     numbered = [f"{number}: {path}" for number, path in enumerate(paths)]
     return next(names for names in (_settings(tails[0]), *tails, numbered) if len(set(names)) == len(paths))
 
 
 def _settings(directories: Sequence[str]) -> list[str]:
-    """`a=1,b=2` and `a=1,b=3` as `2` and `3`; nothing where a directory is not named so."""
+    """The differing values: `2` and `3` for `a=1,b=2` and `a=1,b=3`; empty for other kinds of names."""
     if len(directories) < 2 or not all("=" in name for name in directories):
         return []
     settings = [name.split(",") for name in directories]
@@ -142,43 +147,45 @@ def _settings(directories: Sequence[str]) -> list[str]:
     return [", ".join(part.partition("=")[2] for part in each if part not in common) for each in settings]
 
 
-def _require_one_kind(shown: Iterable[LoadedRun]) -> None:
-    if len({repr(_input_kind(exhibit.config)) for exhibit in shown}) > 1:
-        names = ", ".join(exhibit.name for exhibit in shown)
-        raise ValueError(f"{names}: these take different inputs, one drawing cannot serve them. Start a demo for each.")
+def _require_one_kind(runs: Iterable[LoadedRun]) -> None:
+    if len({repr(_input_kind(run.config)) for run in runs}) > 1:
+        names = ", ".join(run.name for run in runs)
+        raise ValueError(
+            f"{names}: these runs take different inputs and cannot share a drawing. Start a demo for each."
+        )
 
 
 def _input_kind(config: Config) -> tuple[Any, ...]:
-    """What a run takes, in words alone: palettes are told apart by what was chosen."""
+    """The kind of input of a run, comparable between runs."""
     side = source_side(config)
     return source_labels(config), side.channels, side.depth, config["data"].get("operation")
 
 
-def describe_canvas(shown: Sequence[LoadedRun], drawn_lines: bool) -> dict[str, Any]:
-    """The canvas that is made for the data: its kind, its size, its brushes by name, the colour of its paper."""
-    config = shown[0].config
+def describe_canvas(runs: Sequence[LoadedRun], is_line_drawing: bool) -> dict[str, Any]:
+    """The canvas for the data: its kind, size, brushes and background colour."""
+    config = runs[0].config
     palette = source_labels(config)
-    kind: Kind = "labels" if palette else "edges" if drawn_lines else "photo"
+    kind: Kind = "labels" if palette else "edges" if is_line_drawing else "photo"
     brushes = {"ink": "#000000"} if kind == "edges" else _colours(palette) if palette else PAINTS
     return {
         "kind": kind,
         "operation": config["data"].get("operation"),
-        "width": max_size(shown)[0],
-        "height": max_size(shown)[1],
+        "width": max_size(runs)[0],
+        "height": max_size(runs)[1],
         "brushes": [{"name": name, "colour": colour} for name, colour in brushes.items()],
         "paper": _background(brushes) if kind == "labels" else "#ffffff",
     }
 
 
-def max_size(shown: Sequence[LoadedRun]) -> tuple[int, int]:
-    """The width and height that none of the runs exceeds."""
-    widths, heights = zip(*(exhibit.size for exhibit in shown), strict=True)
+def max_size(runs: Sequence[LoadedRun]) -> tuple[int, int]:
+    """The largest width and height of the runs."""
+    widths, heights = zip(*(run.size for run in runs), strict=True)
     return max(widths), max(heights)
 
 
 def _colours(palette: PaletteChoice) -> dict[str, str]:
-    known = Palette(palette)
-    return {name: f"#{bytes(rgb.tolist()).hex()}" for name, rgb in zip(known.classes, known.pixels, strict=True)}
+    classes = Palette(palette)
+    return {name: f"#{bytes(rgb.tolist()).hex()}" for name, rgb in zip(classes.classes, classes.pixels, strict=True)}
 
 
 def _background(brushes: dict[str, str]) -> str:

@@ -22,60 +22,60 @@ from pix2pix.web.demo.runs import LoadedRun, source_labels
 log = logging.getLogger(__name__)
 
 MAX_SAMPLES = 12
-TITLE_HEIGHT = 20  # pixels above the rows of a sheet
-MOST_SATURATED, LEAST_PLAIN = 12, 0.5
+TITLE_HEIGHT = 20  # pixels of the title above the rows of a sheet
+MAX_SATURATION, MIN_WHITE = 12, 0.5  # of a line drawing: levels of 255; fraction of pixels
 
 
 class Sample(NamedTuple):
-    """An input and what it should become, as pictures."""
+    """An input and its target, as pictures."""
 
     input: Image.Image
     target: Image.Image
 
 
-def find_samples(exhibit: LoadedRun) -> list[Sample]:
-    """A dozen pairs spread over the test set; from the run's evaluation, or its sample sheets, when it is not there.
+def find_samples(run: LoadedRun) -> list[Sample]:
+    """Up to a dozen pairs spread over the test set; else from the run's evaluation or sample sheets.
 
-    A run that makes facades of labels and has none of these, as the built-in one, is given facades drawn by code.
+    A run from facade labels without any of these, such as the built-in one, gets rendered facades.
     """
     for find in (_from_data, _from_evaluation, _from_sheet, _from_renderer):
-        samples = _try_source(find, exhibit)
+        samples = _try_source(find, run)
         if samples:
             return samples
-    log.info("%s: neither its test set nor pictures of it are to be found; the demo starts empty.", exhibit.path)
+    log.info("%s: found neither its test set nor pictures of it; the demo starts with an empty canvas.", run.path)
     return []
 
 
-def _try_source(find: Callable[[LoadedRun], list[Sample]], exhibit: LoadedRun) -> list[Sample]:
+def _try_source(find: Callable[[LoadedRun], list[Sample]], run: LoadedRun) -> list[Sample]:
     try:
-        return find(exhibit)
+        return find(run)
     except UntrustedError as refusal:
         log.warning("%s", refusal)
-    except (ValueError, OSError) as error:  # data that moved are no reason not to draw
-        log.debug("%s: %s", exhibit.path, error)
+    except (ValueError, OSError) as error:  # the demo works without samples
+        log.debug("%s: %s", run.path, error)
     return []
 
 
-def _from_data(exhibit: LoadedRun) -> list[Sample]:
-    data, trained = exhibit.config["data"], exhibit.translator.trained
-    if "://" in str(data["pairs"]):  # to show a file to somebody is no reason to ask a server it names
+def _from_data(run: LoadedRun) -> list[Sample]:
+    data, trained = run.config["data"], run.translator.trained
+    if "://" in str(data["pairs"]):  # showing a run must not contact a server that its file names
         return []
     pairs, transform = trained.open_pairs().split("test"), trained.build_transform()
     palette = Palette(data["palette"]) if data["palette"] else None
     samples = []
     for index in evenly_spaced(len(pairs), MAX_SAMPLES):
         source, target, _ = transform.plain(pairs[index])
-        both = visible(source, palette), visible(target, palette, source)
-        samples.append(Sample(*(to_picture(shown(image)) for image in both)))
+        images = visible(source, palette), visible(target, palette, source)
+        samples.append(Sample(*(to_picture(shown(image)) for image in images)))
     return samples
 
 
-def _from_evaluation(exhibit: LoadedRun) -> list[Sample]:
+def _from_evaluation(run: LoadedRun) -> list[Sample]:
     for split in ("test", "val"):
-        inputs = natsorted((exhibit.path / "evaluation" / split / "images").glob("*_input.png"), key=str)
+        inputs = natsorted((run.path / "evaluation" / split / "images").glob("*_input.png"), key=str)
         if inputs:
-            chosen = [inputs[index] for index in evenly_spaced(len(inputs), MAX_SAMPLES)]
-            return [Sample(_read(file), _read(file.with_name(_target_name(file)))) for file in chosen]
+            files = [inputs[index] for index in evenly_spaced(len(inputs), MAX_SAMPLES)]
+            return [Sample(_read(file), _read(file.with_name(_target_name(file)))) for file in files]
     return []
 
 
@@ -89,12 +89,12 @@ def _read(file: Path) -> Image.Image:
         return image
 
 
-def _from_sheet(exhibit: LoadedRun) -> list[Sample]:
-    """Cut out of the last sheet of validation pairs: input, output, target in a row."""
-    sheets = natsorted((exhibit.path / "samples").glob("val_epoch*.png"), key=str)
+def _from_sheet(run: LoadedRun) -> list[Sample]:
+    """Crops the pairs from the last sheet of validation pairs, whose rows are input, output, target."""
+    sheets = natsorted((run.path / "samples").glob("val_epoch*.png"), key=str)
     if not sheets:
         return []
-    sheet, (width, height) = _read(sheets[-1]), exhibit.size
+    sheet, (width, height) = _read(sheets[-1]), run.size
     scale = max(1, 128 // width)
     step_x, step_y = width * scale + GAP, height * scale + GAP
 
@@ -106,12 +106,12 @@ def _from_sheet(exhibit: LoadedRun) -> list[Sample]:
     return [Sample(cell(0, row), cell(2, row)) for row in range((sheet.height - TITLE_HEIGHT) // step_y)]
 
 
-def _from_renderer(exhibit: LoadedRun) -> list[Sample]:
-    """Label maps drawn by code, in the colours that the run knows, and the photos that belong to them."""
-    choice = source_labels(exhibit.config)
+def _from_renderer(run: LoadedRun) -> list[Sample]:
+    """Rendered label maps in the palette of the run, with their rendered photos."""
+    choice = source_labels(run.config)
     if choice not in ("facades", "cmp_facades"):
         return []
-    width, height = exhibit.size
+    width, height = run.size
     return [_render_sample(Palette(choice), number, height, width) for number in range(MAX_SAMPLES)]
 
 
@@ -122,10 +122,10 @@ def _render_sample(palette: Palette, number: int, height: int, width: int) -> Sa
 
 
 def are_line_drawings(samples: list[Sample]) -> bool:
-    """Whether the inputs are pen on paper: hardly any colour, and mostly white."""
+    """Whether the inputs are line drawings: little colour, mostly white."""
     if not samples:
         return False
     pixels = torch.stack([to_tensor(sample.input.resize((64, 64)), "RGB") for sample in samples]).float()
     saturated = (pixels.amax(dim=1) - pixels.amin(dim=1)).mean()
     white = (pixels.amin(dim=1) > 240).float().mean()
-    return bool(saturated < MOST_SATURATED and white > LEAST_PLAIN)
+    return bool(saturated < MAX_SATURATION and white > MIN_WHITE)

@@ -1,12 +1,12 @@
 """The WebSocket of the demo: receives drawings, sends translations, and drops all waiting drawings but the newest.
 
-A message is a line of JSON, a newline, and raw pixels, which need no decoding and hide no bomb:
+A message is a line of JSON, a newline, and raw pixels, which need no decoder:
 
-    {"frame": 7, "seed": 0, "runs": [0, 1], "width": 256, "height": 256}     followed by RGBA, 4 bytes a pixel
-    {"frame": 7, "run": 0, "milliseconds": 71.2, "width": 256, "height": 256}     the answer, one for each run
-    {"frame": 7, "error": "..."}     in place of answers
+    {"frame": 7, "seed": 0, "runs": [0, 1], "width": 256, "height": 256}     followed by RGBA, 4 bytes per pixel
+    {"frame": 7, "run": 0, "milliseconds": 71.2, "width": 256, "height": 256}     answer, one per run
+    {"frame": 7, "error": "..."}     instead of answers
 
-A frame that a newer one replaces before its turn is never answered.
+A frame that is replaced by a newer one before its turn is not answered.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from pix2pix.web.demo.worker import Worker
 
 log = logging.getLogger(__name__)
 
-LONGEST_HEADER = 4096
-Natural = Annotated[int, Field(ge=0, lt=2**53)]  # what JavaScript counts exactly
+MAX_HEADER_BYTES = 4096
+Natural = Annotated[int, Field(ge=0, lt=2**53)]  # integers that JavaScript represents exactly
 
 
 class Frame(BaseModel):
@@ -44,61 +44,61 @@ class Frame(BaseModel):
 
 
 class LatestMessage:
-    """A place for one message: a newer one replaces the one that waits."""
+    """Holds one message; a newer one replaces it."""
 
     def __init__(self) -> None:
         self._message: bytes | None = None
-        self._there = asyncio.Event()
+        self._available = asyncio.Event()
 
     def put(self, message: bytes) -> None:
-        """Leaves a message, in place of any that nobody took."""
+        """Stores a message in place of one not yet taken."""
         self._message = message
-        self._there.set()
+        self._available.set()
 
     async def take(self) -> bytes:
-        """Waits for a message and takes it."""
-        await self._there.wait()
-        self._there.clear()
+        """Waits for a message and removes it."""
+        await self._available.wait()
+        self._available.clear()
         message, self._message = self._message, None
         assert message is not None
         return message
 
 
 class LiveEndpoint:
-    """The websocket endpoint: one answering task and one drawing in work for each page."""
+    """The WebSocket endpoint: per page, one task answers one drawing at a time."""
 
-    def __init__(self, shown: Sequence[LoadedRun], worker: Worker, limits: Limits) -> None:
-        self.shown, self.worker, self.limits = shown, worker, limits
-        self.gate = ConcurrencyLimit(limits.pages, "pages")
+    def __init__(self, runs: Sequence[LoadedRun], worker: Worker, limits: Limits) -> None:
+        self.runs, self.worker, self.limits = runs, worker, limits
+        self.concurrency = ConcurrencyLimit(limits.pages, "pages")
 
     async def __call__(self, socket: WebSocket) -> None:
-        """Serves one page until it goes."""
+        """Serves one page until it disconnects."""
         await socket.accept()
         try:
-            with self.gate.acquire():
+            with self.concurrency.acquire():
                 await self._serve(socket)
-        except RequestRejected as full:
-            await socket.close(1013, str(full))
+        except RequestRejected as rejection:
+            await socket.close(1013, str(rejection))
 
     async def _serve(self, socket: WebSocket) -> None:
-        newest = LatestMessage()
-        answering = asyncio.create_task(self._answer(socket, newest))
+        latest = LatestMessage()
+        task = asyncio.create_task(self._answer(socket, latest))
         try:
             while socket.client_state is WebSocketState.CONNECTED:
                 message = await socket.receive()
                 if message["type"] == "websocket.receive":
-                    newest.put(message.get("bytes") or (message.get("text") or "").encode())
+                    latest.put(message.get("bytes") or (message.get("text") or "").encode())
         finally:
-            answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
-    async def _answer(self, socket: WebSocket, newest: LatestMessage) -> None:
+    async def _answer(self, socket: WebSocket, latest: LatestMessage) -> None:
         while True:
-            header, _, pixels = (await newest.take()).partition(b"\n")
+            header, _, pixels = (await latest.take()).partition(b"\n")
             try:
                 async for answer in self._answers(header, pixels):
                     await socket.send_bytes(answer)
-            except WebSocketDisconnect:  # the page went while it was answered
+            except WebSocketDisconnect:  # the page disconnected during the answer
                 return
 
     async def _answers(self, header: bytes, pixels: bytes) -> AsyncIterator[bytes]:
@@ -107,9 +107,9 @@ class LiveEndpoint:
             drawing = Image.frombytes("RGBA", (frame.width, frame.height), pixels).convert("RGB")
             for number in frame.runs:
                 yield await self.worker.run(self._translate, number, drawing, frame)
-        except RequestRejected as refusal:
-            yield _message({"frame": _frame_number(header), "error": str(refusal)})
-        except Exception as error:  # one drawing that fails leaves the page alive
+        except RequestRejected as rejection:
+            yield _message({"frame": _frame_number(header), "error": str(rejection)})
+        except Exception as error:  # a failed drawing must not end the connection
             log.exception("a drawing could not be translated")
             yield _message(
                 {"frame": _frame_number(header), "error": f"the translation failed ({type(error).__name__})."}
@@ -117,24 +117,24 @@ class LiveEndpoint:
 
     def _frame(self, header: bytes, pixels: bytes) -> Frame:
         try:
-            frame = Frame.model_validate_json(header[:LONGEST_HEADER])
+            frame = Frame.model_validate_json(header[:MAX_HEADER_BYTES])
         except ValidationError as error:
-            raise RequestRejected(
-                422, f"the frame's header is not as documented: {format_validation_error(error)}."
-            ) from error
+            raise RequestRejected(422, f"invalid frame header: {format_validation_error(error)}.") from error
         require_size(frame.width, frame.height, self.limits)
         if len(pixels) != frame.width * frame.height * 4:
-            raise RequestRejected(400, f"{len(pixels)} bytes of pixels are not {frame.width}x{frame.height} times 4.")
-        if max(frame.runs) >= len(self.shown):
-            raise RequestRejected(404, f"runs {frame.runs}: there are {len(self.shown)}, counted from 0.")
+            raise RequestRejected(
+                400, f"{len(pixels)} bytes of pixels; {frame.width}x{frame.height} pixels take 4 bytes each."
+            )
+        if max(frame.runs) >= len(self.runs):
+            raise RequestRejected(404, f"runs {frame.runs}: this demo has {len(self.runs)} runs, numbered from 0.")
         return frame
 
     def _translate(self, number: int, drawing: Image.Image, frame: Frame) -> bytes:
-        began = time.perf_counter()
-        result = self.shown[number].translate_drawing(drawing, frame.seed).convert("RGBA")
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        head = {"frame": frame.frame, "run": number, "milliseconds": milliseconds}
-        return _message(head | {"width": result.width, "height": result.height}, result.tobytes())
+        start = time.perf_counter()
+        result = self.runs[number].translate_drawing(drawing, frame.seed).convert("RGBA")
+        milliseconds = round((time.perf_counter() - start) * 1000, 1)
+        header = {"frame": frame.frame, "run": number, "milliseconds": milliseconds}
+        return _message(header | {"width": result.width, "height": result.height}, result.tobytes())
 
 
 def _message(header: Mapping[str, object], pixels: bytes = b"") -> bytes:
@@ -142,9 +142,9 @@ def _message(header: Mapping[str, object], pixels: bytes = b"") -> bytes:
 
 
 def _frame_number(header: bytes) -> int | None:
-    """The frame that a refused header speaks of, as far as it can be read."""
+    """The frame number in a rejected header; None if it cannot be read."""
     try:
-        number = json.loads(header[:LONGEST_HEADER])["frame"]
+        number = json.loads(header[:MAX_HEADER_BYTES])["frame"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return number if isinstance(number, int) else None

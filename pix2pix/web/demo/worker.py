@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Does one job after another, in the order in which they came."""
+    """Runs jobs one after the other, in the order of arrival."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "translator")
 
     async def run(self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the job returns; a job whose asker is gone before its turn is dropped."""
+        """Runs the job and returns its result; a job cancelled before its turn is dropped."""
         return await asyncio.wrap_future(self._thread.submit(job, *args, **kwargs))
 
 
 def encode_picture(picture: Image.Image, kind: str) -> bytes:
-    """The picture as a file in memory; little compression, since it is looked at once."""
+    """Encodes the picture as `png`, `jpg` or `webp`, with fast settings."""
     options = {"png": {"compress_level": 1}, "jpg": {"quality": 92}, "webp": {"quality": 90, "method": 2}}
     file = io.BytesIO()
     if kind == "jpg" and picture.mode not in {"L", "RGB"}:

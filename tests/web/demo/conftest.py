@@ -23,7 +23,7 @@ from pix2pix.web.demo.app import create_app
 from pix2pix.web.demo.limits import Limits
 from pix2pix.web.demo.runs import load_runs, max_size
 from pix2pix.web.demo.sample_pictures import find_samples
-from pix2pix.web.demo.serve import listen, server, url
+from pix2pix.web.demo.serve import create_server, listen, url
 from tests.chromium import FLAGS
 
 
@@ -68,7 +68,7 @@ def serving(*paths, limits: Limits | None = None, names=(), samples=True, shown=
     shown = shown or load_runs(paths)
     app = create_app(shown, find_samples(shown[0]) if samples else [], limits=limits, names=names)
     listening = listen("127.0.0.1", port)
-    running = server(app, max_size(shown))
+    running = create_server(app, max_size(shown))
     thread = threading.Thread(target=running.run, args=([listening],))
     thread.start()
     try:

@@ -51,12 +51,12 @@ def test_runs_go_by_what_differs_and_by_number(demo):
     assert by_name == by_number
 
 
-def test_the_tour_tells_of_the_classes_as_brushes_and_of_the_samples(demo):
-    tour = demo.ask("GET", "/runs").json
-    assert tour["canvas"]["kind"] == "labels"
-    assert {"name": "window", "colour": "#0055ff"} in tour["canvas"]["brushes"]
-    assert len(tour["samples"]) == 2
-    sample = demo.ask("GET", "/" + tour["samples"][0]["target"])
+def test_the_page_data_tells_of_the_classes_as_brushes_and_of_the_samples(demo):
+    page_data = demo.ask("GET", "/runs").json
+    assert page_data["canvas"]["kind"] == "labels"
+    assert {"name": "window", "colour": "#0055ff"} in page_data["canvas"]["brushes"]
+    assert len(page_data["samples"]) == 2
+    sample = demo.ask("GET", "/" + page_data["samples"][0]["target"])
     assert sample.picture.size == (32, 32)
 
 
@@ -166,11 +166,11 @@ def test_nothing_is_asked_of_other_hosts(demo):
 
 def test_the_schema_says_what_is_served_and_the_limits_that_hold(demo):
     schema = demo.ask("GET", "/openapi.json").json
-    tour = demo.ask("GET", "/runs").json
-    documented = schema["components"]["schemas"]["Tour"]["properties"]
-    assert set(documented) == set(tour)
-    assert set(documented["runs"]["items"]["properties"]) == set(tour["runs"][0])
-    assert set(documented["canvas"]["properties"]) == set(tour["canvas"])
+    page_data = demo.ask("GET", "/runs").json
+    documented = schema["components"]["schemas"]["PageData"]["properties"]
+    assert set(documented) == set(page_data)
+    assert set(documented["runs"]["items"]["properties"]) == set(page_data["runs"][0])
+    assert set(documented["canvas"]["properties"]) == set(page_data["canvas"])
     for path, methods in schema["paths"].items():
         for method in methods:
             assert demo.ask(method.upper(), path).status != 404
@@ -182,7 +182,7 @@ def test_the_schema_says_what_is_served_and_the_limits_that_hold(demo):
 def test_the_event_loop_is_free_while_the_model_works(two_runs, monkeypatch):
     entered, leave = threading.Event(), threading.Event()
 
-    def slow(self, body, exhibit, query):
+    def slow(self, body, run, query):
         entered.set()
         assert leave.wait(30)
         return body
@@ -236,7 +236,7 @@ def until(condition) -> None:
 def test_requests_whose_clients_left_are_not_computed(two_runs, monkeypatch, side):
     begun, go_on = [], threading.Event()
 
-    def held(self, body, exhibit, query):
+    def held(self, body, run, query):
         begun.append(1)
         go_on.wait(30)
         return b"done"

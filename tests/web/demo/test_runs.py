@@ -39,17 +39,17 @@ def changed(run: Run, **settings) -> Run:
 
 def test_a_sweep_is_shown_whole_and_what_is_no_run_is_passed_over(two_runs):
     folder = two_runs[0].parent
-    assert [exhibit.name for exhibit in load_runs([folder])] == ["patch16", "pixel"]
+    assert [run.name for run in load_runs([folder])] == ["patch16", "pixel"]
     (folder / "logs").mkdir(exist_ok=True)
     (folder / "multirun.yaml").touch()
-    assert [exhibit.name for exhibit in load_runs(sorted(folder.iterdir()))] == ["patch16", "pixel"]
+    assert [run.name for run in load_runs(sorted(folder.iterdir()))] == ["patch16", "pixel"]
 
 
 def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
     shutil.copy(tiny_run.checkpoint("best"), tmp_path / "mine.ckpt")
-    (exhibit,) = load_runs([tmp_path / "mine.ckpt"])
-    assert exhibit.name == "mine.ckpt"
-    assert exhibit.size == (32, 32)
+    (run,) = load_runs([tmp_path / "mine.ckpt"])
+    assert run.name == "mine.ckpt"
+    assert run.size == (32, 32)
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(tiny_run, tmp_path):
@@ -61,7 +61,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tiny_run, tmp_path):
 def test_what_is_no_run_is_refused_in_words(tmp_path):
     with pytest.raises(FileNotFoundError, match="no runs here"):
         load_runs([tmp_path])
-    with pytest.raises(FileNotFoundError, match="no run among these"):
+    with pytest.raises(FileNotFoundError, match="no run in these paths"):
         load_runs([tmp_path, tmp_path])
 
 
@@ -125,8 +125,8 @@ def test_where_nothing_is_left_facades_are_drawn_for_a_run_that_knows_their_labe
     gone = {"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}
     shutil.rmtree(run.path / "samples")
     checkpoint_config(changed(run, pairs=gone))
-    (exhibit,) = load_runs([run.path])
-    samples = find_samples(exhibit)
+    (loaded,) = load_runs([run.path])
+    samples = find_samples(loaded)
     assert len(samples) == 12
     assert {colour for _, colour in samples[0].input.getcolors()} <= set(CMP_FACADES.values())
     checkpoint_config(changed(run, pairs=gone, palette=None))

@@ -90,8 +90,8 @@ def test_the_folder_asks_nothing_of_other_hosts(folder):
             text = file.read_text()
             assert "https://" not in text
             assert "http://" not in text
-    tour = json.loads((folder / "runs.json").read_text())
-    assert str(folder.parent) not in json.dumps(tour)  # nor does it tell of this machine
+    page_data = json.loads((folder / "runs.json").read_text())
+    assert str(folder.parent) not in json.dumps(page_data)  # nor does it tell of this machine
     assert 'data-engine="browser"' in (folder / "index.html").read_text()
 
 

@@ -78,7 +78,7 @@ def test_of_frames_that_wait_only_the_newest_is_translated(two_runs, monkeypatch
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        (frame(1, runs=(9,)), "counted from 0"),
+        (frame(1, runs=(9,)), "numbered from 0"),
         (frame(1, runs=()), "at least 1"),
         (frame(1, colours=3), "extra"),
         (frame(1)[:-1], "bytes of pixels"),

@@ -1,16 +1,16 @@
-// The engine in this browser: the model runs in a worker, so that the pen never waits for it.
+// The engine in this browser: the model runs in a worker, so that drawing stays responsive.
 
 export async function open({ onstate, onprogress }) {
-  const tour = await (await fetch("runs.json")).json();
-  const engine = new Browser(tour, onprogress);
+  const pageData = await (await fetch("runs.json")).json();
+  const engine = new Browser(pageData, onprogress);
   await engine.loaded;
   onstate("ready");
   return engine;
 }
 
 class Browser {
-  constructor(tour, onprogress) {
-    Object.assign(this, { tour, waiting: null });
+  constructor(pageData, onprogress) {
+    Object.assign(this, { pageData, waiting: null });
     this.worker = new Worker(new URL("browser_worker.js", import.meta.url), { type: "module" });
     this.loaded = new Promise((resolve, reject) => {
       this.worker.onerror = (event) => reject(new Error(event.message || "the model's worker cannot be started"));
@@ -21,7 +21,7 @@ class Browser {
         else this.#receive(data);
       };
     });
-    this.worker.postMessage({ model: tour.model });
+    this.worker.postMessage({ model: pageData.model });
   }
 
   translate({ frame, seed, pixels }, onresult) {

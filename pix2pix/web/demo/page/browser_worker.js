@@ -1,4 +1,4 @@
-// onnxruntime-web on one thread: more would need headers that static hosts do not send.
+// Runs onnxruntime-web on one thread; more threads need headers that static hosts do not send.
 
 import * as ort from "./onnxruntime/ort.js";
 
@@ -40,7 +40,7 @@ async function download(address) {
 }
 
 async function translate({ frame, seed, pixels }) {
-  const began = performance.now();
+  const start = performance.now();
   const { width, height } = pixels, feeds = { image: planes(pixels, model.input.channels) };
   const random = generator(seed);
   for (const layer of model.noise) {
@@ -50,7 +50,7 @@ async function translate({ frame, seed, pixels }) {
   }
   const { translation } = await session.run(feeds);
   const result = interleaved(translation);
-  self.postMessage({ frame, pixels: result, milliseconds: performance.now() - began }, [result.data.buffer]);
+  self.postMessage({ frame, pixels: result, milliseconds: performance.now() - start }, [result.data.buffer]);
 }
 
 // RGBA pixels as (1, channels, H, W); one channel is luma.

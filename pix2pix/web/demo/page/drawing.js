@@ -1,4 +1,4 @@
-// The drawing: whole pixels of whole colours (a blend of two labels would be a third one), and its history.
+// The drawing and its history. Strokes are not antialiased, because a blend of two labels could be a third one.
 
 const STEPS = 60;
 
@@ -8,14 +8,14 @@ export class Drawing {
     Object.assign(this, { canvas, width, height, paper, past: [], future: [], onchange: () => {} });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.cover();
-    this.base = this.pixels(); // what the eraser brings back: the paper, or the picture that was drawn over
+    this.base = this.pixels(); // what the eraser restores: the paper, or the picture below the drawing
   }
 
   pixels() { return this.context.getImageData(0, 0, this.width, this.height); }
 
   changed() { this.onchange(this); }
 
-  // Called before each stroke, fill or new picture: what one step of undo takes back.
+  // Call before each stroke, fill or new picture: one step of undo.
   begin() {
     this.past.push(this.pixels());
     if (this.past.length > STEPS) this.past.shift();
@@ -44,7 +44,7 @@ export class Drawing {
     this.changed();
   }
 
-  // Puts a picture on the canvas, cropped in the middle to its shape. Label maps are not smoothed.
+  // Draws a picture that covers the canvas, cropped at the centre. Label maps are not smoothed.
   show(source, { smooth = true, mirror = false } = {}) {
     const width = source.videoWidth || source.naturalWidth || source.width;
     const height = source.videoHeight || source.naturalHeight || source.height;
@@ -61,7 +61,7 @@ export class Drawing {
 
   keepAsBase() { this.base = this.pixels(); }
 
-  // A disc of `size` pixels across, centred on a pixel; `colour` null rubs out.
+  // A disc of `size` pixels across, centred on a pixel; `colour` null erases.
   dab(x, y, size, colour) {
     const radius = size / 2;
     for (let dy = -Math.floor(radius); dy <= Math.floor(radius); dy++) {
@@ -94,7 +94,7 @@ export class Drawing {
     this.context.fillRect(x, y, width, height);
   }
 
-  // Fills the area of like colour around a pixel, row by row. A tolerance takes in the noise of JPEG label maps.
+  // Fills the area of similar colour around a pixel, row by row. The tolerance covers the noise of JPEG label maps.
   fill([x, y], colour, tolerance = 24) {
     const image = this.pixels(), { data } = image, at = (px, py) => (py * this.width + px) * 4;
     const seed = data.slice(at(x, y), at(x, y) + 4), paint = colour === null ? null : rgb(colour);

@@ -1,4 +1,4 @@
-// Edges of a picture as the pen of an edge model would draw them: Canny (1986), black on white.
+// Edges of a picture by Canny (1986), black on white, as the edge models expect.
 
 export function edges(image, low = 0.12, high = 0.3) {
   const { width, height } = image, grey = blurred(luma(image), width, height);
@@ -10,7 +10,7 @@ export function edges(image, low = 0.12, high = 0.3) {
       const gx = grey[up + 1] + 2 * grey[i + 1] + grey[down + 1] - grey[up - 1] - 2 * grey[i - 1] - grey[down - 1];
       const gy = grey[down - 1] + 2 * grey[down] + grey[down + 1] - grey[up - 1] - 2 * grey[up] - grey[up + 1];
       strength[i] = Math.hypot(gx, gy);
-      vertical[i] = Math.abs(gx) > Math.abs(gy) ? 1 : 0; // the edge stands upright: thin it sideways
+      vertical[i] = Math.abs(gx) > Math.abs(gy) ? 1 : 0; // vertical edge: thin it horizontally
       strongest = Math.max(strongest, strength[i]);
     }
   }
@@ -23,7 +23,7 @@ function luma({ data }) {
   return grey;
 }
 
-// Binomial 1 4 6 4 1 along rows and columns, a Gaussian of one pixel.
+// Binomial filter 1 4 6 4 1 along rows and columns: a Gaussian of one pixel.
 function blurred(grey, width, height) {
   const along = (from, step, limit, index) => {
     const to = new Float32Array(from.length);
@@ -43,7 +43,7 @@ function thinned(strength, vertical, width) {
   });
 }
 
-// Weak edges count where they touch strong ones.
+// Hysteresis: weak edges count if they touch strong ones.
 function followed(strength, width, low, high) {
   const kept = new Uint8Array(strength.length), waiting = [];
   strength.forEach((value, i) => { if (value >= high) { kept[i] = 1; waiting.push(i); } });
@@ -62,7 +62,7 @@ function drawn(kept, width, height) {
   return image;
 }
 
-// Whether a picture is a line drawing already: mostly white.
+// Whether a picture is a line drawing: mostly white.
 export function isLineDrawing({ data }) {
   let white = 0;
   for (let i = 0; i < data.length; i += 4) if (Math.min(data[i], data[i + 1], data[i + 2]) > 230) white++;

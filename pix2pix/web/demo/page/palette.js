@@ -1,4 +1,4 @@
-// Tools, brushes and brush size: what is chosen, and the buttons that show it.
+// The selected tool, brush and brush size, and their buttons.
 
 const $ = (id) => document.getElementById(id);
 
@@ -12,9 +12,9 @@ export class Palette {
     this.brushes = brushes;
     $("palette").append(...this.chips, ...(kind === "photo" ? [this.#custom()] : []));
     $("palette").hidden = brushes.length < 2;
-    const liked = operation === "inpaint" ? "white" : "window"; // what holes are made of; what a facade begins with
+    const initial = operation === "inpaint" ? "white" : "window"; // the colour of holes, or the first facade class
     this.tool(kind === "labels" ? "rectangle" : "brush");
-    this.brush(Math.max(0, brushes.findIndex(({ name }) => name === liked)));
+    this.brush(Math.max(0, brushes.findIndex(({ name }) => name === initial)));
     this.size(kind === "edges" ? Math.max(1, Math.round(width / 170)) : Math.max(2, Math.round(width / 32)));
   }
 

@@ -1,4 +1,4 @@
-// What the runs answered: a picture each, a slider that uncovers the input or the target, and the downloads.
+// The translations of the runs, with a slider to compare them with the input or the target, and downloads.
 
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -7,16 +7,16 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 export class Results {
-  constructor(place, tour, { select, range }) {
+  constructor(place, pageData, { select, range }) {
     Object.assign(this, { select, range, target: null, input: null });
-    this.cells = tour.runs.map((run, number) => this.#cell(run, number, tour.canvas));
+    this.cells = pageData.runs.map((run, number) => this.#cell(run, number, pageData.canvas));
     place.append(...this.cells.map((cell) => cell.figure));
-    const count = tour.runs.length, columns = Math.ceil(Math.sqrt(count));
+    const count = pageData.runs.length, columns = Math.ceil(Math.sqrt(count));
     place.dataset.count = count;
     place.style.setProperty("--columns", columns);
     place.style.setProperty("--rows", Math.ceil(count / columns));
     select.append(...[["", "nothing"], ["input", "the input"], ["target", "the target"]].map(([value, text]) => new Option(text, value)),
-      ...(tour.runs.length > 1 ? tour.runs.map((run, number) => new Option(run.name, `run ${number}`)) : []));
+      ...(pageData.runs.length > 1 ? pageData.runs.map((run, number) => new Option(run.name, `run ${number}`)) : []));
     select.addEventListener("change", () => this.compare());
     range.addEventListener("input", () => this.cut(range.value));
     this.setTarget(null);
@@ -32,19 +32,19 @@ export class Results {
     const line = make("span", { className: "divider", hidden: true });
     const stage = make("div", { className: "stage" }, output, over, line);
     const time = make("span", { className: "quiet time" });
-    const again = make("button", { type: "button", className: "ghost", title: "Download", textContent: "↓" });
-    again.setAttribute("aria-label", `Download the translation by ${run.name}`);
-    again.addEventListener("click", () => this.download(number));
+    const downloadButton = make("button", { type: "button", className: "ghost", title: "Download", textContent: "↓" });
+    downloadButton.setAttribute("aria-label", `Download the translation by ${run.name}`);
+    downloadButton.addEventListener("click", () => this.download(number));
     const tick = make("input", { type: "checkbox", checked: true });
     tick.setAttribute("aria-label", `Translate with ${run.name}`);
     const name = make("label", { className: "name", title: run.name }, tick, make("span", { textContent: run.name }));
-    const figure = make("figure", {}, stage, make("figcaption", {}, name, time, again));
+    const figure = make("figure", {}, stage, make("figcaption", {}, name, time, downloadButton));
     tick.addEventListener("change", () => { figure.classList.toggle("off", !tick.checked); this.onchoice?.(); });
     this.#slide(stage);
     return { run, output, over, line, time, tick, figure, bitmap: null };
   }
 
-  // Wherever the pointer is dragged over a picture, there the slider goes.
+  // Dragging over a picture moves the slider.
   #slide(stage) {
     const follow = (event) => {
       const box = stage.getBoundingClientRect();
@@ -65,7 +65,7 @@ export class Results {
     if (this.select.value === `run ${run}`) this.compare();
   }
 
-  // The picture under the slider: an image or a canvas, or none when what is drawn has no known target.
+  // The target for comparison: an image or a canvas; null if the drawing has no target.
   setTarget(image) {
     this.target = image;
     const option = this.select.querySelector("[value=target]");
@@ -99,7 +99,7 @@ export class Results {
     output.toBlob((blob) => save(blob, `${run.name.replaceAll(/[^\w.=-]+/g, "_")}.png`));
   }
 
-  // Input and translations in one row, for showing around.
+  // Downloads the input and all translations side by side.
   downloadAll() {
     const pictures = [this.input, ...this.chosen().map((number) => this.cells[number].output)], gap = 8;
     const { width, height } = this.input, sheet = make("canvas", { width: pictures.length * (width + gap) - gap, height });

@@ -1,20 +1,20 @@
-// The engine at the other end of a websocket. A message is a line of JSON, a newline, and raw RGBA pixels.
+// The engine behind a WebSocket. A message is a line of JSON, a newline, and raw RGBA pixels.
 
-const NEWLINE = 10, FIRST_WAIT = 300, LONGEST_WAIT = 5000; // milliseconds
+const NEWLINE = 10, MIN_RETRY_DELAY = 300, MAX_RETRY_DELAY = 5000; // milliseconds
 
 export async function open({ onstate }) {
-  const tour = await (await fetch("runs")).json();
-  return new Server(tour, onstate);
+  const pageData = await (await fetch("runs")).json();
+  return new Server(pageData, onstate);
 }
 
 class Server {
-  constructor(tour, onstate) {
-    Object.assign(this, { tour, onstate, waiting: null, patience: FIRST_WAIT });
+  constructor(pageData, onstate) {
+    Object.assign(this, { pageData, onstate, waiting: null, retryDelay: MIN_RETRY_DELAY });
     this.#close();
     this.#connect();
   }
 
-  // From now on `ready` waits for a connection that is yet to come.
+  // Resets `ready`, which resolves at the next connection.
   #close() {
     this.isOpen = false;
     this.ready = new Promise((resolve) => { this.opened = resolve; });
@@ -25,7 +25,7 @@ class Server {
     address.protocol = address.protocol.replace("http", "ws");
     this.socket = Object.assign(new WebSocket(address), { binaryType: "arraybuffer" });
     this.socket.onopen = () => {
-      Object.assign(this, { isOpen: true, patience: FIRST_WAIT });
+      Object.assign(this, { isOpen: true, retryDelay: MIN_RETRY_DELAY });
       this.onstate("ready");
       this.opened();
     };
@@ -36,12 +36,12 @@ class Server {
   #lost() {
     if (this.isOpen) this.#close();
     this.onstate("lost");
-    this.waiting?.fail(Object.assign(new Error("The connection was lost."), { again: true }));
-    this.patience = Math.min(LONGEST_WAIT, this.patience * 1.6);
-    setTimeout(() => this.#connect(), this.patience);
+    this.waiting?.fail(Object.assign(new Error("The connection was lost."), { retry: true }));
+    this.retryDelay = Math.min(MAX_RETRY_DELAY, this.retryDelay * 1.6);
+    setTimeout(() => this.#connect(), this.retryDelay);
   }
 
-  // Resolves when every run has answered the frame; `onresult` hears each as it comes.
+  // Resolves when all runs have answered the frame; calls `onresult` with each answer.
   async translate({ frame, seed, runs, pixels }, onresult) {
     await this.ready;
     const line = JSON.stringify({ frame, seed, runs, width: pixels.width, height: pixels.height });

@@ -1,4 +1,4 @@
-// Keys: every one presses the button that says so in aria-keyshortcuts, so that nothing works by key alone.
+// Keyboard shortcuts: each presses the button with that aria-keyshortcuts, so that every action has a button.
 
 const WORDS = { "[": "smaller", "]": "larger" };
 

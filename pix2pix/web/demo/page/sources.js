@@ -1,4 +1,4 @@
-// Where a drawing can begin: a sample, a file (chosen, dropped or pasted), the camera.
+// Sources of a drawing: a sample, a file (chosen, dropped or pasted), the camera.
 
 import { edges, isLineDrawing } from "./edges.js";
 
@@ -8,7 +8,7 @@ export class Sources {
     this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   }
 
-  // A picture as the run takes it: a photo for an edge model becomes its edges, label maps are not smoothed.
+  // Draws a picture as the run expects it: edges of photos for an edge model; label maps are not smoothed.
   #put(source, options = {}) {
     const { drawing, kind } = this;
     drawing.show(source, { smooth: kind !== "labels", ...options });
@@ -35,11 +35,11 @@ export class Sources {
     try {
       this.picture(await createImageBitmap(blob, { imageOrientation: "from-image" }));
     } catch {
-      this.onerror(new Error(`${blob.name ?? "What was pasted"} is no picture that this browser can read.`));
+      this.onerror(new Error(`${blob.name ?? "The pasted item"} is not a picture that this browser can read.`));
     }
   }
 
-  // Files that are dropped anywhere on the page, or pasted.
+  // Accepts files that are dropped on the page or pasted.
   listen(page) {
     page.addEventListener("dragover", (event) => { event.preventDefault(); page.classList.add("dropping"); });
     page.addEventListener("dragleave", (event) => { if (!event.relatedTarget) page.classList.remove("dropping"); });
@@ -54,7 +54,7 @@ export class Sources {
     });
   }
 
-  // `isFree` tells whether the last frame is answered: a frame is only taken when it can be translated at once.
+  // Frames are taken only while `isFree()` is true, that is when the last one has been answered.
   async startCamera(isFree) {
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "user" } });
@@ -74,7 +74,7 @@ export class Sources {
     return undefined;
   }
 
-  // The last frame stays on the canvas, to be drawn on.
+  // The last frame stays on the canvas.
   stopCamera() {
     if (!this.stream) return;
     for (const track of this.stream.getTracks()) track.stop();

@@ -1,4 +1,4 @@
-// Latest wins: one drawing in work, and when it is done the newest state of the canvas, whatever came between.
+// Sends one drawing at a time; when it is answered, the newest state of the canvas. States in between are dropped.
 
 const WINDOW = 1500; // milliseconds over which frames are counted
 
@@ -8,7 +8,7 @@ export class Stream {
     Object.assign(this, { busy: false, dirty: false, since: 0, number: 0, shown: [] });
   }
 
-  // The canvas changed. What is sent is the canvas as it is at the time of sending, so nothing ever queues.
+  // The canvas changed. Its pixels are read when they are sent, so nothing queues.
   offer() {
     if (!this.dirty) this.since = performance.now();
     this.dirty = true;
@@ -25,7 +25,7 @@ export class Stream {
         await this.engine.translate(request, (result) => this.onresult(result));
         this.#count(performance.now() - since);
       } catch (error) {
-        if (error.again) this.dirty = true; // the engine waits until it is back, then takes the newest
+        if (error.retry) this.dirty = true; // retry with the newest drawing after the engine has reconnected
         else this.onerror(error);
       }
     }
@@ -37,7 +37,7 @@ export class Stream {
     this.onbusy(busy);
   }
 
-  // Delay runs from the first change that a frame shows to its last result on the screen.
+  // The delay of a frame lasts from its first change to its last result on the screen.
   #count(delay) {
     const now = performance.now();
     this.shown = [...this.shown.filter((time) => now - time < WINDOW), now];

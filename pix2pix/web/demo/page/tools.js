@@ -1,4 +1,4 @@
-// Pointer and keys on the canvas -> strokes. Lines and rectangles follow the pointer until it is lifted.
+// Turns pointer and keys on the canvas into strokes. Lines and rectangles follow the pointer until it is released.
 
 const SPREAD = { line: true, rectangle: true };
 
@@ -12,7 +12,7 @@ export class Tools {
     canvas.addEventListener("pointerleave", () => { cursor.hidden = true; });
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => { cursor.hidden = true; });
-    this.at = [drawing.width >> 1, drawing.height >> 1]; // where the keyboard's pen stands
+    this.at = [drawing.width >> 1, drawing.height >> 1]; // position of the keyboard pen
   }
 
   get drawingNow() { return this.from !== null; }
@@ -37,7 +37,7 @@ export class Tools {
   #move(event) {
     this.#showCursor(this.#place(event));
     if (!this.drawingNow) return;
-    const events = event.getCoalescedEvents?.() ?? []; // all that a fast pen reported since the last frame
+    const events = event.getCoalescedEvents?.() ?? []; // all positions since the last frame
     for (const each of events.length ? events : [event]) this.drag(this.#place(each));
     this.drawing.changed();
   }

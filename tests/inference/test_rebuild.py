@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import pix2pix as package
-from pix2pix.inference.carried import require_complete
+from pix2pix.inference.rebuild import require_complete
 
 resource = pytest.importorskip("resource", reason="Windows does not tell how much memory was taken")
 

@@ -17,35 +17,44 @@ from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.runs.run import Run
 
-NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "labels")
-KNOWN = (*NEEDED, "folders", "preprocess", "operation", "source_depth", "target_depth")  # without these, as they were
-CODING = ("source_palette", "target_palette", "source_range", "target_range")  # of the transform
+REQUIRED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "labels")
+CHECKED = (
+    *REQUIRED,
+    "folders",
+    "preprocess",
+    "operation",
+    "source_depth",
+    "target_depth",
+)  # the rest is absent from older files
+CODING = ("source_palette", "target_palette", "source_range", "target_range")  # settings of the transform
 
 
 def require_complete(config: Mapping[str, Any], file: Path) -> None:
-    """Raises ValueError, naming the file, where the configuration lacks what translating takes, or says nonsense."""
+    """Raises ValueError, with the file, if the configuration lacks a setting needed to translate or has a bad value."""
     parts = ("data", "generator", "inference")
     lacking = [name for name in parts if not isinstance(config.get(name), Mapping)]
     if not lacking:
-        lacking = [f"data.{name}" for name in NEEDED if name not in config["data"]]
+        lacking = [f"data.{name}" for name in REQUIRED if name not in config["data"]]
         inner = ("pairs", "transform")
         lacking += [f"data.{name}" for name in inner if not isinstance(config["data"].get(name), Mapping)]
     if lacking:
-        raise ValueError(f"{file}: its configuration is not whole, it lacks {', '.join(lacking)}. Copy the file again.")
-    if found := list(_problems(config)):
-        raise ValueError("\n".join([f"{file}: its configuration cannot be used:", *(f"  {text}" for text in found)]))
+        raise ValueError(
+            f"{file}: its configuration is incomplete, it lacks {', '.join(lacking)}. Copy the file again."
+        )
+    if problems := list(_find_problems(config)):
+        raise ValueError("\n".join([f"{file}: its configuration is invalid:", *(f"  {text}" for text in problems)]))
 
 
 def read_complete_config(run: Run) -> Config:
-    """The configuration of a run, known to be whole. Raises what `Run.config` and `require_complete` raise."""
+    """Reads the configuration of a run and checks it. Raises what `Run.config` and `require_complete` raise."""
     config = run.config()
     require_complete(config, run.config_file)
     return config
 
 
-def _problems(config: Mapping[str, Any]) -> Iterator[str]:
+def _find_problems(config: Mapping[str, Any]) -> Iterator[str]:
     data = config["data"]
-    for name in KNOWN:
+    for name in CHECKED:
         if name in data:
             field = Data.model_fields[name]
             annotation = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
@@ -57,12 +66,13 @@ def _problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def build_generator(config: Config, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()) -> nn.Module:
-    """The generator of a configuration, with the weights of the file it came from.
+    """Builds the generator of a configuration and loads the file's weights into it.
 
-    It is made without memory first: a configuration that asks for other weights than the file has costs none.
+    It is first built on the meta device, so that a configuration that does not match the file allocates no memory.
 
     Raises:
-        ValueError: for a generator that may not or cannot be built, or has other weights, or none that are numbers.
+        ValueError: for a generator that is not trusted or cannot be built, or whose weights have other names or shapes,
+            or are not finite.
     """
     node = config["generator"]
     trust.require_trusted(node, "generator", nn.Module, source=file, trust=trusted)
@@ -80,16 +90,16 @@ def build_generator(config: Config, state: Mapping[str, Tensor], file: Path, tru
 
 
 class WeightsMismatchError(ValueError):
-    """Weights that are not those of the generator beside them."""
+    """The weights in the file do not fit the generator in its configuration."""
 
 
 @contextmanager
-def _limit_parameters(most: int) -> Iterator[None]:
-    """Ends the construction of a network that has many more weights than this."""
+def _limit_parameters(limit: int) -> Iterator[None]:
+    """Aborts the construction of a network that registers more parameters than `limit`."""
     count = itertools.count(1)
 
     def count_parameter(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
-        if next(count) > most:
+        if next(count) > limit:
             raise ValueError("it has many more weights than the file")
 
     handle = register_module_parameter_registration_hook(count_parameter)
@@ -100,7 +110,7 @@ def _limit_parameters(most: int) -> Iterator[None]:
 
 
 def _require_matching_weights(plan: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
-    """Raises UnfitError unless the state holds a number for each of the plan's weights, and nothing else."""
+    """Raises WeightsMismatchError unless the state holds finite values for exactly the weights of the plan."""
     _require_matching_shapes(state, plan.state_dict(), file)
     memory = sum(weight.nbytes for weight in itertools.chain(plan.parameters(), plan.buffers()))
     if memory > 8 * file.stat().st_size + 2**20:
@@ -111,12 +121,12 @@ def _require_matching_weights(plan: nn.Module, state: Mapping[str, Tensor], file
 
 
 def _require_matching_shapes(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], file: Path) -> None:
-    """Raises UnfitError unless both name the same weights, of the same shapes."""
-    there, here = ({name: tuple(value.shape) for name, value in tensors.items()} for tensors in (state, wanted))
-    for name in {**here, **there}:
-        if there.get(name) != here.get(name):
-            held, asked = (f"{shapes[name]}" if name in shapes else "nothing" for shapes in (there, here))
+    """Raises WeightsMismatchError unless both have the same names and shapes."""
+    stored, planned = ({name: tuple(value.shape) for name, value in tensors.items()} for tensors in (state, wanted))
+    for name in {**planned, **stored}:
+        if stored.get(name) != planned.get(name):
+            in_file, in_plan = (f"{shapes[name]}" if name in shapes else "nothing" for shapes in (stored, planned))
             raise WeightsMismatchError(
-                f"{file}: holds the weights of another network than the configuration describes: {name} is {held} in "
-                f"the file, {asked} by the configuration."
+                f"{file}: holds the weights of another network than the configuration describes: {name} is {in_file} "
+                f"in the file, {in_plan} in the configuration."
             )

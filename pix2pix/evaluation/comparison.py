@@ -1,0 +1,215 @@
+"""Groups runs by settings and evaluation protocol, and finds the best group of each metric."""
+
+import json
+import math
+import statistics
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+from pix2pix.config.identity import Config, flat
+from pix2pix.config.metric_names import METRICS, higher_is_better
+from pix2pix.runs.run import Run
+
+MAX_WARNING_RUNS = 6  # runs that a warning lists
+IGNORED_SETTINGS = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
+
+
+@dataclass
+class RunEntry:
+    """One run of a comparison."""
+
+    run: Run
+    config: Config
+    label: str
+    differences: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    evaluation: str | None = None  # name of the folder with the evaluation that gave the metrics
+    is_finished: bool = False
+    data: str = ""
+    protocol: dict[str, str] = field(default_factory=dict)  # evaluation settings that affect the metrics
+    mismatches: tuple[str, ...] = ()  # why the evaluation is not the requested one
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self.config["seed"]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its metrics are final: the run is finished and was evaluated as requested."""
+        return self.is_finished and self.evaluation is not None and not self.mismatches
+
+    def state(self) -> str:
+        """Progress and evaluation, for example `unfinished, not evaluated`."""
+        progress = "finished" if self.is_finished else "unfinished"
+        words = [progress, "" if self.evaluation else "not evaluated", *self.mismatches]
+        return ", ".join(filter(None, words))
+
+
+@dataclass(eq=False)
+class Group:
+    """Runs that differ only in the seed and were evaluated under the same protocol."""
+
+    entries: list[RunEntry]
+
+    @property
+    def label(self) -> str:
+        """The settings that distinguish the group; else the name of its run or configuration."""
+        if len(self.differences) == 1:
+            return str(next(iter(self.differences.values())))
+        settings = ", ".join(f"{key}={value}" for key, value in self.differences.items())
+        return settings or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config["name"])
+
+    @property
+    def differences(self) -> dict[str, Any]:
+        """The settings that differ between groups, by short names."""
+        first = next((entry for entry in self.entries if entry.evaluation), self.entries[0])
+        return {key: value for key, value in first.differences.items() if key != "seed"}
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether no run of the group has final metrics."""
+        return not any(entry.is_final for entry in self.entries)
+
+    @property
+    def shown_entries(self) -> list[RunEntry]:
+        """The runs whose metrics are shown: those with final metrics, or all if there are none."""
+        return [entry for entry in self.entries if entry.is_final] or self.entries
+
+    def describe_size(self) -> str:
+        """The number of runs; `2 of 3` if not all have final metrics."""
+        final = sum(entry.is_final for entry in self.entries)
+        return f"{final} of {len(self.entries)}" if final < len(self.entries) else str(final)
+
+    def mean(self, metric: str) -> float | None:
+        """The mean over the shown runs; None if none has the metric."""
+        values = self.values(metric)
+        return statistics.fmean(values) if values else None
+
+    def spread(self, metric: str) -> float | None:
+        """The standard deviation over seeds; None for a single run."""
+        values = self.values(metric)
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def values(self, metric: str) -> list[float]:
+        """The finite values of the metric over the shown runs."""
+        values = [entry.metrics.get(metric, math.nan) for entry in self.shown_entries]
+        return [value for value in values if math.isfinite(value)]
+
+
+@dataclass(eq=False)
+class Comparison:
+    """Runs side by side: what the page and the tables show."""
+
+    entries: list[RunEntry]
+    split: str
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The runs grouped by settings and protocol, in the order of each group's first run.
+
+        A run with a mismatched evaluation forms a group of its own. A run without an evaluation joins the first group
+        of its settings.
+        """
+        by_setting: dict[str, dict[str, list[RunEntry]]] = {}
+        for entry in sorted(self.entries, key=lambda entry: entry.evaluation is None):
+            by_protocol = by_setting.setdefault(self._setting(entry), {})
+            key = json.dumps([entry.protocol, str(entry.run.path) if entry.mismatches else ""], sort_keys=True)
+            by_protocol.setdefault(key if entry.evaluation else next(iter(by_protocol), ""), []).append(entry)
+        order = {id(entry): number for number, entry in enumerate(self.entries)}
+        groups = [
+            sorted(entries, key=lambda entry: order[id(entry)])
+            for by_protocol in by_setting.values()
+            for entries in by_protocol.values()
+        ]
+        return [Group(entries) for entries in sorted(groups, key=lambda entries: order[id(entries[0])])]
+
+    @staticmethod
+    def _setting(entry: RunEntry) -> str:
+        settings = {key: value for key, value in _settings(entry.config).items() if key != "seed"}
+        return json.dumps([settings, entry.data], sort_keys=True)
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The metrics of any run, in documented order."""
+        available = {name for entry in self.entries for name in entry.metrics}
+        return [name for name in METRICS if name in available]
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The settings that differ, by short names."""
+        return list(dict.fromkeys(key for group in self.groups for key in group.differences))
+
+    @cache  # noqa: B019 - a comparison lives as long as its command
+    def best(self, metric: str) -> Group | None:
+        """The group that is better than all others by more than the spread over seeds.
+
+        None if the next group is within the spread, the spread is unknown (one seed), the metrics are provisional, or
+        data or protocols differ.
+        """
+        if len(self.data_sets()) > 1 or len(self.protocols()) > 1:
+            return None
+        sign = 1 if higher_is_better(metric) else -1
+        ranked = [(sign * value, group) for group in self.groups if (value := group.mean(metric)) is not None]
+        ranked.sort(key=lambda pair: -pair[0])
+        if not ranked or ranked[0][1].is_provisional:
+            return None
+        (top, first), *others = ranked
+        spread = first.spread(metric)
+        if others and spread is None:
+            return None
+        is_close = any(top - value <= max(spread or 0, group.spread(metric) or 0) for value, group in others)
+        return None if is_close else first
+
+    def differences(self) -> dict[str, list[Any]]:
+        """Maps every setting that differs to its value in each run."""
+        settings = [_settings(entry.config) for entry in self.entries]
+        keys = sorted({key for setting in settings for key in setting})
+        table = {key: [setting.get(key, "") for setting in settings] for key in keys}
+        return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
+
+    def data_sets(self) -> list[str]:
+        """The data sets of the runs; metrics on different ones do not compare."""
+        return sorted({entry.data for entry in self.entries})
+
+    def protocols(self) -> list[str]:
+        """The evaluation protocols, by what differs; metrics under different ones do not compare."""
+        return sorted({self.describe_protocol(entry) for entry in self.entries if entry.evaluation})
+
+    def warnings(self) -> list[str]:
+        """Sentences on what limits the comparison."""
+        warnings = []
+        if len(self.data_sets()) > 1:
+            sets = ", ".join(self.data_sets())
+            warnings.append(f"These runs were trained on different data, so their numbers do not compare: {sets}.")
+        evaluated = [entry for entry in self.entries if entry.evaluation]
+        protocols = [(entry.run.path.name, self.describe_protocol(entry)) for entry in evaluated]
+        if descriptions := [f"{name}: {protocol}" for name, protocol in protocols if protocol]:
+            more = f" ... ({len(descriptions)} in all)" if len(descriptions) > MAX_WARNING_RUNS else ""
+            warnings.append(
+                f"The runs were not all evaluated in the same way: {'; '.join(descriptions[:MAX_WARNING_RUNS])}{more}."
+            )
+        for count, state in (
+            (sum(not entry.is_finished for entry in self.entries), "unfinished"),
+            (sum(entry.is_finished and not entry.evaluation for entry in self.entries), "not evaluated"),
+        ):
+            if count:
+                verb = "is" if count == 1 else "are"
+                warnings.append(f"{count} of the runs {verb} {state}: left out of means, or shown as provisional.")
+        return warnings
+
+    def describe_protocol(self, entry: RunEntry) -> str:
+        """The settings of a run's evaluation that are not the same for all runs, and its mismatches."""
+        differing = [name for name in entry.protocol if name in self._differing_protocol_keys]
+        return ", ".join([*(f"{name}={entry.protocol[name]}" for name in differing), *entry.mismatches])
+
+    @cached_property
+    def _differing_protocol_keys(self) -> set[str]:
+        protocols = [entry.protocol for entry in self.entries if entry.evaluation]
+        keys = {key for protocol in protocols for key in protocol}
+        return {key for key in keys if len({protocol.get(key) for protocol in protocols}) > 1}
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {key: value for key, value in flat(config) if not key.startswith(IGNORED_SETTINGS)}

@@ -1,0 +1,131 @@
+"""Checks whether a recorded evaluation is the one that a comparison needs, or is outdated."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pix2pix.config.identity import Config
+from pix2pix.core import trust
+from pix2pix.core.checksums import file_sha256
+from pix2pix.core.trust import Trust
+from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.evaluation.record import (
+    BEST,
+    INFERENCE,
+    PairsDigest,
+    Record,
+    evaluation_folder,
+    file_state,
+    files_digest,
+    hide_password,
+    normalize_path,
+    text_digest,
+)
+from pix2pix.runs.run import Run
+
+
+@dataclass
+class EvaluationSpec:
+    """The evaluation that several runs must have so that their metrics compare.
+
+    Attributes:
+        split: the split to evaluate on.
+        checkpoint: the checkpoint of each run.
+        data: a folder of pairs for all runs; None: each run's own.
+        scorer: the checkpoint of the scorer; None accepts any.
+        trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
+    """
+
+    split: Split
+    checkpoint: str = BEST
+    data: str | Path | None = None
+    scorer: Path | None = None
+    trust: Trust = ()
+    _sources: dict[str, PairSource | None] = field(default_factory=dict)
+    _files: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _pictures: dict[str, str] = field(default_factory=dict)
+
+    def folder(self, run: Run, config: Config) -> Path:
+        """The folder of a run's evaluation."""
+        return evaluation_folder(run, config, self.split, checkpoint=self.checkpoint, data=self.data)
+
+    def find_mismatches(self, run: Run, config: Config, record: Record) -> Iterator[str]:
+        """Yields the reasons why a recorded evaluation is outdated or made with other options."""
+        if "data" not in record or "checkpoint_file" not in record:
+            yield "its data and checkpoint are not recorded, as by earlier versions"
+            return
+        if not self._is_current(self._checkpoint(run), record):
+            yield f"{record.get('checkpoint')} has changed since"
+        yield from self._find_other_options(config, record)
+        yield from self._find_other_data(run, config, record["data"])
+        if self.scorer and (record.get("scorer") or {}).get("sha256") != file_sha256(self.scorer):
+            yield "not evaluated with this scorer"
+
+    def _checkpoint(self, run: Run) -> Path | None:
+        try:
+            return run.checkpoint("last" if self.checkpoint == "ema" else self.checkpoint)
+        except OSError:
+            return None
+
+    def _is_current(self, checkpoint: Path | None, record: Record) -> bool:
+        """Whether the checkpoint is the evaluated one; a missing checkpoint counts as unchanged."""
+        if checkpoint is None:
+            return True
+        recorded = record["checkpoint_file"]
+        return file_state(checkpoint).items() <= recorded.items() or file_sha256(checkpoint) == recorded.get("sha256")
+
+    def _find_other_options(self, config: Config, record: Record) -> Iterator[str]:
+        wanted = {name: config["inference"][name] for name in INFERENCE}
+        wanted |= {"samples": 1, "precision": "float32", "split": self.split}
+        actual = record["inference"] | {name: record.get(name) for name in ("samples", "precision", "split")}
+        others = [f"{name}={actual.get(name)}" for name, value in wanted.items() if actual.get(name) != value]
+        if others:
+            yield f"evaluated with {', '.join(others)}"
+
+    def _find_other_data(self, run: Run, config: Config, data: Mapping[str, Any]) -> Iterator[str]:
+        path, expected = data.get("path"), self.data or config["data"]["pairs"].get("path")
+        if path and expected and normalize_path(path) != normalize_path(hide_password(expected) or ""):
+            yield f"evaluated on other data, {path}"
+            return
+        if self._current_digest(run, config, expected, data) not in {None, data.get("pictures")}:
+            yield f"the pairs{f' in {path}' if path else ''} have changed since"
+
+    def _current_digest(self, run: Run, config: Config, path: str | Path | None, data: Mapping[str, Any]) -> str | None:
+        """The digest of the pairs now; None if they are gone. Pictures are read only if their files changed."""
+        source = self._source(run, config, path)
+        if source is None:
+            return None
+        key = f"{path} {id(source)}"
+        if key not in self._files:
+            self._files[key] = text_digest(source.fingerprint()), files_digest(source, self.split)
+        if self._files[key] == (data.get("fingerprint"), data.get("files")):
+            return data.get("pictures")
+        if key not in self._pictures:
+            self._pictures[key] = pictures_digest(source.split(self.split))
+        return self._pictures[key]
+
+    def _source(self, run: Run, config: Config, path: str | Path | None) -> PairSource | None:
+        """The pairs, opened once for all runs with the same settings; None if they are gone."""
+        pairs = config["data"]["pairs"] | ({"path": str(path)} if path else {})
+        key = json.dumps(pairs, sort_keys=True, default=str)
+        if key not in self._sources:
+            try:
+                self._sources[key] = trust.build(
+                    pairs, "data.pairs", PairSource, source=run.config_file, trust=self.trust
+                )
+            except (ValueError, OSError):
+                self._sources[key] = None
+        return self._sources[key]
+
+
+def pictures_digest(pairs: Sequence[Pair]) -> str:
+    """Reads pairs for their digest; empty if one cannot be read."""
+    digest = PairsDigest()
+    try:
+        for index in range(len(pairs)):
+            digest.add(index, pairs[index])
+    except (ValueError, OSError):
+        return ""
+    return digest.digest()

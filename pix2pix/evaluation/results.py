@@ -1,0 +1,80 @@
+"""Writes the results of an evaluation: metrics.json, per_image.csv and index.html."""
+
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from pix2pix.config.metric_names import METRICS
+from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.evaluation.evaluate_pairs import Row
+from pix2pix.evaluation.record import FILE, Record
+from pix2pix.runs.run import Run
+
+
+@dataclass
+class Evaluation:
+    """The results of an evaluation and the folder they are written to.
+
+    Attributes:
+        totals: the mean of each metric over the pictures, and the set metrics.
+        spread: the standard deviation of those means over samples of the noise.
+        ceiling: the scores of the real photos, an upper bound.
+        missing: why a metric could not be computed.
+        rows: the metrics of each picture.
+        curves: the colour histograms.
+    """
+
+    folder: Path
+    totals: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, float] = field(default_factory=dict)
+    ceiling: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    curves: dict[str, Any] = field(default_factory=dict)
+
+
+def write_results(folder: Path, run: Run, record: Record, result: Evaluation) -> None:
+    """Writes metrics.json, per_image.csv and index.html; `record` describes the inputs."""
+    numbers = {
+        "metrics": result.totals,
+        "spread": result.spread,
+        "real_photos": result.ceiling,
+        "missing": result.missing,
+        "colour_histograms": result.curves,
+    }
+    summary = _replace_non_finite({"split": record["split"], "pairs": len(result.rows)} | record | numbers)
+    with (folder / "per_image.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(result.rows)
+    write_text_atomic(folder / FILE, json.dumps(summary, indent=2) + "\n")
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
+    page = environment.get_template("page.html")
+    columns = [name for name in result.rows[0] if name != "name"]
+    plots = {axis: _polylines(curve) for axis, curve in result.curves.items()}
+    content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
+    write_text_atomic(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
+
+
+def _replace_non_finite(tree: Any) -> Any:
+    """Replaces infinity and NaN by None, because JSON has neither."""
+    if isinstance(tree, dict):
+        return {key: _replace_non_finite(value) for key, value in tree.items()}
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
+
+
+def _polylines(curve: dict[str, list[float]]) -> dict[str, str]:
+    """The points of two SVG polylines for log10-probability curves, in a box of 300 x 100."""
+    low, high = min(curve["centre"]), max(curve["centre"])
+    return {
+        kind: " ".join(
+            f"{300 * (x - low) / (high - low):.1f},{min(100.0, -100 * y / 6):.1f}"
+            for x, y in zip(curve["centre"], curve[kind], strict=True)
+        )
+        for kind in ("output", "target")
+    }
