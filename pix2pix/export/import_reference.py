@@ -1,6 +1,5 @@
 """Makes a run directory from weights of the authors' PyTorch implementation."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pix2pix.config.check import check
 from pix2pix.config.identity import Config
 from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
+from pix2pix.core.checksums import file_sha256
 from pix2pix.models.reference_architecture import discriminator_of, generator_of
 from pix2pix.models.reference_weights import from_reference, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
@@ -85,7 +85,7 @@ def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> C
 
 
 def _provenance(files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
-    sources = {player: {"file": str(path), "sha256": _digest(path)} for player, path in files.items()}
+    sources = {player: {"file": str(path), "sha256": file_sha256(path)} for player, path in files.items()}
     return {"finished": True, "imported": sources | dict(about)}
 
 
@@ -98,8 +98,3 @@ def _write(run: Run, config: Config, state: dict[str, Tensor], provenance: dict[
     link_checkpoint(run.checkpoints / "best.ckpt", run.last)
     write_text_atomic(run.provenance_file, json.dumps(provenance, indent=2) + "\n")
     write_text_atomic(run.config_file, yaml.safe_dump(config, sort_keys=False))
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

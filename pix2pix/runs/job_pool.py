@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from pix2pix.core.cpu_cores import count_cores
+from pix2pix.core.signals import STOP_SIGNALS, USER_SIGNALS
 from pix2pix.runs.sweep import STOPPED, Job
 
 MAX_CPU_JOBS = 4  # by default: each job holds a copy of everything in memory
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 60.0  # for a stopped job to end its step and save
-# SIGHUP is what a closed terminal sends. Windows lacks some of these signals.
-STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
-CLUSTER_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
 
 class JobResult(NamedTuple):
@@ -63,7 +62,7 @@ class DeviceSlots:
         cards = list(gpus) if gpus is not None else _visible_gpus() if on_gpu else []
         if cards:
             return cls(cards * jobs_per_gpu, at_once or len(cards) * jobs_per_gpu)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = count_cores()
         jobs = max(1, min(count, at_once or min(cores, MAX_CPU_JOBS)))
         return cls(list(range(jobs)), jobs, max(1, cores // jobs))
 
@@ -200,7 +199,7 @@ class JobPool:
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
         """Records stop signals within the block. However it ends, no job outlives it."""
-        previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        previous = {number: signal.getsignal(number) for number in USER_SIGNALS}
         for number, handler in previous.items():
             if handler is not signal.SIG_IGN:  # nohup ignores SIGHUP, which must stay so
                 signal.signal(number, self._on_signal)
@@ -223,7 +222,7 @@ class JobPool:
 def _stop_signal_of(code: int) -> signal.Signals | None:
     """The signal that asked a job to end, from its exit code: -N as Python reports it, or 128 + N as a shell does."""
     number = -code if code < 0 else code - 128
-    return signal.Signals(number) if number in {*STOP_SIGNALS, *CLUSTER_SIGNALS} else None
+    return signal.Signals(number) if number in STOP_SIGNALS else None
 
 
 def _wait_or_kill(process: subprocess.Popen[bytes], deadline: float) -> None:

@@ -269,7 +269,11 @@ class Run:
 
 @contextmanager
 def lock_directory(directory: Path) -> Iterator[None]:
-    """A lock on the directory itself, which ends with the process that holds it, however it ends."""
+    """Locks the directory itself; the lock ends with the process, however it ends. No lock on Windows.
+
+    `filelock` would lock a file in it. But a run that is set aside is renamed with its files, so that a process that
+    waited would hold the lock of the renamed run; on the directory, `_open_locked` notices that.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
         yield

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from pix2pix.core.signals import ASKING, StopSignals
+from pix2pix.core.signals import STOP_SIGNALS, StopSignals
 from tests.conftest import TINY, started, wait_until
 
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in ASKING}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", ASKING)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_every_signal_that_asks_is_noted_and_given_back(number):
     before, signals = signal.getsignal(number), StopSignals()
     signals.listen()
