@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu import correct, fast, training
+from benchmarks.gpu import correct, fast, several_gpus, training
 from benchmarks.gpu.notes import FORK, SKIPPED, Notes, last_lines, machine, read_notes, show
 
 Item = tuple[Callable[[argparse.Namespace, Notes], None], float, float]  # itself, seconds at least and at most
@@ -36,7 +36,7 @@ PARTS: dict[str, dict[str, Item]] = {
     "fast": fast.ITEMS,
     "train": training.TRAIN,
     "good": training.GOOD,
-    "several": training.SEVERAL,
+    "several": several_gpus.ITEMS,
 }
 TINY_SHARE = 0.1  # of the seconds that an item needs, where the program itself is tried
 TINY_LEAVES_OUT = {"fast.batch_16", "fast.batch_64"}

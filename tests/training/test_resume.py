@@ -21,13 +21,15 @@ import random
 
 import kill_and_resume as soak
 
+from benchmarks.training_kinds import PLAIN
+
 LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "data.cache=memory"]
 
 
 @pytest.mark.parametrize("words", [[], pytest.param(LESS_COMMON, marks=pytest.mark.slow)], ids=str)
 def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
-    words = [*soak.PLAIN, *words]
+    words = [*PLAIN, *words]
     subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
     kills = soak.kill_until_finished(tmp_path, "broken", words, random.Random(len(words)), 3, term=True)
     assert kills.total() >= 1
