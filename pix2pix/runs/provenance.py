@@ -1,6 +1,7 @@
-"""Records what made a run: command, machine and package versions."""
+"""Records and reads what made a run: command, machine and package versions."""
 
 import datetime
+import json
 import platform
 import shlex
 import subprocess
@@ -10,6 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.core.addresses import hide_secrets
+
+TYPES: dict[str, type] = {"sessions": list, "best": dict}  # of the values that are read back
+
+
+def read_provenance(file: Path) -> dict[str, Any]:
+    """The content of a run's provenance.json; empty if there is none. Raises ValueError if it is damaged."""
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        content, reason = None, next(iter(str(error).splitlines()), type(error).__name__)
+    else:
+        reason = "it does not hold what pix2pix writes there"
+    if isinstance(content, dict) and all(isinstance(content.get(key, kind()), kind) for key, kind in TYPES.items()):
+        return content
+    raise ValueError(
+        f"{file}: cannot be read ({reason}). Restore a copy, or remove it: the run continues without it, and only the "
+        "history of its sessions is lost."
+    )
 
 
 def describe_session() -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """A run directory: its files, its progress and its provenance."""
 
-import itertools
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,21 +14,16 @@ from pix2pix.config.identity import Config, ends
 from pix2pix.config.saved import UnreadableError, read_config
 from pix2pix.core.atomic_files import temporary_path, write_text_atomic
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
-from pix2pix.runs.provenance import describe_session
-
-try:
-    import fcntl
-except ImportError:  # no such locks on Windows
-    fcntl: Any = None
+from pix2pix.runs.directory_lock import lock_directory, rename_aside
+from pix2pix.runs.provenance import describe_session, read_provenance
 
 log = logging.getLogger(__name__)
 
-PREVIOUS = "previous.ckpt"  # what last.ckpt was before
-NOTED: dict[str, type] = {"sessions": list, "best": dict}  # in every provenance, once there is any
+PREVIOUS = "previous.ckpt"  # the last.ckpt before the present one
 
 
 class Run:
-    """The directory of one training, which needs nothing else.
+    """The directory of one training, which is self-sufficient.
 
     Args:
         path: the directory; it need not exist yet.
@@ -49,8 +42,8 @@ class Run:
         """The resolved configuration.
 
         Raises:
-            FileNotFoundError: when this is no run.
-            ValueError: when the file is damaged, or another program's.
+            FileNotFoundError: if this is not a run.
+            ValueError: if the file is damaged or belongs to another program.
         """
         if not self.config_file.is_file():
             raise FileNotFoundError(
@@ -62,24 +55,11 @@ class Run:
             raise self._config_error(str(error)) from error
 
     def provenance(self) -> dict[str, Any]:
-        """What made the run, and whether it is finished; empty before it began. Raises ValueError when damaged."""
-        if not self.provenance_file.is_file():
-            return {}
-        try:
-            content = json.loads(self.provenance_file.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            content, why = None, _first_line(error)
-        else:
-            why = "it does not hold what pix2pix writes there"
-        if isinstance(content, dict) and all(isinstance(content.get(key, kind()), kind) for key, kind in NOTED.items()):
-            return content
-        raise ValueError(
-            f"{self.provenance_file}: cannot be read ({why}). Restore a copy, or remove it: the run continues "
-            "without it, and only the history of its sessions is lost."
-        )
+        """What made the run, and whether it is finished; empty before the start. Raises ValueError if damaged."""
+        return read_provenance(self.provenance_file)
 
     def is_finished(self) -> bool:
-        """Whether the training reached its end, as far as its provenance can be read."""
+        """Whether the training reached its end; False if the provenance is damaged."""
         try:
             return bool(self.provenance().get("finished"))
         except ValueError:
@@ -90,15 +70,15 @@ class Run:
         return self.is_finished() and ends(self.config()) == ends(config)
 
     def has_checkpoints(self) -> bool:
-        """Whether anything was saved."""
+        """Whether any checkpoint was saved."""
         return any(self.checkpoints.glob("*.ckpt"))
 
     def resume_checkpoints(self) -> list[Path]:
-        """The checkpoints that a training may go on from, the newest first."""
+        """The checkpoints that the run can resume from, the newest first."""
         return [path for path in (self.last, self.checkpoints / PREVIOUS) if path.is_file()]
 
     def require_same(self, config: Config) -> None:
-        """Raises ValueError with the differences when the directory holds another run, or something else."""
+        """Raises ValueError with the differences if the directory holds another run, or other files."""
         if not self.config_file.exists():
             if self.path.exists() and not self._is_unstarted():
                 raise ValueError(f"{self.path}: holds files but no run. Choose another name=..., or clear it.")
@@ -114,29 +94,29 @@ class Run:
         return compare_configs(*alike(self.config(), config)) if self.config_file.is_file() else Changes()
 
     def _is_unstarted(self) -> bool:
-        """Whether there is no more than what a run leaves that is killed before its configuration is in place."""
+        """Whether it holds only what a run leaves that is killed before its configuration is written."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
         return {file.name for file in self.path.iterdir()} <= {"checkpoints", temporary_path(self.config_file).name}
 
     def require_same_data(self, fingerprint: str) -> None:
-        """Raises ValueError when the run was trained on other pairs than those of the fingerprint.
+        """Raises ValueError if the run was trained on other pairs than those of the fingerprint.
 
-        A run that saved nothing yet may begin again on data that were mended.
+        A run without a checkpoint may start over on repaired data.
         """
-        there = self.provenance().get("data_fingerprint", fingerprint)
-        if there != fingerprint and self.resume_checkpoints():
+        recorded = self.provenance().get("data_fingerprint", fingerprint)
+        if recorded != fingerprint and self.resume_checkpoints():
             raise self.other_data_error("files were added, removed or changed, or the path is another")
 
-    def other_data_error(self, why: str) -> ValueError:
-        """What to say where the pairs are no longer those that the run was trained on."""
+    def other_data_error(self, reason: str) -> ValueError:
+        """The error for pairs that differ from those that the run was trained on."""
         return ValueError(
-            f"{self.path}: was trained on other data than these: {why}. Give this run a name of its own, name=..., "
-            "bring the data back, or go on with these: allow_changed_data=true."
+            f"{self.path}: was trained on other data than these: {reason}. Give this run a name of its own, name=..., "
+            "restore the data, or continue with these: allow_changed_data=true."
         )
 
     def set_aside(self) -> Path | None:
-        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can begin again; None without a run.
+        """Renames the directory to `NAME.before-1`, -2 ..., so that the run can start over; None without a run.
 
         Waits while another process trains it.
         """
@@ -145,15 +125,14 @@ class Run:
         with lock_directory(self.path):
             if not self.config_file.is_file():
                 return None
-            names = (self.path.with_name(f"{self.path.name}.before-{number}") for number in itertools.count(1))
-            return self.path.rename(next(name for name in names if not name.exists()))
+            return rename_aside(self.path, f"{self.path.name}.before")
 
     @contextmanager
     def open_session(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
-        """Holds the directory for one training; writes configuration and provenance, whole or not at all.
+        """Locks the directory for one training, and writes configuration and provenance atomically.
 
-        Waits while another process trains the same run; gives False when that one finished it. Raises ValueError when
-        the directory has become another run's, OSError naming a directory that cannot be written.
+        Waits while another process trains the same run, and yields False if that process finished it. Raises ValueError
+        if the directory now holds another run, and OSError if it cannot be written.
         """
         with ExitStack() as stack:
             self._start_session(config, data_fingerprint, stack)
@@ -179,7 +158,7 @@ class Run:
             ) from error
 
     def _note_session(self, config: Config, data_fingerprint: str) -> None:
-        """Brings the configuration up to date, and keeps in the provenance what it was before."""
+        """Writes the new configuration, and records what has changed in the provenance."""
         changed = self.changes(config)
         log_changes(self.path, changed)
         before = self.provenance()
@@ -193,17 +172,17 @@ class Run:
             write_text_atomic(self.config_file, yaml.safe_dump(config, sort_keys=False))
 
     def note_resumed_from(self, checkpoint: Path, step: int) -> None:
-        """Notes in the provenance where the present session takes up the training."""
+        """Records the checkpoint and step from which the present session resumes."""
         content = self.provenance()
         content["sessions"][-1] |= {"checkpoint": str(checkpoint), "step": step}
         self._write_provenance(**content)
 
     def threads(self) -> int | None:
-        """How many threads a training on the CPU has computed with; None where it saved nothing, or it is not known."""
+        """The number of threads of a training on the CPU; None if unknown or if it has no checkpoint."""
         return self.provenance().get("threads") if self.resume_checkpoints() else None
 
     def note_threads(self, number: int) -> None:
-        """Notes the threads of the present session; those of the first one that saved stay the run's."""
+        """Records the threads of the present session. The run keeps those of its first session that saved."""
         content = self.provenance()
         if content.get("sessions"):
             content["threads"] = self.threads() or number
@@ -215,42 +194,41 @@ class Run:
         self._write_provenance(**self.provenance() | {"finished": True, "best": dict(best)})
 
     def best(self) -> float | None:
-        """The best value of the metric that chose `best.ckpt`; None while the run is not finished."""
+        """The best value of the metric that chose `best.ckpt`; None before the run is finished."""
         return next(iter(self.provenance().get("best", {}).values()), None)
 
     def checkpoint(self, which: str) -> Path:
-        """The checkpoint `best`, `last`, `epoch=N` or at a path. Raises FileNotFoundError listing those there are."""
+        """The checkpoint `best`, `last`, `epoch=N` or at a path. Raises FileNotFoundError with their list."""
         path = self.checkpoints / f"{which}.ckpt" if re.fullmatch(r"best|last|epoch=\d+", which) else Path(which)
         if not path.is_file():
-            kept = ", ".join(sorted(p.stem for p in self.checkpoints.glob("*.ckpt"))) or "none yet"
+            names = ", ".join(sorted(p.stem for p in self.checkpoints.glob("*.ckpt"))) or "none yet"
             raise FileNotFoundError(
-                f"{path}: no such checkpoint. {self.path} has: {kept}; --checkpoint takes one of these or a path."
+                f"{path}: no such checkpoint. {self.path} has: {names}; --checkpoint takes one of these or a path."
             )
         return path
 
     def require_inside(self, folder: Path) -> None:
-        """Raises ValueError where a link leads out of the run: a foreign one must not choose what is written over."""
+        """Raises ValueError if a link leads out of the run: an untrusted run must not choose what is overwritten."""
         if not folder.resolve().is_relative_to(self.path.resolve()):
             raise ValueError(f"{folder}: leads out of the run, to {folder.resolve()}. Remove the link.")
 
     def set_damaged_provenance_aside(self) -> None:
-        """Renames a provenance.json that cannot be read: it is a log, and no reason to lose a training."""
+        """Renames an unreadable provenance.json, which must not stop a training."""
         try:
             self.provenance()
         except ValueError:
-            names = (self.path / f"provenance.unreadable-{number}.json" for number in itertools.count(1))
-            aside = self.provenance_file.rename(next(name for name in names if not name.exists()))
+            aside = rename_aside(self.provenance_file, "provenance.unreadable", ".json")
             log.warning(
                 "%s cannot be read. It was renamed to %s. The run continues; the history of its sessions is lost.",
                 *(self.provenance_file, aside.name),
             )
 
-    def _config_error(self, why: str) -> ValueError:
-        """What to say of a config.yaml that is none."""
+    def _config_error(self, reason: str) -> ValueError:
+        """The error for an unusable config.yaml."""
         saved = self.resume_checkpoints()
         other = f" Or continue it under another name: name=... resume={saved[0]}." if saved else ""
         return ValueError(
-            f"{self.config_file}: {why}. Restore a copy; each checkpoint holds the same configuration, under "
+            f"{self.config_file}: {reason}. Restore a copy; each checkpoint holds the same configuration, under "
             f"`config`.{other} Or start over with resume=never: the old run is renamed."
         )
 
@@ -265,40 +243,3 @@ class Run:
         for folder in (self.checkpoints, self.path):
             if folder.is_dir():
                 folder.rmdir()
-
-
-@contextmanager
-def lock_directory(directory: Path) -> Iterator[None]:
-    """Locks the directory itself; the lock ends with the process, however it ends. No lock on Windows.
-
-    `filelock` would lock a file in it. But a run that is set aside is renamed with its files, so that a process that
-    waited would hold the lock of the renamed run; on the directory, `_open_locked` notices that.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
-        yield
-        return
-    while (descriptor := _open_locked(directory)) is None:
-        directory.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _open_locked(directory: Path) -> int | None:
-    """The descriptor that holds the lock; None where the directory was set aside while we waited for it."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.info("%s is being trained by another process; waiting for it to end.", directory)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    if directory.is_dir() and os.path.samestat(os.fstat(descriptor), directory.stat()):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import logging
 import os
 from collections.abc import Mapping
@@ -11,10 +10,13 @@ from pathlib import Path
 from pytorch_lightning.utilities import rank_zero_only
 
 from pix2pix.core.atomic_files import flush_to_disk, write_text_atomic
+from pix2pix.runs.directory_lock import rename_aside
 from pix2pix.runs.metrics import ENCODING, parse_metrics, read_metrics, split_cells
 from pix2pix.training.loggers.base import RunLogger
 
 log = logging.getLogger(__name__)
+
+UNREADABLE = ("metrics.unreadable", ".csv")  # the new name of a file that cannot be continued
 
 
 class MetricsCsv(RunLogger):
@@ -68,7 +70,7 @@ class MetricsCsv(RunLogger):
         """Keeps the rows before `step` of the file of an earlier session."""
         rows, broken = parse_metrics(self.path)
         if broken:
-            aside = self._set_aside()
+            aside = rename_aside(self.path, *UNREADABLE)
             log.warning("%s: %s is not a row of metrics. The file was renamed to %s.", self.path, broken, aside.name)
             log.warning("%d of its rows can be read, and are kept.", len(rows))
         rows = [row for row in rows if int(row["step"]) < step]
@@ -77,16 +79,11 @@ class MetricsCsv(RunLogger):
     def _restart_file(self) -> None:
         """Writes the header again after somebody removed, emptied or replaced the file during the training."""
         if self.path.is_file() and self.path.stat().st_size:
-            aside = self._set_aside()
+            aside = rename_aside(self.path, *UNREADABLE)
             log.warning("%s was replaced during the training. The new file was renamed to %s.", self.path, aside.name)
         else:
             log.warning("%s was removed during the training. It is written anew, without the earlier rows.", self.path)
         self._rewrite([], self.columns or [])
-
-    def _set_aside(self) -> Path:
-        """Renames the file to `metrics.unreadable-1.csv`, -2 ... and returns its new path."""
-        names = (self.path.with_name(f"metrics.unreadable-{number}.csv") for number in itertools.count(1))
-        return self.path.rename(next(name for name in names if not name.exists()))
 
     def _rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
         text = io.StringIO()

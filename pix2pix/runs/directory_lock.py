@@ -1,0 +1,54 @@
+"""Locks a run directory for one training, and renames what is in the way of a new one."""
+
+import itertools
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl: Any = None
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Holds a lock on the directory itself, which ends with the process, however that ends. No lock on Windows.
+
+    A lock file would stay behind after a kill, or would have to move with a directory that is renamed.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    while (descriptor := _open_locked(directory)) is None:
+        directory.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_locked(directory: Path) -> int | None:
+    """The descriptor that holds the lock; None if the directory was renamed while we waited for the lock."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("%s is being trained by another process; waiting for it to end.", directory)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if directory.is_dir() and os.path.samestat(os.fstat(descriptor), directory.stat()):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def rename_aside(path: Path, stem: str, suffix: str = "") -> Path:
+    """Renames a file or directory to `STEM-1SUFFIX`, or with the first number that is free. Returns its new path."""
+    names = (path.with_name(f"{stem}-{number}{suffix}") for number in itertools.count(1))
+    return path.rename(next(name for name in names if not name.exists()))
