@@ -10,16 +10,19 @@ from pix2pix.config.identity import DEVICES, WHEREABOUTS, Config, flat, pairs_of
 
 log = logging.getLogger(__name__)
 
-# How long it is trained: a run may be trained longer.
+# How long a run is trained, which may change.
 LENGTH_SETTINGS = {f"trainer.{name}" for name in ("max_epochs", "max_steps", "max_time", "min_epochs", "min_steps")}
-# What is looked at, logged, kept and shown, and how pictures are made of the weights: no weight depends on these.
+# What is validated, logged, saved and shown: no weight depends on these.
 OBSERVATION_SETTINGS = {
     *("log_every_n_steps", "check_val_every_n_epoch", "val_check_interval", "limit_val_batches", "limit_test_batches"),
     *("limit_predict_batches", "num_sanity_val_steps", "enable_progress_bar", "enable_model_summary", "profiler"),
     *("enable_checkpointing", "enable_autolog_hparams", "detect_anomaly", "inference_mode", "default_root_dir"),
 }
-ERROR_SETTINGS = {"data.on_error", "data.skip_limit"}  # a run that stopped at an unreadable pair may go on without it
-# Lightning's callbacks that watch a training, or end it; its others have a hand in the weights.
+ERROR_SETTINGS = {
+    "data.on_error",
+    "data.skip_limit",
+}  # an unreadable pair may be skipped on resuming
+# Lightning's callbacks that observe or end a training; its others may change the weights.
 OBSERVING_CALLBACKS = {
     *("DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary"),
     *("OnExceptionCheckpoint", "RichModelSummary", "RichProgressBar", "ThroughputMonitor", "Timer", "TQDMProgressBar"),
@@ -28,7 +31,7 @@ MISSING = "nothing"
 
 
 class Difference(NamedTuple):
-    """A setting in which two configurations differ, by its dotted name."""
+    """A setting in which two configurations differ, with its dotted name."""
 
     key: str
     there: Any
@@ -40,14 +43,14 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Changes:
-    """The settings in which a run's configuration differs from the one it was trained by, by what that means.
+    """The settings in which a new configuration of a run differs from the recorded one, by their effect.
 
     Args:
-        decisive: they make another training.
-        length: how long it is trained.
-        unknown: callbacks of the user's own, which may have a hand in the weights or not.
-        other: no weight depends on these.
-        place: where the run and its data lie, how they are loaded, on which devices it is trained.
+        decisive: make it another training.
+        length: change how long it is trained.
+        unknown: belong to callbacks of the user, which may change the weights.
+        other: do not affect the weights.
+        place: say where the run and its data are, how data are loaded, and on which devices it is trained.
     """
 
     decisive: list[Difference] = field(default_factory=list)
@@ -57,9 +60,9 @@ class Changes:
     place: list[Difference] = field(default_factory=list)
 
     def all(self) -> list[Difference]:
-        """Every one of them, in the order of their names."""
-        found = [*self.decisive, *self.length, *self.unknown, *self.other, *self.place]
-        return sorted(found, key=lambda difference: difference.key)
+        """All differences, in the order of their names."""
+        differences = [*self.decisive, *self.length, *self.unknown, *self.other, *self.place]
+        return sorted(differences, key=lambda difference: difference.key)
 
 
 def compare_configs(there: Config, here: Config) -> Changes:
@@ -117,25 +120,25 @@ def _classify_class(path: str) -> str:
     return "other" if package == "pix2pix" else "unknown"
 
 
-def summarize(found: Iterable[Difference]) -> str:
-    """Differences on one line; a callback or a logger that only one of the two has by its name alone."""
-    words: dict[str, str] = {}
-    for key, there, here in found:
+def summarize(differences: Iterable[Difference]) -> str:
+    """The differences on one line; a callback or logger that is added or left out only by its name."""
+    texts: dict[str, str] = {}
+    for key, there, here in differences:
         group, name = [*key.split("."), ""][:2]
         part = f"{group}.{name}"
         if group in {"callbacks", "logger"} and MISSING in {str(there), str(here)} and key != part:
-            words.setdefault(part, f"{part} {'added' if there == MISSING else 'left out'}")
-        words.setdefault(part if part in words else key, f"{key} {there} -> {here}")
-    return "; ".join(words.values())
+            texts.setdefault(part, f"{part} {'added' if there == MISSING else 'left out'}")
+        texts.setdefault(part if part in texts else key, f"{key} {there} -> {here}")
+    return "; ".join(texts.values())
 
 
 def refusal_message(run: Path, changed: Changes, saved: Path | None) -> str:
-    """What to say where the settings at hand make another training than the one that the directory holds.
+    """The message for settings that make another training than the one in the directory.
 
     Args:
         run: the directory.
-        changed: what differs.
-        saved: its newest checkpoint.
+        changed: the differences.
+        saved: the newest checkpoint of the run, if any.
     """
     lines = [f"{run}: holds a run with another configuration:", *(f"  {each}" for each in changed.decisive)]
     lines += ["These settings make it another training. Choose one of:"]
@@ -151,7 +154,7 @@ def _own_directory(changed: Changes) -> str:
 
 
 def log_changes(run: Path, changed: Changes) -> None:
-    """Says what differs in a run that goes on, but for where it lies and on what it is trained."""
+    """Logs the differences of a run that continues, except those of place."""
     if changed.decisive:
         log.info("%s has saved no checkpoint yet: it starts over, with %s.", run, summarize(changed.decisive))
     if changed.length:
@@ -160,7 +163,7 @@ def log_changes(run: Path, changed: Changes) -> None:
         log.info("From here on: %s.", summarize(changed.other))
     if changed.unknown:
         log.warning(
-            "From here on: %s. Callbacks of your own may change how the weights are trained: where these do, this is "
-            "another training, to be given a name of its own, name=...",
+            "From here on: %s. Callbacks of your own may change how the weights are trained. If these do, this is "
+            "another training: start a new run with name=...",
             summarize(changed.unknown),
         )

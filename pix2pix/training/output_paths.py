@@ -12,12 +12,12 @@ from pix2pix.training.loggers.base import RunLogger
 
 log = logging.getLogger(__name__)
 
-# The arguments by which callbacks and profilers of others are told where to write. Loggers have many names for it.
+# The arguments that tell callbacks and profilers of other packages where to write. Loggers have more names for it.
 WRITTEN_TO = {"dir", "directory", "dirpath", "log_dir", "output_dir", "root_dir", "save_dir"}
 
 
 def logger_arguments(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
-    """What a logger is told of the run that it logs: ours its directory, whatever they are configured with."""
+    """Further arguments of a logger: the directory of the run for those of this package."""
     return {"directory": str(run.path)} if issubclass(locate(logger[TARGET]), RunLogger) else {}
 
 
@@ -52,12 +52,12 @@ def _without_directory(name: str, logger: Mapping[str, Any], run: Run) -> dict[s
 
 
 def _find_paths_outside(told: Mapping[str, Any], run: Run) -> Iterator[tuple[str, Path]]:
-    """The settings that name a place in another run, and that run."""
+    """The settings whose path lies in another run, with that run."""
     here = run.path.resolve()
     for key, value in told.items():
         path = Path(value.removeprefix("file:").removeprefix("//")) if isinstance(value, str) else None
         if path is None or not (len(path.parts) > 1 or path.is_dir()):
-            continue  # a word, no path
+            continue  # not a path
         place = path.expanduser().resolve()
         around = next((folder for folder in (place, *place.parents) if Run(folder).provenance_file.is_file()), here)
         if here not in (place, *place.parents) and around != here:

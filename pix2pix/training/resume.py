@@ -1,4 +1,4 @@
-"""Resumes a training: finds its checkpoint, checks that it fits, and where the training ends."""
+"""Checks whether a training can resume from a checkpoint, and how far that checkpoint is."""
 
 import logging
 import math
@@ -16,25 +16,25 @@ from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-# What Lightning and we put into the checkpoint of a training, beside the weights.
+# What the checkpoint of a training holds besides the weights.
 REQUIRED_KEYS = {"callbacks", "config", "epoch", "global_step", "loops", "optimizer_states", "state_dict"}
 NETWORKS = ("generator.", "discriminator.", "average.")
-SHOWN = 3  # weights that are named where networks differ
+SHOWN = 3  # differences that a message names
 
 
 class TrainingProgress(NamedTuple):
-    """How far a training got: epochs that are complete, epochs that were begun, training steps."""
+    """How far a training has got: complete epochs, started epochs, training steps."""
 
     epochs: int
-    begun: int
+    started_epochs: int
     steps: int
 
     def is_past(self, end: tuple[float, float]) -> bool:
-        """Whether it went beyond so many epochs or steps."""
-        return self.begun > end[0] or self.steps > end[1]
+        """Whether it is beyond an end, given in epochs and steps."""
+        return self.started_epochs > end[0] or self.steps > end[1]
 
     def is_at(self, end: tuple[float, float]) -> bool:
-        """Whether there is nothing left to train until then."""
+        """Whether nothing is left to train up to an end."""
         return self.epochs >= end[0] or self.steps >= end[1]
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class TrainingProgress(NamedTuple):
 
 
 def is_training_checkpoint(path: Path) -> bool:
-    """Whether it is the checkpoint of a training, as far as can be told without reading its tensors."""
+    """Whether it is the checkpoint of a training, judged without reading its tensors."""
     try:
         return bool(read_training_checkpoint(path))
     except (ValueError, OSError):
@@ -53,13 +53,13 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
     """The checkpoint of a training, without reading its tensors.
 
     Raises:
-        FileNotFoundError: when there is none at `path`.
-        ValueError: for a file that is none.
+        FileNotFoundError: if there is no file at `path`.
+        ValueError: if the file is not such a checkpoint.
     """
     _require_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch raises whatever the bytes happen to provoke
+    except Exception as error:  # torch raises many types for damaged files
         raise ValueError(f"{path}: cannot be read as a checkpoint ({describe_unreadable(path, error)}).") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ValueError(f"{path}: is not a checkpoint of `pix2pix train`.")
@@ -80,10 +80,10 @@ def _require_file(path: Path) -> None:
 
 
 def read_progress(content: Mapping[str, Any]) -> TrainingProgress:
-    """How far the training of a checkpoint got."""
+    """How far the training of a checkpoint has got."""
     loop = content["loops"]["fit_loop"]
     epochs, batches = loop["epoch_progress"]["current"], loop["epoch_loop.batch_progress"]
-    # An epoch counts as processed, not yet as completed, in a checkpoint at its end, and where max_steps cut it short.
+    # In a checkpoint at the end of an epoch, or where max_steps ended it, the epoch is processed but not yet completed.
     complete = epochs["processed"] if batches["is_last_batch"] else epochs["completed"]
     within = batches["current"]["completed"] > 0 and not batches["is_last_batch"]
     return TrainingProgress(complete, complete + within, content["global_step"])
@@ -132,13 +132,13 @@ def _check_compatible(path: Path, model: nn.Module, config: Config, given: bool)
 
 
 def require_end(run: Run, config: Config) -> None:
-    """Raises ValueError where a finished run is to be trained less than it was."""
+    """Raises ValueError if a finished run is to be trained for less than it was."""
     if run.is_finished():
         is_extended(run, config)
 
 
 def is_extended(run: Run, config: Config) -> bool:
-    """Whether a finished run is to be trained longer than it was. Raises ValueError where it is to be trained less."""
+    """Whether a finished run is to be trained longer than it was. Raises ValueError if for less."""
     before, now = ends(run.config()), ends(config)
     if before == now:
         return False
@@ -155,11 +155,11 @@ def is_extended(run: Run, config: Config) -> bool:
 
 
 def _too_long_message(path: Path, so_far: TrainingProgress, config: Config) -> str:
-    limits = zip(("max_epochs", "max_steps"), ends(config), (so_far.begun, so_far.steps), strict=True)
+    limits = zip(("max_epochs", "max_steps"), ends(config), (so_far.started_epochs, so_far.steps), strict=True)
     asked = " and ".join(f"trainer.{name}={config['trainer'][name]}" for name, end, got in limits if got >= end)
     return (
-        f"{path}: was trained for {so_far} already, and {asked} asks for no more. What was learnt is not taken back: "
-        "set more, or train anew in a run of its own, name=..."
+        f"{path}: was trained for {so_far} already, and {asked} asks for no more. Training cannot be undone: "
+        "set a larger value, or start a new run with name=..."
     )
 
 
@@ -183,16 +183,17 @@ def _differing_optimizers(there: Config, here: Config) -> Iterator[str]:
 
 
 def warn_about_schedule(run: Run, so_far: TrainingProgress, there: Config, here: Config) -> None:
-    """Says what another end does to a learning rate that falls over the last epochs."""
+    """Warns if a new end changes a learning rate that falls over the last epochs."""
     decay, before, now = here["optimizer"]["decay_epochs"], ends(there)[0], ends(here)[0]
     if not decay or before == now or math.isinf(before) or math.isinf(now):
         return
-    factors, again = ([linear_decay(e, int(end), decay) for e in range(so_far.begun + 1)] for end in (before, now))
-    if factors[: so_far.begun] == again[: so_far.begun]:
-        return  # it has not begun to fall, and falls as in a training that was begun with this end
+    epoch = so_far.started_epochs
+    old, new = ([linear_decay(e, int(end), decay) for e in range(epoch + 1)] for end in (before, now))
+    if old[:epoch] == new[:epoch]:
+        return  # it has not fallen yet, so the schedule is that of a training with this end from the start
     log.warning(
         "%s: the learning rate falls over the last %d epochs (optimizer.decay_epochs). By epoch %d it had fallen to "
         "%.3g of itself; with trainer.max_epochs=%d it is %.3g in the epoch after that, and falls from epoch %d on. "
-        "That is another schedule than that of one training of %d epochs, and gives other weights.",
-        *(run.path, decay, so_far.begun, factors[so_far.begun - 1], now, again[so_far.begun], now - decay + 1, now),
+        "This schedule differs from that of a single training of %d epochs, and gives other weights.",
+        *(run.path, decay, epoch, old[epoch - 1], now, new[epoch], now - decay + 1, now),
     )
