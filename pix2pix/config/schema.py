@@ -16,7 +16,7 @@ from torch import nn
 from pix2pix.config.hardware import picked
 from pix2pix.config.identity import flat
 from pix2pix.config.metric_names import DIAGNOSES, higher_is_better, validation_metrics
-from pix2pix.core import instantiate, trust
+from pix2pix.core import instantiate, trust, trusted_modules
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.instantiate import Part, Settings
 from pix2pix.data.pair import PairSource
@@ -223,7 +223,9 @@ def check_foreign(config: Mapping[str, Any], source: Path) -> None:
     found += [f"{key}={value}: a reference, which no run has" for key, value in flat(config) if "${" in str(value)]
     for path, part, kind in _components(config) if not found else ():
         known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
-        judge = trust.TrustCheck(kind, {known, *trust.read_trusted_modules()}, factories=kind is torch.optim.Optimizer)
+        judge = trust.TrustCheck(
+            kind, {known, *trusted_modules.read_trusted_modules()}, factories=kind is torch.optim.Optimizer
+        )
         found += judge.find_problems(part, path)
     if found:
         raise trust.UntrustedError(

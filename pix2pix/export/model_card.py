@@ -10,7 +10,7 @@ import yaml
 
 from pix2pix.config.identity import Config
 from pix2pix.config.metric_names import METRICS
-from pix2pix.core.trust import foreign_modules
+from pix2pix.core.trusted_modules import foreign_modules
 from pix2pix.datasets.download.catalogue import CATALOGUE
 from pix2pix.inference.generator import TrainedGenerator
 

@@ -19,7 +19,7 @@ from pix2pix.config.check import check
 from pix2pix.config.defaults import completed
 from pix2pix.config.hardware import in_words, picked
 from pix2pix.config.identity import Config, ends
-from pix2pix.core import trust
+from pix2pix.core import trusted_modules
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.instantiate import TARGET, locate
 from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
@@ -63,7 +63,7 @@ def train(config: Config) -> None:
     if first:
         run.set_damaged_provenance_aside()
         run.require_same(config)
-        trust.remember_modules(config)
+        trusted_modules.remember_modules(config)
     data = build_data(config)
     files = data.pairs.inventory()
     if not config["allow_changed_data"]:

@@ -1,4 +1,4 @@
-"""Extracts untrusted archives safely: regular files in one folder, of limited number and size."""
+"""Extracts untrusted archives: `tarfile`'s data filter, and what it lacks, limits of number, size, depth and names."""
 
 import errno
 import gzip
@@ -6,21 +6,20 @@ import io
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-LARGEST_HEADER = 2**20  # of one extended header: names and comments, which tarfile reads into memory at once
+MAX_HEADER_BYTES = 2**20  # of one extended header, names and comments: tarfile reads it into memory at once
 CHUNK = 2**20
-LONGEST_NAME = 255  # bytes, on most disks
-DEEPEST = 8  # folders within folders; data sets have two
-OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+MAX_NAME_BYTES = 255  # what most disks allow
+MAX_DEPTH = 8  # folders within folders; data sets have two
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 class Limits(NamedTuple):
-    """What an archive may contain at most.
+    """The largest content that an archive may have.
 
     Args:
         members: files and folders.
@@ -32,118 +31,102 @@ class Limits(NamedTuple):
 
 
 def safe_extract(archive: Path, into: Path, folder: str, limits: Limits) -> None:
-    """Unpacks the gzipped tar `archive` into the new directory `into`; everything must lie in `folder`/.
+    """Unpacks the gzipped tar `archive` into the new directory `into`. All members must lie in `folder`/.
 
     Raises:
-        ValueError: for a damaged archive, a bomb, or a member that is no plain file or folder within `folder`.
-            What was unpacked until then is removed.
-        OSError: when the disk does not take it.
+        ValueError: for a damaged archive, for one over the limits, and for a member that is no regular file or folder
+            within `folder`. Everything that was unpacked is removed.
+        OSError: when the disk is full or cannot be written.
     """
     into.mkdir(parents=True)
     try:
-        with gzip.open(archive) as unzipped:
-            _write_members(archive, _Bounded(unzipped, archive, limits.size), into, folder, limits)
+        with gzip.open(archive) as unzipped, tqdm(unit="file", desc="unpacking", disable=None) as bar:
+            stream = _BoundedStream(unzipped, archive, limits.size)
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedHeader) as tar:
+                tar.extractall(into, filter=_MemberFilter(archive.name, folder, limits, bar))
+            while stream.read(CHUNK):  # to the end, where gzip compares its checksum
+                pass
     except BaseException as error:
         shutil.rmtree(into)
-        reason = _describe_failure(archive, error, into)
-        if reason is None:
+        described = _describe_failure(archive, error, into)
+        if described is None:
             raise
-        raise reason from error
+        raise described from error
 
 
 def _describe_failure(archive: Path, error: BaseException, into: Path) -> Exception | None:
-    """The error in words, where it needs any: whatever the bytes of an archive happen to provoke."""
+    """The error to raise instead; None for an error that says enough. Damaged bytes raise errors of many kinds."""
     if isinstance(error, gzip.BadGzipFile | tarfile.TarError | EOFError | zlib.error | RecursionError):
         return ValueError(f"{archive.name}: damaged, or cut short ({error or type(error).__name__}).")
-    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
-        return OSError(f"{into.parent}: the pictures cannot be written ({error.strerror}). Make room, then try again.")
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return OSError(f"{into.parent}: cannot write the pictures ({error.strerror}). Free some space, then try again.")
     if isinstance(error, ValueError) or not isinstance(error, Exception):
         return None
     return ValueError(f"{archive.name}: cannot be unpacked ({error or type(error).__name__}). Nothing of it is kept.")
 
 
-def _write_members(archive: Path, stream: "_Bounded", into: Path, folder: str, limits: Limits) -> None:
-    with (
-        tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar,
-        tqdm(unit="file", desc="unpacking", disable=None) as bar,
-    ):
-        for member in _iterate_safe_members(tar, archive, into, folder, limits):
-            _write_member(tar, member, into / member.name)
-            bar.update()
-    while stream.read(CHUNK):  # to the end, where gzip compares its checksum
-        pass
+class _MemberFilter:
+    """An extraction filter: `tarfile.data_filter` for regular files and folders in `folder`, within the limits."""
 
+    def __init__(self, archive: str, folder: str, limits: Limits, bar: tqdm) -> None:
+        self.archive, self.folder, self.limits, self.bar = archive, folder, limits, bar
+        self.count = self.size = 0
 
-def _iterate_safe_members(
-    tar: tarfile.TarFile, archive: Path, into: Path, folder: str, limits: Limits
-) -> Iterator[tarfile.TarInfo]:
-    declared = 0
-    for number, member in enumerate(tar, 1):
-        refusal = _find_violation(member, into, folder)
-        if refusal:
-            raise ValueError(f"{archive.name}: {member.name!r} {refusal}. Nothing of it is kept.")
-        declared += member.size
-        if number > limits.members or declared > limits.size:
+    def __call__(self, member: tarfile.TarInfo, into: str) -> tarfile.TarInfo:
+        violation = self._find_violation(member, Path(into))
+        if violation:
+            raise ValueError(f"{self.archive}: {member.name!r} {violation}. Nothing of it is kept.")
+        self.count, self.size = self.count + 1, self.size + member.size
+        self.bar.update()
+        if self.count > self.limits.members or self.size > self.limits.size:
             raise ValueError(
-                f"{archive.name}: holds more than {limits.members} files or {limits.size} bytes, which the real "
-                "archive does not. Nothing of it is kept."
+                f"{self.archive}: holds more than {self.limits.members} files or {self.limits.size} bytes, which the "
+                "real archive does not. Nothing of it is kept."
             )
-        yield member
+        return tarfile.data_filter(member, into).replace(mode=None, mtime=None, deep=False)  # as new files have them
 
-
-def _find_violation(member: tarfile.TarInfo, into: Path, folder: str) -> str | None:
-    """Why a member is not unpacked."""
-    if not _is_portable_name(member.name):
-        return "is a name that no file should have"
-    if not (member.isreg() or member.isdir()) or member.issparse():
-        return "is a link, a device or the like, not a plain file"
-    try:
-        tarfile.data_filter(member, str(into))
-    except tarfile.FilterError as error:
-        return f"leads out of the folder ({error})"
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0] != folder):
-        return f"does not lie in {folder}/"
-    return None
+    def _find_violation(self, member: tarfile.TarInfo, into: Path) -> str | None:
+        """Why the member must not be extracted; None when it may."""
+        if not _is_portable_name(member.name):
+            return "is a name that no file should have"
+        if not (member.isreg() or member.isdir()) or member.issparse():
+            return "is a link, a device or the like, not a plain file"
+        try:
+            tarfile.data_filter(member, str(into))
+        except tarfile.FilterError as error:
+            return f"leads out of the folder ({error})"
+        path = PurePosixPath(member.name)
+        if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0] != self.folder):
+            return f"does not lie in {self.folder}/"
+        target = into / path
+        is_taken = target.exists() and not (member.isdir() and target.is_dir())
+        # A later member with the name of an earlier one, or below an earlier file, would replace it.
+        return "is in the archive twice" if is_taken or any(parent.is_file() for parent in target.parents) else None
 
 
 def _is_portable_name(name: str) -> bool:
     """Whether every system and every terminal can show a file of that name."""
     parts = PurePosixPath(name).parts
     try:
-        fits = all(len(part.encode()) <= LONGEST_NAME for part in parts)
+        fits = all(len(part.encode()) <= MAX_NAME_BYTES for part in parts)
     except UnicodeEncodeError:
         return False
-    return fits and len(parts) <= DEEPEST and name.isprintable()
+    return fits and len(parts) <= MAX_DEPTH and name.isprintable()
 
 
-def _write_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    try:
-        if member.isdir():
-            target.mkdir(parents=True, exist_ok=True)
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        content = tar.extractfile(member)
-        assert content is not None
-        with target.open("xb") as file:
-            shutil.copyfileobj(content, file, CHUNK)
-    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
-        raise ValueError(f"{member.name!r} is in the archive twice. Nothing of it is kept.") from error
-
-
-class _Header(tarfile.TarInfo):
-    """A header that refuses to announce an extended header of any size: tarfile would hold it in memory."""
+class _BoundedHeader(tarfile.TarInfo):
+    """Refuses extended headers of more than MAX_HEADER_BYTES, which tarfile would read into memory."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedHeader":
         header = super().frombuf(buf, encoding, errors)
-        if not (header.isreg() or header.isdir()) and header.size > LARGEST_HEADER:
+        if not (header.isreg() or header.isdir()) and header.size > MAX_HEADER_BYTES:
             raise ValueError(f"a header of {header.size} bytes, which no honest archive has. Nothing of it is kept.")
         return header
 
 
-class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than `limit` bytes, whatever sizes are declared in it."""
+class _BoundedStream(io.RawIOBase):
+    """Refuses to return more than `limit` bytes, whatever sizes the headers declare."""
 
     def __init__(self, stream: gzip.GzipFile, archive: Path, limit: int) -> None:
         self.stream, self.archive, self.left = stream, archive, limit

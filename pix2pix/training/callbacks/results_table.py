@@ -6,7 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from pix2pix.core.sequences import evenly_spaced
-from pix2pix.core.trust import foreign_modules
+from pix2pix.core.trusted_modules import foreign_modules
 from pix2pix.data import coding
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import visible
