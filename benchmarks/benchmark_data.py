@@ -27,8 +27,8 @@ from torch.utils.data import DataLoader
 
 from benchmarks.machine import machine
 from pix2pix.data.cache.cache import Cache, CacheKind
-from pix2pix.data.cache.preload import LoadedPairs
-from pix2pix.data.datamodule import TrainingPairs, drawn, stacked
+from pix2pix.data.cache.preload import ResizedPairs
+from pix2pix.data.datamodule import TrainingPairs, collate_list, collate_stack
 from pix2pix.data.samplers import Draw
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
@@ -68,7 +68,7 @@ def ours(pairs: TrainingPairs) -> Pipeline:
     """Batches as the data module and a loader in the main process make them."""
 
     def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        source, target, _ = pairs.transform.augmented(*drawn([pairs[Draw(0, index)] for index in indices]))
+        source, target, _ = pairs.transform.augment_batch(*collate_list([pairs[Draw(0, index)] for index in indices]))
         return source, target
 
     return batch
@@ -88,8 +88,8 @@ def training_pairs(source: PairFolder, kind: CacheKind, folder: str) -> Training
     transform = JitterAndMirror(height=CROP, width=CROP, load_height=LOAD, load_width=LOAD)
     pairs = TrainingPairs(source.split("train"), transform, seed=0)
     title = f"{source.path.name} in {kind}"
-    loaded = LoadedPairs(pairs.pairs, transform.load, title=title, content=lambda: str(source.path))
-    pairs.loaded = Cache(kind, folder).keep([loaded], torch.device("cpu"))[1][0]
+    loaded = ResizedPairs(pairs.pairs, transform.resize_for_training, title=title, content=lambda: str(source.path))
+    pairs.loaded = Cache(kind, folder).store([loaded], torch.device("cpu"))[1][0]
     return pairs
 
 
@@ -121,7 +121,7 @@ def loading(source: PairFolder, rounds: int, count: int, batch: int, workers: Se
         for name, (batches, pairs) in loaders.items():
             started = time.perf_counter()
             for drawn_batch in batches:
-                pairs.transform.augmented(*drawn_batch)
+                pairs.transform.augment_batch(*drawn_batch)
             if round_:  # in the first one workers are started
                 seconds[name].append((time.perf_counter() - started) / count)
     return seconds
@@ -130,7 +130,7 @@ def loading(source: PairFolder, rounds: int, count: int, batch: int, workers: Se
 def loader(pairs: TrainingPairs, count: int, batch: int, workers: int) -> tuple[DataLoader, TrainingPairs]:
     draws = [Draw(0, index % len(pairs.pairs)) for index in range(count)]
     batches = [draws[first : first + batch] for first in range(0, count, batch)]
-    collate = stacked if workers else drawn
+    collate = collate_stack if workers else collate_list
     options = {"num_workers": workers, "persistent_workers": workers > 0, "collate_fn": collate}
     return DataLoader(pairs, batch_sampler=batches, **options), pairs
 
@@ -156,7 +156,7 @@ def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
     pairs, files = source.split("train"), source.files("train")
     differences, largest_in_draft_mode = np.zeros(256, dtype=np.int64), 0
     for index in indices:
-        loaded, theirs = transform.load(pairs[index]), resized_halves(files[index][0])
+        loaded, theirs = transform.resize_for_training(pairs[index]), resized_halves(files[index][0])
         drafts = resized_halves(files[index][0], draft=True)
         for image, reference_pixels, draft in zip(loaded[:2], theirs, drafts, strict=True):
             difference = np.abs(image.permute(1, 2, 0).numpy().astype(np.int16) - reference_pixels)

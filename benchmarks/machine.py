@@ -6,7 +6,7 @@ import resource
 from importlib.metadata import version
 from pathlib import Path
 
-from pix2pix.data.cache.preload import cores
+from pix2pix.data.cache.preload import count_cores
 
 STATUS = Path("/proc/self/status")
 
@@ -17,7 +17,7 @@ def machine() -> dict[str, str]:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "cpu": models[0] if models else platform.processor(),
-        "cores": str(cores()),
+        "cores": str(count_cores()),
         "platform": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("pix2pix", "torch", "numpy", "pillow")},

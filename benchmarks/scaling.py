@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.contenders import compose_benchmark_config
 from benchmarks.machine import mebibytes, peak_mebibytes
-from pix2pix.data.datamodule import TrainingPairs, drawn
+from pix2pix.data.datamodule import TrainingPairs, collate_list
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.transforms import JitterAndMirror
@@ -99,7 +99,7 @@ def pairs(folder: Path, counts: dict[str, int]) -> Seconds:
         "find and match": median_seconds(lambda: PairFolder(str(folder))),
         "fingerprint": median_seconds(source.fingerprint),
         "first batch": median_seconds(
-            lambda: transform.augmented(*drawn([training[draw] for draw in next(iter(batches))]))
+            lambda: transform.augment_batch(*collate_list([training[draw] for draw in next(iter(batches))]))
         ),
         "order of an epoch": median_seconds(lambda: sum(len(batch) for batch in batches)),
     }

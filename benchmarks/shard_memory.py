@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from pix2pix.data.datamodule import TrainingPairs, stacked
+from pix2pix.data.datamodule import TrainingPairs, collate_stack
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shards import ShardedPairs
@@ -65,11 +65,11 @@ def walk(path: Path, workers: int, batch_size: int) -> dict[str, list[float]]:
     transform = JitterAndMirror(height=SIZE, width=SIZE, load_height=SIZE, load_width=SIZE)
     pairs = TrainingPairs(source.split("train"), transform, seed=0)
     batches = EpochBatches(len(pairs.pairs), batch_size, 0, lambda: (0, 0), order=source.order)
-    loader = DataLoader(pairs, batch_sampler=batches, num_workers=workers, collate_fn=stacked)
+    loader = DataLoader(pairs, batch_sampler=batches, num_workers=workers, collate_fn=collate_stack)
     seen, megabytes, seconds = [0], [memory()], [0.0]
     started = time.monotonic()
     for number, batch in enumerate(loader, start=1):
-        transform.augmented(*batch)
+        transform.augment_batch(*batch)
         if number % (len(batches) // 50) == 0:
             seen.append(number * batch_size)
             megabytes.append(memory())

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from pix2pix import load_translator
-from pix2pix.data.images.decode import decode
+from pix2pix.data.images.decode import read_picture
 from pix2pix.inference.mode import normalize_by_picture
 from pix2pix.inference.tiling import Axis, Statistics
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--tile", type=int, default=1024)
     options = parser.parse_args()
-    picture = decode(options.picture)
+    picture = read_picture(options.picture)
     whole = np.asarray(load_translator(options.run, tile=None)(picture))
     translator = load_translator(options.run, tile=options.tile)
     if picture.height * picture.width <= options.tile**2:

@@ -8,7 +8,7 @@ import argparse
 from torch import Tensor
 
 from pix2pix.core.utf8 import ensure_utf8
-from pix2pix.data.datamodule import PlainPairs
+from pix2pix.data.datamodule import EvaluationPairs
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.generator import load_generator
 from pix2pix.runs.run import Run
@@ -35,12 +35,12 @@ def main() -> None:
         print(f"  {mean_l1(data.validation, guess):.4f}  {name}")
 
 
-def mean_colour(pairs: PlainPairs) -> Tensor:
+def mean_colour(pairs: EvaluationPairs) -> Tensor:
     """The mean target over all pixels of all pairs, (C, 1, 1)."""
     return sum(pairs[index].target.mean(dim=(1, 2), keepdim=True) for index in range(len(pairs))) / len(pairs)
 
 
-def mean_l1(pairs: PlainPairs, guess) -> float:
+def mean_l1(pairs: EvaluationPairs, guess) -> float:
     """The mean over the pairs of the L1 between a guess and the target."""
     values = [
         float(pair_metrics(guess(pair)[None], pair.target[None])["l1"])

@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix.core.utf8 import ensure_utf8
-from pix2pix.data.images.value_range import scale
+from pix2pix.data.images.value_range import normalize
 from pix2pix.training.callbacks.collapse_monitor import OutputVariation
 
 
 def read(file: Path) -> Tensor:
     with Image.open(file) as picture:
-        return scale(torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1))[None]
+        return normalize(torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1))[None]
 
 
 def main() -> None:

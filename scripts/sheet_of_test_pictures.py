@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pix2pix.core.utf8 import ensure_utf8
-from pix2pix.data.images.palettes import visible
-from pix2pix.data.images.pictures import save, sheet, shown
+from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.pictures import make_contact_sheet, save_picture, select_channels
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     )
     blocks = [triples[first : first + options.columns] for first in range(0, len(triples), options.columns)]
     rows = [row for block in blocks for row in zip(*block, strict=True)]
-    save(sheet(rows), options.output, quality=options.quality)
+    save_picture(make_contact_sheet(rows), options.output, quality=options.quality)
 
 
 def translate_pairs(
@@ -41,12 +41,16 @@ def translate_pairs(
     pairs, transform = trained.open_pairs(data).split("test"), trained.build_transform()
     triples = []
     for index in indices:
-        source, target, name = transform.plain(pairs[index])
+        source, target, name = transform.transform_for_eval(pairs[index])
         print(f"pair {name}")
         with torch.inference_mode():
             (output,) = trained.generate(source[None], [name])
-        images = visible(source, trained.source_palette), output, visible(target, trained.target_palette, source)
-        triples.append(tuple(map(shown, images)))
+        images = (
+            to_displayable(source, trained.source_palette),
+            output,
+            to_displayable(target, trained.target_palette, source),
+        )
+        triples.append(tuple(map(select_channels, images)))
     return triples
 
 

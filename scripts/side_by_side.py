@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from pix2pix.core.utf8 import ensure_utf8
-from pix2pix.data.images.decode import to_tensor
-from pix2pix.data.images.pictures import save, sheet
-from pix2pix.data.images.value_range import scale
+from pix2pix.data.images.decode import pil_to_tensor
+from pix2pix.data.images.pictures import make_contact_sheet, save_picture
+from pix2pix.data.images.value_range import normalize
 from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison import RunEntry
 from pix2pix.evaluation.comparison_page import picture_names
@@ -37,13 +37,13 @@ def main() -> None:
         [read(entries[0], name, "input"), *(read(e, name, "output") for e in entries), read(entries[0], name, "target")]
         for name in shown
     ]
-    save(sheet(rows, ["input", *(group.label for group in groups), "target"]), options.output)
+    save_picture(make_contact_sheet(rows, ["input", *(group.label for group in groups), "target"]), options.output)
 
 
 def read(entry: RunEntry, name: str, kind: str) -> torch.Tensor:
     """One picture of the evaluation, (3, H, W) in [-1, 1]."""
     with Image.open(entry.run.evaluation / str(entry.evaluation) / "images" / f"{name}_{kind}.png") as picture:
-        return scale(to_tensor(picture, "RGB"))
+        return normalize(pil_to_tensor(picture, "RGB"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pix2pix import models
-from pix2pix.models.reference_weights import from_reference
+from pix2pix.models.reference_weights import convert_reference_weights
 
 FOLDER = Path(__file__).parents[2] / "shared" / "parity"
 NAMES = ("unet128_pixel_lsgan", "unet256_patch70_vanilla", "resnet9_patch70_instance")
@@ -30,7 +30,7 @@ class Fixture:
 
     def state(self, key: str, network: nn.Module) -> dict[str, Tensor]:
         below = {k.removeprefix(f"{key}."): v for k, v in self.recorded.items() if k.startswith(f"{key}.")}
-        return from_reference(below, network)
+        return convert_reference_weights(below, network)
 
     def generator(self) -> nn.Module:
         kind, norm, base = self.options["netG"], self.options["norm"], self.options["ngf"]

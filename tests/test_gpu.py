@@ -60,11 +60,11 @@ def test_a_batch_is_augmented_as_on_the_cpu_and_nothing_waits(kind, palette):
     transform = JitterAndMirror(**SIZES, augment=everything, **labels)
     image = torch.randint(0, 256, (2, 3, 9, 9), generator=torch.Generator().manual_seed(0)).to(kind)
     there = image.to(DEVICE)
-    expected = transform.augmented(Pair(image, image, ["a", "b"]), VIEWS)
-    transform.augmented(Pair(there, there, ["a", "b"]), VIEWS)  # constants are sent once
+    expected = transform.augment_batch(Pair(image, image, ["a", "b"]), VIEWS)
+    transform.augment_batch(Pair(there, there, ["a", "b"]), VIEWS)  # constants are sent once
     torch.cuda.set_sync_debug_mode("error")
     try:
-        found = transform.augmented(Pair(there, there, ["a", "b"]), VIEWS)
+        found = transform.augment_batch(Pair(there, there, ["a", "b"]), VIEWS)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(found.source.cpu(), expected.source, rtol=0, atol=1e-3)

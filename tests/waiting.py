@@ -47,7 +47,7 @@ def nothing_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails where what is within would wait for a device; memory counts as pinned where `send` pins it."""
     mode = NeverWaits()
     with monkeypatch.context() as patch, mode:
-        patch.setattr(device, "_pinned", mode.pin)
+        patch.setattr(device, "_pin", mode.pin)
         for make in (torch.tensor, torch.as_tensor):
             patch.setattr(torch, make.__name__, of_numbers(make))
         yield

@@ -117,14 +117,14 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     pix2pix data preview experiment=facades data.augment.rotation=5
     """
     from pix2pix.config import compose, schema
-    from pix2pix.data.images.pictures import save
+    from pix2pix.data.images.pictures import save_picture
     from pix2pix.datasets.preview import draw_preview as draw
 
     with compose.in_words():
         config = compose.configured(list(overrides))
     schema.check(config)
     path = output or Path(f"preview_{config['data']['name']}.png")
-    save(draw(config, views), path)
+    save_picture(draw(config, views), path)
     click.echo(path)
 
 

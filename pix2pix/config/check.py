@@ -30,6 +30,6 @@ def _rehearse(config: Config) -> None:
                 raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
             objective: Objective = build(config["objective"])
             if config["discriminator"]:
-                objective.judge(build(config["discriminator"]), source, fake)
+                objective.discriminate(build(config["discriminator"]), source, fake)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"the configuration cannot be run:\n  {error}") from error

@@ -20,9 +20,9 @@ def unet_depth(height: int, width: int) -> int:
     """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
     if not (isinstance(height, int) and isinstance(width, int)):
         return 1  # the schema judges types
-    from pix2pix.models.input_sizes import DEEPEST, halvings
+    from pix2pix.models.input_sizes import DEEPEST, count_halvings
 
-    return min(halvings(height, width), DEEPEST)
+    return min(count_halvings(height, width), DEEPEST)
 
 
 def in_file(image: str, direction: str) -> str:
@@ -50,10 +50,10 @@ def coded_channels(palette: Any, channels: int) -> int:
     """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
     if palette is None:
         return channels
-    from pix2pix.data.images.palettes import colours_of
+    from pix2pix.data.images.palettes import resolve_colours
 
     try:
-        return len(colours_of(palette))
+        return len(resolve_colours(palette))
     except (ValueError, TypeError):
         return channels  # the schema judges palettes
 

@@ -177,7 +177,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _rate_falls_within_the_training(self) -> Self:
         epochs, decay = self.trainer.get("max_epochs"), self.optimizer.decay_epochs
-        LinearDecay(decay).require_a_last_epoch(epochs)
+        LinearDecay(decay).require_last_epoch(epochs)
         if decay and decay > (epochs or 0):
             raise ValueError(f"optimizer.decay_epochs={decay} is more than trainer.max_epochs={epochs}")
         return self

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from pix2pix.data.device import constant, send
+from pix2pix.data.device import copy_to_device, device_constant
 
-Images = Tensor | Sequence[Tensor]
+Images = Tensor | Sequence[Tensor]  # (B, C, H, W), or (C, H, W) of several sizes
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 LUMA = (0.299, 0.587, 0.114)
@@ -20,9 +20,9 @@ TO_YIQ = torch.tensor([LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.311
 
 
 class Augment(BaseModel):
-    """How far each draw may go, to either side; 0 leaves it out. Colours are the source's alone.
+    """The largest random change in either direction; 0 turns it off. Colours change in the source alone.
 
-    Rotation in degrees, hue in turns of the colour circle, the others as shares: a scale of 0.1 is 0.9 to 1.1.
+    Rotation is in degrees, hue in turns of the colour circle, the others are shares: a scale of 0.1 is 0.9 to 1.1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -35,18 +35,18 @@ class Augment(BaseModel):
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
 
     @property
-    def colours(self) -> bool:
-        """Whether colours are drawn."""
+    def changes_colours(self) -> bool:
+        """Whether brightness, contrast, saturation or hue may change."""
         return any((self.brightness, self.contrast, self.saturation, self.hue))
 
     @property
-    def turns(self) -> bool:
-        """Whether pixels are sampled between pixels."""
+    def resamples(self) -> bool:
+        """Whether the result is sampled between pixels."""
         return bool(self.rotation or self.scale)
 
 
 class View(NamedTuple):
-    """One draw, shared by both images of a pair: the crop's corner, its mirror, and what `Augment` allows besides."""
+    """One sample of all random choices, for both images of a pair: crop, mirror, and the changes of `Augment`."""
 
     top: int
     left: int
@@ -59,91 +59,93 @@ class View(NamedTuple):
     hue: float = 0.0  # turns, from red towards green
 
 
-def draw_view(
-    loaded: Sequence[int], size: Sequence[int], augment: Augment, mirror: bool, random: np.random.Generator
+def sample_view(
+    image_size: Sequence[int], crop_size: Sequence[int], limits: Augment, mirror: bool, random: np.random.Generator
 ) -> View:
-    """A view of `size` of a picture of the `loaded` height and width; a draw that is off changes no other."""
-    top, left = (int(random.integers(whole - part + 1)) for whole, part in zip(loaded, size, strict=True))
-    flip = bool(random.integers(2)) and mirror
+    """Samples a view; sizes are (height, width). Every number is drawn each time, so an option changes no other."""
+    top, left = (int(random.integers(whole - part + 1)) for whole, part in zip(image_size, crop_size, strict=True))
+    is_mirrored = bool(random.integers(2)) and mirror
     rotation, scale, brightness, contrast, saturation, hue = random.uniform(-1, 1, 6).tolist()
     return View(
-        *(top, left, flip),
-        rotation=rotation * augment.rotation,
-        scale=1 + scale * augment.scale,
-        brightness=1 + brightness * augment.brightness,
-        contrast=1 + contrast * augment.contrast,
-        saturation=1 + saturation * augment.saturation,
-        hue=hue * augment.hue,
+        *(top, left, is_mirrored),
+        rotation=rotation * limits.rotation,
+        scale=1 + scale * limits.scale,
+        brightness=1 + brightness * limits.brightness,
+        contrast=1 + contrast * limits.contrast,
+        saturation=1 + saturation * limits.saturation,
+        hue=hue * limits.hue,
     )
 
 
-def cut(images: Images, views: Sequence[View], size: tuple[int, int]) -> Tensor:
-    """The crops (B, C, *size) of images (C, H, W) at the corners of their views, mirrored where the view says so."""
+def crop(images: Images, views: Sequence[View], size: tuple[int, int]) -> Tensor:
+    """The crops (B, C, *size) at the corners of the views, mirrored where the view says so."""
     crops = []
     for image, view in zip(images, views, strict=True):
-        rows, columns = slice(view.top, view.top + size[0]), slice(view.left, view.left + size[1])
-        crops.append(mirrored(image[:, rows, columns]) if view.mirror else image[:, rows, columns])
-    return torch.stack(crops) if len(crops) > 1 else crops[0][None]  # one alone is not copied
+        part = image[:, view.top : view.top + size[0], view.left : view.left + size[1]]
+        crops.append(hflip(part) if view.mirror else part)
+    return torch.stack(crops) if len(crops) > 1 else crops[0][None]  # a single crop needs no copy
 
 
-def mirrored(image: Tensor) -> Tensor:
+def hflip(image: Tensor) -> Tensor:
     """(C, H, W) with left and right exchanged."""
     if image.dtype != torch.uint16:
         return image.flip(-1)
-    return image.view(torch.int16).flip(-1).view(torch.uint16)  # which torch cannot flip by itself
+    return image.view(torch.int16).flip(-1).view(torch.uint16)  # torch cannot flip uint16
 
 
-def turned(images: Tensor, views: Sequence[View], size: tuple[int, int], *, labels: bool) -> Tensor:
-    """The same of float images (B, C, H, W) rotated and scaled about their centres, reflected beyond their borders.
+def rotate_scale(images: Tensor, views: Sequence[View], size: tuple[int, int], *, is_label_map: bool) -> Tensor:
+    """The same crops of float images (B, C, H, W), rotated and scaled about their centres.
 
-    Args:
-        labels: whether to take the nearest pixel; else bicubic, cut to [-1, 1].
+    Beyond the borders images continue by reflection. A label map is sampled at the nearest pixel, other images
+    bicubically and clipped to [-1, 1].
     """
     height, width = images.shape[-2:]
-    maps = send(torch.tensor([_sampling(view, (height, width), size) for view in views]), images.device)
-    grid = F.affine_grid(maps, [len(images), images.shape[1], *size], align_corners=False)
-    mode = "nearest" if labels else "bicubic"
+    maps = torch.tensor([_affine_matrix(view, (height, width), size) for view in views])
+    shape = [len(images), images.shape[1], *size]
+    grid = F.affine_grid(copy_to_device(maps, images.device), shape, align_corners=False)
+    mode = "nearest" if is_label_map else "bicubic"
     return F.grid_sample(images, grid, mode, padding_mode="reflection", align_corners=False).clamp_(-1, 1)
 
 
-def _sampling(view: View, loaded: tuple[int, int], size: tuple[int, int]) -> list[list[float]]:
-    """Where in the loaded picture each pixel of the view comes from, both in coordinates from -1 to 1: 2x3."""
-    (height, width), (crop_height, crop_width) = loaded, size
+def _affine_matrix(view: View, image_size: tuple[int, int], size: tuple[int, int]) -> list[list[float]]:
+    """The 2x3 matrix from coordinates in the view to coordinates in the image, both from -1 to 1."""
+    (height, width), (crop_height, crop_width) = image_size, size
     cosine, sine = (f(math.radians(view.rotation)) / view.scale for f in (math.cos, math.sin))
-    x, y = view.left + (crop_width - width) / 2, view.top + (crop_height - height) / 2  # the crop's centre from ours
-    across = -crop_width if view.mirror else crop_width
+    # centre of the crop, from the centre of the image
+    x, y = view.left + (crop_width - width) / 2, view.top + (crop_height - height) / 2
+    signed_width = -crop_width if view.mirror else crop_width
     return [
-        [cosine * across / width, -sine * crop_height / width, 2 * (cosine * x - sine * y) / width],
-        [sine * across / height, cosine * crop_height / height, 2 * (sine * x + cosine * y) / height],
+        [cosine * signed_width / width, -sine * crop_height / width, 2 * (cosine * x - sine * y) / width],
+        [sine * signed_width / height, cosine * crop_height / height, 2 * (sine * x + cosine * y) / height],
     ]
 
 
-def recoloured(images: Tensor, views: Sequence[View]) -> Tensor:
-    """Images (B, C, H, W) in [-1, 1], grey or RGB, in the brightness, contrast, saturation and hue of their views."""
+def color_jitter(images: Tensor, views: Sequence[View]) -> Tensor:
+    """Applies the brightness, contrast, saturation and hue of the views to (B, C, H, W) in [-1, 1], grey or RGB."""
 
     def factors(values: Sequence[float]) -> Tensor:
-        return send(torch.tensor(values), images.device).reshape(-1, 1, 1, 1)
+        return copy_to_device(torch.tensor(values), images.device).reshape(-1, 1, 1, 1)
 
     image = ((images + 1) / 2 * factors([view.brightness for view in views])).clamp(0, 1)
     mean = _luma(image).mean(dim=(2, 3), keepdim=True)
     image = torch.lerp(mean, image, factors([view.contrast for view in views])).clamp(0, 1)
     if image.shape[1] == 3:
         image = torch.lerp(_luma(image), image, factors([view.saturation for view in views])).clamp(0, 1)
-        image = _hue(image, [view.hue for view in views]).clamp(0, 1)
+        image = _shift_hue(image, [view.hue for view in views]).clamp(0, 1)
     return image * 2 - 1
 
 
 def _luma(image: Tensor) -> Tensor:
     if image.shape[1] == 1:
         return image
-    return (image * constant(LUMA, image.device).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return (image * device_constant(LUMA, image.device).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
-def _hue(image: Tensor, turns: Sequence[float]) -> Tensor:
-    """RGB with its chrominance turned by so many turns; luma stays."""
+def _shift_hue(image: Tensor, turns: Sequence[float]) -> Tensor:
+    """RGB with the angle of its chrominance shifted by a number of turns; luma is unchanged."""
     angle = -2 * math.pi * torch.tensor(turns)  # from red by way of yellow to green
-    turn = torch.eye(3).repeat(len(turns), 1, 1)
-    turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
-    turn[:, 1, 2], turn[:, 2, 1] = -angle.sin(), angle.sin()
-    matrices = send(torch.linalg.inv(TO_YIQ) @ turn @ TO_YIQ, image.device)
+    rotation = torch.eye(3).repeat(len(turns), 1, 1)
+    rotation[:, 1, 1] = rotation[:, 2, 2] = angle.cos()
+    rotation[:, 1, 2], rotation[:, 2, 1] = -angle.sin(), angle.sin()
+    matrices = copy_to_device(torch.linalg.inv(TO_YIQ) @ rotation @ TO_YIQ, image.device)
     return torch.einsum("bij,bjhw->bihw", matrices, image)

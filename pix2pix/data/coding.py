@@ -4,7 +4,7 @@ from typing import Any
 
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.palettes import Palette
-from pix2pix.data.sources.image_spec import Side, side
+from pix2pix.data.sources.image_spec import ImageSpec, make_spec
 
 
 def target_depth(config: dict[str, Any]) -> Depth:
@@ -12,13 +12,13 @@ def target_depth(config: dict[str, Any]) -> Depth:
     return 8 if targets_are_labels(config) else config["data"].get("target_depth", 8)
 
 
-def source_side(config: dict[str, Any]) -> Side:
+def source_side(config: dict[str, Any]) -> ImageSpec:
     """How the source of a run's pairs is read from files."""
     data = config["data"]
     image = "A" if data["direction"] == "AtoB" else "B"
     folders = (data.get("folders") or {}).get(image, image)
     palette = data["palette"] if data["labels"] == image else None
-    return side(folders, data["source_channels"], data.get("source_depth", 8), palette)
+    return make_spec(folders, data["source_channels"], data.get("source_depth", 8), palette)
 
 
 def palette_of(config: dict[str, Any]) -> Palette | None:

@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 from pix2pix.core.randomness import pair_generator
 from pix2pix.core.signals import ignore_stop_signals
 from pix2pix.data.cache.cache import Cache
-from pix2pix.data.cache.preload import LoadedPairs, content_of, cores
+from pix2pix.data.cache.preload import ResizedPairs, count_cores, describe_content
 from pix2pix.data.pair import Pair, PairSource, Split
-from pix2pix.data.resume import Pace, position, settle, shift
+from pix2pix.data.resume import EpochLayout, align_progress, convert_progress, find_position
 from pix2pix.data.samplers import Draw, EpochBatches
-from pix2pix.data.sources.skip_unreadable import OnError, TolerantPairs
+from pix2pix.data.sources.skip_unreadable import OnError, SkipUnreadable
 from pix2pix.data.transforms import PairTransform, View
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MOST_WORKERS = 8
 
 
-class Drawn(NamedTuple):
+class TrainingBatch(NamedTuple):
     """A batch before its augmentation: loaded pairs and the view drawn of each."""
 
     loaded: Any  # a Pair of images and of names, stacked or in lists
@@ -37,26 +37,26 @@ class TrainingPairs(Dataset[tuple[Pair, View]]):
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform, seed: int) -> None:
         self.pairs, self.transform, self.seed = pairs, transform, seed
-        self.loaded: Sequence[Pair] = LoadedPairs(pairs, transform.load)  # a cache may take its place
+        self.loaded: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_training)  # a cache may take its place
 
     def __getitem__(self, draw: Draw) -> tuple[Pair, View]:
         loaded = self.loaded[draw.pair]
-        return loaded, self.transform.draw(loaded, pair_generator(self.seed, *draw))
+        return loaded, self.transform.sample_view(loaded, pair_generator(self.seed, *draw))
 
 
-class PlainPairs(Dataset[Pair]):
+class EvaluationPairs(Dataset[Pair]):
     """Pairs in [-1, 1] as they are evaluated: resized, in their natural order."""
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform) -> None:
         self.pairs, self.transform = pairs, transform
-        self.loaded: Sequence[Pair] = LoadedPairs(pairs, transform.load_plain)  # likewise
+        self.loaded: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_eval)  # likewise
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Pair:
         source, target, name = self.loaded[index]
-        scaled = self.transform.scaled(Pair(source[None], target[None], name))
+        scaled = self.transform.normalize_batch(Pair(source[None], target[None], name))
         return Pair(scaled.source[0], scaled.target[0], name)
 
 
@@ -94,13 +94,13 @@ class PairDataModule(pl.LightningDataModule):
         super().__init__()
         self.pairs, self.transform, self.num_workers = pairs, transform, num_workers
         training = pairs.split("train")
-        training = TolerantPairs(training, skip_limit) if on_error == "skip" else training
+        training = SkipUnreadable(training, skip_limit) if on_error == "skip" else training
         self.training = TrainingPairs(training, transform, seed)
-        self.validation = PlainPairs(pairs.split("val"), transform)
-        self.training_plain = PlainPairs(self.training.pairs, transform)
+        self.validation = EvaluationPairs(pairs.split("val"), transform)
+        self.training_plain = EvaluationPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed
         self.cache, self.settings = cache or Cache(), settings
-        self.saved_pace: Pace | None = None
+        self.saved_pace: EpochLayout | None = None
 
     def setup(self, stage: str) -> None:
         """Before a training: reads the pairs into their cache, where they are to have one."""
@@ -108,43 +108,43 @@ class PairDataModule(pl.LightningDataModule):
             return
         trainer = self._trainer()
         sets = [
-            self._loaded("train", self.training.pairs, self.transform.load),
-            self._loaded("val", self.validation.pairs, self.transform.load_plain),
+            self._pairs_to_cache("train", self.training.pairs, self.transform.resize_for_training),
+            self._pairs_to_cache("val", self.validation.pairs, self.transform.resize_for_eval),
         ]
-        kind, kept = self.cache.keep(sets, trainer.strategy.root_device, trainer.num_devices)
+        kind, kept = self.cache.store(sets, trainer.strategy.root_device, trainer.num_devices)
         self.training.loaded, self.validation.loaded = kept
-        auto: int = 0 if kind != "off" else max(1, min(MOST_WORKERS, cores() // trainer.num_devices))
+        auto: int = 0 if kind != "off" else max(1, min(MOST_WORKERS, count_cores() // trainer.num_devices))
         self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
 
-    def _loaded(self, split: Split, pairs: Sequence[Pair], load: Callable[[Pair], Pair]) -> LoadedPairs:
-        content = functools.partial(content_of, self.pairs, split, self.settings)
-        return LoadedPairs(pairs, load, title=split, content=content)
+    def _pairs_to_cache(self, split: Split, pairs: Sequence[Pair], load: Callable[[Pair], Pair]) -> ResizedPairs:
+        content = functools.partial(describe_content, self.pairs, split, self.settings)
+        return ResizedPairs(pairs, load, title=split, content=content)
 
     def state_dict(self) -> dict[str, int]:
         """How many processes and pairs made a step: another number of them counts the same pairs otherwise."""
-        return self.pace()._asdict()
+        return self.epoch_layout()._asdict()
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Keeps it until the trainer's counts are restored."""
-        self.saved_pace = Pace(**state_dict)
+        self.saved_pace = EpochLayout(**state_dict)
 
-    def pace(self) -> Pace:
+    def epoch_layout(self) -> EpochLayout:
         """How this training goes through an epoch."""
-        return Pace(self._trainer().world_size, self.batch_size, len(self.training.pairs))
+        return EpochLayout(self._trainer().world_size, self.batch_size, len(self.training.pairs))
 
     def train_dataloader(self) -> "ResumableLoader":
         """Loads the epoch that the trainer is in, from the step that it has reached."""
         trainer = self._trainer()
-        said = shift(trainer, self.saved_pace, self.pace())
+        said = convert_progress(trainer, self.saved_pace, self.epoch_layout())
         if self.saved_pace is not None:
-            settle(trainer, self.pace())
+            align_progress(trainer, self.epoch_layout())
         self.saved_pace = None
         if said and trainer.is_global_zero:
             log.warning(said)
         overfits = getattr(trainer, "overfit_batches", 0) > 0
 
         def begin() -> tuple[int, int]:
-            epoch, batch = position(trainer, self.pace())
+            epoch, batch = find_position(trainer, self.epoch_layout())
             return (0 if overfits else epoch), batch  # then all epochs are the same: the first pairs, the same draws
 
         batches = EpochBatches(
@@ -160,7 +160,7 @@ class PairDataModule(pl.LightningDataModule):
         return ResumableLoader(
             self.training,
             batch_sampler=batches,
-            collate_fn=stacked if self.workers or to_gpu else drawn,
+            collate_fn=collate_stack if self.workers or to_gpu else collate_list,
             num_workers=self.workers,
             worker_init_fn=ignore_stop_signals,
             persistent_workers=self.workers > 0,
@@ -171,13 +171,15 @@ class PairDataModule(pl.LightningDataModule):
         """The validation pairs, all of them on every process."""
         return DataLoader(self.validation, batch_size=1)
 
-    def transfer_batch_to_device(self, batch: Drawn | Pair, device: torch.device, dataloader_idx: int) -> Drawn | Pair:
+    def transfer_batch_to_device(
+        self, batch: TrainingBatch | Pair, device: torch.device, dataloader_idx: int
+    ) -> TrainingBatch | Pair:
         """Nothing on the CPU, where looking through a batch for what to move takes a tenth of a millisecond."""
         return batch if device.type == "cpu" else super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def on_after_batch_transfer(self, batch: Drawn | Pair, dataloader_idx: int) -> Pair:
+    def on_after_batch_transfer(self, batch: TrainingBatch | Pair, dataloader_idx: int) -> Pair:
         """Augments a training batch, on the device that it has reached."""
-        return self.transform.augmented(*batch) if isinstance(batch, Drawn) else batch
+        return self.transform.augment_batch(*batch) if isinstance(batch, TrainingBatch) else batch
 
     def _trainer(self) -> pl.Trainer:
         assert self.trainer is not None
@@ -189,20 +191,20 @@ def natural_order(seed: int, epoch: int, length: int) -> np.ndarray:
     return np.arange(length)
 
 
-def drawn(examples: Sequence[tuple[Pair, View]]) -> Drawn:
+def collate_list(examples: Sequence[tuple[Pair, View]]) -> TrainingBatch:
     """A batch of loaded pairs and their views, as they are: where nothing is sent anywhere, copies cost time."""
     pairs, views = zip(*examples, strict=True)
     batch: list[Any] = [list(part) for part in zip(*pairs, strict=True)]
-    return Drawn(Pair(*batch), list(views))
+    return TrainingBatch(Pair(*batch), list(views))
 
 
-def stacked(examples: Sequence[tuple[Pair, View]]) -> Drawn:
+def collate_stack(examples: Sequence[tuple[Pair, View]]) -> TrainingBatch:
     """The same with images that are sent to another process or device in one piece, where their sizes agree."""
-    (source, target, names), views = drawn(examples)
-    return Drawn(Pair(_stacked(source), _stacked(target), names), views)
+    (source, target, names), views = collate_list(examples)
+    return TrainingBatch(Pair(_stack(source), _stack(target), names), views)
 
 
-def _stacked(images: Any) -> Any:
+def _stack(images: Any) -> Any:
     """(B, C, H, W), or the list where sizes differ."""
     return torch.stack(images) if len({image.shape for image in images}) == 1 else images
 

@@ -11,19 +11,19 @@ from torch import Tensor
 
 
 @functools.lru_cache(maxsize=128)
-def constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
+def device_constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
     """Numbers that never change, (nested) tuples, as a float32 tensor that is sent to each device once."""
     with torch.inference_mode(False):  # a validation may be the first to ask, and a training step the next
         return torch.tensor(values, dtype=torch.float32, device=device)
 
 
-def send(numbers: Tensor, device: torch.device) -> Tensor:
+def copy_to_device(numbers: Tensor, device: torch.device) -> Tensor:
     """Numbers that are other ones in each step, on `device`."""
     if device.type in {"cpu", "mps"}:
         return numbers.to(device)
-    return _pinned(numbers).to(device, non_blocking=True)
+    return _pin(numbers).to(device, non_blocking=True)
 
 
-def _pinned(numbers: Tensor) -> Tensor:
+def _pin(numbers: Tensor) -> Tensor:
     """A copy in pinned memory, which torch keeps until the device has read it."""
     return numbers.pin_memory()

@@ -42,7 +42,7 @@ class Inventory(NamedTuple):
     sums: Sequence[str] = ()
 
 
-def of_files(fingerprint: str, files: Iterable[Path], sums: Sequence[str] = ()) -> Inventory:
+def take_inventory(fingerprint: str, files: Iterable[Path], sums: Sequence[str] = ()) -> Inventory:
     """The inventory of files, whose order must be that of their names."""
     paths = list(files)
     found = [(stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, paths)]
@@ -50,7 +50,7 @@ def of_files(fingerprint: str, files: Iterable[Path], sums: Sequence[str] = ()) 
     return Inventory(fingerprint, paths.__getitem__, sizes, dates, sums)
 
 
-def remember(file: Path, now: Inventory, *, anew: bool) -> None:
+def record_inventory(file: Path, now: Inventory, *, anew: bool) -> None:
     """Keeps what the files are; without files, nothing.
 
     Args:
@@ -58,58 +58,58 @@ def remember(file: Path, now: Inventory, *, anew: bool) -> None:
         now: the files.
         anew: whether they may be others than those that were noted there before.
     """
-    before = _read(file, now)
+    before = _read_record(file, now)
     if not len(now.dates) or (before is not None and (before.dates == now.dates).all()):
         return
     digests = {} if anew or before is None else before.digests
-    told = _told(now)
+    told = _known_digests(now)
     unknown = np.array([number for number in range(len(now.sizes)) if number not in told], np.int64)
-    new = [number for number in _spread(unknown, now.sizes) if number not in digests]
-    digests = digests | dict(zip(new, _digests(now, new), strict=True))
+    new = [number for number in _sample_files(unknown, now.sizes) if number not in digests]
+    digests = digests | dict(zip(new, _hash_files(now, new), strict=True))
     numbers = sorted(digests)
     content = {"numbers": np.array(numbers, np.int64), "digests": np.array([digests[n] for n in numbers], "S64")}
     with atomic_file(file) as part, part.open("wb") as out:
         np.savez(out, fingerprint=np.array(now.fingerprint), dates=now.dates, **content)
 
 
-def edited(file: Path, now: Inventory) -> str:
+def describe_edits(file: Path, now: Inventory) -> str:
     """In words, which files kept their size, but hold something else than a run has noted; "" where none does."""
-    before = _read(file, now)
+    before = _read_record(file, now)
     if before is None:
         return ""
-    known = before.digests | _told(now)
+    known = before.digests | _known_digests(now)
     changed = np.flatnonzero(before.dates != now.dates)
     looked_at = changed[np.isin(changed, list(known))]
     copied = len(changed) >= COPIED * len(now.dates)
-    numbers = _spread(looked_at, now.sizes) if copied else looked_at.tolist()
-    found = [n for n, digest in zip(numbers, _digests(now, numbers), strict=True) if digest != known[n]]
+    numbers = _sample_files(looked_at, now.sizes) if copied else looked_at.tolist()
+    found = [n for n, digest in zip(numbers, _hash_files(now, numbers), strict=True) if digest != known[n]]
     if found:
-        return f"edited in place, at the same size: {_named(now, sorted(found))}"
+        return f"edited in place, at the same size: {_list_names(now, sorted(found))}"
     unknown = [] if copied else np.setdiff1d(changed, looked_at).tolist()
     if unknown:
-        return f"of another date, and what they held was not noted: {_named(now, unknown)}"
+        return f"of another date, and what they held was not noted: {_list_names(now, unknown)}"
     if len(changed):
         log.info("%d files of the data have another date; %d were read, and hold the same.", len(changed), len(numbers))
     return ""
 
 
-def _told(files: Inventory) -> dict[int, str]:
+def _known_digests(files: Inventory) -> dict[int, str]:
     """The checksums that the source knows."""
     return {number: digest for number, digest in enumerate(files.sums) if digest}
 
 
-class _Noted(NamedTuple):
+class _Record(NamedTuple):
     dates: np.ndarray
     digests: dict[int, str]
 
 
-def _read(file: Path, now: Inventory) -> _Noted | None:
+def _read_record(file: Path, now: Inventory) -> _Record | None:
     """What a run has noted of these files; None where it has noted nothing, or something of others."""
     try:
         with file.open("rb") as content, np.load(content, allow_pickle=False) as noted:
             same = str(noted["fingerprint"]) == now.fingerprint and len(noted["dates"]) == len(now.dates)
             digests = dict(zip(noted["numbers"].tolist(), map(bytes.decode, noted["digests"].tolist()), strict=True))
-            return _Noted(noted["dates"], digests) if same else None
+            return _Record(noted["dates"], digests) if same else None
     except FileNotFoundError:
         return None
     except Exception as error:  # numpy and zipfile raise whatever the bytes happen to provoke
@@ -117,7 +117,7 @@ def _read(file: Path, now: Inventory) -> _Noted | None:
         return None
 
 
-def _spread(numbers: np.ndarray, sizes: np.ndarray) -> list[int]:
+def _sample_files(numbers: np.ndarray, sizes: np.ndarray) -> list[int]:
     """As many of these files as are read at most, one at least, spread over all; the same ones every time."""
     if not len(numbers):
         return []
@@ -126,16 +126,16 @@ def _spread(numbers: np.ndarray, sizes: np.ndarray) -> list[int]:
     return order[: max(1, fitting)].tolist()
 
 
-def _digests(files: Inventory, numbers: Sequence[int]) -> list[str]:
+def _hash_files(files: Inventory, numbers: Sequence[int]) -> list[str]:
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda number: _digest(files.path(number)), numbers))
+        return list(pool.map(lambda number: _hash_file(files.path(number)), numbers))
 
 
-def _digest(file: Path) -> str:
+def _hash_file(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _named(files: Inventory, numbers: Sequence[int]) -> str:
+def _list_names(files: Inventory, numbers: Sequence[int]) -> str:
     more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
     return ", ".join(str(files.path(number)) for number in numbers[:SHOWN]) + more

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from pix2pix.core.randomness import epoch_order
-from pix2pix.data.inventory import Inventory, of_files
+from pix2pix.data.inventory import Inventory, take_inventory
 
 Direction = Literal["AtoB", "BtoA"]
 Split = Literal["train", "val", "test"]
@@ -37,7 +37,7 @@ class PairSource(ABC):
     def inventory(self) -> Inventory:
         """The files that hold the pairs, with their dates; none where there are none on this machine."""
         files = {file for split in get_args(Split) for pair in self.files(split) for file in pair}
-        return of_files(self.fingerprint(), sorted(files))
+        return take_inventory(self.fingerprint(), sorted(files))
 
     def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
         """The files of each pair of a split, where pairs come from files of their own; else nothing."""

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loops.loop import _Loop
 
 
-class Pace(NamedTuple):
+class EpochLayout(NamedTuple):
     """How a training goes through an epoch of `pairs`."""
 
     processes: int
@@ -25,12 +25,12 @@ class Pace(NamedTuple):
         return max(1, min(whole, limit) if isinstance(limit, int) else int(whole * (1.0 if limit is None else limit)))
 
 
-def position(trainer: pl.Trainer, pace: Pace) -> tuple[int, int]:
+def find_position(trainer: pl.Trainer, pace: EpochLayout) -> tuple[int, int]:
     """The epoch and its first batch not yet taken."""
-    return divmod(_progress(trainer).total.processed, pace.steps(trainer.limit_train_batches))
+    return divmod(_batch_progress(trainer).total.processed, pace.steps(trainer.limit_train_batches))
 
 
-def shift(trainer: pl.Trainer, saved: Pace | None, pace: Pace) -> str | None:
+def convert_progress(trainer: pl.Trainer, saved: EpochLayout | None, pace: EpochLayout) -> str | None:
     """Counts what was taken at the pace of the checkpoint in batches of the present one, and says what changes.
 
     An epoch that was begun goes on with its first pair not yet taken; where that lies within a batch, with this batch.
@@ -38,23 +38,23 @@ def shift(trainer: pl.Trainer, saved: Pace | None, pace: Pace) -> str | None:
     """
     if saved is None or saved == pace:
         return None
-    progress, limit = _progress(trainer), trainer.limit_train_batches
+    progress, limit = _batch_progress(trainer), trainer.limit_train_batches
     before, steps = saved.steps(limit), pace.steps(limit)
     epoch, taken = divmod(progress.total.processed, before)
     now = min(taken * saved.step // pace.step, steps - 1)
     of_epoch = steps if progress.current.processed == before else now
-    _move(progress.total, epoch * steps + now)
-    _move(progress.current, of_epoch)
-    return _what_changes(saved, pace, taken * saved.step - now * pace.step, limit)
+    _set_processed(progress.total, epoch * steps + now)
+    _set_processed(progress.current, of_epoch)
+    return _describe_change(saved, pace, taken * saved.step - now * pace.step, limit)
 
 
-def settle(trainer: pl.Trainer, pace: Pace) -> None:
+def align_progress(trainer: pl.Trainer, pace: EpochLayout) -> None:
     """Brings Lightning's counts in line with the position in the data, which a checkpoint has restored.
 
     Left alone, a training with `max_steps` counts one epoch twice: when it goes on from the end of an epoch, and when
     `max_steps` ended it within one, which Lightning then takes for complete.
     """
-    epoch, batch = position(trainer, pace)
+    epoch, batch = find_position(trainer, pace)
     within = batch > 0
     epochs: Any = trainer.fit_loop.epoch_progress
     for counts in (epochs.total, epochs.current):
@@ -66,11 +66,11 @@ def settle(trainer: pl.Trainer, pace: Pace) -> None:
     _Loop.restarting.fset(trainer.fit_loop, within)  # pyright: ignore[reportOptionalCall]
 
 
-def _what_changes(saved: Pace, pace: Pace, again: int, limit: float | None) -> str:
+def _describe_change(saved: EpochLayout, pace: EpochLayout, again: int, limit: float | None) -> str:
     counts = (
-        _count("process", "processes", pace.processes, saved.processes),
-        _count("pair a step", "pairs a step", pace.step, saved.step),
-        _count("step an epoch", "steps an epoch", pace.steps(limit), saved.steps(limit)),
+        _format_count("process", "processes", pace.processes, saved.processes),
+        _format_count("pair a step", "pairs a step", pace.step, saved.step),
+        _format_count("step an epoch", "steps an epoch", pace.steps(limit), saved.steps(limit)),
     )
     twice = f" {again} pairs of this epoch are taken twice." if again else ""
     return (
@@ -79,15 +79,15 @@ def _what_changes(saved: Pace, pace: Pace, again: int, limit: float | None) -> s
     )
 
 
-def _count(one: str, several: str, now: int, before: int) -> str:
+def _format_count(one: str, several: str, now: int, before: int) -> str:
     return f"{now} {one if now == 1 else several}" + (f" instead of {before}" if now != before else "")
 
 
-def _progress(trainer: pl.Trainer) -> Any:
+def _batch_progress(trainer: pl.Trainer) -> Any:
     return trainer.fit_loop.epoch_loop.batch_progress
 
 
-def _move(counts: Any, processed: int) -> None:
+def _set_processed(counts: Any, processed: int) -> None:
     """Sets `processed`; the other counts keep their distance, which tells Lightning where in a step it was saved."""
     by = processed - counts.processed
     for name in ("ready", "started", "processed", "completed"):

@@ -135,7 +135,7 @@ class Data(Settings):
     @model_validator(mode="after")
     def _colours_can_change(self) -> Self:
         source_is_map = self.labels == ("A" if self.direction == "AtoB" else "B")
-        if self.augment.colours and (source_is_map or self.source_channels not in {1, 3}):
+        if self.augment.changes_colours and (source_is_map or self.source_channels not in {1, 3}):
             raise ValueError(
                 "data.augment: brightness, contrast, saturation and hue are of grey and RGB sources, not of label maps "
                 "or other channels"

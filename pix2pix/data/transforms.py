@@ -1,12 +1,13 @@
-"""Turns a pair into a training pair: loads and resizes it, then draws one random view for both images.
+"""Resizes a pair, samples one random view for both of its images, and normalises batches to [-1, 1].
 
-| stage | what | result |
+| method | does | gives |
 |---|---|---|
-| `load`, `load_plain` | resizes, a function of the pair alone: what a cache may keep | the files' own type of pixels |
-| `draw` | one random record for both images, a few numbers | `View` |
-| `augmented`, `scaled` | cuts, turns and colours whole batches as drawn; or leaves them | float32 in [-1, 1] |
+| `resize_for_training`, `resize_for_eval` | resizes; not random, so a cache may keep it | pixels of the files' type |
+| `sample_view` | samples crop, mirror and augmentation once for both images | `View` |
+| `augment_batch`, `normalize_batch` | applies views to a batch; applies none | float32 in [-1, 1] |
 """
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
@@ -16,68 +17,69 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.augmentation import Augment, Images, View, cut, draw_view, recoloured, turned
+from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop, rotate_scale, sample_view
 from pix2pix.data.images.palettes import Palette, PaletteChoice
-from pix2pix.data.images.resize import Preprocess, Size, evaluated, fitted
-from pix2pix.data.images.value_range import Limits, scale
+from pix2pix.data.images.resize import Preprocess, Size, resize_for_eval, resize_for_training
+from pix2pix.data.images.value_range import Limits, normalize
 from pix2pix.data.pair import Pair
 
 Pixels = Annotated[int, Field(ge=1)]
 
 
 class PairTransform(ABC):
-    """Brings a decoded pair to the size of the network, with or without augmentation."""
+    """Brings decoded pairs to the size and value range of the networks, with or without augmentation.
+
+    `random` below is the only source of randomness. A batch is a `Pair` whose images are stacked (B, C, H, W), or lists
+    of (C, H, W) where sizes differ, on any device.
+    """
 
     @abstractmethod
-    def load(self, pair: Pair) -> Pair:
-        """The pair at the size that views are cut from; no randomness, and the type of its pixels is kept."""
+    def resize_for_training(self, pair: Pair) -> Pair:
+        """The pair at the size before the random crop. Depends on the pair alone and keeps the type of its pixels."""
 
     @abstractmethod
-    def load_plain(self, pair: Pair) -> Pair:
-        """Likewise at the size it is evaluated at."""
+    def resize_for_eval(self, pair: Pair) -> Pair:
+        """The pair at the size for evaluation. Depends on the pair alone and keeps the type of its pixels."""
 
     @abstractmethod
-    def draw(self, loaded: Pair, random: np.random.Generator) -> View:
-        """A random view of a loaded pair; all randomness comes from `random`."""
+    def sample_view(self, resized: Pair, random: np.random.Generator) -> View:
+        """Samples one view, for both images of a pair from `resize_for_training`."""
 
     @abstractmethod
-    def augmented(self, loaded: Pair, views: Sequence[View]) -> Pair:
-        """The views of a batch of loaded pairs (B, C, H, W), as float32 (B, C', height, width) in [-1, 1].
-
-        The pairs are stacked, or a list of (C, H, W) where their sizes differ; on whichever device they are.
-        """
+    def augment_batch(self, resized: Pair, views: Sequence[View]) -> Pair:
+        """One view of each pair of a batch, as float32 (B, C', height, width) in [-1, 1]."""
 
     @abstractmethod
-    def scaled(self, loaded: Pair) -> Pair:
-        """A batch of pairs of `load_plain` (B, C, H, W) as it is, as float32 in [-1, 1]."""
+    def normalize_batch(self, resized: Pair) -> Pair:
+        """A batch from `resize_for_eval` (B, C, H, W) as float32 in [-1, 1]."""
 
-    def augment(self, pair: Pair, random: np.random.Generator) -> Pair:
-        """A random view of one pair, from its files' pixels to [-1, 1]."""
-        loaded = self.load(pair)
-        return _first(self.augmented(_batch_of(loaded), [self.draw(loaded, random)]))
+    def transform_for_training(self, pair: Pair, random: np.random.Generator) -> Pair:
+        """One random view of one pair, from the pixels of its files to [-1, 1]."""
+        resized = self.resize_for_training(pair)
+        return _first(self.augment_batch(_batch_of(resized), [self.sample_view(resized, random)]))
 
-    def plain(self, pair: Pair) -> Pair:
-        """The view of one pair that is evaluated, from its files' pixels to [-1, 1]."""
-        return _first(self.scaled(_batch_of(self.load_plain(pair))))
+    def transform_for_eval(self, pair: Pair) -> Pair:
+        """One pair for evaluation, from the pixels of its files to [-1, 1]."""
+        return _first(self.normalize_batch(_batch_of(self.resize_for_eval(pair))))
 
 
 class JitterAndMirror(PairTransform):
     """Resize to the load size, crop at random, mirror half of the time (paper, section 6.2: 286 -> 256).
 
     Args:
-        height: height of the result in pixels, likewise `width`.
-        width: see above.
+        height: height of the result in pixels.
+        width: width of the result in pixels.
         load_height: height before the crop; equal to `height` for no jitter.
-        load_width: see above.
+        load_width: width before the crop; equal to `width` for no jitter.
         preprocess: how pictures are brought to the load size; see `pix2pix.data.images.resize`.
         mirror: whether to flip left and right with probability one half.
         augment: how far to rotate, scale and recolour at random; None for not at all.
-        labels: which image is a label map, and turned by its nearest pixels.
-        source_palette: codes the source, a label map, with a channel for each class; None leaves its colours.
-        target_palette: likewise for the target.
-        source_range: the values of the source that become -1 and 1; beyond them it is cut. None: all that its type
-            can hold, and 0 to 1 for floats.
-        target_range: likewise for the target.
+        labels: which image is a label map, and is rotated and scaled by its nearest pixels.
+        source_palette: encodes the source, a label map, with one channel per class; None keeps its colours.
+        target_palette: the same for the target.
+        source_range: the values of the source that become -1 and 1; values beyond them are clipped. None stands for
+            the whole range of an integer type, and for 0 to 1 of floats.
+        target_range: the same for the target.
     """
 
     def __init__(
@@ -98,54 +100,57 @@ class JitterAndMirror(PairTransform):
     ) -> None:
         self.size, self.load_size = (height, width), (load_height, load_width)
         self.preprocess: Preprocess = preprocess
-        self.mirror, self.reach = mirror, Augment.model_validate(augment or {})
-        self.source = Coding(source_palette, source_range, labels=labels == "source")
-        self.target = Coding(target_palette, target_range, labels=labels == "target")
+        self.mirror, self.limits = mirror, Augment.model_validate(augment or {})
+        self.source = ImageEncoding(source_palette, source_range, is_label_map=labels == "source")
+        self.target = ImageEncoding(target_palette, target_range, is_label_map=labels == "target")
 
-    def load(self, pair: Pair) -> Pair:
-        """Both images as crops are cut from them."""
-        load, size, how = self.load_size, self.size, self.preprocess
-        return self._each(pair, lambda image, labels: fitted(image, load, size, how, labels=labels))
-
-    def load_plain(self, pair: Pair) -> Pair:
-        """Both images at the size of the network, or at their own in mode `none`."""
-        return self._each(pair, lambda image, labels: evaluated(image, self.size, self.preprocess, labels=labels))
-
-    def draw(self, loaded: Pair, random: np.random.Generator) -> View:
-        """A corner, in half of the cases a mirror, and what `augment` allows."""
-        image = loaded.source
-        return draw_view(image.shape[-2:], self._crop(image), self.reach, self.mirror, random)
-
-    def augmented(self, loaded: Pair, views: Sequence[View]) -> Pair:
-        """The views, the source in other colours."""
-        source = self._viewed(loaded.source, views, self.source)
-        target = self._viewed(loaded.target, views, self.target)
-        return Pair(recoloured(source, views) if self.reach.colours else source, target, loaded.name)
-
-    def scaled(self, loaded: Pair) -> Pair:
-        """Both images as they are."""
-        return Pair(self.source(loaded.source), self.target(loaded.target), loaded.name)
-
-    def _viewed(self, images: Images, views: Sequence[View], coding: "Coding") -> Tensor:
-        size = self._crop(images[0])
-        if not self.reach.turns:
-            return coding(cut(images, views, size))
-        batches = [images] if isinstance(images, Tensor) else [image[None] for image in images]
-        parts = [views] if isinstance(images, Tensor) else [[view] for view in views]
-        scaled = [coding.scaled(batch) for batch in batches]
-        return coding.classes(
-            torch.cat([turned(b, v, size, labels=coding.labels) for b, v in zip(scaled, parts, strict=True)])
+    def resize_for_training(self, pair: Pair) -> Pair:
+        """Both images at the load size, as far as `preprocess` uses it."""
+        resize = functools.partial(
+            resize_for_training, load_size=self.load_size, crop_size=self.size, preprocess=self.preprocess
         )
+        return self._resize_both(pair, resize)
 
-    def _crop(self, image: Tensor) -> Size:
+    def resize_for_eval(self, pair: Pair) -> Pair:
+        """Both images at the size of the network, or at their own in mode `none`."""
+        return self._resize_both(pair, functools.partial(resize_for_eval, size=self.size, preprocess=self.preprocess))
+
+    def sample_view(self, resized: Pair, random: np.random.Generator) -> View:
+        """A corner, a mirror in half of the cases, and what `augment` allows."""
+        image = resized.source
+        return sample_view(image.shape[-2:], self._crop_size(image), self.limits, self.mirror, random)
+
+    def augment_batch(self, resized: Pair, views: Sequence[View]) -> Pair:
+        """The views; brightness and colours change in the source alone."""
+        source = self._apply_views(resized.source, views, self.source)
+        target = self._apply_views(resized.target, views, self.target)
+        return Pair(color_jitter(source, views) if self.limits.changes_colours else source, target, resized.name)
+
+    def normalize_batch(self, resized: Pair) -> Pair:
+        """Both images in [-1, 1], otherwise unchanged."""
+        return Pair(self.source.encode(resized.source), self.target.encode(resized.target), resized.name)
+
+    def _apply_views(self, images: Images, views: Sequence[View], encoding: "ImageEncoding") -> Tensor:
+        size = self._crop_size(images[0])
+        if not self.limits.resamples:
+            return encoding.encode(crop(images, views, size))
+        if isinstance(images, Tensor):
+            normalized = encoding.normalize(images)
+            return encoding.one_hot(rotate_scale(normalized, views, size, is_label_map=encoding.is_label_map))
+        # images of several sizes are sampled one by one
+        parts = [self._apply_views(image[None], [view], encoding) for image, view in zip(images, views, strict=True)]
+        return torch.cat(parts)
+
+    def _crop_size(self, image: Tensor) -> Size:
         return (image.shape[-2], image.shape[-1]) if self.preprocess == "none" else self.size
 
-    def _each(self, pair: Pair, fit: Callable[[Tensor, bool], Tensor]) -> Pair:
+    def _resize_both(self, pair: Pair, resize: Callable[..., Tensor]) -> Pair:
+        """Resizes both images. Raises ValueError that names the pair for values or sizes that do not fit."""
         try:
             self.source.require_range(pair.source, "source")
             self.target.require_range(pair.target, "target")
-            source = fit(pair.source, self.source.palette is not None)
-            target = fit(pair.target, self.target.palette is not None)
+            source = resize(pair.source, is_label_map=self.source.palette is not None)
+            target = resize(pair.target, is_label_map=self.target.palette is not None)
         except ValueError as error:
             raise ValueError(f"pair {pair.name}: {error}") from error
         if source.shape[1:] != target.shape[1:]:
@@ -157,40 +162,46 @@ class JitterAndMirror(PairTransform):
         return Pair(source, target, pair.name)
 
 
-class Coding:
-    """How one image of a pair becomes float32 in [-1, 1]: by the range of its values, or the classes of a palette."""
+class ImageEncoding:
+    """Encodes one image of a pair as float32 in [-1, 1]: by its range of values, or with one channel per class.
 
-    def __init__(self, palette: PaletteChoice | None, limits: Limits | None, *, labels: bool = False) -> None:
+    Args:
+        palette: of a label map that becomes one channel per class; None for other images.
+        limits: the values that become -1 and 1; see `pix2pix.data.images.value_range.normalize`.
+        is_label_map: whether augmentation must not blend neighbouring pixels.
+    """
+
+    def __init__(self, palette: PaletteChoice | None, limits: Limits | None, *, is_label_map: bool = False) -> None:
         self.palette = Palette(palette) if palette else None
-        self.limits, self.labels = limits, labels
+        self.limits, self.is_label_map = limits, is_label_map
 
-    def __call__(self, pixels: Tensor) -> Tensor:
+    def encode(self, pixels: Tensor) -> Tensor:
         """Pixels (B, C, H, W) of any type as the networks see them."""
-        return coded(pixels, self.palette, self.limits)
+        return encode_pixels(pixels, self.palette, self.limits)
 
-    def scaled(self, pixels: Tensor) -> Tensor:
-        """The pixels in [-1, 1]."""
-        return scale(pixels, self.limits)
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """The pixels in [-1, 1], in their own channels."""
+        return normalize(pixels, self.limits)
 
-    def classes(self, image: Tensor) -> Tensor:
-        """A channel for each class of the palette, where there is one."""
-        return image if self.palette is None else self.palette.one_hot(self.palette.read(image))
+    def one_hot(self, image: Tensor) -> Tensor:
+        """An image in [-1, 1] with one channel per class of the palette; unchanged without a palette."""
+        return image if self.palette is None else self.palette.one_hot(self.palette.classify(image))
 
-    def require_range(self, pixels: Tensor, which: str) -> None:
-        """Raises ValueError for floats beyond 0 to 1, unless their range was given."""
+    def require_range(self, pixels: Tensor, image: str) -> None:
+        """Raises ValueError for floats outside 0 to 1 without a configured range; `image` is source or target."""
         if self.limits is None and pixels.dtype == torch.float32 and self.palette is None:
             low, high = float(pixels.min()), float(pixels.max())
             if low < 0 or high > 1:
                 raise ValueError(
-                    f"its {which} holds values from {low:g} to {high:g}. Set data.{which}_range=[LOW,HIGH] to the "
-                    "range of your data; without it floats are taken to lie between 0 and 1."
+                    f"its {image} holds values from {low:g} to {high:g}, but floats must lie between 0 and 1. "
+                    f"Set data.{image}_range=[LOW,HIGH] to the range of your data."
                 )
 
 
-def coded(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
-    """Pixels (..., C, H, W) to float32 in [-1, 1]: their own channels, or one for each class of the palette."""
-    image = scale(pixels, limits)
-    return image if palette is None else palette.one_hot(palette.read(image))
+def encode_pixels(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
+    """Pixels (..., C, H, W) as float32 in [-1, 1]: in their own channels, or one channel per class of the palette."""
+    image = normalize(pixels, limits)
+    return image if palette is None else palette.one_hot(palette.classify(image))
 
 
 def _batch_of(pair: Pair) -> Pair:

@@ -11,8 +11,8 @@ from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import pair_generator
 from pix2pix.core.sequences import evenly_spaced
 from pix2pix.data.coding import coded_palettes, source_side
-from pix2pix.data.images.palettes import visible
-from pix2pix.data.images.pictures import sheet, shown
+from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.pictures import make_contact_sheet, select_channels
 from pix2pix.data.pair import Pair, PairSource
 from pix2pix.data.transforms import PairTransform
 
@@ -33,16 +33,21 @@ def draw_preview(config: dict[str, Any], views: int = 20) -> Image.Image:
     rows = []
     for index in evenly_spaced(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
-        drawn = [transform.augment(pair, pair_generator(config["seed"], epoch, index)) for epoch in range(DRAWS)]
-        rows.append([image for view in (transform.plain(pair), *drawn) for image in _render_pair(view, config)])
+        drawn = [
+            transform.transform_for_training(pair, pair_generator(config["seed"], epoch, index))
+            for epoch in range(DRAWS)
+        ]
+        rows.append(
+            [image for view in (transform.transform_for_eval(pair), *drawn) for image in _render_pair(view, config)]
+        )
     titles = ["input", "target"] + [text for epoch in range(DRAWS) for text in (f"epoch {epoch + 1}: input", "target")]
-    return sheet(rows, titles)
+    return make_contact_sheet(rows, titles)
 
 
 def _render_pair(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
     source, target = coded_palettes(config)
-    seen = shown(visible(pair.source, source), source_side(config).channels)
-    return _shrink(seen), _shrink(shown(visible(pair.target, target, pair.source)))
+    seen = select_channels(to_displayable(pair.source, source), source_side(config).channels)
+    return _shrink(seen), _shrink(select_channels(to_displayable(pair.target, target, pair.source)))
 
 
 def _shrink(image: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ from tqdm import tqdm
 from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.core.checksums import file_sha256
 from pix2pix.core.prefetch import map_in_threads
-from pix2pix.data.images.picture_files import named, require_file
+from pix2pix.data.images.picture_files import report_unreadable, require_regular_file
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import PairFolder
-from pix2pix.data.sources.shard_member import escaped, roles
-from pix2pix.data.sources.shards import FORMAT, INDEX, Shard, shards_of
+from pix2pix.data.sources.shard_member import escape_key, roles
+from pix2pix.data.sources.shards import FORMAT, INDEX, Shard, parse_index
 
 Files = tuple[Path, ...]
 PLAN = ".plan.json"
@@ -47,7 +47,7 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
     with FileLock(output / ".lock"):
         _require_same(output, plan)
         if (output / INDEX).exists():
-            return shards_of((output / INDEX).read_bytes(), str(output / INDEX))
+            return parse_index((output / INDEX).read_bytes(), str(output / INDEX))
         planned = {
             output / f"{split}-{number:06d}.tar": pairs
             for split, files in splits.items()
@@ -97,8 +97,8 @@ def _split_by_size(files: Sequence[Files], limit: int) -> Iterator[list[Files]]:
 
 def _tar_size(file: Path) -> int:
     """Bytes that a file takes in a tar file: whole blocks, and one more for its header."""
-    with named(file):
-        return tarfile.BLOCKSIZE * (1 + -(-require_file(file) // tarfile.BLOCKSIZE))
+    with report_unreadable(file):
+        return tarfile.BLOCKSIZE * (1 + -(-require_regular_file(file) // tarfile.BLOCKSIZE))
 
 
 def _require_space(output: Path, planned: dict[Path, list[Files]]) -> None:
@@ -119,7 +119,7 @@ def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
         with atomic_file(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for pair in pairs:
                 for role, picture in zip(roles(len(pair)), pair, strict=True):
-                    _add_member(tar, f"{escaped(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
+                    _add_member(tar, f"{escape_key(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
     return _pair_offsets(path, len(pairs[0]))
 
 

@@ -14,7 +14,7 @@ import jinja2
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.trust import Trust
-from pix2pix.data.images.picture_files import named, opened_image
+from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison import Comparison, Group, RunEntry
@@ -206,7 +206,7 @@ def _to_data_uri(path: Path) -> str:
     """The picture as the data URI of a WebP (a fifth of the PNG's size); empty if there is no file."""
     if not path.is_file():
         return ""
-    with named(path), opened_image(path, ("PNG",)) as picture:
+    with report_unreadable(path), open_image(path, ("PNG",)) as picture:
         return webp_data_uri(picture, quality=90)
 
 

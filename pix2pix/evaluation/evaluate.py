@@ -15,7 +15,7 @@ from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.coding import targets_are_labels
-from pix2pix.data.datamodule import PlainPairs
+from pix2pix.data.datamodule import EvaluationPairs
 from pix2pix.data.pair import PairSource, Split
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
@@ -41,7 +41,7 @@ class LabelAccuracy:
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
         """Adds label maps, coloured or one-hot."""
         assert labels is not None
-        self.confusion.update(self.palette.read(output), labels)
+        self.confusion.update(self.palette.classify(output), labels)
 
     def compute(self) -> dict[str, float]:
         """`pixel_accuracy`, `class_accuracy` and `class_iou`, each 0 to 1."""
@@ -87,7 +87,7 @@ def evaluate(
     record = {"split": split, "samples": samples} | make_record(
         trained, source, split, _scorer_file(metrics), perceptual
     )
-    pairs = PlainPairs(source.split(split), trained.build_transform())
+    pairs = EvaluationPairs(source.split(split), trained.build_transform())
     with atomic_dir(folder) as part:
         evaluator = PairEvaluator(trained, pairs, metrics, samples, part / "images")
         result = _evaluate_pairs(evaluator, folder)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from pix2pix.data.coding import source_side, targets_are_labels
-from pix2pix.data.datamodule import PlainPairs
-from pix2pix.data.images.palettes import visible
-from pix2pix.data.images.pictures import save, shown, to_picture
-from pix2pix.data.images.resize import evaluated
-from pix2pix.data.images.value_range import scale
+from pix2pix.data.datamodule import EvaluationPairs
+from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.pictures import save_picture, select_channels, to_picture
+from pix2pix.data.images.resize import resize_for_eval
+from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.folder import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.evaluation.record import PairsDigest
@@ -61,7 +61,12 @@ class PairEvaluator:
     """
 
     def __init__(
-        self, trained: TrainedGenerator, pairs: PlainPairs, metrics: Sequence[SetMetric], samples: int, images: Path
+        self,
+        trained: TrainedGenerator,
+        pairs: EvaluationPairs,
+        metrics: Sequence[SetMetric],
+        samples: int,
+        images: Path,
     ) -> None:
         self.trained, self.pairs, self.metrics = trained, pairs, metrics
         self.samples, self.images = samples, images
@@ -71,9 +76,9 @@ class PairEvaluator:
         """Reads a pair from its files."""
         raw = self.pairs.pairs[index]
         self.digest.add(index, raw)
-        trained, pair = self.trained, self.pairs.transform.plain(raw)
-        source = visible(pair.source, trained.source_palette)
-        target = visible(pair.target, trained.target_palette, pair.source)
+        trained, pair = self.trained, self.pairs.transform.transform_for_eval(raw)
+        source = to_displayable(pair.source, trained.source_palette)
+        target = to_displayable(pair.target, trained.target_palette, pair.source)
         return EvaluatedPair(pair.name, pair.source, source, target, self._true_labels(raw))
 
     def _true_labels(self, raw: Pair) -> Tensor | None:
@@ -83,7 +88,7 @@ class PairEvaluator:
             return None
         image = raw.target if targets_are_labels(self.trained.config) else raw.source
         size, preprocess = (data["height"], data["width"]), data.get("preprocess", "resize_and_crop")
-        return self.trained.palette.read(scale(evaluated(image, size, preprocess, labels=True)))
+        return self.trained.palette.classify(normalize(resize_for_eval(image, size, preprocess, is_label_map=True)))
 
     def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
         """Translates and measures pairs of equal size in one batch."""
@@ -111,13 +116,14 @@ class PairEvaluator:
         picture = trained.to_picture(output)
         is_labels = trained.target_palette is not None
         pictures = {
-            "input": to_picture(shown(example.source, source_side(trained.config).channels)),
-            "target": to_picture(shown(example.target)),
+            "input": to_picture(select_channels(example.source, source_side(trained.config).channels)),
+            "target": to_picture(select_channels(example.target)),
+            "output": picture if is_labels else to_picture(select_channels(output)),
         }
-        for kind, image in (pictures | {"output": picture if is_labels else to_picture(shown(output))}).items():
-            save(image, stem.with_name(f"{stem.name}_{kind}.png"))
+        for kind, image in pictures.items():
+            save_picture(image, stem.with_name(f"{stem.name}_{kind}.png"))
         if trained.exceeds_png:
-            save(picture, stem.with_name(f"{stem.name}_output.tif"))
+            save_picture(picture, stem.with_name(f"{stem.name}_output.tif"))
 
 
 def _with_seed(trained: TrainedGenerator, number: int) -> TrainedGenerator:

@@ -36,7 +36,7 @@ class SegmentationScore:
         """Adds outputs and real photos (B, 3, H, W) in [-1, 1] with the true classes `labels` (B, H, W)."""
         assert labels is not None
         for confusion, photo in ((self.generated, output), (self.real, target)):
-            confusion.update(self.palette.read(self.scorer.generate(photo, "")), labels)
+            confusion.update(self.palette.classify(self.scorer.generate(photo, "")), labels)
 
     def compute(self) -> dict[str, float]:
         """`score_pixel_accuracy`, `score_class_accuracy`, `score_class_iou` of the generated photos."""

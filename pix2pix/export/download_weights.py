@@ -11,7 +11,7 @@ from pix2pix.datasets.download.mirrors import require_room, try_mirrors
 from pix2pix.datasets.download.pins import Pins
 from pix2pix.export.import_reference import import_reference, quote
 from pix2pix.export.published_weights import HOST, MEGABYTES, PublishedWeights
-from pix2pix.models.reference_architecture import generator_of
+from pix2pix.models.reference_architecture import recognise_generator
 from pix2pix.models.reference_weights import read_state_dict
 from pix2pix.runs.run import Run
 
@@ -70,7 +70,7 @@ def _import_from(url: str, known: PublishedWeights, run: Run) -> None:
         _require_weights(part, url)
         pins = Pins(part.with_name(LOCK_FILE))
         digest = pins.require_match(known.name, part, url)
-        known.require_network(generator_of(read_state_dict(part)))
+        known.require_network(recognise_generator(read_state_dict(part)))
         _import(known, part, run, url)
     except ValueError as error:
         delete_partial(part)  # resuming a wrong file would never mend it

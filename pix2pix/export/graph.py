@@ -10,8 +10,8 @@ from torch.export import Dim
 
 from pix2pix.config.identity import Config, without_whereabouts
 from pix2pix.data.images.lab import split_lightness
-from pix2pix.data.images.palettes import Palette, visible
-from pix2pix.data.transforms import coded
+from pix2pix.data.images.palettes import Palette, to_displayable
+from pix2pix.data.transforms import encode_pixels
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import has_custom_forward
 
@@ -87,11 +87,11 @@ class InferenceGraph(nn.Module):
     def preprocess(self, image: Tensor) -> Tensor:
         """uint8 pictures as the network takes them."""
         lightness = split_lightness(image)[0] if self.from_lightness else image
-        return coded(lightness, self.source_palette)
+        return encode_pixels(lightness, self.source_palette)
 
     def postprocess(self, output: Tensor, source: Tensor) -> Tensor:
         """What the network makes of `source` as uint8 pictures."""
-        picture = visible(output, self.palette, source)
+        picture = to_displayable(output, self.palette, source)
         return ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
     def example(self, batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, list[Tensor]]:

@@ -14,12 +14,12 @@ from pix2pix.config.identity import Config
 from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
 from pix2pix.core.checksums import file_sha256
-from pix2pix.models.reference_architecture import discriminator_of, generator_of
-from pix2pix.models.reference_weights import from_reference, read_state_dict
+from pix2pix.models.reference_architecture import recognise_discriminator, recognise_generator
+from pix2pix.models.reference_weights import convert_reference_weights, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.run import Run
 
-FIND_ARGUMENTS = {"generator": generator_of, "discriminator": discriminator_of}
+FIND_ARGUMENTS = {"generator": recognise_generator, "discriminator": recognise_discriminator}
 
 
 def import_reference(
@@ -67,7 +67,7 @@ def quote(value: str) -> str:
 def _load_part(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights under our names, proven by loading them."""
     network = instantiate.build(part)
-    network.load_state_dict(from_reference(weights, network))
+    network.load_state_dict(convert_reference_weights(weights, network))
     return {f"{player}.{key}": value for key, value in network.state_dict().items()}
 
 

@@ -15,7 +15,7 @@ from pix2pix.config.identity import Config, without_whereabouts
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.checksums import file_sha256
-from pix2pix.data.images.pictures import save, sheet
+from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.evaluation.record import FILE, Record, read_record
 from pix2pix.export.model_card import Metrics, data_name, find_licence, render_card
 from pix2pix.inference.generator import TrainedGenerator, load_generator
@@ -154,13 +154,13 @@ def _write_sheet(run: Run, evaluations: Sequence[Path], path: Path) -> Path | No
     latest, _ = newest_sheet(run.path / "samples", "val")
     if latest is not None:
         with Image.open(latest.path) as picture:
-            save(picture.convert("RGB"), path)
+            save_picture(picture.convert("RGB"), path)
         return path
     rows = [row for folder in evaluations for row in _rows(folder / "images")][:ROWS]
     if not rows:
         log.warning("%s: has no samples, so the model card has no picture.", run.path)
         return None
-    save(sheet(rows, titles=TITLES), path)
+    save_picture(make_contact_sheet(rows, titles=TITLES), path)
     return path
 
 

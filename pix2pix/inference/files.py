@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.prefetch import batch_by_size, read_run_write
-from pix2pix.data.images.decode import SUFFIXES, Picture, opened
-from pix2pix.data.images.pictures import save
+from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
+from pix2pix.data.images.pictures import save_picture
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
 from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.translator import Translator
@@ -116,7 +116,7 @@ def _size(job: TranslationJob) -> tuple[int, int] | None:
 
 def _read(job: TranslationJob) -> _PictureJob:
     try:
-        return _PictureJob(job, opened(job.file))
+        return _PictureJob(job, open_picture(job.file))
     except (ValueError, OSError) as error:
         return _PictureJob(job, reason=str(error))
 
@@ -144,7 +144,7 @@ def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob
 
 def _write(item: _PictureJob) -> _PictureJob:
     for output, result in zip(item.outputs, item.job.results, strict=not item.reason):
-        save(output, result)
+        save_picture(output, result)
     return item
 
 
@@ -174,15 +174,15 @@ def translate_stream(translator: Translator, inputs: Sequence[str], output: Path
     suffix = (suffix or translator.trained.suffix).lstrip(".")
     file = Path(source)
     picture, name = (
-        (_read_standard_input(), "") if source == "-" else (opened(file), translator.trained.pair_name(file))
+        (_read_standard_input(), "") if source == "-" else (open_picture(file), translator.trained.pair_name(file))
     )
     result = translator.translate(picture, name=name)
     if str(output) != "-":
-        save(result, output / f"stdin.{suffix}")
+        save_picture(result, output / f"stdin.{suffix}")
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"result.{suffix}"
-        save(result, file)
+        save_picture(result, file)
         sys.stdout.buffer.write(file.read_bytes())
 
 
@@ -190,4 +190,4 @@ def _read_standard_input() -> Picture:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "standard input"
         file.write_bytes(sys.stdin.buffer.read())
-        return opened(file)
+        return open_picture(file)

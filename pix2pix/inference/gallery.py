@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.core.atomic_files import write_text_atomic
-from pix2pix.data.images.decode import Picture, opened
-from pix2pix.data.images.picture_files import readable_name
+from pix2pix.data.images.decode import Picture, open_picture
+from pix2pix.data.images.picture_files import printable_name
 from pix2pix.inference.files import TranslationJob, TranslationReport
 
 PREVIEW_SIDE = 320  # pixels; previews are embedded in the page and link to the files
@@ -27,7 +27,7 @@ def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
         rows = list(pool.map(lambda job: _row(job, output), done))
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.inference", ""), autoescape=True)
     failed = [
-        {"file": readable_name(str(file)), "reason": readable_name(reason)} for file, reason in report.failed.items()
+        {"file": printable_name(str(file)), "reason": printable_name(reason)} for file, reason in report.failed.items()
     ]
     page = environment.get_template("translate_page.html")
     write_text_atomic(output / "index.html", page.render(run=run.resolve().name, rows=rows, failed=failed))
@@ -42,14 +42,14 @@ def _row(job: TranslationJob, output: Path) -> dict[str, Any]:
         }
         for result in job.results
     ]
-    name = readable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
+    name = printable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
     source = None if job.is_video else _preview(job.file)
     return {"name": name, "source": source, "results": results, "video": job.is_video}
 
 
 def _preview(file: Path) -> str:
     """A preview as a data URI; deeper pixels are scaled to 8 bits by their own range."""
-    small = _to_displayable(opened(file))
+    small = _to_displayable(open_picture(file))
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     return webp_data_uri(small, quality=80)
 

@@ -14,13 +14,13 @@ from pix2pix.config.identity import Config
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.trust import Trust
 from pix2pix.data.coding import coded_palettes, palette_of, source_side, target_depth
-from pix2pix.data.images.decode import Picture, opened, picture_of, pixels_of
+from pix2pix.data.images.decode import Picture, array_to_picture, open_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
-from pix2pix.data.images.palettes import Palette, visible
-from pix2pix.data.images.value_range import scale, unscale
+from pix2pix.data.images.palettes import Palette, to_displayable
+from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.folder_layout import pair_name
-from pix2pix.data.transforms import Coding, PairTransform
+from pix2pix.data.transforms import ImageEncoding, PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.inference.rebuild import build_generator, require_complete
@@ -67,7 +67,7 @@ class TrainedGenerator:
         """
         with self.precision():
             output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
-        return visible(output, self.target_palette, source.cpu())
+        return to_displayable(output, self.target_palette, source.cpu())
 
     def pair_name(self, file: Path) -> str:
         """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
@@ -105,14 +105,14 @@ class TrainedGenerator:
             ValueError: for a file that cannot be read, or whose depth or channels differ from the training data.
         """
         data, transform = self.config["data"], self.config["data"]["transform"]
-        images = [opened(picture) if isinstance(picture, Path) else picture for picture in pictures]
+        images = [open_picture(picture) if isinstance(picture, Path) else picture for picture in pictures]
         name = str(pictures[0]) if isinstance(pictures[0], Path) else name
         if data["target_channels"] == 2:
-            return scale(split_lightness(pixels_of(images[0], 3, name=name))[0])
-        coding = Coding(transform.get("source_palette"), transform.get("source_range"))
-        pixels = source_side(self.config).of(images, name)
-        coding.require_range(pixels, "source")
-        return coding(pixels[None])[0]
+            return normalize(split_lightness(to_pixels(images[0], 3, name=name))[0])
+        encoding = ImageEncoding(transform.get("source_palette"), transform.get("source_range"))
+        pixels = source_side(self.config).combine(images, name)
+        encoding.require_range(pixels, "source")
+        return encoding.encode(pixels[None])[0]
 
     def to_picture(self, output: Tensor) -> Picture:
         """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.
@@ -121,12 +121,12 @@ class TrainedGenerator:
         hold are returned as an array (H, W, C).
         """
         if (palette := self.target_palette) is not None:
-            bands = [palette.read(band) for band in output.split(ROWS_PER_STEP, dim=1)]
+            bands = [palette.classify(band) for band in output.split(ROWS_PER_STEP, dim=1)]
             labels = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
         limits = self.config["data"]["transform"].get("target_range")
-        return picture_of(unscale(output, target_depth(self.config), limits))
+        return array_to_picture(denormalize(output, target_depth(self.config), limits))
 
     @property
     def suffix(self) -> str:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.data.images.decode import Picture, size
+from pix2pix.data.images.decode import Picture, read_size
 
 
 class Canvas:
@@ -53,8 +53,7 @@ def pad_to_size(image: Tensor, height: int, width: int) -> Tensor:
 def picture_size(picture: Picture | str | Path) -> tuple[int, int]:
     """Height and width of a picture; of a file, only the header is read."""
     if isinstance(picture, str | Path):
-        width, height = size(Path(picture))
-        return height, width
+        return read_size(Path(picture))
     return (picture.height, picture.width) if isinstance(picture, Image.Image) else (len(picture), picture.shape[1])
 
 

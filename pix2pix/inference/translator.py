@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix.core.prefetch import batch_by_size
-from pix2pix.data.images.decode import Picture, opened, picture_of
-from pix2pix.data.images.palettes import visible
+from pix2pix.data.images.decode import Picture, array_to_picture, open_picture
+from pix2pix.data.images.palettes import to_displayable
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.geometry import Canvas, crop, pad_to_multiple, pad_to_size, picture_size, round_up
 from pix2pix.inference.tiling import Tiling
@@ -146,7 +146,7 @@ class Translator:
         for top, band in tiling.translate(read, *padded, name):
             rows = min(band.shape[1], height - top)
             if rows > 0:
-                image = visible(band[:, :rows, :width], trained.target_palette, read(top, 0, rows, width))
+                image = to_displayable(band[:, :rows, :width], trained.target_palette, read(top, 0, rows, width))
                 canvas.put(trained.to_picture(image), top)
         assert canvas.picture is not None
         return canvas.picture
@@ -215,7 +215,7 @@ def _display_name(pictures: Sequence[Input]) -> str:
 def _open_picture(picture: Input) -> Picture:
     """The picture in memory; a Pillow picture if Pillow can hold it."""
     if isinstance(picture, str | Path):
-        return opened(Path(picture))
+        return open_picture(Path(picture))
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
-        return picture_of(picture.reshape(*picture.shape[:2], -1))
+        return array_to_picture(picture.reshape(*picture.shape[:2], -1))
     return picture

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture
-from pix2pix.data.images.picture_files import CONTAINERS, named, require_file
+from pix2pix.data.images.picture_files import CONTAINERS, report_unreadable, require_regular_file
 from pix2pix.inference.translator import Translator
 
 CODECS = {".webm": ("libvpx-vp9", {"crf": "24", "b:v": "0"})}
@@ -59,8 +59,8 @@ def open_video(file: Path) -> Any:
         ValueError: when the path is no file.
         av.FFmpegError: when it is no self-contained video; playlists and addresses are rejected.
     """
-    with named(file):
-        require_file(file)
+    with report_unreadable(file):
+        require_regular_file(file)
     return _import_av().open(str(file), options=CONTAINERS)
 
 

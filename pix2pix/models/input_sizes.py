@@ -9,15 +9,15 @@ SHALLOW = 4  # halvings up to which a U-Net sees but few pixels around each
 LEAST = 64  # pixels: smaller pictures have no room for more
 
 
-def halvings(height: int, width: int) -> int:
+def count_halvings(height: int, width: int) -> int:
     """How often both can be halved: 8 for 256x512, 3 for 600x400."""
     common = math.gcd(height, width)
     return (common & -common).bit_length() - 1
 
 
-def advice(height: int, width: int) -> str | None:
+def suggest_sizes(height: int, width: int) -> str | None:
     """What to say of a size that leaves a U-Net shallow though it is large enough: the nearest better ones."""
-    possible = halvings(height, width)
+    possible = count_halvings(height, width)
     if possible > SHALLOW or min(height, width) < LEAST:
         return None
     deepest = min(DEEPEST, int(math.log2(min(height, width))))

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-PLAYERS = ("generator", "discriminator")
+NETWORKS = ("generator", "discriminator")
 
 
 def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
@@ -42,7 +42,7 @@ class LinearDecay:
         self.configured = self._rates()
         self.expected = list(resumed or self.configured)
 
-    def require_a_last_epoch(self, max_epochs: int | None) -> None:
+    def require_last_epoch(self, max_epochs: int | None) -> None:
         """Raises ValueError where the last epochs cannot be told, as in a training of so many steps."""
         if self.epochs and (max_epochs is None or max_epochs < 0):
             raise ValueError(
@@ -86,7 +86,9 @@ def _is_same(rate: float, other: float) -> bool:
     return math.isclose(rate, other, rel_tol=1e-6)
 
 
-def take_settings(states: Sequence[Mapping[str, Any]], there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+def apply_changed_settings(
+    states: Sequence[Mapping[str, Any]], there: Mapping[str, Any], here: Mapping[str, Any]
+) -> None:
     """Gives the optimizers of a checkpoint the settings in which this run's configuration differs from theirs.
 
     Otherwise a checkpoint would bring its own back. A learning rate is scaled, as it may have fallen by then.
@@ -96,7 +98,7 @@ def take_settings(states: Sequence[Mapping[str, Any]], there: Mapping[str, Any],
         there: the `optimizer` part of the configuration in the checkpoint.
         here: that of this run.
     """
-    for player, state in zip(PLAYERS, states, strict=False):
+    for player, state in zip(NETWORKS, states, strict=False):
         before, now = there.get(player) or {}, here.get(player) or {}
         for name in [name for name in now if name in before and now[name] != before[name]]:
             for group in state["param_groups"]:
@@ -106,6 +108,6 @@ def take_settings(states: Sequence[Mapping[str, Any]], there: Mapping[str, Any],
                     group[name] = tuple(now[name]) if isinstance(now[name], list) else now[name]
 
 
-def rates_of(states: Sequence[Mapping[str, Any]]) -> list[float]:
+def read_rates(states: Sequence[Mapping[str, Any]]) -> list[float]:
     """The learning rates in optimizers' states."""
     return [float(group["lr"]) for state in states for group in state["param_groups"]]

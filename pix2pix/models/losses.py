@@ -18,7 +18,7 @@ LOGITS_PER_OUTPUT = 5.0
 Weight = Annotated[float, Field(ge=0)]
 
 
-class _Measure(nn.Module):
+class _EvalModeModule(nn.Module):
     """A module whose networks are never in training mode."""
 
     def __init__(self) -> None:
@@ -28,11 +28,11 @@ class _Measure(nn.Module):
         """Leaves the networks in it in evaluation mode."""
         super().train(mode)
         for module in self.modules():
-            module.training = mode and isinstance(module, _Measure)
+            module.training = mode and isinstance(module, _EvalModeModule)
         return self
 
 
-class AdversarialLoss(_Measure, ABC):
+class AdversarialLoss(_EvalModeModule, ABC):
     """What the discriminator minimises on real and on fake pairs, and the generator on its fakes."""
 
     gradient_penalty: float = 0.0
@@ -112,7 +112,7 @@ class Wasserstein(AdversarialLoss):
         return logits.mean()
 
 
-class Objective(_Measure):
+class Objective(_EvalModeModule):
     """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G), and its ablations (equation 4, table 1).
 
     A class of one's own may keep networks in it, such as the features of a perceptual loss. They follow the training to
@@ -161,7 +161,7 @@ class Objective(_Measure):
             "dice": dice_weight,
         }
 
-    def judge(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> Tensor:
+    def discriminate(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> Tensor:
         """The discriminator's logits for an image, beside its source when conditional."""
         return discriminator(torch.cat([source, image], dim=1) if self.conditional else image).float()
 
@@ -173,8 +173,8 @@ class Objective(_Measure):
         Beside them its accuracy: the share of its logits on the right side, where the loss has two sides.
         """
         assert self.adversarial is not None
-        on_fake = self.judge(discriminator, source, fake)
-        on_real = self.judge(discriminator, source, target)
+        on_fake = self.discriminate(discriminator, source, fake)
+        on_real = self.discriminate(discriminator, source, target)
         terms = {"fake": self.adversarial.fake(on_fake), "real": self.adversarial.real(on_real)}
         if self.adversarial.gradient_penalty:
             penalty = self._gradient_penalty(discriminator, source, target, fake)
@@ -190,7 +190,7 @@ class Objective(_Measure):
         """What G minimises, each term before its weight in `weights`."""
         terms = {}
         if discriminator is not None and self.adversarial is not None:
-            terms["gan"] = self.adversarial.generator(self.judge(discriminator, source, fake))
+            terms["gan"] = self.adversarial.generator(self.discriminate(discriminator, source, fake))
         fake, target = fake.float(), target.float()
         if self.weights["l1"]:
             terms["l1"] = F.l1_loss(fake, target)
@@ -201,19 +201,19 @@ class Objective(_Measure):
         if self.weights["cross_entropy"]:
             terms["cross_entropy"] = F.cross_entropy(LOGITS_PER_OUTPUT * fake, target.argmax(dim=1))
         if self.weights["dice"]:
-            terms["dice"] = dice(fake, target)
+            terms["dice"] = dice_loss(fake, target)
         return terms
 
     def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
         share = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
         between = torch.lerp(fake.float(), target.float(), share).requires_grad_()
-        logits = self.judge(discriminator, source, between)
+        logits = self.discriminate(discriminator, source, between)
         (slope,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def dice(fake: Tensor, target: Tensor) -> Tensor:
+def dice_loss(fake: Tensor, target: Tensor) -> Tensor:
     """1 - (2 sum p t + 1) / (sum p + sum t + 1), the mean over pictures and classes (after arXiv 1606.04797).
 
     p are the probabilities of one-hot label maps (B, classes, H, W) in [-1, 1], t the true ones, the sums over pixels.

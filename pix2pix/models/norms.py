@@ -7,7 +7,7 @@ from torch import nn
 Norm = Literal["batch", "instance", "none"]
 
 
-def norm_layer(norm: Norm, channels: int) -> list[nn.Module]:
+def make_norm(norm: Norm, channels: int) -> list[nn.Module]:
     """The layers that normalise (B, channels, H, W): one or none. Instance norm is not affine, as in the reference."""
     if norm not in get_args(Norm):
         raise ValueError(f"norm {norm!r}: no such norm. Choose from {', '.join(get_args(Norm))}.")

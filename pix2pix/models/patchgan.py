@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from pix2pix.models.norms import Norm, needs_bias, norm_layer
+from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive
 
-STRIDED = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # receptive field -> convolutions of stride 2
+STRIDED_CONVOLUTIONS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # receptive field -> convolutions of stride 2
 MAX_WIDTH = 8  # times base_channels
 
 
@@ -38,15 +38,15 @@ class PatchGAN(nn.Module):
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, base_channels=base_channels)
-        if receptive_field != 1 and receptive_field not in STRIDED:
-            choices = ", ".join(map(str, (1, *STRIDED)))
+        if receptive_field != 1 and receptive_field not in STRIDED_CONVOLUTIONS:
+            choices = ", ".join(map(str, (1, *STRIDED_CONVOLUTIONS)))
             raise ValueError(f"receptive_field {receptive_field}: no such discriminator. Choose from {choices}.")
         self.receptive_field = receptive_field
         if receptive_field == 1:
-            self.layers, self.smallest = _pixel_layers(in_channels, base_channels, norm), 1
+            self.layers, self.smallest = _make_pixel_layers(in_channels, base_channels, norm), 1
         else:
-            strided = STRIDED[receptive_field]
-            self.layers, self.smallest = _patch_layers(in_channels, base_channels, strided, norm), 3 * 2**strided
+            strided = STRIDED_CONVOLUTIONS[receptive_field]
+            self.layers, self.smallest = _make_patch_layers(in_channels, base_channels, strided, norm), 3 * 2**strided
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits: positive for what looks real."""
@@ -59,19 +59,19 @@ class PatchGAN(nn.Module):
         return self.layers(x)
 
 
-def _patch_layers(in_channels: int, base: int, strided: int, norm: Norm) -> nn.Sequential:
+def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) -> nn.Sequential:
     widths = [base * min(2**level, MAX_WIDTH) for level in range(strided + 1)]
     layers: list[nn.Module] = [nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     for level in range(1, strided + 1):
         stride = 2 if level < strided else 1
         convolution = nn.Conv2d(widths[level - 1], widths[level], 4, stride=stride, padding=1, bias=needs_bias(norm))
-        layers += [convolution, *norm_layer(norm, widths[level]), nn.LeakyReLU(0.2)]
+        layers += [convolution, *make_norm(norm, widths[level]), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
 
 
-def _pixel_layers(in_channels: int, base: int, norm: Norm) -> nn.Sequential:
+def _make_pixel_layers(in_channels: int, base: int, norm: Norm) -> nn.Sequential:
     bias = needs_bias(norm)
-    hidden = [nn.Conv2d(base, 2 * base, 1, bias=bias), *norm_layer(norm, 2 * base), nn.LeakyReLU(0.2)]
+    hidden = [nn.Conv2d(base, 2 * base, 1, bias=bias), *make_norm(norm, 2 * base), nn.LeakyReLU(0.2)]
     return nn.Sequential(
         nn.Conv2d(in_channels, base, 1), nn.LeakyReLU(0.2), *hidden, nn.Conv2d(2 * base, 1, 1, bias=bias)
     )

@@ -6,11 +6,11 @@ from typing import Any
 from torch import Tensor
 
 from pix2pix.models.norms import Norm
-from pix2pix.models.patchgan import STRIDED
-from pix2pix.models.reference_weights import in_order, plain
+from pix2pix.models.patchgan import STRIDED_CONVOLUTIONS
+from pix2pix.models.reference_weights import order_layers, unwrap_weights
 
 
-def generator_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """The component, `_target_` and arguments, of the U-Net or ResNet that `state` holds the weights of.
 
     A U-Net's dropout leaves no trace in its weights: it is taken to be the reference's default, 0.5.
@@ -18,20 +18,20 @@ def generator_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     Raises:
         ValueError: when it is neither.
     """
-    state = plain(state)
+    state = unwrap_weights(state)
     convolutions = _convolutions(state)
     kernels = [tuple(weight.shape[2:]) for weight in convolutions.values()]
     if kernels and kernels[0] == (7, 7) == kernels[-1]:
-        return _resnet(state, convolutions)
+        return _describe_resnet(state, convolutions)
     if len(kernels) >= 4 and len(kernels) % 2 == 0 and set(kernels) == {(4, 4)}:
-        return _unet(state, convolutions)
+        return _describe_unet(state, convolutions)
     raise ValueError(
         f"these weights are of no generator that is known here: {len(kernels)} convolutions of sides "
-        f"{_sides(kernels)}. Known are the reference's U-Nets (all 4x4) and ResNets (7x7 first and last)."
+        f"{_list_kernels(kernels)}. Known are the reference's U-Nets (all 4x4) and ResNets (7x7 first and last)."
     )
 
 
-def _unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
+def _describe_unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
     first, *_, last = convolutions.values()
     return {
         "_target_": "pix2pix.models.UNet",
@@ -39,13 +39,13 @@ def _unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> di
         "out_channels": last.shape[1],
         "base_channels": first.shape[0],
         "depth": len(convolutions) // 2,
-        "norm": _norm(state, list(convolutions)[1:-1]),
+        "norm": _recognise_norm(state, list(convolutions)[1:-1]),
         "dropout": 0.5,
         "noise": "reference",
     }
 
 
-def _resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
+def _describe_resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
     first, *_, last = convolutions.values()
     inside = [name for name in convolutions if ".conv_block." in name]
     noisy = any(name.endswith(".conv_block.6") for name in inside)  # a dropout moves the second convolution from 5 to 6
@@ -55,17 +55,17 @@ def _resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> 
         "out_channels": last.shape[0],
         "base_channels": first.shape[0],
         "blocks": len(inside) // 2,
-        "norm": _norm(state, list(convolutions)[:-1]),
+        "norm": _recognise_norm(state, list(convolutions)[:-1]),
         "dropout": 0.5 if noisy else 0.0,
     }
 
 
-def discriminator_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def recognise_discriminator(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """The component of the PatchGAN or PixelGAN that `state` holds the weights of. Raises ValueError for another."""
-    state = plain(state)
+    state = unwrap_weights(state)
     convolutions = _convolutions(state)
     kernels = [tuple(weight.shape[2:]) for weight in convolutions.values()]
-    fields = {strided: field for field, strided in STRIDED.items()}
+    fields = {strided: field for field, strided in STRIDED_CONVOLUTIONS.items()}
     if kernels == [(1, 1)] * 3:
         field = 1
     elif set(kernels) == {(4, 4)} and len(kernels) - 2 in fields:
@@ -73,7 +73,7 @@ def discriminator_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     else:
         raise ValueError(
             f"these weights are of no discriminator that is known here: {len(kernels)} convolutions of sides "
-            f"{_sides(kernels)}. Known are the reference's PatchGANs (all 4x4) and its PixelGAN (three of 1x1)."
+            f"{_list_kernels(kernels)}. Known are the reference's PatchGANs (all 4x4) and its PixelGAN (three of 1x1)."
         )
     first = next(iter(convolutions.values()))
     return {
@@ -81,16 +81,16 @@ def discriminator_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "in_channels": first.shape[1],
         "receptive_field": field,
         "base_channels": first.shape[0],
-        "norm": _norm(state, list(convolutions)[1:-1]),
+        "norm": _recognise_norm(state, list(convolutions)[1:-1]),
     }
 
 
 def _convolutions(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of the convolutions by layer, in the order in which the network runs them."""
-    return {layer: state[f"{layer}.weight"] for layer in in_order(state) if state[f"{layer}.weight"].ndim == 4}
+    return {layer: state[f"{layer}.weight"] for layer in order_layers(state) if state[f"{layer}.weight"].ndim == 4}
 
 
-def _norm(state: Mapping[str, Tensor], normalised: list[str]) -> Norm:
+def _recognise_norm(state: Mapping[str, Tensor], normalised: list[str]) -> Norm:
     """Batch norms have weights. Instance norms have none, but the convolutions before them keep their biases."""
     if any(value.ndim == 1 for key, value in state.items() if key.endswith(".weight")):
         if not any(key.endswith("running_mean") for key in state):
@@ -99,5 +99,5 @@ def _norm(state: Mapping[str, Tensor], normalised: list[str]) -> Norm:
     return "instance" if any(f"{layer}.bias" in state for layer in normalised) else "none"
 
 
-def _sides(kernels: list[tuple[int, ...]]) -> str:
+def _list_kernels(kernels: list[tuple[int, ...]]) -> str:
     return ", ".join(sorted({"x".join(map(str, kernel)) for kernel in kernels})) or "none"

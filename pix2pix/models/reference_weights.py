@@ -18,7 +18,7 @@ SPECTRAL = (  # the weight, u and v of torch's two spectral norms
 COUNTER = "num_batches_tracked"  # of a batch norm; files from before PyTorch 0.4.1 have none
 
 
-def from_reference(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+def convert_reference_weights(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """The reference's state dict, as in its `.pth` files, as one that `network` loads.
 
     Both build the same layers in the same order; the numbers in the reference's keys, read as paths, are that order,
@@ -28,8 +28,8 @@ def from_reference(state: Mapping[str, Tensor], network: nn.Module) -> dict[str,
     Raises:
         ValueError: when layers or shapes do not fit.
     """
-    ours, state = network.state_dict(), plain(state)
-    theirs, names = in_order(state), _layers(ours)
+    ours, state = network.state_dict(), unwrap_weights(state)
+    theirs, names = order_layers(state), _list_layers(ours)
     if len(theirs) != len(names):
         raise ValueError(
             f"the file has {len(theirs)} layers with weights, the network {len(names)}: not the same network. "
@@ -64,20 +64,20 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def unwrap_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state dict without the prefixes of wrappers, and with spectrally normalised weights multiplied out."""
-    unwrapped = {_without_wrappers(key): value for key, value in state.items()}
-    return _without_spectral_norm(unwrapped)
+    unwrapped = {_strip_wrappers(key): value for key, value in state.items()}
+    return _apply_spectral_norm(unwrapped)
 
 
-def _without_wrappers(key: str) -> str:
+def _strip_wrappers(key: str) -> str:
     """`module.` is of DataParallel, `_orig_mod.` of torch.compile."""
     while key.startswith(WRAPPERS):
         key = key.partition(".")[2]
     return key
 
 
-def _without_spectral_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _apply_spectral_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights divided by their largest singular value, as the norm's own vectors estimate it; old files lack one."""
     result: dict[str, Tensor] = {}
     for key, value in state.items():
@@ -102,16 +102,16 @@ def _spectral_norm(weight: Tensor, left: Tensor, right: Tensor | None) -> Tensor
     return torch.stack(estimates).max()
 
 
-def in_order(state: Mapping[str, Tensor]) -> list[str]:
+def order_layers(state: Mapping[str, Tensor]) -> list[str]:
     """The layers with weights of a reference network, in the order in which they run."""
-    return sorted(_layers(state), key=_position)
+    return sorted(_list_layers(state), key=_layer_numbers)
 
 
-def _layers(state: Mapping[str, Tensor]) -> list[str]:
+def _list_layers(state: Mapping[str, Tensor]) -> list[str]:
     return [key.removesuffix(".weight") for key in state if key.endswith(".weight")]
 
 
-def _position(layer: str) -> list[int]:
+def _layer_numbers(layer: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", layer)]
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pix2pix.models.input_sizes import require_multiple
-from pix2pix.models.norms import Norm, needs_bias, norm_layer
+from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive, require_probability
 
 SMALLEST = 8  # a quarter of it must leave the residual blocks something to reflect
@@ -47,14 +47,14 @@ class ResNet(nn.Module):
         c, bias = base_channels, needs_bias(norm)
 
         def halve(a: int, b: int) -> list[nn.Module]:
-            return [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), *norm_layer(norm, b), nn.ReLU()]
+            return [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), *make_norm(norm, b), nn.ReLU()]
 
         def double(a: int, b: int) -> list[nn.Module]:
             up = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias)
-            return [up, *norm_layer(norm, b), nn.ReLU()]
+            return [up, *make_norm(norm, b), nn.ReLU()]
 
         self.layers = nn.Sequential(
-            *[nn.ReflectionPad2d(3), nn.Conv2d(in_channels, c, 7, bias=bias), *norm_layer(norm, c), nn.ReLU()],
+            *[nn.ReflectionPad2d(3), nn.Conv2d(in_channels, c, 7, bias=bias), *make_norm(norm, c), nn.ReLU()],
             *halve(c, 2 * c),
             *halve(2 * c, 4 * c),
             *[ResidualBlock(4 * c, norm, dropout) for _ in range(blocks)],
@@ -80,8 +80,8 @@ class ResidualBlock(nn.Module):
         noise = nn.Dropout(dropout) if dropout else nn.Identity()  # in either case one layer: the same state dict
         first, second = (nn.Conv2d(channels, channels, 3, bias=needs_bias(norm)) for _ in range(2))
         self.layers = nn.Sequential(
-            *[nn.ReflectionPad2d(1), first, *norm_layer(norm, channels), nn.ReLU(), noise],
-            *[nn.ReflectionPad2d(1), second, *norm_layer(norm, channels)],
+            *[nn.ReflectionPad2d(1), first, *make_norm(norm, channels), nn.ReLU(), noise],
+            *[nn.ReflectionPad2d(1), second, *make_norm(norm, channels)],
         )
 
     def forward(self, x: Tensor) -> Tensor:

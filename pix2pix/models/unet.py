@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pix2pix.models.input_sizes import require_multiple
-from pix2pix.models.norms import Norm, needs_bias, norm_layer
+from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive, require_probability
 
 MAX_WIDTH = 8  # times base_channels
@@ -60,19 +60,19 @@ class UNet(nn.Module):
         require_probability(dropout=dropout)
         self.multiple = 2**depth
         widths = [base_channels * min(2**level, MAX_WIDTH) for level in range(depth)]
-        self.down = nn.ModuleList([_halve(in_channels, widths[0], norm="none", first=True, bias=needs_bias(norm))])
+        self.down = nn.ModuleList([_downsample(in_channels, widths[0], norm="none", first=True, bias=needs_bias(norm))])
         for level in range(1, depth):
             innermost = level == depth - 1
             self.down.append(
-                _halve(widths[level - 1], widths[level], "none" if innermost else norm, bias=needs_bias(norm))
+                _downsample(widths[level - 1], widths[level], "none" if innermost else norm, bias=needs_bias(norm))
             )
         self.up = nn.ModuleList()
         for block, level in enumerate(reversed(range(1, depth))):
             blocks = range(DROPOUT_BLOCKS) if noise == "paper" else range(1, depth)
             noisy = block in blocks and widths[level - 1] == MAX_WIDTH * base_channels
             seen = widths[level] * (2 if self.skips and block else 1)
-            self.up.append(_double(seen, widths[level - 1], norm, dropout if noisy else 0.0))
-        self.up.append(_output(widths[0] * (2 if self.skips else 1), out_channels))
+            self.up.append(_upsample(seen, widths[level - 1], norm, dropout if noisy else 0.0))
+        self.up.append(_output_block(widths[0] * (2 if self.skips else 1), out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Down to the bottleneck, and up again beside what was seen on the way."""
@@ -87,17 +87,17 @@ class UNet(nn.Module):
         return x
 
 
-def _halve(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, first: bool = False) -> nn.Sequential:
+def _downsample(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, first: bool = False) -> nn.Sequential:
     activation = [] if first else [nn.LeakyReLU(0.2)]
     convolution = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
-    return nn.Sequential(*activation, convolution, *norm_layer(norm, out_channels))
+    return nn.Sequential(*activation, convolution, *make_norm(norm, out_channels))
 
 
-def _double(in_channels: int, out_channels: int, norm: Norm, dropout: float) -> nn.Sequential:
+def _upsample(in_channels: int, out_channels: int, norm: Norm, dropout: float) -> nn.Sequential:
     convolution = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=needs_bias(norm))
     noise = [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(nn.ReLU(), convolution, *norm_layer(norm, out_channels), *noise)
+    return nn.Sequential(nn.ReLU(), convolution, *make_norm(norm, out_channels), *noise)
 
 
-def _output(in_channels: int, out_channels: int) -> nn.Sequential:
+def _output_block(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1), nn.Tanh())

@@ -10,8 +10,8 @@ from typing import Literal
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from pix2pix.data.images.picture_files import named, opened_image
-from pix2pix.data.images.pictures import TITLE_HEIGHT, save, sheet
+from pix2pix.data.images.picture_files import open_image, report_unreadable
+from pix2pix.data.images.pictures import TITLE_HEIGHT, make_contact_sheet, save_picture
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Sheet:
 
     def strips(self) -> list[Image.Image]:
         """The rows as pictures, without the titles."""
-        with named(self.path), opened_image(self.path, ("PNG",)) as page:
+        with report_unreadable(self.path), open_image(self.path, ("PNG",)) as page:
             page.load()
         height = (page.height - TITLE_HEIGHT) // len(self.names)
         tops = range(TITLE_HEIGHT, page.height, height)
@@ -52,7 +52,7 @@ def write_sheet(
     about = PngImagePlugin.PngInfo()
     about.add_itxt(ABOUT, json.dumps({"kind": kind, "step": step, "names": list(names)}))
     path = folder / f"{kind}_epoch{epoch:04d}.png"
-    save(sheet(rows, titles=TITLES), path, pnginfo=about)
+    save_picture(make_contact_sheet(rows, titles=TITLES), path, pnginfo=about)
     return Sheet(path, kind, step, list(names))
 
 
@@ -82,6 +82,6 @@ def newest_sheet(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
 
 
 def _read_sheet(path: Path) -> Sheet | None:
-    with named(path), opened_image(path, ("PNG",)) as page:
+    with report_unreadable(path), open_image(path, ("PNG",)) as page:
         about = page.info.get(ABOUT)  # stored before the pixels; page.text would decode the whole picture
         return None if about is None else Sheet(path, **json.loads(about))

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.accelerators import CPUAccelerator
 
-from pix2pix.data.cache.preload import cores
+from pix2pix.data.cache.preload import count_cores
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -40,15 +40,15 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
 
 def _thread_count(run: Run, trainer: pl.Trainer) -> int:
     is_shared = trainer.world_size > 1 and VARIABLE not in os.environ  # Lightning divides the cores
-    own = max(1, cores() // trainer.num_devices) if is_shared else torch.get_num_threads()
+    own = max(1, count_cores() // trainer.num_devices) if is_shared else torch.get_num_threads()
     recorded = run.threads()
     if recorded is None or recorded == own:
         return own
-    if recorded > cores():
+    if recorded > count_cores():
         log.warning(
             "%s was started with %s, but this machine has %d cores: it continues with %s. Sums are rounded "
             "differently, so the weights will not be bit-equal to those of an uninterrupted run.",
-            *(run.path, _format_threads(recorded), cores(), _format_threads(own)),
+            *(run.path, _format_threads(recorded), count_cores(), _format_threads(own)),
         )
         return own
     log.info(

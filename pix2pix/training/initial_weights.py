@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pix2pix.inference import generator
-from pix2pix.models.reference_weights import from_reference, read_state_dict
+from pix2pix.models.reference_weights import convert_reference_weights, read_state_dict
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def _read_state(origin: Path, model: nn.Module) -> dict[str, Tensor]:
         )
     if origin.suffix == ".pth":
         network = "discriminator" if origin.stem.endswith("_D") else "generator"
-        state = from_reference(read_state_dict(origin), model.get_submodule(network))
+        state = convert_reference_weights(read_state_dict(origin), model.get_submodule(network))
         return {f"{network}.{key}": value for key, value in state.items()}
     return generator.read_state(origin)
 

@@ -12,11 +12,11 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from pix2pix.core.randomness import seed_step
-from pix2pix.data.images.palettes import Palette, visible
+from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.sources.folder import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.mode import InferenceMode
-from pix2pix.models.learning_rates import LinearDecay, rates_of, take_settings
+from pix2pix.models.learning_rates import LinearDecay, apply_changed_settings, read_rates
 from pix2pix.models.losses import Objective
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
@@ -100,7 +100,7 @@ class Pix2Pix(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Refuses a decay over the last epochs where there is no last one."""
-        self.decay.require_a_last_epoch(self.trainer.max_epochs)
+        self.decay.require_last_epoch(self.trainer.max_epochs)
 
     def on_train_start(self) -> None:
         """Has the steps carried out as `execution` says."""
@@ -175,7 +175,7 @@ class Pix2Pix(pl.LightningModule):
     def generate(self, source: Tensor, name: str) -> Tensor:
         """The picture for `source`, made as the run's test-time choices say."""
         network = self.average.module if self.average is not None else self.generator
-        return visible(self.inference.generate(network, source, name).float(), self.target_palette, source)
+        return to_displayable(self.inference.generate(network, source, name).float(), self.target_palette, source)
 
     def log(
         self, name: str, value: Any, prog_bar: bool = False, logger: bool | None = None, *args: Any, **options: Any
@@ -192,10 +192,10 @@ class Pix2Pix(pl.LightningModule):
     def validation_step(self, batch: Pair, batch_index: int) -> Tensor:
         """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
         output = self.generate(batch.source, batch.name[0])
-        target = visible(batch.target, self.target_palette, batch.source)
+        target = to_displayable(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
         if self.palette is not None and self.targets_are_labels:
-            metrics["pixel_accuracy"] = (self.palette.read(output) == self.palette.read(target)).float().mean()
+            metrics["pixel_accuracy"] = (self.palette.classify(output) == self.palette.classify(target)).float().mean()
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
         self.log_dict(means, batch_size=len(output), sync_dist=True)
         return output
@@ -218,8 +218,10 @@ class Pix2Pix(pl.LightningModule):
         update_callback_states(checkpoint)
         restore_types(checkpoint, self.trainer.strategy.root_device)
         states = checkpoint.get("optimizer_states", [])
-        take_settings(states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {}))
-        self.resumed_rates = rates_of(states)
+        apply_changed_settings(
+            states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {})
+        )
+        self.resumed_rates = read_rates(states)
 
 
 def leave_objective_out(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:

@@ -24,9 +24,9 @@ from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.instantiate import TARGET, locate
 from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.data.inventory import edited, remember
+from pix2pix.data.inventory import describe_edits, record_inventory
 from pix2pix.models import UNet
-from pix2pix.models.input_sizes import advice
+from pix2pix.models.input_sizes import suggest_sizes
 from pix2pix.runs.checkpoints import find_resumable
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import keep_thread_count
@@ -68,7 +68,7 @@ def train(config: Config) -> None:
     files = data.pairs.inventory()
     if not config["allow_changed_data"]:
         run.require_same_data(files.fingerprint)
-        if first and run.resume_checkpoints() and (why := edited(run.data_files, files)):
+        if first and run.resume_checkpoints() and (why := describe_edits(run.data_files, files)):
             raise run.other_data_error(why)
     if (first or config["resume"] != "never") and _is_done(run, config):
         log.info(
@@ -89,7 +89,9 @@ def train(config: Config) -> None:
             return
         with run.open_session(config, files.fingerprint) as unfinished:
             if unfinished:
-                remember(run.data_files, files, anew=config["allow_changed_data"] or not run.resume_checkpoints())
+                record_inventory(
+                    run.data_files, files, anew=config["allow_changed_data"] or not run.resume_checkpoints()
+                )
                 del files  # of a million pairs it takes a hundred megabytes
                 _advise(model.generator, config)
                 if not _fit(trainer, model, data, run):
@@ -229,7 +231,7 @@ def _what(config: Mapping[str, Any]) -> str:
 
 
 def _advise(generator: nn.Module, config: Config) -> None:
-    said = advice(config["data"]["height"], config["data"]["width"])
+    said = suggest_sizes(config["data"]["height"], config["data"]["width"])
     if said and isinstance(generator, UNet):
         log.warning(said)
 

@@ -17,7 +17,7 @@ from tensorboard import program
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
-from pix2pix.data.images.picture_files import readable_name
+from pix2pix.data.images.picture_files import printable_name
 from pix2pix.runs.find import find_runs, walk_folders
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import newest_sheet
@@ -129,7 +129,7 @@ def front_page(outputs: Path) -> str:
     """Renders the page from the current files of the folder; damaged files are listed with the run."""
     template = Path(__file__).with_name("dashboard.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"link": _link, "readable": lambda name: readable_name(str(name))}
+    environment.filters |= {"link": _link, "readable": lambda name: printable_name(str(name))}
     folders = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
     comparisons = [folder / COMPARISON for folder in natsorted(folders, key=str)]
     cards = [make_card(run, outputs) for run in _runs(outputs)]

@@ -14,7 +14,7 @@ from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.initialisation import initialise
 from pix2pix.models.losses import CrossEntropy, Objective
-from pix2pix.models.reference_weights import from_reference
+from pix2pix.models.reference_weights import convert_reference_weights
 from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, command
 from tests.parity import Fixture, needs_fixtures
@@ -69,8 +69,8 @@ def test_six_steps_have_the_losses_of_the_reference(bf16, tolerance):
     for network in (theirs_g, theirs_d):
         initialise(network)
     generator, discriminator = UNet(base_channels=16, dropout=0.0), PatchGAN(6, base_channels=16)
-    generator.load_state_dict(from_reference(theirs_g.state_dict(), generator))
-    discriminator.load_state_dict(from_reference(theirs_d.state_dict(), discriminator))
+    generator.load_state_dict(convert_reference_weights(theirs_g.state_dict(), generator))
+    discriminator.load_state_dict(convert_reference_weights(theirs_d.state_dict(), discriminator))
     source, target = torch.rand(2, 1, 3, 256, 256) * 2 - 1
     reference, objective = ReferenceStep(theirs_g, theirs_d), Objective(CrossEntropy())
     updates = updater(generator, fused=True), updater(discriminator, fused=True)

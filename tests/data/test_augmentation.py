@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pix.data.augmentation import Augment, View, cut, draw_view, recoloured, turned
-from pix2pix.data.datamodule import TrainingPairs, drawn
+from pix2pix.data.augmentation import Augment, View, color_jitter, crop, rotate_scale, sample_view
+from pix2pix.data.datamodule import TrainingPairs, collate_list
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
 from pix2pix.data.transforms import JitterAndMirror
@@ -34,31 +34,33 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_a_turn_counterclockwise_about_the_centre_takes_the_right_to_the_top():
     view = View(0, 0, mirror=False, rotation=90)
-    assert spot(turned(disc(50, 30), [view], (61, 61), labels=False)) == pytest.approx((30, 10), abs=0.3)
-    slight = turned(disc(50, 30), [view._replace(rotation=10)], (61, 61), labels=False)
+    assert spot(rotate_scale(disc(50, 30), [view], (61, 61), is_label_map=False)) == pytest.approx((30, 10), abs=0.3)
+    slight = rotate_scale(disc(50, 30), [view._replace(rotation=10)], (61, 61), is_label_map=False)
     angle = math.radians(10)
     assert spot(slight) == pytest.approx((30 + 20 * math.cos(angle), 30 - 20 * math.sin(angle)), abs=0.3)
 
 
 def test_scale_enlarges_about_the_centre_and_the_mirror_comes_last():
     view = View(0, 0, mirror=False, scale=1.5)
-    assert spot(turned(disc(42, 30), [view], (61, 61), labels=False)) == pytest.approx((48, 30), abs=0.3)
+    assert spot(rotate_scale(disc(42, 30), [view], (61, 61), is_label_map=False)) == pytest.approx((48, 30), abs=0.3)
     mirrored = view._replace(mirror=True)
-    assert spot(turned(disc(42, 30), [mirrored], (61, 61), labels=False)) == pytest.approx((12, 30), abs=0.3)
+    assert spot(rotate_scale(disc(42, 30), [mirrored], (61, 61), is_label_map=False)) == pytest.approx(
+        (12, 30), abs=0.3
+    )
 
 
 @pytest.mark.parametrize("labels", [True, False])
 @pytest.mark.parametrize("mirror", [True, False])
 def test_a_turn_by_nothing_is_the_plain_crop(labels, mirror):
     image, view = noise(2, 3, 30, 40), View(5, 3, mirror)
-    found = turned(image, [view, view], (24, 32), labels=labels)
-    assert torch.allclose(found, cut(image, [view, view], (24, 32)), atol=1e-5)
+    found = rotate_scale(image, [view, view], (24, 32), is_label_map=labels)
+    assert torch.allclose(found, crop(image, [view, view], (24, 32)), atol=1e-5)
 
 
 def test_what_comes_from_beyond_the_borders_is_reflected():
     bright = torch.ones(1, 1, 40, 40)
     view = View(0, 0, mirror=False, rotation=45, scale=0.5)
-    assert float(turned(bright, [view], (40, 40), labels=False).min()) == pytest.approx(1, abs=1e-5)
+    assert float(rotate_scale(bright, [view], (40, 40), is_label_map=False).min()) == pytest.approx(1, abs=1e-5)
 
 
 def test_label_maps_turn_into_labels_only():
@@ -67,29 +69,29 @@ def test_label_maps_turn_into_labels_only():
     pair = Pair(
         noise(3, 30, 40).add(1).mul(127).to(torch.uint8), transform.target.palette.pixels[classes].movedim(2, 0), ""
     )
-    target = transform.augment(pair, np.random.default_rng(5)).target
+    target = transform.transform_for_training(pair, np.random.default_rng(5)).target
     assert target.shape == (12, 24, 32)
     assert target.unique().tolist() == [-1, 1]
     assert (target == 1).sum(dim=0).unique().tolist() == [1]
     painted = JitterAndMirror(**SIZES, augment={"rotation": 30}, labels="target")
-    colours = painted.augment(pair, np.random.default_rng(5)).target
+    colours = painted.transform_for_training(pair, np.random.default_rng(5)).target
     assert torch.equal(transform.target.palette.paint(target.argmax(dim=0)), colours)
 
 
 def test_both_images_turn_alike_and_only_the_source_changes_its_colours():
     image = noise(3, 30, 40).add(1).mul(127).to(torch.uint8)
     turn = JitterAndMirror(**SIZES, augment={"rotation": 20, "scale": 0.2})
-    both = turn.augment(Pair(image, image, ""), np.random.default_rng(1))
+    both = turn.transform_for_training(Pair(image, image, ""), np.random.default_rng(1))
     assert torch.equal(both.source, both.target)
     colours = JitterAndMirror(**SIZES, augment={"rotation": 20, "scale": 0.2, "brightness": 0.3, "hue": 0.1})
-    recolour = colours.augment(Pair(image, image, ""), np.random.default_rng(1))
+    recolour = colours.transform_for_training(Pair(image, image, ""), np.random.default_rng(1))
     assert torch.equal(recolour.target, both.target)
     assert not torch.allclose(recolour.source, both.source, atol=0.01)
 
 
 def test_a_draw_that_is_switched_on_changes_no_other():
     def drawn(**reach):
-        return draw_view((30, 40), (24, 32), Augment(**reach), True, np.random.default_rng(3))
+        return sample_view((30, 40), (24, 32), Augment(**reach), True, np.random.default_rng(3))
 
     everything = drawn(rotation=5, scale=0.1, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
     assert drawn() == View(everything.top, everything.left, everything.mirror)
@@ -100,7 +102,7 @@ def test_a_draw_that_is_switched_on_changes_no_other():
 
 def test_draws_reach_as_far_as_they_may_to_both_sides():
     views = [
-        draw_view((8, 8), (8, 8), Augment(rotation=5, scale=0.1), False, np.random.default_rng(i)) for i in range(300)
+        sample_view((8, 8), (8, 8), Augment(rotation=5, scale=0.1), False, np.random.default_rng(i)) for i in range(300)
     ]
     turns, scales = [view.rotation for view in views], [view.scale for view in views]
     assert (min(turns), max(turns)) == pytest.approx((-5, 5), abs=0.2)
@@ -113,11 +115,11 @@ def test_a_batch_is_what_its_pairs_are_alone():
     pairs = [
         Pair(*(noise(3, 30, 40, seed=s + i).add(1).mul(127).to(torch.uint8) for i in (0, 9)), "") for s in range(3)
     ]
-    views = [transform.draw(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
+    views = [transform.sample_view(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
     batch = Pair(torch.stack([p.source for p in pairs]), torch.stack([p.target for p in pairs]), "")
-    alone = [transform.augment(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
+    alone = [transform.transform_for_training(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
     for loaded in (batch, Pair([p.source for p in pairs], [p.target for p in pairs], "")):
-        found = transform.augmented(loaded, views)
+        found = transform.augment_batch(loaded, views)
         assert torch.allclose(found.source, torch.stack([pair.source for pair in alone]), atol=1e-6)
         assert torch.equal(found.target, torch.stack([pair.target for pair in alone]))
 
@@ -126,7 +128,9 @@ def test_the_draw_of_a_pair_follows_from_seed_epoch_and_number():
     transform = JitterAndMirror(**SIZES, augment={"rotation": 8, "hue": 0.2})
     image = noise(3, 30, 40).add(1).mul(127).to(torch.uint8)
     pairs = TrainingPairs([Pair(image, image, "a")] * 2, transform, seed=1)
-    first, again, later = (transform.augmented(*drawn([pairs[Draw(epoch, 1)]])).source for epoch in (3, 3, 4))
+    first, again, later = (
+        transform.augment_batch(*collate_list([pairs[Draw(epoch, 1)]])).source for epoch in (3, 3, 4)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
 
@@ -134,7 +138,7 @@ def test_the_draw_of_a_pair_follows_from_seed_epoch_and_number():
 def test_colours_change_as_they_are_named():
     def changed(colour, **how):
         image = torch.tensor(colour).reshape(1, 3, 1, 1).expand(1, 3, 2, 2) * 2 - 1
-        return ((recoloured(image, [View(0, 0, mirror=False, **how)]) + 1) / 2)[0, :, 0, 0].tolist()
+        return ((color_jitter(image, [View(0, 0, mirror=False, **how)]) + 1) / 2)[0, :, 0, 0].tolist()
 
     grey, red = [0.5, 0.5, 0.5], [1.0, 0.0, 0.0]
     assert changed(grey, brightness=1.2) == pytest.approx([0.6] * 3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pix2pix.core.randomness import pair_generator
-from pix2pix.data.datamodule import TrainingPairs, drawn, stacked
+from pix2pix.data.datamodule import TrainingPairs, collate_list, collate_stack
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw, EpochBatches
 from pix2pix.data.transforms import JitterAndMirror, View
@@ -40,12 +40,14 @@ def test_a_pair_looks_different_in_another_epoch_and_the_same_in_the_same():
     image = torch.randint(0, 256, (3, 40, 40), dtype=torch.uint8)
     transform = JitterAndMirror(height=16, width=16, load_height=40, load_width=40)
     pairs = TrainingPairs([Pair(image, image, "a")], transform, seed=3)
-    first, again, later = (transform.augmented(*drawn([pairs[Draw(epoch, 0)]])).source for epoch in (0, 0, 1))
+    first, again, later = (
+        transform.augment_batch(*collate_list([pairs[Draw(epoch, 0)]])).source for epoch in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
 
 
-@pytest.mark.parametrize("collate", [drawn, stacked])
+@pytest.mark.parametrize("collate", [collate_list, collate_stack])
 def test_a_batch_is_augmented_as_its_pairs_are_one_by_one(collate):
     images = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for size in (40, 31, 52)]
     pairs = [Pair(image, 255 - image, str(number)) for number, image in enumerate(images)]
@@ -53,8 +55,8 @@ def test_a_batch_is_augmented_as_its_pairs_are_one_by_one(collate):
     training = TrainingPairs(pairs, transform, seed=3)
     batch = collate([training[Draw(5, number)] for number in range(3)])
     assert batch.loaded.source[0].dtype == torch.uint8
-    together = transform.augmented(*batch)
-    alone = [transform.augment(pair, pair_generator(3, 5, number)) for number, pair in enumerate(pairs)]
+    together = transform.augment_batch(*batch)
+    alone = [transform.transform_for_training(pair, pair_generator(3, 5, number)) for number, pair in enumerate(pairs)]
     assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))
     assert torch.equal(together.target, torch.stack([pair.target for pair in alone]))
     assert together.name == ["0", "1", "2"]
@@ -63,6 +65,6 @@ def test_a_batch_is_augmented_as_its_pairs_are_one_by_one(collate):
 def test_pairs_of_several_sizes_make_a_batch():
     images = [torch.randint(0, 256, (3, size, size), dtype=torch.uint8) for size in (20, 31)]
     views = [View(0, 0, False), View(3, 4, True)]
-    batch = stacked([(Pair(image, image, "a"), view) for image, view in zip(images, views, strict=True)])
+    batch = collate_stack([(Pair(image, image, "a"), view) for image, view in zip(images, views, strict=True)])
     transform = JitterAndMirror(height=16, width=16, load_height=20, load_width=20)
-    assert transform.augmented(*batch).source.shape == (2, 3, 16, 16)
+    assert transform.augment_batch(*batch).source.shape == (2, 3, 16, 16)

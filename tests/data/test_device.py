@@ -5,7 +5,7 @@ import torch
 
 from pix2pix.data import device
 from pix2pix.data.augmentation import View
-from pix2pix.data.device import constant, send
+from pix2pix.data.device import copy_to_device, device_constant
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
@@ -24,10 +24,10 @@ def test_no_training_batch_waits_for_the_device_while_it_is_augmented(monkeypatc
     transform = JitterAndMirror(**SIZES, augment=EVERYTHING, labels="target", target_palette=palette)
     image = torch.empty(2, channels, 9, 9, dtype=torch.uint8, device=META)
     images = image if together else list(image)
-    monkeypatch.setattr(device, "_pinned", lambda numbers: numbers)
-    transform.augmented(Pair(images, images, ["a", "b"]), VIEWS)  # constants are sent once
+    monkeypatch.setattr(device, "_pin", lambda numbers: numbers)
+    transform.augment_batch(Pair(images, images, ["a", "b"]), VIEWS)  # constants are sent once
     with nothing_waits(monkeypatch):
-        source, target, _ = transform.augmented(Pair(images, images, ["a", "b"]), VIEWS)
+        source, target, _ = transform.augment_batch(Pair(images, images, ["a", "b"]), VIEWS)
     assert (source.device, target.device) == (META, META)
 
 
@@ -47,19 +47,21 @@ def test_the_watch_of_this_test_sees_what_would_wait(monkeypatch, wait):
 
 
 def test_a_constant_is_sent_to_a_device_once_and_stays_one_of_training():
-    constant.cache_clear()
+    device_constant.cache_clear()
     with torch.inference_mode():
-        first = constant((1.0, 2.0), torch.device("cpu"))
+        first = device_constant((1.0, 2.0), torch.device("cpu"))
     assert first.tolist() == [1, 2]
     assert not first.is_inference(), "autograd may keep it"
-    assert constant((1.0, 2.0), torch.device("cpu")) is first
+    assert device_constant((1.0, 2.0), torch.device("cpu")) is first
 
 
 def test_what_is_sent_to_the_processor_is_there_already():
     numbers = torch.ones(3)
-    assert send(numbers, torch.device("cpu")) is numbers
+    assert copy_to_device(numbers, torch.device("cpu")) is numbers
 
 
 def test_a_palette_has_its_colours_in_float32():
     palette = Palette("facades")
-    assert torch.equal(constant(palette.colours, torch.device("cpu")), palette.pixels.to(torch.float32) / 127.5 - 1)
+    assert torch.equal(
+        device_constant(palette.colours, torch.device("cpu")), palette.pixels.to(torch.float32) / 127.5 - 1
+    )

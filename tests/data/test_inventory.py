@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.data import inventory
-from pix2pix.data.inventory import edited, remember
+from pix2pix.data.inventory import describe_edits, record_inventory
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
@@ -80,71 +80,73 @@ def test_an_edit_in_place_is_noticed_and_another_date_alone_is_none(tmp_path, ki
     files = files_of(source) if how_many == "all" else files_of(source)[1:2]
     assert files
     before = source.inventory()
-    remember(noted, before, anew=True)
-    assert edited(noted, source.inventory()) == ""
+    record_inventory(noted, before, anew=True)
+    assert describe_edits(noted, source.inventory()) == ""
     for file in files:
         change(file, content=False)
     with caplog.at_level(logging.INFO):
-        assert edited(noted, source.inventory()) == ""
+        assert describe_edits(noted, source.inventory()) == ""
     assert f"{len(files)} files of the data have another date; {len(files)} were read, and hold the same" in caplog.text
     for file in files:
         change(file, content=True)
     assert source.inventory().fingerprint == before.fingerprint
-    said = edited(noted, source.inventory())
+    said = describe_edits(noted, source.inventory())
     assert said.startswith(f"edited in place, at the same size: {files[0]}")
     assert said.endswith(f" and {len(files) - 3} more") == (len(files) > 3)
 
 
 def test_a_copy_of_the_data_is_the_same_data(tmp_path):
     noted = tmp_path / "data_files.npz"
-    remember(noted, folder(tmp_path / "data").inventory(), anew=True)
+    record_inventory(noted, folder(tmp_path / "data").inventory(), anew=True)
     shutil.copytree(tmp_path / "data", tmp_path / "copy", copy_function=shutil.copy)
-    assert edited(noted, PairFolder(str(tmp_path / "copy")).inventory()) == ""
+    assert describe_edits(noted, PairFolder(str(tmp_path / "copy")).inventory()) == ""
 
 
 def test_files_that_were_found_the_same_are_not_read_again(tmp_path, monkeypatch):
     source, noted = folder(tmp_path / "data"), tmp_path / "data_files.npz"
-    remember(noted, source.inventory(), anew=True)
+    record_inventory(noted, source.inventory(), anew=True)
     for file in files_of(source):
         change(file, content=False)
-    monkeypatch.setattr(inventory, "_digest", lambda file: pytest.fail(f"{file} was read"))
-    remember(noted, source.inventory(), anew=False)
-    assert edited(noted, source.inventory()) == ""
+    monkeypatch.setattr(inventory, "_hash_file", lambda file: pytest.fail(f"{file} was read"))
+    record_inventory(noted, source.inventory(), anew=False)
+    assert describe_edits(noted, source.inventory()) == ""
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 30_000), ("MOST_FILES", 4)])
 def test_of_a_large_set_a_part_is_read_and_the_rest_cannot_be_edited_unnoticed(tmp_path, monkeypatch, limit, value):
     monkeypatch.setattr(inventory, limit, value)  # of ten files of 6 kB each
     source, noted = folder(tmp_path / "data"), tmp_path / "data_files.npz"
-    remember(noted, source.inventory(), anew=True)
+    record_inventory(noted, source.inventory(), anew=True)
     with np.load(noted) as content:
         known = set(content["numbers"].tolist())
     assert len(known) == 4
     files = files_of(source)
     unknown = next(number for number in range(10) if number not in known)
     change(files[unknown], content=True)
-    assert "of another date, and what they held was not noted: " in edited(noted, source.inventory())
+    assert "of another date, and what they held was not noted: " in describe_edits(noted, source.inventory())
     for file in files:
         change(file, content=False)
-    assert edited(noted, source.inventory()) == ""  # all were touched, or copied: what is known of them is the same
+    assert (
+        describe_edits(noted, source.inventory()) == ""
+    )  # all were touched, or copied: what is known of them is the same
     for file in files:
         change(file, content=True)
-    assert edited(noted, source.inventory()).endswith(" and 1 more")
+    assert describe_edits(noted, source.inventory()).endswith(" and 1 more")
 
 
 def test_what_is_noted_of_other_files_or_cannot_be_read_tells_nothing(tmp_path, caplog):
     source, noted = folder(tmp_path / "data"), tmp_path / "data_files.npz"
-    assert edited(noted, source.inventory()) == ""  # a run of an earlier version has noted nothing
-    remember(noted, source.inventory(), anew=True)
+    assert describe_edits(noted, source.inventory()) == ""  # a run of an earlier version has noted nothing
+    record_inventory(noted, source.inventory(), anew=True)
     drawn(tmp_path / "data" / "train" / "99.bmp", 3)
-    assert edited(noted, PairFolder(str(tmp_path / "data")).inventory()) == ""  # the fingerprint tells
+    assert describe_edits(noted, PairFolder(str(tmp_path / "data")).inventory()) == ""  # the fingerprint tells
     noted.write_bytes(noted.read_bytes()[:100])
-    assert edited(noted, source.inventory()) == ""
+    assert describe_edits(noted, source.inventory()) == ""
     assert "data_files.npz cannot be read" in caplog.text
 
 
 def test_pairs_that_are_drawn_have_no_files(tmp_path):
-    remember(tmp_path / "data_files.npz", SyntheticFacades(**SIZES).inventory(), anew=True)
+    record_inventory(tmp_path / "data_files.npz", SyntheticFacades(**SIZES).inventory(), anew=True)
     assert list(tmp_path.iterdir()) == []
 
 

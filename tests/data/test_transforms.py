@@ -21,19 +21,22 @@ def jitter() -> JitterAndMirror:
 
 def test_both_images_get_the_same_crop_and_mirror(jitter):
     for draw in range(20):
-        pair = jitter.augment(noise_pair(40, 50), np.random.default_rng(draw))
+        pair = jitter.transform_for_training(noise_pair(40, 50), np.random.default_rng(draw))
         assert torch.equal(pair.source, pair.target)
 
 
 def test_the_draw_depends_on_its_generator_alone(jitter):
-    first = jitter.augment(noise_pair(40, 50), np.random.default_rng(7))
+    first = jitter.transform_for_training(noise_pair(40, 50), np.random.default_rng(7))
     np.random.default_rng(1).random(100)
-    again = jitter.augment(noise_pair(40, 50), np.random.default_rng(7))
+    again = jitter.transform_for_training(noise_pair(40, 50), np.random.default_rng(7))
     assert torch.equal(first.source, again.source)
 
 
 def test_every_corner_and_both_mirrors_occur(jitter):
-    views = {jitter.augment(noise_pair(20, 30), np.random.default_rng(i)).source.numpy().tobytes() for i in range(2000)}
+    views = {
+        jitter.transform_for_training(noise_pair(20, 30), np.random.default_rng(i)).source.numpy().tobytes()
+        for i in range(2000)
+    }
     assert len(views) == 5 * 7 * 2
 
 
@@ -44,17 +47,17 @@ def test_the_papers_jitter_is_resize_crop_mirror_and_scale_bit_for_bit(jitter):
         top, left, mirror = int(random.integers(5)), int(random.integers(7)), bool(random.integers(2))
         crop = resize(pair.source, (20, 30))[:, top : top + 16, left : left + 24]
         expected = (crop.flip(-1) if mirror else crop).to(torch.float32) / 127.5 - 1
-        assert torch.equal(jitter.augment(pair, np.random.default_rng(seed)).source, expected)
+        assert torch.equal(jitter.transform_for_training(pair, np.random.default_rng(seed)).source, expected)
 
 
 def test_a_batch_of_loaded_pairs_gives_what_each_pair_gives_alone(jitter):
     pairs = [noise_pair(40, 50), noise_pair(31, 47)]
-    loaded = [jitter.load(pair) for pair in pairs]
+    loaded = [jitter.resize_for_training(pair) for pair in pairs]
     assert [(image.dtype, image.shape[1:]) for image in loaded[1][:2]] == [(torch.uint8, (20, 30))] * 2
-    views = [jitter.draw(pair, np.random.default_rng(i)) for i, pair in enumerate(loaded)]
+    views = [jitter.sample_view(pair, np.random.default_rng(i)) for i, pair in enumerate(loaded)]
     batch = Pair(torch.stack([p.source for p in loaded]), torch.stack([p.target for p in loaded]), "both")
-    together = jitter.augmented(batch, views)
-    alone = [jitter.augment(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
+    together = jitter.augment_batch(batch, views)
+    alone = [jitter.transform_for_training(pair, np.random.default_rng(i)) for i, pair in enumerate(pairs)]
     assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))
     assert torch.equal(together.target, torch.stack([pair.target for pair in alone]))
 
@@ -63,13 +66,13 @@ def test_no_jitter_and_no_mirror_leave_the_picture_as_it_is():
     plain = JitterAndMirror(height=20, width=30, load_height=20, load_width=30, mirror=False)
     pair = noise_pair(20, 30)
     expected = pair.source / 127.5 - 1
-    assert torch.equal(plain.augment(pair, np.random.default_rng(0)).source, expected)
-    assert torch.equal(plain.plain(pair).source, expected)
+    assert torch.equal(plain.transform_for_training(pair, np.random.default_rng(0)).source, expected)
+    assert torch.equal(plain.transform_for_eval(pair).source, expected)
 
 
 def test_values_span_minus_one_to_one(jitter):
     white = torch.full((3, 20, 30), 255, dtype=torch.uint8)
-    pair = jitter.plain(Pair(white, torch.zeros_like(white), "extremes"))
+    pair = jitter.transform_for_eval(Pair(white, torch.zeros_like(white), "extremes"))
     assert (pair.source == 1).all()
     assert (pair.target == -1).all()
     assert pair.source.dtype == torch.float32

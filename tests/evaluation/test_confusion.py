@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pix2pix.data.images.palettes import PALETTES, Palette, visible
+from pix2pix.data.images.palettes import PALETTES, Palette, to_displayable
 from pix2pix.evaluation.confusion import ConfusionMatrix
 
 
@@ -32,9 +32,9 @@ def test_painted_classes_are_read_back_even_when_a_jpeg_shifts_them(name):
     classes = torch.arange(len(palette)).reshape(1, 1, -1)
     painted = palette.paint(classes)
     assert painted.shape == (1, 3, 1, len(palette))
-    assert torch.equal(palette.read(painted + 0.01), classes)
-    assert torch.equal(visible(palette.one_hot(classes), palette), painted)
-    assert visible(painted, palette) is painted
+    assert torch.equal(palette.classify(painted + 0.01), classes)
+    assert torch.equal(to_displayable(palette.one_hot(classes), palette), painted)
+    assert to_displayable(painted, palette) is painted
 
 
 def test_an_unknown_palette_is_refused_with_those_there_are():

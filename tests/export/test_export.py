@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pix2pix import load_translator
-from pix2pix.data.images.decode import to_tensor
+from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.export.graph import InferenceGraph, dynamic_shapes
 from pix2pix.export.onnx import export_onnx
 from pix2pix.export.parity import measure_difference
@@ -58,7 +58,7 @@ def test_onnx_translates_any_size_like_the_translator_under_the_same_noise(deep_
             for layer in about["noise"]
         }
         assert noise
-        given = {"image": to_tensor(source, "RGB")[None]} | noise
+        given = {"image": pil_to_tensor(source, "RGB")[None]} | noise
         (output,) = session.run(None, {name: value.numpy() for name, value in given.items()})
         expected = np.array(translator(source, name="a"))
         assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
@@ -118,7 +118,7 @@ def test_an_exported_program_runs_without_this_package(deep_run, tmp_path, capsy
     extra = {"pix2pix.json": ""}
     program = torch.export.load(tmp_path / "a.pt2", extra_files=extra)
     about = json.loads(extra["pix2pix.json"])
-    image = to_tensor(picture(64, 96), "RGB")[None]
+    image = pil_to_tensor(picture(64, 96), "RGB")[None]
     noise = [torch.rand(1, layer["channels"], 96 // layer["stride"], 64 // layer["stride"]) for layer in about["noise"]]
     assert program.module(check_guards=False)(image, noise).shape == image.shape
 
@@ -165,7 +165,7 @@ def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
     assert (about["input"]["channels"], about["output"]["channels"]) == (3, 3)
     session = onnxruntime.InferenceSession(tmp_path / "run.onnx")
     given = picture(64, 32)
-    (output,) = session.run(None, {"image": to_tensor(given, "RGB")[None].numpy()})
+    (output,) = session.run(None, {"image": pil_to_tensor(given, "RGB")[None].numpy()})
     expected = np.array(load_translator(tmp_path / "run", dropout="off")(given))
     assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
 

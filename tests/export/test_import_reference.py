@@ -11,8 +11,8 @@ from torch import nn
 from pix2pix import load_translator
 from pix2pix.inference.generator import load_generator
 from pix2pix.models import PatchGAN, ResNet, UNet, initialise
-from pix2pix.models.reference_architecture import discriminator_of, generator_of
-from pix2pix.models.reference_weights import from_reference, plain
+from pix2pix.models.reference_architecture import recognise_discriminator, recognise_generator
+from pix2pix.models.reference_weights import convert_reference_weights, unwrap_weights
 from pix2pix.runs.run import Run
 from tests.conftest import pix2pix
 from tests.parity import NAMES, Fixture, fixture, needs_fixtures  # noqa: F401
@@ -73,14 +73,14 @@ def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypa
 )
 def test_options_are_read_off_the_tensors(network):
     theirs = in_reference_order(network.state_dict())
-    part = generator_of(theirs)
+    part = recognise_generator(theirs)
     again = {"UNet": UNet, "ResNet": ResNet}[part.pop("_target_").rpartition(".")[2]](**part)
-    again.load_state_dict(from_reference(theirs, again))
+    again.load_state_dict(convert_reference_weights(theirs, again))
 
 
 @pytest.mark.parametrize("field", [1, 16, 34, 70, 142, 286])
 def test_discriminators_are_known_by_their_receptive_field(field):
-    part = discriminator_of(PatchGAN(4, receptive_field=field, base_channels=2).state_dict())
+    part = recognise_discriminator(PatchGAN(4, receptive_field=field, base_channels=2).state_dict())
     assert (part["receptive_field"], part["in_channels"], part["base_channels"], part["norm"]) == (field, 4, 2, "batch")
 
 
@@ -88,8 +88,8 @@ def test_a_resnets_dropout_shows_in_its_keys():
     without = {f"model.{10}.conv_block.{n}.weight": torch.zeros(8, 8, 3, 3) for n in (1, 5)}
     within = {f"model.{10}.conv_block.{n}.weight": torch.zeros(8, 8, 3, 3) for n in (1, 6)}
     ends = {"model.1.weight": torch.zeros(2, 3, 7, 7), "model.26.weight": torch.zeros(3, 2, 7, 7)}
-    assert generator_of(without | ends)["dropout"] == 0.0
-    assert generator_of(within | ends)["dropout"] == 0.5
+    assert recognise_generator(without | ends)["dropout"] == 0.0
+    assert recognise_generator(within | ends)["dropout"] == 0.5
 
 
 @pytest.mark.parametrize("parametrized", [False, True], ids=["hook", "parametrization"])
@@ -104,7 +104,7 @@ def test_spectral_norms_are_multiplied_out(parametrized, old):
     state = {f"module.{key}": value for key, value in normed.state_dict().items()}
     state = {key: value for key, value in state.items() if not (old and key.endswith("_v"))}
     loaded = nn.Sequential(nn.Conv2d(3, 8, 4), nn.ConvTranspose2d(8, 8, 4))
-    loaded.load_state_dict(plain(state))
+    loaded.load_state_dict(unwrap_weights(state))
     torch.testing.assert_close(loaded(image), normed.eval()(image), rtol=1e-4, atol=1e-5)
 
 
@@ -170,7 +170,7 @@ def test_a_size_that_the_network_cannot_take_is_refused(tmp_path, monkeypatch):
 def test_weights_without_norms_come_without_biases():
     network = UNet(base_channels=2, depth=3, norm="none")
     theirs = {key: value for key, value in network.state_dict().items() if not key.endswith("bias") or "up.2" in key}
-    mapped = from_reference(in_reference_order(theirs), network)
+    mapped = convert_reference_weights(in_reference_order(theirs), network)
     assert not mapped["down.0.0.bias"].any()
     assert torch.equal(mapped["up.2.1.bias"], network.state_dict()["up.2.1.bias"])
 

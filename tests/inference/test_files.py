@@ -87,17 +87,17 @@ def test_no_more_than_a_few_pictures_are_in_memory(tiny_run, tmp_path, monkeypat
         picture(tmp_path / "in" / f"{number}.png", seed=number)
     held, most = set(), []
 
-    def opened(file):
+    def open_picture(file):
         held.add(file.name)
         most.append(len(held))
-        return decode.opened(file)
+        return decode.open_picture(file)
 
-    def save(output, file):
+    def save_picture(output, file):
         time.sleep(0.002)  # so that they would pile up
         held.remove(file.name)
 
-    monkeypatch.setattr(module, "opened", opened)
-    monkeypatch.setattr(module, "save", save)
+    monkeypatch.setattr(module, "open_picture", open_picture)
+    monkeypatch.setattr(module, "save_picture", save_picture)
     translator = load_translator(tiny_run.path, batch_size=2)
     assert module.translate_files(translator, [tmp_path / "in"], tmp_path / "out").written == 40
     assert 2 < max(most) <= 2 * (2 * prefetch.AHEAD + 1)

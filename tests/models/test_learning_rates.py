@@ -4,7 +4,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from pix2pix.models.learning_rates import linear_decay, take_settings
+from pix2pix.models.learning_rates import apply_changed_settings, linear_decay
 from tests.conftest import resolved
 from tests.small import RATE, fit, module
 
@@ -115,12 +115,12 @@ def test_a_checkpoint_of_other_settings_goes_on_with_those_of_the_run():
     state = adam.state_dict()
     there = {"generator": {"_target_": "torch.optim.Adam", "lr": 2e-4, "betas": [0.5, 0.999]}}  # half of it is left
     here = {"generator": {"_target_": "torch.optim.Adam", "lr": 1e-5, "betas": [0.9, 0.999]}}
-    take_settings([state], there, here)
+    apply_changed_settings([state], there, here)
     assert state["param_groups"][0]["lr"] == pytest.approx(5e-6)
     assert state["param_groups"][0]["betas"] == (0.9, 0.999)
 
 
 def test_a_checkpoint_without_a_configuration_is_left_as_it_is():
     state = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-4).state_dict()
-    take_settings([state], {}, resolved()["optimizer"])
+    apply_changed_settings([state], {}, resolved()["optimizer"])
     assert state["param_groups"][0]["lr"] == 1e-4

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pix2pix.models.losses import AdversarialLoss, CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein, dice
+from pix2pix.models.losses import AdversarialLoss, CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein, dice_loss
 from tests.small import fit, module
 
 LOGITS = torch.tensor([[-2.0, 0.0], [1.0, 3.0]])
@@ -60,8 +60,8 @@ SOURCE, TARGET, FAKE = (torch.full((2, 1, 2, 2), value) for value in (0.5, 1.0, 
 
 def test_a_conditional_discriminator_sees_the_source_and_an_unconditional_one_does_not():
     conditional, blind = Objective(LeastSquares()), Objective(LeastSquares(), conditional=False)
-    assert (conditional.judge(Mean(1, 10), SOURCE, TARGET) == 10.5).all()
-    assert (blind.judge(Mean(10), SOURCE, TARGET) == 10).all()
+    assert (conditional.discriminate(Mean(1, 10), SOURCE, TARGET) == 10.5).all()
+    assert (blind.discriminate(Mean(10), SOURCE, TARGET) == 10).all()
 
 
 def test_the_generator_gets_each_term_before_its_weight():
@@ -77,11 +77,11 @@ def test_dice_is_the_overlap_of_each_class_however_rare():
     certain = Objective(None, l1_weight=0, dice_weight=1).generator_terms(None, SOURCE, target, 100 * target)
     assert {name: term.item() for name, term in certain.items()} == {"dice": pytest.approx(0)}
     # Undecided, p = 1/2 everywhere: class 0 has (2 + 1) / (1 + 2 + 1), class 1 has (0 + 1) / (1 + 0 + 1).
-    assert dice(torch.zeros(1, 2, 1, 2), target).item() == pytest.approx(1 - (3 / 4 + 1 / 2) / 2)
+    assert dice_loss(torch.zeros(1, 2, 1, 2), target).item() == pytest.approx(1 - (3 / 4 + 1 / 2) / 2)
     # A class that is missed altogether costs as much whether it has one pixel or many.
     rare = torch.tensor([[[[1.0, 1.0, 1.0, -1.0]], [[-1.0, -1.0, -1.0, 1.0]]]])
     missed = torch.tensor([[[[100.0] * 4], [[-100.0] * 4]]])
-    assert dice(missed, rare).item() == pytest.approx(1 - (7 / 8 + 1 / 2) / 2)
+    assert dice_loss(missed, rare).item() == pytest.approx(1 - (7 / 8 + 1 / 2) / 2)
 
 
 def test_without_an_adversarial_term_there_is_only_reconstruction():

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from pix2pix.models import EncoderDecoder, PatchGAN, ResNet, UNet, initialise
-from pix2pix.models.reference_weights import COUNTER, from_reference
+from pix2pix.models.reference_weights import COUNTER, convert_reference_weights
 
 # The reference's names for the layers of a 70x70 PatchGAN: its convolutions stand at 0, 2, 5, 8, 11, norms behind them.
 REFERENCE = {f"layers.{i}": f"model.{i}" for i in range(12)}
@@ -61,7 +61,7 @@ def test_linear_layers_and_affine_norms_are_initialised_and_plain_norms_left_alo
 def test_reference_weights_arrive_at_their_layers_in_whatever_order_the_file_has_them():
     network = small_patchgan()
     shuffled = dict(sorted(reference_state(network).items(), reverse=True))
-    mapped = from_reference(shuffled, network)
+    mapped = convert_reference_weights(shuffled, network)
     assert mapped.keys() == network.state_dict().keys()
     assert all(torch.equal(mapped[key], value) for key, value in network.state_dict().items())
 
@@ -69,13 +69,13 @@ def test_reference_weights_arrive_at_their_layers_in_whatever_order_the_file_has
 def test_a_file_from_before_norms_counted_batches_still_loads():
     network = small_patchgan()
     old = {key: value for key, value in reference_state(network).items() if not key.endswith(COUNTER)}
-    network.load_state_dict(from_reference(old, network))
+    network.load_state_dict(convert_reference_weights(old, network))
 
 
 def test_what_an_instance_norm_once_recorded_is_left_out():
     network = PatchGAN(base_channels=2, norm="instance")
     old = reference_state(network) | {"model.3.running_mean": torch.zeros(4), "model.3.running_var": torch.ones(4)}
-    network.load_state_dict(from_reference(old, network))
+    network.load_state_dict(convert_reference_weights(old, network))
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_what_an_instance_norm_once_recorded_is_left_out():
 def test_weights_that_do_not_fit_are_refused_by_name(change, complaint):
     network = small_patchgan()
     with pytest.raises(ValueError, match=complaint):
-        from_reference(reference_state(network) | change, network)
+        convert_reference_weights(reference_state(network) | change, network)

@@ -45,7 +45,7 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(run, tmp_path, tiny_ru
 
 
 def test_threads_that_the_machine_has_not_are_told_of(run, trainer, caplog, monkeypatch):
-    monkeypatch.setattr(threads, "cores", lambda: 2)
+    monkeypatch.setattr(threads, "count_cores", lambda: 2)
     begun_with(8, run)
     with keep_thread_count(run, trainer):
         assert torch.get_num_threads() == 1
@@ -66,7 +66,7 @@ def test_a_run_that_saved_nothing_is_begun_with_any_number(run, trainer, caplog)
 
 
 def test_several_processes_share_the_cores_and_keep_their_share(run, trainer, monkeypatch):
-    monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setattr(threads, "count_cores", lambda: 8)
     monkeypatch.setattr(type(trainer), "world_size", 4)
     monkeypatch.setattr(type(trainer), "num_devices", 4)
     monkeypatch.delenv("OMP_NUM_THREADS")

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from pix2pix.core.atomic_files import write_text_atomic
-from pix2pix.data.resume import Pace, position, shift
+from pix2pix.data.resume import EpochLayout, convert_progress, find_position
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models import UNet
@@ -266,17 +266,23 @@ def trainer_at(steps: int, of_epoch: int, limit: float = 1.0) -> SimpleNamespace
 @pytest.mark.parametrize(
     ("saved", "present", "steps", "expected", "again"),
     [
-        (Pace(2, 2, 24), Pace(1, 4, 24), 8, (1, 2), 0),  # the same pairs a step: the same steps
-        (Pace(2, 2, 24), Pace(1, 2, 24), 8, (1, 4), 0),  # two steps of four pairs are four of two
-        (Pace(1, 2, 24), Pace(2, 2, 24), 17, (1, 2), 2),  # five steps of two pairs are two of four, and two pairs more
-        (Pace(2, 2, 24), Pace(4, 4, 24), 5, (0, 1), 4),
-        (Pace(2, 2, 24), Pace(3, 1, 24), 12, (2, 0), 0),  # the end of an epoch is its end
+        (EpochLayout(2, 2, 24), EpochLayout(1, 4, 24), 8, (1, 2), 0),  # the same pairs a step: the same steps
+        (EpochLayout(2, 2, 24), EpochLayout(1, 2, 24), 8, (1, 4), 0),  # two steps of four pairs are four of two
+        (
+            EpochLayout(1, 2, 24),
+            EpochLayout(2, 2, 24),
+            17,
+            (1, 2),
+            2,
+        ),  # five steps of two pairs: two of four, and two more
+        (EpochLayout(2, 2, 24), EpochLayout(4, 4, 24), 5, (0, 1), 4),
+        (EpochLayout(2, 2, 24), EpochLayout(3, 1, 24), 12, (2, 0), 0),  # the end of an epoch is its end
     ],
 )
 def test_a_begun_epoch_goes_on_with_its_first_pair_not_yet_taken(saved, present, steps, expected, again):
     trainer = trainer_at(steps, (steps - 1) % saved.steps(1.0) + 1)
-    said = shift(trainer, saved, present)
-    assert position(trainer, present) == expected
+    said = convert_progress(trainer, saved, present)
+    assert find_position(trainer, present) == expected
     progress = trainer.fit_loop.epoch_loop.batch_progress
     assert progress.current.processed == (expected[1] or present.steps(1.0))
     assert progress.total.completed == progress.total.processed - 1
@@ -285,9 +291,9 @@ def test_a_begun_epoch_goes_on_with_its_first_pair_not_yet_taken(saved, present,
 
 def test_nothing_is_said_or_moved_where_nothing_changes():
     trainer = trainer_at(8, 2)
-    assert shift(trainer, Pace(2, 2, 24), Pace(2, 2, 24)) is None
-    assert shift(trainer, None, Pace(1, 1, 24)) is None
-    assert position(trainer, Pace(2, 2, 24)) == (1, 2)
+    assert convert_progress(trainer, EpochLayout(2, 2, 24), EpochLayout(2, 2, 24)) is None
+    assert convert_progress(trainer, None, EpochLayout(1, 1, 24)) is None
+    assert find_position(trainer, EpochLayout(2, 2, 24)) == (1, 2)
 
 
 def test_synchronised_norms_ask_no_other_process_for_a_picture(monkeypatch):

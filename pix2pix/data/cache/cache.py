@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pix2pix.core.free_memory import free_memory
 from pix2pix.data.cache.disk import DiskCache
-from pix2pix.data.cache.preload import LoadedPairs, all_of
+from pix2pix.data.cache.preload import ResizedPairs, prefetch_all
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ class Cache:
         self.kind: CacheKind = kind
         self.disk = DiskCache(Path(folder).expanduser(), int(gigabytes * 1e9))
 
-    def keep(
-        self, sets: Sequence[LoadedPairs], device: torch.device, processes: int = 1
+    def store(
+        self, sets: Sequence[ResizedPairs], device: torch.device, processes: int = 1
     ) -> tuple[CacheKind, list[Sequence[Pair]]]:
         """Where the pairs are kept now, and the pairs from there.
 
@@ -61,22 +61,25 @@ class Cache:
             OSError: when the folder of the caches cannot be written.
         """
         needed = sum(pairs.estimated_bytes() for pairs in sets) if self.kind != "off" else 0
-        kind = self._chosen(needed, processes) if self.kind == "auto" else self.kind
+        kind = self._choose(needed, processes) if self.kind == "auto" else self.kind
         if kind == "device":
-            _require_room_on(device, needed)
-        return kind, [self._kept(pairs, kind, device) for pairs in sets]
+            _require_gpu_memory(device, needed)
+        return kind, [self._store(pairs, kind, device) for pairs in sets]
 
-    def _kept(self, pairs: LoadedPairs, kind: CacheKind, device: torch.device) -> Sequence[Pair]:
+    def _store(self, pairs: ResizedPairs, kind: CacheKind, device: torch.device) -> Sequence[Pair]:
         if kind == "off":
             return pairs
         if kind == "disk":
-            return self.disk.kept(pairs)
+            return self.disk.open_or_build(pairs)
         place = device if kind == "device" else torch.device("cpu")
-        return [Pair(_own(pair.source).to(place), _own(pair.target).to(place), pair.name) for pair in all_of(pairs)]
+        return [
+            Pair(_copy_contiguous(pair.source).to(place), _copy_contiguous(pair.target).to(place), pair.name)
+            for pair in prefetch_all(pairs)
+        ]
 
-    def _chosen(self, needed: int, processes: int) -> CacheKind:
+    def _choose(self, needed: int, processes: int) -> CacheKind:
         """The first place where the pairs fit comfortably; says which, and why."""
-        free, room = free_memory(), self.disk.room()
+        free, room = free_memory(), self.disk.free_bytes()
         size = f"the pairs take {needed / 1e6:,.0f} MB"
         if needed * processes <= SHARE_OF_MEMORY * free:
             say("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
@@ -88,12 +91,12 @@ class Cache:
         return "off"
 
 
-def _own(image: Tensor) -> Tensor:
+def _copy_contiguous(image: Tensor) -> Tensor:
     """The image in memory of its own, channel after channel, as crops are quickly cut from it."""
     return image.clone(memory_format=torch.contiguous_format)
 
 
-def _require_room_on(device: torch.device, needed: int) -> None:
+def _require_gpu_memory(device: torch.device, needed: int) -> None:
     if device.type != "cuda":
         return
     free, _ = torch.cuda.mem_get_info(device)

@@ -25,7 +25,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from pix2pix.core.atomic_files import atomic_dir, flush_to_disk
-from pix2pix.data.cache.preload import LoadedPairs, all_of, images_of
+from pix2pix.data.cache.preload import ResizedPairs, images_of, prefetch_all
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class DiskCache:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self.limit = folder, limit
 
-    def kept(self, pairs: LoadedPairs) -> Sequence[Pair]:
+    def open_or_build(self, pairs: ResizedPairs) -> Sequence[Pair]:
         """The same pairs, from their cache, which is built when there is none. Other processes wait for it.
 
         Raises:
@@ -54,28 +54,28 @@ class DiskCache:
             OSError: when the folder cannot be written, or the disk has no room.
         """
         cache = self.path(pairs)
-        found = _opened(cache)
+        found = _open(cache)
         if found is not None:
             return found
-        with self._held():
-            found = _opened(cache)  # another process may have built it meanwhile
+        with self._lock():
+            found = _open(cache)  # another process may have built it meanwhile
             if found is None:
-                self._make_room(pairs.estimated_bytes())
+                self._evict(pairs.estimated_bytes())
                 _build(cache, pairs)
             return found or MappedPairs(cache)
 
-    def path(self, pairs: LoadedPairs) -> Path:
+    def path(self, pairs: ResizedPairs) -> Path:
         """Where the cache of these pairs is, or would be."""
         return self.folder / hashlib.sha256(f"{FORMAT} {pairs.content()}".encode()).hexdigest()[:32]
 
-    def room(self) -> int:
+    def free_bytes(self) -> int:
         """How many bytes a new cache may take."""
         existing = next(folder for folder in (self.folder, *self.folder.resolve().parents) if folder.is_dir())
         if not os.access(existing, os.W_OK):
             return 0
         return min(self.limit, shutil.disk_usage(existing).free + sum(map(_bytes, self._caches())))
 
-    def _held(self) -> FileLock:
+    def _lock(self) -> FileLock:
         """A lock on the folder, which ends with the process that holds it, however it ends."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -86,15 +86,15 @@ class DiskCache:
             ) from error
         return FileLock(self.folder / ".lock")
 
-    def _make_room(self, needed: int) -> None:
+    def _evict(self, needed: int) -> None:
         """Removes what was left half-built, and caches used longest ago until `needed` bytes fit in."""
         for part in self.folder.glob("*.part"):
             shutil.rmtree(part)
-        if needed > self.room():
+        if needed > self.free_bytes():
             raise ValueError(
                 f"data.cache=disk: the pairs take {needed / 1e9:.3g} GB, {self.folder} may hold "
-                f"{self.room() / 1e9:.3g} GB. Raise data.cache_gigabytes, set data.cache_dir to a larger disk, or "
-                "data.cache=off."
+                f"{self.free_bytes() / 1e9:.3g} GB. Raise data.cache_gigabytes, set data.cache_dir to a larger disk, "
+                "or set data.cache=off."
             )
         caches = sorted(self._caches(), key=lambda cache: (cache / "header.json").stat().st_mtime)
         while caches and (
@@ -119,7 +119,7 @@ class MappedPairs(Sequence[Pair]):
         self.names: list[str] = header["names"]
         self.layouts: list[Layout] = [(kind, tuple(shape)) for kind, shape in header["layouts"]]
         self.places = np.array(header["places"], dtype=np.int64).reshape(-1, 2, 2)
-        self.pixels = _mapped(self.file)
+        self.pixels = _map_file(self.file)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -133,7 +133,7 @@ class MappedPairs(Sequence[Pair]):
         return {key: value for key, value in self.__dict__.items() if key != "pixels"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, pixels=_mapped(state["file"]))
+        self.__dict__.update(state, pixels=_map_file(state["file"]))
 
     def _image(self, start: int, layout: int) -> Tensor:
         kind, shape = self.layouts[layout]
@@ -141,7 +141,7 @@ class MappedPairs(Sequence[Pair]):
         return torch.from_numpy(content.view(kind).reshape(shape))
 
 
-def _opened(cache: Path) -> MappedPairs | None:
+def _open(cache: Path) -> MappedPairs | None:
     """The cache, when there is one; one that a failing disk cut short is none."""
     try:
         return MappedPairs(cache)
@@ -149,18 +149,18 @@ def _opened(cache: Path) -> MappedPairs | None:
         return None
 
 
-def _mapped(file: Path) -> np.ndarray:
+def _map_file(file: Path) -> np.ndarray:
     """The file's bytes. In mode "c", in which nothing reaches the file: torch warns of what it may not write to."""
     return np.memmap(file, dtype=np.uint8, mode="c")
 
 
-def _build(cache: Path, pairs: LoadedPairs) -> None:
+def _build(cache: Path, pairs: ResizedPairs) -> None:
     """Writes a cache beside its place and renames it: a killed process leaves nothing that looks complete."""
     try:
         with atomic_dir(cache) as part:
             part.mkdir()
             with (part / "pixels.bin").open("wb") as file:
-                header = _write_pixels(file, all_of(pairs))
+                header = _write_pixels(file, prefetch_all(pairs))
                 flush_to_disk(file)
             (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}), encoding="utf-8")
     except OSError as error:

@@ -17,7 +17,7 @@ from pix2pix.data.pair import Pair, PairSource, Split
 DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
 
 
-class LoadedPairs(Sequence[Pair]):
+class ResizedPairs(Sequence[Pair]):
     """Pairs as `load` leaves them, read again whenever they are indexed.
 
     Args:
@@ -48,14 +48,14 @@ class LoadedPairs(Sequence[Pair]):
         return len(self) * sum(image.nbytes for image in images_of(self[0])) if len(self) else 0
 
 
-def content_of(pairs: PairSource, split: Split, settings: str) -> str:
+def describe_content(pairs: PairSource, split: Split, settings: str) -> str:
     """What the loaded pixels of a split depend on: its files with sizes and dates, settings, versions of libraries."""
-    files = "\n".join(_dated(file) for files in pairs.files(split) for file in files)
+    files = "\n".join(_describe_file(file) for files in pairs.files(split) for file in files)
     digest = hashlib.sha256(f"{pairs.fingerprint()}\n{files}".encode()).hexdigest()
     return " ".join([split, digest, settings, *(f"{name} {version(name)}" for name in DECODERS)])
 
 
-def _dated(file: Path) -> str:
+def _describe_file(file: Path) -> str:
     stat = file.stat()
     return f"{file} {stat.st_size} {stat.st_mtime_ns}"
 
@@ -65,16 +65,16 @@ def images_of(pair: Pair) -> tuple[Tensor, Tensor]:
     return pair.source, pair.target
 
 
-def all_of(pairs: LoadedPairs) -> Iterator[Pair]:
+def prefetch_all(pairs: ResizedPairs) -> Iterator[Pair]:
     """The pairs in their order, read ahead on every core that this process has, with a bar; a few at a time."""
     silent = True if rank_zero_only.rank else None  # pyright: ignore  # None: where there is no terminal
-    with ThreadPoolExecutor(cores()) as pool, tqdm(total=len(pairs), unit="pair", disable=silent) as bar:
+    with ThreadPoolExecutor(count_cores()) as pool, tqdm(total=len(pairs), unit="pair", disable=silent) as bar:
         bar.set_description(f"caching {pairs.title}")
         ahead: deque[Future[Pair]] = deque()
         try:
             for index in range(len(pairs)):
                 ahead.append(pool.submit(pairs.__getitem__, index))
-                if len(ahead) > 2 * cores():
+                if len(ahead) > 2 * count_cores():
                     yield ahead.popleft().result()
                     bar.update()
             while ahead:
@@ -84,6 +84,6 @@ def all_of(pairs: LoadedPairs) -> Iterator[Pair]:
             pool.shutdown(cancel_futures=True)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,8 +9,8 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.device import constant
-from pix2pix.data.images.decode import Picture, to_tensor
+from pix2pix.data.device import device_constant
+from pix2pix.data.images.decode import Picture, pil_to_tensor
 from pix2pix.data.images.lab import join_lightness
 
 VOID = 255  # in files of class numbers: of no class
@@ -95,7 +95,7 @@ class Palette:
     """
 
     def __init__(self, choice: PaletteChoice) -> None:
-        colours = colours_of(choice)
+        colours = resolve_colours(choice)
         if len(set(map(tuple, colours.values()))) < max(len(colours), 2):
             raise ValueError(f"palette {choice!r}: two or more classes of different colours are needed.")
         self.classes = list(colours)
@@ -107,28 +107,28 @@ class Palette:
     def __len__(self) -> int:
         return len(self.classes)
 
-    def read(self, image: Tensor) -> Tensor:
+    def classify(self, image: Tensor) -> Tensor:
         """The class of each pixel, int64 (..., H, W): that of the nearest colour, as label maps come as JPEGs.
 
         Args:
             image: (..., 3, H, W) in [-1, 1].
         """
         pixels = image.movedim(-3, -1)
-        colours = constant(self.colours, image.device)
+        colours = device_constant(self.colours, image.device)
         # |p - c|^2 without the |p|^2 that all classes share: one product instead of a difference for every class
         return (colours.square().sum(dim=1) - 2 * pixels @ colours.T).argmin(dim=-1)
 
-    def read_file(self, picture: Picture, name: str) -> Tensor:
+    def decode_label_map(self, picture: Picture, name: str) -> Tensor:
         """A label map from a file, painted in the colours of the palette: uint8 (3, H, W).
 
         A file of one channel holds the classes themselves, as does one with colours of its own where this palette is a
         mere number. 255 is the class `unlabelled` where there is one. With two classes, 0 and 255 (or anything darker
         and lighter) are 0 and 1.
         """
-        numbers = self._numbers(picture, name)
+        numbers = self._class_numbers(picture, name)
         if numbers is None:
             assert isinstance(picture, Image.Image)
-            return to_tensor(picture, "RGB")
+            return pil_to_tensor(picture, "RGB")
         if len(self) == 2 and numbers.max() > 1:
             numbers = numbers > (65535 if numbers.max() > 255 else 255) // 2
         if self.ignored:
@@ -140,7 +140,7 @@ class Palette:
             )
         return self.pixels[torch.from_numpy(numbers.astype(np.int64))].permute(2, 0, 1).contiguous()
 
-    def _numbers(self, picture: Picture, name: str) -> np.ndarray | None:
+    def _class_numbers(self, picture: Picture, name: str) -> np.ndarray | None:
         """The classes (H, W) that a file holds as numbers; None for one that holds colours."""
         if isinstance(picture, Image.Image):
             colours = len(picture.getbands()) > 1 or (picture.mode == "P" and not self.counted)
@@ -157,10 +157,10 @@ class Palette:
 
     def paint(self, classes: Tensor) -> Tensor:
         """The colours of the classes: (..., 3, H, W) in [-1, 1]."""
-        return constant(self.colours, classes.device)[classes].movedim(-1, -3)
+        return device_constant(self.colours, classes.device)[classes].movedim(-1, -3)
 
 
-def colours_of(choice: PaletteChoice) -> Mapping[str, Sequence[int]]:
+def resolve_colours(choice: PaletteChoice) -> Mapping[str, Sequence[int]]:
     """The classes of a palette by name, with their colours."""
     if isinstance(choice, str):
         if choice not in PALETTES:
@@ -177,7 +177,7 @@ def voc_colour(index: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def visible(image: Tensor, coded: Palette | None, source: Tensor | None = None) -> Tensor:
+def to_displayable(image: Tensor, coded: Palette | None, source: Tensor | None = None) -> Tensor:
     """An image as a picture in [-1, 1]: painted, when it is `coded` with a channel for each class of a palette.
 
     Two other channels are Lab's a and b, which become a picture with the lightness of their `source`.

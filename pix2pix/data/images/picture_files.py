@@ -42,7 +42,7 @@ class UnreadableError(ValueError):
     """A file that cannot be read as a picture."""
 
 
-def require_file(file: Path) -> int:
+def require_regular_file(file: Path) -> int:
     """The bytes of a plain file. Raises ValueError for a pipe, a device and the like, on which one may wait for ever.
 
     Raises:
@@ -57,7 +57,7 @@ def require_file(file: Path) -> int:
 
 
 @contextmanager
-def named(path: File) -> Iterator[None]:
+def report_unreadable(path: File) -> Iterator[None]:
     """Turns whatever a damaged file provokes into an UnreadableError that names it; FileNotFoundError stays."""
     try:
         yield
@@ -69,14 +69,14 @@ def named(path: File) -> Iterator[None]:
 
 
 @contextmanager
-def opened_image(file: File, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+def open_image(file: File, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """A Pillow picture whose pixels are not read yet.
 
     Raises:
         ValueError: for what is no file, and for a header that promises more pixels than the file can hold.
         PIL.UnidentifiedImageError: when it is in none of the formats.
     """
-    length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_file(file)
+    length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_regular_file(file)
     with Image.open(file, formats=formats) as image:
         most = max((PIXELS_OF_A_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
         if image.width * image.height > most * length:
@@ -84,15 +84,15 @@ def opened_image(file: File, formats: tuple[str, ...] = FORMATS) -> Iterator[Ima
         yield image
 
 
-def content(file: File) -> bytes:
+def read_bytes(file: File) -> bytes:
     """All bytes of a file. Raises ValueError where they do not fit into memory."""
     if isinstance(file, io.BytesIO):
         return file.getvalue()
-    require_room(require_file(file))
+    require_memory(require_regular_file(file))
     return file.read_bytes()
 
 
-def require_room(needed: int, length: int | None = None) -> None:
+def require_memory(needed: int, length: int | None = None) -> None:
     """Raises ValueError for pixels that memory cannot hold, or that no file of `length` bytes can hold."""
     if needed <= LARGE:
         return
@@ -102,29 +102,29 @@ def require_room(needed: int, length: int | None = None) -> None:
         raise ValueError(f"it takes {needed / 1e9:,.1f} GB of memory, {free / 1e9:,.1f} GB are free")
 
 
-def array_of(file: File) -> np.ndarray:
+def read_npy(file: File) -> np.ndarray:
     """The array in a `.npy` file, which executes nothing.
 
     Raises:
         ValueError: when it is damaged, holds objects, or its header promises more than it holds.
     """
-    everything = content(file)
+    everything = read_bytes(file)
     stream = io.BytesIO(everything)
-    shape, dtype, order = _array_header(stream, len(everything))
+    shape, dtype, order = _read_npy_header(stream, len(everything))
     flat = np.frombuffer(everything, dtype, math.prod(shape), stream.tell())
     return flat.reshape(shape, order=order).copy()
 
 
-def array_shape(file: File) -> tuple[int, ...]:
+def read_npy_shape(file: File) -> tuple[int, ...]:
     """The shape of the array in a `.npy` file, from its header alone; raises as `array_of` does."""
     if isinstance(file, io.BytesIO):
-        return _array_header(io.BytesIO(file.getvalue()), file.getbuffer().nbytes)[0]
-    length = require_file(file)
+        return _read_npy_header(io.BytesIO(file.getvalue()), file.getbuffer().nbytes)[0]
+    length = require_regular_file(file)
     with file.open("rb") as stream:
-        return _array_header(stream, length)[0]
+        return _read_npy_header(stream, length)[0]
 
 
-def _array_header(stream: BinaryIO, length: int) -> tuple[tuple[int, ...], np.dtype, Literal["C", "F"]]:
+def _read_npy_header(stream: BinaryIO, length: int) -> tuple[tuple[int, ...], np.dtype, Literal["C", "F"]]:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(stream)
     if version not in readers:
@@ -140,7 +140,7 @@ def _array_header(stream: BinaryIO, length: int) -> tuple[tuple[int, ...], np.dt
     return shape, dtype, "F" if by_columns else "C"
 
 
-def is_text(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     """Whether a file's name is UTF-8: others cannot be written into pages and tables."""
     if name.isascii():
         return True
@@ -151,16 +151,16 @@ def is_text(name: str) -> bool:
     return True
 
 
-def require_text(folder: Path, names: Sequence[str]) -> None:
+def require_utf8_names(folder: Path, names: Sequence[str]) -> None:
     """Raises ValueError for the first name that is not UTF-8."""
-    odd = next((name for name in names if not is_text(name)), None)
+    odd = next((name for name in names if not is_utf8(name)), None)
     if odd is not None:
         raise ValueError(
-            f"{folder}: the name of the picture {readable_name(odd)} is not UTF-8. Rename it; "
+            f"{folder}: the name of the picture {printable_name(odd)} is not UTF-8. Rename it; "
             "`convmv -f latin1 -t utf8 -r --notest FOLDER` renames all of an old disk."
         )
 
 
-def readable_name(name: str) -> str:
+def printable_name(name: str) -> str:
     """A name for messages: bytes that are no UTF-8 as `\\xe9`."""
     return os.fsencode(name).decode(errors="backslashreplace")

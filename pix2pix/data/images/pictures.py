@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from pix2pix.core.atomic_files import atomic_file
-from pix2pix.data.images.decode import Picture, encoded, picture_of
-from pix2pix.data.images.value_range import unscale
+from pix2pix.data.images.decode import Picture, array_to_picture
+from pix2pix.data.images.deep_formats import encode_array
+from pix2pix.data.images.value_range import denormalize
 
 GAP, TITLE_HEIGHT = 4, 20
 JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
@@ -22,7 +23,7 @@ DEFAULTS = {"quality": 95, "compress_level": 1}
 
 def to_picture(image: Tensor) -> Image.Image:
     """An image (C, H, W) in [-1, 1] with 1, 3 or 4 channels as a Pillow picture, rounded to 8 bits."""
-    picture = picture_of(unscale(image.float(), 8))
+    picture = array_to_picture(denormalize(image.float(), 8))
     if not isinstance(picture, Image.Image):
         raise ValueError(
             f"image with {image.shape[0]} channels: only 1, 3 and 4 can be shown. Choose channels to show."
@@ -30,21 +31,21 @@ def to_picture(image: Tensor) -> Image.Image:
     return picture
 
 
-def shown(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
+def select_channels(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
     """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two.
 
     Where the image joins several `inputs` of so many channels each, the first of them in colour, or else the first.
     """
     if len(inputs) > 1:
         parts = image.split(list(inputs))
-        return shown(next((part for part in parts if len(part) == 3), parts[0]))
+        return select_channels(next((part for part in parts if len(part) == 3), parts[0]))
     channels = image.shape[0]
     return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
 
 
-def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image.Image:
+def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image.Image:
     """Rows of images of one size, side by side on white, under their titles; small ones are enlarged to 128 pixels."""
-    pictures = [[to_picture(shown(image)).convert("RGB") for image in row] for row in rows]
+    pictures = [[to_picture(select_channels(image)).convert("RGB") for image in row] for row in rows]
     scale = max(1, 128 // pictures[0][0].width)
     width, height = (side * scale for side in pictures[0][0].size)
     top = TITLE_HEIGHT if titles else GAP
@@ -59,7 +60,7 @@ def sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image
     return page
 
 
-def save(picture: Picture, path: Path, **options: Any) -> None:
+def save_picture(picture: Picture, path: Path, **options: Any) -> None:
     """Writes a picture or an array (H, W, C) whole or not at all, in the format of the suffix; makes the folder.
 
     `options` are Pillow's own for that format.
@@ -75,7 +76,7 @@ def save(picture: Picture, path: Path, **options: Any) -> None:
 def _write(picture: Picture, path: Path, suffix: str, **options: Any) -> None:
     if not isinstance(picture, Image.Image) or suffix == ".npy":
         pixels = np.asarray(picture)
-        path.write_bytes(encoded(pixels.reshape(*pixels.shape[:2], -1), suffix))
+        path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix))
         return
     colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
     if colours.mode not in FITS.get(suffix, {colours.mode}):

@@ -1,26 +1,46 @@
-"""Converts pixels of every type to float32 in [-1, 1] and back, without rounding to 8 bits."""
+"""Pixel types, and their conversion to float32 in [-1, 1] and back without rounding to 8 bits."""
+
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pix2pix.data.images.decode import TYPES, Depth
-
+Depth = Literal[8, 16, 32, "float"]
 Limits = tuple[float, float]
-WHOLE: dict[torch.dtype, Limits] = {torch.uint8: (0, 255), torch.uint16: (0, 65535), torch.float32: (0, 1)}
+
+TYPES: dict[Depth, np.dtype] = {
+    8: np.dtype(np.uint8),
+    16: np.dtype(np.uint16),
+    32: np.dtype(np.int32),  # signed integers of any size
+    "float": np.dtype(np.float32),
+}
+DESCRIPTIONS: dict[Depth, str] = {8: "8 bits", 16: "16 bits", 32: "signed integers", "float": "floats"}
+FULL_RANGE: dict[torch.dtype, Limits] = {torch.uint8: (0, 255), torch.uint16: (0, 65535), torch.float32: (0, 1)}
 
 
-def scale(image: Tensor, limits: Limits | None = None) -> Tensor:
-    """Pixels to float32 in [-1, 1]: the whole range of their type, or from the first limit to the second, cut there."""
-    low, high = limits or WHOLE[image.dtype]
-    wide = image.to(torch.float64 if image.dtype == torch.int32 else torch.float32, copy=True)  # which has 24 bits
-    scaled = (wide.sub_(low) if low else wide).div_((high - low) / 2).sub_(1).to(torch.float32)
-    return scaled if limits is None else scaled.clamp_(-1, 1)
+def normalize(image: Tensor, limits: Limits | None = None) -> Tensor:
+    """Pixels as float32 in [-1, 1]: from the full range of their type, or from `limits`, clipped there."""
+    low, high = limits or FULL_RANGE[image.dtype]
+    # float32 has 24 bits, too few for 32-bit integers
+    wide = image.to(torch.float64 if image.dtype == torch.int32 else torch.float32, copy=True)
+    normalized = (wide.sub_(low) if low else wide).div_((high - low) / 2).sub_(1).to(torch.float32)
+    return normalized if limits is None else normalized.clamp_(-1, 1)
 
 
-def unscale(image: Tensor, depth: Depth, limits: Limits | None = None) -> np.ndarray:
-    """An image (C, H, W) in [-1, 1] as the pixels (H, W, C) that `scale` would make it of, rounded to integers."""
-    low, high = limits or WHOLE[torch.from_numpy(np.empty(0, TYPES[depth])).dtype]
+def denormalize(image: Tensor, depth: Depth, limits: Limits | None = None) -> np.ndarray:
+    """The inverse of `normalize`: (C, H, W) in [-1, 1] to pixels (H, W, C) of a depth, rounded to integers."""
+    low, high = limits or FULL_RANGE[torch.from_numpy(np.empty(0, TYPES[depth])).dtype]
     values = (image.detach().cpu().double().clamp(-1, 1) + 1) * ((high - low) / 2) + low
     pixels = values.permute(1, 2, 0).numpy()
     return pixels.astype(TYPES[depth]) if depth == "float" else np.rint(pixels).astype(TYPES[depth])
+
+
+def depth_of(dtype: np.dtype) -> Depth:
+    """The depth that the settings give to one of TYPES."""
+    return next(depth for depth, known in TYPES.items() if known == dtype)
+
+
+def describe_type(dtype: np.dtype) -> str:
+    """A type of pixels in the words of an error message."""
+    return f"pixels of {DESCRIPTIONS[depth_of(dtype)]}" if dtype in TYPES.values() else f"{dtype} pixels"

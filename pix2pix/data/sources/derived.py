@@ -13,15 +13,22 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.core.randomness import derive_seed
-from pix2pix.data.images.decode import read
+from pix2pix.data.images.decode import read_pixels
 from pix2pix.data.images.lab import split_lightness
-from pix2pix.data.images.resize import Preprocess, fitted, resize
+from pix2pix.data.images.resize import Preprocess, resize, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
-from pix2pix.data.sources.folder_layout import PairPaths, by_name, every_tenth, inventory_of, listed, pair_name
+from pix2pix.data.sources.folder_layout import (
+    PairPaths,
+    files_by_pair_name,
+    held_out_slice,
+    inventory_splits,
+    list_pictures,
+    pair_name,
+)
 
 Operation = Literal["grayscale", "lab", "edges", "inpaint", "superres", "blur", "noise"]
-Side = Annotated[int, Field(ge=1)]
+Pixels = Annotated[int, Field(ge=1)]
 
 
 class DerivedPairs(PairSource):
@@ -63,25 +70,27 @@ class DerivedPairs(PairSource):
         operation: Operation,
         amount: Annotated[float, Field(gt=0)] | None = None,
         fill: Literal["white", "noise"] = "white",
-        height: Side,
-        width: Side,
-        load_height: Side,
-        load_width: Side,
+        height: Pixels,
+        width: Pixels,
+        load_height: Pixels,
+        load_width: Pixels,
         preprocess: Preprocess = "resize_and_crop",
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
-        self.pictures = _splits(self.path)
+        self.pictures = _find_splits(self.path)
         self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
-        self.fit = functools.partial(fitted, crop=(height, width), preprocess=preprocess)
+        self.resize = functools.partial(resize_for_training, crop_size=(height, width), preprocess=preprocess)
         self.how = operation, amount, fill
         self.seed = seed
         if operation == "edges":
-            _opencv()
+            _import_opencv()
 
     def split(self, split: Split) -> "DerivedFiles":
         """The pairs of `split`, in natural order of their names."""
-        return DerivedFiles(self.pictures[split], functools.partial(self.fit, size=self.sizes[split]), self._derive)
+        return DerivedFiles(
+            self.pictures[split], functools.partial(self.resize, load_size=self.sizes[split]), self._derive_pair
+        )
 
     def files(self, split: Split) -> PairPaths:
         """(picture,) of each pair."""
@@ -93,32 +102,32 @@ class DerivedPairs(PairSource):
 
     def inventory(self) -> Inventory:
         """The files, with their dates."""
-        return inventory_of(self.pictures.values(), self.path, repr((self.how, self.seed)))
+        return inventory_splits(self.pictures.values(), self.path, repr((self.how, self.seed)))
 
-    def _derive(self, picture: Tensor, name: str) -> Pair:
+    def _derive_pair(self, picture: Tensor, name: str) -> Pair:
         operation, amount, fill = self.how
         if operation == "lab":
             return Pair(*split_lightness(picture), name)
-        return Pair(made_from(picture, name, operation, amount, fill, self.seed), picture, name)
+        return Pair(derive_input(picture, name, operation, amount, fill, self.seed), picture, name)
 
 
 class DerivedFiles(Sequence[Pair]):
     """Picture files and the pairs that are derived from them."""
 
     def __init__(
-        self, files: PairPaths, fit: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
+        self, files: PairPaths, resize: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
     ) -> None:
-        self.files, self.fit, self.derivation = files, fit, derivation
+        self.files, self.resize, self.derivation = files, resize, derivation
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
-        return self.derivation(self.fit(read(file, 3)), file.stem)._replace(name=pair_name(file.stem))
+        return self.derivation(self.resize(read_pixels(file, 3)), file.stem)._replace(name=pair_name(file.stem))
 
 
-def made_from(
+def derive_input(
     picture: Tensor, name: str, operation: Operation, amount: float | None, fill: str = "white", seed: int = 0
 ) -> Tensor:
     """The input made from an RGB picture, uint8 (1 or 3, H, W), the same every time; any operation but `lab`."""
@@ -139,7 +148,7 @@ def grayscale(picture: Tensor, amount: float | None) -> Tensor:
 def edges(picture: Tensor, amount: float | None) -> Tensor:
     """Canny's edges (Canny 1986), black on white, uint8 (1, H, W); the lower threshold is half the upper one."""
     high = amount or 200.0
-    found = _opencv().Canny(grayscale(picture, None)[0].numpy(), high / 2, high)
+    found = _import_opencv().Canny(grayscale(picture, None)[0].numpy(), high / 2, high)
     return torch.from_numpy(255 - found)[None]
 
 
@@ -181,7 +190,7 @@ def noise(picture: Tensor, random: np.random.Generator, amount: float) -> Tensor
 PLAIN = {"grayscale": grayscale, "edges": edges, "superres": superres, "blur": blur}
 
 
-def _opencv():
+def _import_opencv():
     try:
         import cv2
     except ImportError as error:
@@ -189,20 +198,20 @@ def _opencv():
     return cv2
 
 
-def _splits(path: Path) -> dict[Split, PairPaths]:
+def _find_splits(path: Path) -> dict[Split, PairPaths]:
     if not path.is_dir():
         raise FileNotFoundError(f"no folder {str(path)!r}: the pictures are looked for there. Set data.path.")
-    found: dict[Split, PairPaths] = {split: _in_order(path / split) for split in ("train", "val", "test")}
-    everything = found["train"] or _in_order(path)
+    found: dict[Split, PairPaths] = {split: _sort_pictures(path / split) for split in ("train", "val", "test")}
+    everything = found["train"] or _sort_pictures(path)
     if not everything:
         raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
     train, held_out = everything, found["val"] or found["test"]
     if not held_out:
-        train, held_out = everything.without(every_tenth(everything))
+        train, held_out = everything.partition(held_out_slice(everything))
     return {"train": train or everything, "val": found["val"] or held_out, "test": found["test"] or held_out}
 
 
-def _in_order(folder: Path) -> PairPaths:
-    names = natsorted(listed(folder))
-    by_name(folder, names)  # says so when two pictures have one name
+def _sort_pictures(folder: Path) -> PairPaths:
+    names = natsorted(list_pictures(folder))
+    files_by_pair_name(folder, names)  # says so when two pictures have one name
     return PairPaths([folder], [names])

@@ -7,12 +7,20 @@ from typing import Literal
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.data.images.decode import Depth, opened, to_tensor
+from pix2pix.data.images.decode import Depth, open_picture, pil_to_tensor
 from pix2pix.data.images.palettes import PaletteChoice
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Direction, Pair, PairSource, Split
-from pix2pix.data.sources.folder_layout import PairPaths, inventory_of, pair_name, splits_of
-from pix2pix.data.sources.image_spec import OWN_FOLDERS, PLAIN, Folders, Side, halves, require_even, sides
+from pix2pix.data.sources.folder_layout import PairPaths, find_splits, inventory_splits, pair_name
+from pix2pix.data.sources.image_spec import (
+    OWN_FOLDERS,
+    RGB_SPEC,
+    Folders,
+    ImageSpec,
+    make_specs,
+    require_even,
+    split_halves,
+)
 from pix2pix.data.sources.shard_member import File
 
 
@@ -20,7 +28,7 @@ class PairFiles(Sequence[Pair]):
     """Pairs in files; each entry is (file,) when A and B lie side by side in it, or the files of A and those of B."""
 
     def __init__(
-        self, files: Sequence[tuple[File, ...]], direction: Direction, a: Side = PLAIN, b: Side = PLAIN
+        self, files: Sequence[tuple[File, ...]], direction: Direction, a: ImageSpec = RGB_SPEC, b: ImageSpec = RGB_SPEC
     ) -> None:
         self.files, self.direction = files, direction
         self.a, self.b = a, b
@@ -31,25 +39,25 @@ class PairFiles(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         files = self.files[index]
         if len(files) == 1:
-            a, b = self._halves(files[0])
+            a, b = self._read_halves(files[0])
         else:
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
         return Pair(source, target, pair_name(files[0].stem, *self.a.folders[:1]))
 
-    def _halves(self, file: File) -> tuple[Tensor, Tensor]:
+    def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:
         """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
-        picture = opened(file)
-        if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.takes_colours and self.b.takes_colours:
+        picture = open_picture(file)
+        if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.is_plain_rgb and self.b.is_plain_rgb:
             require_even(picture.width, file)
-            left, right = to_tensor(picture, "RGB").chunk(2, dim=-1)
+            left, right = pil_to_tensor(picture, "RGB").chunk(2, dim=-1)
             return left, right
-        left, right = halves(picture, file)
-        return self.a.of([left], str(file)), self.b.of([right], str(file))
+        left, right = split_halves(picture, file)
+        return self.a.combine([left], str(file)), self.b.combine([right], str(file))
 
 
-class FilePairs(PairSource):
+class FilePairSource(PairSource):
     """Pairs that are read from files, wherever these lie.
 
     Args:
@@ -71,14 +79,14 @@ class FilePairs(PairSource):
         palette: PaletteChoice | None,
     ) -> None:
         self.direction: Direction = direction
-        self.sides = sides(direction, channels, depths, OWN_FOLDERS | (folders or {}), labels, palette)
+        self.sides = make_specs(direction, channels, depths, OWN_FOLDERS | (folders or {}), labels, palette)
 
-    def reading(self, files: Sequence[tuple[File, ...]]) -> PairFiles:
+    def open_pairs(self, files: Sequence[tuple[File, ...]]) -> PairFiles:
         """The pairs in `files`, read when indexed."""
         return PairFiles(files, self.direction, self.sides["A"], self.sides["B"])
 
 
-class PairFolder(FilePairs):
+class PairFolder(FilePairSource):
     """Pairs in a folder, side by side in one file (A left, B right) or in two folders of matching names.
 
     A split S is looked for as `S/` (side-by-side files), `SA/` and `SB/`, `A/S/` and `B/S/`, `S/A/` and `S/B/`, `S_A/`
@@ -128,11 +136,11 @@ class PairFolder(FilePairs):
             )
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
-        self._splits = splits_of(self.path, [*self.sides["A"].folders, *self.sides["B"].folders])
+        self._splits = find_splits(self.path, [*self.sides["A"].folders, *self.sides["B"].folders])
 
     def split(self, split: Split) -> PairFiles:
         """The pairs of `split`, in natural order of their names."""
-        return self.reading(self._splits[split])
+        return self.open_pairs(self._splits[split])
 
     def files(self, split: Split) -> PairPaths:
         """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
@@ -144,4 +152,4 @@ class PairFolder(FilePairs):
 
     def inventory(self) -> Inventory:
         """The files, with their dates."""
-        return inventory_of(self._splits.values(), self.path)
+        return inventory_splits(self._splits.values(), self.path)

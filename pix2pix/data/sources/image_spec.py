@@ -9,7 +9,7 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.images.decode import Depth, Picture, opened, pixels_of
+from pix2pix.data.images.decode import Depth, Picture, open_picture, to_pixels
 from pix2pix.data.images.palettes import Palette, PaletteChoice
 from pix2pix.data.pair import Direction
 from pix2pix.data.sources.shard_member import File
@@ -18,7 +18,7 @@ Folders = str | dict[str, Annotated[int, Field(ge=1)]]
 OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
 
 
-class Side(NamedTuple):
+class ImageSpec(NamedTuple):
     """How one image of a pair is read: the channels of each of its files, their depth, a label map's palette."""
 
     channels: tuple[int, ...] = (3,)
@@ -27,23 +27,23 @@ class Side(NamedTuple):
     folders: tuple[str, ...] = ()
 
     @property
-    def takes_colours(self) -> bool:
+    def is_plain_rgb(self) -> bool:
         """Whether an ordinary picture, RGB in 8 bits, is taken as it is."""
         return self.channels == (3,) and self.depth == 8
 
     def read(self, files: Sequence[File]) -> Tensor:
         """The image (C, H, W) in `files`, whose channels are joined in their order."""
-        return self.of([opened(file) for file in files], str(files[0]))
+        return self.combine([open_picture(file) for file in files], str(files[0]))
 
-    def of(self, images: Sequence[Picture], name: str) -> Tensor:
+    def combine(self, images: Sequence[Picture], name: str) -> Tensor:
         """The same of pictures that were read already."""
         if len(images) != len(self.channels):
             names = ", ".join(self.folders)
             raise ValueError(f"{name}: the input takes {len(self.channels)} pictures ({names}), not {len(images)}.")
         if self.palette is not None:
-            return self.palette.read_file(images[0], name)
+            return self.palette.decode_label_map(images[0], name)
         parts = [
-            pixels_of(image, channels, self.depth, name=name)
+            to_pixels(image, channels, self.depth, name=name)
             for image, channels in zip(images, self.channels, strict=True)
         ]
         if len({part.shape[1:] for part in parts}) > 1:
@@ -52,7 +52,7 @@ class Side(NamedTuple):
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
-PLAIN = Side()
+RGB_SPEC = ImageSpec()
 
 
 def folder_names(folders: Folders) -> list[str]:
@@ -60,33 +60,33 @@ def folder_names(folders: Folders) -> list[str]:
     return [folders] if isinstance(folders, str) else list(folders)
 
 
-def sides(
+def make_specs(
     direction: Direction,
     channels: tuple[int, int],
     depths: tuple[Depth, Depth],
     folders: Mapping[Literal["A", "B"], Folders],
     labels: Literal["A", "B"] | None,
     palette: PaletteChoice | None,
-) -> dict[Literal["A", "B"], Side]:
+) -> dict[Literal["A", "B"], ImageSpec]:
     """How A and B are read; `channels` and `depths` are the source's and the target's."""
     order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
     return {
-        image: side(folders[image], count, depth, palette if labels == image else None)
+        image: make_spec(folders[image], count, depth, palette if labels == image else None)
         for image, count, depth in zip(order, channels, depths, strict=True)
     }
 
 
-def side(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> Side:
+def make_spec(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> ImageSpec:
     """How an image is read from its folder, with `channels`, or from the folders that a mapping gives channels to."""
     each = (channels,) if isinstance(folders, str) else tuple(folders.values())
-    return Side(each, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
+    return ImageSpec(each, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
 
 
 @overload
-def halves(image: Image.Image, path: File) -> tuple[Image.Image, Image.Image]: ...
+def split_halves(image: Image.Image, path: File) -> tuple[Image.Image, Image.Image]: ...
 @overload
-def halves(image: Picture, path: File) -> tuple[Picture, Picture]: ...
-def halves(image: Picture, path: File) -> tuple[Picture, Picture]:
+def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]: ...
+def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]:
     """The left and right half of a side-by-side picture."""
     if not isinstance(image, Image.Image):
         require_even(image.shape[1], path)

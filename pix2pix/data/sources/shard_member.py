@@ -4,7 +4,7 @@ import io
 from pathlib import Path, PurePosixPath
 
 
-class StoredFile(io.BytesIO):
+class ShardMember(io.BytesIO):
     """The file in memory, with the names it had: Pillow reads it, messages say where it is.
 
     Args:
@@ -17,7 +17,7 @@ class StoredFile(io.BytesIO):
         super().__init__(content)
         key, _, role = member.partition(".")
         self.shard, self.name = shard, member
-        self.stem, self.suffix = unescaped(key), PurePosixPath(role).suffix
+        self.stem, self.suffix = unescape_key(key), PurePosixPath(role).suffix
         self.role = role.removesuffix(self.suffix)
         if PurePosixPath(self.stem).name != self.stem or "\\" in self.stem:  # results are written under this name
             raise ValueError(f"{shard}/{member}: its name leads to another folder. Make the shards again.")
@@ -26,7 +26,7 @@ class StoredFile(io.BytesIO):
         return f"{self.shard}/{self.name}"
 
 
-File = Path | StoredFile
+File = Path | ShardMember
 
 
 def roles(files: int) -> tuple[str, ...]:
@@ -34,11 +34,11 @@ def roles(files: int) -> tuple[str, ...]:
     return {1: ("ab",), 2: ("a", "b")}.get(files) or tuple(map(str, range(files)))
 
 
-def escaped(stem: str) -> str:
+def escape_key(stem: str) -> str:
     """A file's stem as a WebDataset key, which ends at the first dot."""
     return stem.replace("%", "%25").replace(".", "%2E")
 
 
-def unescaped(key: str) -> str:
+def unescape_key(key: str) -> str:
     """The stem of the file that a key stands for."""
     return key.replace("%2E", ".").replace("%25", "%")

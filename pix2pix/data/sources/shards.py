@@ -27,20 +27,20 @@ from pix2pix.core.addresses import authorization_header, hide_secrets, login_hin
 from pix2pix.core.randomness import windowed_order
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.palettes import PaletteChoice
-from pix2pix.data.images.picture_files import array_of, is_text
-from pix2pix.data.inventory import Inventory, of_files
+from pix2pix.data.images.picture_files import is_utf8, read_npy
+from pix2pix.data.inventory import Inventory, take_inventory
 from pix2pix.data.pair import Direction, Split
-from pix2pix.data.sources.folder import FilePairs, PairFiles
+from pix2pix.data.sources.folder import FilePairSource, PairFiles
 from pix2pix.data.sources.image_spec import Folders
-from pix2pix.data.sources.shard_member import StoredFile, roles
+from pix2pix.data.sources.shard_member import ShardMember, roles
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
 INDEX = "index.json"
 SHARD = re.compile(r"\w+-\d+\.tar")
-AGAIN = "Copy it from where it was made, together with its index, or make the shards again."
-WAITS = (0.5, 1.0, 2.0, 4.0)  # seconds before a broken read is tried again
+REMEDY = "Copy it from where it was made, together with its index, or make the shards again."
+RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before a broken read is tried again
 
 
 class Shard(NamedTuple):
@@ -52,7 +52,7 @@ class Shard(NamedTuple):
     sha256: str
 
 
-class ShardedPairs(FilePairs):
+class ShardedPairs(FilePairSource):
     """The pairs of a folder that `pix2pix data shard` wrote, on a disk, a web server or an object store.
 
     Every epoch visits the shards in another order, and mixes the pairs of `window` shards at a time: what is read lies
@@ -86,22 +86,22 @@ class ShardedPairs(FilePairs):
         self.path, self.window = path.rstrip("/"), window
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
-        self.index = _read(self.path, INDEX)
-        self.shards = shards_of(self.index, hide_secrets(f"{self.path}/{INDEX}"))
-        self._members: dict[Split, Members] = {}
+        self.index = _read_file(self.path, INDEX)
+        self.shards = parse_index(self.index, hide_secrets(f"{self.path}/{INDEX}"))
+        self._members: dict[Split, MemberFiles] = {}
 
     def split(self, split: Split) -> PairFiles:
         """The pairs of `split`, in natural order of their names."""
-        return self.reading(self.members(split))
+        return self.open_pairs(self.members(split))
 
-    def members(self, split: Split) -> "Members":
+    def members(self, split: Split) -> "MemberFiles":
         """Where the pairs of `split` lie; a missing `val` is `test` and the other way round."""
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
         there = split if split in self.shards else other
         if not self.shards.get(there):
-            raise ValueError(f"{hide_secrets(self.path)}/{INDEX}: lists no shards of {split}. {AGAIN}")
+            raise ValueError(f"{hide_secrets(self.path)}/{INDEX}: lists no shards of {split}. {REMEDY}")
         if there not in self._members:
-            self._members[there] = Members(self.path, there, self.shards[there])
+            self._members[there] = MemberFiles(self.path, there, self.shards[there])
         return self._members[there]
 
     def fingerprint(self) -> str:
@@ -114,34 +114,34 @@ class ShardedPairs(FilePairs):
         sums = {shard.name: shard.sha256 for shards in self.shards.values() for shard in shards}
         sums |= {f"{split}.offsets.npy": "" for split in self.shards}
         there = [name for name in sorted(sums) if (folder / name).is_file()]
-        return of_files(self.fingerprint(), [folder / name for name in there], [sums[name] for name in there])
+        return take_inventory(self.fingerprint(), [folder / name for name in there], [sums[name] for name in there])
 
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order of a training epoch, shard after shard within a window."""
         return windowed_order(seed, epoch, [shard.pairs for shard in self.shards["train"]], self.window)
 
 
-class Members(Sequence[tuple[StoredFile, ...]]):
+class MemberFiles(Sequence[tuple[ShardMember, ...]]):
     """The files of each pair of a split, read when indexed; 16 bytes of memory for each pair."""
 
     def __init__(self, path: str, split: str, shards: Sequence[Shard]) -> None:
         self.path, self.shards = path, shards
-        self.ranges = _places(path, f"{split}.offsets.npy", shards)
+        self.ranges = _read_offsets(path, f"{split}.offsets.npy", shards)
         self.ends = np.cumsum([shard.pairs for shard in shards])
 
     def __len__(self) -> int:
         return len(self.ranges)
 
-    def __getitem__(self, index: int) -> tuple[StoredFile, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __getitem__(self, index: int) -> tuple[ShardMember, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
         shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
         offset, size = map(int, self.ranges[index])
-        content, shard = _range(shard, offset, size), hide_secrets(shard)
+        content, shard = read_range(shard, offset, size), hide_secrets(shard)
         try:
             with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
-                return _pair(tar, shard)
+                return _read_members(tar, shard)
         except Exception as error:  # whatever the bytes of a damaged file happen to provoke
             reason = str(error) or type(error).__name__
             raise ValueError(
@@ -150,45 +150,45 @@ class Members(Sequence[tuple[StoredFile, ...]]):
             ) from error
 
 
-def _places(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
+def _read_offsets(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
     """Offset and size of each pair, int64 (pairs, 2). Raises ValueError for what is damaged or of other shards."""
-    content, path = _read(path, name), hide_secrets(path)
+    content, path = _read_file(path, name), hide_secrets(path)
     pairs = sum(shard.pairs for shard in shards)
     try:
-        places = array_of(StoredFile(content, path, name))
+        places = read_npy(ShardMember(content, path, name))
     except ValueError as error:
-        raise ValueError(f"{path}/{name}: damaged ({error}). {AGAIN}") from error
+        raise ValueError(f"{path}/{name}: damaged ({error}). {REMEDY}") from error
     if places.shape != (pairs, 2):
-        raise ValueError(f"{path}/{name}: has places for {len(places)} pairs, the index counts {pairs}. {AGAIN}")
+        raise ValueError(f"{path}/{name}: has places for {len(places)} pairs, the index counts {pairs}. {REMEDY}")
     there = np.repeat([shard.bytes for shard in shards], [shard.pairs for shard in shards])
     sound = places.dtype.kind in "iu" and (places >= 0).all() and (places[:, 1] <= there).all()
     if not sound or (places[:, 0] > there - places[:, 1]).any():
-        raise ValueError(f"{path}/{name}: damaged, its places do not lie in the shards. {AGAIN}")
+        raise ValueError(f"{path}/{name}: damaged, its places do not lie in the shards. {REMEDY}")
     return places.astype(np.int64, copy=False)
 
 
-def _pair(tar: tarfile.TarFile, shard: str) -> tuple[StoredFile, ...]:
+def _read_members(tar: tarfile.TarFile, shard: str) -> tuple[ShardMember, ...]:
     """The files of a pair. Raises ValueError for anything but plain files in their roles."""
     files = []
     for member in tar:
         if not member.isreg() or member.issparse():
             raise ValueError(f"{member.name!r} is a link, a folder or the like, not a file")
-        if not is_text(member.name):
+        if not is_utf8(member.name):
             raise ValueError(f"the name {member.name!r} is not UTF-8")
         content = tar.extractfile(member)
         assert content is not None
-        files.append(StoredFile(content.read(), shard, member.name))
+        files.append(ShardMember(content.read(), shard, member.name))
     found = tuple(file.role for file in files)
     if not files or found != roles(len(files)):
         raise ValueError(f"it holds {', '.join(file.name for file in files) or 'nothing'}")
     return tuple(files)
 
 
-def shards_of(index: bytes, where: str) -> dict[str, list[Shard]]:
+def parse_index(index: bytes, where: str) -> dict[str, list[Shard]]:
     """The shards of each split by an index. Raises ValueError when it is none of ours."""
     try:
         content = json.loads(index)
-        splits = {split: [_shard(**shard) for shard in shards] for split, shards in content["splits"].items()}
+        splits = {split: [_parse_shard(**shard) for shard in shards] for split, shards in content["splits"].items()}
         if content["format"] == FORMAT and splits["train"]:
             return splits
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -196,7 +196,7 @@ def shards_of(index: bytes, where: str) -> dict[str, list[Shard]]:
     raise ValueError(f"{where}: no index of shards of this version. Make them again with `pix2pix data shard`.")
 
 
-def _shard(name: str, pairs: int, bytes: int, sha256: str) -> Shard:
+def _parse_shard(name: str, pairs: int, bytes: int, sha256: str) -> Shard:
     """A shard by the index, which names a file in the same folder. Raises ValueError for anything else."""
     counts = all(type(number) is int and 0 < number < 2**63 for number in (pairs, bytes))
     if not counts or not SHARD.fullmatch(name):
@@ -204,7 +204,7 @@ def _shard(name: str, pairs: int, bytes: int, sha256: str) -> Shard:
     return Shard(name, pairs, bytes, sha256)
 
 
-def _read(path: str, name: str) -> bytes:
+def _read_file(path: str, name: str) -> bytes:
     try:
         return fetch(f"{path}/{name}")
     except FileNotFoundError as error:
@@ -214,7 +214,7 @@ def _read(path: str, name: str) -> bytes:
         ) from error
 
 
-def _range(url: str, offset: int, size: int) -> bytes:
+def read_range(url: str, offset: int, size: int) -> bytes:
     """`size` bytes from `offset` on. Raises ValueError when the answer is longer or shorter."""
     content, url = fetch(url, offset, offset + size), hide_secrets(url)
     if len(content) == size:
@@ -237,12 +237,12 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     """
     from fsspec.core import url_to_fs
 
-    where, login = hide_secrets(url), _login(url)
-    for wait in (*WAITS, None):
+    where, login = hide_secrets(url), _login_options(url)
+    for wait in (*RETRY_DELAYS, None):
         try:
             system, path = url_to_fs(url, **login)
             _require_file(system, path)
-            return _bytes(system.cat_file(path, start, end))
+            return _to_bytes(system.cat_file(path, start, end))
         except (FileNotFoundError, PermissionError) as error:
             raise type(error)(f"{where}: {error.strerror or 'there is no such file'}") from error
         except ImportError as error:
@@ -256,7 +256,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _login(url: str) -> dict[str, Any]:
+def _login_options(url: str) -> dict[str, Any]:
     """For web addresses, what fsspec is told besides: the login of the host, which redirects to others do not see."""
     last = url.rpartition("::")[2]
     scheme = last.partition("://")[0]
@@ -272,5 +272,5 @@ def _require_file(system: Any, path: str) -> None:
         raise FileNotFoundError(path)
 
 
-def _bytes(content: Any) -> bytes:
+def _to_bytes(content: Any) -> bytes:
     return content if isinstance(content, bytes) else bytes(content)

@@ -14,7 +14,7 @@ OnError = Literal["fail", "skip"]
 Limit = Annotated[int, Field(ge=0)]
 
 
-class TolerantPairs(Sequence[Pair]):
+class SkipUnreadable(Sequence[Pair]):
     """Gives the next readable pair in the place of an unreadable one: the same one every time, so runs stay exact.
 
     Args:
@@ -34,10 +34,10 @@ class TolerantPairs(Sequence[Pair]):
             try:
                 return self.pairs[place % len(self.pairs)]
             except (ValueError, OSError) as error:
-                self._pass_over(place % len(self.pairs), error)
+                self._skip(place % len(self.pairs), error)
         raise ValueError("data.on_error=skip: not one of the pairs can be read.")
 
-    def _pass_over(self, place: int, error: Exception) -> None:
+    def _skip(self, place: int, error: Exception) -> None:
         if place in self.skipped:
             return
         self.skipped.add(place)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pix2pix.data.images.decode import decode, to_tensor
-from pix2pix.data.images.pictures import save, sheet
+from pix2pix.data.images.decode import pil_to_tensor, read_picture
+from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.data.images.resize import resize
-from pix2pix.data.images.value_range import scale
+from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.folder import PairFolder
-from pix2pix.data.sources.image_spec import halves
+from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check import suggest_command
 from pix2pix.datasets.check.alignment_checks import check_alignment
 from pix2pix.datasets.check.file_checks import check_duplicates, check_files, check_pairs
@@ -161,11 +161,11 @@ def write_contact_sheet(found: CheckResult, file: Path) -> None:
     columns = min(PAIRS_IN_ROW, len(images))
     images += [blank] * (-len(images) % columns)
     rows = [[i for pair in images[at : at + columns] for i in pair] for at in range(0, len(images), columns)]
-    save(sheet(rows, ["A", "B"] * columns), file)
+    save_picture(make_contact_sheet(rows, ["A", "B"] * columns), file)
 
 
 def _load_images(reading: PairStats) -> tuple[Tensor, ...]:
     """A and B in [-1, 1], all of one size so that they stand in rows."""
     files = reading.entry.files
-    pair = map(decode, files) if len(files) == 2 else halves(decode(files[0]), files[0])
-    return tuple(scale(resize(to_tensor(image, "RGB"), (TILE, TILE))) for image in pair)
+    pair = map(read_picture, files) if len(files) == 2 else split_halves(read_picture(files[0]), files[0])
+    return tuple(normalize(resize(pil_to_tensor(image, "RGB"), (TILE, TILE))) for image in pair)

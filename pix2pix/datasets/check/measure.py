@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, ImageStat
 from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
-from pix2pix.data.images.picture_files import opened_image
+from pix2pix.data.images.picture_files import open_image
 from pix2pix.datasets.check.scan import PairFiles
 from pix2pix.datasets.near_duplicates import Thumbnail, make_thumbnail, picture_digest
 
@@ -123,7 +123,7 @@ def measure_pair(pair: PairFiles, *, edges: bool = True) -> PairStats:
 
 
 def _open(file: Path) -> tuple[FileInfo, Image.Image]:
-    with opened_image(file) as image:
+    with open_image(file) as image:
         orientation = image.getexif().get(ORIENTATION, 1)
         frames = getattr(image, "n_frames", 1)
         mode, size = image.mode, image.size

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
-from pix2pix.data.sources.folder_layout import pair_name, pictures
+from pix2pix.data.sources.folder_layout import list_picture_paths, pair_name
 from pix2pix.datasets.check.findings import Finding, format_count
 
 SPLITS = ("train", "val", "test")
@@ -62,7 +62,7 @@ class _SplitFiles(NamedTuple):
 
 def _scan_split(path: Path, folder: str, split: str) -> _SplitFiles:
     for a, b in ((f"{folder}A", f"{folder}B"), (f"A/{folder}", f"B/{folder}"), (f"{folder}/A", f"{folder}/B")):
-        if pictures(path / a) or pictures(path / b):
+        if list_picture_paths(path / a) or list_picture_paths(path / b):
             return _match_folders(path / a, path / b, split)
     named, doubled = _group_by_name(path / folder)
     return _SplitFiles([PairFiles(split, key, (file,)) for key, file in named.items()], [], doubled)
@@ -78,7 +78,7 @@ def _match_folders(folder_a: Path, folder_b: Path, split: str) -> _SplitFiles:
 def _group_by_name(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     """The first file of each name, and all files whose names are not their own."""
     named: dict[str, list[Path]] = defaultdict(list)
-    for file in pictures(folder):
+    for file in list_picture_paths(folder):
         named[pair_name(file.stem)].append(file)
     doubled = [file for files in named.values() if len(files) > 1 for file in files]
     return {key: files[0] for key, files in named.items()}, doubled
@@ -132,7 +132,14 @@ def _check_unread(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
             f"Rename it to {MISNAMED[folder.name.lower()]}/.",
             [folder],
         )
-    nested = [f for d in folders - {path} for s in d.iterdir() if s.is_dir() for f in pictures(s) if s not in folders]
+    nested = [
+        f
+        for d in folders - {path}
+        for s in d.iterdir()
+        if s.is_dir()
+        for f in list_picture_paths(s)
+        if s not in folders
+    ]
     if nested:
         says = (
             f"{format_count(len(nested), 'picture lies', 'pictures lie')} in folders within a split, which are not read"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
-from pix2pix.data.images.picture_files import require_text
+from pix2pix.data.images.picture_files import require_utf8_names
 from pix2pix.datasets.check.scan import scan_folder
 
 SPLITS = ("train", "val", "test")
@@ -96,7 +96,7 @@ def list_pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {str(folder)!r}: pictures are looked for there.")
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _is_hidden(file, folder)]
-    require_text(folder, [str(file.relative_to(folder)) for file in found])
+    require_utf8_names(folder, [str(file.relative_to(folder)) for file in found])
     return natsorted(found, key=str)
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from PIL import Image, ImageOps
 
-from pix2pix.data.images.decode import decode, to_tensor
+from pix2pix.data.images.decode import pil_to_tensor, read_picture
 from pix2pix.data.images.pictures import to_picture
-from pix2pix.data.sources.derived import Operation, made_from
-from pix2pix.data.sources.image_spec import halves
+from pix2pix.data.sources.derived import Operation, derive_input
+from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.prepare.edge_detector import detect_edges
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -54,9 +54,9 @@ class Recipe:
     def make_pair(self, name: str, files: tuple[Path, ...]) -> tuple[Image.Image, Image.Image]:
         """A and B of the files, both in the size of the recipe. Raises ValueError for a file that cannot be read."""
         if self.operation:
-            target = self._resize(self._convert_mode(decode(files[0])), "B")
+            target = self._resize(self._convert_mode(read_picture(files[0])), "B")
             return self._derive_source(target, name), target
-        a, b = map(decode, files) if len(files) == 2 else halves(decode(files[0]), files[0])
+        a, b = map(read_picture, files) if len(files) == 2 else split_halves(read_picture(files[0]), files[0])
         return self._resize(self._convert_mode(a), "A"), self._resize(self._convert_mode(b), "B")
 
     def _convert_mode(self, image: Image.Image) -> Image.Image:
@@ -76,8 +76,8 @@ class Recipe:
         assert self.operation is not None
         if self.detector and self.operation == "edges":
             return detect_edges(target, self.detector)
-        made = made_from(
-            to_tensor(target.convert("RGB"), "RGB"), name, self.operation, self.amount, self.fill, self.seed
+        made = derive_input(
+            pil_to_tensor(target.convert("RGB"), "RGB"), name, self.operation, self.amount, self.fill, self.seed
         )
         return to_picture(made.float() / 127.5 - 1)
 

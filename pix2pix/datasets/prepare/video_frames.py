@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pix2pix.data.images.picture_files import CONTAINERS
-from pix2pix.data.images.pictures import save
+from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.prepare.match import Matches, PairSpec
 
 SEAM = 1.0  # seconds left out between two splits: frames a blink apart are near duplicates
@@ -54,7 +54,7 @@ def extract_frames(films: Sequence[Path], wanted: Sequence[PairSpec]) -> None:
         frames = tqdm(_decode_frames(film), unit="frame", desc=film.name, disable=None) if mine else ()
         for number, frame in frames:
             if _frame_name(film, number) in mine:
-                save(frame.to_image(), files[_frame_name(film, number)])
+                save_picture(frame.to_image(), files[_frame_name(film, number)])
 
 
 def _assign_splits(length: int, shares: dict[str, float], gap: int) -> list[str | None]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.prefetch import map_in_threads
-from pix2pix.data.images.pictures import save
+from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.check.measure import PairStats, measure_pairs
 from pix2pix.datasets.check.scan import PairFiles
 from pix2pix.datasets.prepare.match import PairSpec
@@ -126,7 +126,7 @@ def _write_pair(task: Task, recipe: Recipe) -> None:
     a, b = recipe.make_pair(task.pair.name, task.pair.files)
     images = (a, b) if len(task.outputs) == 2 else (concat_halves(a, b),)
     for image, file in zip(images, task.outputs, strict=True):
-        save(image, file, **SAVING[recipe.suffix])
+        save_picture(image, file, **SAVING[recipe.suffix])
 
 
 def fingerprint(files: Sequence[Path]) -> str:

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.images.palettes import visible
+from pix2pix.data.images.palettes import to_displayable
 from pix2pix.training.gan_ddp_strategy import average_over_processes
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class CollapseMonitor(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Adds the batch."""
-        self.statistics.add(outputs, visible(batch.target, pl_module.target_palette, batch.source))  # pyright: ignore
+        self.statistics.add(outputs, to_displayable(batch.target, pl_module.target_palette, batch.source))  # pyright: ignore
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Logs `val/variation` and `val/correlation`; low ones mean that the generator ignores its input."""

@@ -9,8 +9,8 @@ from pix2pix.core.sequences import evenly_spaced
 from pix2pix.core.trusted_modules import foreign_modules
 from pix2pix.data import coding
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.data.images.palettes import visible
-from pix2pix.data.images.pictures import shown, to_picture
+from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.pictures import select_channels, to_picture
 from pix2pix.data.pair import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import generator
@@ -47,8 +47,8 @@ class ResultsTable(pl.Callback):
 
 def _row(best: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
-    output, target = best.generate(source, pair.name), visible(target, best.target_palette, source)
-    seen = shown(visible(source, best.source_palette)[0], coding.source_side(best.config).channels)
-    pictures = {"input": seen, "output": shown(output[0]), "target": shown(target[0])}
+    output, target = best.generate(source, pair.name), to_displayable(target, best.target_palette, source)
+    seen = select_channels(to_displayable(source, best.source_palette)[0], coding.source_side(best.config).channels)
+    pictures = {"input": seen, "output": select_channels(output[0]), "target": select_channels(target[0])}
     metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
     return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

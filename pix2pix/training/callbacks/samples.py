@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from pix2pix.core.sequences import evenly_spaced
 from pix2pix.data.coding import source_side
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.data.images.palettes import visible
-from pix2pix.data.images.pictures import shown
+from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.pictures import select_channels
 from pix2pix.data.pair import Pair
 from pix2pix.runs.sample_sheets import Kind, write_sheet
 from pix2pix.training.loggers.base import SupportsSampleSheets
@@ -63,7 +63,7 @@ class Samples(pl.Callback):
         for index in evenly_spaced(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            shown_source = shown(visible(source, model.source_palette), inputs)
-            rows.append((shown_source, output[0], visible(target, model.target_palette, source)))
+            shown_source = select_channels(to_displayable(source, model.source_palette), inputs)
+            rows.append((shown_source, output[0], to_displayable(target, model.target_palette, source)))
             names.append(name)
         return names, rows

@@ -11,11 +11,11 @@ from PIL import Image
 
 from pix2pix.core.sequences import evenly_spaced
 from pix2pix.core.trust import UntrustedError
-from pix2pix.data.images.decode import to_tensor
-from pix2pix.data.images.palettes import Palette, visible
-from pix2pix.data.images.picture_files import named, opened_image
-from pix2pix.data.images.pictures import GAP, shown, to_picture
-from pix2pix.data.images.value_range import scale
+from pix2pix.data.images.decode import pil_to_tensor
+from pix2pix.data.images.palettes import Palette, to_displayable
+from pix2pix.data.images.picture_files import open_image, report_unreadable
+from pix2pix.data.images.pictures import GAP, select_channels, to_picture
+from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.synthetic import draw_facade
 from pix2pix.web.demo.runs import LoadedRun, source_labels
 
@@ -64,9 +64,9 @@ def _from_data(run: LoadedRun) -> list[Sample]:
     palette = Palette(data["palette"]) if data["palette"] else None
     samples = []
     for index in evenly_spaced(len(pairs), MAX_SAMPLES):
-        source, target, _ = transform.plain(pairs[index])
-        images = visible(source, palette), visible(target, palette, source)
-        samples.append(Sample(*(to_picture(shown(image)) for image in images)))
+        source, target, _ = transform.transform_for_eval(pairs[index])
+        images = to_displayable(source, palette), to_displayable(target, palette, source)
+        samples.append(Sample(*(to_picture(select_channels(image)) for image in images)))
     return samples
 
 
@@ -84,7 +84,7 @@ def _target_name(file: Path) -> str:
 
 
 def _read(file: Path) -> Image.Image:
-    with named(file), opened_image(file, ("PNG",)) as image:
+    with report_unreadable(file), open_image(file, ("PNG",)) as image:
         image.load()
         return image
 
@@ -117,7 +117,7 @@ def _from_renderer(run: LoadedRun) -> list[Sample]:
 
 def _render_sample(palette: Palette, number: int, height: int, width: int) -> Sample:
     photo, labels = draw_facade(number, seed=0, height=height, width=width)
-    classes = Palette("cmp_facades").read(scale(torch.from_numpy(labels).movedim(-1, 0)))
+    classes = Palette("cmp_facades").classify(normalize(torch.from_numpy(labels).movedim(-1, 0)))
     return Sample(Image.fromarray(palette.pixels[classes].numpy()), Image.fromarray(photo))
 
 
@@ -125,7 +125,7 @@ def are_line_drawings(samples: list[Sample]) -> bool:
     """Whether the inputs are line drawings: little colour, mostly white."""
     if not samples:
         return False
-    pixels = torch.stack([to_tensor(sample.input.resize((64, 64)), "RGB") for sample in samples]).float()
+    pixels = torch.stack([pil_to_tensor(sample.input.resize((64, 64)), "RGB") for sample in samples]).float()
     saturated = (pixels.amax(dim=1) - pixels.amin(dim=1)).mean()
     white = (pixels.amin(dim=1) > 240).float().mean()
     return bool(saturated < MAX_SATURATION and white > MIN_WHITE)

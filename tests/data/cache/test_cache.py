@@ -17,8 +17,8 @@ from pix2pix.core import free_memory
 from pix2pix.data.cache import cache as caching
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.disk import DiskCache
-from pix2pix.data.cache.preload import LoadedPairs, all_of, content_of
-from pix2pix.data.datamodule import drawn
+from pix2pix.data.cache.preload import ResizedPairs, describe_content, prefetch_all
+from pix2pix.data.datamodule import collate_list
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
 from pix2pix.training.build import build_data
@@ -33,9 +33,9 @@ def noise(seed: int, shape: tuple[int, ...] = (3, 10, 12), dtype=np.uint8) -> to
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 200, shape).astype(dtype))
 
 
-def pairs(count: int = 9, *, content: str = "noise", **options) -> LoadedPairs:
+def pairs(count: int = 9, *, content: str = "noise", **options) -> ResizedPairs:
     made = [Pair(noise(n, **options), noise(100 + n, (1, 10, 12)), f"pair {n}") for n in range(count)]
-    return LoadedPairs(made, lambda pair: pair, content=lambda: content)
+    return ResizedPairs(made, lambda pair: pair, content=lambda: content)
 
 
 def same(a, b) -> bool:
@@ -52,47 +52,47 @@ def disk(tmp_path) -> DiskCache:
 
 @pytest.mark.parametrize("kind", ["off", "memory", "disk", "device"])
 def test_wherever_they_are_kept_the_pairs_are_the_same(kind, tmp_path):
-    chosen, (train, val) = Cache(kind, tmp_path).keep([pairs(), pairs(3, content="val")], CPU)
+    chosen, (train, val) = Cache(kind, tmp_path).store([pairs(), pairs(3, content="val")], CPU)
     assert chosen == kind
     assert same(train, pairs())
     assert same(val, pairs(3))
-    assert isinstance(train, LoadedPairs) == (kind == "off")
+    assert isinstance(train, ResizedPairs) == (kind == "off")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
 def test_any_type_of_pixels_and_pairs_of_several_sizes_are_kept(disk, dtype):
     shapes = [(3, 10, 12), (3, 7, 5), (1, 1, 1)]
     made = [Pair(noise(n, shape, dtype), noise(n, shape), str(n)) for n, shape in enumerate(shapes)]
-    kept = disk.kept(LoadedPairs(made, lambda pair: pair))
+    kept = disk.open_or_build(ResizedPairs(made, lambda pair: pair))
     assert same(kept, made)
     assert [pair.source.dtype for pair in kept] == [made[0].source.dtype] * 3
 
 
 def test_a_cache_is_built_once_and_told_apart_by_content(disk):
-    first = disk.kept(pairs())
+    first = disk.open_or_build(pairs())
     built = first.file.stat().st_mtime_ns
-    assert disk.kept(pairs()).file.stat().st_mtime_ns == built
-    other = disk.kept(pairs(4, content="other"))
+    assert disk.open_or_build(pairs()).file.stat().st_mtime_ns == built
+    other = disk.open_or_build(pairs(4, content="other"))
     assert len(other) == 4
     assert len(list(disk.folder.glob("*/header.json"))) == 2
 
 
 def test_writing_to_a_cached_pair_does_not_reach_the_cache(disk):
-    disk.kept(pairs())[0].source.zero_()
-    assert same(disk.kept(pairs()), pairs())
+    disk.open_or_build(pairs())[0].source.zero_()
+    assert same(disk.open_or_build(pairs()), pairs())
 
 
 def test_a_cache_cut_short_is_built_again(disk):
-    file = disk.kept(pairs()).file
+    file = disk.open_or_build(pairs()).file
     file.write_bytes(file.read_bytes()[:100])
-    assert same(disk.kept(pairs()), pairs())
+    assert same(disk.open_or_build(pairs()), pairs())
     header = file.with_name("header.json")
     header.write_text(header.read_text()[:50])
-    assert same(disk.kept(pairs()), pairs())
+    assert same(disk.open_or_build(pairs()), pairs())
 
 
 def test_a_cache_travels_to_another_process_by_its_name(disk):
-    kept = disk.kept(pairs())
+    kept = disk.open_or_build(pairs())
     message = pickle.dumps(kept)
     assert len(message) < kept.file.stat().st_size / 2
     assert same(pickle.loads(message), pairs())
@@ -105,9 +105,9 @@ def test_a_file_that_cannot_be_read_ends_the_building_and_leaves_nothing(disk):
         return pair
 
     with pytest.raises(ValueError, match=r"5\.jpg: cannot be read"):
-        disk.kept(LoadedPairs(pairs(), load, content=lambda: "noise"))
+        disk.open_or_build(ResizedPairs(pairs(), load, content=lambda: "noise"))
     assert [file.name for file in disk.folder.iterdir()] == [".lock"]
-    assert same(disk.kept(pairs()), pairs())
+    assert same(disk.open_or_build(pairs()), pairs())
 
 
 def begun_building(disk: DiskCache, folder: Path) -> multiprocessing.Process:
@@ -118,8 +118,8 @@ def begun_building(disk: DiskCache, folder: Path) -> multiprocessing.Process:
         (folder / f"{pair.name} {os.getpid()}").touch()
         return pair
 
-    slow = LoadedPairs(pairs(), load, content=lambda: "noise")
-    process = multiprocessing.get_context("fork").Process(target=disk.kept, args=(slow,))
+    slow = ResizedPairs(pairs(), load, content=lambda: "noise")
+    process = multiprocessing.get_context("fork").Process(target=disk.open_or_build, args=(slow,))
     process.start()
     return process
 
@@ -132,7 +132,7 @@ def test_a_killed_building_is_begun_again_by_the_next_process(disk, tmp_path):
     process.kill()
     process.join()
     assert [file.suffix for file in disk.folder.iterdir() if file.is_dir()] == [".part"]
-    assert same(disk.kept(pairs()), pairs())
+    assert same(disk.open_or_build(pairs()), pairs())
     assert not list(disk.folder.glob("*.part"))
 
 
@@ -143,31 +143,31 @@ def test_processes_that_need_the_same_cache_build_it_once(disk, tmp_path):
         assert process.exitcode == 0
     read = [file.name.rpartition(" ")[0] for file in tmp_path.glob("pair *")]
     assert sorted(read) == [pair.name for pair in pairs()]
-    assert same(disk.kept(pairs()), pairs())
+    assert same(disk.open_or_build(pairs()), pairs())
 
 
 def test_caches_used_longest_ago_make_room(tmp_path):
     one = pairs().estimated_bytes()
     disk = DiskCache(tmp_path / "caches", int(2.5 * one))
-    caches = {name: disk.kept(pairs(content=name)).file.parent for name in ("first", "second")}
+    caches = {name: disk.open_or_build(pairs(content=name)).file.parent for name in ("first", "second")}
     for age, name in ((20, "first"), (10, "second")):
         then = time.time() - age
         os.utime(caches[name] / "header.json", (then, then))
-    disk.kept(pairs(content="first"))  # used again
-    disk.kept(pairs(content="third"))
+    disk.open_or_build(pairs(content="first"))  # used again
+    disk.open_or_build(pairs(content="third"))
     assert caches["first"].is_dir()
     assert not caches["second"].exists()
 
 
 def test_more_than_the_limit_is_refused_with_the_settings_that_mend_it(tmp_path):
     with pytest.raises(ValueError, match=r"data\.cache=disk: the pairs take .* Raise data\.cache_gigabytes"):
-        DiskCache(tmp_path, 1000).kept(pairs())
+        DiskCache(tmp_path, 1000).open_or_build(pairs())
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file/caches: caches cannot be written there .* Set data\.cache_dir"):
-        DiskCache(tmp_path / "file" / "caches", 10**6).kept(pairs())
+        DiskCache(tmp_path / "file" / "caches", 10**6).open_or_build(pairs())
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_auto_takes_memory_then_disk_then_nothing_and_says_so(
 ):
     monkeypatch.setattr(caching, "free_memory", lambda: free)
     caplog.set_level("INFO")
-    kind, (kept,) = Cache("auto", tmp_path, gigabytes).keep([pairs()], CPU, processes)
+    kind, (kept,) = Cache("auto", tmp_path, gigabytes).store([pairs()], CPU, processes)
     assert kind == choice
     assert same(kept, pairs())
     assert f"data.cache=auto: {choice}; the pairs take 0 MB" in caplog.text
@@ -199,13 +199,13 @@ def test_a_container_or_a_clusters_job_has_the_memory_it_was_given(tmp_path, mon
 
 def test_pairs_are_read_ahead_in_their_order_and_few_at_a_time(monkeypatch):
     begun: list[int] = []
-    monkeypatch.setattr("pix2pix.data.cache.preload.cores", lambda: 2)
+    monkeypatch.setattr("pix2pix.data.cache.preload.count_cores", lambda: 2)
 
     def load(pair: Pair) -> Pair:
         begun.append(1)
         return pair
 
-    reading = all_of(LoadedPairs(pairs(60), load))
+    reading = prefetch_all(ResizedPairs(pairs(60), load))
     taken = [next(reading).name for _ in range(10)]
     assert taken == [f"pair {n}" for n in range(10)]
     assert len(begun) <= 10 + 2 * 2 + 2
@@ -230,7 +230,7 @@ def test_real_pairs_come_out_of_every_cache_as_out_of_their_files(name, tmp_path
         pickle.dumps(data.training)  # as workers get it where processes are not forked
         assert data.workers == (0 if kind != "off" else len(os.sched_getaffinity(0)))
         examples = [data.training[Draw(3, index)] for index in range(6)]
-        batch = data.on_after_batch_transfer(drawn(examples), 0)
+        batch = data.on_after_batch_transfer(collate_list(examples), 0)
         return [batch.source, batch.target, *data.validation[1][:2]]
 
     uncached = batches("off")
@@ -247,7 +247,7 @@ def test_a_changed_file_and_other_settings_make_another_cache(tmp_path):
     def content(*words: str) -> str:
         config = resolved("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
         data = build_data(config)
-        return content_of(data.pairs, "train", data.settings)
+        return describe_content(data.pairs, "train", data.settings)
 
     before = content()
     assert content() == before

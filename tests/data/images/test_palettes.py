@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pix.data.images.decode import decode, opened, to_tensor
-from pix2pix.data.images.palettes import CMP_FACADES, Palette, visible, voc_colour
-from pix2pix.data.transforms import scale
+from pix2pix.data.images.decode import open_picture, pil_to_tensor, read_picture
+from pix2pix.data.images.palettes import CMP_FACADES, Palette, to_displayable, voc_colour
+from pix2pix.data.transforms import normalize
 from tests.conftest import DATASETS, needs_datasets
 
 NUMBERS = np.random.default_rng(0).integers(0, 5, (6, 8), np.uint8)
@@ -18,7 +18,7 @@ def painted(palette: Palette, numbers: np.ndarray) -> np.ndarray:
 
 
 def of(palette: Palette, picture) -> np.ndarray:
-    return palette.read_file(picture, "a.png").permute(1, 2, 0).numpy()
+    return palette.decode_label_map(picture, "a.png").permute(1, 2, 0).numpy()
 
 
 @pytest.mark.parametrize("choice", ["cmp_facades", 5, [[0, 0, 0], [9, 9, 9], [255, 0, 0], [0, 255, 0], [0, 0, 255]]])
@@ -34,23 +34,23 @@ def test_a_file_with_a_palette_is_read_by_its_colours_unless_ours_is_a_mere_numb
     indexed.putpalette([level for colour in list(CMP_FACADES.values())[::-1] for level in colour])
     indexed.save(tmp_path / "a.png")
     colours, numbers = Palette("cmp_facades"), Palette(5)
-    assert np.array_equal(of(colours, opened(tmp_path / "a.png")), painted(colours, 11 - NUMBERS))
-    assert np.array_equal(of(numbers, opened(tmp_path / "a.png")), painted(numbers, NUMBERS))
+    assert np.array_equal(of(colours, open_picture(tmp_path / "a.png")), painted(colours, 11 - NUMBERS))
+    assert np.array_equal(of(numbers, open_picture(tmp_path / "a.png")), painted(numbers, NUMBERS))
 
 
 @needs_datasets
 def test_the_label_maps_of_facades_are_drawn_in_the_colours_that_we_read_them_by():
     files = sorted((DATASETS / "facades" / "train").iterdir())[::40]
-    maps = [to_tensor(decode(file), "RGB") for file in files]
-    labels = scale(torch.cat([both[:, :, both.shape[2] // 2 :] for both in maps], dim=1))
+    maps = [pil_to_tensor(read_picture(file), "RGB") for file in files]
+    labels = normalize(torch.cat([both[:, :, both.shape[2] // 2 :] for both in maps], dim=1))
     palette, other = Palette("facades"), Palette("cmp_facades")
 
     def distance(of: Palette) -> float:
         """The median pixel's distance from its colour, in levels of 8 bits."""
-        return (labels - of.paint(of.read(labels))).square().sum(dim=0).sqrt().median().item() * 127.5
+        return (labels - of.paint(of.classify(labels))).square().sum(dim=0).sqrt().median().item() * 127.5
 
     assert distance(palette) < 5 < distance(other)
-    most = torch.bincount(palette.read(labels).flatten()).argmax()
+    most = torch.bincount(palette.classify(labels).flatten()).argmax()
     assert palette.classes[most] == "facade"
 
 
@@ -89,9 +89,9 @@ def test_any_number_of_classes_is_coded_and_painted_back(classes):
     palette = Palette(classes)
     labels = torch.from_numpy(np.random.default_rng(1).integers(0, classes, (2, 6, 8)))
     coded = palette.one_hot(labels)
-    picture = visible(coded, palette, source=torch.zeros(2, 1, 6, 8))
+    picture = to_displayable(coded, palette, source=torch.zeros(2, 1, 6, 8))
     assert torch.equal(picture, palette.paint(labels))
-    assert torch.equal(palette.read(picture), labels)
+    assert torch.equal(palette.classify(picture), labels)
 
 
 @pytest.mark.parametrize("choice", ["ade", [[0, 0, 0], [0, 0, 0]], [[1, 2, 3]]])

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from pix2pix.data.images import decode
-from pix2pix.data.images.decode import opened, size
+from pix2pix.data.images.decode import open_picture, read_size
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
-from pix2pix.data.sources.skip_unreadable import TolerantPairs
+from pix2pix.data.sources.skip_unreadable import SkipUnreadable
 from pix2pix.datasets.check.measure import measure_pairs
 from pix2pix.datasets.check.scan import PairFiles, scan_folder
 from pix2pix.datasets.write_shards import write_shards
@@ -48,12 +48,12 @@ def folder_of_that_name(file: Path) -> None:
 @pytest.mark.parametrize("make", [pipe, listening, endless, folder_of_that_name])
 def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, make):
     make(tmp_path / "9.png")
-    for look in (opened, size):
+    for look in (open_picture, read_size):
         with pytest.raises(ValueError, match=r"9\.png: cannot be read as a picture \(a .*, no file\)"):
             look(tmp_path / "9.png")
     (tmp_path / "9.png").rename(tmp_path / "9.npy")
     with pytest.raises(ValueError, match=r"9\.npy: cannot be read as a picture \(a .*, no file\)"):
-        opened(tmp_path / "9.npy")
+        open_picture(tmp_path / "9.npy")
 
 
 def test_a_pipe_among_the_pictures_is_named_by_every_reader_of_a_folder(tmp_path):
@@ -78,7 +78,7 @@ def test_a_pipe_beside_a_partner_is_passed_over_where_that_is_asked_for(tmp_path
     (tmp_path / "trainA" / "0.png").unlink()
     os.mkfifo(tmp_path / "trainA" / "0.png")
     source = PairFolder(str(tmp_path))
-    assert TolerantPairs(source.split("train"), 1)[0].name == "1"
+    assert SkipUnreadable(source.split("train"), 1)[0].name == "1"
     assert "0.png: cannot be read as a picture (a named pipe" in caplog.text
     with pytest.raises(ValueError, match=r"0\.png: .*a named pipe"):
         write_shards(source, tmp_path / "shards")
@@ -88,7 +88,7 @@ def test_a_side_by_side_file_that_is_none_is_passed_over_where_that_is_asked_for
     folder = noise_pairs(tmp_path / "pairs", 3)
     os.mkfifo(folder / "train" / "3.png")
     (folder / "train" / "4.npy").write_bytes(header_of("'<f4'", "(1000000, 1000000, 3)"))
-    pairs = TolerantPairs(PairFolder(str(folder)).split("train"), 2)
+    pairs = SkipUnreadable(PairFolder(str(folder)).split("train"), 2)
     assert pairs[3].name == pairs[4].name == "0"
 
 
@@ -155,7 +155,7 @@ def test_a_header_that_promises_more_than_the_file_holds_is_named_and_nothing_is
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=rf"{name}: cannot be read as a picture \(.+\)\. Replace or remove"):
-            opened(tmp_path / name)
+            open_picture(tmp_path / name)
         assert tracemalloc.get_traced_memory()[1] < 20e6
     finally:
         tracemalloc.stop()
@@ -164,9 +164,9 @@ def test_a_header_that_promises_more_than_the_file_holds_is_named_and_nothing_is
 def test_a_file_larger_than_the_memory_is_named(tmp_path, monkeypatch):
     (tmp_path / "a.npy").write_bytes(header_of("'<f4'", "(1000000, 1000000, 3)"))
     os.truncate(tmp_path / "a.npy", 12 * 10**12 + 128)  # with a hole: it takes no room on the disk
-    assert size(tmp_path / "a.npy") == (10**6, 10**6)
+    assert read_size(tmp_path / "a.npy") == (10**6, 10**6)
     with pytest.raises(ValueError, match=r"a\.npy: .*it takes 12,000\.0 GB of memory"):
-        opened(tmp_path / "a.npy")
+        open_picture(tmp_path / "a.npy")
 
 
 def test_a_cut_tiff_is_named_whatever_its_compression(tmp_path):
@@ -178,7 +178,7 @@ def test_a_cut_tiff_is_named_whatever_its_compression(tmp_path):
         for length in (4, 8, 100, len(whole) // 2, len(whole) - 500):
             (tmp_path / "a.tif").write_bytes(whole[:length])
             with pytest.raises(ValueError, match=r"a\.tif: cannot be read as a picture"):
-                opened(tmp_path / "a.tif")
+                open_picture(tmp_path / "a.tif")
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 32\n%%EndComments\n(w) showpage\n%%EOF\n"
@@ -194,7 +194,7 @@ def test_no_other_program_is_asked_whatever_a_file_holds(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(subprocess, "Popen", started)
     (tmp_path / name).write_bytes(content)
-    for look in (opened, size):
+    for look in (open_picture, read_size):
         with pytest.raises(ValueError, match=rf"{name}: cannot be read as a picture"):
             look(tmp_path / name)
     assert measure_pairs([PairFiles("train", "a", (tmp_path / name,))])[0].unreadable

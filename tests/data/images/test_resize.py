@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2pix.data.images.resize import evaluated, fitted, reflected, resize
+from pix2pix.data.images.resize import reflect_pad, resize, resize_for_eval, resize_for_training
 from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
 
@@ -27,37 +27,37 @@ def ramp(height: int, width: int, dtype: torch.dtype = torch.uint8) -> torch.Ten
 )
 def test_each_mode_loads_and_evaluates_at_its_size(preprocess, loaded, plain):
     image, size = ramp(60, 40), ((32, 48) if preprocess != "crop" else (32, 40))
-    assert fitted(image, (36, 54), size, preprocess).shape[1:] == loaded
-    assert evaluated(image, size, preprocess).shape[1:] == plain
+    assert resize_for_training(image, (36, 54), size, preprocess).shape[1:] == loaded
+    assert resize_for_eval(image, size, preprocess).shape[1:] == plain
 
 
 def test_scaling_to_the_width_leaves_at_least_the_height_of_the_crop():
-    assert fitted(ramp(20, 80), (36, 36), (32, 32), "scale_width_and_crop").shape[1:] == (32, 36)
+    assert resize_for_training(ramp(20, 80), (36, 36), (32, 32), "scale_width_and_crop").shape[1:] == (32, 36)
 
 
 def test_a_picture_smaller_than_the_crop_is_refused_by_name():
     transform = JitterAndMirror(height=32, width=32, load_height=36, load_width=36, preprocess="crop")
     with pytest.raises(ValueError, match=r"pair small: 20x40 pixels are less than the crop 32x32\. Set data\.preproc"):
-        transform.load(Pair(ramp(20, 40), ramp(20, 40), "small"))
+        transform.resize_for_training(Pair(ramp(20, 40), ramp(20, 40), "small"))
 
 
 def test_images_of_a_pair_that_do_not_agree_are_refused_by_name():
     transform = JitterAndMirror(height=8, width=8, load_height=8, load_width=8, preprocess="crop")
     with pytest.raises(ValueError, match=r"pair odd: its source is 20x40, its target 20x41"):
-        transform.load(Pair(ramp(20, 40), ramp(20, 41), "odd"))
+        transform.resize_for_training(Pair(ramp(20, 40), ramp(20, 41), "odd"))
 
 
 def test_padding_keeps_proportions_and_reflects_beyond_the_borders():
-    assert reflected(ramp(1, 3), (1, 9))[0, 0].tolist() == [1, 2, 1, 0, 1, 2, 1, 0, 1]
-    assert reflected(ramp(1, 1), (2, 3)).tolist() == [[[0] * 3] * 2]
-    tall = evaluated(ramp(16, 4), (32, 32), "pad")
+    assert reflect_pad(ramp(1, 3), (1, 9))[0, 0].tolist() == [1, 2, 1, 0, 1, 2, 1, 0, 1]
+    assert reflect_pad(ramp(1, 1), (2, 3)).tolist() == [[[0] * 3] * 2]
+    tall = resize_for_eval(ramp(16, 4), (32, 32), "pad")
     assert torch.equal(tall[:, :, 12:20], resize(ramp(16, 4), (32, 8)))
     assert torch.equal(tall[0, :, 11], tall[0, :, 13])
 
 
 def test_crops_of_whole_pictures_keep_their_pixels():
     transform = JitterAndMirror(height=4, width=4, load_height=4, load_width=4, preprocess="crop", mirror=False)
-    pair = transform.augment(Pair(ramp(16, 16), ramp(16, 16), "a"), np.random.default_rng(1))
+    pair = transform.transform_for_training(Pair(ramp(16, 16), ramp(16, 16), "a"), np.random.default_rng(1))
     first = int((pair.source[0, 0, 0] + 1) * 127.5)
     assert ((pair.source[0] + 1) * 127.5)[1].round().tolist() == [first + 16 + column for column in range(4)]
 
@@ -65,8 +65,8 @@ def test_crops_of_whole_pictures_keep_their_pixels():
 def test_pictures_as_they_are_come_in_batches_of_one_size():
     transform = JitterAndMirror(height=8, width=8, load_height=8, load_width=8, preprocess="none", mirror=False)
     pair = Pair(ramp(5, 7), ramp(5, 7), "a")
-    assert transform.augment(pair, np.random.default_rng(0)).source.shape == (1, 5, 7)
-    assert transform.plain(pair).source.shape == (1, 5, 7)
+    assert transform.transform_for_training(pair, np.random.default_rng(0)).source.shape == (1, 5, 7)
+    assert transform.transform_for_eval(pair).source.shape == (1, 5, 7)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint16, torch.int32, torch.float32])

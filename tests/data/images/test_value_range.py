@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pix2pix.data.images.value_range import scale, unscale
+from pix2pix.data.images.value_range import denormalize, normalize
 
 
 @pytest.mark.parametrize(
@@ -21,18 +21,18 @@ from pix2pix.data.images.value_range import scale, unscale
 def test_every_integer_comes_back(depth, limits, values):
     types = {8: torch.uint8, 16: torch.uint16, 32: torch.int32}
     pixels = torch.tensor(list(values)).to(types[depth]).reshape(1, 1, -1)
-    scaled = scale(pixels, limits)
+    scaled = normalize(pixels, limits)
     assert scaled.dtype == torch.float32
     assert (float(scaled.min()), float(scaled.max())) == pytest.approx((-1, 1), abs=2e-4)
-    assert np.array_equal(unscale(scaled, depth, limits).transpose(2, 0, 1), pixels.numpy())
+    assert np.array_equal(denormalize(scaled, depth, limits).transpose(2, 0, 1), pixels.numpy())
 
 
 def test_values_beyond_the_range_are_cut_to_it():
-    assert scale(torch.tensor([-5.0, 0.0, 5.0, 10.0, 20.0]), (0, 10)).tolist() == [-1, -1, 0, 1, 1]
+    assert normalize(torch.tensor([-5.0, 0.0, 5.0, 10.0, 20.0]), (0, 10)).tolist() == [-1, -1, 0, 1, 1]
 
 
 def test_floats_come_back_and_their_tensor_is_left_as_it_was():
     image = torch.linspace(0, 1, 64).reshape(1, 8, 8)
     before = image.clone()
-    assert np.allclose(unscale(scale(image), "float")[..., 0], image[0].numpy(), atol=1e-7)
+    assert np.allclose(denormalize(normalize(image), "float")[..., 0], image[0].numpy(), atol=1e-7)
     assert torch.equal(image, before)

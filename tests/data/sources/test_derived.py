@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from pix2pix.data.images.lab import join_lightness, split_lightness
-from pix2pix.data.images.value_range import scale
+from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.derived import DerivedPairs, blur, edges, grayscale, inpaint, noise, superres
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
@@ -87,8 +87,8 @@ def test_grayscale_is_luma_and_edges_are_where_the_picture_changes():
 def test_lightness_and_colour_join_to_the_picture_they_were_split_from():
     picture = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     lightness, colour = split_lightness(picture)
-    joined = join_lightness(scale(lightness)[None], scale(colour)[None])[0]
-    assert float((joined - scale(picture)).abs().mean()) < 0.01
+    joined = join_lightness(normalize(lightness)[None], normalize(colour)[None])[0]
+    assert float((joined - normalize(picture)).abs().mean()) < 0.01
     grey = torch.full((3, 4, 4), 100, dtype=torch.uint8)
     assert split_lightness(grey)[1].unique().tolist() == [128]
 

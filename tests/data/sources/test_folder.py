@@ -150,7 +150,7 @@ def test_an_odd_width_is_refused_with_file_and_width(tmp_path):
 
 
 def test_of_many_files_some_widths_are_looked_at_first_and_the_others_when_they_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_layout, "LOOKED_AT", 3)
+    monkeypatch.setattr(folder_layout, "WIDTHS_CHECKED", 3)
     for number in range(1, 10):
         picture(tmp_path / "train" / f"{number}.png", "red", (15 if number == 2 else 16, 6))
         side_by_side(tmp_path / "val" / f"{number}.png")

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from pix2pix.core.randomness import epoch_order, windowed_order
-from pix2pix.data.datamodule import TrainingPairs, drawn
+from pix2pix.data.datamodule import TrainingPairs, collate_list
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources import shards as reading
 from pix2pix.data.sources.folder import PairFolder
@@ -199,8 +199,8 @@ def loaded(source: ShardedPairs, *, first: int = 0, workers: int = 0, rank: int 
     batches = EpochBatches(
         len(pairs.pairs), 2, 3, lambda: (1, first), rank=rank, processes=processes, order=source.order
     )
-    loader = DataLoader(pairs, batch_sampler=batches, num_workers=workers, collate_fn=drawn)
-    return [(batch.name, batch.source.sum().item()) for batch in (transform.augmented(*batch) for batch in loader)]
+    loader = DataLoader(pairs, batch_sampler=batches, num_workers=workers, collate_fn=collate_list)
+    return [(batch.name, batch.source.sum().item()) for batch in (transform.augment_batch(*batch) for batch in loader)]
 
 
 def test_an_epoch_over_http_is_taken_up_in_the_middle_by_any_number_of_workers(several):
@@ -234,7 +234,7 @@ def test_processes_on_several_machines_share_an_epoch(several):
 
 
 def test_a_broken_connection_is_tried_again(several, monkeypatch, caplog):
-    monkeypatch.setattr(reading, "WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(reading, "RETRY_DELAYS", (0.0, 0.0, 0.0))
     caplog.set_level("INFO")
     with served(several, breaks=3) as server:
         assert len(ShardedPairs(server.address).split("val")) == 3

@@ -4,7 +4,7 @@ import numpy as np
 
 from pix2pix.data.images.palettes import CMP_FACADES as PALETTE
 from pix2pix.data.sources.synthetic.layout import plan_facade
-from pix2pix.data.sources.synthetic.look import draw_look, usual_material
+from pix2pix.data.sources.synthetic.look import draw_appearance, usual_material
 from pix2pix.data.sources.synthetic.render import Picture, Scene, render_labels, render_photo
 
 __all__ = ["PALETTE", "draw_facade"]
@@ -25,7 +25,7 @@ def draw_facade(index: int, *, seed: int, height: int, width: int) -> tuple[Pict
     plan, looks, surfaces = (np.random.default_rng([seed, index, stream]) for stream in range(3))
     elements = plan_facade(plan)
     scene = Scene(elements, height, width)
-    look = draw_look(looks, scale=min(height, width) / 256, usual=usual_material(elements))
+    look = draw_appearance(looks, scale=min(height, width) / 256, usual=usual_material(elements))
     return render_photo(scene, look, surfaces), render_labels(scene)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.sources.synthetic.look import Look
+from pix2pix.data.sources.synthetic.look import Appearance
 from pix2pix.data.sources.synthetic.patch import Field
 
 
@@ -15,7 +15,7 @@ def draw_fields(rng: np.random.Generator, height: int, width: int) -> dict[str, 
     return {"soft": soft, "rough": rough, "streaks": streaks, "grain": grain}
 
 
-def shadows(relief: Field, look: Look) -> Field:
+def shadows(relief: Field, look: Appearance) -> Field:
     """Where the sun does not reach, in [0, 1]: a march from each pixel towards the sun over relief (H, W) in pixels."""
     down, right = look.sun
     reach = int(np.ceil(relief.max() - relief.min()))

@@ -50,7 +50,7 @@ WEATHERS = [
 ]
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """How one building looks at one size. `scale` is the pixels in a 256th of the picture; colours are in [0, 1]."""
 
     scale: float
@@ -83,12 +83,12 @@ def usual_material(elements: Sequence[Element]) -> Material:
     return "plaster" if kinds["blind"] >= kinds["window"] else "brick"  # a pair of shutters at every window
 
 
-def draw_look(rng: np.random.Generator, scale: float, usual: Material) -> Look:
+def draw_appearance(rng: np.random.Generator, scale: float, usual: Material) -> Appearance:
     """Draws the look of a building; `sun` is how far (down, right) a shadow falls per unit of relief."""
     material: Material = usual if rng.random() < USUAL else rng.choice(list(WALLS))
     zenith, horizon, cloud, sunlight, shadow, lit = WEATHERS[rng.choice(len(WEATHERS), p=[0.35, 0.3, 0.2, 0.15])]
     wall = _pick(rng, WALLS[material], jitter=0.05)
-    return Look(
+    return Appearance(
         scale=scale,
         material=material,
         wall=wall,

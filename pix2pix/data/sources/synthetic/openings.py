@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.sources.synthetic.look import PAINTS, Look, rgb
+from pix2pix.data.sources.synthetic.look import PAINTS, Appearance, rgb
 from pix2pix.data.sources.synthetic.patch import Field, Patch, line, mix, ramp, scatter, to_multiple, tone
 
 DARK = rgb(0.10, 0.12, 0.15)
@@ -13,7 +13,7 @@ GOODS = np.stack(
 )
 
 
-def window(p: Patch, look: Look) -> Field:
+def window(p: Patch, look: Appearance) -> Field:
     """Glass behind a frame with mullions, under a flat, segmental or round arch."""
     thickness = max(0.75, 2.0 * look.scale)
     inside = _curtains(p, look, _glass(p, look))
@@ -27,7 +27,7 @@ def window(p: Patch, look: Look) -> Field:
     return mix(framed, look.wall * 0.92, _spandrel(p, look)) if look.arch else framed
 
 
-def door(p: Patch, look: Look) -> Field:
+def door(p: Patch, look: Appearance) -> Field:
     """Two panelled leaves under a fanlight."""
     thickness = max(0.75, 1.6 * look.scale)
     leaf = tone(look.door, 0.95 + 0.25 * (p.draw(0) - 0.5) + 0.05 * p.noise("grain"))
@@ -41,7 +41,7 @@ def door(p: Patch, look: Look) -> Field:
     return mix(whole, look.trim * 0.85, np.clip(thickness + 0.5 - np.minimum(p.x, np.minimum(p.w - p.x, p.y)), 0, 1))
 
 
-def blind(p: Patch, look: Look) -> Field:
+def blind(p: Patch, look: Appearance) -> Field:
     """Slats in a frame; the slats fade to an even tone where they would be finer than pixels."""
     period = max(3.0, round(3.0 * look.scale))
     slats = (0.5 - (p.y % period) / period) * min(1.0, 0.5 * look.scale + 0.3)
@@ -49,7 +49,7 @@ def blind(p: Patch, look: Look) -> Field:
     return tone(colour, 1 + 0.14 * (p.edge() < max(1.0, 1.6 * look.scale)) * (p.w > 4))
 
 
-def display(p: Patch, look: Look) -> Field:
+def display(p: Patch, look: Appearance) -> Field:
     """A shop window with goods in lamplight between slim posts, on a base."""
     paint = PAINT[(p.draw(0) * len(PAINT)).astype(np.intp)]
     inside = mix(DARK * 1.2, LAMP * 0.75, ramp(1 - np.abs(p.v - 0.45) * 2.4, 0, 1) * (0.15 + 0.75 * p.draw(1)))
@@ -60,7 +60,7 @@ def display(p: Patch, look: Look) -> Field:
     return mix(whole, paint * 0.75, line(p.y - 0.88 * p.h, max(0.8, look.scale)))
 
 
-def sign(p: Patch, look: Look) -> Field:
+def sign(p: Patch, look: Appearance) -> Field:
     """A painted board with lettering, as strokes too small to read."""
     paint = PAINT[((p.draw(0) + look.sign) % 1 * len(PAINT)).astype(np.intp)]
     size = max(1.0, round(1.3 * look.scale))
@@ -73,7 +73,7 @@ def sign(p: Patch, look: Look) -> Field:
     return mix(board, ink, 0.9 * text)
 
 
-def awning(p: Patch, look: Look) -> Field:
+def awning(p: Patch, look: Appearance) -> Field:
     """Striped cloth with a scalloped hem that hangs in front of the glass."""
     cloth = PAINT[((p.draw(0) * 7 + look.sign) % 1 * len(PAINT)).astype(np.intp)] * 1.25
     width = max(2.0, round(5 * look.scale))
@@ -84,7 +84,7 @@ def awning(p: Patch, look: Look) -> Field:
     return mix(fabric, DARK, 0.75 * hem * (look.scale > 0.5))
 
 
-def _glass(p: Patch, look: Look) -> Field:
+def _glass(p: Patch, look: Appearance) -> Field:
     """Dark rooms that mirror the sky above the roofs across the street; some are lit."""
     horizon = 0.15 + 0.75 * p.draw(0) + 0.12 * p.noise("rough")
     mirrored = mix(look.zenith, look.horizon, 0.4 + 0.6 * p.v) * 0.8
@@ -98,7 +98,7 @@ def _streak(p: Patch) -> Field:
     return ramp(0.16 - np.abs(p.u + 0.55 * p.v - 1.9 * p.draw(3) + 0.15), 0.0, 0.06)
 
 
-def _curtains(p: Patch, look: Look, glass: Field) -> Field:
+def _curtains(p: Patch, look: Appearance, glass: Field) -> Field:
     """Drapes at the sides, a half curtain, a lace over the whole window, or nothing."""
     style = p.draw(4)
     drapes = (style < 0.28) & (np.abs(p.u - 0.5) > 0.28 - 0.12 * p.v + 0.1 * p.draw(5))
@@ -109,14 +109,14 @@ def _curtains(p: Patch, look: Look, glass: Field) -> Field:
     return mix(glass, cloth, 0.75 * drapes + 0.7 * half + 0.45 * lace)
 
 
-def _spandrel(p: Patch, look: Look) -> Field:
+def _spandrel(p: Patch, look: Appearance) -> Field:
     """Where the wall fills the corners above an arch."""
     rise = np.minimum(look.arch * p.w / 2, 0.45 * p.h)
     radius = np.hypot((p.x / p.w - 0.5) * 2, np.minimum(p.y - rise, 0) / rise)
     return ramp((radius - 1) * np.minimum(rise, p.w / 2), -0.5, 0.5) * (p.y < rise)
 
 
-def _goods(p: Patch, look: Look, inside: Field) -> Field:
+def _goods(p: Patch, look: Appearance, inside: Field) -> Field:
     size = max(2.0, 5.0 * look.scale)
     row, column = np.floor(p.y / size / 1.4), np.floor(p.x / size)
     kind, height = scatter([row, column]), scatter([column, row])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.sources.synthetic.look import Look, rgb
+from pix2pix.data.sources.synthetic.look import Appearance, rgb
 from pix2pix.data.sources.synthetic.patch import Field, Patch, line, mix, ramp, scatter, to_multiple, tone
 
 IRON = rgb(0.13, 0.13, 0.15)
@@ -10,29 +10,29 @@ LEAF = rgb(0.25, 0.42, 0.18)
 PETALS = np.array([[0.85, 0.20, 0.25], [0.92, 0.55, 0.65], [0.95, 0.80, 0.30], [0.90, 0.90, 0.92]], dtype=np.float32)
 
 
-def sill(p: Patch, look: Look) -> Field:
+def sill(p: Patch, look: Appearance) -> Field:
     """A ledge: bright on top, dark underneath."""
     return _stone(p, look, 1.1 - 0.32 * p.v)
 
 
-def hood(p: Patch, look: Look) -> Field:
+def hood(p: Patch, look: Appearance) -> Field:
     """A cornice over a window: a lip, a hollow, a fillet."""
     return _stone(p, look, _profile(p, lip=0.35))
 
 
-def band(p: Patch, look: Look) -> Field:
+def band(p: Patch, look: Appearance) -> Field:
     """A string course with a moulded profile."""
     return _stone(p, look, _profile(p, lip=0.3) - 0.02)
 
 
-def eaves(p: Patch, look: Look) -> Field:
+def eaves(p: Patch, look: Appearance) -> Field:
     """The crowning cornice: a lip over a row of dentils."""
     period = max(4.0, round(6 * look.scale))
     dentils = ((p.x % period) < period / 2) & (p.v > 0.45) & (p.v < 0.8)
     return _stone(p, look, _profile(p, lip=0.3) - 0.22 * dentils * (p.h >= 4))
 
 
-def pillar(p: Patch, look: Look) -> Field:
+def pillar(p: Patch, look: Appearance) -> Field:
     """A fluted shaft, round in the light, between a capital and a base."""
     towards_sun = (p.u - 0.5) * -np.sign(look.sun[1])
     roundness = 1.0 + 0.22 * towards_sun - 0.5 * towards_sun**2
@@ -42,7 +42,7 @@ def pillar(p: Patch, look: Look) -> Field:
     return _stone(p, look, np.where(end, 1.06, roundness - flutes) - 0.25 * groove)
 
 
-def deco(p: Patch, look: Look) -> Field:
+def deco(p: Patch, look: Appearance) -> Field:
     """A carved panel: a rosette or a garland in a raised frame."""
     aspect = p.w / p.h
     repeats = np.maximum(1, np.rint(aspect))
@@ -55,12 +55,12 @@ def deco(p: Patch, look: Look) -> Field:
     return _stone(p, look, 0.84 + 0.16 * carved + lit + 0.14 * rim * (p.h > 3))
 
 
-def slab(p: Patch, look: Look) -> Field:
+def slab(p: Patch, look: Appearance) -> Field:
     """The floor of a balcony, seen from the street."""
     return _stone(p, look, 1.08 - 0.45 * ramp(p.v, 0.3, 1.0))
 
 
-def railing(p: Patch, look: Look) -> tuple[Field, Field]:
+def railing(p: Patch, look: Appearance) -> tuple[Field, Field]:
     """Iron bars or stone balusters under a rail, some behind flowers; (n, 3) RGB and how much of it covers, (n,)."""
     post, period, colour = (2.6, 5.0, look.trim) if look.solid_balconies else (1.0, 4.0, IRON)
     period = max(3.0, round(period * look.scale))
@@ -72,7 +72,7 @@ def railing(p: Patch, look: Look) -> tuple[Field, Field]:
     return _flowers(p, look, metal, cover) if not look.solid_balconies else (metal, cover)
 
 
-def _flowers(p: Patch, look: Look, metal: Field, cover: Field) -> tuple[Field, Field]:
+def _flowers(p: Patch, look: Appearance, metal: Field, cover: Field) -> tuple[Field, Field]:
     size = max(1.0, 1.6 * look.scale)
     dot = scatter([np.floor(p.row / size), np.floor(p.col / size)])
     height = 0.45 + 0.2 * p.noise("rough") + 0.2 * dot
@@ -87,5 +87,5 @@ def _profile(p: Patch, lip: float) -> Field:
     return 1.1 - 0.3 * ramp(p.v, lip, lip + 0.15) + 0.16 * ramp(p.v, lip + 0.25, 0.95)
 
 
-def _stone(p: Patch, look: Look, light: Field) -> Field:
+def _stone(p: Patch, look: Appearance, light: Field) -> Field:
     return tone(look.trim, light + 0.04 * p.noise("grain") + 0.05 * p.noise("rough") - 0.04 * p.noise("streaks"))

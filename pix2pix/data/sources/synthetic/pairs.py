@@ -52,16 +52,16 @@ class SyntheticFacades(PairSource):
         self.direction: Direction = direction
         self.seed = seed
 
-    def split(self, split: Split) -> "DrawnPairs":
+    def split(self, split: Split) -> "RenderedPairs":
         """The pairs of `split`."""
-        return DrawnPairs(split, self.counts[split], self.sizes[split], self.direction, self.seed)
+        return RenderedPairs(split, self.counts[split], self.sizes[split], self.direction, self.seed)
 
     def fingerprint(self) -> str:
         """The settings: they decide every pixel."""
         return repr(sorted(self.settings.items()))
 
 
-class DrawnPairs(Sequence[Pair]):
+class RenderedPairs(Sequence[Pair]):
     """Pairs drawn when first indexed, and kept."""
 
     def __init__(self, split: Split, count: int, size: tuple[int, int], direction: Direction, seed: int) -> None:
@@ -74,10 +74,10 @@ class DrawnPairs(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         pair = self.drawn[index]
         if pair is None:
-            pair = self.drawn[index] = self._draw(index)
+            pair = self.drawn[index] = self._render(index)
         return pair
 
-    def _draw(self, index: int) -> Pair:
+    def _render(self, index: int) -> Pair:
         height, width = self.size
         a, b = draw_facade(FIRST[self.split] + index, seed=self.seed, height=height, width=width)
         source, target = (a, b) if self.direction == "AtoB" else (b, a)

@@ -9,7 +9,7 @@ from pix2pix.data.images.palettes import CMP_FACADES
 from pix2pix.data.sources.synthetic import openings, ornament, surfaces
 from pix2pix.data.sources.synthetic.elements import KINDS, Element
 from pix2pix.data.sources.synthetic.light import draw_fields, occlusion, shadows
-from pix2pix.data.sources.synthetic.look import Look, rgb
+from pix2pix.data.sources.synthetic.look import Appearance, rgb
 from pix2pix.data.sources.synthetic.patch import DRAWS, Field, Patch, mix
 
 Picture = NDArray[np.uint8]
@@ -30,7 +30,7 @@ RELIEF: dict[str, float] = {
     "eaves": 10.0,
     "slab": 8.0,
 }
-SHADERS: dict[str, Callable[[Patch, Look], Field]] = {
+SHADERS: dict[str, Callable[[Patch, Appearance], Field]] = {
     "sky": surfaces.sky,
     "neighbour": surfaces.neighbour,
     "street": surfaces.street,
@@ -83,7 +83,7 @@ def render_labels(scene: Scene) -> Picture:
     return LABEL_COLOURS[scene.codes[scene.front]]
 
 
-def render_photo(scene: Scene, look: Look, rng: np.random.Generator) -> Picture:
+def render_photo(scene: Scene, look: Appearance, rng: np.random.Generator) -> Picture:
     """The photo, (H, W, 3)."""
     draws = rng.random((len(scene.codes), DRAWS), dtype=np.float32)
     height, width = scene.behind.shape
@@ -103,7 +103,7 @@ def render_photo(scene: Scene, look: Look, rng: np.random.Generator) -> Picture:
     return _develop(photo.reshape(height, width, 3), fields["grain"])
 
 
-def _light(codes: NDArray[np.intp], look: Look) -> Field:
+def _light(codes: NDArray[np.intp], look: Appearance) -> Field:
     """Light on every pixel, (H, W, 3): the sun where it reaches, the blue sky in the shade, little in the corners."""
     relief = HEIGHTS[codes] * np.float32(max(look.scale, 0.4))  # relief below half a pixel would cast no shadow
     outdoors = OUTDOORS[codes]
