@@ -10,7 +10,7 @@ __all__ = ["Translator", "__version__", "load_translator"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the translator on first use: the command line starts without waiting for torch."""
+    """Imports the translator on first use, so that the command line starts without torch."""
     if name not in {"Translator", "load_translator"}:
         raise AttributeError(f"module 'pix2pix' has no attribute {name!r}")
     from pix2pix.inference import translator

@@ -1,4 +1,4 @@
-"""`pix2pix data ...`: downloads, checks and makes data sets. Each command imports what it needs when it is called."""
+"""`pix2pix data ...`: downloads, checks and makes data sets."""
 
 import shlex
 from pathlib import Path
@@ -151,7 +151,7 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     "--megabytes", type=click.IntRange(min=1), default=256, show_default=True, help="Size of a shard, in megabytes."
 )
 @click.option("--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Shards to write at once.")
-def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ...], **how: int) -> None:
+def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ...], **options: int) -> None:
     """Pack a folder of pairs into WebDataset shards.
 
     The shards can be read from a disk, a web server or a bucket.
@@ -165,7 +165,7 @@ def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ..
     from pix2pix.datasets.write_shards import write_shards
 
     source = PairFolder(str(folder), folders={"A": _folder_setting(of_a), "B": _folder_setting(of_b)})
-    for split, shards in write_shards(source, output, **how).items():
+    for split, shards in write_shards(source, output, **options).items():
         size = sum(shard.bytes for shard in shards) / 1e6
         click.echo(f"{split}: {sum(shard.pairs for shard in shards)} pairs in {len(shards)} shards, {size:.1f} MB")
     click.echo(f"pix2pix train data=shards data.path={output}")

@@ -1,4 +1,4 @@
-"""Starts one run, or a sweep and prints its table, from the command line of `pix2pix train`."""
+"""Starts one run or a sweep from the command line of `pix2pix train`."""
 
 import os
 import traceback
@@ -15,13 +15,13 @@ from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
 
 def train(words: list[str]) -> None:
-    """`pix2pix train`: one run; or a sweep, and the table of what became of each of its runs."""
+    """Trains one run, or a sweep, and prints the table of a sweep's runs."""
     SWEEP.reset()
     try:
         with _restore_environment():
             with_hydra(_train_job, words)
     except JobFailedError:
-        pass  # the table tells of it
+        pass  # the table reports it
     finally:
         if SWEEP.jobs:
             print(SWEEP.table())
@@ -39,7 +39,7 @@ def _train_job(cfg: DictConfig) -> float | None:
 
 
 def _run_foreign_job(cfg: DictConfig) -> float | None:
-    """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
+    """Trains a job of another launcher, which runs in a process of its own, and writes its error to the job's log."""
     from pix2pix.training.train import train
 
     whole = cfg.copy()
@@ -60,7 +60,7 @@ def _run_foreign_job(cfg: DictConfig) -> float | None:
 
 @contextmanager
 def _restore_environment() -> Iterator[None]:
-    """Takes back what a sweep sets for its jobs."""
+    """Restores the environment variable that a sweep sets for its jobs."""
     before = os.environ.get("PYTHONSAFEPATH")
     try:
         yield

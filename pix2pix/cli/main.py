@@ -1,4 +1,4 @@
-"""The group of all commands. Heavy imports happen within each command, so that `pix2pix --help` answers at once."""
+"""The command group. Commands import what they need when called, so that `pix2pix --help` starts fast."""
 
 import logging
 

@@ -13,18 +13,18 @@ def train(overrides: tuple[str, ...]) -> None:
     from pix2pix.config import compose
 
     words, flags = _split_flags(overrides)
-    asked = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
+    config_flags = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
     with compose.in_words():
-        if asked:
-            at = flags.index(asked[0])
-            others = [flag for flag in flags[:at] + flags[at + 2 :] if flag not in {"-m", "--multirun"}]
+        if config_flags:
+            start = flags.index(config_flags[0])
+            others = [flag for flag in flags[:start] + flags[start + 2 :] if flag not in {"-m", "--multirun"}]
             compose.show_config([*words, "hydra.mode=RUN", *others])
         else:
             launch.train([*words, *flags])
 
 
 def _split_flags(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Splits the words into overrides and flags, because Hydra's parser wants all overrides in one place."""
+    """Splits the words into overrides and flags, because Hydra's parser needs all overrides in one place."""
     overrides, flags, rest = [], [], iter(words)
     for word in rest:
         if not word.startswith("-"):

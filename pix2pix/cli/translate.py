@@ -68,14 +68,14 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -
     from pix2pix.inference.gallery import write_page
     from pix2pix.inference.translator import load_translator
 
-    how = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
+    file_options = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
     page = options.pop("page")
     require_output_folder(output, inputs)
     translator = load_translator(run, **options)
     if "-" in (*inputs, str(output)):
-        translate_stream(translator, inputs, output, how["suffix"])
+        translate_stream(translator, inputs, output, file_options["suffix"])
         return
-    report = translate_files(translator, inputs, output, **how)
+    report = translate_files(translator, inputs, output, **file_options)
     if page:
         click.echo(write_page(report, output, Path(run)))
     click.echo(report.summary(output))

@@ -10,12 +10,12 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
+from pix2pix.config.identity import Config
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.coding import targets_are_labels
-from pix2pix.data.datamodule import EvaluationPairs
 from pix2pix.data.pair import PairSource, Split
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
@@ -78,22 +78,22 @@ def evaluate(
     keep_freed_memory()
     run.config()  # raises if this is no run directory, which the results are written to
     trained = load_generator(run.path, **options)
-    source = _open_pairs(trained, data)
-    _report_shared_split(run, source, split)
+    source = _open_pairs(trained, data, split)
     metrics = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
-    choices = {name: value for name, value in options.items() if name != "device"}
-    folder = evaluation_folder(run, trained.config, split, data=data, samples=samples, **choices)
-    run.require_inside(folder)
-    record = {"split": split, "samples": samples} | make_record(
-        trained, source, split, _scorer_file(metrics), perceptual
-    )
-    pairs = EvaluationPairs(source.split(split), trained.build_transform())
+    folder = _choose_folder(run, trained.config, split, data=data, samples=samples, **options)
+    record = make_record(trained, source, split, samples, _scorer_file(metrics), perceptual)
     with atomic_dir(folder) as part:
-        evaluator = PairEvaluator(trained, pairs, metrics, samples, part / "images")
+        evaluator = PairEvaluator(trained, source.split(split), metrics, samples, part / "images")
         result = _evaluate_pairs(evaluator, folder)
         record["data"]["pictures"] = evaluator.digest.digest()
         write_results(part, run, record, result)
     return result
+
+
+def _choose_folder(run: Run, config: Config, split: Split, **options: Any) -> Path:
+    folder = evaluation_folder(run, config, split, **{key: value for key, value in options.items() if key != "device"})
+    run.require_inside(folder)
+    return folder
 
 
 def _evaluate_pairs(evaluator: PairEvaluator, folder: Path) -> Evaluation:
@@ -105,20 +105,18 @@ def _evaluate_pairs(evaluator: PairEvaluator, folder: Path) -> Evaluation:
     return result
 
 
-def _open_pairs(trained: TrainedGenerator, path: str | Path | None) -> PairSource:
+def _open_pairs(trained: TrainedGenerator, path: str | Path | None, split: Split) -> PairSource:
     """Opens the pairs of the run's configuration, or those in the folder `path`."""
     require_no_secrets([("--data", str(path))])
     if path is not None and "path" not in trained.config["data"]["pairs"]:
         raise ValueError(f"--data {path}: the pairs of this run are generated and have no folder. Omit --data.")
     try:
-        return trained.open_pairs(path)
+        source = trained.open_pairs(path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error} If the data moved, give their folder with --data.") from error
-
-
-def _report_shared_split(run: Run, source: PairSource, split: Split) -> None:
     if split == "test" and source.files("val") and source.files("val") is source.files("test"):
-        log.info("%s: the data have one held-out split; val and test are the same pairs.", run.path)
+        log.info("--split test: the data have one held-out split; val and test are the same pairs.")
+    return source
 
 
 def _scorer_file(metrics: Sequence[SetMetric]) -> Path | None:

@@ -61,14 +61,10 @@ class PairEvaluator:
     """
 
     def __init__(
-        self,
-        trained: TrainedGenerator,
-        pairs: EvaluationPairs,
-        metrics: Sequence[SetMetric],
-        samples: int,
-        images: Path,
+        self, trained: TrainedGenerator, pairs: Sequence[Pair], metrics: Sequence[SetMetric], samples: int, images: Path
     ) -> None:
-        self.trained, self.pairs, self.metrics = trained, pairs, metrics
+        self.trained, self.metrics = trained, metrics
+        self.pairs = EvaluationPairs(pairs, trained.build_transform())
         self.samples, self.images = samples, images
         self.digest = PairsDigest()
 

@@ -105,13 +105,15 @@ def normalize_path(path: str | Path) -> str:
 
 
 def make_record(
-    trained: TrainedGenerator, source: PairSource, split: Split, scorer: Path | None, perceptual: bool
+    trained: TrainedGenerator, source: PairSource, split: Split, samples: int, scorer: Path | None, perceptual: bool
 ) -> Record:
     """Makes the record of an evaluation's inputs, which metrics.json holds beside the metrics.
 
     It is made before any picture is read, so that a file replaced meanwhile does not match the recorded date.
     """
     return {
+        "split": split,
+        "samples": samples,
         "checkpoint": trained.checkpoint.name,
         "checkpoint_file": file_state(trained.checkpoint) | {"sha256": file_sha256(trained.checkpoint)},
         "step": trained.step,

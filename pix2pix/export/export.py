@@ -12,11 +12,11 @@ SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "exported-program": 
 
 
 def export(run: str | Path, kind: str, output: Path | None = None, **options: Any) -> str:
-    """Writes RUN in one of the formats and returns what there is to say of it, the path last.
+    """Writes `run` in one of the formats and returns a report whose last line is the path.
 
     Raises:
-        ValueError: for options that the format does not have, or a file that does not compute what PyTorch does.
-        FileNotFoundError: when there is no such run.
+        ValueError: for options that the format does not have, or a file whose outputs differ from PyTorch's.
+        FileNotFoundError: when the run does not exist.
     """
     path = output or _default_path(Path(run), SUFFIXES[kind])
     if output is None and Path(run).is_dir():
@@ -25,7 +25,7 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
 
 
 def _default_path(run: Path, suffix: str) -> Path:
-    """In the run; beside a checkpoint that stands alone; here, for a translator that is built in or of the hub."""
+    """In the run; beside a single checkpoint; in the current directory for a built-in or hub translator."""
     if is_hub_address(run):
         return Path(f"{parse_address(run)[0].rpartition('/')[2]}{suffix}")
     if not run.exists() and str(run) in BUILTIN:
@@ -38,24 +38,24 @@ def _default_path(run: Path, suffix: str) -> Path:
 def _onnx(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.onnx import export_onnx
 
-    about, found = export_onnx(run, path, **options)
-    return f"{summary(about)}\nonnxruntime against PyTorch: {found}"
+    description, difference = export_onnx(run, path, **options)
+    return f"{summarize(description)}\nonnxruntime against PyTorch: {difference}"
 
 
 def _program(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.exported_program import export_program
 
-    about, found = export_program(run, path, **options)
-    return f"{summary(about)}\nthe file against the run: {found}"
+    description, difference = export_program(run, path, **options)
+    return f"{summarize(description)}\nthe file against the run: {difference}"
 
 
 def _safetensors(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.safetensors import export_safetensors
 
     if options.pop("pixels", "uint8") != "uint8" or "opset" in options:
-        raise ValueError("--pixels and --opset are of graphs; a safetensors file holds weights. Leave them out.")
+        raise ValueError("--pixels and --opset do not apply to safetensors, which holds weights only. Omit them.")
     export_safetensors(run, path, **options)
-    return "The weights and their configuration; load_translator reads the file."
+    return "Weights and configuration; load_translator reads the file."
 
 
 def _web(run: str | Path, path: Path, options: dict[str, Any]) -> str:
@@ -72,14 +72,16 @@ WRITERS: dict[str, Callable[[str | Path, Path, dict[str, Any]], str]] = {
 }
 
 
-def summary(about: dict[str, Any]) -> str:
-    """What goes into a graph and what comes out, a line each."""
-    side = about["multiple"]
+def summarize(description: dict[str, Any]) -> str:
+    """The inputs and outputs of an exported network, one per line."""
+    multiple, image = description["multiple"], description["input"]
     lines = [
-        f"image: {about['input']['type']} (batch, {about['input']['channels']}, {side} h, {side} w), "
-        f"{about['input']['range'][0]} to {about['input']['range'][1]}"
+        f"image: {image['type']} (batch, {image['channels']}, {multiple} h, {multiple} w), "
+        f"{image['range'][0]} to {image['range'][1]}"
     ]
-    for layer in about["noise"]:
-        unit = side // layer["stride"]
+    for layer in description["noise"]:
+        unit = multiple // layer["stride"]
         lines.append(f"{layer['name']}: float32 (batch, {layer['channels']}, {unit} h, {unit} w), uniform in 0 to 1")
-    return "\n".join([*lines, f"translation: {about['output']['type']}, {about['output']['channels']} channels"])
+    return "\n".join(
+        [*lines, f"translation: {description['output']['type']}, {description['output']['channels']} channels"]
+    )

@@ -18,22 +18,22 @@ METADATA = "pix2pix.json"  # the extra file in the archive
 def export_program(
     run: str | Path, path: str | Path, *, pixels: Pixels = "uint8", half: bool = False, **options: Any
 ) -> tuple[dict[str, Any], Difference]:
-    """Writes the generator of a run as a `torch.export` program; arguments, results and errors of `export_onnx`.
+    """Writes the generator of a run as a `torch.export` program. Arguments, results and errors: see `export_onnx`.
 
-    `torch.export.load(path).module(check_guards=False)(image, noise)` runs it: the guards of torch fear sizes of one
-    `multiple`, which the check covers. The description lies in the archive as `pix2pix.json`.
+    `torch.export.load(path).module(check_guards=False)(image, noise)` runs it: torch's guards reject sides of one
+    `multiple`, which are checked here. The archive holds the description as `pix2pix.json`.
     """
     trained = load_generator(run, device="cpu", **options)
     graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
-    about = describe(trained, graph)
+    description = describe(trained, graph)
     with warnings.catch_warnings(), atomic_file(Path(path)) as part:
-        warnings.simplefilter("ignore")  # torch's own deprecations
+        warnings.simplefilter("ignore")  # deprecations within torch
         program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
         with part.open("wb") as file:
-            torch.export.save(program, file, extra_files={METADATA: json.dumps(about)})
+            torch.export.save(program, file, extra_files={METADATA: json.dumps(description)})
         with part.open("rb") as file:
             module = torch.export.load(file).module(check_guards=False)
         with torch.no_grad():
-            found = measure_difference(lambda image, noise: module(image, list(noise)), trained, graph)
-        require_agreement(found, graph)
-    return about, found
+            difference = measure_difference(lambda image, noise: module(image, list(noise)), trained, graph)
+        require_agreement(difference, graph)
+    return description, difference

@@ -1,4 +1,4 @@
-"""The generator as one pure function of tensors, which exported files compute."""
+"""Wraps the generator as one function of tensors, for export."""
 
 import copy
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import has_custom_forward
 
 Pixels = Literal["uint8", "float"]
-MIN_SIDE = 32  # pixels
+MIN_SIDE = 32  # pixels; smaller pictures are too small for some networks
 
 
 class NoiseInput(NamedTuple):
-    """The noise of one dropout: uniform in [0, 1), (B, channels, H / stride, W / stride); below `keep` is kept.
+    """The noise input of one dropout: uniform in [0, 1), (B, channels, H / stride, W / stride).
 
-    Of a dropout of whole channels only the first number of each channel counts.
+    Values below `keep` are kept. For a dropout of whole channels, only the first value of each channel is used.
     """
 
     name: str
@@ -32,22 +32,22 @@ class NoiseInput(NamedTuple):
     whole_channels: bool = False
 
     def mask(self, noise: Tensor, x: Tensor) -> Tensor:
-        """What the input makes of the dropout's x: 1 where it is kept, else 0."""
-        kept = (noise < self.keep).to(x)
-        return kept[:, :, :1, :1].reshape(x.shape) if self.whole_channels else kept
+        """The mask for the dropout's x: 1 where it is kept, else 0."""
+        mask = (noise < self.keep).to(x)
+        return mask[:, :, :1, :1].reshape(x.shape) if self.whole_channels else mask
 
 
 class InferenceGraph(nn.Module):
     """Maps pictures and the noise of each dropout to pictures.
 
-    With `pixels="uint8"` pictures are as files hold them, uint8 (B, 1, 3 or 4, H, W): scaling, label palettes and Lab
-    are inside. With `float` they are the network's own, float32 (B, C, H, W) in [-1, 1]. H and W are multiples of
-    `multiple`. Every picture is normalised by itself, whatever else is in its batch.
+    With `pixels="uint8"`, pictures are uint8 (B, 1, 3 or 4, H, W) as in files; scaling, palettes and Lab are in the
+    graph. With `float`, they are the network's inputs and outputs, float32 (B, C, H, W) in [-1, 1]. H and W are
+    multiples of `multiple`. Each picture of a batch is normalised by itself.
 
     Args:
-        trained: the generator and its test-time choices; copied.
-        pixels: see above.
-        half: compute in float16; what goes in and out stays as it is.
+        trained: the generator and its test-time settings; copied.
+        pixels: `uint8` or `float`, as above.
+        half: compute in float16; inputs and outputs keep their types.
     """
 
     def __init__(self, trained: TrainedGenerator, *, pixels: Pixels = "uint8", half: bool = False) -> None:
@@ -60,24 +60,24 @@ class InferenceGraph(nn.Module):
         self.source_palette, self.palette = trained.source_palette, trained.target_palette
         if pixels == "uint8":
             _require_bytes(data)
-        seen = len(self.source_palette) if self.source_palette else data["source_channels"]
-        self.channels = seen if pixels == "float" else 3 if self.from_lightness else data["source_channels"]
-        self.output_channels, self.noise = _trace_shapes(self, seen)
+        network_channels = len(self.source_palette) if self.source_palette else data["source_channels"]
+        self.channels = network_channels if pixels == "float" else 3 if self.from_lightness else data["source_channels"]
+        self.output_channels, self.noise = _trace_shapes(self, network_channels)
         if half:
             self.generator.half()
 
     @property
     def unit(self) -> int:
-        """A multiple of `multiple` that no network finds too small."""
+        """The smallest multiple of `multiple` of at least MIN_SIDE pixels."""
         return -(-MIN_SIDE // self.multiple) * self.multiple
 
     def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
-        """The translation, in the form of the input."""
+        """The translation, in the same format as the input."""
         source = self.preprocess(image) if self.pixels == "uint8" else image
-        given = zip(self.noise, noise, strict=True)
+        layers = zip(self.noise, noise, strict=True)
 
         def mask(x: Tensor, _: float) -> Tensor:
-            layer, values = next(given)
+            layer, values = next(layers)
             return layer.mask(values, x)
 
         with self.inference.apply_to(self.generator, mask):
@@ -85,17 +85,17 @@ class InferenceGraph(nn.Module):
         return self.postprocess(output, source) if self.pixels == "uint8" else output
 
     def preprocess(self, image: Tensor) -> Tensor:
-        """uint8 pictures as the network takes them."""
+        """Converts uint8 pictures to the network's input."""
         lightness = split_lightness(image)[0] if self.from_lightness else image
         return encode_pixels(lightness, self.source_palette)
 
     def postprocess(self, output: Tensor, source: Tensor) -> Tensor:
-        """What the network makes of `source` as uint8 pictures."""
+        """Converts the network's output for `source` to uint8 pictures."""
         picture = to_displayable(output, self.palette, source)
         return ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
     def example(self, batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, list[Tensor]]:
-        """A picture of coloured noise and the noise of the dropouts; sides in units of `unit`."""
+        """A random picture and the noise of the dropouts; height and width in units of `unit`."""
         random = torch.Generator().manual_seed(seed)
         size = height * self.unit, width * self.unit
         image = torch.rand(batch, self.channels, *size, generator=random)
@@ -111,40 +111,40 @@ def _require_bytes(data: dict[str, Any]) -> None:
     depths = [data.get(f"{image}_depth", 8) for image in ("source", "target")]
     if any(ranges) or depths != [8, 8]:
         raise ValueError(
-            f"pixels=uint8: this run's pictures are of depth {depths[0]} and {depths[1]} (8 is a byte), in ranges "
-            f"{ranges[0]} and {ranges[1]}. Set --pixels float."
+            f"pixels=uint8: the pictures of this run have depths {depths[0]} and {depths[1]} and ranges "
+            f"{ranges[0]} and {ranges[1]}; uint8 needs depth 8 and no range. Set --pixels float."
         )
 
 
 def _trace_shapes(graph: InferenceGraph, channels: int) -> tuple[int, list[NoiseInput]]:
-    """How many channels come out and what each dropout is given, found by sending shapes through the network."""
-    found: list[NoiseInput] = []
-    side = 2 * graph.unit  # then a single number of a channel stands for all of it
+    """The output channels and the noise input of each dropout, from a forward pass on the meta device."""
+    inputs: list[NoiseInput] = []
+    side = 2 * graph.unit  # so that a 1x1 map means dropout of whole channels
 
     def record(x: Tensor, keep: float) -> Tensor:
         whole = set(x.shape[2:]) == {1}
         stride = graph.multiple if whole else side // x.shape[2]
-        found.append(NoiseInput(f"noise_{len(found)}", x.shape[1], stride, keep, whole))
+        inputs.append(NoiseInput(f"noise_{len(inputs)}", x.shape[1], stride, keep, whole))
         return torch.ones_like(x)
 
     _require_known_dropouts(graph)
     network = copy.deepcopy(graph.generator).to("meta")
     with torch.no_grad(), graph.inference.apply_to(network, record):
         output = network(torch.empty(1, channels, side, side, device="meta"))
-    return output.shape[1], found
+    return output.shape[1], inputs
 
 
 def _require_known_dropouts(graph: InferenceGraph) -> None:
     for module in graph.inference.noise_dropouts(graph.generator):
         if has_custom_forward(module):
             raise ValueError(
-                f"{type(module).__qualname__} is a dropout with a forward() of its own, whose noise cannot be an "
-                "input of an exported file. Export with --dropout off, or leave the forward() to torch."
+                f"{type(module).__qualname__} is a dropout with its own forward(), whose noise cannot be an "
+                "input of an exported file. Export with --dropout off, or remove its forward()."
             )
 
 
 def dynamic_shapes(graph: InferenceGraph) -> dict[str, Any]:
-    """Which sides of the inputs are free, for torch.export: batch, and height and width in units of `multiple`."""
+    """The dynamic shapes for torch.export: batch, and height and width in units of `multiple`."""
     batch, h, w = (Dim(name, min=1, max=2**15) for name in ("batch", "h", "w"))
     units = [graph.multiple // layer.stride for layer in graph.noise]
     return {
@@ -154,10 +154,10 @@ def dynamic_shapes(graph: InferenceGraph) -> dict[str, Any]:
 
 
 def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]:
-    """What a reader of an exported file has to know, as JSON; README of the fields in docs/using.md."""
+    """The description of an exported file, for JSON. docs/using.md documents the fields."""
     config, data = trained.config, trained.config["data"]
     uint8 = graph.pixels == "uint8"
-    shown = 3 if graph.from_lightness or graph.palette else graph.output_channels
+    picture_channels = 3 if graph.from_lightness or graph.palette else graph.output_channels
     return {
         "name": config["name"],
         "checkpoint": trained.checkpoint.name,
@@ -165,7 +165,7 @@ def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]
         "multiple": graph.multiple,
         "size": [data["height"], data["width"]],
         "input": {"channels": graph.channels, **_range(uint8)},
-        "output": {"channels": shown if uint8 else graph.output_channels, **_range(uint8)},
+        "output": {"channels": picture_channels if uint8 else graph.output_channels, **_range(uint8)},
         "noise": [layer._asdict() for layer in graph.noise],
         "half": graph.half_precision,
         "normalization": trained.inference.normalization,
@@ -183,7 +183,7 @@ def _range(uint8: bool) -> dict[str, Any]:
 
 
 def _palette(config: Config) -> dict[str, Any] | None:
-    """The classes and colours of the label maps, and whether these are the source or the target."""
+    """The classes and colours of the label maps, and whether they are the source or the target."""
     data = config["data"]
     if not data["palette"]:
         return None

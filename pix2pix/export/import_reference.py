@@ -30,19 +30,18 @@ def import_reference(
     name: str | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Makes a finished run of `latest_net_G.pth`; the networks' options are read off the tensors.
+    """Makes a finished run from `latest_net_G.pth`; the network options are derived from the tensors.
 
     Args:
         file: the generator's weights; loaded with `weights_only=True`.
-        settings: as `pix2pix train` takes them; the data set, its direction and size are what tensors do not tell.
-        discriminator: `latest_net_D.pth`, to go on training with.
-        name: of the run; by default the name of the folder that the file lies in.
-        about: what else the provenance tells of the files, such as their address and terms.
+        settings: settings as for `pix2pix train`, such as data set, direction and size.
+        discriminator: `latest_net_D.pth`, for further training.
+        name: name of the run; default: the name of the file's folder.
+        about: further entries of the provenance, such as address and terms.
 
     Raises:
-        FileNotFoundError: when a file is not there.
-        ValueError: for files that are no such weights, settings that do not fit them, or a directory that holds
-            something already.
+        FileNotFoundError: when a file does not exist.
+        ValueError: for other weights, settings that do not fit them, or a run directory that is not empty.
     """
     files = {"generator": file} | ({"discriminator": discriminator} if discriminator else {})
     weights = {player: read_state_dict(path) for player, path in files.items()}
@@ -53,19 +52,19 @@ def import_reference(
     config = _make_config(parts, [f"name={quote(name or file.resolve().parent.name)}", *settings])
     run = Run(config["run_dir"])
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-        raise ValueError(f"{run.path}: is there already. Choose another --name.")
+        raise ValueError(f"{run.path}: exists already. Choose another --name.")
     with atomic_dir(run.path) as part:
         _write(Run(part), config, state, _provenance(files, about or {}))
     return run
 
 
 def quote(value: str) -> str:
-    """Returns the text as Hydra reads it on a command line, where it is taken literally."""
+    """Quotes a text so that Hydra takes it literally."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def _load_part(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under our names, proven by loading them."""
+    """Converts the weights to the names of this package, and checks them by loading."""
     network = instantiate.build(part)
     network.load_state_dict(convert_reference_weights(weights, network))
     return {f"{player}.{key}": value for key, value in network.state_dict().items()}
@@ -75,11 +74,11 @@ def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> C
     generator = parts["generator"]
     channels = f"data.source_channels={generator['in_channels']}", f"data.target_channels={generator['out_channels']}"
     size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1
-    own = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
-    words = [*(f"{key}={value}" for key, value in own.items()), f"data.size={size}", *channels, *settings]
+    defaults = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
+    words = [*(f"{key}={value}" for key, value in defaults.items()), f"data.size={size}", *channels, *settings]
     config = compose.composed(words) | parts
-    seen = parts.get("discriminator", {}).get("in_channels")
-    config["objective"]["conditional"] = seen != generator["out_channels"]
+    discriminator_channels = parts.get("discriminator", {}).get("in_channels")
+    config["objective"]["conditional"] = discriminator_channels != generator["out_channels"]
     check(config)
     return config
 

@@ -33,30 +33,30 @@ def export_onnx(
 
     Args:
         run: a run directory, checkpoint or exported weights.
-        path: of the file; replaced only by one that passed the check.
-        pixels: `uint8` takes and gives pictures as files hold them, `float` the network's own values in [-1, 1].
+        path: the file to write; an existing one is replaced only after the check.
+        pixels: `uint8` for 8-bit pixels as in files, `float` for values in [-1, 1].
         half: compute in float16.
-        opset: the ONNX operator set; torch's default otherwise.
-        options: those of `pix2pix.inference.generator.load`; with `dropout="on"` the file has inputs `noise_0`,
-        `noise_1` ...
+        opset: the ONNX operator set version; None: torch's default.
+        options: options of `pix2pix.inference.generator.load`; with `dropout="on"` the file has inputs `noise_0`,
+            `noise_1` ...
 
     Returns:
-        The description that stands in the file's metadata under the key `pix2pix`, and the difference found.
+        The description, which the metadata of the file holds under the key `pix2pix`, and the difference from PyTorch.
 
     Raises:
-        ValueError: when onnxruntime and PyTorch do not agree, or the ONNX packages are not installed.
+        ValueError: when the outputs of onnxruntime and PyTorch differ, or the ONNX packages are not installed.
     """
     _require_packages()
     trained = load_generator(run, device="cpu", **options)
     graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
-    about = describe(trained, graph)
+    description = describe(trained, graph)
     program: Any = _to_onnx(graph, opset)
-    program.model.metadata_props[METADATA] = json.dumps(about)
+    program.model.metadata_props[METADATA] = json.dumps(description)
     with atomic_file(Path(path)) as part, _silence_exporters():
         program.save(part)
-        found = compare_with_pytorch(part, trained, graph)
-        require_agreement(found, graph)
-    return about, found
+        difference = compare_with_pytorch(part, trained, graph)
+        require_agreement(difference, graph)
+    return description, difference
 
 
 def _require_packages() -> None:
@@ -89,7 +89,7 @@ def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:
 
 @contextmanager
 def _silence_exporters() -> Iterator[None]:
-    """Without torch's own deprecations, and what the exporters tell their developers."""
+    """Silences deprecations within torch and the log messages of the exporters."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     try:
@@ -104,13 +104,13 @@ def _silence_exporters() -> Iterator[None]:
 
 
 def compare_with_pytorch(file: Path, trained: TrainedGenerator, graph: InferenceGraph) -> Difference:
-    """Runs the file and the trained generator on the same pictures and the same noise."""
+    """Compares the file with the trained generator on the same pictures and noise."""
     session = open_session(file)
     return measure_difference(lambda image, noise: run_session(session, image, noise), trained, graph)
 
 
 def open_session(file: Path) -> Any:
-    """An onnxruntime session on the CPU."""
+    """Opens an onnxruntime session on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -119,7 +119,7 @@ def open_session(file: Path) -> Any:
 
 
 def run_session(session: Any, image: Tensor, noise: Sequence[Tensor]) -> Tensor:
-    """The translation of a batch of pictures."""
-    given: dict[str, np.ndarray] = {f"noise_{number}": layer.numpy() for number, layer in enumerate(noise)}
-    (output,) = session.run(None, {"image": image.numpy()} | given)
+    """Translates a batch of pictures."""
+    noise_inputs: dict[str, np.ndarray] = {f"noise_{number}": layer.numpy() for number, layer in enumerate(noise)}
+    (output,) = session.run(None, {"image": image.numpy()} | noise_inputs)
     return torch.from_numpy(output)

@@ -16,40 +16,42 @@ log = logging.getLogger(__name__)
 
 VERSION = "1.30.0"
 ADDRESS = f"https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-{VERSION}.tgz"
-SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # as npm says it
+SHA512 = (
+    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # as in the npm registry
+)
 MEGABYTES = 33
-# Of the package's files those that run a model in WebAssembly. `.js`, since not every server knows what `.mjs` is.
+# The package files that run a model in WebAssembly. Renamed to `.js`, because some servers do not know `.mjs`.
 FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm"}
 
 
-def copy_onnxruntime_web(given: str | Path | None, folder: Path) -> None:
+def copy_onnxruntime_web(package: str | Path | None, folder: Path) -> None:
     """Copies the files that a browser needs into `folder`.
 
     Args:
-        given: a folder with the package onnxruntime-web, or None for a download that is kept in the user's cache.
-        folder: where to; made if need be.
+        package: a folder with the package onnxruntime-web; None downloads it into the user's cache.
+        folder: the destination, created if it does not exist.
 
     Raises:
-        FileNotFoundError: when the folder given does not hold the package.
-        OSError: when it is not in the cache and cannot be downloaded.
+        FileNotFoundError: when the folder does not hold the package.
+        OSError: when the package is not cached and cannot be downloaded.
     """
-    source = _find_package(Path(given)) if given else _ensure_cached()
+    source = _find_package(Path(package)) if package else _ensure_cached()
     folder.mkdir(parents=True, exist_ok=True)
-    for name, ours in FILES.items():
-        shutil.copyfile(source / name, folder / ours)
+    for name, local_name in FILES.items():
+        shutil.copyfile(source / name, folder / local_name)
 
 
-def _find_package(given: Path) -> Path:
-    for folder in (given, given / "dist", given / "package" / "dist"):
+def _find_package(package: Path) -> Path:
+    for folder in (package, package / "dist", package / "package" / "dist"):
         if all((folder / name).is_file() for name in FILES):
             return folder
     raise FileNotFoundError(
-        f"{given}: holds no {' and '.join(FILES)}. Unpack `npm pack onnxruntime-web@{VERSION}` and give that folder."
+        f"{package}: holds no {' and '.join(FILES)}. Unpack `npm pack onnxruntime-web@{VERSION}` and give that folder."
     )
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept."""
+    """The folder of cached downloads."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "pix2pix" / f"onnxruntime-web-{VERSION}"
 
@@ -64,10 +66,10 @@ def _download(folder: Path) -> None:
     log.info("downloading onnxruntime-web %s (%d MB, once) from %s", VERSION, MEGABYTES, ADDRESS)
     try:
         with urllib.request.urlopen(ADDRESS, timeout=30) as answer:
-            package = answer.read(2 * MEGABYTES * 10**6)  # a longer one is not genuine, whatever it holds
+            package = answer.read(2 * MEGABYTES * 10**6)  # a longer answer is not the package
     except OSError as error:
         raise OSError(
-            f"{ADDRESS}: cannot be downloaded ({error}). Where there is no network, unpack `npm pack "
+            f"{ADDRESS}: cannot be downloaded ({error}). Without a network, unpack `npm pack "
             f"onnxruntime-web@{VERSION}` and give its folder with --onnxruntime."
         ) from error
     _require_genuine(package)
@@ -82,4 +84,4 @@ def _download(folder: Path) -> None:
 def _require_genuine(package: bytes) -> None:
     digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
     if digest != SHA512:
-        raise OSError(f"{ADDRESS}: what came is not the package (sha512 {digest}). Nothing was kept; try again.")
+        raise OSError(f"{ADDRESS}: the download is not the package (sha512 {digest}). It was discarded; try again.")

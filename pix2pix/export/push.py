@@ -18,6 +18,7 @@ from pix2pix.core.checksums import file_sha256
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.evaluation.record import FILE, Record, read_record
 from pix2pix.export.model_card import Metrics, data_name, find_licence, render_card
+from pix2pix.export.safetensors import generator_weights
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.hub import SCHEME, WEIGHTS, explain_hub_errors, import_hub, parse_address
 from pix2pix.runs.run import Run
@@ -100,7 +101,7 @@ def write_folder(
     card = render_card(repository, trained, metrics, terms, picture.name if picture else None)
     write_text_atomic(folder / CARD, card)
     write_text_atomic(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
-    write_safetensors(folder / WEIGHTS, _stored(trained, half), config, trained.step)
+    write_safetensors(folder / WEIGHTS, generator_weights(trained, half), config, trained.step)
     return [folder / CARD, folder / CONFIG, *([picture] if picture else []), folder / WEIGHTS]
 
 
@@ -118,11 +119,6 @@ def _require_own(folder: Path) -> None:
         raise ValueError(f"{folder}: already holds other files, such as {others[0]}. Choose an empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SHEET).unlink(missing_ok=True)
-
-
-def _stored(trained: TrainedGenerator, half: bool) -> dict[str, Tensor]:
-    state = trained.generator.state_dict()
-    return {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
 
 
 def _find_records(run: Run, trained: TrainedGenerator) -> dict[Path, Record]:

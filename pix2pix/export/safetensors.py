@@ -3,22 +3,28 @@
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from pix2pix.config.identity import without_whereabouts
-from pix2pix.inference.generator import load_generator
+from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.safetensors import write_safetensors
 
 
 def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> None:
-    """Writes the generator's weights, its moving average where the run kept one, with its configuration.
+    """Writes the generator's weights (its moving average if the run kept one) with its configuration.
 
     Args:
         run: a run directory or checkpoint.
-        path: of the file.
-        half: store the weights in float16; they are float32 again when read.
-        options: those of `pix2pix.inference.generator.load`; chosen test-time choices become those of the file.
+        path: the file to write.
+        half: store the weights in float16; they are converted to float32 when read.
+        options: options of `pix2pix.inference.generator.load`; given test-time settings become those of the file.
     """
     trained = load_generator(run, device="cpu", **options)
     config = without_whereabouts(trained.config) | {"inference": vars(trained.inference)}
+    write_safetensors(Path(path), generator_weights(trained, half), config, trained.step)
+
+
+def generator_weights(trained: TrainedGenerator, half: bool) -> dict[str, Tensor]:
+    """The weights of the generator, in float16 if `half`."""
     state = trained.generator.state_dict()
-    stored = {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
-    write_safetensors(Path(path), stored, config, trained.step)
+    return {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}

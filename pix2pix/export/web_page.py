@@ -26,36 +26,33 @@ def export_web(
     opset: int | None = None,
     **options: Any,
 ) -> str:
-    """Writes the folder, whole or not at all, in place of an earlier one.
+    """Writes the folder atomically, in place of an earlier export, and returns a report.
 
     Args:
         run: a run directory or checkpoint.
         path: the folder.
-        onnxruntime: a folder with the npm package onnxruntime-web; None downloads it once, or takes it from the cache.
-        pixels: `uint8`; the page has no other.
-        half: weights and arithmetic in 16 bits: half the download, no faster.
-        opset: of ONNX.
-        options: those of `load_translator`.
-
-    Returns:
-        What there is to say of it.
+        onnxruntime: a folder with the npm package onnxruntime-web; None downloads it once into the cache.
+        pixels: must be `uint8`.
+        half: weights and arithmetic in 16 bits: half the download size, not faster.
+        opset: the ONNX operator set version.
+        options: options of `load_translator`.
 
     Raises:
-        ValueError: when the folder holds something else, or the model cannot be exported.
-        OSError: when onnxruntime-web cannot be had.
+        ValueError: when the folder holds other files, or the model cannot be exported.
+        OSError: when onnxruntime-web is not available.
     """
     if pixels != "uint8":
-        raise ValueError(f"--pixels {pixels}: the page draws pictures of 8 bits. Leave it out.")
+        raise ValueError(f"--pixels {pixels}: the page needs 8-bit pictures. Omit --pixels.")
     folder = Path(path)
     _require_earlier_export(folder)
     with atomic_dir(folder) as part:
         copy_onnxruntime_web(onnxruntime, part / "onnxruntime")
-        about, found = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
-        _write_page(part, run, about, options)
+        description, difference = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
+        _write_page(part, run, description, options)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     return (
-        f"onnxruntime against PyTorch: {found}\n{size:.0f} MB for any web server; "
-        f"to look at it here: {_serve_command(folder)}"
+        f"onnxruntime against PyTorch: {difference}\n{size:.0f} MB for any web server; "
+        f"to view it on this machine: {_serve_command(folder)}"
     )
 
 
@@ -65,16 +62,16 @@ def _serve_command(folder: Path) -> str:
 
 def _require_earlier_export(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARKER).is_file())):
-        raise ValueError(f"{folder}: holds something else than an earlier page. Choose another --output.")
+        raise ValueError(f"{folder}: not empty, and not an earlier export. Choose another --output.")
 
 
-def _write_page(folder: Path, run: str | Path, about: dict[str, Any], options: dict[str, Any]) -> None:
-    shown = load_runs([run], **options)
-    samples = find_samples(shown[0])
-    known = {key: about[key] for key in ("input", "output", "noise")}
+def _write_page(folder: Path, run: str | Path, description: dict[str, Any], options: dict[str, Any]) -> None:
+    runs = load_runs([run], **options)
+    samples = find_samples(runs[0])
+    model = {key: description[key] for key in ("input", "output", "noise")}
     files = page_files("browser") | {name: content for name, (content, _) in sample_files(samples).items()}
     for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    (folder / MARKER).write_text(json.dumps(page_data(shown, samples) | {"model": known}), encoding="utf-8")
+    (folder / MARKER).write_text(json.dumps(page_data(runs, samples) | {"model": model}), encoding="utf-8")

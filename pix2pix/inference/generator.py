@@ -177,14 +177,16 @@ def load_generator(
     generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
     if half:
         _cast_convolutions(generator, _half_dtype(target))
-    choices = {"normalization": normalization, "dropout": dropout, "seed": seed}
-    inference = InferenceMode(
-        **config["inference"] | {key: value for key, value in choices.items() if value is not None}
-    )
+    inference = _inference_mode(config, normalization=normalization, dropout=dropout, seed=seed)
     modules = (trust,) if isinstance(trust, str) else tuple(trust)
     return TrainedGenerator(
         config, generator.to(target).eval(), inference, file, content["global_step"], target, half, modules
     )
+
+
+def _inference_mode(config: Config, **choices: Any) -> InferenceMode:
+    """The test-time settings of a configuration, with the choices that are not None."""
+    return InferenceMode(**config["inference"] | {name: value for name, value in choices.items() if value is not None})
 
 
 def _half_dtype(device: torch.device) -> torch.dtype:

@@ -86,8 +86,11 @@ def test_all_experiments_of_a_glob_are_checked_before_one_is_run(tmp_path):
     [
         (["experiment=glob(nothing*)"], r"experiment=glob\(nothing\*\) has no values"),
         (["seed=range(3,3)"], r"seed=range\(3,3\) has no values"),
-        (["seed=interval(1,3)"], r"is for a search, hydra/sweeper=optuna. Give values: seed=1,2,3"),
-        (["seed=0,1", "hydra.sweep.subdir=same"], r"same: is the directory of job 'seed=0.*Each run needs its own"),
+        (["seed=interval(1,3)"], r"needs a search \(hydra/sweeper=optuna\). Or give values: seed=1,2,3"),
+        (
+            ["seed=0,1", "hydra.sweep.subdir=same"],
+            r"same: is also the directory of job 'seed=0.*Each run needs its own",
+        ),
     ],
     ids=lambda words: words[-1] if isinstance(words, list) else "",
 )

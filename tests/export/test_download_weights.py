@@ -72,7 +72,7 @@ def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_pat
     assert "1 pairs:  l1" in capsys.readouterr().out
     pix2pix("export", f"outputs/{NAME}", "--format", "safetensors", "-o", "g.safetensors")
     assert load_translator("g.safetensors").trained.config["data"]["direction"] == "BtoA"
-    page = describe_canvas(load_runs([f"outputs/{NAME}"]), drawn_lines=False)
+    page = describe_canvas(load_runs([f"outputs/{NAME}"]), is_line_drawing=False)
     assert (page["kind"], page["width"]) == ("labels", 256)
     assert "window" in {brush["name"] for brush in page["brushes"]}
 

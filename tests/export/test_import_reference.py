@@ -139,7 +139,7 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path, monkeypatch):
     torch.save(in_reference_order(UNet(base_channels=1, depth=5).state_dict()), tmp_path / "latest_net_G.pth")
     pix2pix("import", tmp_path / "latest_net_G.pth", "--name", "a")
     before = json.loads(Run("outputs/a").provenance_file.read_text())
-    with pytest.raises(SystemExit, match="is there already"):
+    with pytest.raises(SystemExit, match="exists already"):
         pix2pix("import", tmp_path / "latest_net_G.pth", "--name", "a")
     assert Run("outputs/a").provenance() == before
 

@@ -64,7 +64,7 @@ def test_of_many_samples_only_the_newest_is_opened(run):
     (run.path / "samples" / "val_epoch0002.png").rename(run.path / "samples" / "val_epoch0099.png")
     shown = make_card(run, run.path.parent)
     assert shown.sample == Path("tiny/samples/val_epoch0099.png")
-    assert shown.faults == ()
+    assert shown.problems == ()
 
 
 def asked(outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = "GET", **headers: str) -> TestResponse:

@@ -111,7 +111,7 @@ def test_a_picture_is_uploaded_and_translated(page, tmp_path):
     assert colour(page, 0.5, 0.5) == CMP_FACADES["balcony"]
     (tmp_path / "no.png").write_bytes(b"no picture")
     page.find("#file").send_keys(str(tmp_path / "no.png"))
-    page.until(lambda: "no picture" in page.find("#status").text)
+    page.until(lambda: "not a picture" in page.find("#status").text)
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
@@ -289,7 +289,7 @@ def test_a_demo_that_comes_back_is_found_again(browser, two_runs):
     with serving(two_runs[0]) as served:
         page = Page(browser, served.address)
         port = int(served.host.split(":")[1])
-    page.until(lambda: "not answering" in page.find("#status").text)
+    page.until(lambda: "does not respond" in page.find("#status").text)
     frame = page.frame()
     page.click("#clear")
     with serving(two_runs[0], port=port):

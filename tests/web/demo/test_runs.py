@@ -71,11 +71,11 @@ def test_one_drawing_does_not_serve_runs_of_different_inputs(tiny_run, reverse):
 
 
 def test_the_canvas_is_made_for_the_input(tiny_run, reverse):
-    labels = describe_canvas(load_runs([tiny_run.path]), drawn_lines=False)
+    labels = describe_canvas(load_runs([tiny_run.path]), is_line_drawing=False)
     assert (labels["kind"], len(labels["brushes"]), labels["paper"]) == ("labels", 12, "#0000aa")
-    photo = describe_canvas(load_runs([reverse]), drawn_lines=False)
+    photo = describe_canvas(load_runs([reverse]), is_line_drawing=False)
     assert (photo["kind"], photo["paper"]) == ("photo", "#ffffff")
-    edges = describe_canvas(load_runs([reverse]), drawn_lines=True)
+    edges = describe_canvas(load_runs([reverse]), is_line_drawing=True)
     assert (edges["kind"], len(edges["brushes"])) == ("edges", 1)
 
 
