@@ -20,9 +20,9 @@ def unet_depth(height: int, width: int) -> int:
     """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
     if not (isinstance(height, int) and isinstance(width, int)):
         return 1  # the schema judges types
-    from pix2pix.models.input_sizes import DEEPEST, count_halvings
+    from pix2pix.models.input_sizes import PAPER_DEPTH, count_halvings
 
-    return min(count_halvings(height, width), DEEPEST)
+    return min(count_halvings(height, width), PAPER_DEPTH)
 
 
 def in_file(image: str, direction: str) -> str:

@@ -4,6 +4,6 @@ from pix2pix.models.unet import UNet
 
 
 class EncoderDecoder(UNet):
-    """Maps x to y as `UNet` does, with its arguments and errors, but all that y knows of x passes the bottleneck."""
+    """`UNet` without skip connections: everything passes the bottleneck. Arguments, shapes and errors as `UNet`."""
 
     skips = False

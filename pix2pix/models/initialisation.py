@@ -11,7 +11,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     """Draws weights from N(0, 0.02) and norm scales from N(1, 0.02), and sets biases and shifts to 0, in place.
 
     The draws come from `generator`, on the network's device; without one from torch's global generator, which
-    `pix2pix.core.randomness.seed_weights` seeds. A norm that is not affine has nothing to draw.
+    `pix2pix.core.randomness.seed_weights` seeds. Norms without affine parameters are left alone.
     """
     for module in network.modules():
         if isinstance(module, CONVOLUTIONS):

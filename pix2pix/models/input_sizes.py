@@ -4,30 +4,30 @@ import math
 
 from torch import Tensor
 
-DEEPEST = 8  # halvings: what the paper's U-Net has
-SHALLOW = 4  # halvings up to which a U-Net sees but few pixels around each
-LEAST = 64  # pixels: smaller pictures have no room for more
+PAPER_DEPTH = 8  # halvings of the paper's U-Net
+SHALLOW_DEPTH = 4  # halvings; a U-Net of this depth or less sees few pixels around each
+MIN_SIDE = 64  # pixels; a smaller picture leaves no room for a deeper U-Net
 
 
 def count_halvings(height: int, width: int) -> int:
-    """How often both can be halved: 8 for 256x512, 3 for 600x400."""
+    """How many times both sides can be halved: 8 for 256x512, 3 for 600x400."""
     common = math.gcd(height, width)
     return (common & -common).bit_length() - 1
 
 
 def suggest_sizes(height: int, width: int) -> str | None:
-    """What to say of a size that leaves a U-Net shallow though it is large enough: the nearest better ones."""
-    possible = count_halvings(height, width)
-    if possible > SHALLOW or min(height, width) < LEAST:
+    """Advice that names similar sizes for a deeper U-Net; None when the size allows one, or is too small for one."""
+    depth = count_halvings(height, width)
+    if depth > SHALLOW_DEPTH or min(height, width) < MIN_SIDE:
         return None
-    deepest = min(DEEPEST, int(math.log2(min(height, width))))
+    deepest = min(PAPER_DEPTH, int(math.log2(min(height, width))))
     better = {
         f"{max(round(height / 2**n), 1) * 2**n}x{max(round(width / 2**n), 1) * 2**n}": n
-        for n in range(SHALLOW + 1, deepest + 1)
+        for n in range(SHALLOW_DEPTH + 1, deepest + 1)
     }
     sizes = ", ".join(f"{size} ({n})" for size, n in better.items())
     return (
-        f"{height}x{width} can be halved only {possible} times, so a U-Net sees little around each pixel. "
+        f"{height}x{width} can be halved only {depth} times, so a U-Net sees little around each pixel. "
         f"Similar sizes that can be halved more often: {sizes}. Set data.height and data.width."
     )
 

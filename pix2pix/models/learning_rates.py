@@ -1,4 +1,4 @@
-"""Learning rates and their decay, and callbacks that may change them."""
+"""Decays learning rates, and carries them over when a training resumes."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ NETWORKS = ("generator", "discriminator")
 
 
 def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
-    """1, then a line that would reach 0 one epoch after the last, as the reference implementation decays.
+    """The factor of an epoch: 1, then a line that would reach 0 one epoch after the last, as in the reference.
 
-    Always 1 without `decay_epochs`; never below 0.
+    Always 1 when `decay_epochs` is 0; never below 0.
     """
     if not decay_epochs:
         return 1.0
@@ -21,13 +21,13 @@ def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
 
 
 class LinearDecay:
-    """Lets the configured learning rates fall linearly over the last epochs of a training.
+    """Decays the configured learning rates linearly over the last epochs of a training.
 
-    With `epochs=0` it sets nothing: the rates are those of the optimizers, or what a callback makes of them. With more,
-    they are a function of the epoch alone, and a callback that sets others is refused: they would be undone.
+    With `epochs=0` it changes nothing and callbacks are free to. Otherwise the rates depend on the epoch alone, and a
+    callback that sets other rates is an error, because the next epoch would overwrite them.
 
     Args:
-        epochs: over how many of the last epochs.
+        epochs: number of last epochs over which the rates fall.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -37,41 +37,42 @@ class LinearDecay:
         self.expected: list[float] = []
 
     def start(self, optimizers: Sequence[Optimizer], resumed: Sequence[float] | None = None) -> None:
-        """Takes the rates of new optimizers for the configured ones; `resumed` are those that a checkpoint brings."""
+        """Takes the rates of new optimizers as the configured ones; `resumed` are the rates in a checkpoint."""
         self.optimizers = optimizers
         self.configured = self._rates()
         self.expected = list(resumed or self.configured)
 
     def require_last_epoch(self, max_epochs: int | None) -> None:
-        """Raises ValueError where the last epochs cannot be told, as in a training of so many steps."""
+        """Raises ValueError when the last epoch is unknown, as in a training that is limited by steps."""
         if self.epochs and (max_epochs is None or max_epochs < 0):
             raise ValueError(
-                f"optimizer.decay_epochs={self.epochs}: the rate falls over the last epochs, but "
-                f"trainer.max_epochs={max_epochs} names none. Set trainer.max_epochs, or optimizer.decay_epochs=0."
+                f"optimizer.decay_epochs={self.epochs}: the rate falls over the last epochs, but trainer.max_epochs="
+                f"{max_epochs} sets no last epoch. Set trainer.max_epochs, or optimizer.decay_epochs=0."
             )
 
     def set_rates(self, epoch: int, max_epochs: int) -> None:
-        """Sets the rates of an epoch. Raises ValueError where somebody else has set others."""
+        """Sets the rates of an epoch. Raises ValueError when something else has changed them."""
         if not self.epochs:
             return
         self.require_own_rates()
         factor = linear_decay(epoch, max_epochs, self.epochs)
         self.expected = [rate * factor for rate in self.configured]
         for group, rate in zip(self._groups(), self.expected, strict=True):
-            if isinstance(group["lr"], Tensor):  # a graph or a compiled step reads it where it lies
+            if isinstance(group["lr"], Tensor):  # a CUDA graph or a compiled step reads this memory
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
 
     def require_own_rates(self) -> None:
-        """Raises ValueError where the rates are no longer those that were set here."""
+        """Raises ValueError when something else has changed the rates since `set_rates`."""
         if not self.epochs:
             return
-        found = self._rates()
-        if not all(map(_is_same, found, self.expected)):
+        actual = self._rates()
+        if not all(map(_is_same, actual, self.expected)):
             raise ValueError(
-                f"a callback has set the learning rates to {found}, and optimizer.decay_epochs={self.epochs} sets them "
-                f"to {self.expected}. Only one of the two can: set optimizer.decay_epochs=0, or remove the callback."
+                f"a callback has set the learning rates to {actual}, but optimizer.decay_epochs={self.epochs} "
+                f"sets them to {self.expected}. Only one of them can. "
+                "Set optimizer.decay_epochs=0, or remove the callback."
             )
 
     def _groups(self) -> Iterator[dict[str, Any]]:
@@ -82,30 +83,31 @@ class LinearDecay:
 
 
 def _is_same(rate: float, other: float) -> bool:
-    """Whether two rates are equal, one of which may have been kept in float32."""
+    """Whether two rates are equal up to float32 rounding."""
     return math.isclose(rate, other, rel_tol=1e-6)
 
 
 def apply_changed_settings(
-    states: Sequence[Mapping[str, Any]], there: Mapping[str, Any], here: Mapping[str, Any]
+    states: Sequence[Mapping[str, Any]], saved: Mapping[str, Any], current: Mapping[str, Any]
 ) -> None:
-    """Gives the optimizers of a checkpoint the settings in which this run's configuration differs from theirs.
+    """Applies optimizer settings that were changed since a checkpoint to the optimizer states in it.
 
-    Otherwise a checkpoint would bring its own back. A learning rate is scaled, as it may have fallen by then.
+    Loading the states would otherwise restore the old settings. A learning rate is multiplied by the ratio of new to
+    old, because it may have decayed since.
 
     Args:
         states: the optimizers' states, changed in place.
-        there: the `optimizer` part of the configuration in the checkpoint.
-        here: that of this run.
+        saved: the `optimizer` part of the configuration in the checkpoint.
+        current: that part of this run's configuration.
     """
-    for player, state in zip(NETWORKS, states, strict=False):
-        before, now = there.get(player) or {}, here.get(player) or {}
-        for name in [name for name in now if name in before and now[name] != before[name]]:
+    for network, state in zip(NETWORKS, states, strict=False):
+        old, new = saved.get(network) or {}, current.get(network) or {}
+        for name in [name for name in new if name in old and new[name] != old[name]]:
             for group in state["param_groups"]:
-                if name == "lr" and before[name]:
-                    group[name] *= now[name] / before[name]
+                if name == "lr" and old[name]:
+                    group[name] *= new[name] / old[name]
                 elif name in group:
-                    group[name] = tuple(now[name]) if isinstance(now[name], list) else now[name]
+                    group[name] = tuple(new[name]) if isinstance(new[name], list) else new[name]
 
 
 def read_rates(states: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -13,19 +13,19 @@ from pydantic import Field
 from torch import Tensor, nn
 
 LOGITS_PER_OUTPUT = 5.0
-"""Outputs end at -1 and 1; so stretched, a class can be told from eleven others with a probability of 0.9995."""
+"""Scales outputs in [-1, 1] to logits: with twelve classes, a softmax can then reach a probability of 0.9995."""
 
 Weight = Annotated[float, Field(ge=0)]
 
 
 class _EvalModeModule(nn.Module):
-    """A module whose networks are never in training mode."""
+    """A module that keeps the networks in it in evaluation mode."""
 
     def __init__(self) -> None:
         super().__init__()
 
     def train(self, mode: bool = True) -> Self:
-        """Leaves the networks in it in evaluation mode."""
+        """Sets the mode of this module alone; the networks in it stay in evaluation mode."""
         super().train(mode)
         for module in self.modules():
             module.training = mode and isinstance(module, _EvalModeModule)
@@ -33,11 +33,11 @@ class _EvalModeModule(nn.Module):
 
 
 class AdversarialLoss(_EvalModeModule, ABC):
-    """What the discriminator minimises on real and on fake pairs, and the generator on its fakes."""
+    """The losses of the discriminator on real and fake pairs, and of the generator on its fakes."""
 
     gradient_penalty: float = 0.0
     boundary: float | None = 0.0
-    """Logits above it mean "real"; None where a logit by itself means nothing."""
+    """Logits above it mean "real"; None if a logit alone has no such meaning."""
 
     @abstractmethod
     def real(self, logits: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class AdversarialLoss(_EvalModeModule, ABC):
         """The discriminator's loss on generated pairs."""
 
     def generator(self, logits: Tensor) -> Tensor:
-        """The generator's loss on its own output: by default, to be taken for real."""
+        """The generator's loss on its own output; by default the discriminator's loss on real pairs."""
         return self.real(logits)
 
 
@@ -97,7 +97,7 @@ class Hinge(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """WGAN with gradient penalty (Gulrajani et al., arXiv 1704.00028, equation 3)."""
 
-    boundary = None  # a critic only compares
+    boundary = None  # a critic only compares its inputs
 
     def __init__(self, gradient_penalty: Annotated[float, Field(gt=0)] = 10.0) -> None:
         super().__init__()
@@ -115,18 +115,18 @@ class Wasserstein(AdversarialLoss):
 class Objective(_EvalModeModule):
     """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G), and its ablations (equation 4, table 1).
 
-    A class of one's own may keep networks in it, such as the features of a perceptual loss. They follow the training to
-    its device, are in evaluation mode, are not trained and are in no checkpoint: they are built anew each time.
+    A subclass may hold networks, such as the features of a perceptual loss. They move to the device of the training and
+    stay in evaluation mode. They are not trained and not saved in checkpoints: each start builds them again.
 
     Args:
-        adversarial: the adversarial term; None leaves the discriminator out altogether.
+        adversarial: the adversarial term; None trains without a discriminator.
         conditional: whether the discriminator sees the source beside the image (equation 1) or the image alone (2).
         gan_weight: weight of the adversarial term.
         l1_weight: weight of the mean absolute error, on images in [-1, 1]; the paper's lambda.
         l2_weight: weight of the mean squared error.
         smooth_l1_weight: weight of the Huber-like error with its corner at 1.
         cross_entropy_weight: weight of the cross-entropy of one-hot label maps.
-        dice_weight: weight of their Dice loss.
+        dice_weight: weight of the Dice loss of one-hot label maps.
 
     Raises:
         ValueError: when every weight is zero.
@@ -149,7 +149,9 @@ class Objective(_EvalModeModule):
             raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
         super().__init__()
         if adversarial is not None and "_modules" not in vars(adversarial):
-            nn.Module.__init__(adversarial)  # its class forgot to, which shows only when it is moved
+            nn.Module.__init__(
+                adversarial
+            )  # a subclass that forgot super().__init__() would fail only when moved to a device
         self.adversarial = adversarial
         self.conditional = conditional
         self.weights = {
@@ -162,15 +164,15 @@ class Objective(_EvalModeModule):
         }
 
     def discriminate(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> Tensor:
-        """The discriminator's logits for an image, beside its source when conditional."""
+        """The discriminator's logits for an image, concatenated with its source when conditional."""
         return discriminator(torch.cat([source, image], dim=1) if self.conditional else image).float()
 
     def discriminator_terms(
         self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What D minimises: its losses on real and fake pairs, and a penalty where the loss asks for one.
+        """What D minimises: its losses on real and fake pairs, and the gradient penalty if the loss has one.
 
-        Beside them its accuracy: the share of its logits on the right side, where the loss has two sides.
+        The second mapping holds its accuracies: the shares of logits on the right side of the loss's boundary, if any.
         """
         assert self.adversarial is not None
         on_fake = self.discriminate(discriminator, source, fake)
@@ -187,7 +189,7 @@ class Objective(_EvalModeModule):
     def generator_terms(
         self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
-        """What G minimises, each term before its weight in `weights`."""
+        """What G minimises; the terms are not yet multiplied by `weights`."""
         terms = {}
         if discriminator is not None and self.adversarial is not None:
             terms["gan"] = self.adversarial.generator(self.discriminate(discriminator, source, fake))
@@ -206,19 +208,19 @@ class Objective(_EvalModeModule):
 
     def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
-        share = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
-        between = torch.lerp(fake.float(), target.float(), share).requires_grad_()
-        logits = self.discriminate(discriminator, source, between)
-        (slope,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
-        return (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        position = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
+        image = torch.lerp(fake.float(), target.float(), position).requires_grad_()
+        logits = self.discriminate(discriminator, source, image)
+        (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
+        return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def dice_loss(fake: Tensor, target: Tensor) -> Tensor:
     """1 - (2 sum p t + 1) / (sum p + sum t + 1), the mean over pictures and classes (after arXiv 1606.04797).
 
     p are the probabilities of one-hot label maps (B, classes, H, W) in [-1, 1], t the true ones, the sums over pixels.
-    The ones keep a class that is in neither from counting as missed. Rare classes count as much as frequent ones.
+    The added ones give a class that is absent from both a loss of 0. Rare classes count as much as frequent ones.
     """
     p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1), (target + 1) / 2
-    both, either = (p * t).sum(dim=(2, 3)), (p + t).sum(dim=(2, 3))
-    return 1 - ((2 * both + 1) / (either + 1)).mean()
+    overlap, total = (p * t).sum(dim=(2, 3)), (p + t).sum(dim=(2, 3))
+    return 1 - ((2 * overlap + 1) / (total + 1)).mean()

@@ -13,19 +13,19 @@ MAX_WIDTH = 8  # times base_channels
 
 
 class PatchGAN(nn.Module):
-    """Maps what it sees, x (B, in_channels, H, W), to logits (B, 1, h, w), one for each patch.
+    """Maps x (B, in_channels, H, W), an image and usually its source, to logits (B, 1, h, w), one per patch.
 
-    C64-C128-C256-C512 and on, 4x4; the last two convolutions have stride 1. At 1, the PixelGAN: C64-C128
-    of 1x1 convolutions. 286 covers a whole 256x256 image, the ImageGAN. 256x256 gives 30x30 logits at 70.
+    C64-C128-C256-C512-C512-..., 4x4 convolutions of stride 2, the last two of stride 1. A receptive field of 1 is the
+    PixelGAN: 1x1 convolutions, C64-C128. 286 covers a 256x256 image, the ImageGAN. At 70, 256x256 gives 30x30 logits.
 
     Args:
-        in_channels: channels of all that the discriminator sees.
+        in_channels: channels of the image, and of the source when conditional.
         receptive_field: side of the square of pixels that decides one logit: 1, 16, 34, 70, 142 or 286.
         base_channels: channels after the first convolution.
-        norm: after every convolution but the first and the last.
+        norm: the norm after every convolution but the first and the last.
 
     Raises:
-        ValueError: for any other receptive field, or no channels; in `forward`, for an image too small to give a logit.
+        ValueError: for any other receptive field or fewer than one channel; in `forward`, for too small an image.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PatchGAN(nn.Module):
         require_positive(in_channels=in_channels, base_channels=base_channels)
         if receptive_field != 1 and receptive_field not in STRIDED_CONVOLUTIONS:
             choices = ", ".join(map(str, (1, *STRIDED_CONVOLUTIONS)))
-            raise ValueError(f"receptive_field {receptive_field}: no such discriminator. Choose from {choices}.")
+            raise ValueError(f"receptive_field {receptive_field}: unknown. Choose from {choices}.")
         self.receptive_field = receptive_field
         if receptive_field == 1:
             self.layers, self.smallest = _make_pixel_layers(in_channels, base_channels, norm), 1
@@ -49,17 +49,18 @@ class PatchGAN(nn.Module):
             self.layers, self.smallest = _make_patch_layers(in_channels, base_channels, strided, norm), 3 * 2**strided
 
     def forward(self, x: Tensor) -> Tensor:
-        """The logits: positive for what looks real."""
+        """The logits; higher means more real."""
         height, width = x.shape[-2:]
         if min(height, width) < self.smallest:
             raise ValueError(
-                f"image {height}x{width}: a discriminator of receptive field {self.receptive_field} needs at least "
+                f"image {height}x{width}: a discriminator with receptive field {self.receptive_field} needs at least "
                 f"{self.smallest}x{self.smallest}. Lower discriminator.receptive_field or raise data.size."
             )
         return self.layers(x)
 
 
 def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) -> nn.Sequential:
+    """`strided` 4x4 convolutions of stride 2, then two of stride 1."""
     widths = [base * min(2**level, MAX_WIDTH) for level in range(strided + 1)]
     layers: list[nn.Module] = [nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     for level in range(1, strided + 1):
@@ -70,8 +71,9 @@ def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) ->
 
 
 def _make_pixel_layers(in_channels: int, base: int, norm: Norm) -> nn.Sequential:
+    """Three 1x1 convolutions; the last has a bias only without batch norm, as in the reference."""
     bias = needs_bias(norm)
-    hidden = [nn.Conv2d(base, 2 * base, 1, bias=bias), *make_norm(norm, 2 * base), nn.LeakyReLU(0.2)]
+    middle = [nn.Conv2d(base, 2 * base, 1, bias=bias), *make_norm(norm, 2 * base), nn.LeakyReLU(0.2)]
     return nn.Sequential(
-        nn.Conv2d(in_channels, base, 1), nn.LeakyReLU(0.2), *hidden, nn.Conv2d(2 * base, 1, 1, bias=bias)
+        nn.Conv2d(in_channels, base, 1), nn.LeakyReLU(0.2), *middle, nn.Conv2d(2 * base, 1, 1, bias=bias)
     )

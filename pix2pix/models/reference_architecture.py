@@ -1,4 +1,4 @@
-"""Recognises the architecture of the authors' PyTorch implementation from a state dict."""
+"""Recognises networks of the authors' PyTorch implementation from their state dicts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from pix2pix.models.reference_weights import order_layers, unwrap_weights
 
 
 def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The component, `_target_` and arguments, of the U-Net or ResNet that `state` holds the weights of.
+    """The component (`_target_` and arguments) of the U-Net or ResNet whose weights are in `state`.
 
-    A U-Net's dropout leaves no trace in its weights: it is taken to be the reference's default, 0.5.
+    Weights do not show a U-Net's dropout, so the reference's default of 0.5 is assumed.
 
     Raises:
-        ValueError: when it is neither.
+        ValueError: when the weights are of neither.
     """
     state = unwrap_weights(state)
     convolutions = _convolutions(state)
@@ -26,8 +26,8 @@ def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
     if len(kernels) >= 4 and len(kernels) % 2 == 0 and set(kernels) == {(4, 4)}:
         return _describe_unet(state, convolutions)
     raise ValueError(
-        f"these weights are of no generator that is known here: {len(kernels)} convolutions of sides "
-        f"{_list_kernels(kernels)}. Known are the reference's U-Nets (all 4x4) and ResNets (7x7 first and last)."
+        f"the weights are of an unknown generator: {len(kernels)} convolutions with kernels of "
+        f"{_list_kernels(kernels)}. Supported: the reference's U-Nets (all 4x4) and ResNets (7x7 first and last)."
     )
 
 
@@ -48,7 +48,7 @@ def _describe_unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tenso
 def _describe_resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
     first, *_, last = convolutions.values()
     inside = [name for name in convolutions if ".conv_block." in name]
-    noisy = any(name.endswith(".conv_block.6") for name in inside)  # a dropout moves the second convolution from 5 to 6
+    has_dropout = any(name.endswith(".conv_block.6") for name in inside)  # without dropout it would be 5
     return {
         "_target_": "pix2pix.models.ResNet",
         "in_channels": first.shape[1],
@@ -56,12 +56,12 @@ def _describe_resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Ten
         "base_channels": first.shape[0],
         "blocks": len(inside) // 2,
         "norm": _recognise_norm(state, list(convolutions)[:-1]),
-        "dropout": 0.5 if noisy else 0.0,
+        "dropout": 0.5 if has_dropout else 0.0,
     }
 
 
 def recognise_discriminator(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The component of the PatchGAN or PixelGAN that `state` holds the weights of. Raises ValueError for another."""
+    """The component of the PatchGAN or PixelGAN whose weights are in `state`. Raises ValueError for other weights."""
     state = unwrap_weights(state)
     convolutions = _convolutions(state)
     kernels = [tuple(weight.shape[2:]) for weight in convolutions.values()]
@@ -72,8 +72,8 @@ def recognise_discriminator(state: Mapping[str, Tensor]) -> dict[str, Any]:
         field = fields[len(kernels) - 2]
     else:
         raise ValueError(
-            f"these weights are of no discriminator that is known here: {len(kernels)} convolutions of sides "
-            f"{_list_kernels(kernels)}. Known are the reference's PatchGANs (all 4x4) and its PixelGAN (three of 1x1)."
+            f"the weights are of an unknown discriminator: {len(kernels)} convolutions with kernels of "
+            f"{_list_kernels(kernels)}. Supported: the reference's PatchGANs (all 4x4) and its PixelGAN (three of 1x1)."
         )
     first = next(iter(convolutions.values()))
     return {
@@ -86,17 +86,17 @@ def recognise_discriminator(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _convolutions(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of the convolutions by layer, in the order in which the network runs them."""
+    """The weight of each convolution by the name of its layer, in the order of the forward pass."""
     return {layer: state[f"{layer}.weight"] for layer in order_layers(state) if state[f"{layer}.weight"].ndim == 4}
 
 
-def _recognise_norm(state: Mapping[str, Tensor], normalised: list[str]) -> Norm:
-    """Batch norms have weights. Instance norms have none, but the convolutions before them keep their biases."""
+def _recognise_norm(state: Mapping[str, Tensor], layers: list[str]) -> Norm:
+    """The norm after `layers`. Batch norm has weights; before instance norm, which has none, layers have biases."""
     if any(value.ndim == 1 for key, value in state.items() if key.endswith(".weight")):
         if not any(key.endswith("running_mean") for key in state):
-            raise ValueError("these norms have weights but no statistics: affine instance norms are not known here.")
+            raise ValueError("the norms have weights but no running statistics: affine instance norm is not supported.")
         return "batch"
-    return "instance" if any(f"{layer}.bias" in state for layer in normalised) else "none"
+    return "instance" if any(f"{layer}.bias" in state for layer in layers) else "none"
 
 
 def _list_kernels(kernels: list[tuple[int, ...]]) -> str:

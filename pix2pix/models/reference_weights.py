@@ -1,4 +1,4 @@
-"""Converts weights of the authors' PyTorch implementation to our parameter names."""
+"""Converts weights of the authors' PyTorch implementation to the parameter names of this package."""
 
 import re
 from collections.abc import Mapping
@@ -15,25 +15,25 @@ SPECTRAL = (  # the weight, u and v of torch's two spectral norms
     (".weight_orig", ".weight_u", ".weight_v"),
     (".parametrizations.weight.original", ".parametrizations.weight.0._u", ".parametrizations.weight.0._v"),
 )
-COUNTER = "num_batches_tracked"  # of a batch norm; files from before PyTorch 0.4.1 have none
+COUNTER = "num_batches_tracked"  # of batch norms; missing in files from before PyTorch 0.4.1
 
 
 def convert_reference_weights(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """The reference's state dict, as in its `.pth` files, as one that `network` loads.
+    """Converts a state dict of the reference, as in its `.pth` files, to one that `network` loads.
 
-    Both build the same layers in the same order; the numbers in the reference's keys, read as paths, are that order,
-    for nested U-Nets too. Old and wrapped files are welcome: batch norms may lack their counters, what an instance norm
-    recorded without using it is left out, and see `plain`.
+    Both have the same layers in the same order, which for the reference is that of the numbers in its keys, even in
+    nested U-Nets. Batch norm counters may be missing, and unused statistics of instance norms are dropped.
+    `unwrap_weights` says what else is accepted.
 
     Raises:
-        ValueError: when layers or shapes do not fit.
+        ValueError: when layers or shapes differ.
     """
     ours, state = network.state_dict(), unwrap_weights(state)
     theirs, names = order_layers(state), _list_layers(ours)
     if len(theirs) != len(names):
         raise ValueError(
-            f"the file has {len(theirs)} layers with weights, the network {len(names)}: not the same network. "
-            "Compare its kind, depth or blocks, and norm."
+            f"the file has {len(theirs)} layers with weights, the network {len(names)}. They must be the same network: "
+            "compare architecture, depth or blocks, and norm."
         )
     name_of = dict(zip(theirs, names, strict=True))
     mapped = {key: value for key, value in ours.items() if key.endswith(COUNTER)}
@@ -41,7 +41,9 @@ def convert_reference_weights(state: Mapping[str, Tensor], network: nn.Module) -
         layer, _, leaf = key.rpartition(".")
         if layer in name_of:
             mapped[f"{name_of[layer]}.{leaf}"] = value
-    if not any(isinstance(module, NORMS) for module in network.modules()):  # then the reference has no biases inside
+    if not any(
+        isinstance(module, NORMS) for module in network.modules()
+    ):  # without norms the reference has no inner biases
         inside = [f"{layer}.bias" for layer in names[:-1]]
         mapped |= {key: torch.zeros_like(ours[key]) for key in inside if key in ours and key not in mapped}
     _require_same_shapes(ours, mapped)
@@ -49,36 +51,38 @@ def convert_reference_weights(state: Mapping[str, Tensor], network: nn.Module) -
 
 
 def read_state_dict(file: Path) -> dict[str, Tensor]:
-    """The state dict in a `.pth` file, nothing else of which is executed. Raises ValueError when there is none."""
+    """Reads a state dict from a `.pth` file without executing code in it. Raises ValueError for other content."""
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file.")
     require_intact(file)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the bytes happen to provoke
+    except Exception as error:  # a damaged file makes torch raise errors of any type
         raise ValueError(f"{file}: cannot be read as PyTorch weights ({describe_unreadable(file, error)}).") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"{file}: not a state dict, a mapping of names to tensors, such as latest_net_G.pth is.")
+        raise ValueError(
+            f"{file}: not a state dict (a mapping of names to tensors). Give a file such as latest_net_G.pth."
+        )
     return dict(content)
 
 
 def unwrap_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict without the prefixes of wrappers, and with spectrally normalised weights multiplied out."""
+    """A state dict without prefixes of wrapping modules, and with spectral norm applied to the weights."""
     unwrapped = {_strip_wrappers(key): value for key, value in state.items()}
     return _apply_spectral_norm(unwrapped)
 
 
 def _strip_wrappers(key: str) -> str:
-    """`module.` is of DataParallel, `_orig_mod.` of torch.compile."""
+    """Removes `module.` of DataParallel and `_orig_mod.` of torch.compile."""
     while key.startswith(WRAPPERS):
         key = key.partition(".")[2]
     return key
 
 
 def _apply_spectral_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights divided by their largest singular value, as the norm's own vectors estimate it; old files lack one."""
+    """Divides weights by their largest singular value, estimated by the norm's vectors u and v; old files lack v."""
     result: dict[str, Tensor] = {}
     for key, value in state.items():
         for weight, left, right in SPECTRAL:
@@ -93,7 +97,7 @@ def _apply_spectral_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _spectral_norm(weight: Tensor, left: Tensor, right: Tensor | None) -> Tensor:
-    """u W v; of a transposed convolution the rows of W are its second axis, which u's length does not always tell."""
+    """u W v. The rows of W are axis 0, or axis 1 of a transposed convolution; if u fits both, the larger estimate."""
     estimates = []
     for matrix in (weight.flatten(1), weight.transpose(0, 1).flatten(1)):
         if len(matrix) == len(left):
@@ -103,7 +107,7 @@ def _spectral_norm(weight: Tensor, left: Tensor, right: Tensor | None) -> Tensor
 
 
 def order_layers(state: Mapping[str, Tensor]) -> list[str]:
-    """The layers with weights of a reference network, in the order in which they run."""
+    """The layers with weights of a reference network, in the order of its forward pass."""
     return sorted(_list_layers(state), key=_layer_numbers)
 
 
@@ -117,8 +121,8 @@ def _layer_numbers(layer: str) -> list[int]:
 
 def _require_same_shapes(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
     for key in {**ours, **theirs}:
-        needed, found = (tuple(s[key].shape) if key in s else "nothing" for s in (ours, theirs))
-        if needed != found:
+        network, file = (tuple(s[key].shape) if key in s else "nothing" for s in (ours, theirs))
+        if network != file:
             raise ValueError(
-                f"{key}: the network has {needed}, the file has {found}. Compare base_channels, norm and channels."
+                f"{key}: the network has {network}, the file has {file}. Compare base_channels, norm and channels."
             )

@@ -9,24 +9,24 @@ from pix2pix.models.input_sizes import require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive, require_probability
 
-SMALLEST = 8  # a quarter of it must leave the residual blocks something to reflect
+MIN_SIDE = 8  # at a quarter of it, reflection padding needs at least two pixels
 
 
 class ResNet(nn.Module):
     """Maps x (B, in_channels, H, W) to y (B, out_channels, H, W) in [-1, 1]; H and W divisible by 4.
 
-    c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3, with reflection at the borders.
+    c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3, with reflection padding.
 
     Args:
         in_channels: channels of the source.
         out_channels: channels of the target.
         base_channels: channels after the first convolution.
         blocks: residual blocks; the reference offers 6 and 9.
-        norm: after every convolution but the last.
-        dropout: its probability inside each residual block.
+        norm: the norm after every convolution but the last.
+        dropout: the probability of dropout inside each residual block.
 
     Raises:
-        ValueError: for an argument out of range; in `forward`, for a side that 4 does not divide, or below 8.
+        ValueError: for an argument out of range; in `forward`, for a side below 8 or not divisible by 4.
     """
 
     multiple = 4
@@ -46,29 +46,29 @@ class ResNet(nn.Module):
         require_probability(dropout=dropout)
         c, bias = base_channels, needs_bias(norm)
 
-        def halve(a: int, b: int) -> list[nn.Module]:
+        def downsample(a: int, b: int) -> list[nn.Module]:
             return [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), *make_norm(norm, b), nn.ReLU()]
 
-        def double(a: int, b: int) -> list[nn.Module]:
+        def upsample(a: int, b: int) -> list[nn.Module]:
             up = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias)
             return [up, *make_norm(norm, b), nn.ReLU()]
 
         self.layers = nn.Sequential(
             *[nn.ReflectionPad2d(3), nn.Conv2d(in_channels, c, 7, bias=bias), *make_norm(norm, c), nn.ReLU()],
-            *halve(c, 2 * c),
-            *halve(2 * c, 4 * c),
+            *downsample(c, 2 * c),
+            *downsample(2 * c, 4 * c),
             *[ResidualBlock(4 * c, norm, dropout) for _ in range(blocks)],
-            *double(4 * c, 2 * c),
-            *double(2 * c, c),
+            *upsample(4 * c, 2 * c),
+            *upsample(2 * c, c),
             *[nn.ReflectionPad2d(3), nn.Conv2d(c, out_channels, 7), nn.Tanh()],
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """One pass; the size is kept."""
+        """The output, of the size of x."""
         require_multiple(x, self.multiple, "Set data.size.")
         height, width = x.shape[-2:]
-        if min(height, width) < SMALLEST:
-            raise ValueError(f"image {height}x{width}: a ResNet needs at least {SMALLEST}x{SMALLEST}. Raise data.size.")
+        if min(height, width) < MIN_SIDE:
+            raise ValueError(f"image {height}x{width}: a ResNet needs at least {MIN_SIDE}x{MIN_SIDE}. Raise data.size.")
         return self.layers(x)
 
 
@@ -77,7 +77,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, norm: Norm, dropout: float) -> None:
         super().__init__()
-        noise = nn.Dropout(dropout) if dropout else nn.Identity()  # in either case one layer: the same state dict
+        # always one layer, so that dropout does not change the names in the state dict
+        noise = nn.Dropout(dropout) if dropout else nn.Identity()
         first, second = (nn.Conv2d(channels, channels, 3, bias=needs_bias(norm)) for _ in range(2))
         self.layers = nn.Sequential(
             *[nn.ReflectionPad2d(1), first, *make_norm(norm, channels), nn.ReLU(), noise],
@@ -85,5 +86,5 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input and what the block adds to it."""
+        """x + f(x)."""
         return x + self.layers(x)

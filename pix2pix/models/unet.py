@@ -12,27 +12,28 @@ from pix2pix.models.validation import require_positive, require_probability
 
 MAX_WIDTH = 8  # times base_channels
 DROPOUT_BLOCKS = 3
-DEEPEST = 16  # halvings: of a picture of 65536 pixels a side
+MAX_DEPTH = 16  # halvings, of a picture of 65536 pixels a side
 
 
 class UNet(nn.Module):
     """Maps x (B, in_channels, H, W) to y (B, out_channels, H, W) in [-1, 1]; H and W divisible by 2**depth.
 
-    Encoder C64-C128-C256-C512-C512-..., each 4x4 with stride 2; the decoder mirrors it, each block also seeing
-    the encoder's features of its size. No norm follows the first convolution, nor the innermost one: at 1x1 with
-    batch size 1 it would zero the bottleneck (erratum). Dropout is the noise z: on the first three decoder blocks, as
-    far as these have the full width of 8 * base_channels (three at depth 7 and more, two at 6, one at 5, none below).
-    The innermost block is among them, as in the paper and its Lua code; the PyTorch reference begins one later and
-    ends with the last block of full width, which `noise="reference"` does.
+    Encoder C64-C128-C256-C512-C512-..., each 4x4 with stride 2; the decoder mirrors it, and each of its blocks also
+    takes the encoder's features of its size. No norm follows the first convolution, nor the innermost one: at 1x1 with
+    batch size 1 it would zero the bottleneck (erratum).
+
+    Dropout is the noise z. The paper and its Lua code put it on the first three decoder blocks, if these have the full
+    width of 8 * base_channels: three at depth 7 and more, two at 6, one at 5, none below. The PyTorch reference
+    (`noise="reference"`) leaves out the innermost block and includes all others of full width.
 
     Args:
         in_channels: channels of the source.
         out_channels: channels of the target.
         base_channels: channels after the first convolution, 64 in the paper.
         depth: number of halvings; 8 takes 256x256 down to 1x1.
-        norm: after every convolution but the first, the innermost and the last.
-        dropout: its probability.
-        noise: the decoder blocks that have it, those of the `paper` or of the PyTorch `reference`, see above.
+        norm: the norm after every convolution but the first, the innermost and the last.
+        dropout: the probability of dropout.
+        noise: which decoder blocks have dropout: those of the `paper`, or of the PyTorch `reference`.
 
     Raises:
         ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide.
@@ -54,8 +55,8 @@ class UNet(nn.Module):
         super().__init__()
         if depth < 2:
             raise ValueError(f"depth {depth}: a U-Net halves its input at least twice. Set a size that 4 divides.")
-        if depth > DEEPEST:
-            raise ValueError(f"depth {depth}: a U-Net halves its input at most {DEEPEST} times. Lower depth.")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"depth {depth}: a U-Net halves its input at most {MAX_DEPTH} times. Lower depth.")
         require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels)
         require_probability(dropout=dropout)
         self.multiple = 2**depth
@@ -68,22 +69,22 @@ class UNet(nn.Module):
             )
         self.up = nn.ModuleList()
         for block, level in enumerate(reversed(range(1, depth))):
-            blocks = range(DROPOUT_BLOCKS) if noise == "paper" else range(1, depth)
-            noisy = block in blocks and widths[level - 1] == MAX_WIDTH * base_channels
-            seen = widths[level] * (2 if self.skips and block else 1)
-            self.up.append(_upsample(seen, widths[level - 1], norm, dropout if noisy else 0.0))
+            candidates = range(DROPOUT_BLOCKS) if noise == "paper" else range(1, depth)
+            has_dropout = block in candidates and widths[level - 1] == MAX_WIDTH * base_channels
+            inputs = widths[level] * (2 if self.skips and block else 1)
+            self.up.append(_upsample(inputs, widths[level - 1], norm, dropout if has_dropout else 0.0))
         self.up.append(_output_block(widths[0] * (2 if self.skips else 1), out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Down to the bottleneck, and up again beside what was seen on the way."""
+        """The output, of the size of x."""
         require_multiple(x, self.multiple, "Lower generator.depth or set data.size.")
-        seen = []
+        features = []
         for down in self.down:
             x = down(x)
-            seen.append(x)
-        x = self.up[0](seen.pop())
+            features.append(x)
+        x = self.up[0](features.pop())
         for up in self.up[1:]:
-            x = up(torch.cat([seen.pop(), x], dim=1) if self.skips else x)
+            x = up(torch.cat([features.pop(), x], dim=1) if self.skips else x)
         return x
 
 

@@ -1,4 +1,4 @@
-"""Checks the ranges of constructor arguments, for callers without a configuration."""
+"""Checks the ranges of constructor arguments, for networks that are built without a configuration."""
 
 
 def require_positive(**arguments: int) -> None:
@@ -9,7 +9,7 @@ def require_positive(**arguments: int) -> None:
 
 
 def require_probability(**arguments: float) -> None:
-    """Raises ValueError, naming the argument, unless each lies in [0, 1]; nan does not."""
+    """Raises ValueError, naming the argument, unless each is in [0, 1]; NaN is not."""
     for name, value in arguments.items():
         if not 0 <= value <= 1:
-            raise ValueError(f"{name} {value}: a probability lies between 0 and 1. Set {name} to 0 for none.")
+            raise ValueError(f"{name} {value}: must be a probability between 0 and 1. Set {name}=0 to turn it off.")

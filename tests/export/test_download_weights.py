@@ -183,7 +183,7 @@ class Malicious:
         (saved({"w": Malicious()}), "cannot be read as PyTorch weights"),
         (saved({"w": Malicious()}, legacy=False), "holds more than tensors and plain values"),
         (saved(authors_unet())[:-500], "cannot be read as PyTorch weights"),
-        (saved([1, 2]), "not a state dict, a mapping of names to tensors"),
+        (saved([1, 2]), "not a state dict \\(a mapping of names to tensors\\)"),
         (saved(PatchGAN(base_channels=2).state_dict()), "are of no generator"),
         (saved(authors_unet(depth=5)), f"not the weights of {NAME}: the network has size=32 instead of 256"),
         (saved(authors_unet(norm=False)), "norm=none instead of batch"),

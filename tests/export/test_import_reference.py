@@ -124,7 +124,7 @@ def test_what_is_no_generator_is_refused_in_words(tmp_path, monkeypatch):
     network = PatchGAN(base_channels=2, receptive_field=70)
     initialise(network)
     torch.save(network.state_dict(), tmp_path / "latest_net_D.pth")
-    with pytest.raises(SystemExit, match="are of no generator that is known here: 5 convolutions of sides 4x4"):
+    with pytest.raises(SystemExit, match="are of an unknown generator: 5 convolutions with kernels of 4x4"):
         pix2pix("import", tmp_path / "latest_net_D.pth")
     (tmp_path / "text.pth").write_text("no weights")
     with pytest.raises(SystemExit, match="cannot be read as PyTorch weights"):

@@ -30,7 +30,7 @@ def test_a_unet_halves_at_least_twice():
 @pytest.mark.parametrize("kind", [UNet, ResNet])
 def test_dropout_is_a_probability_even_where_no_block_uses_it(kind, dropout):
     options = {"depth": 4} if kind is UNet else {"blocks": 1}
-    with pytest.raises(ValueError, match=rf"dropout {dropout}: a probability lies between 0 and 1"):
+    with pytest.raises(ValueError, match=rf"dropout {dropout}: must be a probability between 0 and 1"):
         kind(base_channels=2, dropout=dropout, **options)
 
 
