@@ -27,7 +27,7 @@ from pix2pix.training.step import pix2pix_step
 
 NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
 NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows
-# Overrides of ours, and whether the allocator keeps its memory.
+# The overrides of each contender, and whether the allocator keeps freed memory.
 CONTENDERS: dict[str, tuple[list[str], bool]] = {
     "plain": (NOT_FUSED, False),
     "fused": ([], False),
@@ -71,8 +71,8 @@ def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
     def step() -> None:
         source, target, *_ = next(batches)
         with precision(config):
-            players = model.generator, model.discriminator, model.objective
-            result = pix2pix_step(source, target, *players, update_g, update_d)
+            parts = model.generator, model.discriminator, model.objective
+            result = pix2pix_step(source, target, *parts, update_g, update_d)
         [loss.item() for loss in result["losses"].values()]
 
     return step

@@ -7,8 +7,8 @@ python benchmarks/kill_and_resume.py --kills 6 --words precision=bf16-mixed ema_
 
 A training is killed with SIGKILL after a random number of milliseconds since it was last started, wherever it then is:
 in a step, a validation, a checkpoint, a sheet of samples. With --term, every other kill is a SIGTERM. Once it is
-finished, its weights, optimizers, metrics.csv and samples must equal the unbroken run's, bit for bit; then another one
-begins.
+finished, its weights, optimizers, metrics.csv and samples must equal those of the uninterrupted run, bit for bit. Then
+another one begins.
 """
 
 import argparse
@@ -116,23 +116,26 @@ def stage(run: Run) -> str:
     return next((words for name, words in within.items() if name in parts), "elsewhere")
 
 
-def differences(unbroken: Run, broken: Run) -> list[str]:
+def differences(uninterrupted: Run, interrupted: Run) -> list[str]:
     """The differences of two runs, bit for bit, apart from speeds, names and dates."""
     problems = []
     for name in ("last", "best", "epoch=2", "epoch=4"):
-        ours, theirs = (torch.load(run.checkpoint(name), weights_only=True) for run in (broken, unbroken))
+        ours, theirs = (torch.load(run.checkpoint(name), weights_only=True) for run in (interrupted, uninterrupted))
         keys = ("state_dict", "optimizer_states", "global_step", "epoch", "callbacks")
         problems += [f"{name}.ckpt: {key}" for key in keys if not same(ours[key], theirs[key])]
-    rows = [read_metrics(run.path / "metrics.csv") for run in (broken, unbroken)]
+    rows = [read_metrics(run.path / "metrics.csv") for run in (interrupted, uninterrupted)]
     for row in (*rows[0], *rows[1]):
         row.pop("images_per_second")
     problems += ["metrics.csv"] if rows[0] != rows[1] else []
-    names = [sorted(file.name for file in (run.path / "samples").iterdir()) for run in (broken, unbroken)]
+    names = [sorted(file.name for file in (run.path / "samples").iterdir()) for run in (interrupted, uninterrupted)]
     problems += ["the names of the samples"] if names[0] != names[1] else []
     for name in names[1]:
-        with Image.open(broken.path / "samples" / name) as ours, Image.open(unbroken.path / "samples" / name) as theirs:
+        with (
+            Image.open(interrupted.path / "samples" / name) as ours,
+            Image.open(uninterrupted.path / "samples" / name) as theirs,
+        ):
             problems += [f"samples/{name}"] if ours.tobytes() != theirs.tobytes() else []
-    leftovers = [str(file) for file in broken.path.rglob(".*") if file.suffix == ".part"]
+    leftovers = [str(file) for file in interrupted.path.rglob(".*") if file.suffix == ".part"]
     return problems + leftovers
 
 
@@ -150,12 +153,12 @@ def run_kind(name: str, kind: Kind, folder: Path, options: argparse.Namespace, d
     """Kills trainings of a kind `options.kills` times in all, and returns the results."""
     kills, problems, runs = Counter(), [], 0
     words = [*kind.words, *kind.prepare(folder / "data"), *options.words]
-    subprocess.run(command(folder, "unbroken", words), check=True, capture_output=True)
+    subprocess.run(command(folder, "uninterrupted", words), check=True, capture_output=True)
     while kills.total() < options.kills:
         runs += 1
         budget = min(options.kills - kills.total(), 8)
-        kills += kill_until_finished(folder, f"broken{runs}", words, dice, budget, options.term, kind)
-        problems += differences(Run(folder / "unbroken"), Run(folder / f"broken{runs}"))
+        kills += kill_until_finished(folder, f"interrupted{runs}", words, dice, budget, options.term, kind)
+        problems += differences(Run(folder / "uninterrupted"), Run(folder / f"interrupted{runs}"))
         output = ", ".join(problems) or "none"
         print(f"{name}: {kills.total()} kills, {runs} trainings finished, differences: {output}", flush=True)
     return {"kills": kills, "trainings": runs, "differences": problems, "words": [*BASE, *words]}

@@ -77,11 +77,11 @@ class Timed(nn.Module):
             return self.network(x)
 
 
-def timed_update(optimizer: torch.optim.Optimizer, player: str, parts: Parts) -> Callable[[Tensor], None]:
+def timed_update(optimizer: torch.optim.Optimizer, network: str, parts: Parts) -> Callable[[Tensor], None]:
     def update(loss: Tensor) -> None:
-        with parts.part(f"{player}, backward"):
+        with parts.part(f"{network}, backward"):
             loss.backward()
-        with parts.part(f"{player}, Adam"):
+        with parts.part(f"{network}, Adam"):
             optimizer.step()
         optimizer.zero_grad()
 
@@ -96,12 +96,12 @@ def stepper(size: int, batch: int, parts: Parts, device: str = "cpu") -> Callabl
     fused = device == "cpu"
     optimizers = [torch.optim.Adam(p.parameters(), 2e-4, (0.5, 0.999), fused=fused) for p in (generator, discriminator)]
     updates = [timed_update(o, name, parts) for o, name in zip(optimizers, ("G", "D"), strict=True)]
-    players = Timed(generator, "G, forward", parts), Timed(discriminator, "D, forward (three times)", parts)
-    return lambda: [loss.item() for loss in _losses(source, target, players, updates, device)]
+    networks = Timed(generator, "G, forward", parts), Timed(discriminator, "D, forward (three times)", parts)
+    return lambda: [loss.item() for loss in _losses(source, target, networks, updates, device)]
 
 
-def _losses(source: Tensor, target: Tensor, players: Any, updates: Any, device: str) -> list[Tensor]:
-    losses = pix2pix_step(source, target, *players, Objective(CrossEntropy()), *updates)["losses"]
+def _losses(source: Tensor, target: Tensor, networks: Any, updates: Any, device: str) -> list[Tensor]:
+    losses = pix2pix_step(source, target, *networks, Objective(CrossEntropy()), *updates)["losses"]
     return list(losses.values()) if device != "meta" else []
 
 

@@ -3,7 +3,7 @@
 python -m benchmarks.translation_contenders evaluate WORKPLACE
 
 The workplace is a folder that benchmarks/benchmark_translation.py has made: a run, its weights as the reference has
-them, pairs and single pictures. A turn takes as many of these as it is told, from the first one on, and writes its
+them, pairs and single pictures. A turn takes the requested number, from the first one on, and writes its
 results into a folder of its own. Reading the weights is no part of it.
 """
 

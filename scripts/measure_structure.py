@@ -170,12 +170,12 @@ def find_circles(package: Path, trees: dict[Path, ast.Module]) -> list[set[str]]
 
 
 def place_of(parts: tuple[str, ...]) -> str:
-    """The top-level package or module that a dotted name of ours belongs to."""
+    """The top-level package or module of a dotted name of this project."""
     return parts[1] if len(parts) > 1 else "pix2pix"
 
 
 def find_imports(tree: ast.Module) -> Iterator[str]:
-    """The places of ours that a module imports, wherever the import stands but under `if TYPE_CHECKING`."""
+    """The packages of this project that a module imports, anywhere but under `if TYPE_CHECKING`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pix2pix":
             parts = tuple((node.module or "").split("."))

@@ -3,11 +3,11 @@
 python -m benchmarks.gpu --data ../shared/datasets --parity ../shared/parity --out measured --seconds 840
 python -m benchmarks.gpu --data ../shared/datasets --out tried --device cpu --tiny      # tries the program, no more
 
-correct   steps against the CPU and the authors' recordings, ways of a step, runs that go on, overflows
+correct   steps against the CPU and the authors' recordings, variants of the step, resumed runs, overflows
 fast      milliseconds of a step at batch 1, 16 and 64, the authors' and ours
 train     where the time of `pix2pix train` goes; 1, 2, 4, 8 trainings at once
 good      facades for 200 epochs, then the paper's ablations, all on the test pairs; takes what time is left
-several   speed, results and going on, where there are several GPUs
+several   speed, results and resuming, with several GPUs
 
 Each part is made of items, in the order of their worth; each item is a process of its own, forked from this one, which
 imports everything once and touches no GPU. What crashes or hangs costs itself. An item that no longer fits is skipped,
@@ -91,7 +91,7 @@ def measure(chosen: argparse.Namespace, about: dict[str, Any], part: str, name: 
     process.start()
     while process.is_alive() and time.time() < chosen.until + 4:
         process.join(0.5)
-        write(chosen, about, part, name, {"outcome": "going on"} | read_notes(chosen, chosen.item))
+        write(chosen, about, part, name, {"outcome": "running"} | read_notes(chosen, chosen.item))
     outcome = (
         "out of time" if process.is_alive() else "done" if process.exitcode == 0 else f"ended with {process.exitcode}"
     )

@@ -114,14 +114,14 @@ class OwnStep:
             MODELS[key] = build.build_model(composed(words))
         self.model = copy.deepcopy(MODELS[key]).to(options.device).train()
         self.layout = self.model.execution.memory_format
-        players = self.model.generator, self.model.discriminator
+        networks = self.model.generator, self.model.discriminator
         optimizers = self.model.configure_optimizers()
         updates = [make_update(optimizer) for optimizer in optimizers]
 
         def step(source: Tensor, target: Tensor) -> Any:
             # As Lightning sets autocast: no cast of a weight is kept, for D's are updated within the step.
             with torch.autocast(options.device, torch.bfloat16, cache_enabled=False) if half else nullcontext():
-                return pix2pix_step(source, target, *players, self.model.objective, *updates)
+                return pix2pix_step(source, target, *networks, self.model.objective, *updates)
 
         own = EagerGraph() if options.device == "cpu" else None
         self.step = CUDAGraphStep(step, optimizers, own) if graph else step

@@ -13,7 +13,7 @@ from benchmarks.gpu.notes import Notes, Options, cards, facades, trainer
 from pix2pix.runs.run import Run
 
 SAME = ["generator.norm=instance", "discriminator.norm=instance", "generator.dropout=0", "trainer.max_epochs=2"]
-SAME += [f"+optimizer.{player}.eps=1e-3" for player in ("generator", "discriminator")]  # no steps of rounding alone
+SAME += [f"+optimizer.{network}.eps=1e-3" for network in ("generator", "discriminator")]  # no steps of rounding alone
 
 
 def several(options: Options, notes: Notes) -> None:

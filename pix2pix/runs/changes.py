@@ -89,7 +89,7 @@ def _classify(key: str, there: Config, here: Config) -> str:
     """The part of `Changes` that a setting belongs to."""
     group, name = [*key.split("."), ""][:2]
     of_devices = group == "trainer" and name in DEVICES
-    logged_to = group == "logger" and key.endswith(".directory")  # of loggers of ours, in runs of earlier versions
+    logged_to = group == "logger" and key.endswith(".directory")  # in runs of earlier versions
     if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and _is_named_after_directory(here)):
         return "place"
     if key == "data.batch_size" and pairs_of_a_step(there) == pairs_of_a_step(here) is not None:

@@ -24,7 +24,7 @@ def logger_arguments(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
 def keep_outputs_in_run(config: Config, run: Run) -> Config:
     """The configuration without what would write into another run, as a `config.yaml` of another run has it.
 
-    Loggers of ours always write to the run at hand: a directory that they are given is passed over, and said.
+    Loggers of this package always write to the run; a `directory` in their settings is ignored, with a log line.
 
     Raises:
         ValueError: for a logger or a callback of others that would write into the directory of another run.

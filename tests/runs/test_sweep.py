@@ -225,7 +225,7 @@ def test_a_search_goes_the_way_that_is_better(tmp_path):
     def study(monitor, mode):
         search: Any = OptunaSearch({})
         search.monitor, search.mode, search.space, search.fixed = monitor, mode, {}, []
-        return search._study(tmp_path / monitor.replace("/", "_")).direction.name
+        return search._open_study(tmp_path / monitor.replace("/", "_")).direction.name
 
     assert study("val/score", "max") == "MAXIMIZE"
     assert study("val/edges", "min") == study("val/l1", None) == "MINIMIZE"
