@@ -97,12 +97,12 @@ def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, stric
     from pix2pix.datasets.check import check as doctor
     from pix2pix.datasets.download.catalogue import find_dataset
 
-    found = doctor.check(path, find_dataset(name).name if name else None, workers)
+    result = doctor.check(path, find_dataset(name).name if name else None, workers)
     if sheet:
-        doctor.write_contact_sheet(found, sheet)
-    click.echo(doctor.format_json(found) if as_json else "\n".join(doctor.format_text(found)))
-    worst = {finding.severity for finding in found.findings}
-    if not found.is_trainable or (strict and "warning" in worst):
+        doctor.write_contact_sheet(result, sheet)
+    click.echo(doctor.format_json(result) if as_json else "\n".join(doctor.format_text(result)))
+    worst = {finding.severity for finding in result.findings}
+    if not result.is_trainable or (strict and "warning" in worst):
         raise SystemExit(1)
 
 

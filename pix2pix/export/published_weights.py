@@ -60,11 +60,11 @@ class PublishedWeights:
     def require_network(self, generator: Mapping[str, Any]) -> None:
         """Raises ValueError when a generator read off tensors is not the one of the catalogue."""
         kind = generator["_target_"].rpartition(".")[2]
-        found = {**generator, "kind": kind, "size": 2 ** generator.get("depth", 0)}
+        actual = {**generator, "kind": kind, "size": 2 ** generator.get("depth", 0)}
         wrong = [
-            f"{name}={found.get(name)} instead of {value}"
+            f"{name}={actual.get(name)} instead of {value}"
             for name, value in self.network.items()
-            if found.get(name) != value
+            if actual.get(name) != value
         ]
         if wrong:
             raise ValueError(f"not the weights of {self.name}: the network has {', '.join(wrong)}.")
@@ -96,11 +96,11 @@ def published_weights(name: str) -> PublishedWeights:
 
 def find_downloaded(folder: Path) -> dict[str, Path]:
     """Returns the runs directly in `folder` that were made of published weights, by the name of these."""
-    found = {}
+    runs = {}
     for file in sorted(folder.glob("*/provenance.json")):
         try:
             name = json.loads(file.read_text(encoding="utf-8"))["imported"]["published"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        found.setdefault(name, file.parent)
-    return found
+        runs.setdefault(name, file.parent)
+    return runs

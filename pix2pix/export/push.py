@@ -124,10 +124,10 @@ def _require_own(folder: Path) -> None:
 def _find_records(run: Run, trained: TrainedGenerator) -> dict[Path, Record]:
     """The evaluations of exactly these weights under these test-time choices, by folder; test before val."""
     folders = [file.parent for file in sorted(run.evaluation.glob(f"*/{FILE}"))]
-    found = {folder: record for folder in folders if (record := read_record(folder)) is not None}
+    records = {folder: record for folder in folders if (record := read_record(folder)) is not None}
     digest = file_sha256(trained.checkpoint)
-    current = {folder: record for folder, record in found.items() if _is_current(record, trained, digest)}
-    for folder in found.keys() - current.keys():
+    current = {folder: record for folder, record in records.items() if _is_current(record, trained, digest)}
+    for folder in records.keys() - current.keys():
         log.warning("%s: of other weights or test-time choices; the model card leaves it out.", folder)
     if not current:
         log.warning("%s: not evaluated, so the model card has no metrics. Run pix2pix evaluate %s.", run.path, run.path)

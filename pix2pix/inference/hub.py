@@ -21,10 +21,10 @@ def is_hub_address(path: str | Path) -> bool:
 
 def parse_address(address: str | Path) -> tuple[str, str | None]:
     """Returns the repository, USER/NAME, and the revision, if any. Raises ValueError for another form."""
-    found = ADDRESS.fullmatch(str(address))
-    if found is None:
+    match = ADDRESS.fullmatch(str(address))
+    if match is None:
         raise ValueError(f"{address}: no address of the hub. Write hf://USER/NAME or hf://USER/NAME@REVISION.")
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def import_hub() -> ModuleType:
@@ -58,8 +58,8 @@ def download_model(address: str | Path) -> Path:
 
 def find_model_name(file: Path) -> str | None:
     """Returns USER/NAME for a file in the cache of huggingface_hub, None for any other."""
-    folders = [CACHED.fullmatch(part) for part in file.parts[-4:-1]]
-    return next((f"{found[1]}/{found[2]}" for found in folders if found), None)
+    matches = [CACHED.fullmatch(part) for part in file.parts[-4:-1]]
+    return next((f"{match[1]}/{match[2]}" for match in matches if match), None)
 
 
 # The first of these classes that an error belongs to decides: the more special ones come first.
