@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 import torch
 
 from pix2pix.config.compose import composed
+from pix2pix.config.parse import parse_config
 from pix2pix.runs.run import Run
 from pix2pix.training import build
 
@@ -42,8 +43,8 @@ def seconds_a_step(words: list[str], steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         limits = [f"+trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
         quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
-        config = composed([*words, *limits, *quiet])
-        run, data = Run(config["run_dir"]), build.build_data(config)
+        config = parse_config(composed([*words, *limits, *quiet]))
+        run, data = Run(config.run_dir), build.build_data(config)
         with run.open_session(config, data.pairs.fingerprint()):
             trainer, watch = build.build_trainer(config, run), Stopwatch()
             trainer.callbacks.append(watch)

@@ -19,6 +19,8 @@ import torch
 from benchmarks.interleaved import ResultPipe, exit_process, read_step_counts, resource_usage
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from pix2pix.config.compose import composed
+from pix2pix.config.parse import parse_config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.runs.run import Run
 from pix2pix.training import build
@@ -42,8 +44,8 @@ CONTENDERS: dict[str, tuple[list[str], bool]] = {
 Step = Callable[[], Any]
 
 
-def compose_benchmark_config(overrides: list[str], size: int, batch: int) -> dict[str, Any]:
-    return composed([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"])
+def compose_benchmark_config(overrides: list[str], size: int, batch: int) -> RunConfig:
+    return parse_config(composed([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"]))
 
 
 def batch_of(size: int, batch: int) -> torch.Tensor:
@@ -78,19 +80,19 @@ def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
     return step
 
 
-def load_batches(config: dict[str, Any], count: int) -> Iterator[Any]:
+def load_batches(config: RunConfig, count: int) -> Iterator[Any]:
     """Batches of `count` pairs, loaded, cached and augmented as in a training, without Lightning's loop."""
-    config["data"]["pairs"] |= {"train_pairs": count, "val_pairs": 1}
+    config.data.pairs.update({"train_pairs": count, "val_pairs": 1})
     data = build.build_data(config)
-    data.trainer = build.build_trainer(config | {"logger": {}, "callbacks": {}}, Run(config["run_dir"]))
+    data.trainer = build.build_trainer(config.changed(logger={}, callbacks={}), Run(config.run_dir))
     data.setup("fit")
     for batch in data.train_dataloader():
         yield data.on_after_batch_transfer(batch, 0)
 
 
-def precision(config: dict[str, Any]) -> AbstractContextManager[Any]:
+def precision(config: RunConfig) -> AbstractContextManager[Any]:
     """Autocast as Lightning sets it, without a cache of cast weights."""
-    half = config["precision"] == "bf16-mixed"
+    half = config.precision == "bf16-mixed"
     return torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if half else nullcontext()
 
 
@@ -131,7 +133,7 @@ def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
         config = compose_benchmark_config([*overrides, *pairs], size, batch)
-        run, data = Run(config["run_dir"]), build.build_data(config)
+        run, data = Run(config.run_dir), build.build_data(config)
         with run.open_session(config, data.pairs.fingerprint()):
             trainer = build.build_trainer(config, run)
             trainer.callbacks.append(Turns())

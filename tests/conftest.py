@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,8 @@ from PIL import Image
 
 from pix2pix import cli
 from pix2pix.config.compose import composed
-from pix2pix.config.identity import Config
+from pix2pix.config.parse import parse_config
+from pix2pix.config.schema import RunConfig
 from pix2pix.runs.run import Run
 
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
@@ -85,9 +87,14 @@ def _no_handlers_of_other_tests():
             logger.removeHandler(handler)
 
 
-def resolved(*overrides: str) -> Config:
-    """The resolved configuration that the command line would make of `overrides`."""
+def resolved(*overrides: str) -> dict[str, Any]:
+    """The settings that the command line would compose of `overrides`, as a mapping."""
     return composed(overrides)
+
+
+def typed(*overrides: str) -> RunConfig:
+    """The typed configuration of these settings."""
+    return parse_config(resolved(*overrides))
 
 
 def pix2pix(*words: str) -> None:

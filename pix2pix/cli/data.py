@@ -116,15 +116,15 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     \b
     pix2pix data preview experiment=facades data.augment.rotation=5
     """
-    from pix2pix.config import compose, schema
+    from pix2pix.config import compose
+    from pix2pix.config.check import check_settings
     from pix2pix.data.images.pictures import save_picture
     from pix2pix.datasets.preview import draw_preview as draw
 
     with compose.in_words():
-        config = compose.configured(list(overrides))
-    schema.check(config)
-    path = output or Path(f"preview_{config['data']['name']}.png")
-    save_picture(draw(config, views), path)
+        config = check_settings(compose.configured(list(overrides)))
+    path = output or Path(f"preview_{config.data.name}.png")
+    save_picture(draw(config.data, config.seed, views), path)
     click.echo(path)
 
 

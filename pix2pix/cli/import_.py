@@ -32,6 +32,6 @@ def import_(file: Path, settings: tuple[str, ...], **options: Any) -> None:
 
     with compose.in_words():
         run = import_reference(file, settings, **options)
-    generator = run.config()["generator"]
+    generator = run.config().generator
     arguments = "  ".join(f"{name}={value}" for name, value in generator.items() if name != "_target_")
     click.echo(f"{generator['_target_'].rpartition('.')[2]}  {arguments}\n{run.path}")

@@ -30,16 +30,18 @@ def train(words: list[str]) -> None:
 
 
 def _train_job(cfg: DictConfig) -> float | None:
+    from pix2pix.config.check import check
     from pix2pix.training.train import train
 
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _run_foreign_job(cfg)
-    train(resolve(cfg))
+    train(check(resolve(cfg)))
     return None
 
 
 def _run_foreign_job(cfg: DictConfig) -> float | None:
-    """Trains a job of another launcher, which runs in a process of its own, and writes its error to the job's log."""
+    """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
+    from pix2pix.config.check import check
     from pix2pix.training.train import train
 
     whole = cfg.copy()
@@ -48,7 +50,7 @@ def _run_foreign_job(cfg: DictConfig) -> float | None:
     job = job_of(whole, [])
     OmegaConf.update(cfg, "run_dir", literal(str(job.run.path)))
     try:
-        train(resolve(cfg))
+        train(check(resolve(cfg)))
     except SystemExit as end:
         job.write_log(f"{STOPPED} (exit code {end.code}); run the same command again to resume it")
         raise

@@ -106,11 +106,11 @@ class PrepareSweep(Callback):
         for job in jobs.values():
             SWEEP.add(job)
 
-    def _check(self, job: Job, config: dict[str, Any], jobs: dict[Path, Job], is_grid: bool) -> None:
+    def _check(self, job: Job, settings: dict[str, Any], jobs: dict[Path, Job], is_grid: bool) -> None:
         from pix2pix.config.check import check
         from pix2pix.training.resume import require_end
 
-        check(config)
+        config = check(settings)
         if is_grid:
             job.run.require_same(config)
             require_end(job.run, config)

@@ -1,35 +1,62 @@
-"""Checks that a configuration can run: validates it, then passes shapes through the networks on the meta device."""
+"""Checks that a configuration can run: settings, rules, classes, and shapes through the networks."""
 
 import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 
-from pix2pix.config import schema
-from pix2pix.config.identity import Config
+from pix2pix.config.components import find_component_problems
+from pix2pix.config.identity import flat
+from pix2pix.config.parse import find_unknown_settings, parse_config
+from pix2pix.config.rules import find_broken_rules
+from pix2pix.config.schema import RunConfig
+from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.instantiate import build
 from pix2pix.models.losses import Objective
 
 
-def check(config: Config) -> None:
-    """Raises ValueError, in words, for a configuration that cannot be run; builds and writes nothing."""
-    schema.check(config)
+def check(settings: Mapping[str, Any]) -> RunConfig:
+    """The typed configuration of a run that can be trained here. Builds and writes nothing.
+
+    Raises:
+        ValueError: with every problem of a configuration that cannot be run, one a line, in the user's words.
+    """
+    config = check_settings(settings)
     _rehearse(config)
+    return config
 
 
-def _rehearse(config: Config) -> None:
-    """Sends one batch of shapes through both players on the meta device: whatever cannot fit fails here."""
-    data = config["data"]
-    size = data["height"], data["width"]
+def check_settings(settings: Mapping[str, Any]) -> RunConfig:
+    """The same without sending shapes through the networks: enough for what reads the data alone."""
+    require_no_secrets((key, str(value)) for key, value in flat(settings))
+    try:
+        config = parse_config(settings)
+    except ValueError as error:
+        raise _unfit(str(error).splitlines()) from error
+    found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_component_problems(settings))
+    if found:
+        raise _unfit(found)
+    return config
+
+
+def _unfit(problems: Iterable[str]) -> ValueError:
+    return ValueError("\n".join(["the configuration cannot be run:", *(f"  {problem}" for problem in problems)]))
+
+
+def _rehearse(config: RunConfig) -> None:
+    """Sends one batch of shapes through both networks on the meta device: shapes that do not fit fail here."""
+    data = config.data
     with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*copying from a non-meta parameter.*", UserWarning)  # weights of their own
         try:
-            source = torch.empty(data["batch_size"], data["input_channels"], *size)
-            fake = build(config["generator"])(source)
-            target = torch.empty(data["batch_size"], data["output_channels"], *size)
+            source = torch.empty(data.batch_size, data.input_channels, *data.shape)
+            fake = build(config.generator)(source)
+            target = torch.empty(data.batch_size, data.output_channels, *data.shape)
             if fake.shape != target.shape:
                 raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
-            objective: Objective = build(config["objective"])
-            if config["discriminator"]:
-                objective.discriminate(build(config["discriminator"]), source, fake)
+            objective: Objective = build(config.objective)
+            if config.discriminator:
+                objective.discriminate(build(config.discriminator), source, fake)
         except (ValueError, RuntimeError) as error:
-            raise ValueError(f"the configuration cannot be run:\n  {error}") from error
+            raise _unfit([str(error)]) from error

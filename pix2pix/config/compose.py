@@ -108,11 +108,11 @@ def _judge_runs(words: Sequence[str]) -> None:
     for folder in map(Path, named):
         file = folder / "config.yaml"
         if file.is_file() and ((folder / "provenance.json").is_file() or (folder / "checkpoints").is_dir()):
-            from pix2pix.config.saved import UnreadableError, read_config
-            from pix2pix.config.schema import check_foreign
+            from pix2pix.config.components import check_foreign
+            from pix2pix.config.saved import UnreadableError, read_settings
 
             try:
-                check_foreign(read_config(file), file)
+                check_foreign(read_settings(file), file)
             except UnreadableError as error:
                 raise ValueError(f"{file}: {error}.") from error
 

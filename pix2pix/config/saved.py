@@ -1,38 +1,80 @@
-"""The configuration that a run has saved, read as anybody's file: plain values, of which nothing is built."""
+"""Reads the configuration that a run or a file of weights has saved; the one place that knows earlier versions.
 
+A saved configuration is anybody's file: plain values, of which nothing is built here.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from pix2pix.config.identity import Config
+from pix2pix.config.parse import parse_config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain
 
-PARTS = ("data", "generator", "objective", "optimizer", "trainer")  # of every configuration
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
+PARTS_OF_A_RUN = ("data", "generator", "objective", "optimizer", "trainer")
+PARTS_OF_A_GENERATOR = ("data", "generator", "inference")
+# Settings without which the pictures of a generator cannot be understood. They have been in every version.
+NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "labels")
+DATA_PARTS = ("pairs", "transform")
 
 
 class UnreadableError(ValueError):
-    """A config.yaml that is none; the message says why, without the name of the file."""
+    """A configuration that is damaged, or another program's; the message says why, without the name of the file."""
 
 
-def read_config(file: Path) -> Config:
-    """The resolved configuration in a config.yaml, its classes under their names of today.
+def read_config(file: Path) -> RunConfig:
+    """The configuration in a run's config.yaml.
 
     Raises:
         UnreadableError: when the file is damaged, or another program's.
         ValueError: when it holds more than plain values.
     """
+    return _parse(read_settings(file))
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """The settings in a run's config.yaml, under their present names. Raises what `read_config` raises."""
     try:
-        config = yaml.load(file.read_text(encoding="utf-8"), LOADER)
+        settings = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UnreadableError(f"cannot be read ({first}), it was cut short or damaged") from error
-    if not isinstance(config, dict):
+    if not isinstance(settings, dict):
         raise UnreadableError("holds no settings, it was cut short or damaged")
-    require_plain(config, file)
-    config = update_class_names(config)
-    lacking = [part for part in PARTS if not isinstance(config.get(part), dict)]
+    return _update(settings, file, PARTS_OF_A_RUN)
+
+
+def config_in_weights(settings: Any, file: Path) -> RunConfig:
+    """The configuration that a checkpoint or another file of weights holds. Raises ValueError, naming the file."""
+    try:
+        return _parse(_update(settings, file, PARTS_OF_A_GENERATOR))
+    except UnreadableError as error:
+        raise ValueError(f"{file}: its configuration {error}. Copy the file again.") from error
+
+
+def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
+    """The settings under their present names. Raises UnreadableError where parts are missing."""
+    require_plain(settings, file)
+    settings = update_class_names(settings)
+    lacking = [part for part in parts if not isinstance(settings.get(part), Mapping)]
+    if not lacking:
+        data = settings["data"]
+        lacking = [f"data.{name}" for name in NEEDED if name not in data]
+        lacking += [f"data.{name}" for name in DATA_PARTS if not isinstance(data.get(name), Mapping)]
     if lacking:
-        raise UnreadableError(f"lacks {', '.join(lacking)}: it was cut short, or another program wrote it")
-    return config
+        raise UnreadableError(
+            f"is incomplete, it lacks {', '.join(lacking)}: it was cut short, or another program wrote it"
+        )
+    return settings
+
+
+def _parse(settings: Mapping[str, Any]) -> RunConfig:
+    try:
+        return parse_config(settings)
+    except ValueError as error:
+        found = [f"  {line}" for line in str(error).rstrip(".").splitlines()]
+        raise UnreadableError("\n".join(["holds settings that cannot be used:", *found])) from error

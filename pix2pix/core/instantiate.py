@@ -12,7 +12,7 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
@@ -23,9 +23,16 @@ TARGET, PARTIAL = "_target_", "_partial_"
 
 
 class Settings(BaseModel):
-    """A part of the configuration that is no component: no unknown keys, no conversions between types."""
+    """A part of the configuration that is no component: typed, frozen, without conversions between types.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    Unknown settings are kept, so that runs of later versions can be read; `pix2pix.config.check` refuses them.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    def changed(self, **settings: Any) -> Self:
+        """The same with other values of some settings, which are not checked again."""
+        return self.model_copy(update=settings)
 
 
 def is_component(value: Any) -> bool:

@@ -1,154 +1,208 @@
-"""The schema of the `data` settings, and the error messages for combinations that do not fit."""
+"""The `data` settings, and what follows from them: which image is the label map, its palette, depths and channels."""
 
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from pix2pix.core.instantiate import Part, Settings
+from pix2pix.core.instantiate import TARGET, Part, Settings
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.palettes import PALETTES, Palette, PaletteChoice
 from pix2pix.data.images.resize import Preprocess
+from pix2pix.data.images.value_range import Limits
+from pix2pix.data.pair import Direction
+from pix2pix.data.sources.image_spec import OWN_FOLDERS, ImageSpec, make_spec
 from pix2pix.data.sources.skip_unreadable import OnError
 
 Positive = Annotated[int, Field(ge=1)]
+Letter = Literal["A", "B"]
+Image = Literal["source", "target"]
 
 
-def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+def _require_rising(limits: tuple[float, float]) -> tuple[float, float]:
     if limits[0] >= limits[1]:
         raise ValueError("the first value must be below the second")
     return limits
 
 
-def _palette(choice: Any) -> Any:
+def _require_palette(choice: Any, key: str = "data.palette") -> Any:
     try:
         return choice and TypeAdapter(PaletteChoice).validate_python(choice, strict=True) and Palette(choice) and choice
     except ValidationError as error:
         raise ValueError(
-            f"data.palette={choice}: give {', '.join(PALETTES)}, a number of classes (2 to 256), or their colours, "
+            f"{key}={choice}: give {', '.join(PALETTES)}, a number of classes (2 to 256), or their colours, "
             "[[255,0,0],[0,0,255]] or {tree: [0,128,0], road: [90,90,90]}"
         ) from error
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+def _require_coding(transform: dict[str, Any]) -> dict[str, Any]:
+    """Checks those arguments of the transform that say what the generator's inputs and outputs mean."""
+    for image in ("source", "target"):
+        _require_palette(transform.get(f"{image}_palette"), f"data.transform.{image}_palette")
+        limits = transform.get(f"{image}_range")
+        try:
+            TypeAdapter(Range | None).validate_python(limits)
+        except ValidationError as error:
+            raise ValueError(f"data.transform.{image}_range={limits}: give two numbers, [LOW,HIGH]") from error
+    return transform
 
 
-class Data(Settings):
-    """Which pairs, at which size, drawn how. Sizes in pixels; `load_*` is the size before the random crop."""
+Range = Annotated[tuple[float, float], AfterValidator(_require_rising)]
+
+
+class DataSettings(Settings):
+    """Which pairs, at which size, drawn how. Sizes in pixels; `load_*` is the size before the random crop.
+
+    A setting that is added here gets a default: the configurations of earlier runs do not have it.
+    """
 
     name: str
     root: str
     path: str | None
-    direction: Literal["AtoB", "BtoA"]
-    size: Positive
+    direction: Direction
+    size: Positive = 256
     height: Positive
     width: Positive
-    jitter: bool
-    mirror: bool
+    jitter: bool = True
+    mirror: bool = True
     load_height: Positive
     load_width: Positive
     preprocess: Preprocess = "resize_and_crop"
     augment: Augment = Augment()
     depth: Depth = 8
-    source_depth: Depth
-    target_depth: Depth
+    source_depth: Depth = 8
+    target_depth: Depth = 8
     source_range: Range | None = None
     target_range: Range | None = None
-    folders: dict[Literal["A", "B"], str | dict[str, Positive]]
+    folders: dict[Letter, str | dict[str, Positive]] = Field(default_factory=lambda: dict(OWN_FOLDERS))
     source_channels: Positive
     target_channels: Positive
     operation: str | None = None
-    batch_size: Positive
+    batch_size: Positive = 1
     on_error: OnError = "fail"
     skip_limit: Annotated[int, Field(ge=0)] = 10
     num_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
-    cache: CacheKind
+    cache: CacheKind = "auto"
     cache_dir: str = "~/.cache/pix2pix"
     cache_gigabytes: Annotated[float, Field(gt=0)] = 20
-    palette: Annotated[Any, AfterValidator(_palette)] = None
-    labels: Literal["A", "B"] | None = None
+    palette: Annotated[Any, AfterValidator(_require_palette)] = None
+    labels: Letter | None = None
     one_hot: bool = False
     input_channels: Positive
     output_channels: Positive
     pairs: Part
-    transform: Part
+    transform: Annotated[Part, AfterValidator(_require_coding)]
 
-    @model_validator(mode="after")
-    def _labels_have_a_palette(self) -> Self:
-        if (self.palette is None) != (self.labels is None) or (self.one_hot and self.palette is None):
-            raise ValueError(
-                f"data.palette={self.palette}, data.labels={self.labels}, data.one_hot={self.one_hot}: "
-                "a palette and which image is the label map (A or B) belong together, and one_hot needs both"
-            )
-        return self
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width that the networks are trained at, in pixels."""
+        return self.height, self.width
 
-    @model_validator(mode="after")
-    def _workers_reach_the_cache(self) -> Self:
-        if self.cache == "device" and self.num_workers not in {0, "auto"}:
-            raise ValueError(
-                f"data.num_workers={self.num_workers}: other processes do not reach pairs that are kept on the device; "
-                "set data.num_workers=auto, or data.cache=memory"
-            )
-        return self
+    @property
+    def has_one_size(self) -> bool:
+        """Whether all pairs are brought to `shape`; otherwise each keeps its own size."""
+        return self.preprocess != "none"
 
-    @model_validator(mode="after")
-    def _names_a_folder(self) -> Self:
-        if self.path is None and "path" in self.pairs:
-            raise ValueError("data.path is not set; give the folder of your pairs, data.path=my/pairs")
-        return self
+    @property
+    def source_class(self) -> str:
+        """The dotted name of the class that finds the pairs."""
+        return self.pairs[TARGET]
 
-    @model_validator(mode="after")
-    def _channels_are_read(self) -> Self:
-        if self.target_channels == 2 and self.operation != "lab":
-            raise ValueError(
-                "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
-            )
-        if {self.source_depth, self.target_depth} != {8} and "source_depth" not in self.pairs:
-            raise ValueError("data.depth: these pairs are of 8 bits; convert deeper files, or make them pairs of files")
-        drawn = "source_channels" not in self.pairs and self.operation is None
-        label_channels = (
-            self.source_channels if (self.labels == "A") == (self.direction == "AtoB") else self.target_channels
-        )
-        if drawn and (self.source_channels, self.target_channels) != (3, 3):
-            raise ValueError("data.source_channels, data.target_channels: these pairs are RGB, 3 channels each")
-        if self.palette is not None and label_channels != 3:
-            raise ValueError("data.palette: label maps are read by their colours, which takes 3 channels")
-        return self
+    @property
+    def source_path(self) -> str | None:
+        """Folder or address of the pairs; None for pairs that are drawn."""
+        return self.pairs.get("path")
 
-    @model_validator(mode="after")
-    def _sizes_agree_in_a_batch(self) -> Self:
-        if self.preprocess == "none" and self.batch_size > 1:
-            raise ValueError(
-                f"data.batch_size={self.batch_size}: data.preprocess=none takes pictures of any size, one at a time; "
-                "set data.batch_size=1, or data.preprocess=crop where all are of one size"
-            )
-        return self
+    @property
+    def has_folder(self) -> bool:
+        """Whether the pairs are read from a folder or an address, so that another one can be named."""
+        return "path" in self.pairs
 
-    @model_validator(mode="after")
-    def _integers_have_a_range(self) -> Self:
-        for image in ("source", "target"):
-            if getattr(self, f"{image}_depth") == 32 and getattr(self, f"{image}_range") is None:
-                raise ValueError(f"data.{image}_depth=32: signed integers need data.{image}_range=[LOW,HIGH]")
-        return self
+    def source_at(self, path: str | Path | None) -> Part:
+        """The component that finds the pairs, at another path where one is given."""
+        return self.pairs if path is None else {**self.pairs, "path": str(path)}
 
-    @model_validator(mode="after")
-    def _colours_can_change(self) -> Self:
-        source_is_map = self.labels == ("A" if self.direction == "AtoB" else "B")
-        if self.augment.changes_colours and (source_is_map or self.source_channels not in {1, 3}):
-            raise ValueError(
-                "data.augment: brightness, contrast, saturation and hue are of grey and RGB sources, not of label maps "
-                "or other channels"
-            )
-        if self.source_channels != 3 and (self.augment.saturation or self.augment.hue):
-            raise ValueError("data.augment: a source without colours has no saturation or hue to change")
-        return self
+    @property
+    def source_letter(self) -> Letter:
+        """Which image of the files is the source."""
+        return "A" if self.direction == "AtoB" else "B"
 
-    @model_validator(mode="after")
-    def _crop_fits(self) -> Self:
-        if self.load_height < self.height or self.load_width < self.width:
-            raise ValueError(
-                f"data.load_height x data.load_width = {self.load_height}x{self.load_width} is smaller than the crop "
-                f"{self.height}x{self.width}; raise it, or leave it to follow from data.size"
-            )
-        return self
+    @property
+    def label_map_side(self) -> Image | None:
+        """Which image of a pair is the label map: the generator's input, its target, or none."""
+        if self.labels is None:
+            return None
+        return "source" if self.labels == self.source_letter else "target"
+
+    @property
+    def label_palette(self) -> Palette | None:
+        """Classes and colours of the label maps; None for data without."""
+        return Palette(self.palette) if self.palette else None
+
+    @property
+    def source_label_choice(self) -> PaletteChoice | None:
+        """The palette as it was chosen, where the generator's inputs are label maps."""
+        return self.palette if self.label_map_side == "source" else None
+
+    @property
+    def target_label_palette(self) -> Palette | None:
+        """Classes and colours of the label maps, where these are what is generated."""
+        return self.label_palette if self.label_map_side == "target" else None
+
+    @property
+    def source_palette(self) -> Palette | None:
+        """The palette by which the source is coded with one channel per class; None for plain pictures."""
+        return self._coding_palette("source")
+
+    @property
+    def target_palette(self) -> Palette | None:
+        """The palette by which the target is coded with one channel per class; None for plain pictures."""
+        return self._coding_palette("target")
+
+    def _coding_palette(self, image: Image) -> Palette | None:
+        choice = self.transform.get(f"{image}_palette")
+        return Palette(choice) if choice else None
+
+    @property
+    def coded_source_range(self) -> Limits | None:
+        """The pixel values of the source that become -1 and 1; None: all that its type can hold."""
+        return self.transform.get("source_range")
+
+    @property
+    def coded_target_range(self) -> Limits | None:
+        """The pixel values of the target that become -1 and 1; None: all that its type can hold."""
+        return self.transform.get("target_range")
+
+    @property
+    def source_image_spec(self) -> ImageSpec:
+        """How the source of a pair is read from its files."""
+        letter = self.source_letter
+        palette = self.palette if self.labels == letter else None
+        return make_spec(self.folders.get(letter, letter), self.source_channels, self.source_depth, palette)
+
+    @property
+    def output_depth(self) -> Depth:
+        """Bits per pixel of generated pictures: label maps are painted in 8, whatever depth their files have."""
+        return 8 if self.label_map_side == "target" else self.target_depth
+
+    @property
+    def output_suffix(self) -> str:
+        """The file format of generated pictures: `.png`, or `.tif` for what PNG cannot hold."""
+        return ".png" if self.output_depth in {8, 16} and self.target_channels <= 4 else ".tif"
+
+    @property
+    def has_deep_outputs(self) -> bool:
+        """Whether an 8-bit picture of at most four channels, over the whole range, would lose part of an output."""
+        return self.output_depth != 8 or self.target_channels > 4 or self.coded_target_range is not None
+
+    @property
+    def has_lab_targets(self) -> bool:
+        """Whether the targets are Lab's a and b, which colour the lightness that is the source."""
+        return self.target_channels == 2
+
+    @property
+    def description(self) -> str:
+        """Name, direction and size on one line."""
+        return f"{self.name} {self.direction}, {self.height}x{self.width}"

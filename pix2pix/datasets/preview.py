@@ -1,7 +1,6 @@
 """Draws a sheet of augmented training pairs, as the networks will see them."""
 
 import math
-from typing import Any
 
 import torch.nn.functional as F
 from PIL import Image
@@ -10,44 +9,41 @@ from torch import Tensor
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import pair_generator
 from pix2pix.core.sequences import evenly_spaced
-from pix2pix.data.coding import coded_palettes, source_side
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import make_contact_sheet, select_channels
 from pix2pix.data.pair import Pair, PairSource
+from pix2pix.data.settings import DataSettings
 from pix2pix.data.transforms import PairTransform
 
 DRAWS = 4
 WIDEST = 192  # pixels of a picture on the sheet
 
 
-def draw_preview(config: dict[str, Any], views: int = 20) -> Image.Image:
+def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Image:
     """A row for each of some training pairs: as it is evaluated, then as the first epochs draw it.
 
     Args:
-        config: the resolved configuration of a run.
+        data: the `data` settings of a run.
+        seed: of the run.
         views: how many augmented pairs to show, four of each pair.
     """
-    pairs: PairSource = build(config["data"]["pairs"])
-    transform: PairTransform = build(config["data"]["transform"])
+    pairs: PairSource = build(data.pairs)
+    transform: PairTransform = build(data.transform)
     train = pairs.split("train")
     rows = []
     for index in evenly_spaced(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
-        drawn = [
-            transform.transform_for_training(pair, pair_generator(config["seed"], epoch, index))
-            for epoch in range(DRAWS)
-        ]
+        drawn = [transform.transform_for_training(pair, pair_generator(seed, epoch, index)) for epoch in range(DRAWS)]
         rows.append(
-            [image for view in (transform.transform_for_eval(pair), *drawn) for image in _render_pair(view, config)]
+            [image for view in (transform.transform_for_eval(pair), *drawn) for image in _render_pair(view, data)]
         )
     titles = ["input", "target"] + [text for epoch in range(DRAWS) for text in (f"epoch {epoch + 1}: input", "target")]
     return make_contact_sheet(rows, titles)
 
 
-def _render_pair(pair: Pair, config: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    source, target = coded_palettes(config)
-    seen = select_channels(to_displayable(pair.source, source), source_side(config).channels)
-    return _shrink(seen), _shrink(select_channels(to_displayable(pair.target, target, pair.source)))
+def _render_pair(pair: Pair, data: DataSettings) -> tuple[Tensor, Tensor]:
+    source = select_channels(to_displayable(pair.source, data.source_palette), data.source_image_spec.channels)
+    return _shrink(source), _shrink(select_channels(to_displayable(pair.target, data.target_palette, pair.source)))
 
 
 def _shrink(image: Tensor) -> Tensor:

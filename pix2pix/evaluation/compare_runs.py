@@ -10,7 +10,6 @@ from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison, RunEntry
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.record import Record, read_record
-from pix2pix.inference.rebuild import read_complete_config
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
@@ -49,10 +48,10 @@ def load_comparison(
 
 def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
     provenance = run.provenance()
-    entry = RunEntry(run, read_complete_config(run), run.path.name, is_finished=run.is_finished())
-    data = entry.config["data"]
+    entry = RunEntry(run, run.config(), run.path.name, is_finished=run.is_finished())
+    data = entry.config.data
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
-    entry.data = f"{data['name']} {data['direction']} {data['height']}x{data['width']} ({digest})"
+    entry.data = f"{data.name} {data.direction} {data.height}x{data.width} ({digest})"
     folder = spec.folder(run, entry.config)
     record = read_record(folder)
     if record is not None:
@@ -68,10 +67,10 @@ def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
 
 def _protocol(record: Record) -> dict[str, str]:
     """The settings of an evaluation that affect its metrics; `unknown` if the record lacks them."""
-    data, scorer = record.get("data") or {}, record.get("scorer") or {}
+    pairs, scorer = record.get("data") or {}, record.get("scorer") or {}
     protocol = {"checkpoint": record.get("checkpoint")} | record["inference"]
     protocol |= {name: record.get(name, "unknown") for name in ("samples", "precision")}
-    protocol |= {"data": f"{data.get('path') or data.get('kind')} ({data['pictures'][:8]})" if data else "unknown"}
+    protocol |= {"data": f"{pairs.get('path') or pairs.get('kind')} ({pairs['pictures'][:8]})" if pairs else "unknown"}
     protocol |= {"scorer": f"{scorer['path']} ({scorer['sha256'][:8]})"} if scorer else {}
     return {name: str(value) for name, value in protocol.items()}
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from pix2pix.config.identity import Config, flat
+from pix2pix.config.identity import flat
 from pix2pix.config.metric_names import METRICS, higher_is_better
+from pix2pix.config.schema import RunConfig
 from pix2pix.runs.run import Run
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
@@ -20,7 +21,7 @@ class RunEntry:
     """One run of a comparison."""
 
     run: Run
-    config: Config
+    config: RunConfig
     label: str
     differences: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class RunEntry:
     @property
     def seed(self) -> int:
         """The seed of the run."""
-        return self.config["seed"]
+        return self.config.seed
 
     @property
     def is_final(self) -> bool:
@@ -59,7 +60,7 @@ class Group:
         if len(self.differences) == 1:
             return str(next(iter(self.differences.values())))
         settings = ", ".join(f"{key}={value}" for key, value in self.differences.items())
-        return settings or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config["name"])
+        return settings or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config.name)
 
     @property
     def differences(self) -> dict[str, Any]:
@@ -211,5 +212,5 @@ class Comparison:
         return {key for key in keys if len({protocol.get(key) for protocol in protocols}) > 1}
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in flat(config) if not key.startswith(IGNORED_SETTINGS)}
+def _settings(config: RunConfig) -> dict[str, Any]:
+    return {key: value for key, value in flat(config.to_mapping()) if not key.startswith(IGNORED_SETTINGS)}

@@ -24,7 +24,6 @@ from pix2pix.evaluation.paper_tables import matching_tables
 from pix2pix.evaluation.record import Record, read_record
 from pix2pix.inference.gallery import webp_data_uri
 from pix2pix.inference.generator import resolve_checkpoint
-from pix2pix.inference.rebuild import read_complete_config
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 
@@ -50,7 +49,7 @@ def evaluate_outdated(
     spec = EvaluationSpec(split, checkpoint, data, resolve_checkpoint(scorer) if scorer else None, trust)
     for run in runs:
         try:
-            config = read_complete_config(run)
+            config = run.config()
             record = read_record(spec.folder(run, config))
             reason = "; ".join(spec.find_mismatches(run, config, record)) if record else "not evaluated yet"
             if reason:

@@ -10,12 +10,11 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
-from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.pair import PairSource, Split
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
@@ -90,7 +89,7 @@ def evaluate(
     return result
 
 
-def _choose_folder(run: Run, config: Config, split: Split, **options: Any) -> Path:
+def _choose_folder(run: Run, config: RunConfig, split: Split, **options: Any) -> Path:
     folder = evaluation_folder(run, config, split, **{key: value for key, value in options.items() if key != "device"})
     run.require_inside(folder)
     return folder
@@ -108,7 +107,7 @@ def _evaluate_pairs(evaluator: PairEvaluator, folder: Path) -> Evaluation:
 def _open_pairs(trained: TrainedGenerator, path: str | Path | None, split: Split) -> PairSource:
     """Opens the pairs of the run's configuration, or those in the folder `path`."""
     require_no_secrets([("--data", str(path))])
-    if path is not None and "path" not in trained.config["data"]["pairs"]:
+    if path is not None and "path" not in trained.config.data.pairs:
         raise ValueError(f"--data {path}: the pairs of this run are generated and have no folder. Omit --data.")
     try:
         source = trained.open_pairs(path)
@@ -128,10 +127,10 @@ def _set_metrics(
     trained: TrainedGenerator, scorer: str | Path | None, perceptual: bool, device: str
 ) -> list[SetMetric]:
     metrics: list[SetMetric] = []
-    labels = targets_are_labels(trained.config)
+    labels = trained.config.data.label_map_side == "target"
     if labels:
         metrics.append(LabelAccuracy(trained))
-    elif trained.config["data"]["target_channels"] in {2, 3}:
+    elif trained.config.data.target_channels in {2, 3}:
         metrics.append(LabHistograms())
     if scorer is not None:
         metrics.append(SegmentationScore(scorer, trained.config, device, trained.trust))
@@ -142,8 +141,8 @@ def _set_metrics(
 
 def _run_pairs(evaluator: PairEvaluator) -> list[list[Row]]:
     """The rows of each pair, one per sample. Pairs of one size run in batches."""
-    data, length = evaluator.trained.config["data"], len(evaluator.pairs)
-    size = None if data.get("preprocess") == "none" else (data["height"], data["width"])
+    data, length = evaluator.trained.config.data, len(evaluator.pairs)
+    size = data.shape if data.has_one_size else None
     indices = batch_by_size(range(length), lambda index: size)
     rows: list[list[Row]] = []
     with tqdm(total=length, unit="pair", disable=None) as progress:

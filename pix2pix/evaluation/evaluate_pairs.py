@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pix2pix.data.coding import source_side, targets_are_labels
 from pix2pix.data.datamodule import EvaluationPairs
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import save_picture, select_channels, to_picture
@@ -79,12 +78,12 @@ class PairEvaluator:
 
     def _true_labels(self, raw: Pair) -> Tensor | None:
         """The classes (H, W) of the pair's label map, read from the file's pixels before any resampling of colours."""
-        data = self.trained.config["data"]
+        data = self.trained.config.data
         if self.trained.palette is None:
             return None
-        image = raw.target if targets_are_labels(self.trained.config) else raw.source
-        size, preprocess = (data["height"], data["width"]), data.get("preprocess", "resize_and_crop")
-        return self.trained.palette.classify(normalize(resize_for_eval(image, size, preprocess, is_label_map=True)))
+        image = raw.target if data.label_map_side == "target" else raw.source
+        resized = resize_for_eval(image, data.shape, data.preprocess, is_label_map=True)
+        return self.trained.palette.classify(normalize(resized))
 
     def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
         """Translates and measures pairs of equal size in one batch."""
@@ -112,7 +111,7 @@ class PairEvaluator:
         picture = trained.to_picture(output)
         is_labels = trained.target_palette is not None
         pictures = {
-            "input": to_picture(select_channels(example.source, source_side(trained.config).channels)),
+            "input": to_picture(select_channels(example.source, trained.config.data.source_image_spec.channels)),
             "target": to_picture(select_channels(example.target)),
             "output": picture if is_labels else to_picture(select_channels(output)),
         }

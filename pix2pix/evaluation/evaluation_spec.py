@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust
 from pix2pix.core.checksums import file_sha256
 from pix2pix.core.trust import Trust
@@ -47,11 +47,11 @@ class EvaluationSpec:
     _files: dict[str, tuple[str, str]] = field(default_factory=dict)
     _pictures: dict[str, str] = field(default_factory=dict)
 
-    def folder(self, run: Run, config: Config) -> Path:
+    def folder(self, run: Run, config: RunConfig) -> Path:
         """The folder of a run's evaluation."""
         return evaluation_folder(run, config, self.split, checkpoint=self.checkpoint, data=self.data)
 
-    def find_mismatches(self, run: Run, config: Config, record: Record) -> Iterator[str]:
+    def find_mismatches(self, run: Run, config: RunConfig, record: Record) -> Iterator[str]:
         """Yields the reasons why a recorded evaluation is outdated or made with other options."""
         if "data" not in record or "checkpoint_file" not in record:
             yield "its data and checkpoint are not recorded, as by earlier versions"
@@ -76,23 +76,25 @@ class EvaluationSpec:
         recorded = record["checkpoint_file"]
         return file_state(checkpoint).items() <= recorded.items() or file_sha256(checkpoint) == recorded.get("sha256")
 
-    def _find_other_options(self, config: Config, record: Record) -> Iterator[str]:
-        wanted = {name: config["inference"][name] for name in INFERENCE}
+    def _find_other_options(self, config: RunConfig, record: Record) -> Iterator[str]:
+        wanted = {name: getattr(config.inference, name) for name in INFERENCE}
         wanted |= {"samples": 1, "precision": "float32", "split": self.split}
         actual = record["inference"] | {name: record.get(name) for name in ("samples", "precision", "split")}
         others = [f"{name}={actual.get(name)}" for name, value in wanted.items() if actual.get(name) != value]
         if others:
             yield f"evaluated with {', '.join(others)}"
 
-    def _find_other_data(self, run: Run, config: Config, data: Mapping[str, Any]) -> Iterator[str]:
-        path, expected = data.get("path"), self.data or config["data"]["pairs"].get("path")
+    def _find_other_data(self, run: Run, config: RunConfig, recorded: Mapping[str, Any]) -> Iterator[str]:
+        path, expected = recorded.get("path"), self.data or config.data.source_path
         if path and expected and normalize_path(path) != normalize_path(hide_password(expected) or ""):
             yield f"evaluated on other data, {path}"
             return
-        if self._current_digest(run, config, expected, data) not in {None, data.get("pictures")}:
+        if self._current_digest(run, config, expected, recorded) not in {None, recorded.get("pictures")}:
             yield f"the pairs{f' in {path}' if path else ''} have changed since"
 
-    def _current_digest(self, run: Run, config: Config, path: str | Path | None, data: Mapping[str, Any]) -> str | None:
+    def _current_digest(
+        self, run: Run, config: RunConfig, path: str | Path | None, recorded: Mapping[str, Any]
+    ) -> str | None:
         """The digest of the pairs now; None if they are gone. Pictures are read only if their files changed."""
         source = self._source(run, config, path)
         if source is None:
@@ -100,15 +102,15 @@ class EvaluationSpec:
         key = f"{path} {id(source)}"
         if key not in self._files:
             self._files[key] = text_digest(source.fingerprint()), files_digest(source, self.split)
-        if self._files[key] == (data.get("fingerprint"), data.get("files")):
-            return data.get("pictures")
+        if self._files[key] == (recorded.get("fingerprint"), recorded.get("files")):
+            return recorded.get("pictures")
         if key not in self._pictures:
             self._pictures[key] = pictures_digest(source.split(self.split))
         return self._pictures[key]
 
-    def _source(self, run: Run, config: Config, path: str | Path | None) -> PairSource | None:
+    def _source(self, run: Run, config: RunConfig, path: str | Path | None) -> PairSource | None:
         """The pairs, opened once for all runs with the same settings; None if they are gone."""
-        pairs = config["data"]["pairs"] | ({"path": str(path)} if path else {})
+        pairs = config.data.source_at(path or None)
         key = json.dumps(pairs, sort_keys=True, default=str)
         if key not in self._sources:
             try:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.trust import Trust
-from pix2pix.data.coding import targets_are_labels
 from pix2pix.data.images.palettes import Palette
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.inference.generator import TrainedGenerator, load_generator
@@ -26,10 +25,10 @@ class SegmentationScore:
             not map labels to photos.
     """
 
-    def __init__(self, scorer: str | Path, config: Config, device: str = "auto", trust: Trust = ()) -> None:
+    def __init__(self, scorer: str | Path, config: RunConfig, device: str = "auto", trust: Trust = ()) -> None:
         self.scorer: TrainedGenerator = load_generator(scorer, device=device, trust=trust)
         _require_fit(scorer, self.scorer.config, config)
-        self.palette = Palette(config["data"]["palette"])
+        self.palette = Palette(config.data.palette)
         self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
@@ -47,15 +46,15 @@ class SegmentationScore:
         return {f"score_{name}": value for name, value in self.real.compute().items()}
 
 
-def _require_fit(name: str | Path, scorer: Config, config: Config) -> None:
-    data, scorer_data = config["data"], scorer["data"]
-    if data["palette"] is None or targets_are_labels(config):
+def _require_fit(name: str | Path, scorer: RunConfig, config: RunConfig) -> None:
+    data, scorer_data = config.data, scorer.data
+    if data.palette is None or data.label_map_side == "target":
         raise ValueError(f"--scorer {name}: a scorer needs photos made from label maps, which this run does not make.")
-    if not targets_are_labels(scorer) or scorer_data["palette"] != data["palette"]:
+    if scorer_data.label_map_side != "target" or scorer_data.palette != data.palette:
         raise ValueError(
-            f"--scorer {name}: not a run from photos to {data['palette']} labels. Train one: "
-            f"pix2pix train experiment=facades_scorer data={data['name']}"
+            f"--scorer {name}: not a run from photos to {data.palette} labels. Train one: "
+            f"pix2pix train experiment=facades_scorer data={data.name}"
         )
-    sizes = [f"{each['height']}x{each['width']}" for each in (data, scorer_data)]
+    sizes = [f"{each.height}x{each.width}" for each in (data, scorer_data)]
     if sizes[0] != sizes[1]:
         raise ValueError(f"--scorer {name}: it was trained at {sizes[1]}, the run's pictures are {sizes[0]}.")

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pix2pix.config.identity import Config
-from pix2pix.data.coding import targets_are_labels
+from pix2pix.config.schema import RunConfig
 
 SCORES = ("score_pixel_accuracy", "score_class_accuracy", "score_class_iou")
 LAB = ("lab_l", "lab_a", "lab_b")
@@ -62,35 +61,26 @@ FIELD_COLOURS = Table(
 )
 
 
-def loss_name(config: Config) -> str:
+def loss_name(config: RunConfig) -> str:
     """The objective as the paper names it: `L1`, `GAN`, `cGAN`, `L1+GAN`, `L1+cGAN`; others by their terms."""
-    objective = config["objective"]
+    objective = config.objective
     names = [name for name in ("l1", "l2", "smooth_l1") if objective.get(f"{name}_weight")]
     if objective.get("adversarial"):
         names.append("cGAN" if objective["conditional"] else "GAN")
     return "+".join(names).replace("l1", "L1") or "none"
 
 
-def generator_name(config: Config) -> str:
-    """The class name of the generator."""
-    return config["generator"]["_target_"].rpartition(".")[2]
-
-
-def receptive_field(config: Config) -> int | None:
-    """The discriminator's receptive field; None without a discriminator."""
-    return (config["discriminator"] or {}).get("receptive_field")
-
-
-def matching_tables(configs: Sequence[Config]) -> list[tuple[Table, list[tuple[float, ...] | None]]]:
+def matching_tables(configs: Sequence[RunConfig]) -> list[tuple[Table, list[tuple[float, ...] | None]]]:
     """The tables that vary the same setting as these runs, each with its row for every run, or None."""
-    fields = [receptive_field(config) for config in configs]
-    generators = [generator_name(config) for config in configs]
+    fields = [config.receptive_field for config in configs]
+    generators = [config.generator_class for config in configs]
     losses = [loss_name(config) for config in configs]
-    if any(config["data"]["palette"] is None for config in configs):
+    if any(config.data.palette is None for config in configs):
         return []  # the tables are about data with label maps
-    if all(map(targets_are_labels, configs)):
+    to_labels = [config.data.label_map_side == "target" for config in configs]
+    if all(to_labels):
         tables = [(LABELS, losses)] if len(set(losses)) > 1 else []
-    elif any(map(targets_are_labels, configs)):
+    elif any(to_labels):
         return []
     elif len(set(generators)) > 1:
         tables = [(GENERATORS, list(zip(generators, losses, strict=True)))]

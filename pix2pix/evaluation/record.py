@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.checksums import file_sha256
 from pix2pix.data.cache.preload import images_of
@@ -49,7 +49,7 @@ class PairsDigest:
 
 def evaluation_folder(
     run: Run,
-    config: Config,
+    config: RunConfig,
     split: Split | str,
     *,
     checkpoint: str = BEST,
@@ -63,7 +63,7 @@ def evaluation_folder(
     The defaults are the training data, the best checkpoint and the inference settings of the configuration. An
     evaluation with other options has its own folder, such as `evaluation/val,dropout=off`.
     """
-    own = config["inference"]
+    own = config.inference.model_dump()
     words = {"checkpoint": _checkpoint_name(run, checkpoint), "data": _data_name(config, data)}
     words |= {name: str(inference[name]) for name in INFERENCE if inference.get(name) not in {None, own[name]}}
     words |= {"samples": str(samples) if samples > 1 else "", "precision": "half" if half else ""}
@@ -80,7 +80,7 @@ def _checkpoint_name(run: Run, checkpoint: str) -> str:
     return _short_name(checkpoint)
 
 
-def _data_name(config: Config, data: str | Path | None) -> str:
+def _data_name(config: RunConfig, data: str | Path | None) -> str:
     return "" if data is None or _is_own_data(config, data) else _short_name(data)
 
 
@@ -90,12 +90,12 @@ def _short_name(path: str | Path) -> str:
     return f"{readable}-{hashlib.sha256(normalize_path(path).encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
-def _is_own_data(config: Config, path: str | Path) -> bool:
+def _is_own_data(config: RunConfig, path: str | Path) -> bool:
     """Whether `path` is the folder of the training pairs.
 
     Another path counts as other data even if the training pairs are gone and names and sizes agree.
     """
-    own = config["data"]["pairs"].get("path")
+    own = config.data.pairs.get("path")
     return own is None or normalize_path(own) == normalize_path(path)
 
 
@@ -121,7 +121,7 @@ def make_record(
         "precision": "half" if trained.half else "float32",
         "device": trained.device.type,
         "data": {
-            "kind": trained.config["data"]["pairs"]["_target_"],  # the class name, independent of its file
+            "kind": trained.config.data.pairs["_target_"],  # the class name, independent of its file
             "path": hide_password(getattr(source, "path", None)),
             "fingerprint": text_digest(source.fingerprint()),
             "files": files_digest(source, split),

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from pix2pix.config.identity import Config, without_whereabouts
+from pix2pix.config.identity import without_whereabouts
 from pix2pix.data.images.lab import split_lightness
-from pix2pix.data.images.palettes import Palette, to_displayable
+from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.settings import DataSettings
 from pix2pix.data.transforms import encode_pixels
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import has_custom_forward
@@ -55,13 +56,13 @@ class InferenceGraph(nn.Module):
         self.generator = copy.deepcopy(trained.generator).cpu().eval()
         self.inference, self.pixels, self.half_precision = trained.inference, pixels, half
         self.multiple: int = getattr(trained.generator, "multiple", 1)
-        data = trained.config["data"]
-        self.from_lightness = data["target_channels"] == 2
+        data = trained.config.data
+        self.from_lightness = data.has_lab_targets
         self.source_palette, self.palette = trained.source_palette, trained.target_palette
         if pixels == "uint8":
             _require_bytes(data)
-        network_channels = len(self.source_palette) if self.source_palette else data["source_channels"]
-        self.channels = network_channels if pixels == "float" else 3 if self.from_lightness else data["source_channels"]
+        network_channels = len(self.source_palette) if self.source_palette else data.source_channels
+        self.channels = network_channels if pixels == "float" else 3 if self.from_lightness else data.source_channels
         self.output_channels, self.noise = _trace_shapes(self, network_channels)
         if half:
             self.generator.half()
@@ -106,10 +107,10 @@ class InferenceGraph(nn.Module):
         return (image * 255).to(torch.uint8) if self.pixels == "uint8" else image * 2 - 1, noise
 
 
-def _require_bytes(data: dict[str, Any]) -> None:
-    ranges = [data["transform"].get(f"{image}_range") for image in ("source", "target")]
-    depths = [data.get(f"{image}_depth", 8) for image in ("source", "target")]
-    if any(ranges) or depths != [8, 8]:
+def _require_bytes(data: DataSettings) -> None:
+    ranges = data.coded_source_range, data.coded_target_range
+    depths = data.source_depth, data.target_depth
+    if any(ranges) or depths != (8, 8):
         raise ValueError(
             f"pixels=uint8: the pictures of this run have depths {depths[0]} and {depths[1]} and ranges "
             f"{ranges[0]} and {ranges[1]}; uint8 needs depth 8 and no range. Set --pixels float."
@@ -155,26 +156,26 @@ def dynamic_shapes(graph: InferenceGraph) -> dict[str, Any]:
 
 def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]:
     """The description of an exported file, for JSON. docs/using.md documents the fields."""
-    config, data = trained.config, trained.config["data"]
+    config, data = trained.config, trained.config.data
     uint8 = graph.pixels == "uint8"
     picture_channels = 3 if graph.from_lightness or graph.palette else graph.output_channels
     return {
-        "name": config["name"],
+        "name": config.name,
         "checkpoint": trained.checkpoint.name,
         "step": trained.step,
         "multiple": graph.multiple,
-        "size": [data["height"], data["width"]],
+        "size": list(data.shape),
         "input": {"channels": graph.channels, **_range(uint8)},
         "output": {"channels": picture_channels if uint8 else graph.output_channels, **_range(uint8)},
         "noise": [layer._asdict() for layer in graph.noise],
         "half": graph.half_precision,
         "normalization": trained.inference.normalization,
         "dropout": trained.inference.dropout,
-        "data": data["name"],
-        "direction": data["direction"],
-        "operation": data.get("operation"),
-        "palette": _palette(config),
-        "config": without_whereabouts(config),
+        "data": data.name,
+        "direction": data.direction,
+        "operation": data.operation,
+        "palette": _describe_palette(data),
+        "config": without_whereabouts(config.to_mapping()),
     }
 
 
@@ -182,15 +183,13 @@ def _range(uint8: bool) -> dict[str, Any]:
     return {"type": "uint8", "range": [0, 255]} if uint8 else {"type": "float32", "range": [-1, 1]}
 
 
-def _palette(config: Config) -> dict[str, Any] | None:
+def _describe_palette(data: DataSettings) -> dict[str, Any] | None:
     """The classes and colours of the label maps, and whether they are the source or the target."""
-    data = config["data"]
-    if not data["palette"]:
+    palette = data.label_palette
+    if palette is None:
         return None
-    labels_are_source = data["labels"] == ("A" if data["direction"] == "AtoB" else "B")
-    palette = Palette(data["palette"])
     return {
-        "name": data["palette"] if isinstance(data["palette"], str) else None,
-        "labels": "source" if labels_are_source else "target",
+        "name": data.palette if isinstance(data.palette, str) else None,
+        "labels": data.label_map_side,
         "classes": dict(zip(palette.classes, palette.pixels.tolist(), strict=True)),
     }

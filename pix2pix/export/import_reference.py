@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pix2pix.config import compose
 from pix2pix.config.check import check
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
 from pix2pix.core.checksums import file_sha256
@@ -50,7 +50,7 @@ def import_reference(
         key: value for player in parts for key, value in _load_part(player, parts[player], weights[player]).items()
     }
     config = _make_config(parts, [f"name={quote(name or file.resolve().parent.name)}", *settings])
-    run = Run(config["run_dir"])
+    run = Run(config.run_dir)
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
         raise ValueError(f"{run.path}: exists already. Choose another --name.")
     with atomic_dir(run.path) as part:
@@ -70,17 +70,16 @@ def _load_part(player: str, part: dict[str, Any], weights: dict[str, Tensor]) ->
     return {f"{player}.{key}": value for key, value in network.state_dict().items()}
 
 
-def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> Config:
+def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> RunConfig:
     generator = parts["generator"]
     channels = f"data.source_channels={generator['in_channels']}", f"data.target_channels={generator['out_channels']}"
     size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1
     defaults = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
     words = [*(f"{key}={value}" for key, value in defaults.items()), f"data.size={size}", *channels, *settings]
-    config = compose.composed(words) | parts
+    composed = compose.composed(words) | parts
     discriminator_channels = parts.get("discriminator", {}).get("in_channels")
-    config["objective"]["conditional"] = discriminator_channels != generator["out_channels"]
-    check(config)
-    return config
+    objective = composed["objective"] | {"conditional": discriminator_channels != generator["out_channels"]}
+    return check(composed | {"objective": objective})
 
 
 def _provenance(files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,12 +87,12 @@ def _provenance(files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str
     return {"finished": True, "imported": sources | dict(about)}
 
 
-def _write(run: Run, config: Config, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
-    checkpoint = {"config": config, "state_dict": state, "global_step": 0, "epoch": 0}
+def _write(run: Run, config: RunConfig, state: dict[str, Tensor], provenance: dict[str, Any]) -> None:
+    checkpoint = {"config": config.to_mapping(), "state_dict": state, "global_step": 0, "epoch": 0}
     disk = AtomicCheckpointIO()
     disk.save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
     if disk.error:
         raise disk.error
     link_checkpoint(run.checkpoints / "best.ckpt", run.last)
     write_text_atomic(run.provenance_file, json.dumps(provenance, indent=2) + "\n")
-    write_text_atomic(run.config_file, yaml.safe_dump(config, sort_keys=False))
+    write_text_atomic(run.config_file, yaml.safe_dump(config.to_mapping(), sort_keys=False))

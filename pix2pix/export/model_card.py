@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jinja2
 import yaml
 
-from pix2pix.config.identity import Config
 from pix2pix.config.metric_names import METRICS
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.trusted_modules import foreign_modules
 from pix2pix.datasets.download.catalogue import CATALOGUE
 from pix2pix.inference.generator import TrainedGenerator
@@ -47,7 +47,7 @@ class Metrics:
     values: Mapping[str, float]
 
 
-def find_licence(config: Config, chosen: str | None, imported: Mapping[str, Any]) -> Licence:
+def find_licence(config: RunConfig, chosen: str | None, imported: Mapping[str, Any]) -> Licence:
     """Returns the terms of a translator: those chosen, else those of the data it was trained on.
 
     Args:
@@ -55,7 +55,7 @@ def find_licence(config: Config, chosen: str | None, imported: Mapping[str, Any]
         chosen: an identifier of the hub, such as `cc-by-4.0`.
         imported: what the provenance tells of imported weights.
     """
-    name = config["data"]["name"]
+    name = config.data.name
     known = CATALOGUE.get(name.removesuffix("_reverse"))
     words = [f"The training data: {known.owner}. Terms: {known.terms} ({known.homepage})."] if known else []
     words += [f"The weights: {imported['terms']}."] if "terms" in imported else []
@@ -86,12 +86,12 @@ def render_card(
         loader=jinja2.PackageLoader("pix2pix.export", ""), trim_blocks=True, keep_trailing_newline=True
     )
     header = yaml.safe_dump(_header(repository, metrics, licence), sort_keys=False, allow_unicode=True)
-    modules = sorted(foreign_modules(trained.config["generator"]))
+    modules = sorted(foreign_modules(trained.config.generator))
     names = [name for name in METRICS if any(name in each.values for each in metrics)]
     return environment.get_template("model_card.md").render(
         **{"header": header, "repository": repository, "name": repository.rpartition("/")[2], "sheet": sheet},
         **{"network": _describe_network(trained), "inference": trained.inference, "step": trained.step},
-        **{"data": trained.config["data"], "licence": licence.words},
+        **{"data": trained.config.data, "licence": licence.words},
         **{"modules": modules, "trust": "".join(f" --trust {module}" for module in modules)},
         **{"metrics": metrics, "names": names, "meanings": METRICS},
     )
@@ -112,13 +112,13 @@ def _header(repository: str, metrics: Sequence[Metrics], licence: Licence) -> di
 
 def _describe_network(trained: TrainedGenerator) -> str:
     """The class of the generator with its arguments, and how many weights it has."""
-    node = trained.config["generator"]
+    node = trained.config.generator
     kind = node["_target_"].rpartition(".")[2]
     arguments = ", ".join(f"{name}={value}" for name, value in node.items() if name != "_target_")
     weights = sum(weight.numel() for weight in trained.generator.parameters())
     return f"`{kind}({arguments})`, {weights / 1e6:.2f} million weights"
 
 
-def data_name(config: Config, path: str | None) -> str:
+def data_name(config: RunConfig, path: str | None) -> str:
     """Returns the name of data for others to read: of a folder, only its last part."""
-    return Path(path).name if path else config["data"]["name"]
+    return Path(path).name if path else config.data.name

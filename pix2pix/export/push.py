@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import yaml
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.config.identity import Config, without_whereabouts
+from pix2pix.config.identity import without_whereabouts
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.checksums import file_sha256
@@ -95,7 +96,7 @@ def write_folder(
     place = Run(run) if Path(run).is_dir() else None
     records = _find_records(place, trained) if place else {}
     terms = find_licence(trained.config, licence, place.provenance().get("imported", {}) if place else {})
-    config = publishable(trained.config) | {"inference": vars(trained.inference)}
+    config = publishable(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
     picture = _write_sheet(place, list(records), folder / SHEET) if place and samples else None
     metrics = [_metrics(trained.config, record) for record in records.values()]
     card = render_card(repository, trained, metrics, terms, picture.name if picture else None)
@@ -105,9 +106,9 @@ def write_folder(
     return [folder / CARD, folder / CONFIG, *([picture] if picture else []), folder / WEIGHTS]
 
 
-def publishable(config: Config) -> Config:
-    """Returns the configuration without folders of this machine and without passwords in addresses."""
-    public = without_whereabouts(config)
+def publishable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a configuration without folders of this machine and without passwords in addresses."""
+    public = without_whereabouts(settings)
     if isinstance(start := public.get("init_from"), str):
         public |= {"init_from": Path(start).name}
     return hide_secrets_in(public)
@@ -140,7 +141,7 @@ def _is_current(record: Record, trained: TrainedGenerator, digest: str) -> bool:
     return same_weights and plain and record["inference"] == vars(trained.inference)
 
 
-def _metrics(config: Config, record: Record) -> Metrics:
+def _metrics(config: RunConfig, record: Record) -> Metrics:
     data = data_name(config, record.get("data", {}).get("path"))
     return Metrics(record["split"], data, record.get("pairs", 0), record["metrics"])
 

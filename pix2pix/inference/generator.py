@@ -10,10 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.trust import Trust
-from pix2pix.data.coding import coded_palettes, palette_of, source_side, target_depth
 from pix2pix.data.images.decode import Picture, array_to_picture, open_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import Palette, to_displayable
@@ -23,7 +22,7 @@ from pix2pix.data.sources.folder_layout import pair_name
 from pix2pix.data.transforms import ImageEncoding, PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
-from pix2pix.inference.rebuild import build_generator, require_complete
+from pix2pix.inference.rebuild import build_generator
 from pix2pix.runs.run import Run
 from pix2pix.runs.safetensors import read_weights
 
@@ -36,7 +35,7 @@ ROWS_PER_STEP = 256  # of a label map: comparing every pixel with every class ta
 class TrainedGenerator:
     """A generator on its device, its test-time settings and its origin."""
 
-    config: Config
+    config: RunConfig
     generator: nn.Module
     inference: InferenceMode
     checkpoint: Path
@@ -48,17 +47,17 @@ class TrainedGenerator:
     @property
     def palette(self) -> Palette | None:
         """The palette of the label maps; None for data without a palette."""
-        return palette_of(self.config)
+        return self.config.data.label_palette
 
     @property
     def source_palette(self) -> Palette | None:
         """The palette of one-hot sources, which have a channel per class; None for pictures."""
-        return coded_palettes(self.config)[0]
+        return self.config.data.source_palette
 
     @property
     def target_palette(self) -> Palette | None:
         """The palette of one-hot targets, which have a channel per class; None for pictures."""
-        return coded_palettes(self.config)[1]
+        return self.config.data.target_palette
 
     def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
         """Maps source (B, C, H, W) in [-1, 1] to pictures (B, C, H, W) in [-1, 1] on the CPU.
@@ -71,7 +70,7 @@ class TrainedGenerator:
 
     def pair_name(self, file: Path) -> str:
         """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
-        return pair_name(file.stem, *source_side(self.config).folders[:1])
+        return pair_name(file.stem, *self.config.data.source_image_spec.folders[:1])
 
     def open_pairs(self, path: str | Path | None = None) -> PairSource:
         """Opens the pairs that the configuration names, in the folder `path` if they have moved.
@@ -80,13 +79,13 @@ class TrainedGenerator:
             ValueError: for a class that is not trusted, or arguments that do not fit it.
             OSError: when the pairs do not exist.
         """
-        node = self.config["data"]["pairs"]
+        node = self.config.data.pairs
         moved = {**node, "path": str(path)} if path is not None else node
         return trust_checks.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
 
     def build_transform(self) -> PairTransform:
         """Builds the transform from pairs to the generator's input. Raises ValueError as `open_pairs` does."""
-        node = self.config["data"]["transform"]
+        node = self.config.data.transform
         return trust_checks.build(node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust)
 
     def precision(self) -> AbstractContextManager[Any]:
@@ -104,13 +103,13 @@ class TrainedGenerator:
         Raises:
             ValueError: for a file that cannot be read, or whose depth or channels differ from the training data.
         """
-        data, transform = self.config["data"], self.config["data"]["transform"]
+        data = self.config.data
         images = [open_picture(picture) if isinstance(picture, Path) else picture for picture in pictures]
         name = str(pictures[0]) if isinstance(pictures[0], Path) else name
-        if data["target_channels"] == 2:
+        if data.has_lab_targets:
             return normalize(split_lightness(to_pixels(images[0], 3, name=name))[0])
-        encoding = ImageEncoding(transform.get("source_palette"), transform.get("source_range"))
-        pixels = source_side(self.config).combine(images, name)
+        encoding = ImageEncoding(data.transform.get("source_palette"), data.coded_source_range)
+        pixels = data.source_image_spec.combine(images, name)
         encoding.require_range(pixels, "source")
         return encoding.encode(pixels[None])[0]
 
@@ -125,21 +124,18 @@ class TrainedGenerator:
             labels = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
             labels.putpalette(palette.pixels.flatten().tolist())
             return labels
-        limits = self.config["data"]["transform"].get("target_range")
-        return array_to_picture(denormalize(output, target_depth(self.config), limits))
+        data = self.config.data
+        return array_to_picture(denormalize(output, data.output_depth, data.coded_target_range))
 
     @property
     def suffix(self) -> str:
         """Suffix of the files that hold the outputs: `.png`, or `.tif` for pixels that PNG cannot hold."""
-        fits = target_depth(self.config) in {8, 16} and self.config["data"]["target_channels"] <= 4
-        return ".png" if fits else ".tif"
+        return self.config.data.output_suffix
 
     @property
     def exceeds_png(self) -> bool:
         """Whether an 8-bit PNG of at most 4 channels loses part of an output."""
-        data = self.config["data"]
-        ranged = data["transform"].get("target_range") is not None
-        return target_depth(self.config) != 8 or data["target_channels"] > 4 or ranged
+        return self.config.data.has_deep_outputs
 
 
 def load_generator(
@@ -173,7 +169,6 @@ def load_generator(
     if checkpoint == "ema" and not _select_prefix(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose best or last.")
     config = content["config"]
-    require_complete(config, file)
     generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
     if half:
         _cast_convolutions(generator, _half_dtype(target))
@@ -184,9 +179,10 @@ def load_generator(
     )
 
 
-def _inference_mode(config: Config, **choices: Any) -> InferenceMode:
+def _inference_mode(config: RunConfig, **choices: Any) -> InferenceMode:
     """The test-time settings of a configuration, with the choices that are not None."""
-    return InferenceMode(**config["inference"] | {name: value for name, value in choices.items() if value is not None})
+    given = {name: value for name, value in choices.items() if value is not None}
+    return InferenceMode(**config.inference.model_dump() | given)
 
 
 def _half_dtype(device: torch.device) -> torch.dtype:

@@ -1,13 +1,11 @@
 """Decays learning rates, and carries them over when a training resumes."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-
-NETWORKS = ("generator", "discriminator")
 
 
 def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
@@ -85,31 +83,3 @@ class LinearDecay:
 def _is_same(rate: float, other: float) -> bool:
     """Whether two rates are equal up to float32 rounding."""
     return math.isclose(rate, other, rel_tol=1e-6)
-
-
-def apply_changed_settings(
-    states: Sequence[Mapping[str, Any]], saved: Mapping[str, Any], current: Mapping[str, Any]
-) -> None:
-    """Applies optimizer settings that were changed since a checkpoint to the optimizer states in it.
-
-    Loading the states would otherwise restore the old settings. A learning rate is multiplied by the ratio of new to
-    old, because it may have decayed since.
-
-    Args:
-        states: the optimizers' states, changed in place.
-        saved: the `optimizer` part of the configuration in the checkpoint.
-        current: that part of this run's configuration.
-    """
-    for network, state in zip(NETWORKS, states, strict=False):
-        old, new = saved.get(network) or {}, current.get(network) or {}
-        for name in [name for name in new if name in old and new[name] != old[name]]:
-            for group in state["param_groups"]:
-                if name == "lr" and old[name]:
-                    group[name] *= new[name] / old[name]
-                elif name in group:
-                    group[name] = tuple(new[name]) if isinstance(new[name], list) else new[name]
-
-
-def read_rates(states: Sequence[Mapping[str, Any]]) -> list[float]:
-    """The learning rates in optimizers' states."""
-    return [float(group["lr"]) for state in states for group in state["param_groups"]]

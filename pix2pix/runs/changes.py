@@ -4,9 +4,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pix2pix.config.identity import DEVICES, WHEREABOUTS, Config, flat, pairs_of_a_step
+from pix2pix.config.identity import DEVICES, WHEREABOUTS, flat
+
+if TYPE_CHECKING:
+    from pix2pix.config.schema import RunConfig
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +68,11 @@ class Changes:
         return sorted(differences, key=lambda difference: difference.key)
 
 
-def compare_configs(there: Config, here: Config) -> Changes:
+def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
     """What differs in `here` from `there`."""
-    a, b = dict(flat(there)), dict(flat(here))
+    from pix2pix.config.defaults import with_equal_keys  # imports torch
+
+    a, b = (dict(flat(settings)) for settings in with_equal_keys(there, here))
     found = Changes()
     for key in sorted(a.keys() | b.keys()):
         difference = Difference(key, a.get(key, MISSING), b.get(key, MISSING))
@@ -76,7 +81,7 @@ def compare_configs(there: Config, here: Config) -> Changes:
     return found
 
 
-def decisive_differences(there: Config, here: Config) -> list[Difference]:
+def decisive_differences(there: "RunConfig", here: "RunConfig") -> list[Difference]:
     """The settings in which two configurations differ so that they are not of the same run, by dotted name.
 
     Where a run lies is no difference, nor is who watches it and how long it is trained: loggers and callbacks may be
@@ -85,14 +90,14 @@ def decisive_differences(there: Config, here: Config) -> list[Difference]:
     return compare_configs(there, here).decisive
 
 
-def _classify(key: str, there: Config, here: Config) -> str:
+def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
     """The part of `Changes` that a setting belongs to."""
     group, name = [*key.split("."), ""][:2]
     of_devices = group == "trainer" and name in DEVICES
     logged_to = group == "logger" and key.endswith(".directory")  # in runs of earlier versions
-    if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and _is_named_after_directory(here)):
+    if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and here.is_named_by_its_directory):
         return "place"
-    if key == "data.batch_size" and pairs_of_a_step(there) == pairs_of_a_step(here) is not None:
+    if key == "data.batch_size" and there.pairs_per_step == here.pairs_per_step is not None:
         return "place"
     if key in LENGTH_SETTINGS:
         return "length"
@@ -102,14 +107,9 @@ def _classify(key: str, there: Config, here: Config) -> str:
     return "other" if watching or key in ERROR_SETTINGS else "decisive"
 
 
-def _is_named_after_directory(config: Config) -> bool:
-    """Whether the directory is the one of the name: a run that was renamed with its directory is the same run."""
-    return Path(str(config.get("run_dir", ""))).name == config.get("name")
-
-
-def _classify_callback(name: str, there: Config, here: Config) -> str:
-    parts = [config.get("callbacks", {}).get(name) or {} for config in (there, here)]
-    kinds = {_classify_class(str(part["_target_"])) for part in parts if "_target_" in part}
+def _classify_callback(name: str, there: "RunConfig", here: "RunConfig") -> str:
+    parts = [config.callbacks[name] for config in (there, here) if name in config.callbacks]
+    kinds = {_classify_class(part["_target_"]) for part in parts}
     return next((kind for kind in ("decisive", "unknown") if kind in kinds), "other")
 
 

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pix2pix.config.identity import Config, ends
-from pix2pix.config.saved import UnreadableError, read_config
 from pix2pix.core.atomic_files import temporary_path, write_text_atomic
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
 from pix2pix.runs.directory_lock import lock_directory, rename_aside
 from pix2pix.runs.provenance import describe_session, read_provenance
+
+if TYPE_CHECKING:
+    from pix2pix.config.schema import RunConfig
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Run:
         self.data_files = self.path / "data_files.npz"
         self.evaluation = self.path / "evaluation"
 
-    def config(self) -> Config:
+    def config(self) -> "RunConfig":
         """The resolved configuration.
 
         Raises:
@@ -49,6 +50,8 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
             )
+        from pix2pix.config.saved import UnreadableError, read_config  # imports torch
+
         try:
             return read_config(self.config_file)
         except UnreadableError as error:
@@ -65,9 +68,9 @@ class Run:
         except ValueError:
             return False
 
-    def is_done(self, config: Config) -> bool:
+    def is_done(self, config: "RunConfig") -> bool:
         """Whether the training reached its end, and `config` asks for the same end."""
-        return self.is_finished() and ends(self.config()) == ends(config)
+        return self.is_finished() and self.config().ends == config.ends
 
     def has_checkpoints(self) -> bool:
         """Whether any checkpoint was saved."""
@@ -77,7 +80,7 @@ class Run:
         """The checkpoints that the run can resume from, the newest first."""
         return [path for path in (self.last, self.checkpoints / PREVIOUS) if path.is_file()]
 
-    def require_same(self, config: Config) -> None:
+    def require_same(self, config: "RunConfig") -> None:
         """Raises ValueError with the differences if the directory holds another run, or other files."""
         if not self.config_file.exists():
             if self.path.exists() and not self._is_unstarted():
@@ -87,11 +90,9 @@ class Run:
         if changed.decisive and (self.has_checkpoints() or self.is_finished()):
             raise ValueError(refusal_message(self.path, changed, next(iter(self.resume_checkpoints()), None)))
 
-    def changes(self, config: Config) -> Changes:
+    def changes(self, config: "RunConfig") -> Changes:
         """In what `config` differs from the configuration that the run was trained by, as far as it has any."""
-        from pix2pix.config.defaults import alike  # knows all classes, and torch
-
-        return compare_configs(*alike(self.config(), config)) if self.config_file.is_file() else Changes()
+        return compare_configs(self.config(), config) if self.config_file.is_file() else Changes()
 
     def _is_unstarted(self) -> bool:
         """Whether it holds only what a run leaves that is killed before its configuration is written."""
@@ -128,7 +129,7 @@ class Run:
             return rename_aside(self.path, f"{self.path.name}.before")
 
     @contextmanager
-    def open_session(self, config: Config, data_fingerprint: str) -> Iterator[bool]:
+    def open_session(self, config: "RunConfig", data_fingerprint: str) -> Iterator[bool]:
         """Locks the directory for one training, and writes configuration and provenance atomically.
 
         Waits while another process trains the same run, and yields False if that process finished it. Raises ValueError
@@ -138,14 +139,14 @@ class Run:
             self._start_session(config, data_fingerprint, stack)
             yield not self.is_done(config)
 
-    def _start_session(self, config: Config, data_fingerprint: str, stack: ExitStack) -> None:
+    def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> None:
         new = not self.path.exists()
         try:
             stack.enter_context(lock_directory(self.path))
             self.checkpoints.mkdir(exist_ok=True)
             if self.config_file.exists():
                 self.require_same(config)
-                if not config["allow_changed_data"]:
+                if not config.allow_changed_data:
                     self.require_same_data(data_fingerprint)
             if self.is_done(config):
                 return
@@ -157,7 +158,7 @@ class Run:
                 f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
             ) from error
 
-    def _note_session(self, config: Config, data_fingerprint: str) -> None:
+    def _note_session(self, config: "RunConfig", data_fingerprint: str) -> None:
         """Writes the new configuration, and records what has changed in the provenance."""
         changed = self.changes(config)
         log_changes(self.path, changed)
@@ -169,7 +170,7 @@ class Run:
         sessions = {"sessions": [*before.get("sessions", []), now]}
         self._write_provenance(**before | {"finished": False, "data_fingerprint": data_fingerprint} | sessions)
         if changed.all() or not self.config_file.exists():
-            write_text_atomic(self.config_file, yaml.safe_dump(config, sort_keys=False))
+            write_text_atomic(self.config_file, yaml.safe_dump(config.to_mapping(), sort_keys=False))
 
     def note_resumed_from(self, checkpoint: Path, step: int) -> None:
         """Records the checkpoint and step from which the present session resumes."""

@@ -15,11 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pix2pix.config.identity import Config
+from pix2pix.config.saved import config_in_weights
 from pix2pix.core.atomic_files import atomic_file
 from pix2pix.core.integrity import describe_unreadable, require_intact
-from pix2pix.core.old_names import update_class_names
-from pix2pix.core.trust import require_plain
 
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata
 SUM = "sha256"  # the key of the checksum in it; files of version 0.1.0 have none
@@ -34,12 +32,10 @@ def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
     content = read_safetensors(file) if file.suffix == ".safetensors" else read_checkpoint(file, device)
     if not isinstance(content, Mapping) or not {"config", "state_dict", "global_step"} <= content.keys():
         raise ValueError(f"{file}: not a checkpoint that `pix2pix train` wrote.")
-    require_plain(content["config"], file)
-    content = dict(content) | {"config": update_class_names(content["config"])}
     if not isinstance(content["global_step"], int):
         raise ValueError(f"{file}: global_step={content['global_step']!r} is no number of steps. Copy the file again.")
     _require_tensors(file, content["state_dict"])
-    return dict(content)
+    return dict(content) | {"config": config_in_weights(content["config"], file)}
 
 
 def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
@@ -66,7 +62,7 @@ def _is_complete_tensor(value: Any) -> bool:
     return value.untyped_storage().nbytes() >= value.nbytes
 
 
-def write_safetensors(path: Path, state: dict[str, Tensor], config: Config, step: int) -> None:
+def write_safetensors(path: Path, state: dict[str, Tensor], config: Mapping[str, Any], step: int) -> None:
     """Writes a generator's state dict atomically, with a checksum of it and of the configuration."""
     tensors = {name: value.contiguous().cpu() for name, value in state.items()}
     about = {"config": config, "global_step": step}

@@ -1,8 +1,8 @@
-"""Builds data, networks, optimizers and trainer from a resolved configuration."""
+"""Builds data, networks, optimizers and trainer from a run's configuration."""
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeGuard
 
 import pytorch_lightning as pl
@@ -11,39 +11,35 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.profilers import PassThroughProfiler
 from torch import nn
 
-from pix2pix.config.hardware import picked
-from pix2pix.config.identity import Config
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
-from pix2pix.data.coding import coded_palettes, palette_of, targets_are_labels
 from pix2pix.data.datamodule import PairDataModule
-from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.initialisation import initialise
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.cuda_graph import Execution
 from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.output_paths import logger_arguments
 
 
-def build_generator(config: Config) -> nn.Module:
+def build_generator(config: RunConfig) -> nn.Module:
     """The generator, with whatever weights it is constructed with."""
-    return build(config["generator"])
+    return build(config.generator)
 
 
-def build_players(config: Config) -> tuple[nn.Module, nn.Module | None]:
+def build_players(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
     """Generator and discriminator with their initial weights, which follow from the seed.
 
     Networks of this package get those of the paper. Any other keeps the weights that it is constructed with, which may
     have been trained elsewhere.
     """
-    seed_weights(config["seed"])  # for networks that draw their weights themselves
+    seed_weights(config.seed)  # for networks that draw their weights themselves
     generator = build_generator(config)
-    discriminator = build(config["discriminator"]) if config["discriminator"] else None
-    seed_weights(config["seed"])
+    discriminator = build(config.discriminator) if config.discriminator else None
+    seed_weights(config.seed)
     for player in filter(is_of_this_package, (generator, discriminator)):
         initialise(player)
     return generator, discriminator
@@ -54,53 +50,45 @@ def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
     return type(network).__module__.partition(".")[0] == "pix2pix"
 
 
-def build_model(config: Config) -> Pix2Pix:
-    """Both players, initialised from the seed, in the module that trains them."""
-    optimizer = config["optimizer"]
+def build_model(config: RunConfig) -> Pix2Pix:
+    """Both networks, initialised from the seed, in the module that trains them."""
     return Pix2Pix(
         *build_players(config),
-        build(config["objective"]),
-        {player: build(optimizer[player]) for player in ("generator", "discriminator")},
-        inference=InferenceMode(**config["inference"]),
-        execution=Execution(**config["step"]),
-        decay_epochs=optimizer["decay_epochs"],
-        clip_norm=optimizer["clip_norm"],
-        ema_decay=config["ema_decay"],
-        seed=config["seed"],
-        palette=palette_of(config),
-        coded=coded_palettes(config),
-        targets_are_labels=targets_are_labels(config),
+        build(config.objective),
+        {name: build(optimizer) for name, optimizer in config.optimizers.items()},
+        decay_epochs=config.optimizer.decay_epochs,
+        clip_norm=config.optimizer.clip_norm,
+        ema_decay=config.ema_decay,
+        seed=config.seed,
         config=config,
     )
 
 
-def build_data(config: Config) -> PairDataModule:
+def build_data(config: RunConfig) -> PairDataModule:
     """The pairs of the run, found and matched."""
-    data = config["data"]
+    data = config.data
     return PairDataModule(
-        build(data["pairs"]),
-        build(data["transform"]),
-        batch_size=data["batch_size"],
-        num_workers=data["num_workers"],
-        seed=config["seed"],
-        cache=Cache(data["cache"], data["cache_dir"], data["cache_gigabytes"]),
-        on_error=data["on_error"],
-        skip_limit=data["skip_limit"],
-        settings=json.dumps([data["pairs"], data["transform"]]),
+        build(data.pairs),
+        build(data.transform),
+        batch_size=data.batch_size,
+        num_workers=data.num_workers,
+        seed=config.seed,
+        cache=Cache(data.cache, data.cache_dir, data.cache_gigabytes),
+        on_error=data.on_error,
+        skip_limit=data.skip_limit,
+        settings=json.dumps([data.pairs, data.transform]),
     )
 
 
-def build_trainer(config: Config, run: Run) -> pl.Trainer:
+def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
-    sizes_vary = config["data"]["preprocess"] == "none"
-    settings = config["trainer"] | picked(config["trainer"], config["precision"], sizes_vary=sizes_vary)
     try:
         trainer: pl.Trainer = build(
-            settings,
-            callbacks=in_order(build(callback) for callback in config["callbacks"].values()),
-            logger=[build(logger, **logger_arguments(logger, run)) for logger in config["logger"].values()],
-            plugins=[AtomicCheckpointIO(), *_surroundings(settings)],
-            **({} if config["trainer"].get("profiler") else {"profiler": Unprofiled()}),
+            config.trainer | config.hardware,
+            callbacks=sort_callbacks(build(callback) for callback in config.callbacks.values()),
+            logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
+            plugins=[AtomicCheckpointIO(), *_cluster_plugins(config)],
+            **({} if config.has_profiler else {"profiler": NoProfiler()}),
             default_root_dir=run.path,
         )
     except MisconfigurationException as error:
@@ -113,21 +101,20 @@ def build_trainer(config: Config, run: Run) -> pl.Trainer:
     return trainer
 
 
-def _surroundings(trainer: Mapping[str, Any]) -> list[LightningEnvironment]:
-    """One process needs no cluster: Lightning must not take the variables of a shell of Slurm's for its own.
+def _cluster_plugins(config: RunConfig) -> list[LightningEnvironment]:
+    """One process needs no cluster: Lightning must ignore the variables of a Slurm shell that it runs in.
 
     It would refuse one device in a job of several tasks, or put the job into the queue again by itself.
     """
-    one = trainer.get("devices") in (1, "1") and trainer.get("num_nodes", 1) == 1 and trainer.get("strategy") == "auto"
-    return [LightningEnvironment()] if one else []
+    return [LightningEnvironment()] if config.is_single_process else []
 
 
-def in_order(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
-    """With the training log last, which sends what the others log; Lightning puts those that save behind it."""
+def sort_callbacks(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
+    """The training log last, as it sends what the others log; Lightning puts those that save behind it."""
     return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog))
 
 
-class Unprofiled(PassThroughProfiler):
+class NoProfiler(PassThroughProfiler):
     """Lightning's profiler that does nothing, faster: it is asked some 70 times a step."""
 
     nothing: Any = contextlib.nullcontext()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,16 +12,19 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
+from pix2pix.config.saved import config_in_weights
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.randomness import seed_step
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.sources.folder import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.mode import InferenceMode
-from pix2pix.models.learning_rates import LinearDecay, apply_changed_settings, read_rates
+from pix2pix.models.learning_rates import LinearDecay
 from pix2pix.models.losses import Objective
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
+from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
 from pix2pix.training.step import StepResult, pix2pix_step
 from pix2pix.training.stopping import update_callback_states
 
@@ -28,7 +32,7 @@ from pix2pix.training.stopping import update_callback_states
 class Pix2Pix(pl.LightningModule):
     """Generator, discriminator and objective, trained in alternation.
 
-    The players keep the weights that they come with: `pix2pix.models.initialise` draws the paper's. The objective
+    The networks keep the weights that they come with: `pix2pix.models.initialise` draws the paper's. The objective
     follows the module to its device; it is neither trained nor saved.
 
     Args:
@@ -36,17 +40,13 @@ class Pix2Pix(pl.LightningModule):
         discriminator: maps images to logits; None when the objective has no adversarial term.
         objective: the losses and their weights.
         optimizers: for each player, a factory that takes its parameters.
-        inference: how the generator is run when it does not train.
-        execution: how a step is carried out; as it stands by default.
         decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
         clip_norm: largest norm of a player's gradient, or None.
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
             made; None for no average.
         seed: of every random draw.
-        palette: of the data's label maps.
-        coded: the palettes by which sources and targets are coded with a channel for each class; None for pictures.
-        targets_are_labels: whether what is generated is a label map.
-        config: the run's configuration, which travels in every checkpoint.
+        config: the run's configuration, which is stored in every checkpoint. It says what the data mean, how the
+            generator is run when it does not train, and how a step is executed; None for pictures and the defaults.
     """
 
     def __init__(
@@ -56,33 +56,29 @@ class Pix2Pix(pl.LightningModule):
         objective: Objective,
         optimizers: dict[str, Callable[..., Optimizer]],
         *,
-        inference: InferenceMode | None = None,
-        execution: Execution | None = None,
         decay_epochs: int = 0,
         clip_norm: float | None = None,
         ema_decay: float | None = None,
         seed: int = 0,
-        palette: Palette | None = None,
-        coded: tuple[Palette | None, Palette | None] = (None, None),
-        targets_are_labels: bool = False,
-        config: dict[str, Any] | None = None,
+        config: RunConfig | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()
-        self.register_state_dict_post_hook(leave_objective_out)
-        self.register_load_state_dict_post_hook(miss_no_objective)
+        self.register_state_dict_post_hook(exclude_objective)
+        self.register_load_state_dict_post_hook(accept_missing_objective)
         self.optimizer_factories = optimizers
-        self.inference = inference or InferenceMode()
-        self.palette, self.targets_are_labels = palette, targets_are_labels
-        self.source_palette, self.target_palette = coded
-        self.clip_norm, self.seed, self.config = clip_norm, seed, config or {}
+        self.config, self.clip_norm, self.seed = config, clip_norm, seed
+        self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()
+        self.source_palette: Palette | None = config.data.source_palette if config else None
+        self.target_palette: Palette | None = config.data.target_palette if config else None
+        self.target_labels: Palette | None = config.data.target_label_palette if config else None
         self.decay = LinearDecay(decay_epochs)
         self.resumed_rates: list[float] | None = None
         self.logged: set[str] | None = None
         """Names of numbers logged since a TrainingLog looked, which sends them on; None where there is none."""
-        self.execution = execution or Execution()
+        self.execution = Execution(**config.step.model_dump()) if config else Execution()
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
         self.players: tuple[Any, Any] = (generator, discriminator)
@@ -118,7 +114,7 @@ class Pix2Pix(pl.LightningModule):
         seed_step(self.seed, self.global_step, self.global_rank)
         layout = self.execution.memory_format
         source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
-        with counting_once(self._optimizers()):
+        with count_one_step(self._optimizers()):
             result = (self.captured or self._step)(source, target)
         self.averaging = self.average is not None
         return result
@@ -194,8 +190,8 @@ class Pix2Pix(pl.LightningModule):
         output = self.generate(batch.source, batch.name[0])
         target = to_displayable(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
-        if self.palette is not None and self.targets_are_labels:
-            metrics["pixel_accuracy"] = (self.palette.classify(output) == self.palette.classify(target)).float().mean()
+        if (labels := self.target_labels) is not None:
+            metrics["pixel_accuracy"] = (labels.classify(output) == labels.classify(target)).float().mean()
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
         self.log_dict(means, batch_size=len(output), sync_dist=True)
         return output
@@ -207,7 +203,7 @@ class Pix2Pix(pl.LightningModule):
         callback's state is nothing that could be loaded again.
         """
         require_finite_state(checkpoint, self.trainer.default_root_dir)
-        checkpoint["config"] = self.config
+        checkpoint["config"] = self.config.to_mapping() if self.config else {}
         make_plain(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -218,26 +214,26 @@ class Pix2Pix(pl.LightningModule):
         update_callback_states(checkpoint)
         restore_types(checkpoint, self.trainer.strategy.root_device)
         states = checkpoint.get("optimizer_states", [])
-        apply_changed_settings(
-            states, checkpoint.get("config", {}).get("optimizer", {}), self.config.get("optimizer", {})
-        )
+        if self.config and checkpoint.get("config"):
+            there = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))
+            apply_changed_settings(states, there.optimizers, self.config.optimizers)
         self.resumed_rates = read_rates(states)
 
 
-def leave_objective_out(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:
+def exclude_objective(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:
     """Keeps the objective's networks out of checkpoints: they are no result of the training."""
     for name in [name for name in state if name.startswith(f"{prefix}objective.")]:
         del state[name]
 
 
-def miss_no_objective(_: nn.Module, keys: Any) -> None:
+def accept_missing_objective(_: nn.Module, keys: Any) -> None:
     """Takes checkpoints without the objective's networks, and those that have them."""
     for names in (keys.missing_keys, keys.unexpected_keys):
         names[:] = [name for name in names if not name.startswith("objective.")]
 
 
 @contextmanager
-def counting_once(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
+def count_one_step(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     """Has Lightning count one step for all that these optimizers do within.
 
     In manual optimization Lightning counts every optimizer's steps, so two players would double every step number; and

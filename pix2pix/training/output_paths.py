@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pix2pix.config.identity import Config, flat
+from pix2pix.config.identity import flat
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET, locate
 from pix2pix.runs.run import Run
 from pix2pix.training.loggers.base import RunLogger
@@ -21,7 +22,7 @@ def logger_arguments(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
     return {"directory": str(run.path)} if issubclass(locate(logger[TARGET]), RunLogger) else {}
 
 
-def keep_outputs_in_run(config: Config, run: Run) -> Config:
+def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
     """The configuration without what would write into another run, as a `config.yaml` of another run has it.
 
     Loggers of this package always write to the run; a `directory` in their settings is ignored, with a log line.
@@ -29,17 +30,17 @@ def keep_outputs_in_run(config: Config, run: Run) -> Config:
     Raises:
         ValueError: for a logger or a callback of others that would write into the directory of another run.
     """
-    loggers = {name: _without_directory(name, part, run) for name, part in config["logger"].items()}
+    loggers = {name: _without_directory(name, part, run) for name, part in config.logger.items()}
     strangers = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
     told = {f"logger.{key}": value for key, value in flat(strangers)}
-    for group in ("callbacks", "trainer"):
-        told |= {f"{group}.{key}": value for key, value in flat(config[group]) if key.split(".")[-1] in WRITTEN_TO}
+    for group, parts in (("callbacks", config.callbacks), ("trainer", config.trainer)):
+        told |= {f"{group}.{key}": value for key, value in flat(parts) if key.split(".")[-1] in WRITTEN_TO}
     for key, other in _find_paths_outside(told, run):
         raise ValueError(
             f"{key}={told[key]}: lies in another run, {other}, and would change what that one holds. "
             f"Set {key}={run.path}, or leave it out: ~{key}"
         )
-    return config | {"logger": loggers}
+    return config.changed(logger=loggers)
 
 
 def _without_directory(name: str, logger: Mapping[str, Any], run: Run) -> dict[str, Any]:

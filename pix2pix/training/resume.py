@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from pix2pix.config.identity import Config, ends
+from pix2pix.config.saved import config_in_weights
+from pix2pix.config.schema import RunConfig
+from pix2pix.core.instantiate import TARGET
 from pix2pix.core.integrity import describe_unreadable, require_intact
 from pix2pix.models.learning_rates import linear_decay
 from pix2pix.runs.run import Run
@@ -89,7 +91,7 @@ def read_progress(content: Mapping[str, Any]) -> TrainingProgress:
     return TrainingProgress(complete, complete + within, content["global_step"])
 
 
-def require_compatible(path: Path, model: nn.Module, config: Config, *, given: bool = False) -> TrainingProgress:
+def require_compatible(path: Path, model: nn.Module, config: RunConfig, *, given: bool = False) -> TrainingProgress:
     """How far the training of a checkpoint got, which is to go on with these networks, until this end.
 
     Args:
@@ -108,13 +110,17 @@ def require_compatible(path: Path, model: nn.Module, config: Config, *, given: b
         raise type(error)(f"resume={error}" if given else str(error)) from error
 
 
-def _check_compatible(path: Path, model: nn.Module, config: Config, given: bool) -> TrainingProgress:
+def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bool) -> TrainingProgress:
     if given:  # of a run's own the newest sound one is chosen
         _require_file(path)
         require_intact(path)
     content = read_training_checkpoint(path)
     try:
-        found = [*_differing_weights(content["state_dict"], model), *_differing_optimizers(content["config"], config)]
+        there = config_in_weights(content["config"], path)
+        found = [
+            *_differing_weights(content["state_dict"], model),
+            *_differing_optimizers(there, config),
+        ]
         so_far = read_progress(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is not a checkpoint of `pix2pix train` ({error!r}).") from error
@@ -125,21 +131,21 @@ def _check_compatible(path: Path, model: nn.Module, config: Config, given: bool)
             + f"{more}\nUse its settings; or start a new run from those of its weights that fit: "
             f"name=... init_from={path}"
         )
-    end = ends(config)
+    end = config.ends
     if so_far.is_past(end) or (so_far.is_at(end) and given):
         raise ValueError(_too_long_message(path, so_far, config))
     return so_far
 
 
-def require_end(run: Run, config: Config) -> None:
+def require_end(run: Run, config: RunConfig) -> None:
     """Raises ValueError if a finished run is to be trained for less than it was."""
     if run.is_finished():
         is_extended(run, config)
 
 
-def is_extended(run: Run, config: Config) -> bool:
+def is_extended(run: Run, config: RunConfig) -> bool:
     """Whether a finished run is to be trained longer than it was. Raises ValueError if for less."""
-    before, now = ends(run.config()), ends(config)
+    before, now = run.config().ends, config.ends
     if before == now:
         return False
     saved = run.resume_checkpoints()
@@ -154,9 +160,9 @@ def is_extended(run: Run, config: Config) -> bool:
     return not so_far.is_at(now) and any(n > b for n, b in zip(now, before, strict=True))
 
 
-def _too_long_message(path: Path, so_far: TrainingProgress, config: Config) -> str:
-    limits = zip(("max_epochs", "max_steps"), ends(config), (so_far.started_epochs, so_far.steps), strict=True)
-    asked = " and ".join(f"trainer.{name}={config['trainer'][name]}" for name, end, got in limits if got >= end)
+def _too_long_message(path: Path, so_far: TrainingProgress, config: RunConfig) -> str:
+    limits = zip(("max_epochs", "max_steps"), config.ends, (so_far.started_epochs, so_far.steps), strict=True)
+    asked = " and ".join(f"trainer.{name}={config.trainer[name]}" for name, end, got in limits if got >= end)
     return (
         f"{path}: was trained for {so_far} already, and {asked} asks for no more. Training cannot be undone: "
         "set a larger value, or start a new run with name=..."
@@ -174,17 +180,16 @@ def _differing_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[
             yield f"{name}: {a} there, {b} here"
 
 
-def _differing_optimizers(there: Config, here: Config) -> Iterator[str]:
-    players = ("generator", "discriminator") if here["discriminator"] else ("generator",)
-    for player in players:
-        a, b = (config["optimizer"][player]["_target_"] for config in (there, here))
+def _differing_optimizers(there: RunConfig, here: RunConfig) -> Iterator[str]:
+    for network, optimizer in here.optimizers.items():
+        a, b = there.optimizers.get(network, {}).get(TARGET, "nothing"), optimizer[TARGET]
         if a != b:
-            yield f"optimizer.{player}._target_: {a} there, {b} here"
+            yield f"optimizer.{network}.{TARGET}: {a} there, {b} here"
 
 
-def warn_about_schedule(run: Run, so_far: TrainingProgress, there: Config, here: Config) -> None:
+def warn_about_schedule(run: Run, so_far: TrainingProgress, there: RunConfig, here: RunConfig) -> None:
     """Warns if a new end changes a learning rate that falls over the last epochs."""
-    decay, before, now = here["optimizer"]["decay_epochs"], ends(there)[0], ends(here)[0]
+    decay, before, now = here.optimizer.decay_epochs, there.ends[0], here.ends[0]
     if not decay or before == now or math.isinf(before) or math.isinf(now):
         return
     epoch = so_far.started_epochs

@@ -7,9 +7,10 @@ import torch
 
 from pix2pix.config.check import check
 from pix2pix.config.compose import CONFIGS
+from pix2pix.config.parse import parse_config
 from pix2pix.models.input_sizes import suggest_sizes
 from pix2pix.training.build import build_data, build_model
-from tests.conftest import DATASETS, needs_datasets, resolved
+from tests.conftest import DATASETS, needs_datasets, resolved, typed
 
 NOT_HERE = {"cityscapes", "cityscapes_reverse", "edges2handbags", "night2day"}  # too large to lie beside the repository
 FRAGMENTS = {"data": {"_settings"}, "objective": {"_terms"}}  # shared by others of their group, not for use alone
@@ -83,8 +84,8 @@ def test_every_experiment_builds_on_the_real_data(experiment):
     small = ["data.size=64", "generator.base_channels=4", "discriminator.base_channels=4"]
     path = [f"data.path={DATASETS}/facades"] if ("experiment", experiment) in EXTRA else []
     config = resolved(f"experiment={experiment}", f"data.root={DATASETS}", *small, *path)
-    pair = build_data(config).validation[0]
-    model = build_model(config)
+    pair = build_data(parse_config(config)).validation[0]
+    model = build_model(parse_config(config))
     assert pair.source.shape == (config["data"]["input_channels"], 64, 64)
     assert pair.target.shape == (config["data"]["output_channels"], 64, 64)
     assert model.generate(pair.source[None], pair.name).shape == (1, 3, 64, 64)
@@ -170,7 +171,7 @@ def test_own_palettes_and_folders_give_the_channels():
 def test_an_objective_without_adversarial_term_has_no_discriminator():
     assert resolved("objective=l1")["discriminator"] is None
     assert resolved("objective=l2", "discriminator=pixel")["discriminator"] is None
-    assert build_model(resolved("objective=l1", "generator.base_channels=2")).discriminator is None
+    assert build_model(typed("objective=l1", "generator.base_channels=2")).discriminator is None
 
 
 def test_the_data_root_comes_from_the_environment(monkeypatch):

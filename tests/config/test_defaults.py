@@ -4,15 +4,16 @@ import copy
 from pathlib import Path
 
 import pytest
-import yaml
+from pydantic import BaseModel
 
 from pix2pix.config.check import check
-from pix2pix.config.defaults import alike, completed
 from pix2pix.config.identity import flat
+from pix2pix.config.parse import parse_config
+from pix2pix.config.saved import read_config, read_settings
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.old_names import update_class_names
-from pix2pix.runs.changes import compare_configs, decisive_differences
-from tests.conftest import TINY, resolved
+from pix2pix.runs.changes import compare_configs
+from pix2pix.runs.changes import decisive_differences as decisive
+from tests.conftest import TINY, resolved, typed
 
 EARLIER = Path(__file__).parents[1] / "earlier" / "config_of_8fb8244.yaml"
 
@@ -26,52 +27,66 @@ def without(config, key):
     return tree
 
 
+def differences(there, here):
+    return decisive(parse_config(there), parse_config(here))
+
+
+def defaults_of(model: type[BaseModel]) -> dict:
+    """The defaults of a model's settings, those of its parts among them."""
+    found = {}
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if field.is_required():
+            found |= {name: defaults_of(kind)} if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+        else:
+            default = field.get_default(call_default_factory=True)
+            found[name] = default.model_dump() if isinstance(default, BaseModel) else default
+    return found
+
+
 def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still_trains():
     """Where this fails, a setting was added: it needs a default, in the schema or in the signature of its class."""
-    earlier = update_class_names(yaml.safe_load(EARLIER.read_text(encoding="utf-8")))
-    today = completed(resolved(*TINY, "name=tiny"))
-    assert compare_configs(*alike(earlier, today)).decisive == []
-    check(completed(earlier))
+    assert compare_configs(read_config(EARLIER), typed(*TINY, "name=tiny")).decisive == []
+    check(read_settings(EARLIER))
 
 
 @pytest.mark.parametrize(
     "key", ["step.compiled", "step", "inference", "generator.dropout", "optimizer.clip_norm", "data.transform.mirror"]
 )
 def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_difference(key):
-    today = completed(resolved(*TINY))
+    today = resolved(*TINY)
     earlier = without(today, key)
-    assert decisive_differences(*alike(earlier, today)) == []
-    assert decisive_differences(*alike(today, earlier)) == []  # nor is one that was left out since
-    assert completed(earlier).keys() == today.keys()
+    assert differences(earlier, today) == []
+    assert differences(today, earlier) == []  # nor is one that was left out since
+    assert parse_config(earlier).to_mapping().keys() == today.keys()
 
 
 def test_a_setting_that_is_absent_there_and_has_another_value_here_is_one():
-    today = completed(resolved(*TINY, "step.compiled=true", "generator.norm=instance"))
+    today = resolved(*TINY, "step.compiled=true", "generator.norm=instance")
     earlier = without(without(today, "step.compiled"), "generator.norm")
-    assert decisive_differences(*alike(earlier, today)) == [
+    assert differences(earlier, today) == [
         ("generator.norm", "batch", "instance"),
         ("step.compiled", False, True),
     ]
 
 
 def test_tuples_and_paths_of_python_are_those_of_a_file(tmp_path):
-    today = completed(resolved(*TINY, f"run_dir={tmp_path}"))
-    python = completed(copy.deepcopy(today) | {"run_dir": tmp_path})
+    today = resolved(*TINY, f"run_dir={tmp_path}")
+    python = copy.deepcopy(today) | {"run_dir": tmp_path}
     python["optimizer"]["betas"] = tuple(today["optimizer"]["betas"])
-    assert completed(python) == today
+    assert parse_config(python) == parse_config(today)
+    assert parse_config(python).to_mapping()["optimizer"]["betas"] == today["optimizer"]["betas"]
 
 
 def test_classes_that_only_the_run_on_disk_names_are_not_imported():
-    today = completed(resolved(*TINY))
+    today = resolved(*TINY)
     foreign = today | {"generator": {"_target_": "no_such_module.Net"}}
-    assert ("generator._target_", "no_such_module.Net", today["generator"]["_target_"]) in decisive_differences(
-        *alike(foreign, today)
-    )
+    assert ("generator._target_", "no_such_module.Net", today["generator"]["_target_"]) in differences(foreign, today)
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_configuration_files():
     configured = dict(flat(resolved("data=folder", "data.path=x")))
-    defaults = dict(flat(completed({"data": {}, "optimizer": {}})))
+    defaults = dict(flat(defaults_of(RunConfig)))
     both = {key: (configured[key], value) for key, value in defaults.items() if key in configured}
     del both["data.cache_dir"]  # of the environment
     assert len(both) > 20

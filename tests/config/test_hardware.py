@@ -14,7 +14,7 @@ from pix2pix.core.allocator import OWN_CHOICES, SWITCH
 from pix2pix.runs.run import Run
 from pix2pix.training import build
 from tests import conftest
-from tests.conftest import TINY, pix2pix, resolved
+from tests.conftest import TINY, pix2pix, typed
 
 
 @pytest.fixture
@@ -32,8 +32,9 @@ def no_card(monkeypatch):
 
 
 def chosen(*overrides: str):
-    config = resolved(*overrides)
-    return picked(config["trainer"], config["precision"], sizes_vary=config["data"]["preprocess"] == "none")
+    config = typed(*overrides)
+    assert config.hardware == picked(config.trainer, config.precision, sizes_vary=not config.data.has_one_size)
+    return config.hardware
 
 
 def test_without_a_gpu_it_is_the_cpu_bit_for_bit_in_float32(no_card):
@@ -63,8 +64,8 @@ def test_cudnn_tries_its_kernels_where_that_pays(card, trainer):
 
 def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    config = resolved(f"output_dir={tmp_path}")
-    build.build_trainer(config, Run(config["run_dir"]))
+    config = typed(f"output_dir={tmp_path}")
+    build.build_trainer(config, Run(config.run_dir))
     assert torch.backends.cudnn.benchmark is False
 
 
@@ -84,7 +85,7 @@ def test_float16_is_refused_where_auto_means_the_cpu(no_card):
 def test_a_training_says_what_it_runs_on(tmp_path, capsys, no_card):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "trainer.max_epochs=1", "precision=auto")
     assert "It runs on the CPU with 1 thread, precision " in capsys.readouterr().out
-    assert Run(tmp_path / "synthetic_facades").config()["precision"] == "auto"  # whatever it was here
+    assert Run(tmp_path / "synthetic_facades").config().precision == "auto"  # whatever it was here
 
 
 def test_tests_see_a_gpu_only_where_they_are_asked_for_by_their_marker(monkeypatch):

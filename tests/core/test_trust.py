@@ -245,7 +245,7 @@ def test_no_command_runs_what_a_foreign_run_names(run, tmp_path, part, caplog):
 
 
 def test_a_foreign_safetensors_file_runs_nothing(tiny_run, tmp_path):
-    config = tiny_run.config()
+    config = tiny_run.config().to_mapping()
     for name, generator in {"nest": config["generator"] | {"norm": popen(tmp_path)}, "whole": popen(tmp_path)}.items():
         about = {"config": config | {"generator": generator}, "global_step": 1}
         save_file({"x": torch.zeros(1)}, tmp_path / f"{name}.safetensors", metadata={"pix2pix": json.dumps(about)})
@@ -255,7 +255,7 @@ def test_a_foreign_safetensors_file_runs_nothing(tiny_run, tmp_path):
 
 
 def test_own_classes_load_when_they_are_trusted_by_name(run, mylab, tmp_path):
-    foreign = rewritten(run, generator=run.config()["generator"] | {"_target_": "mylab.Net"})
+    foreign = rewritten(run, generator=run.config().generator | {"_target_": "mylab.Net"})
     with pytest.raises(UntrustedError, match="--trust mylab"):
         package.load_translator(foreign)
     assert package.load_translator(foreign, trust=["mylab"]).trained.trust == ("mylab",)
@@ -318,7 +318,7 @@ def test_notes_are_added_to_and_rubbish_is_no_module(mylab):
 )
 @pytest.mark.parametrize("command", [["train"], ["data", "preview"]], ids="-".join)
 def test_a_foreign_config_yaml_is_judged_before_it_is_composed(run, tmp_path, change, command):
-    run.config_file.write_text(yaml.safe_dump(run.config() | change))
+    run.config_file.write_text(yaml.safe_dump(run.config().to_mapping() | change))
     with pytest.raises(SystemExit, match=r"config\.yaml: no training is made of it"):
         pix2pix(*command, "--config-dir", run.path, "--config-name", "config", "name=b", f"run_dir={tmp_path / 'b'}")
 

@@ -71,7 +71,7 @@ def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_pat
     pix2pix("evaluate", f"outputs/{NAME}", "--data", "pairs")
     assert "1 pairs:  l1" in capsys.readouterr().out
     pix2pix("export", f"outputs/{NAME}", "--format", "safetensors", "-o", "g.safetensors")
-    assert load_translator("g.safetensors").trained.config["data"]["direction"] == "BtoA"
+    assert load_translator("g.safetensors").trained.config.data.direction == "BtoA"
     page = describe_canvas(load_runs([f"outputs/{NAME}"]), is_line_drawing=False)
     assert (page["kind"], page["width"]) == ("labels", 256)
     assert "window" in {brush["name"] for brush in page["brushes"]}
@@ -83,7 +83,7 @@ def test_the_run_computes_what_the_file_holds(good, tmp_path):
     state = load_translator("here/my maps").trained.generator.state_dict()
     assert torch.equal(state["down.0.0.weight"], authors_unet()["model.model.0.weight"])
     run = Run("here/my maps")
-    assert run.config()["run_dir"] == "here/my maps"
+    assert run.config().run_dir == "here/my maps"
     assert run.provenance()["imported"]["published"] == "sat2map"
     assert run.is_finished()
     assert visible(tmp_path / "desk" / "here") == ["models.lock", "my maps"]
@@ -104,9 +104,9 @@ def test_each_is_imported_with_the_data_and_direction_it_was_trained_with(name, 
     with served(well(good)) as server:
         pix2pix("models", "download", name, "--mirror", server.url)
     config = Run(f"outputs/{name}").config()
-    assert (config["data"]["name"], config["data"]["direction"], config["data"]["size"]) == (data, direction, 256)
-    assert config["data"]["pairs"]["path"].endswith(f"data/{known.dataset}")
-    assert (config["generator"]["noise"], config["generator"]["norm"]) == ("reference", "batch")
+    assert (config.data.name, config.data.direction, config.data.size) == (data, direction, 256)
+    assert config.data.pairs["path"].endswith(f"data/{known.dataset}")
+    assert (config.generator["noise"], config.generator["norm"]) == ("reference", "batch")
     capsys.readouterr()
     pix2pix("models", "list")
     said = capsys.readouterr().out

@@ -1,7 +1,7 @@
 """`pix2pix export`: files that compute what the run computes, for any size, and say what they take."""
 
-import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from pix2pix.export.onnx import export_onnx
 from pix2pix.export.parity import measure_difference
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.mode import InferenceMode, make_noise
-from tests.conftest import TINY, pix2pix, resolved
+from tests.conftest import TINY, pix2pix, typed
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -129,8 +129,8 @@ def test_safetensors_alone_make_the_same_translator(deep_run, tmp_path):
     source = picture(40, 50)
     again = load_translator(file)
     assert np.array_equal(again(source), load_translator(deep_run, dropout="off")(source))
-    assert "run_dir" in again.trained.config
-    assert str(deep_run) not in json.dumps(again.trained.config)
+    assert again.trained.config.run_dir
+    assert str(deep_run) not in json.dumps(again.trained.config.to_mapping())
 
 
 def test_foreign_safetensors_are_refused(tmp_path):
@@ -143,8 +143,8 @@ def test_foreign_safetensors_are_refused(tmp_path):
 
 
 def test_what_has_no_pixels_of_8_bits_is_exported_as_the_networks_values(deep_run, tmp_path):
-    deep = copy.copy(load_generator(deep_run))
-    deep.config["data"] |= {"source_depth": 16}
+    trained = load_generator(deep_run)
+    deep = replace(trained, config=trained.config.changed(data=trained.config.data.changed(source_depth=16)))
     with pytest.raises(ValueError, match="depths 16 and 8"):
         InferenceGraph(deep)
     assert InferenceGraph(deep, pixels="float").channels == 3
@@ -190,7 +190,7 @@ class Noisy(nn.Module):
 
 
 def noisy(*dropouts: nn.Module) -> TrainedGenerator:
-    config, inference = resolved("data=folder", "data.path=x"), InferenceMode()
+    config, inference = typed("data=folder", "data.path=x"), InferenceMode()
     return TrainedGenerator(
         config, Noisy(*dropouts).eval().requires_grad_(False), inference, Path("last.ckpt"), 0, torch.device("cpu")
     )

@@ -31,7 +31,7 @@ def test_an_imported_generator_computes_what_the_reference_recorded(fixture: Fix
     monkeypatch.chdir(tmp_path)
     files = [written(fixture.recorded, player, tmp_path) for player in "GD"]
     pix2pix("import", files[0], "--discriminator", files[1], "--name", "theirs")
-    options, generator = fixture.options, Run("outputs/theirs").config()["generator"]
+    options, generator = fixture.options, Run("outputs/theirs").config().generator
     assert generator["base_channels"] == options["ngf"]
     assert generator["norm"] == options["norm"]
     trained = load_generator("outputs/theirs", dropout="off")
@@ -56,7 +56,7 @@ def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypa
     assert "1 pairs:  l1" in capsys.readouterr().out
     run = Run("outputs/theirs")
     assert run.is_finished()
-    assert run.config()["data"]["palette"] == "facades"
+    assert run.config().data.palette == "facades"
     assert run.provenance()["imported"]["generator"]["file"] == str(file)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from pix2pix import load_translator
 from pix2pix.data.images.palettes import FACADES
 from pix2pix.inference.builtin import BUILTIN, DEFAULT, locate_translator
-from pix2pix.web.demo.runs import describe_canvas, load_runs, source_labels
+from pix2pix.web.demo.runs import describe_canvas, load_runs
 from pix2pix.web.demo.sample_pictures import find_samples
 from tests.conftest import pix2pix
 
@@ -42,7 +42,7 @@ def test_the_built_in_translator_makes_a_photo_of_the_size_of_a_drawing(facades)
 
 
 def test_it_knows_the_colours_of_its_drawings(facades):
-    assert source_labels(facades.trained.config) == "facades"
+    assert facades.trained.config.data.source_label_choice == "facades"
     assert all(torch.isfinite(value).all() for value in facades.trained.generator.state_dict().values())
 
 

@@ -179,9 +179,9 @@ def test_a_file_has_the_noise_of_its_pair(tiny_run, tmp_path, direction, a, b, f
     pairs_in(tmp_path, a, b)
     (pair,) = PairFolder(str(tmp_path), direction=direction, folders=folders or None).split("val")
     trained = load_generator(tiny_run.path)
-    data = trained.config["data"] | {"direction": direction, "folders": folders}
+    config = trained.config.changed(data=trained.config.data.changed(direction=direction, folders=folders))
     file = tmp_path / (a if direction == "AtoB" else b).format("val")
-    assert replace(trained, config=trained.config | {"data": data}).pair_name(file) == pair.name
+    assert replace(trained, config=config).pair_name(file) == pair.name
 
 
 def test_evaluate_and_translate_make_the_same_picture(tmp_path):

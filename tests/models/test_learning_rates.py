@@ -2,10 +2,8 @@
 
 import pytest
 import pytorch_lightning as pl
-import torch
 
-from pix2pix.models.learning_rates import apply_changed_settings, linear_decay
-from tests.conftest import resolved
+from pix2pix.models.learning_rates import linear_decay
 from tests.small import RATE, fit, module
 
 
@@ -108,19 +106,3 @@ def test_a_decay_goes_on_where_it_was(tmp_path):
     seen = Seen()
     fit(module(decay_epochs=3), seen, pairs=2, max_epochs=5, resume=tmp_path / "last.ckpt")
     assert seen.rates == pytest.approx([0.5 * RATE, 0.5 * RATE, 0.25 * RATE, 0.25 * RATE])
-
-
-def test_a_checkpoint_of_other_settings_goes_on_with_those_of_the_run():
-    adam = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-4, betas=(0.5, 0.999))
-    state = adam.state_dict()
-    there = {"generator": {"_target_": "torch.optim.Adam", "lr": 2e-4, "betas": [0.5, 0.999]}}  # half of it is left
-    here = {"generator": {"_target_": "torch.optim.Adam", "lr": 1e-5, "betas": [0.9, 0.999]}}
-    apply_changed_settings([state], there, here)
-    assert state["param_groups"][0]["lr"] == pytest.approx(5e-6)
-    assert state["param_groups"][0]["betas"] == (0.9, 0.999)
-
-
-def test_a_checkpoint_without_a_configuration_is_left_as_it_is():
-    state = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-4).state_dict()
-    apply_changed_settings([state], {}, resolved()["optimizer"])
-    assert state["param_groups"][0]["lr"] == 1e-4

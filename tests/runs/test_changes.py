@@ -2,13 +2,16 @@
 
 import copy
 import logging
+from typing import Any
 
 import pytest
 
-from pix2pix.config.identity import Config, ends
-from pix2pix.runs.changes import compare_configs, decisive_differences, log_changes, refusal_message, summarize
+from pix2pix.config.parse import parse_config
+from pix2pix.runs import changes
+from pix2pix.runs.changes import Changes, Difference, log_changes, refusal_message, summarize
 from tests.conftest import TINY, resolved
 
+Config = dict[str, Any]
 CALLBACK = "pytorch_lightning.callbacks."
 
 
@@ -18,18 +21,28 @@ def config() -> Config:
 
 
 def changed(config: Config, key: str, value: object) -> Config:
-    """The configuration with another value, or a new one, at a dotted key."""
+    """The configuration with another value, a new one or, for None, none at a dotted key."""
     tree = node = copy.deepcopy(config)
     *groups, name = key.split(".")
     for group in groups:
         node = node.setdefault(group, {})
     node[name] = value
+    if value is None:
+        del node[name]
     return tree
 
 
-def test_differences_are_named_by_their_dotted_key():
-    there = {"a": {"b": 1, "c": [1, 2]}, "d": "x", "data": {"root": "/here"}}
-    here = {"a": {"b": 2, "c": [1, 2]}, "e": None, "data": {"root": "/there"}}
+def compare_configs(there: Config, here: Config) -> Changes:
+    return changes.compare_configs(parse_config(there), parse_config(here))
+
+
+def decisive_differences(there: Config, here: Config) -> list[Difference]:
+    return changes.decisive_differences(parse_config(there), parse_config(here))
+
+
+def test_differences_are_named_by_their_dotted_key(config):
+    there = changed(config, "data.root", "/here") | {"a": {"b": 1, "c": [1, 2]}, "d": "x"}
+    here = changed(config, "data.root", "/there") | {"a": {"b": 2, "c": [1, 2]}, "e": None}
     assert decisive_differences(there, here) == [("a.b", 1, 2), ("d", "x", "nothing"), ("e", "nothing", None)]
 
 
@@ -106,9 +119,11 @@ def test_the_end_is_told_apart(config):
         == compare_configs(config, longer).all()
         == [("trainer.max_epochs", 2, 9)]
     )
-    assert (ends(config), ends(longer)) == ((2, float("inf")), (9, float("inf")))
-    steps = {"trainer": {"max_epochs": None, "max_steps": 5}}
-    assert ends(steps) == ends({"trainer": {"max_epochs": -1, "max_steps": 5}}) == (float("inf"), 5)
+    ends = [parse_config(each).ends for each in (config, longer)]
+    assert ends == [(2, float("inf")), (9, float("inf"))]
+    for epochs in (None, -1):
+        trainer = config["trainer"] | {"max_epochs": epochs, "max_steps": 5}
+        assert parse_config(config | {"trainer": trainer}).ends == (float("inf"), 5)
 
 
 def test_callbacks_of_the_users_own_go_on_with_a_warning(config, caplog):

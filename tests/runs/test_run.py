@@ -68,10 +68,10 @@ def in_a_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[obje
     return thread, results
 
 
-def test_a_run_is_set_aside_only_when_no_process_trains_it(tmp_path, caplog):
+def test_a_run_is_set_aside_only_when_no_process_trains_it(tiny_run, tmp_path, caplog):
     caplog.set_level("INFO")
     run = Run(tmp_path / "run")
-    with run.open_session({}, "digest"):
+    with run.open_session(tiny_run.config(), "digest"):
         thread, results = in_a_thread(run.set_aside)
         wait_until(lambda: caplog.messages)
         assert "is being trained by another process; waiting" in caplog.messages[0]
@@ -81,7 +81,7 @@ def test_a_run_is_set_aside_only_when_no_process_trains_it(tmp_path, caplog):
     assert not run.path.exists()
 
 
-def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(tmp_path, caplog):
+def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(tiny_run, tmp_path, caplog):
     """The lock it waited for is then that of a directory with another name."""
     caplog.set_level("INFO")
     run = Run(tmp_path / "run")
@@ -90,7 +90,7 @@ def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(t
     fcntl.flock(held, fcntl.LOCK_EX)
 
     def begin() -> str:
-        with run.open_session({}, "digest"):
+        with run.open_session(tiny_run.config(), "digest"):
             with pytest.raises(BlockingIOError):
                 fcntl.flock(os.open(run.path, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
             return "begun"

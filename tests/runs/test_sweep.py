@@ -125,7 +125,7 @@ def test_a_run_that_a_sweep_trains_longer_is_not_called_skipped(run):
 def test_a_sweep_for_fewer_epochs_than_a_run_has_starts_none(tmp_path, tiny_run):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "seed=0,1"]
     run = Run(shutil.copytree(tiny_run.path, tmp_path / "s_sweep" / "seed=0"))
-    run.config_file.write_text(yaml.safe_dump(run.config() | {"name": "s"}))
+    run.config_file.write_text(yaml.safe_dump(run.config().to_mapping() | {"name": "s"}))
     with pytest.raises(SystemExit, match=r"seed=0: was trained for 2 epochs (.|\n)*No job was started"):
         pix2pix(*words, "trainer.max_epochs=1")
     assert not (tmp_path / "s_sweep" / "seed=1").exists()

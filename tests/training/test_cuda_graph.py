@@ -24,7 +24,7 @@ from pix2pix.training.callbacks.nan_guard import NaNGuard
 from pix2pix.training.callbacks.progress_bar import ProgressBar
 from pix2pix.training.cuda_graph import WARM_UP, CUDAGraphStep, warn_about_skipped_hooks
 from pix2pix.training.step import pix2pix_step
-from tests.conftest import TINY, pix2pix, resolved
+from tests.conftest import TINY, pix2pix, resolved, typed
 from tests.waiting import nothing_waits
 
 RATE = 2**-9  # a float32 holds it and its halves exactly
@@ -186,8 +186,8 @@ def test_a_step_waits_for_no_number_and_moves_nothing_between_devices(loss, monk
 
 def train(folder, monkeypatch, *overrides):
     """What `pix2pix train` does, of the runs that are refused without a GPU."""
-    config = resolved(*TINY, f"output_dir={folder}", "data.batch_size=4", "optimizer.decay_epochs=1", *overrides)
-    run, data, model = Run(config["run_dir"]), build.build_data(config), build.build_model(config)
+    config = typed(*TINY, f"output_dir={folder}", "data.batch_size=4", "optimizer.decay_epochs=1", *overrides)
+    run, data, model = Run(config.run_dir), build.build_data(config), build.build_model(config)
     trainer = build.build_trainer(config, run)
     players = model.generator, model.discriminator
     graphs = []
@@ -298,7 +298,7 @@ def test_a_run_may_go_on_under_another_layout(tmp_path):
     assert sum(int(f.sum()) for f in far) <= 2e-3 * sum(f.numel() for f in far)
     assert other["global_step"] == plain["global_step"] == 12
     plain_run = Run(tmp_path / "plain")
-    step = plain_run.config()["step"]
-    plain_run.require_same(plain_run.config() | {"step": step | {"channels_last": True, "cuda_graph": True}})
+    config = plain_run.config()
+    plain_run.require_same(config.changed(step=config.step.changed(channels_last=True, cuda_graph=True)))
     with pytest.raises(ValueError, match="compiled"):
-        plain_run.require_same(plain_run.config() | {"step": step | {"compiled": True}})
+        plain_run.require_same(config.changed(step=config.step.changed(compiled=True)))

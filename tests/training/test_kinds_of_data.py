@@ -144,7 +144,7 @@ def test_a_rectangular_set_keeps_its_512_by_256(tmp_path):
         *(tmp_path, "data=folder", f"data.path={tmp_path}/data", "data.height=256", "data.width=512"),
         *("data.batch_size=1", "generator.base_channels=2"),
     )
-    assert run.config()["generator"]["depth"] == 8
+    assert run.config().generator["depth"] == 8
     with Image.open(run.evaluation / "val" / "images" / "0_output.png") as output:
         assert output.size == (512, 256)
 
@@ -173,7 +173,7 @@ def test_a_one_hot_label_set_of_class_numbers_comes_back_as_class_numbers(tmp_pa
         ),
         *("objective=labels", "objective.dice_weight=0.5"),
     )
-    assert run.config()["data"]["output_channels"] == 3
+    assert run.config().data.output_channels == 3
     with Image.open(translated(run, data / "trainA" / "0.png", tmp_path)) as result:
         assert result.mode == "P"
         assert set(np.unique(result).tolist()) <= {0, 1, 2}
@@ -184,7 +184,7 @@ def test_class_numbers_are_a_source_too(tmp_path):
     run = trained(
         *(tmp_path, "data=folder", f"data.path={data}", "data.labels=A", "data.palette=21", "data.one_hot=true")
     )
-    assert run.config()["data"]["input_channels"] == 21
+    assert run.config().data.input_channels == 21
     assert load_translator(run.path)(data / "trainA" / "0.png").mode == "RGB"
 
 
@@ -193,7 +193,7 @@ def test_several_inputs_are_joined_and_translated_together(tmp_path):
         tmp_path / "data", trainmask=("png", lambda: classes(200)), trainphoto=("jpg", photo), trainB=("png", photo)
     )
     run = trained(tmp_path, "data=folder", f"data.path={data}", "data.folders.A={mask: 1, photo: 3}")
-    assert run.config()["data"]["input_channels"] == 4
+    assert run.config().data.input_channels == 4
     translator = load_translator(run.path)
     assert translator(data / "trainmask" / "0.png", data / "trainphoto" / "0.jpg").size == (48, 40)
     with pytest.raises(ValueError, match=r"0\.png: the input takes 2 pictures \(mask, photo\), not 1"):
@@ -230,7 +230,7 @@ def test_real_photos_become_one_hot_facades(tmp_path):
         *(tmp_path, "experiment=facades_scorer", f"data.root={DATASETS}", "data.size=32", "data.batch_size=2"),
         *("data.augment.rotation=5", "objective.dice_weight=1", "name=run"),
     )
-    assert run.config()["data"]["output_channels"] == 12
+    assert run.config().data.output_channels == 12
 
 
 @needs_datasets
@@ -239,4 +239,4 @@ def test_a_derived_set_trains_on_real_pictures_in_every_mode(tmp_path):
         *(tmp_path, "data=derived", f"data.path={DATASETS}/maps", "data.operation=edges", "data.preprocess=crop"),
         "data.augment.rotation=5",
     )
-    assert (run.config()["data"]["input_channels"], run.config()["data"]["output_channels"]) == (1, 3)
+    assert (run.config().data.input_channels, run.config().data.output_channels) == (1, 3)

@@ -15,7 +15,7 @@ from pix2pix.models.losses import AdversarialLoss, CrossEntropy, LeastSquares, O
 from pix2pix.training.build import build_model
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.step import pix2pix_step
-from tests.conftest import TINY, resolved
+from tests.conftest import TINY, typed
 from tests.parity import Fixture, fixture, needs_fixtures  # noqa: F401
 
 
@@ -152,11 +152,10 @@ class Wider(UNet):
 
 @pytest.mark.parametrize(("own", "arguments"), [(Pretrained, {}), (Wider, {"base_channels": 4, "depth": 5})])
 def test_a_network_of_ones_own_is_built_as_it_constructs_itself_and_follows_the_seed(own, arguments):
-    config = resolved(*TINY)
-    config["generator"] = {"_target_": f"{__name__}.{own.__name__}"} | arguments
+    config = typed(*TINY).changed(generator={"_target_": f"{__name__}.{own.__name__}"} | arguments)
     sys.modules.setdefault(__name__, sys.modules[own.__module__])
     model = build_model(config)
-    seed_weights(config["seed"])
+    seed_weights(config.seed)
     expected = own(**arguments).state_dict()
     assert all(torch.equal(expected[name], value) for name, value in model.generator.state_dict().items())
     first = model.discriminator.state_dict()["layers.0.weight"]
@@ -164,10 +163,10 @@ def test_a_network_of_ones_own_is_built_as_it_constructs_itself_and_follows_the_
 
 
 def test_networks_of_the_package_begin_with_the_weights_of_the_paper_in_one_order_of_draws():
-    config = resolved(*TINY)
+    config = typed(*TINY)
     model = build_model(config)
-    generator, discriminator = (build(config[player]) for player in ("generator", "discriminator"))
-    seed_weights(config["seed"])
+    generator, discriminator = build(config.generator), build(config.discriminator)
+    seed_weights(config.seed)
     initialise(generator)
     initialise(discriminator)
     for ours, theirs in ((model.generator, generator), (model.discriminator, discriminator)):
@@ -184,8 +183,8 @@ class Features(Objective):
 
 
 def test_a_network_in_an_objective_is_built_the_same_when_a_run_is_resumed():
-    config = resolved(*TINY)
-    config["objective"]["_target_"] = f"{__name__}.Features"
+    config = typed(*TINY)
+    config.objective["_target_"] = f"{__name__}.Features"
     sys.modules.setdefault(__name__, sys.modules[Features.__module__])
     first = build_model(config)
     torch.rand(1)  # whatever else was drawn meanwhile

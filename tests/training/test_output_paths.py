@@ -22,9 +22,9 @@ def test_a_run_made_of_another_runs_configuration_leaves_that_run_alone(run, tmp
     before, again = digests(run), Run(tmp_path / "again")
     if how == "python":
         config = run.config()
-        config |= {"name": "again", "run_dir": str(again.path)}
-        config["trainer"]["max_epochs"] = 1
-        config["logger"]["metrics_csv"]["directory"] = str(run.path)  # as a run of an earlier version has it
+        config = config.changed(name="again", run_dir=str(again.path))
+        config.trainer["max_epochs"] = 1
+        config.logger["metrics_csv"]["directory"] = str(run.path)  # as a run of an earlier version has it
         train(config)
     else:
         words = ["name=again", f"run_dir={again.path}", "trainer.max_epochs=1"]
@@ -34,7 +34,7 @@ def test_a_run_made_of_another_runs_configuration_leaves_that_run_alone(run, tmp
     assert [row["step"] for row in read_metrics(again.path / "metrics.csv")] == ["4", "6"]
     assert len(list((again.path / "tensorboard").iterdir())) == 1
     assert {file.name for file in (again.path / "samples").iterdir()} == {"val_epoch0001.png", "train_epoch0001.png"}
-    assert "directory" not in again.config()["logger"]["metrics_csv"]
+    assert "directory" not in again.config().logger["metrics_csv"]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_parts_of_others_that_would_write_into_another_run_are_refused(tiny_run,
     group, name, argument = key.split(".")
     here = Run(tmp_path / "here")
     for place, refused in ((value.format(other=tiny_run.path), True), (value.format(other=here.path), False)):
-        config = {"logger": {}, "callbacks": {}, "trainer": {}}
-        config[group] = {name: {"_target_": "pytorch_lightning.loggers.CSVLogger", argument: place}}
+        part = {name: {"_target_": "pytorch_lightning.loggers.CSVLogger", argument: place}}
+        config = tiny_run.config().changed(**{"logger": {}, "callbacks": {}, "trainer": {}} | {group: part})
         if refused:
             with pytest.raises(ValueError, match=rf"^{key}=.* lies in another run, .*tiny.*\. Set {key}=.*here"):
                 keep_outputs_in_run(config, here)

@@ -63,7 +63,7 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tin
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     said = capsys.readouterr().out
     assert "last.ckpt is damaged: its checksum differs from the one in SHA256SUMS" in said
-    assert f"going on from {run.checkpoints / PREVIOUS}" in said
+    assert f"resuming from {run.checkpoints / PREVIOUS}" in said
     assert soak.same(weights(run), weights(tiny_run))
     assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
 

@@ -43,7 +43,7 @@ def test_a_run_that_is_trained_longer_ends_as_one_that_was_begun_so(tmp_path, ti
     assert f"{key}={before}" in first[0]
     assert now == {"trainer.max_epochs": 2, "trainer.max_steps": -1}[key]
     assert run.provenance()["sessions"][1]["step"] == (4 if first == ["+trainer.max_steps=4"] else 6)
-    assert run.config()["trainer"]["max_epochs"] == 2
+    assert run.config().trainer["max_epochs"] == 2
 
 
 def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
@@ -62,7 +62,7 @@ def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, wor
     assert "From here on: callbacks.diagnosis left out; callbacks.lr added; trainer.log_every_n_steps 4 -> 1" in said
     run = Run(tmp_path / "tiny")
     assert same_weights(run, tiny_run)
-    assert run.config()["trainer"]["log_every_n_steps"] == 1
+    assert run.config().trainer["log_every_n_steps"] == 1
     assert run.provenance()["sessions"][1]["changed"]["trainer.log_every_n_steps"] == [4, 1]
 
 
@@ -83,7 +83,7 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
         "has saved no checkpoint yet: it starts over, with optimizer.discriminator.lr 1e+30 -> "
         in capsys.readouterr().out
     )
-    assert Run(tmp_path / "tiny").config()["optimizer"]["lr"] == 2e-4
+    assert Run(tmp_path / "tiny").config().optimizer.lr == 2e-4
 
 
 @pytest.mark.parametrize(

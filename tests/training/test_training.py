@@ -44,7 +44,7 @@ def test_steps_are_counted_once_a_batch_whatever_the_number_of_players(tiny_run)
 
 def test_checkpoints_hold_state_only_and_carry_their_configuration(tiny_run):
     checkpoint = torch.load(tiny_run.last, weights_only=True)
-    assert checkpoint["config"] == tiny_run.config()
+    assert checkpoint["config"] == tiny_run.config().to_mapping()
     assert "hyper_parameters" not in checkpoint
     assert not list(tiny_run.checkpoints.glob(".*"))
 
@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one
     saved = torch.load(run.last, weights_only=True)["global_step"]
     second = command(*words)
     assert second.returncode == 0, second.stderr
-    assert f"is unfinished: going on from {run.last}" in second.stdout
+    assert f"is unfinished: resuming from {run.last}" in second.stdout
     assert saved in {6, 12}
     assert run.is_finished()
     assert same_weights(tiny_run, run)
@@ -287,7 +287,7 @@ def test_a_users_own_configs_add_to_ours(tmp_path):
     words = [word for word in TINY if not word.startswith(("generator", "trainer.max"))]
     ended = command("train", "--config-dir", "configs", "experiment=mine", *words, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert Run(tmp_path / "outputs" / "mine").config()["generator"]["base_channels"] == 4
+    assert Run(tmp_path / "outputs" / "mine").config().generator["base_channels"] == 4
 
 
 def test_metrics_csv_is_a_table_any_tool_reads(tiny_run):

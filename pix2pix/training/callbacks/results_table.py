@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 
 from pix2pix.core.sequences import evenly_spaced
 from pix2pix.core.trusted_modules import foreign_modules
-from pix2pix.data import coding
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import select_channels, to_picture
@@ -38,7 +37,8 @@ class ResultsTable(pl.Callback):
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
-        best = generator.load_generator(run, device=str(pl_module.device), trust=foreign_modules(pl_module.config))
+        trust = foreign_modules(pl_module.config.to_mapping() if pl_module.config else {})
+        best = generator.load_generator(run, device=str(pl_module.device), trust=trust)
         places = evenly_spaced(len(data.validation), self.pairs)
         rows = [_row(best, data.validation[place]) for place in places]
         for logger in loggers:
@@ -48,7 +48,7 @@ class ResultsTable(pl.Callback):
 def _row(best: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
     output, target = best.generate(source, pair.name), to_displayable(target, best.target_palette, source)
-    seen = select_channels(to_displayable(source, best.source_palette)[0], coding.source_side(best.config).channels)
+    seen = select_channels(to_displayable(source, best.source_palette)[0], best.config.data.source_image_spec.channels)
     pictures = {"input": seen, "output": select_channels(output[0]), "target": select_channels(target[0])}
     metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
     return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

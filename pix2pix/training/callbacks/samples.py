@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2pix.core.sequences import evenly_spaced
-from pix2pix.data.coding import source_side
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import select_channels
@@ -59,7 +58,7 @@ class Samples(pl.Callback):
     def _generate(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
         """The names of the pairs, and the source, output and target of each as pictures (3, H, W) in [-1, 1]."""
         names, rows = [], []
-        inputs = source_side(model.config).channels if model.config else ()
+        inputs = model.config.data.source_image_spec.channels if model.config else ()
         for index in evenly_spaced(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
-from pix2pix.config.identity import Config, flat
+from pix2pix.config.identity import flat
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.runs.sample_sheets import Sheet
 from pix2pix.training.loggers.base import RunLogger
@@ -76,16 +76,17 @@ class TensorBoard(RunLogger):
 
             self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
             metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
-            about, begin, self._end_summary = hparams(comparable_settings(hide_secrets_in(self.run.config())), metrics)
+            settings = comparable_settings(hide_secrets_in(self.run.config().to_mapping()))
+            about, begin, self._end_summary = hparams(settings, metrics)
             for summary in (about, begin):
                 self._writer._get_file_writer().add_summary(summary)
         return self._writer
 
 
-def comparable_settings(config: Config) -> dict[str, str | float | bool]:
+def comparable_settings(settings: Mapping[str, Any]) -> dict[str, str | float | bool]:
     """The settings for comparing runs, of data, networks, objective and optimizers, by dotted name."""
     chosen = {}
-    for key, value in flat(config):
+    for key, value in flat(settings):
         if (key in COMPARED_SETTINGS or key.startswith(COMPARED_GROUPS)) and not key.endswith("_partial_"):
             chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _format_value(value)
     return chosen

@@ -131,8 +131,10 @@ def _start_wandb_run(run: Run, about: Values, mode: Mode | Literal["auto"]) -> "
 def _summary_modes(run: Run) -> dict[str, Best]:
     """Whether the largest or the smallest value of each metric is its best one."""
     known: dict[str, Best] = {f"val/{n}": "max" if higher_is_better(n) else "min" for n in METRICS | DIAGNOSES}
-    chosen = run.config().get("callbacks", {}).get("checkpoint", {})
-    return known | ({chosen["monitor"]: chosen["mode"]} if chosen.get("mode") else {})
+    monitor, mode = run.config().monitor or ("", None)
+    if mode:
+        known[monitor] = mode
+    return known
 
 
 def _select_mode(mode: Mode | Literal["auto"]) -> Mode | None:
@@ -153,7 +155,7 @@ def _config(run: Run) -> Values:
     """The resolved configuration, and what made the run."""
     provenance = run.provenance()
     session = provenance.get("sessions", [{}])[-1]
-    return hide_secrets_in(run.config()) | {
+    return hide_secrets_in(run.config().to_mapping()) | {
         "provenance": {key: session.get(key) for key in ("versions", "git_commit", "python", "platform")}
         | {"data_fingerprint": provenance.get("data_fingerprint")}
     }

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from pix2pix.config.identity import Config
-from pix2pix.data.coding import source_side
+from pix2pix.config.schema import RunConfig
 from pix2pix.data.images.palettes import UNLABELLED, Palette, PaletteChoice
+from pix2pix.data.settings import DataSettings
 from pix2pix.inference.builtin import BUILTIN, locate_translator
 from pix2pix.inference.hub import find_model_name, is_hub_address
 from pix2pix.inference.translator import Translator, load_translator
@@ -35,14 +35,14 @@ class LoadedRun:
     translator: Translator
 
     @property
-    def config(self) -> Config:
+    def config(self) -> RunConfig:
         """The configuration of the run."""
         return self.translator.trained.config
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the training pictures."""
-        return self.config["data"]["width"], self.config["data"]["height"]
+        return self.config.data.width, self.config.data.height
 
     def translate(self, picture: Image.Image, seed: int) -> Image.Image:
         """Translates a picture at its own size, under the noise of `seed`."""
@@ -50,30 +50,24 @@ class LoadedRun:
 
     def translate_drawing(self, drawing: Image.Image, seed: int) -> Image.Image:
         """Translates a drawing at the training size; label maps are scaled without new colours."""
-        labels = source_labels(self.config) is not None
+        labels = self.config.data.label_map_side == "source"
         resampling = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
         return self.translate(drawing.resize(self.size, resampling), seed)
 
     def description(self) -> dict[str, Any]:
         """The description of the run on the page and in `GET /runs`."""
         width, height = self.size
-        data, trained = self.config["data"], self.translator.trained
+        data, trained = self.config.data, self.translator.trained
         return {
             "name": self.name,
-            "data": data["name"],
-            "direction": data["direction"],
+            "data": data.name,
+            "direction": data.direction,
             "width": width,
             "height": height,
             "step": trained.step,
             "checkpoint": trained.checkpoint.name,
             "noise": bool(trained.inference.noise_dropouts(trained.generator)),
         }
-
-
-def source_labels(config: Config) -> PaletteChoice | None:
-    """The palette of the sources; None unless they are label maps."""
-    data = config["data"]
-    return data["palette"] if data.get("labels") == ("A" if data["direction"] == "AtoB" else "B") else None
 
 
 def load_runs(paths: Sequence[str | Path], **options: Any) -> list[LoadedRun]:
@@ -148,28 +142,28 @@ def _settings(directories: Sequence[str]) -> list[str]:
 
 
 def _require_one_kind(runs: Iterable[LoadedRun]) -> None:
-    if len({repr(_input_kind(run.config)) for run in runs}) > 1:
+    if len({repr(_input_kind(run.config.data)) for run in runs}) > 1:
         names = ", ".join(run.name for run in runs)
         raise ValueError(
             f"{names}: these runs take different inputs and cannot share a drawing. Start a demo for each."
         )
 
 
-def _input_kind(config: Config) -> tuple[Any, ...]:
+def _input_kind(data: DataSettings) -> tuple[Any, ...]:
     """The kind of input of a run, comparable between runs."""
-    side = source_side(config)
-    return source_labels(config), side.channels, side.depth, config["data"].get("operation")
+    spec = data.source_image_spec
+    return data.source_label_choice, spec.channels, spec.depth, data.operation
 
 
 def describe_canvas(runs: Sequence[LoadedRun], is_line_drawing: bool) -> dict[str, Any]:
     """The canvas for the data: its kind, size, brushes and background colour."""
-    config = runs[0].config
-    palette = source_labels(config)
+    data = runs[0].config.data
+    palette = data.source_label_choice
     kind: Kind = "labels" if palette else "edges" if is_line_drawing else "photo"
     brushes = {"ink": "#000000"} if kind == "edges" else _colours(palette) if palette else PAINTS
     return {
         "kind": kind,
-        "operation": config["data"].get("operation"),
+        "operation": data.operation,
         "width": max_size(runs)[0],
         "height": max_size(runs)[1],
         "brushes": [{"name": name, "colour": colour} for name, colour in brushes.items()],

@@ -17,7 +17,7 @@ from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.data.images.pictures import GAP, select_channels, to_picture
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.synthetic import draw_facade
-from pix2pix.web.demo.runs import LoadedRun, source_labels
+from pix2pix.web.demo.runs import LoadedRun
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ def _try_source(find: Callable[[LoadedRun], list[Sample]], run: LoadedRun) -> li
 
 
 def _from_data(run: LoadedRun) -> list[Sample]:
-    data, trained = run.config["data"], run.translator.trained
-    if "://" in str(data["pairs"]):  # showing a run must not contact a server that its file names
+    data, trained = run.config.data, run.translator.trained
+    if "://" in str(data.pairs):  # showing a run must not contact a server that its file names
         return []
     pairs, transform = trained.open_pairs().split("test"), trained.build_transform()
-    palette = Palette(data["palette"]) if data["palette"] else None
+    palette = data.label_palette
     samples = []
     for index in evenly_spaced(len(pairs), MAX_SAMPLES):
         source, target, _ = transform.transform_for_eval(pairs[index])
@@ -108,7 +108,7 @@ def _from_sheet(run: LoadedRun) -> list[Sample]:
 
 def _from_renderer(run: LoadedRun) -> list[Sample]:
     """Rendered label maps in the palette of the run, with their rendered photos."""
-    choice = source_labels(run.config)
+    choice = run.config.data.source_label_choice
     if choice not in ("facades", "cmp_facades"):
         return []
     width, height = run.size

@@ -22,7 +22,7 @@ from pix2pix.data.datamodule import collate_list
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
 from pix2pix.training.build import build_data
-from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved
+from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved, typed
 
 CPU = torch.device("cpu")
 Trainer = namedtuple("Trainer", "strategy num_devices")
@@ -224,7 +224,7 @@ def test_real_pairs_come_out_of_every_cache_as_out_of_their_files(name, tmp_path
 
     def batches(kind: str) -> list[torch.Tensor]:
         words = [f"data={name}", f"data.path={few}", f"data.cache={kind}", f"data.cache_dir={tmp_path / 'caches'}"]
-        data = build_data(resolved(*words))
+        data = build_data(typed(*words))
         data.trainer = Trainer(Strategy(CPU), 1)
         data.setup("fit")
         pickle.dumps(data.training)  # as workers get it where processes are not forked
@@ -245,7 +245,7 @@ def test_a_changed_file_and_other_settings_make_another_cache(tmp_path):
             Image.new("RGB", (64, 32), (number, 0, 0)).save(tmp_path / split / f"{number}.png")
 
     def content(*words: str) -> str:
-        config = resolved("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
+        config = typed("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
         data = build_data(config)
         return describe_content(data.pairs, "train", data.settings)
 

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import DummyLogger
 
-from pix2pix.training.build import in_order
+from pix2pix.training.build import sort_callbacks
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from tests.small import fit, module
 
@@ -63,7 +63,7 @@ class Own(pl.Callback):
 def trained(*callbacks: pl.Callback, **options: Any) -> Rows:
     kept = Kept()
     options = {"max_epochs": 2, "log_every_n_steps": 2, "logger": [kept]} | options
-    fit(module(), *in_order([TrainingLog(), *callbacks]), pairs=5, **options)
+    fit(module(), *sort_callbacks([TrainingLog(), *callbacks]), pairs=5, **options)
     return kept.rows
 
 

@@ -31,7 +31,7 @@ def reverse(tmp_path_factory):
 
 
 def changed(run: Run, **settings) -> Run:
-    config = run.config()
+    config = run.config().to_mapping()
     config["data"] |= settings
     run.config_file.write_text(yaml.safe_dump(config))
     return run
@@ -138,6 +138,6 @@ def checkpoint_config(run: Run) -> None:
     import torch
 
     content = torch.load(run.checkpoint("best"), weights_only=True)
-    content["config"] = run.config()
+    content["config"] = run.config().to_mapping()
     torch.save(content, run.checkpoint("best"))
     (run.checkpoints / "SHA256SUMS").unlink(missing_ok=True)  # they are of the file as it was trained

@@ -1,0 +1,73 @@
+"""Which class each component of a configuration must be, and whether its arguments fit the class."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+from pix2pix.config.identity import flat
+from pix2pix.core import instantiate, trust, trusted_modules
+from pix2pix.data.pair import PairSource
+from pix2pix.data.transforms import PairTransform
+from pix2pix.models.losses import Objective
+
+KINDS: dict[str, type] = {
+    "data.pairs": PairSource,
+    "data.transform": PairTransform,
+    "generator": nn.Module,
+    "discriminator": nn.Module,
+    "objective": Objective,
+    "optimizer.generator": torch.optim.Optimizer,
+    "optimizer.discriminator": torch.optim.Optimizer,
+    "trainer": pl.Trainer,
+    "callbacks": pl.Callback,
+    "logger": Logger,
+}
+"""The class that each component must derive from. The signature of the class that is named says the rest."""
+
+
+def find_component_problems(settings: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the classes that a configuration names, and with their arguments, one sentence each."""
+    for path, part, kind in _find_components(settings):
+        yield from instantiate.validate_component(part, path, kind)
+
+
+def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
+    """Raises UntrustedError for a run's own `config.yaml` that asks for more than a training of ours can have written.
+
+    It is a file like a checkpoint, though a training is made of it: its classes are judged before Hydra reads it, by
+    `pix2pix.core.trust`. Optimizers of torch and parts of Lightning are allowed there.
+    """
+    found = [f"{name}: no run has it" for name in ("hydra", "defaults", instantiate.TARGET) if name in settings]
+    found += ["# @package: no run has it"] * ("@package" in source.read_text(encoding="utf-8"))
+    found += [f"{key}={value}: a reference, which no run has" for key, value in flat(settings) if "${" in str(value)]
+    for path, part, kind in _find_components(settings) if not found else ():
+        known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
+        trusted = {known, *trusted_modules.read_trusted_modules()}
+        check = trust.TrustCheck(kind, trusted, factories=kind is torch.optim.Optimizer)
+        found += check.find_problems(part, path)
+    if found:
+        raise trust.UntrustedError(
+            "\n".join([f"{source}: no training is made of it:", *(f"  {problem}" for problem in found)])
+            + "\nWhere you have read it and know what it runs, copy it to a folder of your own: that is yours."
+        )
+
+
+def _find_components(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, type]]:
+    """Every component of a configuration: its dotted name, itself, and what it must be."""
+    for key, kind in KINDS.items():
+        node: Any = functools.reduce(_below, key.split("."), settings)
+        if instantiate.is_component(node):
+            yield key, node, kind
+        else:
+            yield from ((f"{key}.{name}", part, kind) for name, part in node.items())
+
+
+def _below(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    below = tree.get(name)
+    return below if isinstance(below, Mapping) else {}

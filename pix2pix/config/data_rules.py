@@ -1,0 +1,77 @@
+"""Rules that the `data` settings of a training keep together, each with a sentence for who breaks it."""
+
+from collections.abc import Iterator
+
+from pix2pix.data.settings import DataSettings
+
+
+def find_broken_data_rules(data: DataSettings) -> Iterator[str]:
+    """What in the `data` settings does not fit together, one sentence each."""
+    for rule in (_check_label_maps, _check_loading, _check_channels, _check_label_channels, _check_ranges):
+        yield from rule(data)
+    for rule in (_check_colours, _check_sizes):
+        yield from rule(data)
+
+
+def _check_label_maps(data: DataSettings) -> Iterator[str]:
+    if (data.palette is None) != (data.labels is None) or (data.one_hot and data.palette is None):
+        yield (
+            f"data.palette={data.palette}, data.labels={data.labels}, data.one_hot={data.one_hot}: "
+            "a palette and which image is the label map (A or B) belong together, and one_hot needs both"
+        )
+
+
+def _check_loading(data: DataSettings) -> Iterator[str]:
+    if data.cache == "device" and data.num_workers not in {0, "auto"}:
+        yield (
+            f"data.num_workers={data.num_workers}: other processes do not reach pairs that are kept on the device; "
+            "set data.num_workers=auto, or data.cache=memory"
+        )
+    if data.path is None and data.has_folder:
+        yield "data.path is not set; give the folder of your pairs, data.path=my/pairs"
+
+
+def _check_channels(data: DataSettings) -> Iterator[str]:
+    channels = data.source_channels, data.target_channels
+    if data.has_lab_targets and data.operation != "lab":
+        yield "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
+    if {data.source_depth, data.target_depth} != {8} and "source_depth" not in data.pairs:
+        yield "data.depth: these pairs are of 8 bits; convert deeper files, or make them pairs of files"
+    if "source_channels" not in data.pairs and data.operation is None and channels != (3, 3):
+        yield "data.source_channels, data.target_channels: these pairs are RGB, 3 channels each"
+
+
+def _check_label_channels(data: DataSettings) -> Iterator[str]:
+    channels = data.source_channels if data.label_map_side == "source" else data.target_channels
+    if data.label_map_side and channels != 3:
+        yield "data.palette: label maps are read by their colours, which takes 3 channels"
+
+
+def _check_ranges(data: DataSettings) -> Iterator[str]:
+    depths = {"source": (data.source_depth, data.source_range), "target": (data.target_depth, data.target_range)}
+    for image, (depth, limits) in depths.items():
+        if depth == 32 and limits is None:
+            yield f"data.{image}_depth=32: signed integers need data.{image}_range=[LOW,HIGH]"
+
+
+def _check_colours(data: DataSettings) -> Iterator[str]:
+    if data.augment.changes_colours and (data.label_map_side == "source" or data.source_channels not in {1, 3}):
+        yield (
+            "data.augment: brightness, contrast, saturation and hue are of grey and RGB sources, not of label maps "
+            "or other channels"
+        )
+    elif data.source_channels != 3 and (data.augment.saturation or data.augment.hue):
+        yield "data.augment: a source without colours has no saturation or hue to change"
+
+
+def _check_sizes(data: DataSettings) -> Iterator[str]:
+    if not data.has_one_size and data.batch_size > 1:
+        yield (
+            f"data.batch_size={data.batch_size}: data.preprocess=none takes pictures of any size, one at a time; "
+            "set data.batch_size=1, or data.preprocess=crop where all are of one size"
+        )
+    if data.load_height < data.height or data.load_width < data.width:
+        yield (
+            f"data.load_height x data.load_width = {data.load_height}x{data.load_width} is smaller than the crop "
+            f"{data.height}x{data.width}; raise it, or leave it to follow from data.size"
+        )

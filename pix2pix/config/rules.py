@@ -1,0 +1,125 @@
+"""Rules that the settings of a training keep together, each with a sentence for who breaks it.
+
+They hold on this machine and for a training that starts now: a saved configuration may be read where it cannot be run.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pix2pix.config.data_rules import find_broken_data_rules
+from pix2pix.config.metric_names import DIAGNOSES, higher_is_better, validation_metrics
+from pix2pix.config.schema import RunConfig
+from pix2pix.core.instantiate import TARGET
+from pix2pix.models.learning_rates import LinearDecay
+
+CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
+
+
+def find_broken_rules(config: RunConfig) -> Iterator[str]:
+    """What in a configuration does not fit together, one sentence each."""
+    yield from find_broken_data_rules(config.data)
+    for rule in (_check_objective, _check_label_losses, _check_trainer, _check_precision):
+        yield from rule(config)
+    for rule in (_check_monitors, _check_decay, _check_cuda_graph):
+        yield from rule(config)
+
+
+def _check_objective(config: RunConfig) -> Iterator[str]:
+    adversarial, discriminator = config.objective.get("adversarial"), config.discriminator
+    if adversarial and discriminator is None:
+        yield "the objective has an adversarial term but discriminator=none; choose one, or objective=l1"
+    elif adversarial and adversarial.get("gradient_penalty") and (discriminator or {}).get("norm", "batch") == "batch":
+        yield (
+            "objective.adversarial: a gradient penalty is a norm per picture, which batch norm mixes; "
+            "set discriminator.norm=instance or none"
+        )
+
+
+def _check_label_losses(config: RunConfig) -> Iterator[str]:
+    of_labels = [name for name in ("cross_entropy_weight", "dice_weight") if config.objective.get(name)]
+    if of_labels and config.data.target_palette is None:
+        yield (
+            f"objective.{of_labels[0]}: cross-entropy and Dice need label maps as targets, one channel a class; "
+            "set data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
+        )
+
+
+def _check_trainer(config: RunConfig) -> Iterator[str]:
+    trainer = config.trainer
+    if trainer.get("gradient_clip_val") is not None:
+        yield "trainer.gradient_clip_val does not reach two alternating players; set optimizer.clip_norm"
+    if trainer.get("accumulate_grad_batches", 1) != 1:
+        yield "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead"
+    if trainer.get("sync_batchnorm") and _is_on_cpu(config):
+        yield "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"
+
+
+def _check_precision(config: RunConfig) -> Iterator[str]:
+    if config.precision != "16-mixed":
+        return
+    if _is_on_cpu(config):
+        yield "precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32"
+    optimizer = config.optimizer
+    if optimizer.clip_norm and any(player.get("fused") for player in (optimizer.generator, optimizer.discriminator)):
+        yield (
+            "optimizer.clip_norm cannot see through the loss scale of precision=16-mixed with fused optimizers; "
+            "set precision=bf16-mixed, or optimizer.generator.fused=false and optimizer.discriminator.fused=false"
+        )
+
+
+def _check_monitors(config: RunConfig) -> Iterator[str]:
+    ours = {name: part for name, part in config.callbacks.items() if part[TARGET].startswith("pix2pix.")}
+    logged = _list_validation_metrics(config)
+    for name, part in ours.items():
+        monitor = part.get("monitor")
+        # a callback of the user's own may log more than we know of
+        if isinstance(monitor, str) and len(ours) == len(config.callbacks) and monitor not in logged:
+            yield f"callbacks.{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
+        elif isinstance(monitor, str):
+            yield from _check_direction(monitor, part)
+
+
+def _check_direction(monitor: str, part: dict[str, Any]) -> Iterator[str]:
+    try:
+        higher_is_better(monitor, part.get("mode"))
+    except ValueError as error:
+        yield str(error)
+
+
+def _list_validation_metrics(config: RunConfig) -> list[str]:
+    data = config.data
+    names = validation_metrics(data.height, data.width, labels=data.label_map_side == "target")
+    diagnosed = any(part[TARGET].endswith(".CollapseMonitor") for part in config.callbacks.values())
+    return [f"val/{name}" for name in [*names, *(DIAGNOSES if diagnosed else ())]]
+
+
+def _check_decay(config: RunConfig) -> Iterator[str]:
+    epochs, decay = config.trainer.get("max_epochs"), config.optimizer.decay_epochs
+    try:
+        LinearDecay(decay).require_last_epoch(epochs)
+    except ValueError as error:
+        yield str(error)
+    else:
+        if decay and decay > (epochs or 0):
+            yield f"optimizer.decay_epochs={decay} is more than trainer.max_epochs={epochs}"
+
+
+def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
+    optimizers = (config.optimizer.generator, config.optimizer.discriminator)
+    norms = any(callback.get("gradient_norms") for callback in config.callbacks.values())
+    rules = {
+        "trainer=gpu: it is recorded on one": config.hardware["accelerator"] in {"gpu", "cuda"},
+        "trainer.devices=1: what processes tell each other is not recorded": config.trainer.get("strategy") == "auto",
+        "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": config.precision != "16-mixed",
+        "optimizer.*.fused=true, of Adam or AdamW: others keep numbers where no graph reads them": all(
+            player.get("fused") and player[TARGET] in CAPTURABLE for player in optimizers
+        ),
+        "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
+    }
+    broken = [rule for rule, kept in rules.items() if not kept]
+    if config.step.cuda_graph and broken:
+        yield f"step.cuda_graph=true needs {'; and '.join(broken)}; or set step.cuda_graph=false"
+
+
+def _is_on_cpu(config: RunConfig) -> bool:
+    return config.hardware["accelerator"] == "cpu"

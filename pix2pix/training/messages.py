@@ -1,0 +1,79 @@
+"""What a training tells its user: what is trained and where, what would help; and none of Lightning's hints."""
+
+import logging
+import math
+import warnings
+from pathlib import Path
+
+import torch
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from torch import nn
+
+from pix2pix.config.hardware import in_words
+from pix2pix.config.schema import RunConfig
+from pix2pix.models import UNet
+from pix2pix.models.input_sizes import suggest_sizes
+from pix2pix.runs.run import Run
+from pix2pix.training.build import is_of_this_package
+
+log = logging.getLogger(__name__)
+
+
+def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> None:
+    """Logs what is trained, from which checkpoint, and on which device."""
+    if checkpoint is not None:
+        log.info("%s is unfinished: resuming from %s", run.path, checkpoint)
+    else:
+        log.info("Training %s (%s; %s).", run.path, config.data.description, _describe_length(config))
+    log.info("It runs on %s.", in_words(config.hardware, config.precision))
+
+
+def announce_own_weights(generator: nn.Module, discriminator: nn.Module | None) -> None:
+    """Logs which networks are not of this package, and so keep the weights that they construct themselves with."""
+    for role, network in (("generator", generator), ("discriminator", discriminator)):
+        if network is not None and not is_of_this_package(network):
+            name = type(network).__qualname__
+            log.info("The %s, %s, begins with the weights that it is constructed with.", role, name)
+
+
+def _describe_length(config: RunConfig) -> str:
+    epochs, steps = config.ends
+    length = [f"max_epochs={epochs}"] * (not math.isinf(epochs)) + [f"max_steps={steps}"] * (not math.isinf(steps))
+    return " ".join(length) or "without end"
+
+
+def advise_on_size(generator: nn.Module, config: RunConfig) -> None:
+    """Warns of a size that leaves a U-Net shallow."""
+    found = suggest_sizes(config.data.height, config.data.width)
+    if found and isinstance(generator, UNet):
+        log.warning(found)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the device or the system had no memory left."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch's words on the CPU
+
+
+def out_of_memory_message(config: RunConfig, error: Exception) -> str:
+    """What happened, and which settings take less memory."""
+    data, reason = config.data, str(error).splitlines()[0] if str(error) else "the system gives no more"
+    return (
+        f"out of memory with data.batch_size={data.batch_size} at {data.height}x{data.width} ({reason}). "
+        "What was saved is kept. Under another name, lower data.batch_size, data.size or generator.base_channels, or "
+        "set precision=bf16-mixed."
+    )
+
+
+def silence_lightning() -> None:
+    """Leaves out what Lightning says to everyone and nobody here can act on."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for asked_for in ("profilers", "callbacks.model_summary"):
+        logging.getLogger(f"pytorch_lightning.{asked_for}").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*", UserWarning)
+    warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*", PossibleUserWarning)
+    warnings.filterwarnings("ignore", ".*LeafSpec.*")
