@@ -116,11 +116,13 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     \b
     pix2pix data preview experiment=facades data.augment.rotation=5
     """
+    from pix2pix.cli.words import require_settings
     from pix2pix.config import compose
     from pix2pix.config.check import check_settings
     from pix2pix.data.images.pictures import save_picture
     from pix2pix.datasets.preview import draw_preview as draw
 
+    require_settings(overrides)
     with compose.in_words():
         config = check_settings(compose.configured(list(overrides)))
     path = output or Path(f"preview_{config.data.name}.png")

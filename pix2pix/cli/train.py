@@ -10,8 +10,10 @@ VALUED_FLAGS = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--con
 def train(overrides: tuple[str, ...]) -> None:
     """Train one run, or a sweep with -m; see `pix2pix train --help`."""
     from pix2pix.cli import launch
+    from pix2pix.cli.words import require_settings
     from pix2pix.config import compose
 
+    require_settings(overrides)
     words, flags = _split_flags(overrides)
     config_flags = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
     with compose.in_words():

@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
 from pix2pix.core import instantiate
 from pix2pix.core.addresses import hide_secrets, require_no_secrets_in
@@ -54,7 +55,7 @@ def composed(words: Sequence[str]) -> dict[str, Any]:
     """The resolved configuration of a run that nobody trains from the command line."""
     require_no_secrets_in(words)
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return resolve(hydra.compose(CONFIG, overrides=list(words)))
+        return resolve(hydra.compose(CONFIG, overrides=quote_words(words)))
 
 
 def show_config(words: list[str]) -> None:
@@ -81,7 +82,7 @@ def with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     _judge_runs(words)
     require_no_secrets_in(words)  # before anything is said about them
     anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
-    typed, sys.argv = sys.argv, ["pix2pix train", *anew, *words]  # Hydra reads them there
+    typed, sys.argv = sys.argv, ["pix2pix train", *anew, *quote_words(words)]  # Hydra reads them there
 
     failed: list[Exception] = []
 
