@@ -132,6 +132,8 @@ def _hash_files(files: Inventory, numbers: Sequence[int]) -> list[str]:
 
 
 def _hash_file(file: Path) -> str:
+    if not file.is_file():
+        return hashlib.sha256().hexdigest()  # a pipe or a device holds nothing, and is not waited for
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

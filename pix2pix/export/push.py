@@ -150,7 +150,7 @@ def _write_sheet(run: Run, evaluations: Sequence[Path], path: Path) -> Path | No
     """The newest sheet of the training, else one made of an evaluation; None where there is neither."""
     latest, _ = newest_sheet(run.path / "samples", "val")
     if latest is not None:
-        with Image.open(latest.path) as picture:
+        with Image.open(latest.path, formats=("PNG",)) as picture:
             save_picture(picture.convert("RGB"), path)
         return path
     rows = [row for folder in evaluations for row in _rows(folder / "images")][:ROWS]
@@ -169,7 +169,7 @@ def _rows(images: Path) -> list[list[Tensor]]:
 
 
 def _read(file: Path) -> Tensor:
-    with Image.open(file) as picture:
+    with Image.open(file, formats=("PNG",)) as picture:
         rgb = picture.convert("RGB")
     pixels = torch.frombuffer(bytearray(rgb.tobytes()), dtype=torch.uint8).view(rgb.height, rgb.width, 3)
     return pixels.permute(2, 0, 1) / 127.5 - 1

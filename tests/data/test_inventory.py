@@ -169,3 +169,11 @@ def test_a_run_whose_pairs_were_edited_in_place_is_refused_unless_it_is_allowed(
         pix2pix(*words, "trainer.max_epochs=3")
     pix2pix(*words, "trainer.max_epochs=3", "allow_changed_data=true")
     pix2pix(*words, "trainer.max_epochs=3")
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path):
+    source = folder(tmp_path / "data")
+    (tmp_path / "data" / "train" / "3.bmp").unlink()
+    os.mkfifo(tmp_path / "data" / "train" / "3.bmp")
+    record_inventory(tmp_path / "data_files.npz", source.inventory(), anew=True)
+    assert (tmp_path / "data_files.npz").exists()

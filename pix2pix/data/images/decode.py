@@ -1,6 +1,7 @@
 """Decodes picture files of any bit depth and number of channels into arrays.
 
-Pillow reads what it holds without loss. `deep_formats` reads what Pillow would silently cut to 8 bits or one channel.
+Pillow reads what it holds without loss. `deep_formats` and `tiff` read what Pillow would silently cut to 8 bits or one
+channel.
 """
 
 from pathlib import Path
@@ -10,25 +11,26 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from pix2pix.data.images import tiff
 from pix2pix.data.images.deep_formats import (
-    ORIENTATION,
     PILLOW_DEEP_MODES,
-    TIFF,
     exceeds_pillow,
-    read_deep_png,
+    read_exactly,
     read_numpy,
-    read_tiff,
+    read_numpy_size,
 )
-from pix2pix.data.images.picture_files import open_image, read_npy_shape, report_unreadable
+from pix2pix.data.images.picture_files import FORMATS_BY_SUFFIX, UnsupportedError, open_image, report_unreadable
+from pix2pix.data.images.tiff import Bands
 from pix2pix.data.images.value_range import TYPES, Depth, depth_of, describe_type
 from pix2pix.data.sources.shard_member import File
 
 Picture = Image.Image | np.ndarray  # arrays are (H, W, C)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".npy")
+JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+SUFFIXES = (*JPEG, ".png", ".webp", ".bmp", ".gif", *tiff.SUFFIXES, *FORMATS_BY_SUFFIX, ".npy")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 INT32 = np.iinfo(np.int32)
-ANIMATED = {"GIF", "WEBP", "PNG"}
+ANIMATED = {"GIF", "WEBP", "PNG", "AVIF"}
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange height and width
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow
 
@@ -55,7 +57,8 @@ def to_pixels(picture: Picture, channels: int, depth: Depth = 8, *, name: str = 
         return pil_to_tensor(picture, MODES[channels])
     array = _to_known_type(picture, name)
     _require_type(array.dtype, depth, name)
-    return torch.from_numpy(np.array(_convert_channels(array, channels, name).transpose(2, 0, 1), order="C"))
+    converted = _convert_channels(array, channels, name, has_colours=not isinstance(picture, Bands))
+    return torch.from_numpy(np.array(converted.transpose(2, 0, 1), order="C"))
 
 
 def pil_to_tensor(image: Image.Image, mode: str) -> Tensor:
@@ -89,14 +92,14 @@ def open_picture(path: File) -> Picture:
         try:
             with open_image(path) as image:
                 _refuse_animation(image)
-                if exceeds_pillow(image):
-                    return read_tiff(path) if image.format == "TIFF" else read_deep_png(path)
+                if exceeds_pillow(image, path):
+                    return read_exactly(path, image.format)
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)  # otherwise it copies even an upright picture
                 return image
         except UnidentifiedImageError:
-            if path.suffix.lower() in TIFF:
-                return read_tiff(path)
+            if path.suffix.lower() in tiff.SUFFIXES:
+                return tiff.read_tiff(path)
             raise
 
 
@@ -112,25 +115,25 @@ def read_size(path: Path) -> tuple[int, int]:
     """Height and width of the upright picture in a file, from its header alone."""
     with report_unreadable(path):
         if path.suffix.lower() == ".npy":
-            height, width = read_npy_shape(path)[:2]
-            return height, width
+            return read_numpy_size(path)
         try:
             with open_image(path) as image:
+                if image.format == "TIFF" and tiff.count_full_pages(image) != 1:
+                    return tiff.read_tiff_size(path)
                 # asking a PNG without EXIF for its orientation would make Pillow read the whole file
                 has_exif = image.format != "PNG" or "exif" in image.info
-                is_sideways = has_exif and image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+                is_sideways = has_exif and image.getexif().get(tiff.ORIENTATION, 1) in SIDEWAYS
                 return (image.width, image.height) if is_sideways else (image.height, image.width)
         except UnidentifiedImageError:
-            if path.suffix.lower() not in TIFF:
+            if path.suffix.lower() not in tiff.SUFFIXES:
                 raise
-            height, width, _ = read_tiff(path).shape
-            return height, width
+            return tiff.read_tiff_size(path)
 
 
 def _refuse_animation(image: Image.Image) -> None:
     frames = getattr(image, "n_frames", 1)
     if image.format in ANIMATED and frames > 1:
-        raise ValueError(f"an animation of {frames} frames; save the frame you want as a picture of its own")
+        raise UnsupportedError(f"an animation of {frames} frames. Save the frame that you need as a file of its own.")
 
 
 def _require_type(found: np.dtype, depth: Depth, name: str) -> None:
@@ -159,16 +162,19 @@ def _to_known_type(picture: Picture, name: str) -> np.ndarray:
     return array.astype(np.int32)
 
 
-def _convert_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
+def _convert_channels(array: np.ndarray, channels: int, name: str, *, has_colours: bool) -> np.ndarray:
     found = array.shape[2]
     if found == channels:
         return array
     if found == 1 and channels == 3:
         return array.repeat(3, axis=2)
-    if found == 3 and channels == 1:
+    if found == 3 and channels == 1 and has_colours:
         grey = (array @ LUMA)[..., None]
         return (grey.round() if array.dtype.kind in "ui" else grey).astype(array.dtype)
-    raise ValueError(_channels_message(name, found, channels))
+    message = _channels_message(name, found, channels)
+    if array.shape[0] == channels:
+        message += " If its first axis holds the channels, save it with the last one: numpy.moveaxis(array, 0, -1)."
+    raise ValueError(message if has_colours else f"{message} They are pages or bands, which are not mixed to grey.")
 
 
 def _channels_message(name: str, found: int, channels: int) -> str:

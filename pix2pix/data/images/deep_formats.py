@@ -1,80 +1,110 @@
-"""Reads and writes what Pillow cannot hold: TIFF of many channels, PNG in 16-bit colour, NumPy arrays.
+"""Reads and writes what Pillow cannot hold: PNG, PPM and JPEG 2000 of deep colour, NumPy arrays.
 
-TIFF takes tifffile and PNG OpenCV, both in the extra `scientific`.
+PNG and PPM take OpenCV, JPEG 2000 takes imagecodecs, and TIFF tifffile, all in the extra `scientific`.
 """
 
-import importlib
 import io
-import math
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
-from pix2pix.data.images.picture_files import read_bytes, read_npy, require_memory
+from pix2pix.data.images import tiff
+from pix2pix.data.images.extras import import_extra
+from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, read_npy, read_npy_shape
 from pix2pix.data.images.value_range import describe_type
 from pix2pix.data.sources.shard_member import File
 
-TIFF = (".tif", ".tiff")
 PILLOW_DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # more than 8 bits in one channel
-BITS, SAMPLES, SAMPLE_FORMAT, ORIENTATION = 258, 277, 339, 274  # TIFF 6.0 tags; EXIF has the last one, too
-UNSIGNED = 1  # value of SAMPLE_FORMAT
-UNCOMPRESSED = 1  # value of tag 259
+CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: its start, and the marker of its size (ITU-T T.800, A.5.1)
+BITS_OF_FIRST_COMPONENT = 42  # bytes from there
+AV1_SETTINGS = b"av1C"  # of AVIF: a box whose third byte says whether pixels have more than 8 bits
+MOST_COLOURS = 4  # an array of more channels than that has them in its last axis
 
 
-def exceeds_pillow(image: Image.Image) -> bool:
-    """Whether Pillow would silently lose bits, channels or pages of the file."""
+def exceeds_pillow(image: Image.Image, path: File) -> bool:
+    """Whether Pillow would silently lose bits, channels or pages of an open picture.
+
+    Raises UnsupportedError for a picture that no other reader holds either.
+    """
+    if image.format == "TIFF":
+        return tiff.exceeds_pillow(image)
     if image.format == "PNG":
         tiles = getattr(image, "tile", [])
         return image.mode not in PILLOW_DEEP_MODES and any(str(tile[3]).endswith(";16B") for tile in tiles)
-    tags = getattr(image, "tag_v2", None)
-    if image.format != "TIFF" or tags is None:
-        return False
-    samples, bits = tags.get(SAMPLES, 1), max(tags.get(BITS, (1,)))
-    is_deep_colour = samples > 1 and bits > 8
-    is_deep_unsigned = bits > 16 and tags.get(SAMPLE_FORMAT, (1,))[0] == UNSIGNED
-    loses_channels = samples != len(image.getbands()) or image.mode == "RGBX"
-    return is_deep_colour or is_deep_unsigned or loses_channels or getattr(image, "n_frames", 1) > 1
+    return image.format in DEEPER and DEEPER[image.format](image, path)
 
 
-def read_tiff(path: File) -> np.ndarray:
-    """The first series of a TIFF, with its pages and samples as channels, (H, W, C)."""
-    tifffile = _import_extra("tifffile", "TIFF of several pages, many channels or deep colour")
+def _is_deep_ppm(image: Image.Image, path: File) -> bool:
+    """Whether a PPM has 16 bits. Pillow scales what ends elsewhere, as classes must not be."""
+    arguments = getattr(image, "tile", [])[0][3]
+    most = arguments[1] if isinstance(arguments, tuple) else 65535 if image.mode == "I" else 255
+    if image.mode != "F" and most not in {1, 255, 65535}:
+        raise UnsupportedError(f"its levels end at {most}; 255 and 65535 are read. Save it as PNG.")
+    return image.mode != "F" and most == 65535
+
+
+def _is_deep_jpeg2000(image: Image.Image, path: File) -> bool:
     content = read_bytes(path)
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        series = file.series[0]
-        _require_plausible_size(series, len(content))
-        if file.pages[0].tags.valueof(ORIENTATION, 1) != 1:
-            raise ValueError("its orientation tag rotates it; save it upright")
-        axes, array = series.axes, series.asarray()
-    if not {"Y", "X"} <= set(axes):
-        raise ValueError(f"its axes are {axes}; height and width (Y, X) are needed")
-    array = np.moveaxis(array, (axes.index("Y"), axes.index("X")), (0, 1))
-    return array.reshape(*array.shape[:2], -1)
+    bits = content[content.index(CODESTREAM) + BITS_OF_FIRST_COMPONENT]  # less one; the highest bit is for signed ones
+    return bits > 7 and not (bits == 15 and image.mode == "I;16")
 
 
-def _require_plausible_size(series: Any, length: int) -> None:
-    """Raises ValueError when a file of `length` bytes, or memory, cannot hold the pixels of a TIFF."""
-    needed = math.prod(series.shape) * series.dtype.itemsize
-    if series.keyframe.compression == UNCOMPRESSED and needed > 8 * length:  # 8: pixels may be single bits
-        raise ValueError(f"its header says {needed:,} bytes of pixels, but it has {length:,}")
-    require_memory(needed, length)
+def _refuse_deep_avif(image: Image.Image, path: File) -> bool:
+    content = read_bytes(path)
+    place = content.find(AV1_SETTINGS)
+    if place >= 0 and content[place + len(AV1_SETTINGS) + 2] & 0x40:
+        raise UnsupportedError("AVIF of more than 8 bits a channel. Save it as PNG or TIFF of 16 bits.")
+    return False
 
 
-def read_deep_png(path: File) -> np.ndarray:
-    """A PNG of several channels of 16 bits, uint16 (H, W, C)."""
-    cv2 = _import_extra("cv2", "PNG in 16-bit colour")
+DEEPER: dict[str, Callable[[Image.Image, File], bool]] = {
+    "PPM": _is_deep_ppm,
+    "JPEG2000": _is_deep_jpeg2000,
+    "AVIF": _refuse_deep_avif,
+}
+
+
+def read_exactly(path: File, kind: str | None) -> np.ndarray:
+    """A picture that exceeds Pillow, (H, W, C), in the format that Pillow calls `kind`."""
+    if kind == "TIFF":
+        return tiff.read_tiff(path)
+    return _read_jpeg2000(path) if kind == "JPEG2000" else _read_with_opencv(path)
+
+
+def _read_with_opencv(path: File) -> np.ndarray:
+    """A PNG or PPM of 16 bits, uint16 (H, W, C)."""
+    cv2 = import_extra("cv2", "PNG or PPM in 16-bit colour")
     array = cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
-        raise ValueError("a damaged PNG")
-    return _swap_red_and_blue(array)
+        raise ValueError("a damaged file")
+    return _swap_red_and_blue(array.reshape(*array.shape[:2], -1))
+
+
+def _read_jpeg2000(path: File) -> np.ndarray:
+    """The values of a JPEG 2000 as they are, (H, W, C)."""
+    array = import_extra("imagecodecs", "JPEG 2000 of more than 8 bits").jpeg2k_decode(read_bytes(path))
+    return array.reshape(*array.shape[:2], -1)
 
 
 def read_numpy(path: File) -> np.ndarray:
     """The array of a `.npy` file, (H, W, C)."""
     array = read_npy(path)
+    if _is_channels_first(array.shape):
+        array = np.moveaxis(array, 0, -1)
     return array.reshape(*array.shape[:2], -1)
+
+
+def read_numpy_size(path: File) -> tuple[int, int]:
+    """Height and width of the array of a `.npy` file, from its header alone."""
+    shape = read_npy_shape(path)
+    height, width = shape[1:] if _is_channels_first(shape) else shape[:2]
+    return height, width
+
+
+def _is_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether an array is (C, H, W), as PyTorch saves pictures: few channels in front, and too many behind."""
+    return len(shape) == 3 and shape[0] <= MOST_COLOURS < shape[2]
 
 
 def encode_array(pixels: np.ndarray, suffix: str) -> bytes:
@@ -82,12 +112,12 @@ def encode_array(pixels: np.ndarray, suffix: str) -> bytes:
     file = io.BytesIO()
     if suffix == ".npy":
         np.save(file, pixels)
-    elif suffix in TIFF:
+    elif suffix in tiff.SUFFIXES:
         colour = "rgb" if pixels.shape[2] in {3, 4} else "minisblack"
-        tifffile = _import_extra("tifffile", "writing such a TIFF")
+        tifffile = import_extra("tifffile", "writing such a TIFF")
         tifffile.imwrite(file, pixels, photometric=colour, planarconfig="contig")
     elif suffix == ".png" and pixels.dtype == np.uint16 and pixels.shape[2] in {3, 4}:
-        file.write(_import_extra("cv2", "PNG in 16-bit colour").imencode(".png", _swap_red_and_blue(pixels))[1])
+        file.write(import_extra("cv2", "PNG in 16-bit colour").imencode(".png", _swap_red_and_blue(pixels))[1])
     else:
         found = f"{describe_type(pixels.dtype)} in {pixels.shape[2]} channels"
         raise ValueError(f"{found} cannot be written as {suffix}. Choose tif or npy.")
@@ -95,13 +125,5 @@ def encode_array(pixels: np.ndarray, suffix: str) -> bytes:
 
 
 def _swap_red_and_blue(pixels: np.ndarray) -> np.ndarray:
-    """Converts (H, W, 3 or 4) between RGB and OpenCV's BGR."""
-    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-
-
-def _import_extra(module: str, feature: str) -> ModuleType:
-    """A module of an optional dependency. Raises ValueError, with the command that installs it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"{feature} needs an extra: pip install 'pix2pix[scientific]'") from error
+    """Converts (H, W, 3 or 4) between RGB and OpenCV's BGR; one channel stays as it is."""
+    return pixels if pixels.shape[2] == 1 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]

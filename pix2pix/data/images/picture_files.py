@@ -8,6 +8,7 @@ import io
 import math
 import os
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,17 @@ from pix2pix.data.sources.shard_member import File
 
 # Pillow decodes these by itself. Others it hands to programs: EPS to Ghostscript, whatever the file is called.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+# These are read only from files that are named so.
+FORMATS_BY_SUFFIX = {
+    ".jp2": "JPEG2000",
+    ".avif": "AVIF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pbm": "PPM",
+    ".pnm": "PPM",
+}
 PIXELS_OF_A_BYTE = {"raw": 8, "zip": 8 * 1032}  # at most, by Pillow's decoders: a bit each, and as far as deflate goes
+BYTES_OF_A_PIXEL = 8  # in memory: Pillow's pixel and the tensor that is made of it
 # FFmpeg's names of what is a film by itself. Others are lists of files and addresses, which it would read, too.
 CONTAINERS = {
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif",
@@ -40,6 +51,10 @@ KINDS = {
 
 class UnreadableError(ValueError):
     """A file that cannot be read as a picture."""
+
+
+class UnsupportedError(ValueError):
+    """A sound file that cannot be used as it is. The message says what to do with it."""
 
 
 def require_regular_file(file: Path) -> int:
@@ -63,25 +78,55 @@ def report_unreadable(path: File) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
+    except UnsupportedError as error:
+        raise UnreadableError(f"{path}: {error}") from error
     except Exception as error:  # decoders raise whatever the bytes happen to provoke
         reason = str(error) or type(error).__name__
         raise UnreadableError(f"{path}: cannot be read as a picture ({reason}). Replace or remove the file.") from error
 
 
 @contextmanager
-def open_image(file: File, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """A Pillow picture whose pixels are not read yet.
+def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+    """A Pillow picture whose pixels are not read yet, in one of `formats`; by default those that the suffix allows.
 
     Raises:
-        ValueError: for what is no file, and for a header that promises more pixels than the file can hold.
-        PIL.UnidentifiedImageError: when it is in none of the formats.
+        ValueError: for what is no file, a header that promises more than the file can hold, and a picture larger than
+            the free memory.
+        UnidentifiedImageError: when it is in none of the formats.
     """
     length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_regular_file(file)
-    with Image.open(file, formats=formats) as image:
+    with lift_pixel_limit():
+        image = Image.open(file, formats=formats or known_formats(file))
+    with image:
         most = max((PIXELS_OF_A_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
         if image.width * image.height > most * length:
             raise ValueError(f"its header says {image.width}x{image.height}, but it has {length} bytes")
+        require_memory(image.width * image.height * BYTES_OF_A_PIXEL)
         yield image
+
+
+def known_formats(file: File) -> tuple[str, ...]:
+    """The formats in which a file of this name is read."""
+    own = FORMATS_BY_SUFFIX.get(file.suffix.lower())
+    return (*FORMATS, own) if own else FORMATS
+
+
+_limit_lock = threading.Lock()
+_limits: list[int | None] = []  # Pillow's limit, once for each thread that has lifted it
+
+
+@contextmanager
+def lift_pixel_limit() -> Iterator[None]:
+    """Lets Pillow open pictures of any size: it takes large ones for attacks, where free memory is the limit here."""
+    with _limit_lock:
+        _limits.append(_limits[0] if _limits else Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        with _limit_lock:
+            limit = _limits.pop()
+            Image.MAX_IMAGE_PIXELS = None if _limits else limit
 
 
 def read_bytes(file: File) -> bytes:
@@ -93,13 +138,15 @@ def read_bytes(file: File) -> bytes:
 
 
 def require_memory(needed: int, length: int | None = None) -> None:
-    """Raises ValueError for pixels that memory cannot hold, or that no file of `length` bytes can hold."""
+    """Raises ValueError for pixels that no file of `length` bytes can hold, UnsupportedError for too little memory."""
     if needed <= LARGE:
         return
     if length is not None and needed > SMALLEST_SHARE * length:
         raise ValueError(f"its header says {needed:,} bytes of pixels, but it has {length}")
     if needed > (free := free_memory()):
-        raise ValueError(f"it takes {needed / 1e9:,.1f} GB of memory, {free / 1e9:,.1f} GB are free")
+        raise UnsupportedError(
+            f"it takes {needed / 1e9:,.1f} GB of memory, {free / 1e9:,.1f} GB are free. Cut it into smaller pictures."
+        )
 
 
 def read_npy(file: File) -> np.ndarray:
@@ -116,7 +163,7 @@ def read_npy(file: File) -> np.ndarray:
 
 
 def read_npy_shape(file: File) -> tuple[int, ...]:
-    """The shape of the array in a `.npy` file, from its header alone; raises as `array_of` does."""
+    """The shape of the array in a `.npy` file, from its header alone; raises as `read_npy` does."""
     if isinstance(file, io.BytesIO):
         return _read_npy_header(io.BytesIO(file.getvalue()), file.getbuffer().nbytes)[0]
     length = require_regular_file(file)

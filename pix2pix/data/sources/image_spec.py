@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pix2pix.data.images.decode import Depth, Picture, open_picture, to_pixels
 from pix2pix.data.images.palettes import Palette, PaletteChoice
+from pix2pix.data.images.picture_files import lift_pixel_limit
 from pix2pix.data.pair import Direction
 from pix2pix.data.sources.shard_member import File
 
@@ -94,7 +95,8 @@ def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]:
         return left, right
     require_even(image.width, path)
     middle = image.width // 2
-    return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
+    with lift_pixel_limit():
+        return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
 
 
 def require_even(width: int, path: File) -> None:

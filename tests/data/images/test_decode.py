@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from pix2pix.data.images import deep_formats
+from pix2pix.data.images import extras
 from pix2pix.data.images.decode import read_picture, read_pixels, read_size
 
 RANDOM = np.random.default_rng(0)
@@ -149,7 +149,7 @@ def test_what_needs_the_extra_says_so(tmp_path, monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(deep_formats.importlib, "import_module", missing)
+    monkeypatch.setattr(extras.importlib, "import_module", missing)
     with pytest.raises(ValueError, match=r"deep\.tif: .*needs an extra: pip install 'pix2pix\[scientific\]'"):
         read_pixels(file, 3, 16)
 
