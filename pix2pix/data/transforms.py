@@ -9,7 +9,7 @@
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop, rotate_scale, sample_view
 from pix2pix.data.images.palettes import Palette, PaletteChoice
-from pix2pix.data.images.resize import Preprocess, Size, resize_for_eval, resize_for_training
+from pix2pix.data.images.resize import Preprocess, Size, center_crop, resize_for_training
 from pix2pix.data.images.value_range import Limits, normalize
 from pix2pix.data.pair import Pair
 
@@ -106,14 +106,14 @@ class JitterAndMirror(PairTransform):
 
     def resize_for_training(self, pair: Pair) -> Pair:
         """Both images at the load size, as far as `preprocess` uses it."""
-        resize = functools.partial(
-            resize_for_training, load_size=self.load_size, crop_size=self.size, preprocess=self.preprocess
-        )
-        return self._resize_both(pair, resize)
+        return self._resize_both(pair, self.load_size)
 
     def resize_for_eval(self, pair: Pair) -> Pair:
         """Both images at the size of the network, or at their own in mode `none`."""
-        return self._resize_both(pair, functools.partial(resize_for_eval, size=self.size, preprocess=self.preprocess))
+        resized = self._resize_both(pair, self.size)
+        if self.preprocess == "none":
+            return resized
+        return Pair(center_crop(resized.source, self.size), center_crop(resized.target, self.size), pair.name)
 
     def sample_view(self, resized: Pair, random: np.random.Generator) -> View:
         """A corner, a mirror in half of the cases, and what `augment` allows."""
@@ -144,13 +144,15 @@ class JitterAndMirror(PairTransform):
     def _crop_size(self, image: Tensor) -> Size:
         return (image.shape[-2], image.shape[-1]) if self.preprocess == "none" else self.size
 
-    def _resize_both(self, pair: Pair, resize: Callable[..., Tensor]) -> Pair:
+    def _resize_both(self, pair: Pair, size: Size) -> Pair:
         """Resizes both images. Raises ValueError that names the pair for values or sizes that do not fit."""
+        resize = functools.partial(resize_for_training, load_size=size, crop_size=self.size, preprocess=self.preprocess)
         try:
             self.source.require_range(pair.source, "source")
             self.target.require_range(pair.target, "target")
             source = resize(pair.source, is_label_map=self.source.palette is not None)
-            target = resize(pair.target, is_label_map=self.target.palette is not None)
+            shape = (pair.source.shape[1], pair.source.shape[2])
+            target = resize(pair.target, is_label_map=self.target.palette is not None, partner=shape)
         except ValueError as error:
             raise ValueError(f"pair {pair.name}: {error}") from error
         if source.shape[1:] != target.shape[1:]:

@@ -82,7 +82,8 @@ class PairEvaluator:
         if self.trained.palette is None:
             return None
         image = raw.target if data.label_map_side == "target" else raw.source
-        resized = resize_for_eval(image, data.shape, data.preprocess, is_label_map=True)
+        partner = (raw.source.shape[1], raw.source.shape[2])
+        resized = resize_for_eval(image, data.shape, data.preprocess, is_label_map=True, partner=partner)
         return self.trained.palette.classify(normalize(resized))
 
     def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:

@@ -30,7 +30,7 @@ from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 ALIGNMENT = 64  # bytes: where an image begins, whatever its type
 Layout = tuple[str, tuple[int, ...]]  # type and shape of an image
 

@@ -20,17 +20,25 @@ Size = tuple[int, int]  # (height, width)
 
 
 def resize_for_training(
-    image: Tensor, load_size: Size, crop_size: Size, preprocess: Preprocess, *, is_label_map: bool = False
+    image: Tensor,
+    load_size: Size,
+    crop_size: Size,
+    preprocess: Preprocess,
+    *,
+    is_label_map: bool = False,
+    partner: Size | None = None,
 ) -> Tensor:
-    """An image (C, H, W) at the size before the random crop; depends on the image alone.
+    """An image (C, H, W) at the size before the random crop; depends on the image and the size of its partner alone.
 
     Args:
         load_size: height and width before the crop, as far as the mode uses them.
         crop_size: height and width of the crops; a mode that scales gives no less.
         is_label_map: whether to take the nearest pixel, because classes must not blend.
+        partner: the size of the other image of its pair, whose proportions it takes in mode `pad`; None for its own.
 
     Raises:
-        ValueError: in mode `crop`, for an image smaller than the crop.
+        ValueError: in mode `crop`, for an image smaller than the crop; in mode `pad`, for one of other proportions than
+            its partner.
     """
     height, width = image.shape[1:]
     if preprocess == "resize_and_crop":
@@ -39,8 +47,7 @@ def resize_for_training(
         scaled_height = max(round(height * load_size[1] / width), crop_size[0])
         return resize(image, (scaled_height, load_size[1]), is_label_map=is_label_map)
     if preprocess == "pad":
-        scale = min(load_size[0] / height, load_size[1] / width)
-        scaled_size = max(1, round(height * scale)), max(1, round(width * scale))
+        scaled_size = _fit_pair((height, width), partner or (height, width), load_size)
         return reflect_pad(resize(image, scaled_size, is_label_map=is_label_map), load_size)
     if preprocess == "crop" and (height < crop_size[0] or width < crop_size[1]):
         raise ValueError(
@@ -50,9 +57,33 @@ def resize_for_training(
     return image
 
 
-def resize_for_eval(image: Tensor, size: Size, preprocess: Preprocess, *, is_label_map: bool = False) -> Tensor:
+def _fit_pair(size: Size, partner: Size, into: Size) -> Size:
+    """The largest size of the partner's proportions within `into`. Raises ValueError where `size` has others."""
+    own, fitted = _fit(size, into), _fit(partner, into)
+    if any(abs(a - b) > 1 for a, b in zip(own, fitted, strict=True)):
+        (height, width), (h, w) = size, partner
+        raise ValueError(
+            f"images of {h}x{w} and {height}x{width} have other proportions, and padding would move one against the "
+            "other. Crop the files to one field of view, or set data.preprocess=resize_and_crop, which stretches them."
+        )
+    return fitted
+
+
+def _fit(size: Size, into: Size) -> Size:
+    scale = min(into[0] / size[0], into[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def resize_for_eval(
+    image: Tensor,
+    size: Size,
+    preprocess: Preprocess,
+    *,
+    is_label_map: bool = False,
+    partner: Size | None = None,
+) -> Tensor:
     """An image (C, H, W) at the size for evaluation: (C, *size), or its own size in mode `none`."""
-    image = resize_for_training(image, size, size, preprocess, is_label_map=is_label_map)
+    image = resize_for_training(image, size, size, preprocess, is_label_map=is_label_map, partner=partner)
     return image if preprocess == "none" else center_crop(image, size)
 
 

@@ -83,3 +83,38 @@ def test_overshooting_ends_at_the_ends_of_the_type():
     step[:, :, 16:] = 65535
     found = resize(step.to(torch.uint16), (45, 45)).int()
     assert (int(found.min()), int(found.max())) == (0, 65535)
+
+
+def places(height: int, width: int) -> torch.Tensor:
+    """Every pixel's own place in the scene, 0 to 255 down and across."""
+    rows, columns = torch.linspace(0, 255, height), torch.linspace(0, 255, width)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij")).round().to(torch.uint8)
+
+
+def padding(preprocess="pad") -> JitterAndMirror:
+    size = {"height": 64, "width": 64, "load_height": 64, "load_width": 64}
+    return JitterAndMirror(**size, preprocess=preprocess, mirror=False)
+
+
+@pytest.mark.parametrize("sizes", [((512, 640), (256, 320)), ((100, 99), (200, 201)), ((64, 64), (200, 199))])
+def test_padding_aligns_images_of_equal_proportions_whatever_their_sizes(sizes):
+    source, target = (places(*size) for size in sizes)
+    for pair in (
+        padding().transform_for_training(Pair(source, target, "a"), np.random.default_rng(0)),
+        padding().transform_for_eval(Pair(source, target, "a")),
+    ):
+        assert float((pair.source - pair.target).abs().max()) * 32 < 1  # less than a pixel
+
+
+@pytest.mark.parametrize("sizes", [((512, 640), (480, 640)), ((80, 100), (150, 100))])
+@pytest.mark.parametrize("step", ["resize_for_training", "resize_for_eval"])
+def test_padding_refuses_images_of_other_proportions(sizes, step):
+    pair = Pair(*(places(*size) for size in sizes), "a")
+    with pytest.raises(ValueError, match=r"pair a: images of \d+x\d+ and \d+x\d+ have other proportions.*Crop"):
+        getattr(padding(), step)(pair)
+
+
+@pytest.mark.parametrize("preprocess", ["crop", "scale_width_and_crop"])
+def test_evaluation_refuses_what_training_refuses(preprocess):
+    with pytest.raises(ValueError, match=r"pair a: its source is .* they must agree"):
+        padding(preprocess).resize_for_eval(Pair(places(80, 100), places(150, 100), "a"))
