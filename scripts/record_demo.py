@@ -78,7 +78,7 @@ def main() -> None:
 def serve_demo() -> Iterator[str]:
     """The address at which `pix2pix demo` serves the built-in translator."""
     command = [Path(sys.executable).with_name("pix2pix"), "demo", "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
     try:
         assert process.stdout
         yield next(line.split()[0] for line in process.stdout if line.startswith("http"))

@@ -120,7 +120,7 @@ def _judge_runs(words: Sequence[str]) -> None:
 
 def in_words() -> AbstractContextManager[None]:
     """Says in a sentence what Hydra, OmegaConf or we ourselves complain of."""
-    return exit_with_message(HydraException, OmegaConfBaseException, words=_in_words)
+    return exit_with_message(HydraException, OmegaConfBaseException, describe=_in_words)
 
 
 def _in_words(error: Exception) -> str:

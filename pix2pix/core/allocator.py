@@ -12,20 +12,20 @@ import platform
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # of mallopt, in glibc's malloc.h
 GIBIBYTE = 2**30
 SWITCH = "PIX2PIX_KEEP_MEMORY"
-OWN_CHOICES = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # of a user who has tuned or replaced the allocator
+USER_CHOICES = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")  # variables that tune or replace the allocator
 
 
 def keep_freed_memory() -> bool:
-    """Has this process keep freed memory for its next allocation; says whether it does.
+    """Makes this process keep freed memory for its next allocation. Returns whether it does.
 
-    It does so with glibc, unless `PIX2PIX_KEEP_MEMORY=0` or the environment tunes the allocator by itself. The process
-    then holds the most it has used until it ends. Cannot be undone.
+    It needs glibc, and does nothing when `PIX2PIX_KEEP_MEMORY=0` or when the environment tunes or replaces the
+    allocator. Afterwards the process keeps the most memory it has ever used, until it ends. Cannot be undone.
     """
-    if os.environ.get(SWITCH) == "0" or any(name.startswith(OWN_CHOICES) for name in os.environ):
+    if os.environ.get(SWITCH) == "0" or any(name.startswith(USER_CHOICES) for name in os.environ):
         return False
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    wanted = {MMAP_MAX: 0, TRIM_THRESHOLD: GIBIBYTE, TOP_PAD: GIBIBYTE // 16}
-    taken = [mallopt(option, value) for option, value in wanted.items()]  # all of them, whatever the first one says
-    return all(taken)
+    options = {MMAP_MAX: 0, TRIM_THRESHOLD: GIBIBYTE, TOP_PAD: GIBIBYTE // 16}
+    accepted = [mallopt(option, value) for option, value in options.items()]  # set all, even if the first one fails
+    return all(accepted)

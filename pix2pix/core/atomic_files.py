@@ -1,4 +1,8 @@
-"""Writes files and folders atomically: under a temporary name first, then renamed."""
+"""Writes files and folders atomically: under a temporary name first, then renamed.
+
+The temporary name is fixed, so that what a killed process leaves is overwritten by the next one, which a `tempfile`
+would not do.
+"""
 
 import os
 import shutil
@@ -9,13 +13,13 @@ from typing import IO, Any
 
 
 def temporary_path(path: Path) -> Path:
-    """Where `path` is made: beside it, under a hidden name. What a killed process leaves there is nobody's."""
+    """The hidden name beside `path` under which it is written. A killed process may leave it behind."""
     return path.with_name(f".{path.name}.part")
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A file to write beside `path`, which takes its place when the block ends well and vanishes when it does not."""
+    """Yields a temporary file, which replaces `path` when the block succeeds and is removed when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = temporary_path(path)
     try:
@@ -27,7 +31,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """The same for a folder, which the block makes; the folder of before is removed once the new one is complete."""
+    """Yields a temporary folder for the block to create, which replaces the folder `path` when the block succeeds."""
     part = temporary_path(path)
     shutil.rmtree(part, ignore_errors=True)
     try:
@@ -39,9 +43,9 @@ def atomic_dir(path: Path) -> Iterator[Path]:
 
 
 def write_text_atomic(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: a reader never meets half of it, nor does a killed process leave half.
+    """Writes a file whole or not at all, so that neither a reader nor a killed process ever sees half of it.
 
-    It is UTF-8 whatever the locale; bytes of file names that are not UTF-8 are written as they are.
+    The encoding is UTF-8 whatever the locale. Bytes of file names that are not UTF-8 are written unchanged.
     """
     with atomic_file(path) as part, part.open("w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
@@ -49,6 +53,6 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 
 def flush_to_disk(file: IO[Any]) -> None:
-    """Brings what was written to the disk itself, so that no power cut leaves a name in place without its content."""
+    """Flushes a file to the disk (fsync), so that after a power cut no file is in place without its content."""
     file.flush()
     os.fsync(file.fileno())

@@ -1,7 +1,7 @@
 """Checks checkpoints against the SHA256SUMS file of a run and against their own checksums.
 
-The sum of a new file is noted before the file takes its place, so a name may have several lines: whichever of those
-files is in place after a kill is known. Only what has surely been replaced is struck out.
+The checksum of a new file is written before the file is put in place. A name may therefore have several lines:
+whichever of these files a kill leaves in place is known. Lines are removed only after the file has been replaced.
 """
 
 import hashlib
@@ -18,72 +18,74 @@ NAMELESS = ""
 
 
 class Checksums:
-    """The lines of a folder's SHA256SUMS; those that are cut short or are rubbish say nothing.
+    """The lines of a folder's SHA256SUMS. Lines that cannot be parsed are ignored.
 
     Args:
-        folder: where the checkpoints are.
+        folder: the folder of the checkpoints.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.of = folder, dict[str, list[str]]()
+        self.folder, self.by_name = folder, dict[str, list[str]]()
         file = folder / SUMS
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
-        for found in filter(None, map(LINE.fullmatch, lines)):
-            self.of.setdefault(found[2] or NAMELESS, []).append(found[1])
+        for match in filter(None, map(LINE.fullmatch, lines)):
+            self.by_name.setdefault(match[2] or NAMELESS, []).append(match[1])
 
     def knows(self, checksum: str) -> bool:
-        """Whether this is the sum of a file that was saved here, under whatever name."""
-        return any(checksum in sums for sums in self.of.values())
+        """Whether a file with this checksum was saved here, under any name."""
+        return any(checksum in sums for sums in self.by_name.values())
 
     def add(self, name: str, checksums: list[str]) -> None:
-        """Adds what is about to take a place. The sums of what is there now stay."""
-        sums = self.of.setdefault(name, [])
+        """Adds the checksums of a file that is about to be put in place. Those of the present file stay."""
+        sums = self.by_name.setdefault(name, [])
         sums += [checksum for checksum in checksums if checksum not in sums]
 
     def replace(self, name: str, checksums: list[str]) -> None:
-        """Leaves only the sums of what has taken its place, and none of files that are gone.
+        """Keeps only these checksums for a file that was put in place, and none for files that no longer exist.
 
-        A sum without a name stays until every checkpoint has one of its own.
+        Checksums without a name stay until every checkpoint has one of its own.
         """
-        self.of[name] = list(checksums)
-        there = {path.name for path in self.folder.glob("*.ckpt")}
-        named = {key for key, sums in self.of.items() if sums}
-        kept = there if there <= named else there | {NAMELESS}
-        self.of = {key: sums for key, sums in self.of.items() if key in kept}
+        self.by_name[name] = list(checksums)
+        existing = {path.name for path in self.folder.glob("*.ckpt")}
+        named = {key for key, sums in self.by_name.items() if sums}
+        needed = existing if existing <= named else existing | {NAMELESS}
+        self.by_name = {key: sums for key, sums in self.by_name.items() if key in needed}
 
     def write(self) -> None:
-        """Puts them on the disk."""
-        lines = [f"{checksum}  {name}".rstrip() for name, sums in self.of.items() for checksum in sums]
+        """Writes SHA256SUMS."""
+        lines = [f"{checksum}  {name}".rstrip() for name, sums in self.by_name.items() for checksum in sums]
         write_text_atomic(self.folder / SUMS, "".join(f"{line}\n" for line in lines))
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
+    """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Integrity(NamedTuple):
-    """What the checksums say of a file: whether it is as it was saved here, and what is wrong with it, if anything."""
+    """The result of `check_integrity`.
+
+    Args:
+        known: whether the file is exactly one that was saved here.
+        damage: what is wrong with it; None if nothing is.
+    """
 
     known: bool
     damage: str | None = None
 
 
 def check_integrity(path: Path) -> Integrity:
-    """Looks at a checkpoint, all of it.
-
-    One without a line in SHA256SUMS is not damaged for that: the sums within the file, as in any zip archive, tell.
-    """
+    """Checks the whole content of a checkpoint, by SHA256SUMS or else by the CRCs within the file, a zip archive."""
     sums = Checksums(path.parent)
-    if sums.of and sums.knows(file_sha256(path)):
+    if sums.by_name and sums.knows(file_sha256(path)):
         return Integrity(known=True)
-    if sums.of.get(path.name):
+    if sums.by_name.get(path.name):
         return Integrity(known=False, damage=f"its checksum differs from the one in {SUMS} beside it")
     try:
         with zipfile.ZipFile(path) as archive:
-            spoilt = archive.testzip()
-    except Exception as error:  # Python's reader raises whatever the bytes happen to provoke
+            damaged = archive.testzip()
+    except Exception as error:  # zipfile raises errors of many kinds for damaged bytes
         return Integrity(known=False, damage=f"it is no whole checkpoint ({error})")
-    damage = f"{spoilt} within it has another checksum than it was saved with" if spoilt else None
+    damage = f"the checksum of {damaged} within it differs" if damaged else None
     return Integrity(known=False, damage=damage)

@@ -8,18 +8,21 @@ from pix2pix.core.addresses import hide_secrets
 
 
 @contextmanager
-def exit_with_message(*kinds: type[Exception], words: Callable[[Exception], str] = str) -> Iterator[None]:
-    """Ends the program with a sentence for ValueError, OSError and `kinds`; PIX2PIX_TRACEBACK=1 shows the traceback."""
+def exit_with_message(*kinds: type[Exception], describe: Callable[[Exception], str] = str) -> Iterator[None]:
+    """Ends the program with one sentence for ValueError, OSError and `kinds`, without a traceback.
+
+    PIX2PIX_TRACEBACK=1 shows the traceback. `describe` returns the sentence.
+    """
     try:
         yield
     except (ValueError, OSError, *kinds) as error:
         if os.environ.get("PIX2PIX_TRACEBACK"):
             raise
-        raise SystemExit(f"pix2pix: {hide_secrets(_from_worker(words(error)))}") from error
+        raise SystemExit(f"pix2pix: {hide_secrets(_strip_worker_traceback(describe(error)))}") from error
 
 
-def _from_worker(text: str) -> str:
-    """A loader worker's error without the traceback that torch puts before it."""
+def _strip_worker_traceback(text: str) -> str:
+    """Removes the traceback that torch puts before the error of a data loading process."""
     if not text.startswith("Caught ") or " in DataLoader worker" not in text:
         return text
     return text.strip().splitlines()[-1].partition(": ")[2]

@@ -1,4 +1,4 @@
-"""How much free memory the process may use."""
+"""Measures how much free memory this process may use."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def free_memory() -> int:
-    """Bytes that this process can take without swapping, also within the limit of a container or a cluster's job."""
+    """Bytes that this process can allocate without swapping, within the limits of its container or cluster job."""
     return min([psutil.virtual_memory().available, *_free_in_cgroups()])
 
 
 def _free_in_cgroups() -> list[int]:
-    """What each control group that this process is in has left (cgroups 2; Linux only)."""
+    """Free bytes of each control group of this process (cgroups 2; Linux only)."""
     try:
         own = (
             Path("/proc/self/cgroup")
@@ -25,7 +25,7 @@ def _free_in_cgroups() -> list[int]:
     except OSError:
         return []
     group = CGROUPS / own
-    return [left for folder in (group, *group.parents) if (left := _free_in_cgroup(folder)) is not None]
+    return [free for folder in (group, *group.parents) if (free := _free_in_cgroup(folder)) is not None]
 
 
 def _free_in_cgroup(group: Path) -> int | None:
@@ -35,5 +35,5 @@ def _free_in_cgroup(group: Path) -> int | None:
         counts = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
     except OSError:
         return None
-    reclaimable = int(counts["inactive_file"])  # files that were read once, and give way
+    reclaimable = int(counts["inactive_file"])  # cached files, which the system drops on demand
     return None if limit == "max" else int(limit) - used + reclaimable

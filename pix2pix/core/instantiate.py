@@ -1,7 +1,7 @@
 """Builds and validates components: mappings with the name of a class (`_target_`) and its arguments.
 
-The signature of the class is the schema of the mapping. A new network, loss or callback therefore needs no entry
-anywhere: its annotations say what may be configured, in what types and ranges (`Annotated[int, Field(ge=1)]`).
+The signature of the class is the schema of the mapping, with types and ranges (`Annotated[int, Field(ge=1)]`). So a new
+network, loss or callback needs no registration. `hydra.utils.instantiate` would call any function that a file names.
 """
 
 import difflib
@@ -23,7 +23,7 @@ TARGET, PARTIAL = "_target_", "_partial_"
 
 
 class Settings(BaseModel):
-    """A part of the configuration that is no component: typed, frozen, without conversions between types.
+    """A part of the configuration without `_target_`: typed, frozen, without conversions between types.
 
     Unknown settings are kept, so that runs of later versions can be read; `pix2pix.config.check` refuses them.
     """
@@ -31,51 +31,51 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     def changed(self, **settings: Any) -> Self:
-        """The same with other values of some settings, which are not checked again."""
+        """A copy with other values for some settings, which are not checked again."""
         return self.model_copy(update=settings)
 
 
 def is_component(value: Any) -> bool:
-    """True for a mapping that names a class to construct."""
+    """Whether a value is a mapping that names a class to construct."""
     return isinstance(value, Mapping) and TARGET in value
 
 
-def _component(value: Any) -> Any:
+def _require_component(value: Any) -> Any:
     if not is_component(value):
         raise ValueError(f"must be a mapping with {TARGET}, the class to build")
     return value
 
 
-Part = Annotated[dict[str, Any], BeforeValidator(_component)]
+Part = Annotated[dict[str, Any], BeforeValidator(_require_component)]
 
 
-def build(node: Mapping[str, Any], **given: Any) -> Any:
-    """Constructs what `node` describes, nested components first; `given` adds arguments that no file can hold.
+def build(node: Mapping[str, Any], **extra: Any) -> Any:
+    """Constructs the component `node`, nested components first. `extra` adds arguments that no file can hold.
 
-    With `_partial_: true` the result is a factory that still waits for the rest of its arguments.
+    With `_partial_: true` the result is a factory that takes the remaining arguments.
     """
     settings = {key: value for key, value in node.items() if key not in {TARGET, PARTIAL}}
-    arguments = {key: build(value) if is_component(value) else value for key, value in settings.items()} | given
+    arguments = {key: build(value) if is_component(value) else value for key, value in settings.items()} | extra
     target = locate(node[TARGET])
     return functools.partial(target, **arguments) if node.get(PARTIAL) else target(**arguments)
 
 
 def locate(path: str) -> type:
-    """The class at the dotted import path. Raises ValueError where there is none."""
+    """Imports the class at a dotted path, old names included. Raises ValueError if there is none."""
     if not isinstance(path, str):
         raise ValueError(f"{path!r} is no class. Give the full dotted path of a class.")
     module, _, name = current_name(path).rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
+        target = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"cannot import {path!r} ({error}). Give the full dotted path of a class.") from error
-    if not isinstance(found, type):
-        raise ValueError(f"{path!r} is a {type(found).__name__}, not a class. Give the full dotted path of a class.")
-    return found
+    if not isinstance(target, type):
+        raise ValueError(f"{path!r} is a {type(target).__name__}, not a class. Give the full dotted path of a class.")
+    return target
 
 
 def validate_component(node: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
-    """What is wrong with the component at `key`, one sentence each; `kind` is the class it must derive from."""
+    """Yields a sentence for each problem of the component at `key`, which must derive from `kind`."""
     try:
         target = locate(node[TARGET])
     except ValueError as error:
@@ -88,7 +88,7 @@ def validate_component(node: Mapping[str, Any], key: str, kind: type | types.Uni
 
 
 def validate_arguments(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
-    """What is wrong with a mapping as the arguments of a class, one sentence each."""
+    """Yields a sentence for each problem of a mapping as the arguments of a class."""
     parameters = constructor_parameters(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
@@ -99,31 +99,35 @@ def validate_arguments(node: Mapping[str, Any], key: str, target: type) -> Itera
             continue
         annotation = argument_annotation(target, name) if name in parameters else Any
         if is_component(value):
-            kind: Any = annotation if _is_of_classes(annotation) else object
+            kind: Any = annotation if _names_classes(annotation) else object
             yield from validate_component(value, f"{key}.{name}", kind)
         else:
             yield from validate_value(value, f"{key}.{name}", annotation)
 
 
-def _is_of_classes(annotation: Any) -> bool:
+def _names_classes(annotation: Any) -> bool:
     return isinstance(annotation, type | types.UnionType) and annotation is not Any  # from Python 3.11 on a class
 
 
 def validate_value(value: Any, key: str, annotation: Any) -> Iterator[str]:
-    """What is wrong with a plain value for an argument of this annotation, one sentence each."""
+    """Yields a sentence if a plain value does not fit the annotation of its argument."""
     try:
         adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
-    except (PydanticSchemaGenerationError, PydanticUserError, TypeError):  # a foreign class's annotation: let it judge
+    except (
+        PydanticSchemaGenerationError,
+        PydanticUserError,
+        TypeError,
+    ):  # the class itself will check it
         return
     try:
-        # JSON rules, strictly: a list may stand for a tuple, but no string for a number and no number for a switch.
+        # Strict JSON rules: a list passes for a tuple, but a string not for a number, and a number not for a bool.
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         yield f"{key}={format_value(value)}: {format_validation_error(error)}."
 
 
 def constructor_parameters(target: type) -> Mapping[str, inspect.Parameter]:
-    """The arguments of a class by name; any, where it does not tell."""
+    """The parameters of a class by name; `**arguments` for a class without a signature."""
     try:
         return inspect.signature(target).parameters
     except (ValueError, TypeError):  # a class written in C
@@ -131,7 +135,7 @@ def constructor_parameters(target: type) -> Mapping[str, inspect.Parameter]:
 
 
 def argument_annotation(target: type, name: str) -> Any:
-    """The annotation of an argument; Any where there is none."""
+    """The annotation of an argument; Any if there is none."""
     try:
         return typing.get_type_hints(target.__init__, include_extras=True).get(name, Any)
     except (NameError, TypeError):
@@ -139,7 +143,7 @@ def argument_annotation(target: type, name: str) -> Any:
 
 
 def unknown_key_message(key: str, known: Iterable[str]) -> str:
-    """The sentence for a key that does not exist, with the nearest one that does."""
+    """The message for an unknown key, with the nearest known one."""
     name, choices = key.rpartition(".")[2], [choice for choice in known if choice not in {"self", TARGET}]
     if not choices:
         return f"{key}: there is no setting {name!r} here; it takes none."

@@ -1,31 +1,31 @@
-"""Checks that a file of weights is undamaged and harmless before torch reads it."""
+"""Checks that a file of weights is undamaged and harmless, before torch reads it."""
 
 import zipfile
 from pathlib import Path
 
 from pix2pix.core.checksums import SUMS, Checksums, check_integrity
 
-ZIP = b"PK\x03\x04"  # how a checkpoint begins, which is a zip of uncompressed entries
+ZIP = b"PK\x03\x04"  # the first bytes of a checkpoint, a zip archive of uncompressed entries
 
 
 def require_intact(file: Path) -> None:
-    """Raises ValueError when a checkpoint is damaged: torch itself looks at no checksum.
+    """Raises ValueError when a checkpoint is damaged; torch itself checks no checksums.
 
-    Where SHA256SUMS beside it names the file, its checksum decides; else the CRC of each of its entries. A file that is
-    no zip has no CRCs: that it can be read is all that is known of it.
+    A file that SHA256SUMS beside it lists must have its checksum. In others the CRC of each zip entry is checked. A
+    file of another format, without an entry in SHA256SUMS, is not checked.
     """
     with file.open("rb") as content:
         is_zip = content.read(len(ZIP)) == ZIP
-    if not (is_zip or Checksums(file.parent).of.get(file.name)):
+    if not (is_zip or Checksums(file.parent).by_name.get(file.name)):
         return
-    damage = _find_damage(file) and _find_damage(file)  # a training may just have replaced it: look again
+    damage = _find_damage(file) and _find_damage(file)  # twice: a training may just have replaced it
     if damage:
-        yours = f" Where you wrote it yourself, remove its line from {SUMS}." if SUMS in damage else ""
-        raise ValueError(f"{file} is damaged: {damage}. Bring a copy back, or choose another checkpoint.{yours}")
+        remedy = f" If you wrote it yourself, remove its line from {SUMS}." if SUMS in damage else ""
+        raise ValueError(f"{file} is damaged: {damage}. Restore a copy, or choose another checkpoint.{remedy}")
 
 
 def describe_unreadable(file: Path, error: Exception) -> str:
-    """Why torch could not read a file. Torch's own words would advise to read it in a way that may run a program."""
+    """Why torch could not read a file. Torch's own message advises a way of reading that may run a program."""
     if not zipfile.is_zipfile(file):
         return "it is no file of weights that torch saved"
     if "weights_only" in str(error):
@@ -38,7 +38,7 @@ def _find_damage(file: Path) -> str | None:
 
 
 def _find_compression(file: Path) -> str | None:
-    """What torch never writes: compressed entries, or some that overlap. A small one may unpack to a full memory."""
+    """Finds compressed or overlapping entries. Torch writes none, and a small file of them could fill the memory."""
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
     if any(entry.compress_type for entry in entries) or sum(e.file_size for e in entries) > file.stat().st_size:

@@ -6,11 +6,11 @@ from typing import Any
 
 
 def lazy_getattr(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package: `modules` says in which of its modules each name is defined."""
+    """Returns the `__getattr__` of a package; `modules` maps each public name to the module that defines it."""
 
-    def attribute(name: str) -> Any:
+    def get_attribute(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
 
-    return attribute
+    return get_attribute

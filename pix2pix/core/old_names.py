@@ -1,7 +1,7 @@
 """Maps class names in runs, checkpoints and exported files of version 0.1.0 to the present ones.
 
-Configurations name classes by their package (`pix2pix.models.UNet`), so that files may move within it. Those that were
-written before name the module.
+Present configurations name classes by their package (`pix2pix.models.UNet`), so that files may move within it. Earlier
+ones name the module.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ PACKAGES = {
     "pix2pix.networks": "pix2pix.models",
     "pix2pix.several_devices": "pix2pix.training",
 }
-"""Modules of before, and the packages that have their classes now."""
+"""Earlier modules, and the packages that contain their classes now."""
 
 CLASSES = {
     "pix2pix.training.GANDDPStrategy": ("PlayersTogether",),
@@ -34,7 +34,7 @@ RENAMED = {f"{path.rpartition('.')[0]}.{old}": path for path, names in CLASSES.i
 
 
 def current_name(path: str) -> str:
-    """The dotted name by which a class is found now."""
+    """The present dotted name of a class."""
     if not isinstance(path, str):
         return path
     module, _, name = path.rpartition(".")
@@ -47,12 +47,12 @@ def current_name(path: str) -> str:
 
 
 def current_class_name(name: str) -> str:
-    """The name that a class of this package has now; Lightning keeps the state of a callback under it."""
+    """The present name of a class, without its package. Lightning stores the state of a callback under this name."""
     return next((path.rpartition(".")[2] for path, names in CLASSES.items() if name in names), name)
 
 
 def update_class_names(tree: Any) -> Any:
-    """A configuration that was read from a file, with the names that its classes have now."""
+    """A copy of a configuration from a file, with the present names of its classes."""
     if isinstance(tree, Mapping):
         return {
             key: current_name(value) if key == "_target_" else update_class_names(value) for key, value in tree.items()

@@ -1,7 +1,7 @@
-"""Small functions on sequences."""
+"""Chooses evenly spaced members of a sequence."""
 
 
 def evenly_spaced(length: int, count: int) -> list[int]:
-    """`count` indices, or as many as there are, spread evenly over range(length)."""
+    """`count` evenly spaced indices in range(length), or all of them when there are fewer."""
     count = min(count, length)
     return [i * length // count for i in range(count)]

@@ -101,10 +101,8 @@ class TrustCheck:
         """The lines that tell the user how to trust the refused modules; none where there are none."""
         if not self.refused_modules:
             return []
-        options, names = (
-            " ".join(f"--trust {name}" for name in sorted(self.refused_modules)),
-            sorted(self.refused_modules),
-        )
+        names = sorted(self.refused_modules)
+        options = " ".join(f"--trust {name}" for name in names)
         return [
             f"A configuration from a file may build classes of {OWN_PACKAGE} only: any other could run a command. If "
             f"you know these modules and trust the sender of the file: {options}, from Python trust={names}."

@@ -43,7 +43,7 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
             torch.save(checkpoint, file)
             flush_to_disk(file)
         sums, new = Checksums(path.parent), file_sha256(part)
-        before = sums.of.get(path.name, [])
+        before = sums.by_name.get(path.name, [])
         moves = {path.name: [new]} | ({PREVIOUS: list(before)} if path.name == "last.ckpt" and path.is_file() else {})
         for name, own in moves.items():
             sums.add(name, own)
@@ -97,7 +97,7 @@ def link_checkpoint(file: Path, name: Path) -> None:
     if name.exists() and name.samefile(file):
         return
     sums = Checksums(file.parent)
-    own = list(sums.of.get(file.name, []))
+    own = list(sums.by_name.get(file.name, []))
     sums.add(name.name, own)
     sums.write()
     with atomic_file(name) as part:

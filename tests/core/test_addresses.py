@@ -175,5 +175,5 @@ def test_whatever_ends_a_command_shows_no_secret(tmp_path):
 
 @pytest.mark.parametrize("secret", ["http://user:secret@host/shards", "https://host/shards?token=secret"])
 def test_the_record_of_an_evaluation_names_an_address_without_its_secrets(secret):
-    assert "secret" not in str(record._without_password(secret))
-    assert record._without_password("s3://bucket/shards") == "s3://bucket/shards"
+    assert "secret" not in str(record.hide_password(secret))
+    assert record.hide_password("s3://bucket/shards") == "s3://bucket/shards"

@@ -66,7 +66,10 @@ def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, 
     save(saved, 10)
     assert [step(path) for path in saved.resume_checkpoints()] == [10, 9]
     assert all(check_integrity(path).known for path in saved.resume_checkpoints())
-    assert {name: len(sums) for name, sums in Checksums(saved.checkpoints).of.items()} == {"last.ckpt": 1, PREVIOUS: 1}
+    assert {name: len(sums) for name, sums in Checksums(saved.checkpoints).by_name.items()} == {
+        "last.ckpt": 1,
+        PREVIOUS: 1,
+    }
 
 
 def test_a_disk_that_is_full_for_long_pushes_no_checksum_out(saved, monkeypatch):

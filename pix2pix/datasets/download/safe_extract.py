@@ -83,7 +83,8 @@ class _MemberFilter:
                 f"{self.archive}: holds more than {self.limits.members} files or {self.limits.size} bytes, which the "
                 "real archive does not. Nothing of it is kept."
             )
-        return tarfile.data_filter(member, into).replace(mode=None, mtime=None, deep=False)  # as new files have them
+        # None leaves mode and time as the system sets them for new files.
+        return tarfile.data_filter(member, into).replace(mode=None, mtime=None, deep=False)  # pyright: ignore[reportArgumentType]
 
     def _find_violation(self, member: tarfile.TarInfo, into: Path) -> str | None:
         """Why the member must not be extracted; None when it may."""
