@@ -1,4 +1,4 @@
-"""Draws a sheet of augmented training pairs, as the networks will see them."""
+"""Draws a sheet of augmented training pairs, as the networks see them."""
 
 import math
 
@@ -15,17 +15,17 @@ from pix2pix.data.pair import Pair, PairSource
 from pix2pix.data.settings import DataSettings
 from pix2pix.data.transforms import PairTransform
 
-DRAWS = 4
-WIDEST = 192  # pixels of a picture on the sheet
+DRAWS = 4  # augmentations of each pair, as in as many epochs
+MAX_SIDE = 192  # pixels of a picture on the sheet
 
 
 def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Image:
-    """A row for each of some training pairs: as it is evaluated, then as the first epochs draw it.
+    """Draws a row for each of some training pairs: without augmentation, then as in the first epochs.
 
     Args:
         data: the `data` settings of a run.
         seed: of the run.
-        views: how many augmented pairs to show, four of each pair.
+        views: number of augmented pairs, DRAWS for each pair.
     """
     pairs: PairSource = build(data.pairs)
     transform: PairTransform = build(data.transform)
@@ -47,6 +47,6 @@ def _render_pair(pair: Pair, data: DataSettings) -> tuple[Tensor, Tensor]:
 
 
 def _shrink(image: Tensor) -> Tensor:
-    """The image, averaged over squares where it is wider than the sheet shows it."""
-    squares = math.ceil(max(image.shape[1:]) / WIDEST)
+    """Averages an image (C, H, W) over squares if it is larger than MAX_SIDE."""
+    squares = math.ceil(max(image.shape[1:]) / MAX_SIDE)
     return F.avg_pool2d(image, squares) if squares > 1 else image

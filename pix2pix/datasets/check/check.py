@@ -24,14 +24,14 @@ from pix2pix.datasets.check.measure import PairStats, measure_pairs
 from pix2pix.datasets.check.scan import FolderScan, scan_folder
 from pix2pix.datasets.download.catalogue import CATALOGUE
 
-SHOWN = 5  # files named in the text; JSON names all
-TILE = 160
-ROWS, PAIRS_IN_ROW = 6, 3
+MAX_NAMES = 5  # files named in the text; JSON names all
+TILE = 160  # pixels of an image on the contact sheet
+ROWS, PAIRS_IN_ROW = 6, 3  # of the contact sheet
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A folder of pairs and what was found in it, the worst first."""
+    """The result of a check: the pairs of a folder and the findings, the most severe first."""
 
     scan: FolderScan
     pairs: list[PairStats]
@@ -41,62 +41,62 @@ class CheckResult:
 
     @property
     def is_trainable(self) -> bool:
-        """Whether a training would start and have something to learn."""
+        """Whether a training would start and have something to learn: there is no error."""
         return not any(finding.severity == "error" for finding in self.findings)
 
 
 def check(path: Path, name: str | None = None, workers: int | None = None) -> CheckResult:
-    """Examines the pairs of a folder.
+    """Checks the pairs of a folder.
 
     Args:
         path: the folder, in any layout that training reads.
-        name: of the catalogue, to compare the number of pairs; None compares nothing.
-        workers: threads that read; None for one on each core.
+        name: a data set of the catalogue, to compare the numbers of pairs; None compares nothing.
+        workers: reading threads; None for one on each core.
 
     Raises:
         FileNotFoundError: when there is no such folder.
         ValueError: for a name that the catalogue does not have.
     """
-    seen = scan_folder(path)
-    readings = measure_pairs(seen.pairs, workers)
+    scan = scan_folder(path)
+    readings = measure_pairs(scan.pairs, workers)
     guess = suggest_command.guess_direction(readings)
-    found = [*seen.findings, *_check_counts(seen, name), *check_files(readings), *check_pairs(readings)]
+    found = [*scan.findings, *_check_counts(scan, name), *check_files(readings), *check_pairs(readings)]
     found += [*check_duplicates(readings, guess.photo), *check_alignment(readings)]
     found += _check_training_reads(path) if all(finding.severity != "error" for finding in found) else []
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     named = name or (path.resolve().name if path.resolve().name in CATALOGUE else None)
-    return CheckResult(seen, readings, found, guess, suggest_command.suggest_command(path, readings, named))
+    return CheckResult(scan, readings, found, guess, suggest_command.suggest_command(path, readings, named))
 
 
 def _check_training_reads(path: Path) -> list[Finding]:
-    """What training says of the folder, should it refuse what was found sound here."""
+    """Reports the error of training's own reader, in case it refuses what passed here."""
     try:
         PairFolder(str(path))
     except (ValueError, OSError) as error:
-        return [Finding("error", "refused", f"training refuses it: {error}", "Mend what it names.")]
+        return [Finding("error", "refused", f"training cannot read it: {error}", "Correct what it names.")]
     return []
 
 
-def _check_counts(seen: FolderScan, name: str | None) -> Iterator[Finding]:
+def _check_counts(scan: FolderScan, name: str | None) -> Iterator[Finding]:
     if name is None:
         return
-    lacking = [
-        f"{split}: {seen.count_pairs().get(split, 0)} of {pairs} pairs"
+    missing = [
+        f"{split}: {scan.count_pairs().get(split, 0)} of {pairs} pairs"
         for split, pairs in CATALOGUE[name].splits.items()
-        if seen.count_pairs().get(split, 0) != pairs
+        if scan.count_pairs().get(split, 0) != pairs
     ]
-    if lacking:
-        says = f"not the {name} of the catalogue, {'; '.join(lacking)}"
-        yield Finding("warning", "counts", says, f"Get all of it: pix2pix data download {name}.")
+    if missing:
+        message = f"not the {name} of the catalogue, {'; '.join(missing)}"
+        yield Finding("warning", "counts", message, f"Get all of it: pix2pix data download {name}.")
 
 
 def format_text(found: CheckResult) -> Iterator[str]:
-    """The lines for a reader."""
+    """Yields the lines of the report."""
     counts = ", ".join(f"{pairs} {split}" for split, pairs in found.scan.count_pairs().items())
     yield f"{found.scan.path}: {counts or 'no pairs'}{_describe_files(found.pairs)}"
     for finding in found.findings:
         yield f"{finding.severity}: {finding.message}. {finding.remedy}"
-        names = [str(file.relative_to(found.scan.path)) for file in finding.files[:SHOWN]]
+        names = [str(file.relative_to(found.scan.path)) for file in finding.files[:MAX_NAMES]]
         more = len(finding.files) - len(names)
         if names:
             yield f"    {', '.join(names)}{f' and {more} more' if more else ''}"
@@ -108,24 +108,24 @@ def format_text(found: CheckResult) -> Iterator[str]:
 
 
 def _describe_files(readings: list[PairStats]) -> str:
-    """Sizes and modes, when they are few enough to name."""
-    kinds = [kind for reading in readings for kind in reading.file_infos]
-    sizes, modes = {kind.size for kind in kinds}, sorted({kind.mode for kind in kinds})
+    """Sizes and modes of the files, if they are few enough to name."""
+    infos = [info for reading in readings for info in reading.file_infos]
+    sizes, modes = {info.size for info in infos}, sorted({info.mode for info in infos})
     size = " and ".join(f"{w}x{h}" for w, h in sorted(sizes)) if 0 < len(sizes) < 3 else f"{len(sizes)} sizes"
-    return f"; files of {size}, {'/'.join(modes)}" if kinds else ""
+    return f"; files of {size}, {'/'.join(modes)}" if infos else ""
 
 
 def _describe_direction(guess: suggest_command.DirectionGuess) -> str:
     a, b = (f"{share:.0%}" for share in guess.flat)
     measured = f"{a} of A and {b} of B is flat"
     if guess.direction is None:
-        return f"not to be told from the pictures ({measured}); AtoB makes B from A"
+        return f"not clear from the pictures ({measured}); AtoB makes B from A"
     simple, rich = ("A", "B") if guess.direction == "AtoB" else ("B", "A")
     return f"{guess.direction}, if the photos ({rich}) are to be made from the simpler images ({simple}): {measured}"
 
 
 def format_json(found: CheckResult) -> str:
-    """Everything, for scripts; files are relative to the folder."""
+    """The report as JSON, for scripts. Files are relative to the folder."""
     path = found.scan.path
     content: dict[str, Any] = {
         "path": str(path),
@@ -148,7 +148,7 @@ def format_json(found: CheckResult) -> str:
 
 
 def write_contact_sheet(found: CheckResult, file: Path) -> None:
-    """A contact sheet: pairs with findings first, then others from all over the set."""
+    """Writes a contact sheet: pairs with findings, then others, evenly spaced. Raises ValueError without pairs."""
     read = [reading for reading in found.pairs if reading.sides]
     if not read:
         raise ValueError(f"{found.scan.path}: no pair can be read, so there is no contact sheet.")
@@ -165,7 +165,7 @@ def write_contact_sheet(found: CheckResult, file: Path) -> None:
 
 
 def _load_images(reading: PairStats) -> tuple[Tensor, ...]:
-    """A and B in [-1, 1], all of one size so that they stand in rows."""
+    """A and B in [-1, 1], (3, TILE, TILE)."""
     files = reading.entry.files
     pair = map(read_picture, files) if len(files) == 2 else split_halves(read_picture(files[0]), files[0])
     return tuple(normalize(resize(pil_to_tensor(image, "RGB"), (TILE, TILE))) for image in pair)

@@ -3,33 +3,39 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pix2pix.datasets.check.findings import Finding, Severity, format_count
+from pix2pix.datasets.check.findings import Finding, Severity, pluralize
 from pix2pix.datasets.check.measure import FileInfo, ImageStats, PairStats
 from pix2pix.datasets.near_duplicates import find_near_duplicates
 
-CONSTANT = 1.5  # spread in 255ths of an image that shows nothing
-WHITE = 250
-SOMETHING = 15  # spread of one that does; open water is dark and flat, and its map is rightly plain
-SMALLEST = 64
-EXPECTED = {"JPEG": {".jpg", ".jpeg"}, "PNG": {".png"}, "WEBP": {".webp"}, "BMP": {".bmp"}, "TIFF": {".tif", ".tiff"}}
+MAX_BLANK_SPREAD = 1.5  # in 255ths, of an image that shows nothing
+MIN_PARTNER_SPREAD = 15  # of the other image: a photo of open water is flat, and its map is rightly blank
+WHITE = 250  # mean of a white image
+MIN_SIDE = 64
+SUFFIXES = {
+    "JPEG": {".jpg", ".jpeg"},
+    "PNG": {".png"},
+    "WEBP": {".webp"},
+    "BMP": {".bmp"},
+    "TIFF": {".tif", ".tiff"},
+}
 
 
 def check_files(readings: Sequence[PairStats]) -> Iterator[Finding]:
-    """Broken files, odd widths, and kinds of files that are not what they seem."""
+    """Reports unreadable files, odd widths, and unusual kinds of files."""
     broken = {file: reason for reading in readings for file, reason in reading.unreadable.items()}
     if broken:
-        says = f"{format_count(len(broken), 'file', 'files')} cannot be read ({next(iter(broken.values()))})"
-        yield Finding("error", "broken", says, "Replace or remove.", list(broken))
+        message = f"{pluralize(len(broken), 'file', 'files')} cannot be read ({next(iter(broken.values()))})"
+        yield Finding("error", "broken", message, "Replace or remove.", list(broken))
     odd = [reading.entry.files[0] for reading in readings if reading.has_odd_width]
     if odd:
-        says = f"{format_count(len(odd), 'side-by-side file', 'side-by-side files')} of odd width, not two equal halves"
-        yield Finding("error", "odd-width", says, "Crop, or put A and B into two folders, trainA/ and trainB/.", odd)
-    kinds = [each for reading in readings for each in zip(reading.entry.files, reading.file_infos, strict=False)]
-    for severity, kind, says, remedy, holds in KINDS:
-        files = [file for file, of in kinds if holds(file, of)]
+        message = f"{pluralize(len(odd), 'side-by-side file', 'side-by-side files')} of odd width, not two equal halves"
+        yield Finding("error", "odd-width", message, "Crop, or put A and B into two folders, trainA/ and trainB/.", odd)
+    infos = [each for reading in readings for each in zip(reading.entry.files, reading.file_infos, strict=False)]
+    for severity, kind, message, remedy, applies in KINDS:
+        files = [file for file, info in infos if applies(file, info)]
         if files:
-            yield Finding(severity, kind, f"{format_count(len(files), 'file', 'files')} {says}", remedy, files)
-    yield from _check_mixed_modes(kinds)
+            yield Finding(severity, kind, f"{pluralize(len(files), 'file', 'files')} {message}", remedy, files)
+    yield from _check_mixed_modes(infos)
 
 
 KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], ...] = (
@@ -44,7 +50,7 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], .
         "warning",
         "depth",
         "of more than 8 bits a channel",
-        "See in the preview whether they are read as meant; otherwise convert them to 8 bits.",
+        "Check them in the preview (pix2pix data preview), or convert them to 8 bits.",
         lambda file, kind: kind.mode.startswith(("I", "F")),
     ),
     (
@@ -73,64 +79,69 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], .
         "suffix",
         "whose suffix names another format than they have",
         "Nothing: pictures are recognised by their content.",
-        lambda file, kind: kind.format in EXPECTED and file.suffix.lower() not in EXPECTED[kind.format],
+        lambda file, kind: kind.format in SUFFIXES and file.suffix.lower() not in SUFFIXES[kind.format],
     ),
 )
 
 
 def check_pairs(readings: Sequence[PairStats]) -> Iterator[Finding]:
-    """Pairs of which one image shows nothing, both are the same, or shapes differ."""
+    """Reports pairs with a blank image, with two equal images, or with images of different shapes."""
     read = [(reading, *reading.sides) for reading in readings if reading.sides]
     blank = [(r, side) for r, a, b in read for side, other in ((a, b), (b, a)) if _is_blank(side, other)]
     if blank:
         severity: Severity = "error" if len(blank) > len(read) / 2 else "warning"
         white = sum(side.mean > WHITE for _, side in blank)
-        says = f"{format_count(len(blank), 'pair', 'pairs')} with an image of one colour ({white} of them white)"
+        message = f"{pluralize(len(blank), 'pair', 'pairs')} with an image of one colour ({white} of them white)"
         yield Finding(
-            severity, "constant", says, "Remove them if they should show something.", _list_files(r for r, _ in blank)
+            severity,
+            "constant",
+            message,
+            "Remove them if they should show something.",
+            _list_files(r for r, _ in blank),
         )
-    same = [r for r, a, b in read if a.digest == b.digest and a.spread > CONSTANT]
+    same = [r for r, a, b in read if a.digest == b.digest and a.spread > MAX_BLANK_SPREAD]
     if same:
-        says = f"{format_count(len(same), 'pair', 'pairs')} whose A equals B"
-        yield Finding("error", "identical", says, "Give each its own input and target.", _list_files(same))
+        message = f"{pluralize(len(same), 'pair', 'pairs')} whose A equals B"
+        yield Finding("error", "identical", message, "Give each its own input and target.", _list_files(same))
     yield from _check_shapes(read)
 
 
 def _is_blank(side: ImageStats, partner: ImageStats) -> bool:
-    return side.spread < CONSTANT and partner.spread > SOMETHING
+    return side.spread < MAX_BLANK_SPREAD and partner.spread > MIN_PARTNER_SPREAD
 
 
 def _check_shapes(read: Sequence[tuple[PairStats, ImageStats, ImageStats]]) -> Iterator[Finding]:
     uneven = [r for r, a, b in read if abs(a.size[0] * b.size[1] / (a.size[1] * b.size[0]) - 1) > 0.02]
     if uneven:
-        says = f"{format_count(len(uneven), 'pair', 'pairs')} whose images have different proportions"
+        message = f"{pluralize(len(uneven), 'pair', 'pairs')} whose images have different proportions"
         remedy = "They are stretched onto each other: crop them alike (pix2pix data prepare pairs --size)."
-        yield Finding("warning", "proportions", says, remedy, _list_files(uneven))
+        yield Finding("warning", "proportions", message, remedy, _list_files(uneven))
     sizes = {a.size for _, a, _ in read}
     if len(sizes) > 1:
         smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
-        says = f"sizes differ, from {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]}"
-        yield Finding("note", "sizes", says, "All are brought to data.size; crop them if proportions matter.")
-    small = [r for r, a, b in read if min(*a.size, *b.size) < SMALLEST]
+        message = f"sizes differ, from {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]}"
+        yield Finding("note", "sizes", message, "All are brought to data.size; crop them if proportions matter.")
+    small = [r for r, a, b in read if min(*a.size, *b.size) < MIN_SIDE]
     if small:
-        says = f"{format_count(len(small), 'pair', 'pairs')} of less than {SMALLEST} pixels"
+        message = f"{pluralize(len(small), 'pair', 'pairs')} of less than {MIN_SIDE} pixels"
         yield Finding(
-            "warning", "small", says, "Enlarging adds nothing: train at a smaller data.size.", _list_files(small)
+            "warning", "small", message, "Enlarging adds nothing: train at a smaller data.size.", _list_files(small)
         )
 
 
-def _check_mixed_modes(kinds: Sequence[tuple[Path, FileInfo]]) -> Iterator[Finding]:
-    """Grey files among coloured ones: their own kind of picture, or a slip on the way."""
-    grey = [file for file, kind in kinds if kind.mode in {"1", "L", "LA", "I;16"}]
+def _check_mixed_modes(infos: Sequence[tuple[Path, FileInfo]]) -> Iterator[Finding]:
+    """Reports grey files among coloured ones of a folder."""
+    # Grey pictures may be a set of their own, so a folder of nothing else is not reported.
+    grey = [file for file, info in infos if info.mode in {"1", "L", "LA", "I;16"}]
     for folder in sorted({file.parent for file in grey}):
-        here, all_here = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in kinds)
+        here, all_here = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in infos)
         if len(here) < all_here:
-            says = f"{format_count(len(here), 'file', 'files')} without colour among coloured ones in {folder.name}/"
-            yield Finding("warning", "mixed-modes", says, "Remove them if colour is what should be learned.", here)
+            message = f"{pluralize(len(here), 'file', 'files')} without colour among coloured ones in {folder.name}/"
+            yield Finding("warning", "mixed-modes", message, "Remove them if colour is what should be learned.", here)
 
 
 def check_duplicates(readings: Sequence[PairStats], photo: int) -> Iterator[Finding]:
-    """Pairs that are there twice, judged by the image with more detail: many places have one and the same map.
+    """Reports pairs that occur twice, judged by the image with more detail: many places have the same map.
 
     Args:
         readings: of all splits.
@@ -145,12 +156,12 @@ def check_duplicates(readings: Sequence[PairStats], photo: int) -> Iterator[Find
         entries = [read[index][0].entry for index in group]
         (across if len({entry.split for entry in entries}) > 1 else within).append(entries)
     if across:
-        says = f"{format_count(len(across), 'picture is', 'pictures are')} in more than one split, exactly or nearly"
+        message = f"{pluralize(len(across), 'picture is', 'pictures are')} in more than one split, exactly or nearly"
         remedy = "Remove all but one, or split anew: pix2pix data prepare split. Until then the evaluation flatters."
-        yield Finding("warning", "leak", says, remedy, [e.files[0] for entries in across for e in entries])
+        yield Finding("warning", "leak", message, remedy, [e.files[0] for entries in across for e in entries])
     if within:
-        says = f"{format_count(len(within), 'picture is', 'pictures are')} more than once in a split, exactly or nearly"
-        yield Finding("note", "duplicates", says, "Remove all but one.", [e.files[0] for es in within for e in es])
+        message = f"{pluralize(len(within), 'picture is', 'pictures are')} more than once in a split, exactly or nearly"
+        yield Finding("note", "duplicates", message, "Remove all but one.", [e.files[0] for es in within for e in es])
 
 
 def _list_files(readings: Iterable[PairStats]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A finding of `pix2pix data check`: the fault, its files and the remedy."""
+"""A finding of `pix2pix data check`: the problem, its files and the remedy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of fault and every file that has it.
+    """One kind of problem and every file that has it.
 
     Args:
-        severity: `error`, training would fail or learn nonsense; `warning`, it may be worse for it, or its
-            evaluation would flatter; `note`, worth knowing.
-        kind: a word for scripts: `broken`, `odd-width`, `duplicates` ...
+        severity: `error`, training would fail or learn nonsense; `warning`, training may suffer, or the evaluation
+            would be too good; `note`, worth knowing.
+        kind: an identifier for scripts: `broken`, `odd-width`, `duplicates` ...
         says: what is the matter, one clause.
-        remedy: what to do.
-        files: where.
+        remedy: what to do about it.
+        files: the files that have it.
     """
 
     severity: Severity
@@ -29,6 +29,6 @@ class Finding:
     files: Sequence[Path] = ()
 
 
-def format_count(number: int, one: str, many: str) -> str:
-    """`1 pair is`, `3 pairs are`."""
+def pluralize(number: int, one: str, many: str) -> str:
+    """Puts a number before its singular or plural: `1 pair is`, `3 pairs are`."""
     return f"{number} {one if number == 1 else many}"

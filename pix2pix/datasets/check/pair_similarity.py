@@ -11,54 +11,54 @@ RIDGE = 1e-3
 
 
 def edge_similarity(a: Sequence[ImageStats], b: Sequence[ImageStats]) -> np.ndarray:
-    """Correlation of the edges of A of pair i with those of B of pair j: (pairs, pairs) in -1 to 1."""
+    """Correlation of the edges of A of pair i with those of B of pair j, shape (pairs, pairs), in [-1, 1]."""
     return normalize_maps(stack_edges(a)) @ normalize_maps(stack_edges(b)).T
 
 
 def pair_similarity(a: Sequence[ImageStats], b: Sequence[ImageStats]) -> np.ndarray:
-    """How well A of pair i goes with B of pair j, (pairs, pairs): by their edges, and by what predicts what.
+    """How well A of pair i matches B of pair j, shape (pairs, pairs): by edges, and by how well one predicts the other.
 
-    The set itself teaches how colours and edges of one image follow from those of the other, cell by cell (a ridge
-    regression from the 3x3 neighbourhood). What was learned on one half of the pairs is asked of the other half.
+    A ridge regression predicts colours and edges of each cell of one image from the 3x3 neighbourhood in the other. It
+    is fitted on one half of the pairs and applied to the other half.
     """
     return edge_similarity(a, b) + _prediction_similarity(a, b) + _prediction_similarity(b, a).T
 
 
 def stack_edges(sides: Sequence[ImageStats]) -> np.ndarray:
-    """Strength of edges, (pairs, GRID, GRID)."""
+    """Stacks the edge grids of images, shape (images, GRID, GRID)."""
     return np.stack([_edges(side) for side in sides])
 
 
 def normalize_maps(maps: np.ndarray) -> np.ndarray:
-    """Each map without its mean and of length one, (pairs, values)."""
+    """Subtracts the mean of each map and scales it to length one, shape (maps, values)."""
     flat = maps.reshape(len(maps), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 
-def _prediction_similarity(given: Sequence[ImageStats], wanted: Sequence[ImageStats]) -> np.ndarray:
+def _prediction_similarity(inputs: Sequence[ImageStats], targets: Sequence[ImageStats]) -> np.ndarray:
     x, y = (
-        np.stack([_neighbourhood_features(side) for side in given]),
-        np.stack([_cell_features(side) for side in wanted]),
+        np.stack([_neighbourhood_features(side) for side in inputs]),
+        np.stack([_cell_features(side) for side in targets]),
     )
     predictions = np.empty_like(y)
     even = np.arange(len(x)) % 2 == 0
-    for taught, asked in ((even, ~even), (~even, even)):
-        predictions[asked] = _ridge_regression(x[taught], y[taught], x[asked])
+    for train, test in ((even, ~even), (~even, even)):
+        predictions[test] = _ridge_regression(x[train], y[train], x[test])
     mean, spread = y.mean(axis=(0, 1)), y.std(axis=(0, 1)) + 1e-6
     return normalize_maps((predictions - mean) / spread) @ normalize_maps((y - mean) / spread).T
 
 
-def _ridge_regression(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _ridge_regression(x: np.ndarray, y: np.ndarray, new_x: np.ndarray) -> np.ndarray:
     x, y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     x = x - x_mean
     weights = np.linalg.solve(x.T @ x + RIDGE * len(x) * np.eye(x.shape[1]), x.T @ (y - y_mean))
-    return (asked - x_mean) @ weights + y_mean
+    return (new_x - x_mean) @ weights + y_mean
 
 
 def _cell_features(side: ImageStats) -> np.ndarray:
-    """Colour and strength of edges of each cell, (cells, 4)."""
+    """Mean colour and edge strength of each cell, shape (cells, 4)."""
     cell = GRID // SIDE
     edges = _edges(side).reshape(SIDE, cell, SIDE, cell).mean(axis=(1, 3))
     colours = side.thumbnail.astype(np.float32) / 127.5 - 1
@@ -66,12 +66,12 @@ def _cell_features(side: ImageStats) -> np.ndarray:
 
 
 def _edges(side: ImageStats) -> np.ndarray:
-    assert side.edges is not None, "only pairs whose edges were asked for are compared"
+    assert side.edges is not None, "edges were not measured"
     return side.edges.astype(np.float32)
 
 
 def _neighbourhood_features(side: ImageStats) -> np.ndarray:
-    """Colours, their squares and edges of each cell and the eight around it, (cells, 63)."""
+    """Colours, their squares and edge strengths of each cell and its eight neighbours, shape (cells, 63)."""
     cells = _cell_features(side)
     padded = np.pad(
         np.concatenate([cells, cells[:, :3] ** 2], axis=1).reshape(SIDE, SIDE, -1), ((1, 1), (1, 1), (0, 0)), "edge"

@@ -1,4 +1,4 @@
-"""Lists the pairs in a folder as training does, but collects faults instead of stopping at the first."""
+"""Lists the pairs in a folder as training does, but collects all problems instead of stopping at the first."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.sources.folder_layout import list_picture_paths, pair_name
-from pix2pix.datasets.check.findings import Finding, format_count
+from pix2pix.datasets.check.findings import Finding, pluralize
 
 SPLITS = ("train", "val", "test")
 MISNAMED = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "eval": "val", "testing": "test"}
@@ -18,7 +18,7 @@ UNREAD = (".gif", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2", ".jfif", ".
 
 
 class PairFiles(NamedTuple):
-    """One pair of a split: (file,) when A and B lie side by side in it, else (file of A, file of B)."""
+    """The files of a pair: (file,) if it has A and B side by side, else (file of A, file of B)."""
 
     split: str
     name: str
@@ -26,24 +26,22 @@ class PairFiles(NamedTuple):
 
 
 class FolderScan(NamedTuple):
-    """The pairs of a folder, and what is wrong with names and places."""
+    """The pairs of a folder, and the problems of its file names and folders."""
 
     path: Path
     pairs: list[PairFiles]
     findings: list[Finding]
 
     def count_pairs(self) -> dict[str, int]:
-        """Pairs in each split that has any."""
+        """The number of pairs in each split that has any."""
         splits = [entry.split for entry in self.pairs]
         return {split: splits.count(split) for split in SPLITS if split in splits}
 
 
 def scan_folder(path: Path) -> FolderScan:
-    """Looks through the folder. Raises FileNotFoundError when there is none."""
+    """Lists the pairs of a folder. Raises FileNotFoundError if it does not exist."""
     if not path.is_dir():
-        raise FileNotFoundError(
-            f"no folder {str(path)!r}: the pairs are looked for there. Give the folder of a data set."
-        )
+        raise FileNotFoundError(f"no folder {str(path)!r}. Give the folder of a data set.")
     splits = [_scan_split(path, split, split) for split in SPLITS]
     if not any(splits[0]):
         splits[0] = _scan_split(path, "", "train")
@@ -53,7 +51,7 @@ def scan_folder(path: Path) -> FolderScan:
 
 
 class _SplitFiles(NamedTuple):
-    """The pairs of a split, the files that have no partner, and those that share a name."""
+    """The pairs of a split, the files without a partner, and the files that share a name."""
 
     pairs: list[PairFiles]
     unmatched: list[Path]
@@ -64,34 +62,34 @@ def _scan_split(path: Path, folder: str, split: str) -> _SplitFiles:
     for a, b in ((f"{folder}A", f"{folder}B"), (f"A/{folder}", f"B/{folder}"), (f"{folder}/A", f"{folder}/B")):
         if list_picture_paths(path / a) or list_picture_paths(path / b):
             return _match_folders(path / a, path / b, split)
-    named, doubled = _group_by_name(path / folder)
-    return _SplitFiles([PairFiles(split, key, (file,)) for key, file in named.items()], [], doubled)
+    named, same_name = _group_by_name(path / folder)
+    return _SplitFiles([PairFiles(split, key, (file,)) for key, file in named.items()], [], same_name)
 
 
 def _match_folders(folder_a: Path, folder_b: Path, split: str) -> _SplitFiles:
-    (a, doubled_a), (b, doubled_b) = _group_by_name(folder_a), _group_by_name(folder_b)
+    (a, same_name_a), (b, same_name_b) = _group_by_name(folder_a), _group_by_name(folder_b)
     alone = [a[key] for key in a.keys() - b.keys()] + [b[key] for key in b.keys() - a.keys()]
     entries = [PairFiles(split, key, (a[key], b[key])) for key in a if key in b]
-    return _SplitFiles(entries, natsorted(alone, key=str), [*doubled_a, *doubled_b])
+    return _SplitFiles(entries, natsorted(alone, key=str), [*same_name_a, *same_name_b])
 
 
 def _group_by_name(folder: Path) -> tuple[dict[str, Path], list[Path]]:
-    """The first file of each name, and all files whose names are not their own."""
+    """The first file of each name, and all files that share their name with others."""
     named: dict[str, list[Path]] = defaultdict(list)
     for file in list_picture_paths(folder):
         named[pair_name(file.stem)].append(file)
-    doubled = [file for files in named.values() if len(files) > 1 for file in files]
-    return {key: files[0] for key, files in named.items()}, doubled
+    same_name = [file for files in named.values() if len(files) > 1 for file in files]
+    return {key: files[0] for key, files in named.items()}, same_name
 
 
 def _check_names(found: _SplitFiles) -> Iterator[Finding]:
     if found.unmatched:
-        says = f"{format_count(len(found.unmatched), 'picture has', 'pictures have')} no partner of the same name"
-        remedy = "Rename or remove them, or pair them anew: pix2pix data prepare pairs."
-        yield Finding("error", "unmatched", says, remedy, found.unmatched)
+        message = f"{pluralize(len(found.unmatched), 'picture has', 'pictures have')} no partner of the same name"
+        remedy = "Rename or remove them, or pair them again: pix2pix data prepare pairs."
+        yield Finding("error", "unmatched", message, remedy, found.unmatched)
     if found.same_name:
-        says = f"{len(found.same_name)} pictures share their names with others of the same folder"
-        yield Finding("error", "same-name", says, "Rename or remove all but one of each name.", found.same_name)
+        message = f"{len(found.same_name)} pictures share their names with others of the same folder"
+        yield Finding("error", "same-name", message, "Rename or remove all but one of each name.", found.same_name)
 
 
 def _check_splits(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
@@ -117,12 +115,12 @@ def _check_splits(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
 
 
 def _check_unread(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
-    """Files and folders that look as if they were meant, and are not read."""
+    """Reports files and folders that look like data but are not read."""
     folders = {file.parent for entry in entries for file in entry.files} or {path}
     unread = [f for folder in folders for f in natsorted(folder.iterdir(), key=str) if f.suffix.lower() in UNREAD]
     if unread:
-        says = f"{format_count(len(unread), 'file is', 'files are')} of a kind that is not read"
-        yield Finding("warning", "not-read", says, f"Convert them to one of {', '.join(SUFFIXES)}.", unread)
+        message = f"{pluralize(len(unread), 'file is', 'files are')} of a kind that is not read"
+        yield Finding("warning", "not-read", message, f"Convert them to one of {', '.join(SUFFIXES)}.", unread)
     misnamed = [folder for folder in path.iterdir() if folder.is_dir() and folder.name.lower() in MISNAMED]
     for folder in natsorted(misnamed, key=str):
         yield Finding(
@@ -141,7 +139,7 @@ def _check_unread(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
         if s not in folders
     ]
     if nested:
-        says = (
-            f"{format_count(len(nested), 'picture lies', 'pictures lie')} in folders within a split, which are not read"
+        message = (
+            f"{pluralize(len(nested), 'picture lies', 'pictures lie')} in folders within a split, which are not read"
         )
-        yield Finding("warning", "nested", says, "Move them up into the split's own folder.", nested)
+        yield Finding("warning", "nested", message, "Move them up into the split's own folder.", nested)

@@ -11,23 +11,28 @@ from pix2pix.data.pair import Direction
 from pix2pix.datasets.check.measure import STEPS, PairStats
 from pix2pix.datasets.download.catalogue import CATALOGUE
 
-MANY = 10_000  # pairs from which the paper trains without jitter, in batches of four
+LARGE_SET = 10_000  # pairs; the paper trains larger sets without jitter, in batches of four
 
 
 class DirectionGuess(NamedTuple):
-    """Which image is simpler, and so likely the input: labels, edges, a drawing. None when they are alike."""
+    """Which image is simpler, and so probably the input: labels, edges, a drawing.
+
+    Args:
+        direction: from the simpler image to the other; None if they are alike.
+        flat: the flat shares of A and of B, each in [0, 1].
+    """
 
     direction: Direction | None
     flat: tuple[float, float]
 
     @property
     def photo(self) -> int:
-        """0 when A has more detail, 1 when B has."""
+        """0 if A has more detail, 1 if B has."""
         return int(self.flat[1] < self.flat[0])
 
 
 def guess_direction(readings: Sequence[PairStats]) -> DirectionGuess:
-    """The direction, by how much of A and of B is flat."""
+    """Guesses the direction by the flat shares of A and B."""
     step = -len(STEPS) + STEPS.index(6)
     shares = [[side.colours[step] for side in reading.sides] for reading in readings if reading.sides]
     if not shares:
@@ -39,9 +44,9 @@ def guess_direction(readings: Sequence[PairStats]) -> DirectionGuess:
 def suggest_command(
     path: Path, readings: Sequence[PairStats], name: str | None = None, direction: Direction | None = None
 ) -> str:
-    """The `pix2pix train` line for the set, an experiment of the paper when it is known by `name`.
+    """The `pix2pix train` command for a data set; if the catalogue has its `name`, the experiment of the paper.
 
-    Where no `direction` is given, the simpler image becomes the source.
+    Without a `direction`, the simpler image becomes the source.
     """
     if name in CATALOGUE:
         where = [] if path == Path("data") / name else [f"data.root={path.parent}"]
@@ -51,7 +56,7 @@ def suggest_command(
     direction = direction or guess_direction(readings).direction
     words += ["data.direction=BtoA"] if direction == "BtoA" else []
     words += [*_size_settings(readings), *_channel_settings(readings, direction or "AtoB")]
-    words += ["data.jitter=false", "data.batch_size=4"] if len(readings) > MANY else []
+    words += ["data.jitter=false", "data.batch_size=4"] if len(readings) > LARGE_SET else []
     return shlex.join([*words, f"name={path.resolve().name}"])
 
 
@@ -69,7 +74,7 @@ def _size_settings(readings: Sequence[PairStats]) -> list[str]:
 
 
 def _channel_settings(readings: Sequence[PairStats], direction: str) -> list[str]:
-    """One channel where no picture of a side has colour."""
+    """Settings for one channel, for each side where no picture has colour."""
     pairs = [reading.sides if direction == "AtoB" else reading.sides[::-1] for reading in readings if reading.sides]
     names = ("source_channels", "target_channels")
     return [f"data.{name}=1" for which, name in enumerate(names) if pairs and all(p[which].is_grey for p in pairs)]

@@ -12,7 +12,7 @@ MB = 10**6
 
 @dataclass(frozen=True)
 class PublicDataset:
-    """One archive NAME.tar.gz of side-by-side pictures in NAME/SPLIT/.
+    """A public data set: an archive NAME.tar.gz of side-by-side pictures in NAME/SPLIT/.
 
     Args:
         name: of the archive, of its folder, and of the experiment that trains on it.
@@ -34,21 +34,21 @@ class PublicDataset:
 
     @property
     def pairs(self) -> int:
-        """Pairs in all splits together."""
+        """Number of pairs in all splits."""
         return sum(self.splits.values())
 
     @property
     def max_archive_bytes(self) -> int:
-        """Bytes beyond which an archive of this name cannot be the real one."""
+        """Bytes; a larger archive cannot be the real one."""
         return 2 * self.megabytes * MB
 
     @property
     def max_folder_bytes(self) -> int:
-        """Bytes beyond which the unpacked pictures cannot be the real ones."""
+        """Bytes; a larger unpacked archive cannot be the real one."""
         return 3 * self.megabytes * MB
 
     def missing_pairs(self, folder: Path) -> list[str]:
-        """In words, where the numbers of pictures in `folder` are not those of this set."""
+        """Describes each split whose number of pictures in `folder` differs from that of this data set."""
         found = {split: count_pictures(folder / split) for split in self.splits}
         return [
             f"{split}: {found[split]} of {pairs} pairs" for split, pairs in self.splits.items() if found[split] != pairs
@@ -56,13 +56,13 @@ class PublicDataset:
 
 
 def count_pictures(folder: Path) -> int:
-    """How many pictures lie directly in `folder`."""
+    """Number of pictures directly in `folder`; 0 if it does not exist."""
     if not folder.is_dir():
         return 0
     return sum(file.suffix.lower() in SUFFIXES and not file.name.startswith(".") for file in folder.iterdir())
 
 
-# Pairs per split: the authors' files, as counted by those who use them. Sizes: as other implementations name them.
+# Pairs in each split: counted by users of the authors' files. Sizes: as other implementations give them.
 CATALOGUE = {
     known.name: known
     for known in (
@@ -126,17 +126,17 @@ CATALOGUE = {
 
 
 def find_dataset(name: str) -> PublicDataset:
-    """The set of that name. Raises ValueError naming those there are."""
+    """The data set of that name. Raises ValueError with all names if it is unknown."""
     if name not in CATALOGUE:
-        raise ValueError(f"data set {name!r}: none of this name is known. Choose from {', '.join(CATALOGUE)}.")
+        raise ValueError(f"data set {name!r} is unknown. Choose from {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]
 
 
 def read_pins(root: Path) -> dict[str, dict[str, object]]:
-    """What `root`/datasets.lock says of each downloaded set: url, bytes, sha256, pairs, date."""
+    """The entry of each downloaded data set in `root`/datasets.lock: url, bytes, sha256, pairs, date."""
     return Pins(lock_file(root)).read()
 
 
 def lock_file(root: Path) -> Path:
-    """Where the checksums of the sets under `root` are written down."""
+    """The file with the checksums of the data sets under `root`."""
     return root / "datasets.lock"

@@ -17,19 +17,19 @@ log = logging.getLogger(__name__)
 
 
 def download(known: PublicDataset, root: Path, mirrors: Sequence[str] = ()) -> Path:
-    """Brings a data set to `root`/NAME, complete and with the checksum of its first download, or not at all.
+    """Downloads a data set to `root`/NAME, complete and with the checksum of its first download, or not at all.
 
-    The archive is kept in `root`/.NAME.tar.gz until its pictures stand in their place; they are unpacked beside and
-    moved there in one step.
+    The archive stays in `root`/.NAME.tar.gz until its pictures are in place. They are unpacked in a hidden folder,
+    which is then renamed. A second download of the same data set waits for the first.
 
     Args:
         known: the data set.
-        root: the folder of all data sets, data.root of the configuration.
-        mirrors: URLs of folders that hold NAME.tar.gz, asked in turn before the authors' server.
+        root: the folder of all data sets, `data.root` in the configuration.
+        mirrors: URLs of folders with NAME.tar.gz, tried in order before the authors' server.
 
     Raises:
-        ValueError: when something else stands in its place.
-        OSError: when no mirror has the right archive, or the disk is too small.
+        ValueError: when `root`/NAME contains something else.
+        OSError: when no mirror has the right archive, or when the disk is too small.
     """
     folder = root / known.name
     root.mkdir(parents=True, exist_ok=True)
@@ -55,12 +55,12 @@ def _download_from(known: PublicDataset, root: Path, url: str) -> None:
         pin = {"url": url, "bytes": archive.stat().st_size, "sha256": digest, "pairs": known.splits}
         _unpack(known, root, archive, pin)
     except ValueError:
-        delete_partial(archive)  # wrong as a whole: going on from it would never mend it
+        delete_partial(archive)  # resuming a wrong file would never correct it
         raise
 
 
 def _check_size_and_space(known: PublicDataset, root: Path, coming: int | None) -> None:
-    """Refuses what cannot be the archive, or has no room with its pictures beside it."""
+    """Raises ValueError for a size that cannot be the archive's, OSError without space for it and its pictures."""
     if coming is not None and coming > known.max_archive_bytes:
         raise ValueError(f"{known.name}: the server offers {coming} bytes, but it has about {known.megabytes} MB.")
     expected = known.megabytes * 10**6
@@ -79,12 +79,12 @@ def _require_gzip(archive: Path, url: str) -> None:
 def _unpack(known: PublicDataset, root: Path, archive: Path, pin: dict[str, object]) -> None:
     beside = root / f".{known.name}.unpacking"
     if beside.exists():
-        shutil.rmtree(beside)  # of a killed process: half of it may be missing
+        shutil.rmtree(beside)  # a killed process may have left half of it
     safe_extract(archive, beside, known.name, Limits(3 * known.pairs + 1000, known.max_folder_bytes))
     try:
-        lacking = known.missing_pairs(beside / known.name)
-        if lacking:
-            raise ValueError(f"{pin['url']}: not the set of the catalogue, it has {'; '.join(lacking)}.")
+        missing = known.missing_pairs(beside / known.name)
+        if missing:
+            raise ValueError(f"{pin['url']}: not the set of the catalogue, it has {'; '.join(missing)}.")
         Pins(lock_file(root)).add(known.name, pin)
         (beside / known.name).rename(root / known.name)
     finally:
@@ -92,10 +92,10 @@ def _unpack(known: PublicDataset, root: Path, archive: Path, pin: dict[str, obje
 
 
 def _require_complete(known: PublicDataset, folder: Path) -> None:
-    lacking = known.missing_pairs(folder)
-    if lacking:
+    missing = known.missing_pairs(folder)
+    if missing:
         raise ValueError(
-            f"{folder} is there, but is not all of {known.name}: {'; '.join(lacking)}. "
+            f"{folder} is there, but is not all of {known.name}: {'; '.join(missing)}. "
             "Move it away, or set --root (PIX2PIX_DATA) to another folder."
         )
 

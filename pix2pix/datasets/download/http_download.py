@@ -1,4 +1,7 @@
-"""Downloads a file over HTTP, and resumes partial downloads."""
+"""Downloads a file over HTTP and resumes partial downloads.
+
+Libraries that check hashes and retry (such as pooch) start again from the first byte; the largest data set has 8.6 GB.
+"""
 
 import errno
 import http.client
@@ -23,25 +26,25 @@ from pix2pix.core.atomic_files import write_text_atomic
 log = logging.getLogger(__name__)
 
 CHUNK = 2**18
-TIMEOUT = 60  # seconds without a byte, or without a whole answer
-LEAST = 2**16  # bytes in TIMEOUT seconds, and bytes that count as progress: fewer would take years
-ATTEMPTS = 5  # without progress, before a mirror is given up
-LONGEST_WAIT = 30
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another attempt may better
+TIMEOUT = 60  # seconds without a byte, or until the headers are complete
+MIN_PROGRESS = 2**16  # bytes in TIMEOUT seconds, and in an attempt that counts as progress
+ATTEMPTS = 5  # in a row without progress
+MAX_WAIT = 30  # seconds between attempts
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # status codes after which another attempt may succeed
 
 
 class MirrorError(OSError):
-    """A mirror does not have the file, or does not deliver it."""
+    """A mirror does not have the file or does not deliver it."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the bytes of an unfinished file came from; only the very same file is continued.
+    """Where the bytes of an unfinished file came from. Only the same file is resumed.
 
     Args:
         url: of the file.
-        total: its length in bytes, None where the server does not say.
-        validator: its ETag or date, which the server is asked to compare.
+        total: its length in bytes; None if the server does not say.
+        validator: its ETag or date, for the server to compare (If-Range).
     """
 
     url: str
@@ -50,17 +53,17 @@ class Origin:
 
 
 def resume_download(url: str, part: Path, admit: Callable[[int | None], None], *, most: int) -> None:
-    """Brings `url` to the file `part`, from where an earlier attempt at the same file ended.
+    """Downloads `url` to the file `part`, from where an earlier attempt ended.
 
     Args:
         url: http or https.
-        part: the unfinished file; beside it PART.json says where its bytes come from.
-        admit: is told how many bytes are still to come, None when nobody knows; raises to refuse them.
-        most: bytes that are taken, whatever the server says.
+        part: the unfinished file; PART.json beside it records its origin.
+        admit: called with the number of bytes still to come, None if unknown; raises to refuse them.
+        most: the largest number of bytes to accept, whatever the server announces.
 
     Raises:
-        MirrorError: when the server does not have the file, sends more than `most` bytes, leads to another protocol,
-            is too slow, or does not deliver what it says in ATTEMPTS attempts.
+        MirrorError: when the server does not have the file, sends more than `most` bytes, redirects to another
+            protocol, is too slow, or fails ATTEMPTS times in a row.
         OSError: when the disk is full.
     """
     attempt = 0
@@ -70,19 +73,19 @@ def resume_download(url: str, part: Path, admit: Callable[[int | None], None], *
             return _download_rest(url, part, admit, most)
         except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
             reason = _describe_failure(error, url)
-        attempt = 0 if _size(part) >= before + LEAST else attempt + 1
+        attempt = 0 if _size(part) >= before + MIN_PROGRESS else attempt + 1
         if attempt == ATTEMPTS:
             raise MirrorError(f"{url}: {reason}, {ATTEMPTS} times in a row.")
-        wait = min(2**attempt, LONGEST_WAIT)
+        wait = min(2**attempt, MAX_WAIT)
         log.info("%s: %s; trying again in %d s from byte %d.", url, reason, wait, _size(part))
         time.sleep(wait)
 
 
 def _describe_failure(error: Exception, url: str) -> str:
-    """In words why an attempt failed. Raises MirrorError where no other will do better."""
+    """Why an attempt failed. Raises MirrorError if another attempt cannot succeed."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
-        if error.code not in PASSING:
+        if error.code not in TRANSIENT:
             raise MirrorError(
                 f"{url}: the server answers {error.code} {error.reason}.{login_hint(error.code)}"
             ) from error
@@ -101,14 +104,14 @@ def _download_rest(url: str, part: Path, admit: Callable[[int | None], None], mo
         if error.code != 416:
             raise
         error.close()
-        delete_partial(part)  # the file there has become shorter than what is here: another one
+        delete_partial(part)  # the server's file is shorter than ours, so it is another one
         raise ConnectionError("the file has changed on the server") from error
     with answer:
         resumed = _is_resumed(answer, start, origin)
         start = start if resumed else 0
         current = Origin(url, _total_bytes(answer, start), _validator(answer))
         if not resumed:
-            delete_partial(part)  # first: its bytes must not stand in the way of those that come
+            delete_partial(part)  # first, so that `admit` sees their space as free
         admit(None if current.total is None else current.total - start)
         if not resumed:
             write_text_atomic(_origin_file(part), json.dumps(asdict(current)))
@@ -116,36 +119,41 @@ def _download_rest(url: str, part: Path, admit: Callable[[int | None], None], mo
 
 
 class _WebOnly(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to web servers alone; urllib would follow them to FTP, too."""
+    """Follows redirects to HTTP and HTTPS only; urllib would follow them to FTP, too."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if not newurl.lower().startswith(("http://", "https://")):
             fp.close()
-            raise MirrorError(f"{req.full_url}: the server leads to {hide_secrets(newurl)!r}, which is no web address.")
+            raise MirrorError(
+                f"{req.full_url}: the server redirects to {hide_secrets(newurl)!r}, no web address."
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _send_request(request: urllib.request.Request) -> Any:
-    """The beginning of the answer, within TIMEOUT seconds in all: a server may also send it letter by letter."""
-    coming: Future[Any] = Future()
+    """Sends a request and returns the response, whose headers must be complete within TIMEOUT seconds in all.
+
+    The timeout of urllib counts from byte to byte: a server could send the headers for ever, letter by letter.
+    """
+    response: Future[Any] = Future()
 
     def ask() -> None:
         try:
             answer = urllib.request.build_opener(_WebOnly).open(request, timeout=TIMEOUT)
         except BaseException as error:
-            if coming.set_running_or_notify_cancel():
-                coming.set_exception(error)
+            if response.set_running_or_notify_cancel():
+                response.set_exception(error)
         else:
-            if coming.set_running_or_notify_cancel():
-                coming.set_result(answer)
+            if response.set_running_or_notify_cancel():
+                response.set_result(answer)
             else:
                 answer.close()
 
     threading.Thread(target=ask, daemon=True).start()
     try:
-        return coming.result(TIMEOUT)
+        return response.result(TIMEOUT)
     except TimeoutError as error:
-        coming.cancel()  # an answer that comes after all is closed
+        response.cancel()  # `ask` closes a late response
         raise TimeoutError(str(error) or f"no whole answer within {TIMEOUT} s") from error
 
 
@@ -157,16 +165,16 @@ def _make_request(url: str, start: int, origin: Origin | None) -> urllib.request
             headers["If-Range"] = origin.validator
     request = urllib.request.Request(url, headers=headers)
     if login := authorization_header(url):
-        request.add_unredirected_header("Authorization", login)  # which no other server gets to see
+        request.add_unredirected_header("Authorization", login)  # not sent along with redirects
     return request
 
 
 def _is_resumed(answer: Any, start: int, origin: Origin | None) -> bool:
-    """Whether the answer goes on where the file ends. Many servers send everything again instead."""
+    """Whether the response continues where the file ends. Many servers send the whole file again."""
     if answer.status != 206 or not start or origin is None:
         return False
-    said = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
-    if said is None or int(said[1]) != start or (said[2] != "*" and origin.total not in {None, int(said[2])}):
+    match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    if match is None or int(match[1]) != start or (match[2] != "*" and origin.total not in {None, int(match[2])}):
         raise http.client.HTTPException("the server sends another part than it was asked for")
     return True
 
@@ -199,24 +207,24 @@ def _write_chunk(file: Any, chunk: bytes, part: Path) -> None:
 
 
 def _read_chunks(answer: Any, url: str) -> Iterator[bytes]:
-    """What arrives, as it arrives. Raises MirrorError when it is hardly anything."""
-    began, arrived = time.monotonic(), 0
+    """Yields the body as it arrives. Raises MirrorError when it is too slow."""
+    start, arrived = time.monotonic(), 0
     while chunk := answer.read1(CHUNK):
         yield chunk
         arrived += len(chunk)
-        if time.monotonic() - began >= TIMEOUT:
-            if arrived < LEAST:
+        if time.monotonic() - start >= TIMEOUT:
+            if arrived < MIN_PROGRESS:
                 raise MirrorError(f"{url}: too slow, {arrived} bytes in {TIMEOUT} s.")
-            began, arrived = time.monotonic(), 0
+            start, arrived = time.monotonic(), 0
 
 
 def _total_bytes(answer: Any, start: int) -> int | None:
-    return None if answer.length is None else start + answer.length  # None also for a length that is no number
+    return None if answer.length is None else start + answer.length  # None for a length that is no number, too
 
 
 def _validator(answer: Any) -> str | None:
     tag = answer.headers.get("ETag")
-    weak = tag is None or tag.startswith("W/")  # a weak tag promises likeness, not equal bytes
+    weak = tag is None or tag.startswith("W/")  # a weak tag does not promise equal bytes
     return answer.headers.get("Last-Modified") if weak else tag
 
 
@@ -232,7 +240,7 @@ def _origin_file(part: Path) -> Path:
 
 
 def delete_partial(part: Path) -> None:
-    """Removes an unfinished file and the note beside it."""
+    """Removes an unfinished file and the record of its origin."""
     part.unlink(missing_ok=True)
     _origin_file(part).unlink(missing_ok=True)
 
