@@ -175,10 +175,10 @@ def derive(pictures: Path, **options: Any) -> None:
 
 
 @prepare.command()
-@click.argument("films", nargs=-1, required=True, type=FOLDER, metavar="VIDEO...")
+@click.argument("videos", nargs=-1, required=True, type=FOLDER, metavar="VIDEO...")
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Take every Nth frame.")
 @sharing(DERIVING, OUTPUT)
-def video(films: tuple[Path, ...], every: int, **options: Any) -> None:
+def video(videos: tuple[Path, ...], every: int, **options: Any) -> None:
     """Make pairs from the frames of videos.
 
     The frame is B; A is made from it by --operation. Needs pix2pix[video].
@@ -190,8 +190,8 @@ def video(films: tuple[Path, ...], every: int, **options: Any) -> None:
     from pix2pix.datasets.prepare import video_frames
 
     shares = {"val": options["val"], "test": options["test"]}
-    matched = video_frames.list_frames(films, options["output"] / ".frames", every, shares)
-    _run(matched, ", ".join(map(str, films)), options | {"videos": films})
+    matched = video_frames.list_frames(videos, options["output"] / ".frames", every, shares)
+    _run(matched, ", ".join(map(str, videos)), options | {"videos": videos})
 
 
 def _run(matched: Any, where: str, options: dict[str, Any], allow_unmatched: bool = False) -> None:

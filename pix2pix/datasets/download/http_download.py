@@ -124,9 +124,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if not newurl.lower().startswith(("http://", "https://")):
             fp.close()
-            raise MirrorError(
-                f"{req.full_url}: the server redirects to {hide_secrets(newurl)!r}, no web address."
-            )
+            raise MirrorError(f"{req.full_url}: the server redirects to {hide_secrets(newurl)!r}, no web address.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -8,25 +8,25 @@ from PIL import Image
 
 
 def detect_edges(picture: Image.Image, model: str) -> Image.Image:
-    """The edges that `model` finds, black on white, mode L.
+    """Detects the edges of a picture with the ONNX file `model`. Returns them black on white, mode L.
 
-    The model takes float32 (1, 3, height, width), RGB in [0, 1], at any size, and gives (1, 1, height, width), the
-    probability of an edge or its logit; of several outputs the last is taken, in HED the fusion of the others.
+    The model takes float32 (1, 3, height, width), RGB in [0, 1], of any size, and returns (1, 1, height, width), the
+    probability of an edge or its logit. Of several outputs the last is used; in HED it is the fusion of the others.
 
     Raises:
-        ValueError: for a model that gives something else, or when onnxruntime is missing.
+        ValueError: for a model with another output, or when onnxruntime is missing.
     """
     session = _load_session(model)
     pixels = np.asarray(picture.convert("RGB"), np.float32).transpose(2, 0, 1)[None] / 255
-    found = np.asarray(session.run(None, {session.get_inputs()[0].name: pixels})[-1], np.float32)
-    if found.shape != (1, 1, picture.height, picture.width):
+    edges = np.asarray(session.run(None, {session.get_inputs()[0].name: pixels})[-1], np.float32)
+    if edges.shape != (1, 1, picture.height, picture.width):
         raise ValueError(
-            f"{model}: gives {found.shape} for a picture of {picture.width}x{picture.height}; "
+            f"{model}: returns {edges.shape} for a picture of {picture.width}x{picture.height}; "
             f"an edge detector gives (1, 1, {picture.height}, {picture.width})."
         )
-    if found.min() < 0 or found.max() > 1:
-        found = 1 / (1 + np.exp(-found))
-    return Image.fromarray(((1 - found[0, 0]) * 255).round().astype(np.uint8))
+    if edges.min() < 0 or edges.max() > 1:
+        edges = 1 / (1 + np.exp(-edges))
+    return Image.fromarray(((1 - edges[0, 0]) * 255).round().astype(np.uint8))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Matches files to pairs: by name, by order, by map tile, or single pictures."""
+"""Matches files into pairs: by name, by order or by map tile; or lists single pictures."""
 
 import re
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ SPLITS = ("train", "val", "test")
 
 
 class PairSpec(NamedTuple):
-    """A pair to be made.
+    """A pair to prepare.
 
     Args:
-        name: of the pair, and of its file; unique.
-        files: (A, B); or one, a side-by-side file or a picture whose input is to be derived.
-        split: where it must go; None leaves it to the draw.
-        group: pairs of one group stay in one split; None stands alone.
+        name: the unique name of the pair and of its file.
+        files: (A, B); or one, which is a side-by-side file or a picture whose input is derived.
+        split: the split that it must be in; None for a random one.
+        group: pairs of one group stay in one split; None for a pair of its own.
     """
 
     name: str
@@ -31,19 +31,19 @@ class PairSpec(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """The pairs, and the files that have no part in any."""
+    """The pairs, and the files that belong to none."""
 
     pairs: list[PairSpec]
     unmatched: list[Path]
 
 
 def match_by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matches:
-    """Pairs of equal paths under both folders, but for suffixes and the words of `strip`.
+    """Pairs files with the same path in both folders, apart from suffixes and the texts in `strip`.
 
-    A first folder named train, val or test in both keeps its pairs in that split.
+    Pairs in a subfolder train, val or test stay in that split.
 
     Raises:
-        ValueError: when two files of one folder come to one name.
+        ValueError: when two files of one folder get the same name.
     """
     named_a, named_b = (_name_pictures(folder, strip) for folder in (a, b))
     names = natsorted(named_a.keys() & named_b.keys())
@@ -53,7 +53,7 @@ def match_by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matches:
 
 
 def match_by_order(a: Path, b: Path) -> Matches:
-    """The first of A with the first of B, and so on, in natural order of their paths."""
+    """Pairs the first of A with the first of B, and so on, in natural order of their paths."""
     files_a, files_b = list_pictures(a), list_pictures(b)
     items = [
         PairSpec(_flatten_path(f.relative_to(a).with_suffix("")), (f, g))
@@ -63,9 +63,10 @@ def match_by_order(a: Path, b: Path) -> Matches:
 
 
 def match_tiles(a: Path, b: Path, block: int) -> Matches:
-    """Map tiles of two layers, z/x/y, matched by their places; squares of `block` x `block` tiles stay together.
+    """Pairs the map tiles (z/x/y) of two layers by position. Squares of `block` x `block` tiles form one group.
 
-    Tiles of deeper levels go with the square of the topmost level that they lie in, for they show the same ground.
+    The squares are those of the topmost level. Tiles of deeper levels belong to the square that they lie in, because
+    they show the same ground.
     """
     matched = match_by_name(a, b)
     places = [_parse_tile(item, a) for item in matched.pairs]
@@ -78,12 +79,12 @@ def match_tiles(a: Path, b: Path, block: int) -> Matches:
 
 
 def list_singles(folder: Path) -> Matches:
-    """Each picture by itself; folders named train, val and test keep theirs."""
+    """Lists each picture by itself. Pictures in a subfolder train, val or test stay in that split."""
     return Matches([_make_item(name, (file,)) for name, file in _name_pictures(folder, ()).items()], [])
 
 
 def list_existing_pairs(folder: Path) -> Matches:
-    """The pairs of a data set, in whatever splits they are now."""
+    """Lists the pairs of a data set, whatever their present splits."""
     found = scan_folder(folder)
     alone = [file for finding in found.findings if finding.kind in {"unmatched", "same-name"} for file in finding.files]
     several = len({entry.split for entry in found.pairs}) > 1
@@ -92,9 +93,9 @@ def list_existing_pairs(folder: Path) -> Matches:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """All pictures in a folder and the folders in it, in natural order. Raises FileNotFoundError for no folder."""
+    """Lists all pictures below a folder, in natural order. Raises FileNotFoundError if it does not exist."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {str(folder)!r}: pictures are looked for there.")
+        raise FileNotFoundError(f"no folder {str(folder)!r}. Give a folder of pictures.")
     found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _is_hidden(file, folder)]
     require_utf8_names(folder, [str(file.relative_to(folder)) for file in found])
     return natsorted(found, key=str)
@@ -126,7 +127,7 @@ def _make_item(name: str, files: tuple[Path, ...]) -> PairSpec:
 
 
 def _flatten_path(path: Path) -> str:
-    """A path as one file name. No trailing _A, _B or _AB, which readers of pairs take for the side."""
+    """Joins a path to one file name. A trailing _A, _B or _AB, which marks the side of a pair, gets another _."""
     name = "_".join(path.parts)
     return f"{name}_" if re.search(r"_(A|B|AB)$", name) else name
 

@@ -14,15 +14,15 @@ from pix2pix.datasets.prepare.match import SPLITS, Matches
 from pix2pix.datasets.prepare.recipe import Recipe
 from pix2pix.datasets.prepare.split import assign_splits
 
-NAMED = 20
-SAMPLE = 50
+MAX_NAMES = 20  # of pictures without a partner, in the error
+SAMPLE = 50  # prepared pairs that are measured to suggest the command
 
 
 def require_matched(matched: Matches, where: str, allow_unmatched: bool) -> None:
-    """Refuses to leave out files in silence, and to make nothing of them all."""
+    """Raises ValueError when pictures have no partner, unless that is allowed, and when there are no pairs."""
     if matched.unmatched and not allow_unmatched:
-        names = "\n  ".join(map(str, matched.unmatched[:NAMED]))
-        more = f"\n  and {len(matched.unmatched) - NAMED} more" if len(matched.unmatched) > NAMED else ""
+        names = "\n  ".join(map(str, matched.unmatched[:MAX_NAMES]))
+        more = f"\n  and {len(matched.unmatched) - MAX_NAMES} more" if len(matched.unmatched) > MAX_NAMES else ""
         raise ValueError(
             f"{where}: {len(matched.pairs)} pairs, but {len(matched.unmatched)} pictures have no partner. Rename them, "
             f"--strip what differs in their names, or leave them out with --allow-unmatched.\n  {names}{more}"
@@ -32,14 +32,14 @@ def require_matched(matched: Matches, where: str, allow_unmatched: bool) -> None
 
 
 class Preparation(NamedTuple):
-    """A preparation: what to make pairs of, how, and where.
+    """A preparation: which pairs to make, how and where.
 
     Args:
-        matched: the pairs, and what is left out.
+        matches: the pairs, and the files without a partner.
         output: the new folder.
-        recipe: how pixels are made.
-        shares: of val and test, each of all pairs.
-        films: whose frames are to be unpacked first.
+        recipe: how the pixels are made.
+        shares: of val and test, as parts of all pairs.
+        videos: files whose frames are extracted first.
         workers: threads; None for one on each core.
     """
 
@@ -54,75 +54,76 @@ class Preparation(NamedTuple):
 def make_preparation(
     matched: Matches, output: Path, *, size: str | None, labels: str | None, val: float, test: float, **rest: Any
 ) -> Preparation:
-    """The job of a command's options. Raises ValueError for options that make no sense together."""
-    films, workers = rest.pop("videos", ()), rest.pop("workers", None)
+    """Makes a preparation of a command's options. Raises ValueError for options that contradict each other."""
+    videos, workers = rest.pop("videos", ()), rest.pop("workers", None)
     if val + test >= 1:
         raise ValueError(f"--val {val} and --test {test} leave nothing to train on. Lower them.")
     if rest.get("detector") and rest["operation"] != "edges":
         raise ValueError(f"--detector finds edges, but --operation is {rest['operation']}. Set --operation edges.")
     recipe = Recipe(size=parse_size(size), labels=labels or "", **rest)
-    return Preparation(matched, output, recipe, {"val": val, "test": test}, films, workers)
+    return Preparation(matched, output, recipe, {"val": val, "test": test}, videos, workers)
 
 
-def prepare(job: Preparation) -> Iterator[str]:
-    """Makes the pairs and tells what it did; the last line is the command that trains on them."""
-    decisive = _inputs(job)
-    there = write.read_progress(job.output, decisive)
-    if there and there["finished"]:
-        yield f"{job.output} is there already, complete."
+def prepare(preparation: Preparation) -> Iterator[str]:
+    """Makes the pairs and yields the lines of the report; the last one is the command that trains on them."""
+    inputs = _inputs(preparation)
+    progress = write.read_progress(preparation.output, inputs)
+    if progress and progress["finished"]:
+        yield f"{preparation.output} is there already, complete."
     else:
-        tasks, summary = _plan_tasks(job)
-        write.mark_started(job.output, decisive)
-        video_frames.extract_frames(job.videos, job.matches.pairs)
-        write.write_pairs(tasks, job.recipe, job.workers)
-        shutil.rmtree(job.output / ".frames", ignore_errors=True)
-        write.mark_finished(job.output)
-        yield f"{job.output}: {summary}"
-    yield from _describe_unmatched(job)
-    entries = scan_folder(job.output).pairs
-    readings = measure_pairs(entries[:: max(1, len(entries) // SAMPLE)], job.workers)
-    yield f"train:  {suggest_command(job.output, readings, direction='AtoB' if job.recipe.operation else None)}"
+        tasks, summary = _plan_tasks(preparation)
+        write.mark_started(preparation.output, inputs)
+        video_frames.extract_frames(preparation.videos, preparation.matches.pairs)
+        write.write_pairs(tasks, preparation.recipe, preparation.workers)
+        shutil.rmtree(preparation.output / ".frames", ignore_errors=True)
+        write.mark_finished(preparation.output)
+        yield f"{preparation.output}: {summary}"
+    yield from _describe_unmatched(preparation)
+    entries = scan_folder(preparation.output).pairs
+    readings = measure_pairs(entries[:: max(1, len(entries) // SAMPLE)], preparation.workers)
+    direction = "AtoB" if preparation.recipe.operation else None
+    yield f"train:  {suggest_command(preparation.output, readings, direction=direction)}"
 
 
-def dry_run(job: Preparation) -> Iterator[str]:
-    """Tells every file that `prepare` would write, and writes none."""
-    write.read_progress(job.output, _inputs(job))
-    tasks, summary = _plan_tasks(job)
+def dry_run(preparation: Preparation) -> Iterator[str]:
+    """Yields a line for each file that `prepare` would write, and writes none."""
+    write.read_progress(preparation.output, _inputs(preparation))
+    tasks, summary = _plan_tasks(preparation)
     yield from write.describe_tasks(tasks)
-    yield f"{job.output}: {summary} would be written"
-    yield from _describe_unmatched(job)
+    yield f"{preparation.output}: {summary} would be written"
+    yield from _describe_unmatched(preparation)
 
 
-def _plan_tasks(job: Preparation) -> tuple[list[write.Task], str]:
-    """What goes where, and the numbers in words. Frames of films have their splits by time; all else is read first."""
-    if job.videos:
-        splits = [item.split or "train" for item in job.matches.pairs]
+def _plan_tasks(preparation: Preparation) -> tuple[list[write.Task], str]:
+    """Returns the tasks, and the number of pairs in each split as text. Frames are split by time, others by content."""
+    if preparation.videos:
+        splits = [item.split or "train" for item in preparation.matches.pairs]
     else:
-        readings = write.measure_sources(job.matches.pairs, job.recipe, job.workers)
-        splits = assign_splits(job.matches.pairs, readings, job.shares, job.recipe.seed)
+        readings = write.measure_sources(preparation.matches.pairs, preparation.recipe, preparation.workers)
+        splits = assign_splits(preparation.matches.pairs, readings, preparation.shares, preparation.recipe.seed)
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS if name in splits)
-    return write.plan_outputs(job.matches.pairs, splits, job.output, job.recipe), counts
+    return write.plan_outputs(preparation.matches.pairs, splits, preparation.output, preparation.recipe), counts
 
 
-def _describe_unmatched(job: Preparation) -> Iterator[str]:
-    if job.matches.unmatched:
-        yield f"left out, without a partner: {', '.join(map(str, job.matches.unmatched))}"
+def _describe_unmatched(preparation: Preparation) -> Iterator[str]:
+    if preparation.matches.unmatched:
+        yield f"left out, without a partner: {', '.join(map(str, preparation.matches.unmatched))}"
 
 
-def _inputs(job: Preparation) -> dict[str, Any]:
-    """All that decides what a prepared folder contains."""
-    sources = list(job.videos) or [file for item in job.matches.pairs for file in item.files]
-    sources += [Path(job.recipe.detector)] if job.recipe.detector else []
+def _inputs(preparation: Preparation) -> dict[str, Any]:
+    """Everything on which the contents of the prepared folder depend."""
+    sources = list(preparation.videos) or [file for item in preparation.matches.pairs for file in item.files]
+    sources += [Path(preparation.recipe.detector)] if preparation.recipe.detector else []
     return {
-        "recipe": asdict(job.recipe),
-        "shares": job.shares,
-        "pairs": write.hash_lines([item.name for item in job.matches.pairs]),
+        "recipe": asdict(preparation.recipe),
+        "shares": preparation.shares,
+        "pairs": write.hash_lines([item.name for item in preparation.matches.pairs]),
         "sources": write.fingerprint(sources),
     }
 
 
 def parse_size(size: str | None) -> tuple[int, int] | None:
-    """`256` or `512x256` as (width, height). Raises ValueError for anything else."""
+    """Parses `256` or `512x256` as (width, height). Raises ValueError for anything else."""
     if size is None:
         return None
     parts = size.lower().split("x")

@@ -20,22 +20,22 @@ FITS: dict[str, Callable[..., Image.Image]] = {
     "pad": partial(ImageOps.pad, color="white"),
     "stretch": lambda image, size, method: image.resize(size, method),
 }
-KEPT = {"L", "RGB", "RGBA", "P", "I;16"}  # modes that two folders keep
+FOLDER_MODES = {"L", "RGB", "RGBA", "P", "I;16"}  # Pillow's modes that the layout `folders` keeps
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides the pixels of a prepared set.
+    """All settings that determine the pixels of a prepared data set.
 
     Args:
         operation: makes A from B; None takes A and B from files.
-        amount: how much of it; None for the operation's own.
-        fill: what a hole is filled with.
-        detector: an ONNX file that finds edges, instead of Canny's.
-        size: width and height of each image; None leaves them.
-        fit: `crop` scales to cover and cuts the middle, `pad` fits in and fills with white, `stretch` does neither.
-        labels: which image is a label map, whose colours must not mix: A, B, AB or none.
-        layout: `side-by-side` files in 8 bits, or two `folders`, which keep depth and alpha.
+        amount: the strength of the operation; None for its default.
+        fill: the content of holes.
+        detector: an ONNX file that detects edges instead of Canny's algorithm.
+        size: (width, height) of each image; None keeps the sizes.
+        fit: `crop` scales to cover and cuts out the centre, `pad` scales to fit and adds white, `stretch` distorts.
+        labels: which images are label maps, whose colours must not mix: A, B, AB or an empty text.
+        layout: `side-by-side` files of 8 bits, or two `folders`, which keep depth and alpha.
         suffix: of the files.
         seed: of holes and noise, and of the split.
     """
@@ -52,7 +52,7 @@ class Recipe:
     seed: int = 0
 
     def make_pair(self, name: str, files: tuple[Path, ...]) -> tuple[Image.Image, Image.Image]:
-        """A and B of the files, both in the size of the recipe. Raises ValueError for a file that cannot be read."""
+        """Makes A and B from the files, both of the size of the recipe. Raises ValueError for an unreadable file."""
         if self.operation:
             target = self._resize(self._convert_mode(read_picture(files[0])), "B")
             return self._derive_source(target, name), target
@@ -60,8 +60,8 @@ class Recipe:
         return self._resize(self._convert_mode(a), "A"), self._resize(self._convert_mode(b), "B")
 
     def _convert_mode(self, image: Image.Image) -> Image.Image:
-        """In a mode that the layout can hold."""
-        if self.layout == "folders" and image.mode in KEPT and not self.operation:
+        """Converts to a mode that the layout can store."""
+        if self.layout == "folders" and image.mode in FOLDER_MODES and not self.operation:
             return image
         return image.convert("RGBA" if self.layout == "folders" and image.has_transparency_data else "RGB")
 
@@ -83,9 +83,9 @@ class Recipe:
 
 
 def concat_halves(a: Image.Image, b: Image.Image) -> Image.Image:
-    """Side by side, A left; both of one size."""
+    """Puts A (left) and B side by side; both have the same size."""
     assert a.size == b.size, (a.size, b.size)
-    both = Image.new("RGB", (a.width + b.width, a.height))
-    both.paste(a, (0, 0))
-    both.paste(b, (a.width, 0))
-    return both
+    combined = Image.new("RGB", (a.width + b.width, a.height))
+    combined.paste(a, (0, 0))
+    combined.paste(b, (a.width, 0))
+    return combined

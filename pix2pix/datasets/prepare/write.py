@@ -1,4 +1,4 @@
-"""Writes the pairs of a plan in parallel; an interrupted job continues to the same result."""
+"""Writes the pairs of a plan in parallel. An interrupted preparation resumes, with the same result."""
 
 import hashlib
 import json
@@ -17,45 +17,45 @@ from pix2pix.datasets.check.scan import PairFiles
 from pix2pix.datasets.prepare.match import PairSpec
 from pix2pix.datasets.prepare.recipe import Recipe, concat_halves
 
-SHAPES_DIFFER = 0.02
-SAVING = {"png": {}, "jpg": {"quality": 95, "subsampling": 0}}
+MAX_ASPECT_DIFFERENCE = 0.02
+SAVE_OPTIONS = {"png": {}, "jpg": {"quality": 95, "subsampling": 0}}
 
 
 class Task(NamedTuple):
-    """A pair and where it goes: one file, or one for A and one for B."""
+    """A pair and its output files: one, or one for A and one for B."""
 
     pair: PairSpec
     outputs: tuple[Path, ...]
 
 
 def plan_outputs(items: Sequence[PairSpec], splits: Sequence[str], output: Path, recipe: Recipe) -> list[Task]:
-    """Where each pair goes, in folders that `data=folder` reads. Raises ValueError for two pairs of one name."""
+    """Plans the output files, in folders that `data=folder` reads. Raises ValueError for two pairs of one name."""
     tasks = []
     for item, split in zip(items, splits, strict=True):
         name = f"{item.name}.{recipe.suffix}"
         folders = [f"{split}A", f"{split}B"] if recipe.layout == "folders" else [split]
         tasks.append(Task(item, tuple(output / folder / name for folder in folders)))
-    times = Counter(str(task.outputs[0]).lower() for task in tasks)  # some disks take X and x for one
+    times = Counter(str(task.outputs[0]).lower() for task in tasks)  # on some disks, X and x are one file
     several = [task for task in tasks if times[str(task.outputs[0]).lower()] > 1]
     if several:
         files = ", ".join(str(task.pair.files[0]) for task in several[:5])
-        raise ValueError(f"{files}: folders become part of names, and these come to one. Rename them.")
+        raise ValueError(f"{files}: folders become part of the names, and these get the same name. Rename them.")
     return tasks
 
 
 def measure_sources(items: Sequence[PairSpec], recipe: Recipe, workers: int | None) -> list[PairStats]:
-    """Reads every file before anything is written. Raises ValueError naming all that cannot be used."""
+    """Measures every file before anything is written. Raises ValueError with all that cannot be used."""
     entries = [PairFiles("", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
     readings = measure_pairs(entries, workers)
     faults = [fault for reading in readings for fault in _find_faults(reading, recipe)]
     if faults:
         listed = "\n  ".join(dict.fromkeys(faults))
-        raise ValueError(f"some files cannot be used; nothing was written. Mend or remove them:\n  {listed}")
+        raise ValueError(f"some files cannot be used; nothing was written. Correct or remove them:\n  {listed}")
     return readings
 
 
 def _find_faults(reading: PairStats, recipe: Recipe) -> Iterator[str]:
-    """Why a pair cannot be made, in words."""
+    """Yields a sentence for each reason why a pair cannot be made."""
     first = reading.entry.files[0]
     yield from (f"{file}: cannot be read ({reason})" for file, reason in reading.unreadable.items())
     if reading.has_odd_width:
@@ -71,7 +71,7 @@ def _find_faults(reading: PairStats, recipe: Recipe) -> Iterator[str]:
         a, b = (side.size for side in reading.sides)
         if recipe.size is None and recipe.layout == "side-by-side" and a != b:
             yield f"{first}: A is {_format_size(a)} and B {_format_size(b)}, side by side they must match; set --size"
-        elif recipe.size and recipe.fit != "stretch" and abs(a[0] * b[1] / (a[1] * b[0]) - 1) > SHAPES_DIFFER:
+        elif recipe.size and recipe.fit != "stretch" and abs(a[0] * b[1] / (a[1] * b[0]) - 1) > MAX_ASPECT_DIFFERENCE:
             yield f"{first}: A is {_format_size(a)} and B {_format_size(b)}, of other proportions; set --fit stretch"
 
 
@@ -79,30 +79,30 @@ def _format_size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def read_progress(output: Path, decisive: dict[str, Any]) -> dict[str, Any] | None:
-    """What is noted of an earlier preparation in this folder; None for a folder that is empty or not there.
+def read_progress(output: Path, inputs: dict[str, Any]) -> dict[str, Any] | None:
+    """Reads the record of an earlier preparation in this folder; None if the folder is empty or missing.
 
     Args:
         output: the folder.
-        decisive: what decides its contents.
+        inputs: everything on which its contents depend.
 
     Raises:
-        ValueError: when it holds something else, or was prepared in another way or from other files.
+        ValueError: when the folder contains something else, or was prepared with other settings or from other files.
     """
     note = _progress_file(output)
     if not note.exists():
         if output.is_dir() and any(output.iterdir()):
             raise ValueError(f"{output} is not empty and was not prepared by this command. Choose another --output.")
         return None
-    there = json.loads(note.read_text(encoding="utf-8"))
-    if {key: there.get(key) for key in decisive} != json.loads(json.dumps(decisive)):
+    record = json.loads(note.read_text(encoding="utf-8"))
+    if {key: record.get(key) for key in inputs} != json.loads(json.dumps(inputs)):
         raise ValueError(f"{output} was prepared in another way or from other files. Choose another --output.")
-    return there
+    return record
 
 
-def mark_started(output: Path, decisive: dict[str, Any]) -> None:
-    """Marks a folder as ours before anything is put in it."""
-    write_text_atomic(_progress_file(output), json.dumps(decisive | {"finished": False}, indent=2) + "\n")
+def mark_started(output: Path, inputs: dict[str, Any]) -> None:
+    """Records the preparation in the folder, before anything else is written there."""
+    write_text_atomic(_progress_file(output), json.dumps(inputs | {"finished": False}, indent=2) + "\n")
 
 
 def mark_finished(output: Path) -> None:
@@ -114,7 +114,7 @@ def mark_finished(output: Path) -> None:
 
 
 def write_pairs(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> None:
-    """Makes the pairs whose files are not there yet; every file appears whole."""
+    """Writes the missing files of all pairs, each whole or not at all."""
     missing = [task for task in tasks if not all(file.exists() for file in task.outputs)]
     bar = tqdm(total=len(tasks), initial=len(tasks) - len(missing), unit="pair", desc="preparing", disable=None)
     with bar:
@@ -126,21 +126,21 @@ def _write_pair(task: Task, recipe: Recipe) -> None:
     a, b = recipe.make_pair(task.pair.name, task.pair.files)
     images = (a, b) if len(task.outputs) == 2 else (concat_halves(a, b),)
     for image, file in zip(images, task.outputs, strict=True):
-        save_picture(image, file, **SAVING[recipe.suffix])
+        save_picture(image, file, **SAVE_OPTIONS[recipe.suffix])
 
 
 def fingerprint(files: Sequence[Path]) -> str:
-    """A digest of the places, sizes and times of files."""
+    """A hash of the paths, sizes and dates of files."""
     return hash_lines([f"{file.resolve()} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(files)])
 
 
 def hash_lines(lines: Sequence[str]) -> str:
-    """SHA-256 of lines of text."""
+    """The SHA-256 of lines of text."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def describe_tasks(tasks: Sequence[Task]) -> Iterator[str]:
-    """A line for each file that would be written, and whence."""
+    """Yields a line for each pair: its output files and its source files."""
     for task in tasks:
         origin = " + ".join(map(str, task.pair.files))
         yield f"{' + '.join(map(str, task.outputs))} <- {origin}"
