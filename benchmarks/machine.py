@@ -6,7 +6,7 @@ import resource
 from importlib.metadata import version
 from pathlib import Path
 
-from pix2pix.data.cache.preload import count_cores
+from pix2pix.core.cpu_cores import count_cores
 
 STATUS = Path("/proc/self/status")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pix2pix.config.components import find_component_problems
+from pix2pix.config.components import find_wrong_components
 from pix2pix.config.identity import flat
 from pix2pix.config.parse import find_unknown_settings, parse_config
 from pix2pix.config.rules import find_broken_rules
@@ -34,7 +34,7 @@ def check_settings(settings: Mapping[str, Any]) -> RunConfig:
         config = parse_config(settings)
     except ValueError as error:
         raise _unfit(str(error).splitlines()) from error
-    found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_component_problems(settings))
+    found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_wrong_components(settings))
     if found:
         raise _unfit(found)
     return config

@@ -31,10 +31,10 @@ KINDS: dict[str, type] = {
 """The class that each component must derive from. The signature of the class that is named says the rest."""
 
 
-def find_component_problems(settings: Mapping[str, Any]) -> Iterator[str]:
+def find_wrong_components(settings: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the classes that a configuration names, and with their arguments, one sentence each."""
     for path, part, kind in _find_components(settings):
-        yield from instantiate.validate_component(part, path, kind)
+        yield from instantiate.find_component_problems(part, path, kind)
 
 
 def check_foreign(settings: Mapping[str, Any], source: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.old_names import update_class_names
-from pix2pix.core.trust import require_plain
+from pix2pix.core.trust import require_plain_settings
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
 PARTS_OF_A_RUN = ("data", "generator", "objective", "optimizer", "trainer")
@@ -58,7 +58,7 @@ def config_in_weights(settings: Any, file: Path) -> RunConfig:
 
 def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
     """The settings under their present names. Raises UnreadableError where parts are missing."""
-    require_plain(settings, file)
+    require_plain_settings(settings, file)
     settings = update_class_names(settings)
     lacking = [part for part in parts if not isinstance(settings.get(part), Mapping)]
     if not lacking:

@@ -1,4 +1,4 @@
-"""Checks checkpoints against the SHA256SUMS file of a run and against their own checksums.
+"""The checksums of a run's checkpoints, in the file SHA256SUMS beside them.
 
 The checksum of a new file is written before the file is put in place. A name may therefore have several lines:
 whichever of these files a kill leaves in place is known. Lines are removed only after the file has been replaced.
@@ -6,9 +6,7 @@ whichever of these files a kill leaves in place is known. Lines are removed only
 
 import hashlib
 import re
-import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 from pix2pix.core.atomic_files import write_text_atomic
 
@@ -61,31 +59,3 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Integrity(NamedTuple):
-    """The result of `check_integrity`.
-
-    Args:
-        known: whether the file is exactly one that was saved here.
-        damage: what is wrong with it; None if nothing is.
-    """
-
-    known: bool
-    damage: str | None = None
-
-
-def check_integrity(path: Path) -> Integrity:
-    """Checks the whole content of a checkpoint, by SHA256SUMS or else by the CRCs within the file, a zip archive."""
-    sums = Checksums(path.parent)
-    if sums.by_name and sums.knows(file_sha256(path)):
-        return Integrity(known=True)
-    if sums.by_name.get(path.name):
-        return Integrity(known=False, damage=f"its checksum differs from the one in {SUMS} beside it")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except Exception as error:  # zipfile raises errors of many kinds for damaged bytes
-        return Integrity(known=False, damage=f"it is no whole checkpoint ({error})")
-    damage = f"the checksum of {damaged} within it differs" if damaged else None
-    return Integrity(known=False, damage=damage)

@@ -74,7 +74,7 @@ def locate(path: str) -> type:
     return target
 
 
-def validate_component(node: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
+def find_component_problems(node: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
     """Yields a sentence for each problem of the component at `key`, which must derive from `kind`."""
     try:
         target = locate(node[TARGET])
@@ -84,10 +84,10 @@ def validate_component(node: Mapping[str, Any], key: str, kind: type | types.Uni
     if not issubclass(target, kind):
         yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
-    yield from validate_arguments(node, key, target)
+    yield from find_argument_problems(node, key, target)
 
 
-def validate_arguments(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
+def find_argument_problems(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
     """Yields a sentence for each problem of a mapping as the arguments of a class."""
     parameters = constructor_parameters(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -100,24 +100,20 @@ def validate_arguments(node: Mapping[str, Any], key: str, target: type) -> Itera
         annotation = argument_annotation(target, name) if name in parameters else Any
         if is_component(value):
             kind: Any = annotation if _names_classes(annotation) else object
-            yield from validate_component(value, f"{key}.{name}", kind)
+            yield from find_component_problems(value, f"{key}.{name}", kind)
         else:
-            yield from validate_value(value, f"{key}.{name}", annotation)
+            yield from find_value_problems(value, f"{key}.{name}", annotation)
 
 
 def _names_classes(annotation: Any) -> bool:
     return isinstance(annotation, type | types.UnionType) and annotation is not Any  # from Python 3.11 on a class
 
 
-def validate_value(value: Any, key: str, annotation: Any) -> Iterator[str]:
+def find_value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
     """Yields a sentence if a plain value does not fit the annotation of its argument."""
     try:
         adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
-    except (
-        PydanticSchemaGenerationError,
-        PydanticUserError,
-        TypeError,
-    ):  # the class itself will check it
+    except (PydanticSchemaGenerationError, PydanticUserError, TypeError):  # the class itself will check it
         return
     try:
         # Strict JSON rules: a list passes for a tuple, but a string not for a number, and a number not for a bool.

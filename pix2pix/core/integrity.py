@@ -2,10 +2,39 @@
 
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
-from pix2pix.core.checksums import SUMS, Checksums, check_integrity
+from pix2pix.core.checksums import SUMS, Checksums, file_sha256
 
 ZIP = b"PK\x03\x04"  # the first bytes of a checkpoint, a zip archive of uncompressed entries
+
+
+class Integrity(NamedTuple):
+    """The result of `check_integrity`.
+
+    Args:
+        known: whether the file is exactly one that was saved here.
+        damage: what is wrong with it; None if nothing is.
+    """
+
+    known: bool
+    damage: str | None = None
+
+
+def check_integrity(path: Path) -> Integrity:
+    """Checks the whole content of a checkpoint, by SHA256SUMS or else by the CRCs within the file, a zip archive."""
+    sums = Checksums(path.parent)
+    if sums.by_name and sums.knows(file_sha256(path)):
+        return Integrity(known=True)
+    if sums.by_name.get(path.name):
+        return Integrity(known=False, damage=f"its checksum differs from the one in {SUMS} beside it")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # zipfile raises errors of many kinds for damaged bytes
+        return Integrity(known=False, damage=f"it is no whole checkpoint ({error})")
+    damage = f"the checksum of {damaged} within it differs" if damaged else None
+    return Integrity(known=False, damage=damage)
 
 
 def require_intact(file: Path) -> None:

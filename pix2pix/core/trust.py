@@ -28,7 +28,7 @@ class UntrustedError(ValueError):
     """A configuration that was read from a file names a class that is not trusted."""
 
 
-def build(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> Any:
+def build_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> Any:
     """Constructs a component of a configuration that was read from a file.
 
     Args:
@@ -50,14 +50,14 @@ def build(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust =
 
 
 def require_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> None:
-    """Raises UntrustedError where `build` would, and constructs nothing."""
+    """Raises UntrustedError where `build_trusted` would, and constructs nothing."""
     check = TrustCheck(kind, {*_parse_modules(trust), *read_trusted_modules()})
     if problems := check.find_problems(node, key):
         lines = [f"{source}: its configuration is not built:", *(f"  {problem}" for problem in problems)]
         raise UntrustedError("\n".join([*lines, *check.remedy()]))
 
 
-def require_plain(tree: Any, source: str | Path) -> None:
+def require_plain_settings(tree: Any, source: str | Path) -> None:
     """Raises ValueError for a configuration that is no mapping of plain values, or far larger than a real one."""
     if not isinstance(tree, dict):
         raise ValueError(f"{source}: its configuration is {_kind(tree)}, no mapping of settings. Copy the file again.")
@@ -158,7 +158,7 @@ class TrustCheck:
             return
         annotation = instantiate.argument_annotation(target, name) if name in parameters else Any
         if not is_component(value):
-            yield from instantiate.validate_value(value, key, annotation)
+            yield from instantiate.find_value_problems(value, key, annotation)
         elif (wanted := _component_classes(annotation)) is not None:
             yield from self._check_classes(value, key, wanted)
         elif _is_own_class(target):

@@ -10,10 +10,11 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from pix2pix.core.cpu_cores import count_cores
 from pix2pix.core.randomness import pair_generator
 from pix2pix.core.signals import ignore_stop_signals
 from pix2pix.data.cache.cache import Cache
-from pix2pix.data.cache.preload import ResizedPairs, count_cores, describe_content
+from pix2pix.data.cache.preload import ResizedPairs, describe_content
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.resume import EpochLayout, align_progress, convert_progress, find_position
 from pix2pix.data.samplers import Draw, EpochBatches

@@ -114,7 +114,7 @@ class EvaluationSpec:
         key = json.dumps(pairs, sort_keys=True, default=str)
         if key not in self._sources:
             try:
-                self._sources[key] = trust.build(
+                self._sources[key] = trust.build_trusted(
                     pairs, "data.pairs", PairSource, source=run.config_file, trust=self.trust
                 )
             except (ValueError, OSError):

@@ -11,7 +11,7 @@ from pix2pix.export.onnxruntime_web import copy_onnxruntime_web
 from pix2pix.web.demo.app import page_data
 from pix2pix.web.demo.runs import load_runs
 from pix2pix.web.demo.sample_pictures import find_samples
-from pix2pix.web.demo.static_files import page_files, sample_files
+from pix2pix.web.demo.static_files import read_page_files, sample_files
 
 MARKER = "runs.json"
 
@@ -69,7 +69,7 @@ def _write_page(folder: Path, run: str | Path, description: dict[str, Any], opti
     runs = load_runs([run], **options)
     samples = find_samples(runs[0])
     model = {key: description[key] for key in ("input", "output", "noise")}
-    files = page_files("browser") | {name: content for name, (content, _) in sample_files(samples).items()}
+    files = read_page_files("browser") | {name: content for name, (content, _) in sample_files(samples).items()}
     for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -81,12 +81,14 @@ class TrainedGenerator:
         """
         node = self.config.data.pairs
         moved = {**node, "path": str(path)} if path is not None else node
-        return trust_checks.build(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
+        return trust_checks.build_trusted(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
 
     def build_transform(self) -> PairTransform:
         """Builds the transform from pairs to the generator's input. Raises ValueError as `open_pairs` does."""
         node = self.config.data.transform
-        return trust_checks.build(node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust)
+        return trust_checks.build_trusted(
+            node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust
+        )
 
     def precision(self) -> AbstractContextManager[Any]:
         """The autocast context: float16 on a GPU or bfloat16 on a CPU if `half`, otherwise disabled."""

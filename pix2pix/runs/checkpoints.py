@@ -10,7 +10,8 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from pix2pix.core.atomic_files import atomic_file, flush_to_disk
-from pix2pix.core.checksums import SUMS, Checksums, check_integrity, file_sha256
+from pix2pix.core.checksums import SUMS, Checksums, file_sha256
+from pix2pix.core.integrity import check_integrity
 from pix2pix.runs.run import PREVIOUS, Run
 
 log = logging.getLogger(__name__)

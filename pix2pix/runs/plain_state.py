@@ -43,7 +43,7 @@ def restore_types(checkpoint: dict[str, Any], device: torch.device) -> None:
         )
 
 
-def require_plain(states: Mapping[str, Any]) -> None:
+def require_savable_states(states: Mapping[str, Any]) -> None:
     """Raises the same ValueError for states of callbacks that no checkpoint can hold, without changing them."""
     make_plain({"callbacks": states})
 

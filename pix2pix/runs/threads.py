@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.accelerators import CPUAccelerator
 
-from pix2pix.data.cache.preload import count_cores
+from pix2pix.core.cpu_cores import count_cores
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)

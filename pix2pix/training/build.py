@@ -25,7 +25,7 @@ from pix2pix.training.module import Pix2Pix
 from pix2pix.training.output_paths import logger_arguments
 
 
-def build_generator(config: RunConfig) -> nn.Module:
+def construct_generator(config: RunConfig) -> nn.Module:
     """The generator, with whatever weights it is constructed with."""
     return build(config.generator)
 
@@ -37,7 +37,7 @@ def build_players(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
     have been trained elsewhere.
     """
     seed_weights(config.seed)  # for networks that draw their weights themselves
-    generator = build_generator(config)
+    generator = construct_generator(config)
     discriminator = build(config.discriminator) if config.discriminator else None
     seed_weights(config.seed)
     for player in filter(is_of_this_package, (generator, discriminator)):

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from pix2pix.core.instantiate import build, validate_component
+from pix2pix.core.instantiate import build, find_component_problems
 from pix2pix.models.losses import Objective
 
 HERE = __name__
@@ -30,7 +30,7 @@ def part(**arguments) -> dict:
 
 
 def said(node, kind=nn.Module) -> list[str]:
-    return list(validate_component(node, "key", kind))
+    return list(find_component_problems(node, "key", kind))
 
 
 def test_a_component_is_built_with_its_parts():

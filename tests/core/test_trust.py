@@ -120,16 +120,16 @@ STRANGE = [
 @pytest.mark.parametrize("node", STRANGE, ids=lambda node: json.dumps(node)[:70])
 def test_nothing_but_components_of_pix2pix_is_built_of_a_file(node):
     with pytest.raises(UntrustedError, match=r"a\.ckpt: its configuration is not built"):
-        trust.build(node, "generator", nn.Module, source="a.ckpt")
+        trust.build_trusted(node, "generator", nn.Module, source="a.ckpt")
 
 
 def test_components_of_pix2pix_are_built_with_those_that_their_annotations_name():
-    assert isinstance(trust.build(UNET, "generator", nn.Module, source="a.ckpt"), nn.Module)
+    assert isinstance(trust.build_trusted(UNET, "generator", nn.Module, source="a.ckpt"), nn.Module)
     hinge = {"_target_": "pix2pix.models.Hinge"}
     node = {"_target_": "pix2pix.models.Objective", "adversarial": hinge}
-    assert trust.build(node, "objective", Objective, source="a.ckpt").adversarial is not None
+    assert trust.build_trusted(node, "objective", Objective, source="a.ckpt").adversarial is not None
     with pytest.raises(UntrustedError, match="must be a AdversarialLoss"):
-        trust.build(node | {"adversarial": node}, "objective", Objective, source="a.ckpt")
+        trust.build_trusted(node | {"adversarial": node}, "objective", Objective, source="a.ckpt")
 
 
 def test_a_foreign_module_is_not_even_imported(mylab, tmp_path):
@@ -184,7 +184,7 @@ def test_what_is_no_module_cannot_be_trusted(name):
 )
 def test_a_configuration_is_plain_values(config):
     with pytest.raises(ValueError, match=r"^a\.ckpt: .*configuration"):
-        trust.require_plain(config, "a.ckpt")
+        trust.require_plain_settings(config, "a.ckpt")
 
 
 def test_a_configuration_that_unfolds_without_end_is_not_read():
@@ -195,7 +195,7 @@ def test_a_configuration_that_unfolds_without_end_is_not_read():
         doubled = [doubled, doubled]
     for config in (around, {"a": doubled}):
         with pytest.raises(ValueError, match="larger than any of pix2pix"):
-            trust.require_plain(config, "a.ckpt")
+            trust.require_plain_settings(config, "a.ckpt")
 
 
 # Whole commands

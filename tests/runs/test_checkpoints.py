@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pix2pix.core.checksums import SUMS, Checksums, check_integrity, file_sha256
+from pix2pix.core.checksums import SUMS, Checksums, file_sha256
+from pix2pix.core.integrity import check_integrity
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, find_resumable, link_checkpoint
 from pix2pix.runs.run import PREVIOUS, Run
 

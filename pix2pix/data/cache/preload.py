@@ -1,7 +1,6 @@
 """Loads resized pairs for a cache, one by one or all at once in parallel."""
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
 
+from pix2pix.core.cpu_cores import count_cores
 from pix2pix.data.pair import Pair, PairSource, Split
 
 DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
@@ -82,8 +82,3 @@ def prefetch_all(pairs: ResizedPairs) -> Iterator[Pair]:
                 bar.update()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def count_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.picture_files import open_image
-from pix2pix.datasets.check.scan import PairFiles
+from pix2pix.datasets.check.scan import ScannedPair
 from pix2pix.datasets.near_duplicates import Thumbnail, make_thumbnail, picture_digest
 
 ORIENTATION = 0x0112  # EXIF
@@ -78,7 +78,7 @@ class PairStats:
         unreadable: each file that cannot be read, and the reason.
     """
 
-    entry: PairFiles
+    entry: ScannedPair
     file_infos: list[FileInfo] = field(default_factory=list)
     sides: tuple[ImageStats, ImageStats] | None = None
     seam: float | None = None
@@ -94,7 +94,7 @@ class PairStats:
         return kind.size[1] if kind.orientation in {5, 6, 7, 8} else kind.size[0]
 
 
-def measure_pairs(pairs: Sequence[PairFiles], workers: int | None = None) -> list[PairStats]:
+def measure_pairs(pairs: Sequence[ScannedPair], workers: int | None = None) -> list[PairStats]:
     """Reads and measures all pairs in threads. A file that cannot be read is noted in the result, not raised.
 
     Edges are kept of every n-th pair only, of SAMPLE pairs in all.
@@ -104,7 +104,7 @@ def measure_pairs(pairs: Sequence[PairFiles], workers: int | None = None) -> lis
     return list(tqdm(stats, total=len(pairs), unit="pair", desc="reading", disable=None))
 
 
-def measure_pair(pair: PairFiles, *, edges: bool = True) -> PairStats:
+def measure_pair(pair: ScannedPair, *, edges: bool = True) -> PairStats:
     """Reads and measures one pair."""
     infos, images, unreadable = [], [], {}
     for file in pair.files:

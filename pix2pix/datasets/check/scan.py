@@ -17,7 +17,7 @@ MISNAMED = {"training": "train", "valid": "val", "validation": "val", "dev": "va
 UNREAD = (".gif", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2", ".jfif", ".tga", ".exr", ".npy", ".dng", ".svg")
 
 
-class PairFiles(NamedTuple):
+class ScannedPair(NamedTuple):
     """The files of a pair: (file,) if it has A and B side by side, else (file of A, file of B)."""
 
     split: str
@@ -29,7 +29,7 @@ class FolderScan(NamedTuple):
     """The pairs of a folder, and the problems of its file names and folders."""
 
     path: Path
-    pairs: list[PairFiles]
+    pairs: list[ScannedPair]
     findings: list[Finding]
 
     def count_pairs(self) -> dict[str, int]:
@@ -53,7 +53,7 @@ def scan_folder(path: Path) -> FolderScan:
 class _SplitFiles(NamedTuple):
     """The pairs of a split, the files without a partner, and the files that share a name."""
 
-    pairs: list[PairFiles]
+    pairs: list[ScannedPair]
     unmatched: list[Path]
     same_name: list[Path]
 
@@ -63,13 +63,13 @@ def _scan_split(path: Path, folder: str, split: str) -> _SplitFiles:
         if list_picture_paths(path / a) or list_picture_paths(path / b):
             return _match_folders(path / a, path / b, split)
     named, same_name = _group_by_name(path / folder)
-    return _SplitFiles([PairFiles(split, key, (file,)) for key, file in named.items()], [], same_name)
+    return _SplitFiles([ScannedPair(split, key, (file,)) for key, file in named.items()], [], same_name)
 
 
 def _match_folders(folder_a: Path, folder_b: Path, split: str) -> _SplitFiles:
     (a, same_name_a), (b, same_name_b) = _group_by_name(folder_a), _group_by_name(folder_b)
     alone = [a[key] for key in a.keys() - b.keys()] + [b[key] for key in b.keys() - a.keys()]
-    entries = [PairFiles(split, key, (a[key], b[key])) for key in a if key in b]
+    entries = [ScannedPair(split, key, (a[key], b[key])) for key in a if key in b]
     return _SplitFiles(entries, natsorted(alone, key=str), [*same_name_a, *same_name_b])
 
 
@@ -92,7 +92,7 @@ def _check_names(found: _SplitFiles) -> Iterator[Finding]:
         yield Finding("error", "same-name", message, "Rename or remove all but one of each name.", found.same_name)
 
 
-def _check_splits(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
+def _check_splits(path: Path, entries: list[ScannedPair]) -> Iterator[Finding]:
     splits = {entry.split for entry in entries}
     if not entries:
         yield Finding(
@@ -114,7 +114,7 @@ def _check_splits(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
         yield Finding("error", "one-pair", "one pair alone cannot be split into training and validation", "Add pairs.")
 
 
-def _check_unread(path: Path, entries: list[PairFiles]) -> Iterator[Finding]:
+def _check_unread(path: Path, entries: list[ScannedPair]) -> Iterator[Finding]:
     """Reports files and folders that look like data but are not read."""
     folders = {file.parent for entry in entries for file in entry.files} or {path}
     unread = [f for folder in folders for f in natsorted(folder.iterdir(), key=str) if f.suffix.lower() in UNREAD]

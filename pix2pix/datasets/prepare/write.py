@@ -13,7 +13,7 @@ from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.check.measure import PairStats, measure_pairs
-from pix2pix.datasets.check.scan import PairFiles
+from pix2pix.datasets.check.scan import ScannedPair
 from pix2pix.datasets.prepare.match import PairSpec
 from pix2pix.datasets.prepare.recipe import Recipe, concat_halves
 
@@ -45,7 +45,7 @@ def plan_outputs(items: Sequence[PairSpec], splits: Sequence[str], output: Path,
 
 def measure_sources(items: Sequence[PairSpec], recipe: Recipe, workers: int | None) -> list[PairStats]:
     """Measures every file before anything is written. Raises ValueError with all that cannot be used."""
-    entries = [PairFiles("", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
+    entries = [ScannedPair("", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
     readings = measure_pairs(entries, workers)
     faults = [fault for reading in readings for fault in _find_faults(reading, recipe)]
     if faults:

@@ -19,13 +19,13 @@ from pix2pix.web.demo.limits import (
     ConcurrencyLimit,
     Limits,
     RequestRejected,
+    decode_picture,
     read_body,
-    read_picture,
     run_while_connected,
 )
 from pix2pix.web.demo.runs import LoadedRun, describe_canvas
 from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings
-from pix2pix.web.demo.static_files import Files, media_type, page_files, sample_files, sample_path
+from pix2pix.web.demo.static_files import Files, media_type, read_page_files, sample_files, sample_path
 from pix2pix.web.demo.websocket import LiveEndpoint
 from pix2pix.web.demo.worker import Worker, encode_picture
 
@@ -62,7 +62,7 @@ class Demo:
         self.concurrency = ConcurrencyLimit(limits.requests, "requests")
         self.live = LiveEndpoint(runs, self.worker, limits)
         self.page_data = page_data(runs, samples)
-        self.files = _by_path(page_files("server"), sample_files(samples))
+        self.files = _by_path(read_page_files("server"), sample_files(samples))
 
     async def translate(self, request: Request) -> Response:
         """Translates the picture in the body."""
@@ -76,7 +76,7 @@ class Demo:
         return Response(result, media_type=MEDIA[query.format])
 
     def _translate(self, body: bytes, run: LoadedRun, query: TranslateQuery) -> bytes:
-        picture = read_picture(body, self.limits)
+        picture = decode_picture(body, self.limits)
         try:
             return encode_picture(run.translate(picture, query.seed), query.format)
         except ValueError as error:  # for example 16 bits for a run that takes 8

@@ -113,7 +113,7 @@ def _require_few_bytes(count: int, limits: Limits) -> None:
         raise RequestRejected(413, f"{count} bytes exceed the limit of {limits.bytes}. Send a smaller picture.")
 
 
-def read_picture(body: bytes, limits: Limits) -> Image.Image:
+def decode_picture(body: bytes, limits: Limits) -> Image.Image:
     """Decodes the picture, upright. Its size is checked before decoding. Raises RequestRejected."""
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:

@@ -14,7 +14,7 @@ MEDIA = {".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"
 Files = dict[str, tuple[bytes, str]]
 
 
-def page_files(engine: Engine) -> dict[str, bytes]:
+def read_page_files(engine: Engine) -> dict[str, bytes]:
     """The files of the page by name; `engine` is where the model runs."""
     others = ENGINE_FILES["browser" if engine == "server" else "server"]
     folder = resources.files("pix2pix.web.demo").joinpath("page")

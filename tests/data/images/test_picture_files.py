@@ -20,7 +20,7 @@ from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.skip_unreadable import SkipUnreadable
 from pix2pix.datasets.check.measure import measure_pairs
-from pix2pix.datasets.check.scan import PairFiles, scan_folder
+from pix2pix.datasets.check.scan import ScannedPair, scan_folder
 from pix2pix.datasets.write_shards import write_shards
 from tests.conftest import noise_pairs, pix2pix
 
@@ -197,7 +197,7 @@ def test_no_other_program_is_asked_whatever_a_file_holds(tmp_path, monkeypatch, 
     for look in (open_picture, read_size):
         with pytest.raises(ValueError, match=rf"{name}: cannot be read as a picture"):
             look(tmp_path / name)
-    assert measure_pairs([PairFiles("train", "a", (tmp_path / name,))])[0].unreadable
+    assert measure_pairs([ScannedPair("train", "a", (tmp_path / name,))])[0].unreadable
 
 
 def test_every_picture_is_opened_in_formats_that_are_named():
