@@ -28,7 +28,7 @@ from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[1]
 SIDES = ("reference", "ours", "bf16")
-TINY = ["data.size=32", "data.pairs.train_pairs=12", "data.pairs.val_pairs=8", "generator.base_channels=4"]
+TINY = ["data.size=32", "data.source.train_pairs=12", "data.source.val_pairs=8", "generator.base_channels=4"]
 TINY += ["discriminator.base_channels=4", "discriminator.receptive_field=16", "trainer.max_epochs=2"]
 TINY += ["trainer.log_every_n_steps=1", "data.batch_size=4", "name=run"]
 

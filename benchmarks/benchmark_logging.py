@@ -21,7 +21,7 @@ from pix2pix.config.parse import parse_config
 from pix2pix.runs.run import Run
 from pix2pix.training import build
 
-OFF = ["logger=none", "~callbacks.training_log", "~callbacks.diagnosis", "~callbacks.results"]
+OFF = ["logger=none", "~callbacks.training_log", "~callbacks.collapse_monitor", "~callbacks.results"]
 ON = ["logger=wandb", "logger.wandb.mode=offline"]
 
 

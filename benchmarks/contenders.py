@@ -82,7 +82,7 @@ def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
 
 def load_batches(config: RunConfig, count: int) -> Iterator[Any]:
     """Batches of `count` pairs, loaded, cached and augmented as in a training, without Lightning's loop."""
-    config.data.pairs.update({"train_pairs": count, "val_pairs": 1})
+    config.data.source.update({"train_pairs": count, "val_pairs": 1})
     data = build.build_data(config)
     data.trainer = build.build_trainer(config.changed(logger={}, callbacks={}), Run(config.run_dir))
     data.setup("fit")
@@ -131,7 +131,7 @@ class Turns(pl.Callback):
 def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
     """Trains as `pix2pix train` does: Lightning, the default callbacks and loggers, cached pairs from a loader."""
     with tempfile.TemporaryDirectory() as folder:
-        pairs = [f"data.pairs.train_pairs={steps * batch}", "data.pairs.val_pairs=1", f"run_dir='{folder}/run'"]
+        pairs = [f"data.source.train_pairs={steps * batch}", "data.source.val_pairs=1", f"run_dir='{folder}/run'"]
         config = compose_benchmark_config([*overrides, *pairs], size, batch)
         run, data = Run(config.run_dir), build.build_data(config)
         with run.open_session(config, data.pairs.fingerprint()):

@@ -153,15 +153,15 @@ def images_per_second(folder: Path, words: Sequence[str], least: float | None) -
 def measure(rounds: int, sizes: Sequence[float]) -> Iterator[dict[str, Any]]:
     """Measures one process, then two for each message size, in turn; full networks, synthetic pairs at 256x256."""
     for batch in (1, 4):
-        words = ["data.size=256", f"data.batch_size={batch}", "data.pairs.val_pairs=1", "trainer.max_epochs=1"]
+        words = ["data.size=256", f"data.batch_size={batch}", "data.source.val_pairs=1", "trainer.max_epochs=1"]
         words += ["data.cache=memory", "callbacks.samples.pairs=1"]
         alone: list[float] = []
         together: dict[float, list[float]] = {mb: [] for mb in sizes}
         with tempfile.TemporaryDirectory() as folder:
             for _ in range(rounds):
-                alone.append(images_per_second(Path(folder), [*words, f"data.pairs.train_pairs={13 * batch}"], None))
+                alone.append(images_per_second(Path(folder), [*words, f"data.source.train_pairs={13 * batch}"], None))
                 for mb, result in together.items():
-                    pairs = f"data.pairs.train_pairs={26 * batch}"
+                    pairs = f"data.source.train_pairs={26 * batch}"
                     result.append(images_per_second(Path(folder), [*words, pairs], mb))
         for mb, result in together.items():
             ratios = sorted(two / (2 * one) for one, two in zip(alone, result, strict=True))

@@ -13,7 +13,7 @@ BASE = [
     *("trainer.max_epochs=4", "trainer.log_every_n_steps=3", "optimizer.decay_epochs=2"),
     *("callbacks.checkpoint.every_n_steps=2", "callbacks.checkpoint.every_n_epochs=2", "logger=csv"),
 ]
-DRAWN = ["data.pairs.train_pairs=24", "data.pairs.val_pairs=4", "data.num_workers=0"]
+DRAWN = ["data.source.train_pairs=24", "data.source.val_pairs=4", "data.num_workers=0"]
 PATCHES = ["discriminator.base_channels=4", "discriminator.receptive_field=16"]
 PLAIN = [*DRAWN, *PATCHES]
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]

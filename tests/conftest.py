@@ -42,9 +42,9 @@ os.environ["PIX2PIX_TRUSTED_MODULES"] = str(Path(tempfile.mkdtemp()) / "trusted_
 
 TINY = [
     "data.size=32",
-    "data.pairs.train_pairs=12",
-    "data.pairs.val_pairs=3",
-    "data.pairs.test_pairs=2",
+    "data.source.train_pairs=12",
+    "data.source.val_pairs=3",
+    "data.source.test_pairs=2",
     "generator.base_channels=4",
     "discriminator.base_channels=4",
     "discriminator.receptive_field=16",
@@ -52,7 +52,7 @@ TINY = [
     "trainer.log_every_n_steps=4",
     "data.batch_size=2",
 ]
-TINY_FOLDER = ["data=folder", *(word for word in TINY if not word.startswith("data.pairs"))]
+TINY_FOLDER = ["data=folder", *(word for word in TINY if not word.startswith("data.source."))]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -43,7 +43,7 @@ def test_a_recorded_step_computes_what_the_step_computes_bit_for_bit(determinist
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(players.weights(), plain.weights(), strict=True))
 
 
-@pytest.mark.parametrize("way", ["step.cuda_graph=false", "step.cuda_graph=true"])
+@pytest.mark.parametrize("way", ["execution.cuda_graph=false", "execution.cuda_graph=true"])
 def test_a_deterministic_run_that_goes_on_ends_with_the_weights_of_an_unbroken_one(tmp_path, way):
     words = [*TINY, "trainer=gpu", "trainer.deterministic=true", way, f"output_dir={tmp_path}"]
     pix2pix("train", *words, "name=unbroken", "callbacks.checkpoint.every_n_epochs=1")
@@ -56,7 +56,7 @@ def test_a_deterministic_run_that_goes_on_ends_with_the_weights_of_an_unbroken_o
 @pytest.mark.parametrize("palette", [None, "facades"])
 def test_a_batch_is_augmented_as_on_the_cpu_and_nothing_waits(kind, palette):
     everything = {"rotation": 10, "scale": 0.1, "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
-    labels = {"labels": "target", "target_palette": palette} if kind == torch.uint8 else {}
+    labels = {"label_map": "target", "target_palette": palette} if kind == torch.uint8 else {}
     transform = JitterAndMirror(**SIZES, augment=everything, **labels)
     image = torch.randint(0, 256, (2, 3, 9, 9), generator=torch.Generator().manual_seed(0)).to(kind)
     there = image.to(DEVICE)

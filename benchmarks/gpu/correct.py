@@ -143,7 +143,7 @@ def batches(options: Options, batch: int) -> list[Tensor]:
     return [(torch.rand(2, batch, 3, size, size, generator=generator) * 2 - 1).to(options.device) for _ in range(4)]
 
 
-LAST = ["step.channels_last=true"]
+LAST = ["execution.channels_last=true"]
 Way = tuple[list[str], dict[str, bool]]
 PLAN: list[tuple[str, bool, Way, Way]] = [  # what, whether kernels are deterministic, one way and the other
     ("graph against eager, deterministic", True, ([], {"graph": True}), ([], {})),

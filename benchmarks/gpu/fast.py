@@ -14,7 +14,7 @@ from benchmarks.gpu.notes import SKIPPED, Notes, Options, read_notes
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 
 GIGAFLOP_A_PAIR = 86.9  # U-Net 256 and PatchGAN 70 of full width, both networks: benchmarks/count_operations.py
-LAST = ["step.channels_last=true"]
+LAST = ["execution.channels_last=true"]
 WAYS: dict[str, tuple[list[str], dict[str, bool]]] = {  # in the order of their worth
     "graph, bf16, channels_last": (LAST, {"half": True, "graph": True}),
     "eager": ([], {}),

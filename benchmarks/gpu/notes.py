@@ -197,8 +197,8 @@ def trainer(options: Options) -> list[str]:
 
 def fastest_settings(options: Options) -> list[str]:
     """The fastest settings of the project, without those that a CPU does not support."""
-    also = [] if options.device == "cpu" else ["precision=bf16-mixed", "step.cuda_graph=true"]
-    return [*trainer(options), *also, "step.channels_last=true"]
+    also = [] if options.device == "cpu" else ["precision=bf16-mixed", "execution.cuda_graph=true"]
+    return [*trainer(options), *also, "execution.channels_last=true"]
 
 
 def facades(options: Options, folder: Path, name: str, *words: str) -> list[str]:

@@ -18,15 +18,15 @@ def trainings(options: Options, notes: Notes) -> None:
     folder, cpu = Path(options.work) / "trainings", options.device == "cpu"
     width, pairs = (4, 60) if options.tiny else (32, 200)
     small = [*trainer(options), f"data.size={32 if options.tiny else 128}", f"output_dir={folder}", "logger=csv"]
-    small += [f"generator.base_channels={width}", f"discriminator.base_channels={width}", "data.pairs.val_pairs=8"]
-    exact = [*small, "trainer.deterministic=true", "trainer.max_epochs=2", f"data.pairs.train_pairs={pairs}"]
+    small += [f"generator.base_channels={width}", f"discriminator.base_channels={width}", "data.source.val_pairs=8"]
+    exact = [*small, "trainer.deterministic=true", "trainer.max_epochs=2", f"data.source.train_pairs={pairs}"]
     exact += [f"callbacks.checkpoint.every_n_steps={15 if options.tiny else 30}"]
-    kinds = {"eager": []} if cpu else {"eager": [], "graph": ["step.cuda_graph=true"]}
-    half = [*small, "precision=bf16-mixed" if cpu else "precision=16-mixed", "data.pairs.train_pairs=100"]
+    kinds = {"eager": []} if cpu else {"eager": [], "graph": ["execution.cuda_graph=true"]}
+    half = [*small, "precision=bf16-mixed" if cpu else "precision=16-mixed", "data.source.train_pairs=100"]
     jobs = {f"{kind}_unbroken": [*exact, *words] for kind, words in kinds.items()}
     jobs |= {f"{kind}_killed": [*exact, *words] for kind, words in kinds.items()}
     jobs |= {"half": [*half, "trainer.max_epochs=1", "trainer.log_every_n_steps=10"]}
-    jobs |= {"diverging": [*small, "trainer.max_epochs=8", "data.pairs.train_pairs=30", "optimizer.lr=1e12"]}
+    jobs |= {"diverging": [*small, "trainer.max_epochs=8", "data.source.train_pairs=30", "optimizer.lr=1e12"]}
     going = {name: Job(options, name, ["train", f"name={name}", *words]) for name, words in jobs.items()}
     for kind in kinds:
         _kill_once_saved(notes, going[f"{kind}_killed"], folder / f"{kind}_killed")

@@ -66,7 +66,7 @@ DERIVING = [
     click.option(
         "--amount",
         type=click.FloatRange(min=0, min_open=True),
-        help="Strength of the operation, as data.pairs.amount. Default: depends on the operation.",
+        help="Strength of the operation, as data.source.amount. Default: depends on the operation.",
     ),
     click.option(
         "--fill",

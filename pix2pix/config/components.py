@@ -17,7 +17,7 @@ from pix2pix.data.transforms import PairTransform
 from pix2pix.models.losses import Objective
 
 KINDS: dict[str, type] = {
-    "data.pairs": PairSource,
+    "data.source": PairSource,
     "data.transform": PairTransform,
     "generator": nn.Module,
     "discriminator": nn.Module,

@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from pix2pix.config.old_settings import present_name, update_setting_names
 from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
 from pix2pix.core import instantiate
@@ -48,7 +49,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         OmegaConf.update(cfg, "discriminator", None)
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
-    return update_class_names(resolved)
+    return update_setting_names(update_class_names(resolved))
 
 
 def composed(words: Sequence[str]) -> dict[str, Any]:
@@ -128,6 +129,9 @@ def _in_words(error: Exception) -> str:
     cause: Any = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if (old := re.search(r"Unsupported interpolation type (\w+)", str(cause))) and old[1] in KNOWN:
         return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
+    typed = [str(getattr(cause, "full_key", "")), *re.findall(r"'([\w./]+)'", str(error))]
+    if renamed := next(((name, present) for name in typed if (present := present_name(name))), None):
+        return f"{renamed[0]} is now {renamed[1]}."
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return instantiate.unknown_key_message(cause.full_key or str(cause.key), [str(name) for name in node])

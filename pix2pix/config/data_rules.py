@@ -14,9 +14,9 @@ def find_broken_data_rules(data: DataSettings) -> Iterator[str]:
 
 
 def _check_label_maps(data: DataSettings) -> Iterator[str]:
-    if (data.palette is None) != (data.labels is None) or (data.one_hot and data.palette is None):
+    if (data.palette is None) != (data.label_map is None) or (data.one_hot and data.palette is None):
         yield (
-            f"data.palette={data.palette}, data.labels={data.labels}, data.one_hot={data.one_hot}: "
+            f"data.palette={data.palette}, data.label_map={data.label_map}, data.one_hot={data.one_hot}: "
             "a palette and which image is the label map (A or B) belong together, and one_hot needs both"
         )
 
@@ -35,9 +35,9 @@ def _check_channels(data: DataSettings) -> Iterator[str]:
     channels = data.source_channels, data.target_channels
     if data.has_lab_targets and data.operation != "lab":
         yield "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
-    if {data.source_depth, data.target_depth} != {8} and "source_depth" not in data.pairs:
+    if {data.source_depth, data.target_depth} != {8} and "source_depth" not in data.source:
         yield "data.depth: these pairs are of 8 bits; convert deeper files, or make them pairs of files"
-    if "source_channels" not in data.pairs and data.operation is None and channels != (3, 3):
+    if "source_channels" not in data.source and data.operation is None and channels != (3, 3):
         yield "data.source_channels, data.target_channels: these pairs are RGB, 3 channels each"
 
 

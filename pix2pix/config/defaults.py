@@ -4,6 +4,7 @@ A setting that only one of them has is given its default in the other: the schem
 the class for the arguments of a component. A setting that an upgrade adds has a default that keeps what was so before.
 """
 
+import functools
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,28 @@ def with_equal_keys(one: RunConfig, other: RunConfig) -> tuple[dict[str, Any], d
     """The settings of both, each with the defaults of the arguments that only the other one has."""
     a, b = one.to_mapping(), other.to_mapping()
     return _fill_in(a, b), _fill_in(b, a)
+
+
+def with_all_defaults(config: RunConfig) -> dict[str, Any]:
+    """The settings, with every default that a class of this package has: for comparing many runs at once."""
+    return _complete(config.to_mapping())
+
+
+def _complete(node: Mapping[str, Any]) -> dict[str, Any]:
+    result = {name: _complete(value) if isinstance(value, Mapping) else value for name, value in node.items()}
+    target = node.get(TARGET)
+    if not isinstance(target, str) or not target.startswith("pix2pix."):
+        return result
+    return {name: value for name, value in _defaults_of(target).items() if name not in result} | result
+
+
+@functools.cache
+def _defaults_of(target: str) -> dict[str, Any]:
+    try:
+        parameters = inspect.signature(locate(target)).parameters.values()
+    except ValueError:  # a class that this version does not have
+        return {}
+    return {each.name: _plain(each.default) for each in parameters if each.default is not each.empty}
 
 
 def _fill_in(node: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
-WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.pairs.path"}
+WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.source.path"}
 WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it is resumed is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
-WHEREABOUTS |= {"step.cuda_graph", "step.channels_last"}  # nor any number, but for its rounding
+WHEREABOUTS |= {"execution.cuda_graph", "execution.channels_last"}  # nor any number, but for its rounding
 # A run may be resumed on other devices, and says what that changes; `data.batch_size` may keep the pairs of a step.
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 

@@ -36,14 +36,14 @@ def channels_of(image: str, direction: str, folders: Mapping[str, Any]) -> int:
     return sum(names.values()) if isinstance(names, Mapping) else 3
 
 
-def label_map(labels: str | None, direction: str) -> str | None:
+def label_map_side(label_map: str | None, direction: str) -> str | None:
     """Which image is a label map: source, target or none."""
-    return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(labels)
+    return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(label_map)
 
 
-def one_hot_palette(image: str, direction: str, one_hot: bool, palette: Any, labels: str | None) -> Any:
+def one_hot_palette(image: str, direction: str, one_hot: bool, palette: Any, label_map: str | None) -> Any:
     """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
-    return palette if one_hot is True and in_file(image, direction) == labels else None
+    return palette if one_hot is True and in_file(image, direction) == label_map else None
 
 
 def coded_channels(palette: Any, channels: int) -> int:
@@ -107,6 +107,6 @@ def without_slashes(name: str) -> str:
 
 PREFIX = "pix2pix."  # of their names in configuration files: other Hydra programs of this machine have names, too
 RESOLVERS = (
-    *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map),
+    *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map_side),
     *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
 )

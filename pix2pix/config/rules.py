@@ -40,7 +40,7 @@ def _check_label_losses(config: RunConfig) -> Iterator[str]:
     if of_labels and config.data.target_palette is None:
         yield (
             f"objective.{of_labels[0]}: cross-entropy and Dice need label maps as targets, one channel a class; "
-            "set data.one_hot=true, data.palette, data.labels and the data.direction that ends in the label map"
+            "set data.one_hot=true, data.palette, data.label_map and the data.direction that ends in the label map"
         )
 
 
@@ -117,8 +117,8 @@ def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
         "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
     }
     broken = [rule for rule, kept in rules.items() if not kept]
-    if config.step.cuda_graph and broken:
-        yield f"step.cuda_graph=true needs {'; and '.join(broken)}; or set step.cuda_graph=false"
+    if config.execution.cuda_graph and broken:
+        yield f"execution.cuda_graph=true needs {'; and '.join(broken)}; or set execution.cuda_graph=false"
 
 
 def _is_on_cpu(config: RunConfig) -> bool:

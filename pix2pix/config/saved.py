@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pix2pix.config.old_settings import update_setting_names
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.old_names import update_class_names
@@ -18,8 +19,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth 
 PARTS_OF_A_RUN = ("data", "generator", "objective", "optimizer", "trainer")
 PARTS_OF_A_GENERATOR = ("data", "generator", "inference")
 # Settings without which the pictures of a generator cannot be understood. They have been in every version.
-NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "labels")
-DATA_PARTS = ("pairs", "transform")
+NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "label_map")
+DATA_PARTS = ("source", "transform")
 
 
 class UnreadableError(ValueError):
@@ -59,7 +60,7 @@ def config_in_weights(settings: Any, file: Path) -> RunConfig:
 def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
     """The settings under their present names. Raises UnreadableError where parts are missing."""
     require_plain_settings(settings, file)
-    settings = update_class_names(settings)
+    settings = update_setting_names(update_class_names(settings))
     lacking = [part for part in parts if not isinstance(settings.get(part), Mapping)]
     if not lacking:
         data = settings["data"]

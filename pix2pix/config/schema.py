@@ -59,7 +59,7 @@ class RunConfig(Settings):
     seed: Annotated[int, Field(ge=0)]
     precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"] = 32
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
-    step: ExecutionSettings = ExecutionSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     inference: InferenceSettings = InferenceSettings()
     data: DataSettings
     generator: Part

@@ -88,11 +88,11 @@ class DataSettings(Settings):
     cache_dir: str = "~/.cache/pix2pix"
     cache_gigabytes: Annotated[float, Field(gt=0)] = 20
     palette: Annotated[Any, AfterValidator(_require_palette)] = None
-    labels: Letter | None = None
+    label_map: Letter | None = None
     one_hot: bool = False
     input_channels: Positive
     output_channels: Positive
-    pairs: Part
+    source: Part
     transform: Annotated[Part, AfterValidator(_require_coding)]
 
     @property
@@ -108,21 +108,21 @@ class DataSettings(Settings):
     @property
     def source_class(self) -> str:
         """The dotted name of the class that finds the pairs."""
-        return self.pairs[TARGET]
+        return self.source[TARGET]
 
     @property
     def source_path(self) -> str | None:
         """Folder or address of the pairs; None for pairs that are drawn."""
-        return self.pairs.get("path")
+        return self.source.get("path")
 
     @property
     def has_folder(self) -> bool:
         """Whether the pairs are read from a folder or an address, so that another one can be named."""
-        return "path" in self.pairs
+        return "path" in self.source
 
     def source_at(self, path: str | Path | None) -> Part:
         """The component that finds the pairs, at another path where one is given."""
-        return self.pairs if path is None else {**self.pairs, "path": str(path)}
+        return self.source if path is None else {**self.source, "path": str(path)}
 
     @property
     def source_letter(self) -> Letter:
@@ -132,9 +132,9 @@ class DataSettings(Settings):
     @property
     def label_map_side(self) -> Image | None:
         """Which image of a pair is the label map: the generator's input, its target, or none."""
-        if self.labels is None:
+        if self.label_map is None:
             return None
-        return "source" if self.labels == self.source_letter else "target"
+        return "source" if self.label_map == self.source_letter else "target"
 
     @property
     def label_palette(self) -> Palette | None:
@@ -179,7 +179,7 @@ class DataSettings(Settings):
     def source_image_spec(self) -> ImageSpec:
         """How the source of a pair is read from its files."""
         letter = self.source_letter
-        palette = self.palette if self.labels == letter else None
+        palette = self.palette if self.label_map == letter else None
         return make_spec(self.folders.get(letter, letter), self.source_channels, self.source_depth, palette)
 
     @property

@@ -74,7 +74,7 @@ class JitterAndMirror(PairTransform):
         preprocess: how pictures are brought to the load size; see `pix2pix.data.images.resize`.
         mirror: whether to flip left and right with probability one half.
         augment: how far to rotate, scale and recolour at random; None for not at all.
-        labels: which image is a label map, and is rotated and scaled by its nearest pixels.
+        label_map: which image is a label map, and is rotated and scaled by its nearest pixels.
         source_palette: encodes the source, a label map, with one channel per class; None keeps its colours.
         target_palette: the same for the target.
         source_range: the values of the source that become -1 and 1; values beyond them are clipped. None stands for
@@ -92,7 +92,7 @@ class JitterAndMirror(PairTransform):
         preprocess: Preprocess = "resize_and_crop",
         mirror: bool = True,
         augment: Augment | None = None,
-        labels: Literal["source", "target"] | None = None,
+        label_map: Literal["source", "target"] | None = None,
         source_palette: PaletteChoice | None = None,
         target_palette: PaletteChoice | None = None,
         source_range: Limits | None = None,
@@ -101,8 +101,8 @@ class JitterAndMirror(PairTransform):
         self.size, self.load_size = (height, width), (load_height, load_width)
         self.preprocess: Preprocess = preprocess
         self.mirror, self.limits = mirror, Augment.model_validate(augment or {})
-        self.source = ImageEncoding(source_palette, source_range, is_label_map=labels == "source")
-        self.target = ImageEncoding(target_palette, target_range, is_label_map=labels == "target")
+        self.source = ImageEncoding(source_palette, source_range, is_label_map=label_map == "source")
+        self.target = ImageEncoding(target_palette, target_range, is_label_map=label_map == "target")
 
     def resize_for_training(self, pair: Pair) -> Pair:
         """Both images at the load size, as far as `preprocess` uses it."""

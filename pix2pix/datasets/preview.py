@@ -27,7 +27,7 @@ def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Im
         seed: of the run.
         views: number of augmented pairs, DRAWS for each pair.
     """
-    pairs: PairSource = build(data.pairs)
+    pairs: PairSource = build(data.source)
     transform: PairTransform = build(data.transform)
     train = pairs.split("train")
     rows = []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pix2pix.config.old_settings import present_name
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison, RunEntry
@@ -109,4 +110,7 @@ def _short_differences(entry: RunEntry, position: int, differing: dict[str, list
 def _parse_settings(directory: str) -> dict[str, str]:
     """Parses a directory name such as `a=1,b=2`; returns an empty mapping for other names."""
     parts = directory.split(",")
-    return dict(part.split("=", 1) for part in parts) if all("=" in part for part in parts) else {}
+    if not all("=" in part for part in parts):
+        return {}
+    named = dict(part.split("=", 1) for part in parts)
+    return {present_name(key) or key: value for key, value in named.items()}

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
+from pix2pix.config.defaults import with_all_defaults
 from pix2pix.config.identity import flat
 from pix2pix.config.metric_names import METRICS, higher_is_better
 from pix2pix.config.schema import RunConfig
 from pix2pix.runs.run import Run
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
-IGNORED_SETTINGS = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.pairs.path", "logger.")
+IGNORED_SETTINGS = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.source.path", "logger.")
 
 
 @dataclass
@@ -213,4 +214,4 @@ class Comparison:
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
-    return {key: value for key, value in flat(config.to_mapping()) if not key.startswith(IGNORED_SETTINGS)}
+    return {key: value for key, value in flat(with_all_defaults(config)) if not key.startswith(IGNORED_SETTINGS)}

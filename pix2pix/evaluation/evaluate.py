@@ -107,7 +107,7 @@ def _evaluate_pairs(evaluator: PairEvaluator, folder: Path) -> Evaluation:
 def _open_pairs(trained: TrainedGenerator, path: str | Path | None, split: Split) -> PairSource:
     """Opens the pairs of the run's configuration, or those in the folder `path`."""
     require_no_secrets([("--data", str(path))])
-    if path is not None and "path" not in trained.config.data.pairs:
+    if path is not None and not trained.config.data.has_folder:
         raise ValueError(f"--data {path}: the pairs of this run are generated and have no folder. Omit --data.")
     try:
         source = trained.open_pairs(path)

@@ -115,7 +115,7 @@ class EvaluationSpec:
         if key not in self._sources:
             try:
                 self._sources[key] = trust.build_trusted(
-                    pairs, "data.pairs", PairSource, source=run.config_file, trust=self.trust
+                    pairs, "data.source", PairSource, source=run.config_file, trust=self.trust
                 )
             except (ValueError, OSError):
                 self._sources[key] = None

@@ -95,7 +95,7 @@ def _is_own_data(config: RunConfig, path: str | Path) -> bool:
 
     Another path counts as other data even if the training pairs are gone and names and sizes agree.
     """
-    own = config.data.pairs.get("path")
+    own = config.data.source_path
     return own is None or normalize_path(own) == normalize_path(path)
 
 
@@ -121,7 +121,7 @@ def make_record(
         "precision": "half" if trained.half else "float32",
         "device": trained.device.type,
         "data": {
-            "kind": trained.config.data.pairs["_target_"],  # the class name, independent of its file
+            "kind": trained.config.data.source_class,  # the class name, independent of its file
             "path": hide_password(getattr(source, "path", None)),
             "fingerprint": text_digest(source.fingerprint()),
             "files": files_digest(source, split),

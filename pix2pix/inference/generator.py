@@ -79,9 +79,8 @@ class TrainedGenerator:
             ValueError: for a class that is not trusted, or arguments that do not fit it.
             OSError: when the pairs do not exist.
         """
-        node = self.config.data.pairs
-        moved = {**node, "path": str(path)} if path is not None else node
-        return trust_checks.build_trusted(moved, "data.pairs", PairSource, source=self.checkpoint, trust=self.trust)
+        node = self.config.data.source_at(path)
+        return trust_checks.build_trusted(node, "data.source", PairSource, source=self.checkpoint, trust=self.trust)
 
     def build_transform(self) -> PairTransform:
         """Builds the transform from pairs to the generator's input. Raises ValueError as `open_pairs` does."""

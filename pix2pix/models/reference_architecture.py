@@ -41,7 +41,7 @@ def _describe_unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tenso
         "depth": len(convolutions) // 2,
         "norm": _recognise_norm(state, list(convolutions)[1:-1]),
         "dropout": 0.5,
-        "noise": "reference",
+        "dropout_placement": "reference",
     }
 
 

@@ -24,7 +24,7 @@ class UNet(nn.Module):
 
     Dropout is the noise z. The paper and its Lua code put it on the first three decoder blocks, if these have the full
     width of 8 * base_channels: three at depth 7 and more, two at 6, one at 5, none below. The PyTorch reference
-    (`noise="reference"`) leaves out the innermost block and includes all others of full width.
+    (`dropout_placement="reference"`) leaves out the innermost block and includes all others of full width.
 
     Args:
         in_channels: channels of the source.
@@ -33,7 +33,7 @@ class UNet(nn.Module):
         depth: number of halvings; 8 takes 256x256 down to 1x1.
         norm: the norm after every convolution but the first, the innermost and the last.
         dropout: the probability of dropout.
-        noise: which decoder blocks have dropout: those of the `paper`, or of the PyTorch `reference`.
+        dropout_placement: which decoder blocks have dropout: those of the `paper`, or of the PyTorch `reference`.
 
     Raises:
         ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide.
@@ -50,7 +50,7 @@ class UNet(nn.Module):
         depth: int = 8,
         norm: Norm = "batch",
         dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
-        noise: Literal["paper", "reference"] = "paper",
+        dropout_placement: Literal["paper", "reference"] = "paper",
     ) -> None:
         super().__init__()
         if depth < 2:
@@ -69,7 +69,7 @@ class UNet(nn.Module):
             )
         self.up = nn.ModuleList()
         for block, level in enumerate(reversed(range(1, depth))):
-            candidates = range(DROPOUT_BLOCKS) if noise == "paper" else range(1, depth)
+            candidates = range(DROPOUT_BLOCKS) if dropout_placement == "paper" else range(1, depth)
             has_dropout = block in candidates and widths[level - 1] == MAX_WIDTH * base_channels
             inputs = widths[level] * (2 if self.skips and block else 1)
             self.up.append(_upsample(inputs, widths[level - 1], norm, dropout if has_dropout else 0.0))

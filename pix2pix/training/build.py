@@ -68,7 +68,7 @@ def build_data(config: RunConfig) -> PairDataModule:
     """The pairs of the run, found and matched."""
     data = config.data
     return PairDataModule(
-        build(data.pairs),
+        build(data.source),
         build(data.transform),
         batch_size=data.batch_size,
         num_workers=data.num_workers,
@@ -76,7 +76,7 @@ def build_data(config: RunConfig) -> PairDataModule:
         cache=Cache(data.cache, data.cache_dir, data.cache_gigabytes),
         on_error=data.on_error,
         skip_limit=data.skip_limit,
-        settings=json.dumps([data.pairs, data.transform]),
+        settings=json.dumps([data.source, data.transform]),
     )
 
 

@@ -139,7 +139,7 @@ class CUDAGraphStep:
             self.has_failed = True
             log.warning(
                 "The training step cannot be recorded as a CUDA graph: %s. Training continues without it: slower, "
-                "with the same results. step.cuda_graph=false turns it off from the start.",
+                "with the same results. execution.cuda_graph=false turns it off from the start.",
                 str(error).partition("\n")[0].rstrip("."),
             )
 
@@ -159,7 +159,7 @@ def warn_about_skipped_hooks(callbacks: Sequence[pl.Callback]) -> None:
         if hooks and not kind.__module__.startswith("pix2pix."):  # those of this package are refused earlier
             log.warning(
                 "%s: %s is not called after the first %d steps, because a recorded step calls no callback. Set "
-                "step.cuda_graph=false if that matters, or use on_train_batch_end, which is called in every step.",
+                "execution.cuda_graph=false if that matters, or use on_train_batch_end, which is called in every step.",
                 *(kind.__name__, " and ".join(hooks), WARM_UP),
             )
 

@@ -78,7 +78,7 @@ class Pix2Pix(pl.LightningModule):
         self.resumed_rates: list[float] | None = None
         self.logged: set[str] | None = None
         """Names of numbers logged since a TrainingLog looked, which sends them on; None where there is none."""
-        self.execution = Execution(**config.step.model_dump()) if config else Execution()
+        self.execution = Execution(**config.execution.model_dump()) if config else Execution()
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
         self.players: tuple[Any, Any] = (generator, discriminator)

@@ -17,10 +17,10 @@ FRAGMENTS = {"data": {"_settings"}, "objective": {"_terms"}}  # shared by others
 EXTRA = {
     ("data", "folder"): ["data.path=somewhere"],
     ("data", "derived"): ["data.path=somewhere"],
-    ("data/pairs", "files"): ["data.path=somewhere"],
+    ("data/source", "files"): ["data.path=somewhere"],
     ("data", "shards"): ["data.path=somewhere"],
-    ("data/pairs", "shards"): ["data.path=somewhere"],
-    ("data/pairs", "derived"): ["data=derived", "data.path=somewhere"],
+    ("data/source", "shards"): ["data.path=somewhere"],
+    ("data/source", "derived"): ["data=derived", "data.path=somewhere"],
     **{("experiment", name): ["data.path=somewhere"] for name in ("colorization", "inpainting", "thermal")},
     ("objective/adversarial", "wasserstein"): ["discriminator.norm=instance"],
     ("objective", "labels"): ["data.direction=AtoB", "data.one_hot=true"],
@@ -39,7 +39,7 @@ def groups() -> dict[str, list[str]]:
 
 def test_all_groups_of_the_architecture_are_there():
     expected = {"data", "generator", "discriminator", "objective", "optimizer", "trainer", "callbacks", "logger"}
-    more = {"experiment", "sweep", "data/pairs", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
+    more = {"experiment", "sweep", "data/source", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
     assert expected | more == set(groups())
 
 
@@ -146,7 +146,7 @@ def test_a_size_that_leaves_the_unet_shallow_is_told_with_better_ones():
 
 def test_own_palettes_and_folders_give_the_channels():
     config = resolved(
-        "data=folder", "data.path=x", "data.palette=[[0,0,0],[1,2,3],[4,5,6]]", "data.labels=B", "data.one_hot=true"
+        "data=folder", "data.path=x", "data.palette=[[0,0,0],[1,2,3],[4,5,6]]", "data.label_map=B", "data.one_hot=true"
     )
     check(config)
     assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (3, 3)
@@ -155,7 +155,7 @@ def test_own_palettes_and_folders_give_the_channels():
         "data=folder",
         "data.path=x",
         "data.palette={road: [9,9,9], tree: [0,9,0]}",
-        "data.labels=A",
+        "data.label_map=A",
         "data.one_hot=true",
     )
     check(config)
@@ -165,7 +165,7 @@ def test_own_palettes_and_folders_give_the_channels():
     )
     check(config)
     assert (config["data"]["source_channels"], config["data"]["target_channels"]) == (3, 4)
-    assert config["data"]["pairs"]["source_depth"] == 16
+    assert config["data"]["source"]["source_depth"] == 16
 
 
 def test_an_objective_without_adversarial_term_has_no_discriminator():
@@ -177,8 +177,8 @@ def test_an_objective_without_adversarial_term_has_no_discriminator():
 def test_the_data_root_comes_from_the_environment(monkeypatch):
     assert resolved("data=facades")["data"]["path"] == "data/facades"
     monkeypatch.setenv("PIX2PIX_DATA", "/pictures")
-    assert resolved("data=facades")["data"]["pairs"]["path"] == "/pictures/facades"
-    assert resolved("data=facades", "data.root=/here")["data"]["pairs"]["path"] == "/here/facades"
+    assert resolved("data=facades")["data"]["source"]["path"] == "/pictures/facades"
+    assert resolved("data=facades", "data.root=/here")["data"]["source"]["path"] == "/here/facades"
 
 
 @pytest.mark.parametrize(

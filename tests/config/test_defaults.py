@@ -51,7 +51,15 @@ def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still
 
 
 @pytest.mark.parametrize(
-    "key", ["step.compiled", "step", "inference", "generator.dropout", "optimizer.clip_norm", "data.transform.mirror"]
+    "key",
+    [
+        "execution.compiled",
+        "execution",
+        "inference",
+        "generator.dropout",
+        "optimizer.clip_norm",
+        "data.transform.mirror",
+    ],
 )
 def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_difference(key):
     today = resolved(*TINY)
@@ -62,11 +70,11 @@ def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_differenc
 
 
 def test_a_setting_that_is_absent_there_and_has_another_value_here_is_one():
-    today = resolved(*TINY, "step.compiled=true", "generator.norm=instance")
-    earlier = without(without(today, "step.compiled"), "generator.norm")
+    today = resolved(*TINY, "execution.compiled=true", "generator.norm=instance")
+    earlier = without(without(today, "execution.compiled"), "generator.norm")
     assert differences(earlier, today) == [
+        ("execution.compiled", False, True),
         ("generator.norm", "batch", "instance"),
-        ("step.compiled", False, True),
     ]
 
 

@@ -101,8 +101,8 @@ def test_a_secret_that_comes_from_a_file_or_a_variable_is_refused_too(tmp_path, 
     assert SECRET not in str(refused.value)
     assert not list(tmp_path.iterdir())
     config = resolved(*TINY)
-    config["data"]["pairs"]["path"] = WITH_SECRETS[0]
-    with pytest.raises(ValueError, match=r"data\.pairs\.path=http://\*\*\*@host/shards: the address holds"):
+    config["data"]["source"]["path"] = WITH_SECRETS[0]
+    with pytest.raises(ValueError, match=r"data\.source\.path=http://\*\*\*@host/shards: the address holds"):
         import_module("pix2pix.config.check").check(config)
 
 
@@ -119,10 +119,10 @@ def test_a_run_of_before_goes_on_without_its_password_and_hands_it_to_nobody(run
     from pix2pix.training.loggers.wandb_session import _config
 
     there = run.config().to_mapping()
-    there["data"]["path"] = there["data"]["pairs"]["path"] = WITH_SECRETS[0]
+    there["data"]["path"] = there["data"]["source"]["path"] = WITH_SECRETS[0]
     run.config_file.write_text(yaml.safe_dump(there, sort_keys=False))
     here = Run(run.path).config().to_mapping()
-    here["data"]["path"] = here["data"]["pairs"]["path"] = "http://host/shards"
+    here["data"]["path"] = here["data"]["source"]["path"] = "http://host/shards"
     run.require_same(parse_config(here))
     assert SECRET not in json.dumps(_config(run))
 

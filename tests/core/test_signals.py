@@ -41,7 +41,7 @@ def test_a_training_under_nohup_outlives_its_terminal():
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_signal_to_the_whole_group_is_left_to_the_training_by_processes_that_load(tmp_path, number):
     """As a closed terminal, `timeout` and clusters send it."""
-    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.pairs.train_pairs=4000", "logger=csv"]
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.source.train_pairs=4000", "logger=csv"]
     words += ["data.num_workers=2", "data.cache=off", "trainer.log_every_n_steps=1"]
     run = tmp_path / "run"
     with started(*words, start_new_session=True) as process:

@@ -268,7 +268,7 @@ def test_own_classes_load_when_they_are_trusted_by_name(run, mylab, tmp_path):
 
 
 def test_ones_own_training_notes_its_modules(mylab, tmp_path):
-    own = ["generator._target_=mylab.Net", "data.pairs._target_=mylab.Pairs", "data.transform._target_=mylab.View"]
+    own = ["generator._target_=mylab.Net", "data.source._target_=mylab.Pairs", "data.transform._target_=mylab.View"]
     words = ["train", *TINY, *own, "trainer.max_epochs=1", "logger=csv", f"output_dir={tmp_path}", "name=mine"]
     pix2pix(*words)
     assert read_trusted_modules() == {"mylab"}
@@ -342,7 +342,7 @@ def test_an_evaluation_writes_nowhere_but_into_the_run(run, tmp_path):
 def test_every_kind_that_is_built_of_a_file_is_judged_by_its_kind():
     for kind in (PairSource, PairTransform):
         with pytest.raises(UntrustedError, match=f"must be a {kind.__name__}"):
-            require_trusted(UNET, "data.pairs", kind, source="a.ckpt")
+            require_trusted(UNET, "data.source", kind, source="a.ckpt")
 
 
 def test_a_demo_asks_no_server_that_a_file_names(run, monkeypatch):

@@ -64,7 +64,7 @@ def test_what_comes_from_beyond_the_borders_is_reflected():
 
 
 def test_label_maps_turn_into_labels_only():
-    transform = JitterAndMirror(**SIZES, augment={"rotation": 30}, labels="target", target_palette="cmp_facades")
+    transform = JitterAndMirror(**SIZES, augment={"rotation": 30}, label_map="target", target_palette="cmp_facades")
     classes = torch.from_numpy(np.random.default_rng(0).integers(0, 12, (30, 40)))
     pair = Pair(
         noise(3, 30, 40).add(1).mul(127).to(torch.uint8), transform.target.palette.pixels[classes].movedim(2, 0), ""
@@ -73,7 +73,7 @@ def test_label_maps_turn_into_labels_only():
     assert target.shape == (12, 24, 32)
     assert target.unique().tolist() == [-1, 1]
     assert (target == 1).sum(dim=0).unique().tolist() == [1]
-    painted = JitterAndMirror(**SIZES, augment={"rotation": 30}, labels="target")
+    painted = JitterAndMirror(**SIZES, augment={"rotation": 30}, label_map="target")
     colours = painted.transform_for_training(pair, np.random.default_rng(5)).target
     assert torch.equal(transform.target.palette.paint(target.argmax(dim=0)), colours)
 

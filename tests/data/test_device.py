@@ -21,7 +21,7 @@ VIEWS = [View(1, 0, mirror=True, rotation=5, hue=0.1), View(0, 1, mirror=False, 
 @pytest.mark.parametrize("together", [True, False], ids=["stacked", "in lists"])
 def test_no_training_batch_waits_for_the_device_while_it_is_augmented(monkeypatch, palette, channels, together):
     channels = 3 if palette else channels
-    transform = JitterAndMirror(**SIZES, augment=EVERYTHING, labels="target", target_palette=palette)
+    transform = JitterAndMirror(**SIZES, augment=EVERYTHING, label_map="target", target_palette=palette)
     image = torch.empty(2, channels, 9, 9, dtype=torch.uint8, device=META)
     images = image if together else list(image)
     monkeypatch.setattr(device, "_pin", lambda numbers: numbers)

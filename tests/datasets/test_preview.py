@@ -7,7 +7,7 @@ from PIL import Image
 from pix2pix.data.images.pictures import GAP
 from tests.conftest import pix2pix
 
-SMALL = ["data.size=128", "data.jitter=false", "data.pairs.train_pairs=6"]
+SMALL = ["data.size=128", "data.jitter=false", "data.source.train_pairs=6"]
 
 
 def sheet_of(path, *words: str) -> np.ndarray:

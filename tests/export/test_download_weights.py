@@ -105,8 +105,8 @@ def test_each_is_imported_with_the_data_and_direction_it_was_trained_with(name, 
         pix2pix("models", "download", name, "--mirror", server.url)
     config = Run(f"outputs/{name}").config()
     assert (config.data.name, config.data.direction, config.data.size) == (data, direction, 256)
-    assert config.data.pairs["path"].endswith(f"data/{known.dataset}")
-    assert (config.generator["noise"], config.generator["norm"]) == ("reference", "batch")
+    assert config.data.source["path"].endswith(f"data/{known.dataset}")
+    assert (config.generator["dropout_placement"], config.generator["norm"]) == ("reference", "batch")
     capsys.readouterr()
     pix2pix("models", "list")
     said = capsys.readouterr().out

@@ -63,9 +63,9 @@ def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypa
 @pytest.mark.parametrize(
     "network",
     [
-        UNet(base_channels=2, depth=5, noise="reference"),
-        UNet(4, 1, base_channels=3, depth=3, norm="instance", noise="reference"),
-        UNet(base_channels=2, depth=3, norm="none", noise="reference"),
+        UNet(base_channels=2, depth=5, dropout_placement="reference"),
+        UNet(4, 1, base_channels=3, depth=3, norm="instance", dropout_placement="reference"),
+        UNet(base_channels=2, depth=3, norm="none", dropout_placement="reference"),
         ResNet(base_channels=2, blocks=6),
         ResNet(1, 3, base_channels=2, blocks=2, norm="instance"),
     ],

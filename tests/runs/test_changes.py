@@ -63,7 +63,7 @@ def test_differences_are_named_by_their_dotted_key(config):
         ("callbacks.training_log.gradient_norms", True),
         ("callbacks.lr", {"_target_": CALLBACK + "LearningRateMonitor"}),
         ("callbacks.early", {"_target_": CALLBACK + "EarlyStopping", "monitor": "val/l1"}),
-        ("callbacks.diagnosis", None),
+        ("callbacks.collapse_monitor", None),
         ("logger.csv", {"_target_": "pytorch_lightning.loggers.CSVLogger"}),
         ("inference.dropout", "off"),
         ("data.on_error", "skip"),

@@ -28,7 +28,7 @@ from tests.conftest import TINY, pix2pix, resolved, typed
 from tests.waiting import nothing_waits
 
 RATE = 2**-9  # a float32 holds it and its halves exactly
-CHANNELS_LAST = "step.channels_last=true"
+CHANNELS_LAST = "execution.channels_last=true"
 
 
 class Replayed:
@@ -203,9 +203,9 @@ def train(folder, monkeypatch, *overrides):
 
 
 def test_a_training_by_recorded_steps_leaves_what_a_training_leaves(tmp_path, monkeypatch):
-    size = ["data.pairs.train_pairs=14", "trainer.max_epochs=3"]
+    size = ["data.source.train_pairs=14", "trainer.max_epochs=3"]
     plain, trainer, _ = train(tmp_path / "plain", monkeypatch, *size)
-    graphed, other, (graph,) = train(tmp_path / "graph", monkeypatch, *size, "step.cuda_graph=true")
+    graphed, other, (graph,) = train(tmp_path / "graph", monkeypatch, *size, "execution.cuda_graph=true")
     assert other.global_step == trainer.global_step == 12
     assert graph.replays == 9 - WARM_UP  # the last batch of each epoch is a smaller one
     ours, theirs = (torch.load(run.last, weights_only=True) for run in (graphed, plain))
@@ -240,10 +240,10 @@ def test_callbacks_that_fall_silent_with_the_graph_are_named(caplog):
 
 
 def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monkeypatch, caplog):
-    words = ["trainer.max_epochs=2", "data.pairs.train_pairs=16", f"+callbacks.spy._target_={__name__}.Spy"]
+    words = ["trainer.max_epochs=2", "data.source.train_pairs=16", f"+callbacks.spy._target_={__name__}.Spy"]
     _, plain, _ = train(tmp_path / "plain", monkeypatch, *words)
     assert "Spy" not in caplog.text
-    train(tmp_path / "graph", monkeypatch, *words, "step.cuda_graph=true")
+    train(tmp_path / "graph", monkeypatch, *words, "execution.cuda_graph=true")
     assert caplog.text.count("Spy: on_after_backward") == 1
     (heard,) = (c.heard for c in plain.callbacks if isinstance(c, Spy))
     assert heard == 4 * plain.global_step, "two players, two hooks"
@@ -261,8 +261,8 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
     ],
 )
 def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
-    with pytest.raises(ValueError, match=r"step\.cuda_graph=true needs") as refused:
-        check.check(resolved(*TINY, "step.cuda_graph=true", *overrides))
+    with pytest.raises(ValueError, match=r"execution\.cuda_graph=true needs") as refused:
+        check.check(resolved(*TINY, "execution.cuda_graph=true", *overrides))
     assert remedy in str(refused.value)
 
 
@@ -273,7 +273,7 @@ def final_state(folder, *overrides):
 
 @pytest.mark.filterwarnings("ignore:.*script_method.* is deprecated:DeprecationWarning")  # torch compiles with these
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
-@pytest.mark.parametrize("option", [CHANNELS_LAST, pytest.param("step.compiled=true", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("option", [CHANNELS_LAST, pytest.param("execution.compiled=true", marks=pytest.mark.slow)])
 def test_how_a_step_is_carried_out_changes_no_number_but_its_rounding(tmp_path, option):
     plain, other = final_state(tmp_path / "plain"), final_state(tmp_path / "other", option)
     assert list(plain) == list(other)
@@ -299,6 +299,6 @@ def test_a_run_may_go_on_under_another_layout(tmp_path):
     assert other["global_step"] == plain["global_step"] == 12
     plain_run = Run(tmp_path / "plain")
     config = plain_run.config()
-    plain_run.require_same(config.changed(step=config.step.changed(channels_last=True, cuda_graph=True)))
+    plain_run.require_same(config.changed(execution=config.execution.changed(channels_last=True, cuda_graph=True)))
     with pytest.raises(ValueError, match="compiled"):
-        plain_run.require_same(config.changed(step=config.step.changed(compiled=True)))
+        plain_run.require_same(config.changed(execution=config.execution.changed(compiled=True)))

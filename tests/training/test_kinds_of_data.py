@@ -13,7 +13,7 @@ from pix2pix.runs.run import Run
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
 RANDOM = np.random.default_rng(0)
-SMALL = [word for word in TINY if "data.pairs" not in word and "epochs" not in word]
+SMALL = [word for word in TINY if "data.source." not in word and "epochs" not in word]
 SMALL += ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1", "data.num_workers=0"]
 
 
@@ -116,7 +116,7 @@ def test_a_kaggle_set_of_photos_and_masks_comes_back_as_masks(tmp_path):
         file.rename(file.with_stem(f"{file.stem}_mask"))
     run = trained(
         *(tmp_path, "data=folder", f"data.path={tmp_path}/data", "data.folders={A: images, B: masks}"),
-        *("data.labels=B", "data.palette=2", "data.one_hot=true", "objective=labels", "objective.dice_weight=1"),
+        *("data.label_map=B", "data.palette=2", "data.one_hot=true", "objective=labels", "objective.dice_weight=1"),
         "data.augment.rotation=10",
     )
     with Image.open(translated(run, inner / "images" / "0.jpg", tmp_path)) as result:
@@ -167,7 +167,7 @@ def test_a_one_hot_label_set_of_class_numbers_comes_back_as_class_numbers(tmp_pa
             tmp_path,
             "data=folder",
             f"data.path={data}",
-            "data.labels=B",
+            "data.label_map=B",
             "data.one_hot=true",
             f"data.palette={palette}",
         ),
@@ -182,7 +182,7 @@ def test_a_one_hot_label_set_of_class_numbers_comes_back_as_class_numbers(tmp_pa
 def test_class_numbers_are_a_source_too(tmp_path):
     data = folders(tmp_path / "data", trainA=("png", lambda: classes(21)), trainB=("png", photo))
     run = trained(
-        *(tmp_path, "data=folder", f"data.path={data}", "data.labels=A", "data.palette=21", "data.one_hot=true")
+        *(tmp_path, "data=folder", f"data.path={data}", "data.label_map=A", "data.palette=21", "data.one_hot=true")
     )
     assert run.config().data.input_channels == 21
     assert load_translator(run.path)(data / "trainA" / "0.png").mode == "RGB"
@@ -209,7 +209,7 @@ def test_every_augmentation_trains(tmp_path):
 def test_deep_photos_become_label_maps_of_8_bits(tmp_path):
     data = folders(tmp_path / "data", trainA=("tif", grey16), trainB=("png", lambda: classes(3)))
     run = trained(
-        *(tmp_path, "data=folder", f"data.path={data}", "data.depth=16", "data.source_channels=1", "data.labels=B"),
+        *(tmp_path, "data=folder", f"data.path={data}", "data.depth=16", "data.source_channels=1", "data.label_map=B"),
         *("data.palette=3", "data.one_hot=true", "objective=labels"),
     )
     with Image.open(run.evaluation / "val" / "images" / "4_output.png") as output:

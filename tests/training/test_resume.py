@@ -48,7 +48,14 @@ def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subproce
 
 def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
     run = Run(tmp_path / "run")
-    words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.pairs.train_pairs=400", "trainer.max_epochs=9"]
+    words = [
+        "train",
+        *TINY,
+        f"output_dir={tmp_path}",
+        "name=run",
+        "data.source.train_pairs=400",
+        "trainer.max_epochs=9",
+    ]
     ended = stopped_within_an_epoch(run, words, signal.SIGTERM)
     assert ended.returncode == 143
     assert "Stopped. Run the same command again" in ended.stdout

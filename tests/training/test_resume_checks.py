@@ -57,9 +57,12 @@ def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
 def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, words, capsys):
     pix2pix(*words, "trainer.max_epochs=1")
     more = ["+callbacks.lr={_target_: pytorch_lightning.callbacks.LearningRateMonitor}", "+trainer.profiler=simple"]
-    pix2pix(*words, *more, "trainer.log_every_n_steps=1", "~callbacks.diagnosis")
+    pix2pix(*words, *more, "trainer.log_every_n_steps=1", "~callbacks.collapse_monitor")
     said = capsys.readouterr().out
-    assert "From here on: callbacks.diagnosis left out; callbacks.lr added; trainer.log_every_n_steps 4 -> 1" in said
+    assert (
+        "From here on: callbacks.collapse_monitor left out; callbacks.lr added; trainer.log_every_n_steps 4 -> 1"
+        in said
+    )
     run = Run(tmp_path / "tiny")
     assert same_weights(run, tiny_run)
     assert run.config().trainer["log_every_n_steps"] == 1

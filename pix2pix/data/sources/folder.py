@@ -65,7 +65,7 @@ class FilePairSource(PairSource):
         channels: of the source and of the target.
         depths: likewise, bits of their pixels.
         folders: the names of A's and B's folders, see `PairFolder`; None for A and B.
-        labels: which image is a label map, to be read by `palette`; None for none.
+        label_map: which image is a label map, to be read by `palette`; None for none.
         palette: of the label maps.
     """
 
@@ -75,11 +75,11 @@ class FilePairSource(PairSource):
         channels: tuple[int, int],
         depths: tuple[Depth, Depth],
         folders: dict[Literal["A", "B"], Folders] | None,
-        labels: Literal["A", "B"] | None,
+        label_map: Literal["A", "B"] | None,
         palette: PaletteChoice | None,
     ) -> None:
         self.direction: Direction = direction
-        self.sides = make_specs(direction, channels, depths, OWN_FOLDERS | (folders or {}), labels, palette)
+        self.sides = make_specs(direction, channels, depths, OWN_FOLDERS | (folders or {}), label_map, palette)
 
     def open_pairs(self, files: Sequence[tuple[File, ...]]) -> PairFiles:
         """The pairs in `files`, read when indexed."""
@@ -106,7 +106,7 @@ class PairFolder(FilePairSource):
         source_depth: bits of the source's pixels, 8 or 16; 32 for signed integers, or `float`.
         target_depth: likewise.
         folders: the names of A's and B's folders; for several a mapping of names to channels, as {mask: 1, photo: 3}.
-        labels: which image is a label map, to be read by `palette`; None for none.
+        label_map: which image is a label map, to be read by `palette`; None for none.
         palette: of the label maps.
 
     Raises:
@@ -125,7 +125,7 @@ class PairFolder(FilePairSource):
         source_depth: Depth = 8,
         target_depth: Depth = 8,
         folders: dict[Literal["A", "B"], Folders] | None = None,
-        labels: Literal["A", "B"] | None = None,
+        label_map: Literal["A", "B"] | None = None,
         palette: PaletteChoice | None = None,
     ) -> None:
         self.path = Path(path)
@@ -135,7 +135,7 @@ class PairFolder(FilePairSource):
                 "Set data.path to the folder itself, or data.root (or PIX2PIX_DATA) to the folder of all data sets."
             )
         channels = source_channels, target_channels
-        super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
+        super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
         self._splits = find_splits(self.path, [*self.sides["A"].folders, *self.sides["B"].folders])
 
     def split(self, split: Split) -> PairFiles:

@@ -66,13 +66,13 @@ def make_specs(
     channels: tuple[int, int],
     depths: tuple[Depth, Depth],
     folders: Mapping[Literal["A", "B"], Folders],
-    labels: Literal["A", "B"] | None,
+    label_map: Literal["A", "B"] | None,
     palette: PaletteChoice | None,
 ) -> dict[Literal["A", "B"], ImageSpec]:
     """How A and B are read; `channels` and `depths` are the source's and the target's."""
     order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
     return {
-        image: make_spec(folders[image], count, depth, palette if labels == image else None)
+        image: make_spec(folders[image], count, depth, palette if label_map == image else None)
         for image, count, depth in zip(order, channels, depths, strict=True)
     }
 

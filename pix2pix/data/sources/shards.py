@@ -80,12 +80,12 @@ class ShardedPairs(FilePairSource):
         source_depth: Depth = 8,
         target_depth: Depth = 8,
         folders: dict[Literal["A", "B"], Folders] | None = None,
-        labels: Literal["A", "B"] | None = None,
+        label_map: Literal["A", "B"] | None = None,
         palette: PaletteChoice | None = None,
     ) -> None:
         self.path, self.window = path.rstrip("/"), window
         channels = source_channels, target_channels
-        super().__init__(direction, channels, (source_depth, target_depth), folders, labels, palette)
+        super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
         self.index = _read_file(self.path, INDEX)
         self.shards = parse_index(self.index, hide_secrets(f"{self.path}/{INDEX}"))
         self._members: dict[Split, MemberFiles] = {}

@@ -25,8 +25,8 @@ class CollapseMonitor(pl.Callback):
     Args:
         window: steps over which D's accuracy is averaged, and steps before the generator is judged.
         accuracy: the mean share of right logits, on real and fake pairs, from which D is said to win.
-        likeness: the least variation of outputs from pair to pair, relative to the targets, and the least correlation
-            with them.
+        min_variation: the least variation of outputs from pair to pair, relative to the targets, and the least
+            correlation with them.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class CollapseMonitor(pl.Callback):
         *,
         window: Annotated[int, Field(ge=1)] = 2000,
         accuracy: Share = 0.99,
-        likeness: Share = 0.05,
+        min_variation: Share = 0.05,
     ) -> None:
-        self.window, self.accuracy, self.min_variation = window, accuracy, likeness
+        self.window, self.accuracy, self.min_variation = window, accuracy, min_variation
         self.state: dict[str, Any] = {"steps": 0, "right": 0.0, "warned": []}
 
     def state_dict(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def _try_source(find: Callable[[LoadedRun], list[Sample]], run: LoadedRun) -> li
 
 def _from_data(run: LoadedRun) -> list[Sample]:
     data, trained = run.config.data, run.translator.trained
-    if "://" in str(data.pairs):  # showing a run must not contact a server that its file names
+    if "://" in str(data.source):  # showing a run must not contact a server that its file names
         return []
     pairs, transform = trained.open_pairs().split("test"), trained.build_transform()
     palette = data.label_palette

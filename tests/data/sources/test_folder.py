@@ -284,9 +284,9 @@ def test_the_label_map_is_read_by_its_palette_whichever_side_it_is_on(tmp_path):
     for number in ("1", "2"):
         picture(tmp_path / "trainA" / f"{number}.png", "red")
         Image.new("L", (8, 6), 3).save(ensured(tmp_path / "trainB" / f"{number}.png"))
-    pairs = PairFolder(str(tmp_path), labels="B", palette="cmp_facades").split("train")
+    pairs = PairFolder(str(tmp_path), label_map="B", palette="cmp_facades").split("train")
     assert (colour(pairs[0].source), colour(pairs[0].target)) == (RED, (0, 170, 255))
-    back = PairFolder(str(tmp_path), labels="B", palette="cmp_facades", direction="BtoA").split("train")
+    back = PairFolder(str(tmp_path), label_map="B", palette="cmp_facades", direction="BtoA").split("train")
     assert colour(back[0].source) == (0, 170, 255)
 
 

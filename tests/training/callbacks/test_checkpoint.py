@@ -33,9 +33,9 @@ class Spoil(pl.Callback):
 
 
 def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
-    """`~callbacks.watch`: on a GPU losses are looked at with every logged row only, so that nothing raises before."""
+    """`~callbacks.nan_guard`: on a GPU it looks at losses with every logged row only, so that nothing raises before."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "trainer.limit_val_batches=0"]
-    words += ["~callbacks.watch", "~callbacks.samples", f"+callbacks.spoil={{_target_: {HERE}.Spoil, step: 12}}"]
+    words += ["~callbacks.nan_guard", "~callbacks.samples", f"+callbacks.spoil={{_target_: {HERE}.Spoil, step: 12}}"]
     with pytest.raises(SystemExit, match=r"generator\.\S+: not finite at step 12, and not saved: the training has"):
         pix2pix(*words)
     run = Run(tmp_path / "run")
@@ -100,7 +100,7 @@ def test_what_the_diagnosis_logs_can_choose_the_best_epoch(tmp_path, name):
     with pytest.raises(ValueError, match=rf"val/{name}: it needs at least 8 validation pairs, and this run has 2"):
         best_epoch(tmp_path, f"val/{name}", None)
     with pytest.raises(ValueError, match=rf"monitor=val/{name}: this run logs no such metric"):
-        check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.diagnosis"))
+        check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.collapse_monitor"))
 
 
 def test_the_best_value_of_another_metric_is_forgotten():

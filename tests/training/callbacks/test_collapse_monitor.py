@@ -17,10 +17,10 @@ TARGETS = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 def measured(outputs: torch.Tensor) -> OutputVariation:
-    likeness = OutputVariation()
+    variation = OutputVariation()
     for start in range(0, 40, 7):
-        likeness.add(outputs[start : start + 7], TARGETS[start : start + 7])
-    return likeness
+        variation.add(outputs[start : start + 7], TARGETS[start : start + 7])
+    return variation
 
 
 def test_outputs_that_are_their_targets_vary_and_correlate_fully():
@@ -40,18 +40,18 @@ def test_one_and_the_same_output_neither_varies_nor_correlates():
     assert abs(same.correlation()) < 0.05
 
 
-def winning(diagnosis: CollapseMonitor, accuracy: float, steps: int) -> None:
+def winning(monitor: CollapseMonitor, accuracy: float, steps: int) -> None:
     outputs = {"accuracy": {"real": torch.tensor(accuracy), "fake": torch.tensor(accuracy)}}
     for step in range(1, steps + 1):
-        diagnosis.on_train_batch_end(SimpleNamespace(global_step=step), None, outputs, None, 0)
+        monitor.on_train_batch_end(SimpleNamespace(global_step=step), None, outputs, None, 0)
 
 
 def test_a_discriminator_that_wins_for_long_is_told_of_once(caplog):
-    diagnosis = CollapseMonitor(window=10)
-    winning(diagnosis, 0.9, 40)
-    winning(diagnosis, 1.0, 9)
+    monitor = CollapseMonitor(window=10)
+    winning(monitor, 0.9, 40)
+    winning(monitor, 1.0, 9)
     assert not caplog.messages
-    winning(diagnosis, 1.0, 40)
+    winning(monitor, 1.0, 40)
     (said,) = caplog.messages
     assert "the discriminator was right on 100.0% of the last 10 steps" in said
     assert "discriminator=patch16" in said
@@ -59,9 +59,9 @@ def test_a_discriminator_that_wins_for_long_is_told_of_once(caplog):
 
 def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():
     """Lightning loads checkpoints to the CPU; torch's fake tensors know devices that are not there."""
-    diagnosis, log = CollapseMonitor(), TrainingLog()
+    monitor, log = CollapseMonitor(), TrainingLog()
     with FakeTensorMode():
-        diagnosis.load_state_dict({"steps": 3, "right": torch.zeros(()), "warned": []})
+        monitor.load_state_dict({"steps": 3, "right": torch.zeros(()), "warned": []})
         sums = {name: torch.zeros(()) for name in ("loss/g_l1", "accuracy/d_real", "accuracy/d_fake")}
         log.load_state_dict({"sums": sums, "steps": 3, "overflows": torch.zeros((), dtype=torch.long)})
         accuracy = {name: torch.zeros((), device="cuda") for name in ("real", "fake")}
@@ -70,15 +70,19 @@ def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():
         plugin = SimpleNamespace(scaler=scaler)
         stand_in = {"global_step": 4, "world_size": 1, "log_every_n_steps": 50, "is_last_batch": False}
         trainer = SimpleNamespace(**stand_in, precision_plugin=plugin)
-        for callback in (diagnosis, log):
+        for callback in (monitor, log):
             callback.on_train_batch_end(trainer, None, outputs, SimpleNamespace(name=["a"]), 0)
-    on_gpu = [diagnosis.state["right"], log.sums["loss/g_l1"], log.overflows]
+    on_gpu = [monitor.state["right"], log.sums["loss/g_l1"], log.overflows]
     assert [tensor.device.type for tensor in on_gpu] == ["cuda"] * 3
 
 
 def test_a_generator_that_ignores_its_input_is_told_of(tmp_path, capsys):
     """With a rate of next to nothing the generator stays what it was drawn as, and outputs hardly vary."""
-    words = ["data.pairs.val_pairs=10", "callbacks.diagnosis.window=2", "callbacks.diagnosis.likeness=0.3"]
+    words = [
+        "data.source.val_pairs=10",
+        "callbacks.collapse_monitor.window=2",
+        "callbacks.collapse_monitor.min_variation=0.3",
+    ]
     pix2pix("train", *TINY, *words, "optimizer.lr=1e-12", f"output_dir={tmp_path}", "name=still")
     assert capsys.readouterr().out.count("the generator has collapsed and ignores its input") == 1
     rows = read_metrics(Run(tmp_path / "still").path / "metrics.csv")
