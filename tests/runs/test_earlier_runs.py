@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from pix2pix import load_translator
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, same_weights
+from tests.conftest import TINY, pix2pix, weights
 
 EARLIER = Path(__file__).parents[1] / "earlier"
 WORDS = [
@@ -43,7 +44,11 @@ def test_an_earlier_run_that_was_stopped_goes_on_and_ends_with_the_weights_of_an
     pix2pix("train", *words, "name=stopped")
     pix2pix("train", *words, "name=new")
     assert Run(earlier / "stopped").is_finished()
-    assert same_weights(Run(earlier / "stopped"), Run(earlier / "new"))
+    # The first half was computed on another machine, whose sums round differently (2e-8 on one that was tried), so that
+    # bits may differ here. The weights themselves move by 2e-4 a step.
+    resumed, unbroken = (weights(Run(earlier / name)) for name in ("stopped", "new"))
+    for name, weight in unbroken.items():
+        torch.testing.assert_close(resumed[name], weight, rtol=0, atol=1e-6)
 
 
 def test_an_earlier_run_that_is_finished_is_known_to_be(earlier, capsys):
