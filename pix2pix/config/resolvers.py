@@ -50,7 +50,7 @@ def coded_channels(palette: Any, channels: int) -> int:
     """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
     if palette is None:
         return channels
-    from pix2pix.data.images.palettes import resolve_colours
+    from pix2pix.data.images.class_colours import resolve_colours
 
     try:
         return len(resolve_colours(palette))

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pix2pix.core.instantiate import TARGET, Part, Settings
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
+from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
 from pix2pix.data.images.decode import Depth
-from pix2pix.data.images.palettes import PALETTES, Palette, PaletteChoice
+from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.resize import Preprocess
 from pix2pix.data.images.value_range import Limits
 from pix2pix.data.pair import Direction

@@ -18,7 +18,8 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop, rotate_scale, sample_view
-from pix2pix.data.images.palettes import Palette, PaletteChoice
+from pix2pix.data.images.class_colours import PaletteChoice
+from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.resize import Preprocess, Size, center_crop, resize_for_training
 from pix2pix.data.images.value_range import Limits, normalize
 from pix2pix.data.pair import Pair
@@ -187,7 +188,7 @@ class ImageEncoding:
 
     def one_hot(self, image: Tensor) -> Tensor:
         """An image in [-1, 1] with one channel per class of the palette; unchanged without a palette."""
-        return image if self.palette is None else self.palette.one_hot(self.palette.classify(image))
+        return image if self.palette is None else self.palette.encode(image)
 
     def require_range(self, pixels: Tensor, image: str) -> None:
         """Raises ValueError for floats outside 0 to 1 without a configured range; `image` is source or target."""
@@ -203,7 +204,7 @@ class ImageEncoding:
 def encode_pixels(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
     """Pixels (..., C, H, W) as float32 in [-1, 1]: in their own channels, or one channel per class of the palette."""
     image = normalize(pixels, limits)
-    return image if palette is None else palette.one_hot(palette.classify(image))
+    return image if palette is None else palette.encode(image)
 
 
 def _batch_of(pair: Pair) -> Pair:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class ConfusionMatrix:
-    """Counts of (true class, predicted class) over all pixels.
+    """Counts of (true class, predicted class) over all pixels; true classes below 0 are no classes and not counted.
 
     Args:
         classes: number of classes.
@@ -20,9 +20,10 @@ class ConfusionMatrix:
 
     def update(self, predicted: Tensor, true: Tensor) -> None:
         """Adds label maps, int64 of equal shape."""
+        mask = true >= 0
         if self.ignored:
-            mask = torch.isin(true, torch.tensor(self.ignored, device=true.device), invert=True)
-            predicted, true = predicted[mask], true[mask]
+            mask &= torch.isin(true, torch.tensor(self.ignored, device=true.device), invert=True)
+        predicted, true = predicted[mask], true[mask]
         index = (true * self.classes + predicted).flatten().cpu()
         self.counts += torch.bincount(index, minlength=self.classes**2).reshape(self.classes, self.classes)
 

@@ -27,7 +27,7 @@ class SetMetric(Protocol):
     """A metric of a set of pictures: updated with batches, computed at the end."""
 
     def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
-        """Adds pictures (B, C, H, W); `labels` are the true classes (B, H, W) of data with a palette."""
+        """Adds pictures (B, C, H, W); `labels` are the true classes (B, H, W) of data with a palette, -1 for none."""
         ...
 
     def compute(self) -> dict[str, float]:
@@ -84,7 +84,7 @@ class PairEvaluator:
         image = raw.target if data.label_map_side == "target" else raw.source
         partner = (raw.source.shape[1], raw.source.shape[2])
         resized = resize_for_eval(image, data.shape, data.preprocess, is_label_map=True, partner=partner)
-        return self.trained.palette.classify(normalize(resized))
+        return self.trained.palette.true_classes(normalize(resized))
 
     def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
         """Translates and measures pairs of equal size in one batch."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from pix2pix.config.metric_names import MS_SSIM_LEAST
+from pix2pix.data.images.palettes import Palette
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of its scales (Wang et al. 2003, section 3.2)
 
@@ -30,6 +31,15 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
         "psnr": peak_signal_noise_ratio(output, target, data_range=1.0, reduction="none", dim=(1, 2, 3)),
     }
     return metrics | _similarities(output, target)
+
+
+def pixel_accuracy(output: Tensor, target: Tensor, palette: Palette) -> Tensor:
+    """The share of pixels whose class is the true one, 0 to 1, between label maps (B, 3, H, W) in [-1, 1].
+
+    Pixels of no class are not counted.
+    """
+    true = palette.true_classes(target)
+    return (palette.classify(output) == true).sum() / (true >= 0).sum().clamp(min=1)
 
 
 def _similarities(output: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 LOGITS_PER_OUTPUT = 5.0
 """Scales outputs in [-1, 1] to logits: with twelve classes, a softmax can then reach a probability of 0.9995."""
 
+IGNORED = -100  # in class maps for torch's cross-entropy: pixels of no class
+
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -175,6 +177,7 @@ class Objective(_EvalModeModule):
         The second mapping holds its accuracies: the shares of logits on the right side of the loss's boundary, if any.
         """
         assert self.adversarial is not None
+        fake = self._hide_unlabelled(fake, target)
         on_fake = self.discriminate(discriminator, source, fake)
         on_real = self.discriminate(discriminator, source, target)
         terms = {"fake": self.adversarial.fake(on_fake), "real": self.adversarial.real(on_real)}
@@ -191,6 +194,7 @@ class Objective(_EvalModeModule):
     ) -> dict[str, Tensor]:
         """What G minimises; the terms are not yet multiplied by `weights`."""
         terms = {}
+        fake = self._hide_unlabelled(fake, target)
         if discriminator is not None and self.adversarial is not None:
             terms["gan"] = self.adversarial.generator(self.discriminate(discriminator, source, fake))
         fake, target = fake.float(), target.float()
@@ -201,10 +205,15 @@ class Objective(_EvalModeModule):
         if self.weights["smooth_l1"]:
             terms["smooth_l1"] = F.smooth_l1_loss(fake, target)
         if self.weights["cross_entropy"]:
-            terms["cross_entropy"] = F.cross_entropy(LOGITS_PER_OUTPUT * fake, target.argmax(dim=1))
+            terms["cross_entropy"] = cross_entropy(fake, target)
         if self.weights["dice"]:
             terms["dice"] = dice_loss(fake, target)
         return terms
+
+    def _hide_unlabelled(self, fake: Tensor, target: Tensor) -> Tensor:
+        """The output, with the target in its place where a one-hot target has no class: no term counts these pixels."""
+        is_one_hot = self.weights["cross_entropy"] or self.weights["dice"]
+        return torch.where(labelled(target), fake, target.to(fake.dtype)) if is_one_hot else fake
 
     def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
@@ -215,12 +224,26 @@ class Objective(_EvalModeModule):
         return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+def labelled(target: Tensor) -> Tensor:
+    """Which pixels (B, 1, H, W) of one-hot label maps (B, classes, H, W) in [-1, 1] are of a class."""
+    return (target > 0).any(dim=1, keepdim=True)
+
+
+def cross_entropy(fake: Tensor, target: Tensor) -> Tensor:
+    """The mean of -log p of the true class over the pixels that have one; one-hot label maps as in `dice_loss`."""
+    is_labelled = labelled(target)[:, 0]
+    classes = target.argmax(dim=1).masked_fill(~is_labelled, IGNORED)
+    total = F.cross_entropy(LOGITS_PER_OUTPUT * fake, classes, ignore_index=IGNORED, reduction="sum")
+    return total / is_labelled.sum().clamp(min=1)
+
+
 def dice_loss(fake: Tensor, target: Tensor) -> Tensor:
     """1 - (2 sum p t + 1) / (sum p + sum t + 1), the mean over pictures and classes (after arXiv 1606.04797).
 
     p are the probabilities of one-hot label maps (B, classes, H, W) in [-1, 1], t the true ones, the sums over pixels.
+    Pixels of no class, with no channel at 1, are in no sum.
     The added ones give a class that is absent from both a loss of 0. Rare classes count as much as frequent ones.
     """
-    p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1), (target + 1) / 2
+    p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1) * labelled(target), (target + 1) / 2
     overlap, total = (p * t).sum(dim=(2, 3)), (p + t).sum(dim=(2, 3))
     return 1 - ((2 * overlap + 1) / (total + 1)).mean()

@@ -1,8 +1,10 @@
 """What a training tells its user: what is trained and where, what would help; and none of Lightning's hints."""
 
+import contextlib
 import logging
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,12 +13,17 @@ from torch import nn
 
 from pix2pix.config.hardware import in_words
 from pix2pix.config.schema import RunConfig
+from pix2pix.data.images.class_numbers import advise_on_classes, count_classes, highest_class
+from pix2pix.data.pair import Pair
+from pix2pix.data.settings import DataSettings
 from pix2pix.models import UNet
 from pix2pix.models.input_sizes import suggest_sizes
 from pix2pix.runs.run import Run
 from pix2pix.training.build import is_of_this_package
 
 log = logging.getLogger(__name__)
+
+SAMPLES = 8  # pairs that are looked at before a training
 
 
 def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> None:
@@ -47,6 +54,31 @@ def advise_on_size(generator: nn.Module, config: RunConfig) -> None:
     found = suggest_sizes(config.data.height, config.data.width)
     if found and isinstance(generator, UNet):
         log.warning(found)
+
+
+def advise_on_class_numbers(pairs: Sequence[Pair], data: DataSettings) -> None:
+    """Warns where the images of a few pairs seem to be label maps that are read as pictures."""
+    target_letter = "B" if data.source_letter == "A" else "A"
+    ranges = {data.source_letter: data.coded_source_range, target_letter: data.coded_target_range}
+    letters = [letter for letter, limits in ranges.items() if limits is None and letter != data.labels]
+    samples = _read_samples(pairs) if letters else []
+    for letter in letters:
+        images = [pair.source if letter == data.source_letter else pair.target for pair in samples]
+        classes = count_classes([highest_class(image.numpy()) for image in images])
+        if classes is not None:
+            found, remedy = advise_on_classes(classes, letter)
+            image = "source" if letter == data.source_letter else "target"
+            levels = f"If they are levels of grey, set data.{image}_range=[0,{classes - 1}]."
+            log.warning("%s. %s %s", found[0].upper() + found[1:], remedy, levels)
+
+
+def _read_samples(pairs: Sequence[Pair]) -> list[Pair]:
+    """A few pairs, spread evenly; one that cannot be read is named when its turn comes."""
+    samples = []
+    for index in range(0, len(pairs), -(-len(pairs) // SAMPLES)):
+        with contextlib.suppress(ValueError, OSError):
+            samples.append(pairs[index])
+    return samples
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core.randomness import seed_step
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.sources.folder import Pair
-from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.evaluation.metrics import pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LinearDecay
 from pix2pix.models.losses import Objective
@@ -191,7 +191,7 @@ class Pix2Pix(pl.LightningModule):
         target = to_displayable(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
         if (labels := self.target_labels) is not None:
-            metrics["pixel_accuracy"] = (labels.classify(output) == labels.classify(target)).float().mean()
+            metrics["pixel_accuracy"] = pixel_accuracy(output, target, labels)
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
         self.log_dict(means, batch_size=len(output), sync_dist=True)
         return output

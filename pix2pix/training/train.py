@@ -24,6 +24,7 @@ from pix2pix.training.build import build_data, build_model, build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.initial_weights import load_initial_weights
 from pix2pix.training.messages import (
+    advise_on_class_numbers,
     advise_on_size,
     announce_own_weights,
     announce_training,
@@ -79,6 +80,7 @@ def train(config: RunConfig) -> None:
                 record_inventory(run.data_files, files, anew=config.allow_changed_data or not run.resume_checkpoints())
                 del files  # of a million pairs it takes a hundred megabytes
                 advise_on_size(model.generator, config)
+                advise_on_class_numbers(data.training.pairs, config.data)
                 if not _fit(trainer, model, data, config, run):
                     return
                 _require_saved(trainer, run)

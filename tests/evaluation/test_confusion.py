@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from pix2pix.data.images.palettes import PALETTES, Palette, to_displayable
+from pix2pix.data.images.class_colours import PALETTES
+from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.evaluation.confusion import ConfusionMatrix
 
 

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from pix2pix import load_translator
-from pix2pix.data.images.palettes import FACADES
+from pix2pix.data.images.class_colours import FACADES
 from pix2pix.inference.builtin import BUILTIN, DEFAULT, locate_translator
 from pix2pix.web.demo.runs import describe_canvas, load_runs
 from pix2pix.web.demo.sample_pictures import find_samples

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pix2pix.data.images import tiff
 from pix2pix.data.images.extras import import_extra
+from pix2pix.data.images.geotiff import GeoTags, to_tifffile
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, read_npy, read_npy_shape
 from pix2pix.data.images.value_range import describe_type
 from pix2pix.data.sources.shard_member import File
@@ -107,7 +108,7 @@ def _is_channels_first(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[0] <= MOST_COLOURS < shape[2]
 
 
-def encode_array(pixels: np.ndarray, suffix: str) -> bytes:
+def encode_array(pixels: np.ndarray, suffix: str, geo_tags: GeoTags | None = None) -> bytes:
     """The bytes of a file of pixels (H, W, C) that no Pillow picture holds. Raises ValueError for other formats."""
     file = io.BytesIO()
     if suffix == ".npy":
@@ -115,7 +116,7 @@ def encode_array(pixels: np.ndarray, suffix: str) -> bytes:
     elif suffix in tiff.SUFFIXES:
         colour = "rgb" if pixels.shape[2] in {3, 4} else "minisblack"
         tifffile = import_extra("tifffile", "writing such a TIFF")
-        tifffile.imwrite(file, pixels, photometric=colour, planarconfig="contig")
+        tifffile.imwrite(file, pixels, photometric=colour, planarconfig="contig", extratags=to_tifffile(geo_tags or {}))
     elif suffix == ".png" and pixels.dtype == np.uint16 and pixels.shape[2] in {3, 4}:
         file.write(import_extra("cv2", "PNG in 16-bit colour").imencode(".png", _swap_red_and_blue(pixels))[1])
     else:

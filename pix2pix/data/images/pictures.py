@@ -11,6 +11,8 @@ from torch import Tensor
 from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture, array_to_picture
 from pix2pix.data.images.deep_formats import encode_array
+from pix2pix.data.images.geotiff import GeoTags, to_pillow
+from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.data.images.value_range import denormalize
 
 GAP, TITLE_HEIGHT = 4, 20
@@ -60,25 +62,27 @@ def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] =
     return page
 
 
-def save_picture(picture: Picture, path: Path, **options: Any) -> None:
+def save_picture(picture: Picture, path: Path, *, geo_tags: GeoTags | None = None, **options: Any) -> None:
     """Writes a picture or an array (H, W, C) whole or not at all, in the format of the suffix; makes the folder.
 
-    `options` are Pillow's own for that format.
+    A TIFF keeps the `geo_tags`. `options` are Pillow's own for that format.
 
     Raises:
         ValueError: when that format cannot hold its pixels as they are.
         OSError: when the file cannot be written.
     """
     with atomic_file(path) as part:
-        _write(picture, part, path.suffix.lower(), **DEFAULTS | options)
+        _write(picture, part, path.suffix.lower(), geo_tags or {}, **DEFAULTS | options)
 
 
-def _write(picture: Picture, path: Path, suffix: str, **options: Any) -> None:
+def _write(picture: Picture, path: Path, suffix: str, geo_tags: GeoTags, **options: Any) -> None:
     if not isinstance(picture, Image.Image) or suffix == ".npy":
         pixels = np.asarray(picture)
-        path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix))
+        path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix, geo_tags))
         return
     colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
     if colours.mode not in FITS.get(suffix, {colours.mode}):
         raise ValueError(f"a picture of mode {colours.mode} cannot be written as {suffix}. Choose png, tif or npy.")
+    if geo_tags and suffix in TIFF_SUFFIXES:
+        options["tiffinfo"] = to_pillow(geo_tags)
     colours.save(path, format=Image.registered_extensions()[suffix], **options)

@@ -7,8 +7,8 @@ from typing import Literal
 from PIL import Image
 from torch import Tensor
 
+from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, open_picture, pil_to_tensor
-from pix2pix.data.images.palettes import PaletteChoice
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Direction, Pair, PairSource, Split
 from pix2pix.data.sources.folder_layout import PairPaths, find_splits, inventory_splits, pair_name

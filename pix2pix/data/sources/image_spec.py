@@ -9,8 +9,9 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, Picture, open_picture, to_pixels
-from pix2pix.data.images.palettes import Palette, PaletteChoice
+from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.picture_files import lift_pixel_limit
 from pix2pix.data.pair import Direction
 from pix2pix.data.sources.shard_member import File

@@ -25,8 +25,8 @@ from pydantic import Field
 
 from pix2pix.core.addresses import authorization_header, hide_secrets, login_hint
 from pix2pix.core.randomness import windowed_order
+from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth
-from pix2pix.data.images.palettes import PaletteChoice
 from pix2pix.data.images.picture_files import is_utf8, read_npy
 from pix2pix.data.inventory import Inventory, take_inventory
 from pix2pix.data.pair import Direction, Split

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from PIL import Image
 
 from pix2pix.config.schema import RunConfig
-from pix2pix.data.images.palettes import UNLABELLED, Palette, PaletteChoice
+from pix2pix.data.images.class_colours import UNLABELLED, PaletteChoice
+from pix2pix.data.images.palettes import Palette
 from pix2pix.data.settings import DataSettings
 from pix2pix.inference.builtin import BUILTIN, locate_translator
 from pix2pix.inference.hub import find_model_name, is_hub_address

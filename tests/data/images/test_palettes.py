@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from pix2pix.data.images.class_colours import CMP_FACADES, voc_colour
 from pix2pix.data.images.decode import open_picture, pil_to_tensor, read_picture
-from pix2pix.data.images.palettes import CMP_FACADES, Palette, to_displayable, voc_colour
+from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.transforms import normalize
 from tests.conftest import DATASETS, needs_datasets
 
@@ -70,7 +71,9 @@ def test_255_is_the_class_without_label_where_there_is_one():
 
 
 def test_a_class_that_the_palette_does_not_have_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"a\.png: holds class 255, where data\.palette has 5 classes, 0 to 4\."):
+    with pytest.raises(
+        ValueError, match=r"a\.png: holds class 254, where data\.palette has 5 classes, 0 to 4, and 255 is"
+    ):
         of(Palette(5), Image.fromarray(NUMBERS + np.uint8(251)))
     with pytest.raises(ValueError, match=r"a\.png: a label map of 7 channels"):
         of(Palette(5), np.zeros((4, 4, 7), np.uint8))

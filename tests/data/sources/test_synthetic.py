@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pix2pix.data.images.palettes import CMP_FACADES
+from pix2pix.data.images.class_colours import CMP_FACADES
 from pix2pix.data.sources.synthetic import PALETTE, draw_facade
 
 

@@ -7,7 +7,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from pix2pix.data.images.palettes import CMP_FACADES
+from pix2pix.data.images.class_colours import CMP_FACADES
 from tests.conftest import TINY, pix2pix
 from tests.web.demo.conftest import Page, serving
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from pix2pix.data.images.palettes import CMP_FACADES
+from pix2pix.data.images.class_colours import CMP_FACADES
 from pix2pix.runs.run import Run
 from pix2pix.web.demo.runs import describe_canvas, load_runs
 from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings, find_samples

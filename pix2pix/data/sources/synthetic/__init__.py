@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.images.palettes import CMP_FACADES as PALETTE
+from pix2pix.data.images.class_colours import CMP_FACADES as PALETTE
 from pix2pix.data.sources.synthetic.layout import plan_facade
 from pix2pix.data.sources.synthetic.look import draw_appearance, usual_material
 from pix2pix.data.sources.synthetic.render import Picture, Scene, render_labels, render_photo

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pix2pix.data.images.palettes import CMP_FACADES
+from pix2pix.data.images.class_colours import CMP_FACADES
 from pix2pix.data.sources.synthetic import openings, ornament, surfaces
 from pix2pix.data.sources.synthetic.elements import KINDS, Element
 from pix2pix.data.sources.synthetic.light import draw_fields, occlusion, shadows
