@@ -25,52 +25,52 @@ class EpochLayout(NamedTuple):
         return max(1, min(whole, limit) if isinstance(limit, int) else int(whole * (1.0 if limit is None else limit)))
 
 
-def find_position(trainer: pl.Trainer, pace: EpochLayout) -> tuple[int, int]:
+def find_position(trainer: pl.Trainer, layout: EpochLayout) -> tuple[int, int]:
     """The epoch and its first batch not yet taken."""
-    return divmod(_batch_progress(trainer).total.processed, pace.steps(trainer.limit_train_batches))
+    return divmod(_batch_progress(trainer).total.processed, layout.steps(trainer.limit_train_batches))
 
 
-def convert_progress(trainer: pl.Trainer, saved: EpochLayout | None, pace: EpochLayout) -> str | None:
-    """Counts what was taken at the pace of the checkpoint in batches of the present one, and says what changes.
+def convert_progress(trainer: pl.Trainer, saved: EpochLayout | None, layout: EpochLayout) -> str | None:
+    """Converts the count of batches in a checkpoint to the present layout. Returns what changes, as a warning.
 
-    An epoch that was begun goes on with its first pair not yet taken; where that lies within a batch, with this batch.
-    The count of training steps goes on: so many there were.
+    An epoch in progress continues with its first pair not yet taken; if that pair lies within a batch, with this batch.
+    The count of training steps stays as it is.
     """
-    if saved is None or saved == pace:
+    if saved is None or saved == layout:
         return None
     progress, limit = _batch_progress(trainer), trainer.limit_train_batches
-    before, steps = saved.steps(limit), pace.steps(limit)
+    before, steps = saved.steps(limit), layout.steps(limit)
     epoch, taken = divmod(progress.total.processed, before)
-    now = min(taken * saved.step // pace.step, steps - 1)
+    now = min(taken * saved.step // layout.step, steps - 1)
+    # Lightning's two counts: `total` over all epochs, `current` within the epoch, which at its end is the whole epoch.
     of_epoch = steps if progress.current.processed == before else now
     _set_processed(progress.total, epoch * steps + now)
     _set_processed(progress.current, of_epoch)
-    return _describe_change(saved, pace, taken * saved.step - now * pace.step, limit)
+    return _describe_change(saved, layout, taken * saved.step - now * layout.step, limit)
 
 
-def align_progress(trainer: pl.Trainer, pace: EpochLayout) -> None:
-    """Brings Lightning's counts in line with the position in the data, which a checkpoint has restored.
+def align_progress(trainer: pl.Trainer, layout: EpochLayout) -> None:
+    """Makes Lightning's counts of epochs agree with the position in the data, which a checkpoint has restored.
 
-    Left alone, a training with `max_steps` counts one epoch twice: when it goes on from the end of an epoch, and when
-    `max_steps` ended it within one, which Lightning then takes for complete.
+    Otherwise a training with `max_steps` counts one epoch twice: if it resumes from the end of an epoch, and if
+    `max_steps` ended it within an epoch, which Lightning then takes for complete.
     """
-    epoch, batch = find_position(trainer, pace)
+    epoch, batch = find_position(trainer, layout)
     within = batch > 0
     epochs: Any = trainer.fit_loop.epoch_progress
     for counts in (epochs.total, epochs.current):
         counts.ready = counts.started = epoch + within
-        counts.processed, counts.completed = (
-            epoch,
-            epoch - (epoch > 0 and not within),
-        )  # as Lightning saves it at the end of an epoch
+        counts.processed = epoch
+        # Lightning saves at the end of an epoch before it counts the epoch as completed.
+        counts.completed = epoch - (epoch > 0 and not within)
     _Loop.restarting.fset(trainer.fit_loop, within)  # pyright: ignore[reportOptionalCall]
 
 
-def _describe_change(saved: EpochLayout, pace: EpochLayout, again: int, limit: float | None) -> str:
+def _describe_change(saved: EpochLayout, layout: EpochLayout, again: int, limit: float | None) -> str:
     counts = (
-        _format_count("process", "processes", pace.processes, saved.processes),
-        _format_count("pair a step", "pairs a step", pace.step, saved.step),
-        _format_count("step an epoch", "steps an epoch", pace.steps(limit), saved.steps(limit)),
+        _format_count("process", "processes", layout.processes, saved.processes),
+        _format_count("pair a step", "pairs a step", layout.step, saved.step),
+        _format_count("step an epoch", "steps an epoch", layout.steps(limit), saved.steps(limit)),
     )
     twice = f" {again} pairs of this epoch are taken twice." if again else ""
     return (

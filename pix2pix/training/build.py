@@ -30,18 +30,20 @@ def construct_generator(config: RunConfig) -> nn.Module:
     return build(config.generator)
 
 
-def build_players(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
+def build_networks(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
     """Generator and discriminator with their initial weights, which follow from the seed.
 
     Networks of this package get those of the paper. Any other keeps the weights that it is constructed with, which may
     have been trained elsewhere.
     """
-    seed_weights(config.seed)  # for networks that draw their weights themselves
+    # Networks of other packages draw their own weights when they are constructed.
+    seed_weights(config.seed)
     generator = construct_generator(config)
     discriminator = build(config.discriminator) if config.discriminator else None
+    # Seeded again: what the constructors have drawn must not change the weights drawn here.
     seed_weights(config.seed)
-    for player in filter(is_of_this_package, (generator, discriminator)):
-        initialise(player)
+    for network in filter(is_of_this_package, (generator, discriminator)):
+        initialise(network)
     return generator, discriminator
 
 
@@ -53,7 +55,7 @@ def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
 def build_model(config: RunConfig) -> Pix2Pix:
     """Both networks, initialised from the seed, in the module that trains them."""
     return Pix2Pix(
-        *build_players(config),
+        *build_networks(config),
         build(config.objective),
         {name: build(optimizer) for name, optimizer in config.optimizers.items()},
         decay_epochs=config.optimizer.decay_epochs,
@@ -76,7 +78,7 @@ def build_data(config: RunConfig) -> PairDataModule:
         cache=Cache(data.cache, data.cache_dir, data.cache_gigabytes),
         on_error=data.on_error,
         skip_limit=data.skip_limit,
-        settings=json.dumps([data.source, data.transform]),
+        cache_key=json.dumps([data.source, data.transform]),
     )
 
 
@@ -95,7 +97,7 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
         raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
     if trainer.world_size > 1 and not isinstance(trainer.strategy, GANDDPStrategy):
         raise ValueError(
-            f"the trainer has {trainer.world_size} devices, but its strategy does not know of two players. "
+            f"the trainer has {trainer.world_size} devices, but its strategy does not know of two networks. "
             "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
         )
     return trainer

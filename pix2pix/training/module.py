@@ -16,7 +16,7 @@ from pix2pix.config.saved import config_in_weights
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.randomness import seed_step
 from pix2pix.data.images.palettes import Palette, to_displayable
-from pix2pix.data.sources.folder import Pair
+from pix2pix.data.pair import Pair
 from pix2pix.evaluation.metrics import pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LinearDecay
@@ -39,9 +39,9 @@ class Pix2Pix(pl.LightningModule):
         generator: maps (B, C, H, W) to (B, C', H, W) in [-1, 1].
         discriminator: maps images to logits; None when the objective has no adversarial term.
         objective: the losses and their weights.
-        optimizers: for each player, a factory that takes its parameters.
+        optimizers: for each network, a factory that takes its parameters.
         decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
-        clip_norm: largest norm of a player's gradient, or None.
+        clip_norm: largest norm of a network's gradient, or None.
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
             made; None for no average.
         seed: of every random draw.
@@ -77,46 +77,51 @@ class Pix2Pix(pl.LightningModule):
         self.decay = LinearDecay(decay_epochs)
         self.resumed_rates: list[float] | None = None
         self.logged: set[str] | None = None
-        """Names of numbers logged since a TrainingLog looked, which sends them on; None where there is none."""
+        """The names of numbers that wait for a TrainingLog to send them to the loggers; None without a TrainingLog."""
         self.execution = Execution(**config.execution.model_dump()) if config else Execution()
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
-        self.players: tuple[Any, Any] = (generator, discriminator)
-        self.captured: CUDAGraphStep | None = None
-        self.ema_decay, self.averaging = ema_decay or 0.0, False
+        # What a step calls, perhaps compiled. In a tuple, as torch would register the modules a second time.
+        self.step_networks: tuple[Any, Any] = (generator, discriminator)
+        self.graph_step: CUDAGraphStep | None = None
+        self.ema_decay, self.has_average_begun = ema_decay or 0.0, False
         self.average = AveragedModel(generator) if ema_decay else None
 
     def configure_optimizers(self) -> list[Optimizer]:
         """G's optimizer, then D's where there is a D."""
-        players = {"generator": self.generator, "discriminator": self.discriminator}
-        optimizers = [self.optimizer_factories[name](p.parameters()) for name, p in players.items() if p is not None]
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        optimizers = [self.optimizer_factories[name](n.parameters()) for name, n in networks.items() if n is not None]
         self.decay.start(optimizers, self.resumed_rates)
         self.resumed_rates = None
         return optimizers
 
     def on_fit_start(self) -> None:
-        """Refuses a decay over the last epochs where there is no last one."""
+        """Raises ValueError if the learning rate is to fall over the last epochs, and the last one is unknown."""
         self.decay.require_last_epoch(self.trainer.max_epochs)
 
     def on_train_start(self) -> None:
-        """Has the steps carried out as `execution` says."""
+        """Prepares the steps as `execution` says: memory format, compilation, CUDA graph."""
         for optimizer in self.trainer.optimizers:
             match_memory_format(optimizer)
         if self.execution.compiled:
-            self.players = (torch.compile(self.generator), self.discriminator and torch.compile(self.discriminator))
+            self.step_networks = (
+                torch.compile(self.generator),
+                self.discriminator and torch.compile(self.discriminator),
+            )
         if self.execution.cuda_graph:
             warn_about_skipped_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
-            self.captured = CUDAGraphStep(self._step, self.trainer.optimizers)
-        self.averaging = self.average is not None and bool(self.average.n_averaged)  # read once: reading waits
+            self.graph_step = CUDAGraphStep(self._step, self.trainer.optimizers)
+        # `n_averaged` is on the device, and reading it waits for the device: once at the start, in no step.
+        self.has_average_begun = self.average is not None and bool(self.average.n_averaged)
 
     def training_step(self, batch: Pair, batch_index: int) -> StepResult:
-        """One batch, one training step, whatever the number of optimizers: `global_step` counts these."""
+        """Trains on one batch, and counts it as one step: `global_step` counts batches, not optimizer steps."""
         seed_step(self.seed, self.global_step, self.global_rank)
         layout = self.execution.memory_format
         source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
         with count_one_step(self._optimizers()):
-            result = (self.captured or self._step)(source, target)
-        self.averaging = self.average is not None
+            result = (self.graph_step or self._step)(source, target)
+        self.has_average_begun = self.average is not None
         return result
 
     def _step(self, source: Tensor, target: Tensor) -> StepResult:
@@ -124,7 +129,7 @@ class Pix2Pix(pl.LightningModule):
         result = pix2pix_step(
             source,
             target,
-            *self.players,
+            *self.step_networks,
             self.objective,
             update_generator=lambda loss: self._update(optimizer_g, loss),
             update_discriminator=lambda loss: self._update(rest[0], loss),
@@ -134,13 +139,18 @@ class Pix2Pix(pl.LightningModule):
         return result
 
     def _update_average(self, average: AveragedModel) -> None:
-        """Moves the average towards G's weights; the first time it takes them over. Never waits for the device."""
+        """Moves the average towards G's weights; the first time it copies them. Never waits for the device.
+
+        torch's own update reads `n_averaged` in every step, which would wait. The private functions update all weights
+        in one call each, instead of one call for each weight.
+        """
         own, weights = tuple(average.module.parameters()), tuple(self.generator.parameters())
         with torch.no_grad():
-            if self.averaging:
+            if self.has_average_begun:
                 torch._foreach_lerp_(own, weights, 1 - self.ema_decay)  # pyright: ignore[reportPrivateImportUsage]
             else:
                 torch._foreach_copy_(own, weights)  # pyright: ignore[reportPrivateImportUsage]
+            # Batch norm's running statistics are averages already.
             for buffer, current in zip(average.module.buffers(), self.generator.buffers(), strict=True):
                 buffer.copy_(current)
             average.n_averaged.add_(1)
@@ -152,34 +162,35 @@ class Pix2Pix(pl.LightningModule):
     def _update(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
         self.manual_backward(loss)
         optimizer.step()
-        optimizer.zero_grad()  # the next backward pass, which is the other player's, finds no gradient but its own
+        optimizer.zero_grad()  # here, so that the gradients of one network take no memory in the step of the other
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clips the gradient of the player about to step, after any loss scale was taken off it."""
+        """Clips the gradient of the network about to step. Lightning calls this after it removed a loss scale."""
         if self.clip_norm is not None:
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             nn.utils.clip_grad_norm_(parameters, self.clip_norm)
 
     def on_train_epoch_start(self) -> None:
-        """Lets the learning rates fall, where they are to."""
+        """Sets the learning rates of the epoch, if they fall over the last epochs."""
         self.decay.set_rates(self.current_epoch, self.trainer.max_epochs or 0)
 
     def on_train_batch_start(self, batch: Pair, batch_idx: int) -> None:
-        """Refuses learning rates of others that would be undone."""
+        """Raises ValueError if something else has set learning rates that the next epoch would overwrite."""
         self.decay.require_own_rates()
 
     def generate(self, source: Tensor, name: str) -> Tensor:
-        """The picture for `source`, made as the run's test-time choices say."""
+        """Generates the picture for `source`, with the run's test-time settings and the noise of `name`."""
         network = self.average.module if self.average is not None else self.generator
         return to_displayable(self.inference.generate(network, source, name).float(), self.target_palette, source)
 
     def log(
         self, name: str, value: Any, prog_bar: bool = False, logger: bool | None = None, *args: Any, **options: Any
     ) -> None:
-        """Lightning's `log`; but a TrainingLog, where there is one, sends the number on, in the row of its step."""
+        """Lightning's `log`, except that a TrainingLog, if there is one, sends the number in the row of its step."""
         results = self.trainer._results
         if results is not None and isinstance(results.batch, Pair) and options.get("batch_size") is None:
-            options["batch_size"] = len(results.batch.source)  # by which means are weighted; Lightning would guess
+            # The weight in means over an epoch. Lightning would take it from the first tensor that it finds.
+            options["batch_size"] = len(results.batch.source)
         listening = self.logged is not None and logger is not False
         super().log(name, value, prog_bar, False if listening else logger, *args, **options)
         if listening and self.logged is not None:
@@ -199,46 +210,47 @@ class Pix2Pix(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the configuration: a checkpoint alone is enough to rebuild the translator.
 
-        Raises ValueError, before anything is written, when weights or optimizers are no longer finite, and when a
-        callback's state is nothing that could be loaded again.
+        Raises ValueError, before anything is written, if weights or optimizer states are not finite, or if the state of
+        a callback could not be loaded again.
         """
         require_finite_state(checkpoint, self.trainer.default_root_dir)
         checkpoint["config"] = self.config.to_mapping() if self.config else {}
         make_plain(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Gives callbacks back what they had, of NumPy and on the device, before Lightning hands it to them.
+        """Restores the types and devices of callback states, before Lightning loads them.
 
-        Has the optimizers go on with the settings of this run, should the checkpoint be of one with others.
+        Optimizers continue with the settings of this run, even if the checkpoint was saved with others.
         """
         update_callback_states(checkpoint)
         restore_types(checkpoint, self.trainer.strategy.root_device)
         states = checkpoint.get("optimizer_states", [])
         if self.config and checkpoint.get("config"):
-            there = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))
-            apply_changed_settings(states, there.optimizers, self.config.optimizers)
+            saved = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))
+            apply_changed_settings(states, saved.optimizers, self.config.optimizers)
         self.resumed_rates = read_rates(states)
 
 
 def exclude_objective(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:
-    """Keeps the objective's networks out of checkpoints: they are no result of the training."""
+    """Removes the objective's networks from a state dict: they are not trained, and are built again with each start."""
     for name in [name for name in state if name.startswith(f"{prefix}objective.")]:
         del state[name]
 
 
 def accept_missing_objective(_: nn.Module, keys: Any) -> None:
-    """Takes checkpoints without the objective's networks, and those that have them."""
+    """Lets a checkpoint load without the objective's networks, and also with them."""
     for names in (keys.missing_keys, keys.unexpected_keys):
         names[:] = [name for name in names if not name.startswith("objective.")]
 
 
 @contextmanager
 def count_one_step(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
-    """Has Lightning count one step for all that these optimizers do within.
+    """Makes Lightning count one step for everything that the optimizers do within the block.
 
-    In manual optimization Lightning counts every optimizer's steps, so two players would double every step number; and
-    a step that is replayed as a graph calls no optimizer at all.
+    In manual optimization Lightning counts the steps of every optimizer: two of them would double every step number.
+    A step that is replayed as a CUDA graph calls no optimizer, and would count as none.
     """
+    # The counting is in these two hooks of Lightning's optimizers: taken from all, called once for the block.
     first, *_ = optimizers
     begin, end = first._on_before_step, first._on_after_step
     for optimizer in optimizers:

@@ -14,7 +14,10 @@ Update = Callable[[Tensor], None]
 
 
 class StepResult(TypedDict):
-    """The losses of a step before their weights, and the share of D's logits that were right. All detached scalars."""
+    """The losses of a step, and the share of D's logits that were right. All are detached scalars.
+
+    Each loss stands before its weight. Only `d_penalty` includes its own, which is a part of that loss.
+    """
 
     losses: Losses
     accuracy: dict[str, Tensor]
@@ -37,38 +40,40 @@ def pix2pix_step(
         generator: maps a source to a picture like the target.
         discriminator: judges pairs; None when the objective has no adversarial term.
         objective: the loss terms and their weights.
-        update_generator: takes a loss and makes one optimizer step of G down its gradient.
-        update_discriminator: the same for D.
+        update_generator: minimises a loss by one step of G's optimizer: backward, step, gradients back to zero.
+        update_discriminator: the same for D's optimizer.
 
     Returns:
         The losses as `d_real`, `d_fake`, `g_gan`, `g_l1` ..., and D's accuracy as `real` and `fake`.
     """
+    # One forward pass serves both updates. D is trained on it detached, so that its backward pass stops there.
     fake = generator(source)
 
-    # D ascends equation 1. Its loss is halved, to slow D down relative to G (section 3.3).
+    # D minimises its loss (for cross-entropy, minus equation 1), halved to slow D down relative to G (section 3.3).
     d_losses, accuracy = {}, {}
     if discriminator is not None:
         d_losses, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
-        update_discriminator(0.5 * total(d_losses.values()))
+        update_discriminator(0.5 * sum_losses(d_losses.values()))
 
-    # G descends equation 4: the adversarial loss and lambda times L1.
+    # G minimises equation 4 with -log D in place of log(1 - D) (section 3.3), each term times its weight. D is frozen:
+    # its weights would receive gradients here that only its own step needs.
     with freeze(discriminator):
         g_losses = objective.generator_terms(discriminator, source, target, fake)
-        update_generator(total(objective.weights[name] * loss for name, loss in g_losses.items()))
+        update_generator(sum_losses(objective.weights[name] * loss for name, loss in g_losses.items()))
 
     losses = {f"d_{name}": loss for name, loss in d_losses.items()}
     losses |= {f"g_{name}": loss for name, loss in g_losses.items()}
     return {"losses": {name: loss.detach() for name, loss in losses.items()}, "accuracy": accuracy}
 
 
-def total(losses: Iterable[Tensor]) -> Tensor:
+def sum_losses(losses: Iterable[Tensor]) -> Tensor:
     """The sum of scalar losses, as a tensor ()."""
     return torch.stack(list(losses)).sum()
 
 
 @contextmanager
 def freeze(network: nn.Module | None) -> Iterator[None]:
-    """Lets gradients pass through a network without computing any for its own parameters."""
+    """Lets gradients pass through a network without computing those of its own parameters, which saves their cost."""
     parameters = [] if network is None else [p for p in network.parameters() if p.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)

@@ -24,7 +24,7 @@ class TrainingLog(pl.Callback):
 
     | logged | what it is |
     |---|---|
-    | `loss/d_real`, `loss/g_l1` ... | each loss before its weight |
+    | `loss/d_real`, `loss/g_l1` ... | each loss before its weight; `loss/d_penalty` with it |
     | `accuracy/d_real`, `accuracy/d_fake` | share of D's logits that were right; D wins when both stay near 1 |
     | `gradient_norm/generator`, `.../discriminator` | norm of a network's gradient before clipping (an option) |
     | `lr/generator`, `lr/discriminator` | learning rates |

@@ -247,7 +247,7 @@ def test_a_changed_file_and_other_settings_make_another_cache(tmp_path):
     def content(*words: str) -> str:
         config = typed("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
         data = build_data(config)
-        return describe_content(data.pairs, "train", data.settings)
+        return describe_content(data.pairs, "train", data.cache_key)
 
     before = content()
     assert content() == before
