@@ -60,7 +60,7 @@ def advise_on_class_numbers(pairs: Sequence[Pair], data: DataSettings) -> None:
     """Warns where the images of a few pairs seem to be label maps that are read as pictures."""
     target_letter = "B" if data.source_letter == "A" else "A"
     ranges = {data.source_letter: data.coded_source_range, target_letter: data.coded_target_range}
-    letters = [letter for letter, limits in ranges.items() if limits is None and letter != data.labels]
+    letters = [letter for letter, limits in ranges.items() if limits is None and letter != data.label_map]
     samples = _read_samples(pairs) if letters else []
     for letter in letters:
         images = [pair.source if letter == data.source_letter else pair.target for pair in samples]

@@ -26,7 +26,7 @@ def count_classes(highest: Sequence[int | None]) -> int | None:
 
 def label_settings(classes: int, letter: str) -> list[str]:
     """The settings by which image A or B is read as a label map of so many classes."""
-    return [f"data.labels={letter}", f"data.palette={classes}"]
+    return [f"data.label_map={letter}", f"data.palette={classes}"]
 
 
 def advise_on_classes(classes: int, letter: str) -> tuple[str, str]:
