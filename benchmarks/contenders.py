@@ -84,7 +84,7 @@ def load_batches(config: RunConfig, count: int) -> Iterator[Any]:
     """Batches of `count` pairs, loaded, cached and augmented as in a training, without Lightning's loop."""
     config.data.source.update({"train_pairs": count, "val_pairs": 1})
     data = build.build_data(config)
-    data.trainer = build.build_trainer(config.changed(logger={}, callbacks={}), Run(config.run_dir))
+    data.trainer = build.build_trainer(config.replace(logger={}, callbacks={}), Run(config.run_dir))
     data.setup("fit")
     for batch in data.train_dataloader():
         yield data.on_after_batch_transfer(batch, 0)

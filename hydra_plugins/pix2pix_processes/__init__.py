@@ -1,8 +1,8 @@
-"""Hydra's door to `pix2pix.runs.job_pool`: each job of a sweep in a process of its own.
+"""Hydra launcher plugin for `pix2pix.runs.job_pool`: runs each job of a sweep in a process of its own.
 
-Hydra takes launchers from packages under `hydra_plugins` only, and imports them in every Hydra program of the
-environment: what is heavy, or would be noticed there, is imported where it is used. No `from __future__ import
-annotations` here: Hydra reads the signatures.
+Hydra finds launchers only in packages under `hydra_plugins`, and imports them in every Hydra program of the
+environment. So heavy modules are imported where they are used. No `from __future__ import annotations`: Hydra reads
+the signatures.
 """
 
 import logging
@@ -23,61 +23,61 @@ log = logging.getLogger(__name__)
 
 
 class ProcessLauncher(Launcher):
-    """One operating-system process for each job, from a pool of GPU slots or CPU shares.
+    """Runs each job in a process of its own, on GPUs or on shares of the CPU cores.
 
     Args:
-        jobs: how many run at once; None for as many as there are slots.
-        gpus: indices of the GPUs to hand out; None for all that are there.
-        jobs_per_gpu: how many jobs share a GPU.
+        jobs: number of jobs at once; None for as many as there are GPUs or shares.
+        gpus: indices of the GPUs to use; None for all.
+        jobs_per_gpu: number of jobs that share a GPU.
     """
 
     def __init__(self, jobs: int | None = None, gpus: Sequence[int] | None = None, jobs_per_gpu: int = 1) -> None:
         for name, value in (("jobs", jobs), ("jobs_per_gpu", jobs_per_gpu)):
             if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"hydra.launcher.{name}={value}: must be a whole number from 1 on.")
+                raise ValueError(f"hydra.launcher.{name}={value}: must be a whole number of at least 1.")
         self.jobs, self.gpus, self.jobs_per_gpu = jobs, gpus, jobs_per_gpu
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keeps what `launch` needs; the task function runs in the processes."""
+        """Stores what `launch` needs. The task function runs in the processes of the jobs."""
         self.loader, self.config = hydra_context.config_loader, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Runs all jobs to their end, whatever becomes of each, and says how each ended."""
+        """Runs all jobs to their end, even if some fail, and returns their results."""
         from pix2pix.runs.job_pool import JobPool
         from pix2pix.runs.sweep import SWEEP
 
         jobs = [self.job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
         for job in jobs:
             SWEEP.add(job)
-        each_once = {job.run.path: job for job in jobs}.values()  # `seed=1,1` is one run
+        unique_jobs = {job.run.path: job for job in jobs}.values()  # `seed=1,1` is one run
         slots = self.slots(jobs)
-        log.info("%d runs, %d at once; what each says is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
-        endings: dict[Path, JobResult] = {}
-        for job, ending in JobPool(slots).run(each_once):
-            endings[job.run.path] = ending
-            SWEEP.record_result(job, *ending)
-            log.info("[%d/%d] %s: %s %s", len(endings), len(each_once), job.name, *ending)
-        return [_return(job, endings[job.run.path]) for job in jobs]
+        log.info("%d runs, %d at once; the log of each is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
+        results: dict[Path, JobResult] = {}
+        for job, result in JobPool(slots).run(unique_jobs):
+            results[job.run.path] = result
+            SWEEP.record_result(job, *result)
+            log.info("[%d/%d] %s: %s %s", len(results), len(unique_jobs), job.name, *result)
+        return [_to_job_return(job, results[job.run.path]) for job in jobs]
 
     def slots(self, jobs: "Sequence[Job]") -> "DeviceSlots":
-        """What there is to give to jobs like these at once."""
+        """The GPUs or shares of CPU cores for these jobs."""
         from pix2pix.runs.job_pool import DeviceSlots
 
         on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
         return DeviceSlots.for_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
 
     def job(self, overrides: list[str], number: int) -> "Job":
-        """The job that the overrides make of the sweep's configuration."""
+        """The job of a sweep with these overrides."""
         from pix2pix.cli.sweep_jobs import job_in_sweep
 
         job, _config = job_in_sweep(self.loader, self.config, overrides, number)
         return job
 
 
-def _return(job: "Job", ending: "JobResult") -> JobReturn:
+def _to_job_return(job: "Job", result: "JobResult") -> JobReturn:
     from pix2pix.runs.sweep import JobFailedError
 
-    done = ending.state == "done"
-    result = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if done else JobStatus.FAILED)
-    result.return_value = job.run.best() if done else JobFailedError(f"{job.name}: {ending.detail}")
-    return result
+    is_done = result.state == "done"
+    answer = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if is_done else JobStatus.FAILED)
+    answer.return_value = job.run.best() if is_done else JobFailedError(f"{job.name}: {result.detail}")
+    return answer

@@ -1,8 +1,8 @@
-"""Hydra's door to Optuna: a search over settings whose trials are runs, kept on disk, continued, pruned.
+"""Hydra sweeper plugin for Optuna: searches for the best settings; each trial is a run, in a process of its own.
 
-The trials run through the process launcher's pool, and what they have reached is read from their metrics.csv: a run
-knows nothing of the search. No `from __future__ import annotations` here: Hydra reads the signatures. Hydra imports
-this for every command, so what is heavy is imported where it is used.
+The search is stored on disk and resumes. Trials run in the job pool of the process launcher. Their progress is read
+from their metrics.csv, so that a run needs no knowledge of the search. Hydra imports this module for every command, so
+heavy modules are imported where they are used. No `from __future__ import annotations`: Hydra reads the signatures.
 """
 
 import logging
@@ -30,11 +30,11 @@ class OptunaSearch(Sweeper):
     """Searches for the settings with the best value of the metric that chooses `best.ckpt`.
 
     Args:
-        params: the space: for each setting `interval(a, b)`, `tag(log, interval(a, b))`, `range(a, b, step)` or
+        params: the search space: for each setting `interval(a, b)`, `tag(log, interval(a, b))`, `range(a, b, step)` or
             `choice(a, b, c)`. Settings swept on the command line are added.
-        trials: how many runs in all; the same command again goes on to this number.
-        warmup_trials: how many runs must be finished before any is pruned (the median rule).
-        warmup_epochs: how many validations a run is given before it may be stopped.
+        trials: number of runs in all; the same command again continues to this number.
+        warmup_trials: number of finished runs before any run is pruned (by the median of earlier trials).
+        warmup_epochs: number of validations of a run before it may be pruned.
         seed: of the search.
     """
 
@@ -43,35 +43,36 @@ class OptunaSearch(Sweeper):
     ) -> None:
         self.params, self.trials, self.seed = params, trials, seed
         self.warmup_trials, self.warmup_epochs = warmup_trials, warmup_epochs
-        self.by_job: dict[Path, int] = {}
-        self.looked_at: dict[Path, int] = {}
-        self.reported: dict[Path, int] = {}
+        # By the directory of each run: its trial's number, the date of its metrics as last read, the values reported.
+        self.trial_numbers: dict[Path, int] = {}
+        self.metrics_dates: dict[Path, int] = {}
+        self.reported_values: dict[Path, int] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Takes the process launcher. Raises ValueError for another: only its runs can be watched and stopped."""
+        """Sets up the process launcher. Raises ValueError for another launcher, whose runs cannot be pruned."""
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         if not isinstance(launcher, ProcessLauncher):
-            raise ValueError("hydra/sweeper=optuna watches the runs it starts; it needs hydra/launcher=processes.")
+            raise ValueError("hydra/sweeper=optuna prunes runs, and needs hydra/launcher=processes for it.")
         self.processes, self.folder = launcher, Path(config.hydra.sweep.dir)
         self.monitor: str = config.callbacks.checkpoint.monitor
         self.mode: Any = config.callbacks.checkpoint.get("mode")
 
     def sweep(self, arguments: list[str]) -> None:
-        """Runs trials until there are enough, and says which was best."""
+        """Runs the trials and logs the best one."""
         from pix2pix.runs.job_pool import JobPool
 
         parser = OverridesParser.create(self.processes.loader)
-        given = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
-        by_key = {override.get_key_element(): override for override in given}
+        overrides = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
+        by_key = {override.get_key_element(): override for override in overrides}
         self.space = {key: override for key, override in by_key.items() if override.is_sweep_override()}
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
         self.study = self._open_study(self.folder)
         example = self.processes.job(self.fixed, 0)
         pool = JobPool(self.processes.slots([example] * self.trials), should_prune=self._should_prune)
-        for job, ending in pool.run(self._jobs()):
-            self._tell(job, ending)
+        for job, result in pool.run(self._jobs()):
+            self._tell(job, result)
         if any(trial.state.name == "COMPLETE" for trial in self.study.trials):
             best = self.study.best_trial
             log.info("Best %s %.4g: %s", self.monitor, best.value, " ".join(best.user_attrs["overrides"]))
@@ -95,29 +96,29 @@ class OptunaSearch(Sweeper):
         )
         space = sorted(str(override.input_line) for override in self.space.values())
         _require_same(study, direction, {"monitor": self.monitor, "fixed": sorted(self.fixed), "space": space})
-        # seeded by where the search stands: one that goes on must not ask for its first trials again
+        # The seed depends on the number of trials, so that a resumed search does not suggest its first trials again.
         seed = self.seed + len(study.trials)
         study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self.warmup_trials)
         return study
 
     def _jobs(self) -> "Iterator[Job]":
-        """First the runs that a former search left in the middle, then new ones, each asked for when there is room."""
+        """Yields the unfinished runs of an earlier search, then new ones, suggested only when a slot is free."""
         from pix2pix.runs.sweep import SWEEP
 
-        before = [trial for trial in self.study.trials if "overrides" in trial.user_attrs]
-        for trial in before:
+        earlier = [trial for trial in self.study.trials if "overrides" in trial.user_attrs]
+        for trial in earlier:
             job = self._job(trial.user_attrs["overrides"], trial.number)
             if trial.state.name == "PRUNED":
                 SWEEP.record_result(job, "pruned", "by an earlier command")
             if trial.state.name == "RUNNING":
                 yield job
-        for _ in range(self.trials - sum(trial.state.name != "FAIL" for trial in before)):
+        for _ in range(self.trials - sum(trial.state.name != "FAIL" for trial in earlier)):
             trial = self.study.ask()
             overrides = [f"{key}={_suggest(trial, key, self.space[key])}" for key in self.space]
             trial.set_user_attr("overrides", overrides)
-            known = set(self.by_job)
+            known_runs = set(self.trial_numbers)
             job = self._job(overrides, trial.number)
-            if job.run.path in known:  # the same settings again: nothing new to learn
+            if job.run.path in known_runs:  # the same settings again: its result is known
                 self.study.tell(trial, job.run.best(), self._state("done" if job.run.best() is not None else "failed"))
                 continue
             log.info("trial %d/%d: %s", trial.number + 1, self.trials, job.name)
@@ -127,51 +128,53 @@ class OptunaSearch(Sweeper):
         from pix2pix.runs.sweep import SWEEP
 
         job = self.processes.job([*self.fixed, *overrides], number)
-        self.by_job.setdefault(job.run.path, number)
+        self.trial_numbers.setdefault(job.run.path, number)
         SWEEP.add(job)
         return job
 
     def _should_prune(self, job: "Job") -> bool:
-        """Reports what the run has newly reached; whether the median of the others was better by then."""
+        """Reports new values of a run to Optuna. Returns whether the median of earlier trials was better then."""
         import optuna
 
         from pix2pix.runs.metrics import read_metrics
 
         file = job.run.path / "metrics.csv"
-        written = file.stat().st_mtime_ns if file.is_file() else 0
-        if written == self.looked_at.get(job.run.path, 0):
+        date = file.stat().st_mtime_ns if file.is_file() else 0
+        if date == self.metrics_dates.get(job.run.path, 0):
             return False
-        self.looked_at[job.run.path] = written
+        self.metrics_dates[job.run.path] = date
         values = [float(row[self.monitor]) for row in read_metrics(file) if row.get(self.monitor)]
-        done = self.reported.get(job.run.path, 0)
-        if len(values) == done:
+        reported = self.reported_values.get(job.run.path, 0)
+        if len(values) == reported:
             return False
-        trial = optuna.Trial(self.study, self.study.trials[self.by_job[job.run.path]]._trial_id)
-        for epoch, value in enumerate(values[done:], start=done):
+        trial = optuna.Trial(self.study, self.study.trials[self.trial_numbers[job.run.path]]._trial_id)
+        for epoch, value in enumerate(values[reported:], start=reported):
             trial.report(value, epoch)
-        self.reported[job.run.path] = len(values)
+        self.reported_values[job.run.path] = len(values)
         return trial.should_prune()
 
-    def _tell(self, job: "Job", ending: "JobResult") -> None:
+    def _tell(self, job: "Job", result: "JobResult") -> None:
         from pix2pix.runs.sweep import SWEEP
 
-        SWEEP.record_result(job, *ending)
-        if ending.state == "stopped":  # the trial stays as it is: the same command goes on with its run
+        SWEEP.record_result(job, *result)
+        if result.state == "stopped":  # the trial stays open: the same command resumes its run
             return
-        value = job.run.best() if ending.state == "done" else None
-        failed = ending.state == "done" and value is None  # its metric was never a number
-        self.study.tell(self.by_job[job.run.path], value, self._state("failed" if failed else ending.state))
-        log.info("%s: %s %s%s", job.name, *ending, "" if value is None else f", {self.monitor} {value:.4g}")
+        value = job.run.best() if result.state == "done" else None
+        has_no_value = result.state == "done" and value is None  # the metric was never a number
+        self.study.tell(
+            self.trial_numbers[job.run.path], value, self._state("failed" if has_no_value else result.state)
+        )
+        log.info("%s: %s %s%s", job.name, *result, "" if value is None else f", {self.monitor} {value:.4g}")
 
     @staticmethod
-    def _state(ending: str) -> Any:
+    def _state(result: str) -> Any:
         from optuna.trial import TrialState
 
-        return {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[ending]
+        return {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[result]
 
 
 def _require_same(study: Any, direction: str, search: dict[str, Any]) -> None:
-    """Raises ValueError when the study on disk is another search's: their values do not compare."""
+    """Raises ValueError if the study on disk is of another search, whose values cannot be compared."""
     before = study.user_attrs.get("search", search) | {"direction": study.direction.name.lower()}
     now = search | {"direction": direction}
     if before != now:
@@ -183,7 +186,7 @@ def _require_same(study: Any, direction: str, search: dict[str, Any]) -> None:
 
 
 def _suggest(trial: Any, key: str, override: Override) -> Any:
-    """A value from the space that the override describes, with no more digits than a directory's name bears."""
+    """Suggests a value from the space of an override, with 4 digits for the name of the run's directory."""
     space: Any = override.value()
     if isinstance(space, ChoiceSweep | Glob):
         return trial.suggest_categorical(key, _choices(override))
@@ -201,7 +204,7 @@ def _suggest(trial: Any, key: str, override: Override) -> Any:
 
 
 def _choices(override: Override) -> list[Any]:
-    """Numbers as they are, words as they stand on a command line."""
+    """The choices of an override: numbers as they are, words as on the command line."""
     values, words = list(override.sweep_iterator()), list(override.sweep_string_iterator())
     numbers = (bool, int, float, type(None))
     return [value if isinstance(value, numbers) else word for value, word in zip(values, words, strict=True)]

@@ -30,7 +30,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
-    def changed(self, **settings: Any) -> Self:
+    def replace(self, **settings: Any) -> Self:
         """A copy with other values for some settings, which are not checked again."""
         return self.model_copy(update=settings)
 

@@ -62,7 +62,7 @@ def read_run_write(
 
 def map_in_threads(
     work: Callable[[T], R], items: Iterable[T], *, threads: int | None = None, ahead: int | None = None
-) -> Iterator[R]:
+) -> Generator[R]:
     """Yields `work(item)` for each item, in order. `ThreadPoolExecutor.map` would queue all items, however many.
 
     Args:

@@ -9,16 +9,19 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pix2pix.core.atomic_files import atomic_file
+from pix2pix.core.checksums import file_sha256
+from pix2pix.core.cpu_cores import count_cores
+from pix2pix.core.prefetch import map_in_threads
 
 log = logging.getLogger(__name__)
 
+MAX_THREADS = 8  # more do not make a disk faster
 MOST_FILES, MOST_BYTES = 10_000, 2**30  # that are read of a data set to know its content
 SHOWN = 3  # files that are named
 COPIED = 0.5  # of the files have another date: then the set was copied, and a part of it tells whether it is the same
@@ -127,15 +130,13 @@ def _sample_files(numbers: np.ndarray, sizes: np.ndarray) -> list[int]:
 
 
 def _hash_files(files: Inventory, numbers: Sequence[int]) -> list[str]:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda number: _hash_file(files.path(number)), numbers))
+    paths = (files.path(number) for number in numbers)
+    return list(map_in_threads(_hash_file, paths, threads=min(MAX_THREADS, count_cores())))
 
 
 def _hash_file(file: Path) -> str:
-    if not file.is_file():
-        return hashlib.sha256().hexdigest()  # a pipe or a device holds nothing, and is not waited for
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    # Reading a pipe or a device would wait for ever: it counts as an empty file.
+    return file_sha256(file) if file.is_file() else hashlib.sha256().hexdigest()
 
 
 def _list_names(files: Inventory, numbers: Sequence[int]) -> str:

@@ -3,7 +3,6 @@
 import base64
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.inference.files import TranslationJob, TranslationReport
@@ -23,8 +23,7 @@ PREVIEW_SIDE = 320  # pixels; previews are embedded in the page and link to the 
 def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
     """Writes `index.html` into `output`, with all inputs that have translations, and the failures."""
     done = [job for job in report.jobs if job.is_done]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = list(pool.map(lambda job: _row(job, output), done))
+    rows = list(map_in_threads(lambda job: _row(job, output), done))
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.inference", ""), autoescape=True)
     failed = [
         {"file": printable_name(str(file)), "reason": printable_name(reason)} for file, reason in report.failed.items()

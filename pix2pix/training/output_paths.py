@@ -40,7 +40,7 @@ def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
             f"{key}={told[key]}: lies in another run, {other}, and would change what that one holds. "
             f"Set {key}={run.path}, or leave it out: ~{key}"
         )
-    return config.changed(logger=loggers)
+    return config.replace(logger=loggers)
 
 
 def _without_directory(name: str, logger: Mapping[str, Any], run: Run) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _run_trial(config: RunConfig) -> None:
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         silence_lightning()
         run = Run(Path(folder) / "run")
-        trial = config.changed(callbacks=callbacks, logger={}, run_dir=str(run.path), resume="auto")
+        trial = config.replace(callbacks=callbacks, logger={}, run_dir=str(run.path), resume="auto")
         model, trainer = build_model(trial), build_trainer(trial, run)
         _fit(trainer, model, build_data(trial), trial, run)
     log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", config.fast_dev_run)

@@ -144,7 +144,7 @@ def test_foreign_safetensors_are_refused(tmp_path):
 
 def test_what_has_no_pixels_of_8_bits_is_exported_as_the_networks_values(deep_run, tmp_path):
     trained = load_generator(deep_run)
-    deep = replace(trained, config=trained.config.changed(data=trained.config.data.changed(source_depth=16)))
+    deep = replace(trained, config=trained.config.replace(data=trained.config.data.replace(source_depth=16)))
     with pytest.raises(ValueError, match="depths 16 and 8"):
         InferenceGraph(deep)
     assert InferenceGraph(deep, pixels="float").channels == 3

@@ -181,7 +181,7 @@ def test_published_weights_keep_their_terms_and_show_their_evaluation(tmp_path, 
 
 def test_own_data_have_no_licence_until_one_is_named(tiny_run):
     config = tiny_run.config()
-    own = config.changed(data=config.data.changed(name="mine"))
+    own = config.replace(data=config.data.replace(name="mine"))
     assert find_licence(own, None, {}).header == {"license": "unknown"}
     assert "names no licence of the data `mine`" in find_licence(own, None, {}).words
     assert "made by A" in find_licence(own, None, {"terms": "made by A"}).words

@@ -179,7 +179,7 @@ def test_a_file_has_the_noise_of_its_pair(tiny_run, tmp_path, direction, a, b, f
     pairs_in(tmp_path, a, b)
     (pair,) = PairFolder(str(tmp_path), direction=direction, folders=folders or None).split("val")
     trained = load_generator(tiny_run.path)
-    config = trained.config.changed(data=trained.config.data.changed(direction=direction, folders=folders))
+    config = trained.config.replace(data=trained.config.data.replace(direction=direction, folders=folders))
     file = tmp_path / (a if direction == "AtoB" else b).format("val")
     assert replace(trained, config=config).pair_name(file) == pair.name
 

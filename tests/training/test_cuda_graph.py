@@ -299,6 +299,6 @@ def test_a_run_may_go_on_under_another_layout(tmp_path):
     assert other["global_step"] == plain["global_step"] == 12
     plain_run = Run(tmp_path / "plain")
     config = plain_run.config()
-    plain_run.require_same(config.changed(execution=config.execution.changed(channels_last=True, cuda_graph=True)))
+    plain_run.require_same(config.replace(execution=config.execution.replace(channels_last=True, cuda_graph=True)))
     with pytest.raises(ValueError, match="compiled"):
-        plain_run.require_same(config.changed(execution=config.execution.changed(compiled=True)))
+        plain_run.require_same(config.replace(execution=config.execution.replace(compiled=True)))

@@ -152,7 +152,7 @@ class Wider(UNet):
 
 @pytest.mark.parametrize(("own", "arguments"), [(Pretrained, {}), (Wider, {"base_channels": 4, "depth": 5})])
 def test_a_network_of_ones_own_is_built_as_it_constructs_itself_and_follows_the_seed(own, arguments):
-    config = typed(*TINY).changed(generator={"_target_": f"{__name__}.{own.__name__}"} | arguments)
+    config = typed(*TINY).replace(generator={"_target_": f"{__name__}.{own.__name__}"} | arguments)
     sys.modules.setdefault(__name__, sys.modules[own.__module__])
     model = build_model(config)
     seed_weights(config.seed)

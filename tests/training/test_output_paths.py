@@ -22,7 +22,7 @@ def test_a_run_made_of_another_runs_configuration_leaves_that_run_alone(run, tmp
     before, again = digests(run), Run(tmp_path / "again")
     if how == "python":
         config = run.config()
-        config = config.changed(name="again", run_dir=str(again.path))
+        config = config.replace(name="again", run_dir=str(again.path))
         config.trainer["max_epochs"] = 1
         config.logger["metrics_csv"]["directory"] = str(run.path)  # as a run of an earlier version has it
         train(config)
@@ -51,7 +51,7 @@ def test_parts_of_others_that_would_write_into_another_run_are_refused(tiny_run,
     here = Run(tmp_path / "here")
     for place, refused in ((value.format(other=tiny_run.path), True), (value.format(other=here.path), False)):
         part = {name: {"_target_": "pytorch_lightning.loggers.CSVLogger", argument: place}}
-        config = tiny_run.config().changed(**{"logger": {}, "callbacks": {}, "trainer": {}} | {group: part})
+        config = tiny_run.config().replace(**{"logger": {}, "callbacks": {}, "trainer": {}} | {group: part})
         if refused:
             with pytest.raises(ValueError, match=rf"^{key}=.* lies in another run, .*tiny.*\. Set {key}=.*here"):
                 keep_outputs_in_run(config, here)

@@ -1,9 +1,8 @@
 """Loads resized pairs for a cache, one by one or all at once in parallel."""
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
 
-from pix2pix.core.cpu_cores import count_cores
+from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.pair import Pair, PairSource, Split
 
 DECODERS = ("torch", "pillow", "numpy")  # another version may decode or resize to other pixels
@@ -66,19 +65,11 @@ def images_of(pair: Pair) -> tuple[Tensor, Tensor]:
 
 
 def prefetch_all(pairs: ResizedPairs) -> Iterator[Pair]:
-    """The pairs in their order, read ahead on every core that this process has, with a bar; a few at a time."""
-    silent = True if rank_zero_only.rank else None  # pyright: ignore  # None: where there is no terminal
-    with ThreadPoolExecutor(count_cores()) as pool, tqdm(total=len(pairs), unit="pair", disable=silent) as bar:
+    """Yields all pairs in order, with a progress bar. Threads on every core read a few pairs ahead."""
+    silent = True if rank_zero_only.rank else None  # pyright: ignore  # None: only where there is no terminal
+    loaded = map_in_threads(pairs.__getitem__, range(len(pairs)))
+    with closing(loaded), tqdm(total=len(pairs), unit="pair", disable=silent) as bar:
         bar.set_description(f"caching {pairs.title}")
-        ahead: deque[Future[Pair]] = deque()
-        try:
-            for index in range(len(pairs)):
-                ahead.append(pool.submit(pairs.__getitem__, index))
-                if len(ahead) > 2 * count_cores():
-                    yield ahead.popleft().result()
-                    bar.update()
-            while ahead:
-                yield ahead.popleft().result()
-                bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for pair in loaded:
+            yield pair
+            bar.update()

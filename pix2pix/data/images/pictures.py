@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,7 +15,7 @@ from pix2pix.data.images.geotiff import GeoTags, to_pillow
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.data.images.value_range import denormalize
 
-GAP, TITLE_HEIGHT = 4, 20
+GAP, TITLE_HEIGHT, MIN_CELL_WIDTH = 4, 20, 128  # pixels on a contact sheet
 JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
 FITS = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # modes that lose nothing; Pillow takes more
 
@@ -45,20 +45,51 @@ def select_channels(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
     return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
 
 
+class SheetLayout(NamedTuple):
+    """Where the images of a contact sheet are, in pixels.
+
+    Args:
+        width: of each image on the sheet.
+        height: of each image on the sheet.
+        top: height of the titles above the first row.
+    """
+
+    width: int
+    height: int
+    top: int = TITLE_HEIGHT
+
+    @classmethod
+    def for_images(cls, size: tuple[int, int], top: int = TITLE_HEIGHT) -> Self:
+        """The layout for images of this (width, height); small ones are enlarged to MIN_CELL_WIDTH by whole factors."""
+        scale = max(1, MIN_CELL_WIDTH // size[0])
+        return cls(size[0] * scale, size[1] * scale, top)
+
+    def page_size(self, rows: int, columns: int) -> tuple[int, int]:
+        """The (width, height) of a sheet."""
+        return columns * (self.width + GAP) + GAP, self.top + rows * (self.height + GAP)
+
+    def count_rows(self, page_height: int) -> int:
+        """The number of rows of a sheet of this height."""
+        return (page_height - self.top) // (self.height + GAP)
+
+    def cell(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """The (left, top, right, bottom) of an image."""
+        left, top = GAP + column * (self.width + GAP), self.top + row * (self.height + GAP)
+        return left, top, left + self.width, top + self.height
+
+
 def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image.Image:
-    """Rows of images of one size, side by side on white, under their titles; small ones are enlarged to 128 pixels."""
+    """Puts rows of images (C, H, W) of one size side by side on white, under their titles, as `SheetLayout` says."""
     pictures = [[to_picture(select_channels(image)).convert("RGB") for image in row] for row in rows]
-    scale = max(1, 128 // pictures[0][0].width)
-    width, height = (side * scale for side in pictures[0][0].size)
-    top = TITLE_HEIGHT if titles else GAP
-    page = Image.new("RGB", (len(rows[0]) * (width + GAP) + GAP, top + len(rows) * (height + GAP)), "white")
+    layout = SheetLayout.for_images(pictures[0][0].size, TITLE_HEIGHT if titles else GAP)
+    page = Image.new("RGB", layout.page_size(len(rows), len(rows[0])), "white")
     for column, title in enumerate(titles):
-        left = GAP + column * (width + GAP)
+        left, *_ = layout.cell(0, column)
         ImageDraw.Draw(page).text((left, 3), title, fill="#444", font=ImageFont.load_default(12))
     for row, line in enumerate(pictures):
         for column, picture in enumerate(line):
-            enlarged = picture.resize((width, height), Image.Resampling.NEAREST)
-            page.paste(enlarged, (GAP + column * (width + GAP), top + row * (height + GAP)))
+            enlarged = picture.resize((layout.width, layout.height), Image.Resampling.NEAREST)
+            page.paste(enlarged, layout.cell(row, column))
     return page
 
 

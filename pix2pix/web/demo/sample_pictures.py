@@ -14,7 +14,7 @@ from pix2pix.core.trust import UntrustedError
 from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.images.picture_files import open_image, report_unreadable
-from pix2pix.data.images.pictures import GAP, select_channels, to_picture
+from pix2pix.data.images.pictures import SheetLayout, select_channels, to_picture
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.synthetic import draw_facade
 from pix2pix.web.demo.runs import LoadedRun
@@ -22,7 +22,6 @@ from pix2pix.web.demo.runs import LoadedRun
 log = logging.getLogger(__name__)
 
 MAX_SAMPLES = 12
-TITLE_HEIGHT = 20  # pixels of the title above the rows of a sheet
 MAX_SATURATION, MIN_WHITE = 12, 0.5  # of a line drawing: levels of 255; fraction of pixels
 
 
@@ -94,16 +93,12 @@ def _from_sheet(run: LoadedRun) -> list[Sample]:
     sheets = natsorted((run.path / "samples").glob("val_epoch*.png"), key=str)
     if not sheets:
         return []
-    sheet, (width, height) = _read(sheets[-1]), run.size
-    scale = max(1, 128 // width)
-    step_x, step_y = width * scale + GAP, height * scale + GAP
+    sheet, layout = _read(sheets[-1]), SheetLayout.for_images(run.size)
 
-    def cell(column: int, row: int) -> Image.Image:
-        left, top = GAP + column * step_x, TITLE_HEIGHT + row * step_y
-        enlarged = sheet.crop((left, top, left + width * scale, top + height * scale))
-        return enlarged.resize((width, height), Image.Resampling.NEAREST)
+    def crop_cell(row: int, column: int) -> Image.Image:
+        return sheet.crop(layout.cell(row, column)).resize(run.size, Image.Resampling.NEAREST)
 
-    return [Sample(cell(0, row), cell(2, row)) for row in range((sheet.height - TITLE_HEIGHT) // step_y)]
+    return [Sample(crop_cell(row, 0), crop_cell(row, 2)) for row in range(layout.count_rows(sheet.height))]
 
 
 def _from_renderer(run: LoadedRun) -> list[Sample]:

@@ -199,7 +199,7 @@ def test_a_container_or_a_clusters_job_has_the_memory_it_was_given(tmp_path, mon
 
 def test_pairs_are_read_ahead_in_their_order_and_few_at_a_time(monkeypatch):
     begun: list[int] = []
-    monkeypatch.setattr("pix2pix.data.cache.preload.count_cores", lambda: 2)
+    monkeypatch.setattr("pix2pix.core.prefetch.count_cores", lambda: 2)
 
     def load(pair: Pair) -> Pair:
         begun.append(1)

@@ -235,8 +235,8 @@ def test_a_dry_run_prints_what_the_real_one_then_writes(tmp_path, ab, capsys):
 def test_killed_and_run_again_it_is_as_if_it_had_not_been(tmp_path):
     folder_of(tmp_path / "in", [f"x{number}" for number in range(40)], size=(64, 64))
     words = [tmp_path / "in", "--operation", "noise", "--workers", "1"]
-    slow = "import time, pix2pix.datasets.prepare.recipe as r; m = r.made_from; "
-    slow += "r.made_from = lambda *a: (time.sleep(0.05), m(*a))[1]"
+    slow = "import time, pix2pix.datasets.prepare.recipe as r; m = r.derive_input; "
+    slow += "r.derive_input = lambda *a: (time.sleep(0.05), m(*a))[1]"
     out = tmp_path / "out"
     with started(*CLEAN, "derive", *words, "-o", out, first=slow) as process:
         wait_until(lambda: len(list(out.glob("train/x*.png"))) >= 3, process)
