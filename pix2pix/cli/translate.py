@@ -8,6 +8,19 @@ import click
 from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
 
 
+def parse_scale(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
+    """The scale as a word or a number. Raises click.BadParameter for anything else."""
+    if value is None or value in {"training", "own"}:
+        return value
+    try:
+        factor = float(value)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise click.BadParameter(f"{value!r} is none of training, own, and a factor such as 0.5.")
+    return factor
+
+
 @click.command()
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
@@ -43,6 +56,18 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
     default=2048,
     show_default=True,
     help="Side of the tiles for very large pictures, in pixels.",
+)
+@click.option(
+    "--scale",
+    callback=parse_scale,
+    metavar="training|own|FACTOR",
+    help="Size of the pictures: resized as in the training, their own, or a factor such as 0.5. Default: training.",
+)
+@click.option(
+    "--derive/--no-derive",
+    default=True,
+    show_default=True,
+    help="Derive the inputs of a run on edges, holes and so on from photos, or take the files as inputs.",
 )
 @click.option("--half", is_flag=True, help="Compute in half precision (16 bits).")
 @CHECKPOINT

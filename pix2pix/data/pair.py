@@ -43,6 +43,11 @@ class PairSource(ABC):
         """The files of each pair of a split, where pairs come from files of their own; else nothing."""
         return ()
 
+    def source_size(self, split: Split, index: int) -> tuple[int, int]:
+        """Height and width of a pair's source before it is resized. Reads the pair; a class may know better."""
+        height, width = self.split(split)[index].source.shape[-2:]
+        return height, width
+
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order in which an epoch visits the `length` training pairs, a permutation of range(length)."""
         return epoch_order(seed, epoch, length)

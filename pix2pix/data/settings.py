@@ -77,6 +77,7 @@ class DataSettings(Settings):
     target_depth: Depth = 8
     source_range: Range | None = None
     target_range: Range | None = None
+    source_size: tuple[Positive, Positive] | Literal["mixed"] | None = None
     folders: dict[Letter, str | dict[str, Positive]] = Field(default_factory=lambda: dict(OWN_FOLDERS))
     source_channels: Positive
     target_channels: Positive

@@ -16,7 +16,6 @@ from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
-from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.translator import Translator
 
 log = logging.getLogger(__name__)
@@ -89,7 +88,8 @@ def _translate_pictures(
     progress: Any,
 ) -> None:
     run = partial(_translate, translator, samples or 1)
-    for item in read_run_write(batch_by_size(jobs, _size, translator.batch_size), _read, run, _write):
+    batches = batch_by_size(jobs, partial(_size, translator), translator.batch_size)
+    for item in read_run_write(batches, _read, run, _write):
         report.written += len(item.outputs)
         if item.reason:
             report.failed[item.job.file] = item.reason
@@ -106,10 +106,10 @@ class _PictureJob:
     reason: str = ""
 
 
-def _size(job: TranslationJob) -> tuple[int, int] | None:
-    """Height and width from the file's header; None if it cannot be read."""
+def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None:
+    """Height and width at which the file is translated; None if it cannot be read."""
     try:
-        return picture_size(job.file)
+        return translator.size_of(job.file)
     except (ValueError, OSError):
         return None
 
@@ -128,7 +128,7 @@ def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob
     first = translator.trained.inference.seed
     try:
         by_sample = [
-            translator.translate_batch([picture for _, picture in readable], names, first + number)
+            translator.translate_batch([(picture,) for _, picture in readable], names, first + number)
             for number in range(samples if readable else 0)
         ]
     except (ValueError, OSError) as error:

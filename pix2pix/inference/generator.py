@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.trust import Trust
-from pix2pix.data.images.decode import Picture, array_to_picture, open_picture, to_pixels
+from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import Palette, to_displayable
+from pix2pix.data.images.resize import Size, resize
 from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
+from pix2pix.data.sources.derived import input_derivation
 from pix2pix.data.sources.folder_layout import pair_name
 from pix2pix.data.transforms import ImageEncoding, PairTransform
 from pix2pix.inference.builtin import locate_translator
@@ -93,26 +95,43 @@ class TrainedGenerator:
         """The autocast context: float16 on a GPU or bfloat16 on a CPU if `half`, otherwise disabled."""
         return torch.autocast(self.device.type, _half_dtype(self.device), enabled=self.half)
 
-    def read_source(self, *pictures: Picture | Path, name: str = "picture") -> Tensor:
-        """Converts a picture to the generator's input, (C, H, W) in [-1, 1], at its own size.
+    def read_source(
+        self, *pictures: Picture, size: Size | None = None, derivation: str | None = None, name: str = "picture"
+    ) -> Tensor:
+        """Reads a picture as an evaluation reads a source: (C, H, W) with the pixel type of the files.
 
         Args:
-            pictures: a file, a Pillow picture, or an array (H, W) or (H, W, C); several, in order, for a run whose
-                source joins several folders.
+            pictures: a Pillow picture, or an array (H, W) or (H, W, C); several, in order, for a run whose source joins
+                several folders.
+            size: height and width to resize it to; None keeps its own.
+            derivation: for a run whose inputs are derived from photos: the name that places holes and noise. The
+                picture is a photo then; with None it is an input already.
             name: the picture's name in error messages.
 
         Raises:
-            ValueError: for a file that cannot be read, or whose depth or channels differ from the training data.
+            ValueError: for a picture whose depth or channels differ from the training data.
         """
         data = self.config.data
-        images = [open_picture(picture) if isinstance(picture, Path) else picture for picture in pictures]
-        name = str(pictures[0]) if isinstance(pictures[0], Path) else name
-        if data.has_lab_targets:
-            return normalize(split_lightness(to_pixels(images[0], 3, name=name))[0])
-        encoding = ImageEncoding(data.transform.get("source_palette"), data.coded_source_range)
-        pixels = data.source_image_spec.combine(images, name)
-        encoding.require_range(pixels, "source")
-        return encoding.encode(pixels[None])[0]
+        derive = input_derivation(data.operation, data.pairs) if derivation is not None else None
+        if data.has_lab_targets or derive:
+            pixels = to_pixels(pictures[0], 3, name=name)
+        else:
+            pixels = data.source_image_spec.combine(pictures, name)
+            self._encoding.require_range(pixels, "source")
+        if size is not None:
+            pixels = resize(pixels, size, is_label_map=self.source_palette is not None)
+        return derive(pixels, derivation or "") if derive else pixels
+
+    def encode_source(self, pixels: Tensor) -> Tensor:
+        """Converts what `read_source` returns, or a part of it, to the generator's input, (C, H, W) in [-1, 1]."""
+        if self.config.data.has_lab_targets:
+            return normalize(split_lightness(pixels)[0])
+        return self._encoding.encode(pixels[None])[0]
+
+    @property
+    def _encoding(self) -> ImageEncoding:
+        data = self.config.data
+        return ImageEncoding(data.transform.get("source_palette"), data.coded_source_range)
 
     def to_picture(self, output: Tensor) -> Picture:
         """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.

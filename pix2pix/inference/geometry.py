@@ -55,12 +55,3 @@ def picture_size(picture: Picture | str | Path) -> tuple[int, int]:
     if isinstance(picture, str | Path):
         return read_size(Path(picture))
     return (picture.height, picture.width) if isinstance(picture, Image.Image) else (len(picture), picture.shape[1])
-
-
-def crop(picture: Picture, top: int, left: int, rows: int, columns: int) -> Picture:
-    """Part of a picture; smaller than rows x columns where the picture ends."""
-    height, width = picture_size(picture)
-    bottom, right = min(top + rows, height), min(left + columns, width)
-    if isinstance(picture, Image.Image):
-        return picture.crop((left, top, right, bottom))
-    return picture[top:bottom, left:right]

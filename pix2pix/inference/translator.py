@@ -1,8 +1,10 @@
-"""The `Translator`: translates pictures of any size, each at its own size."""
+"""The `Translator`: translates pictures of any size, at the scale of the training."""
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,13 @@ from torch import Tensor
 from pix2pix.core.prefetch import batch_by_size
 from pix2pix.data.images.decode import Picture, array_to_picture, open_picture
 from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.resize import Size, reflect_pad
 from pix2pix.inference.generator import TrainedGenerator, load_generator
-from pix2pix.inference.geometry import Canvas, crop, pad_to_multiple, pad_to_size, picture_size, round_up
+from pix2pix.inference.geometry import Canvas, pad_to_multiple, pad_to_size, picture_size, round_up
+from pix2pix.inference.scale import Scale, find_training_scale
 from pix2pix.inference.tiling import Tiling
+
+log = logging.getLogger(__name__)
 
 Input = Picture | str | Path
 Inputs = Input | tuple[Input, ...]
@@ -32,9 +38,10 @@ class Translator:
     translator("drawing.png").save("photo.png")
     ```
 
-    Pictures are not resized. If the network needs a multiple of some size, they are padded by reflection and the output
-    is cropped. A picture of more pixels than a tile is translated in tiles, which takes the memory of one tile, and
-    half a translation more for each norm that uses the statistics of the picture.
+    A picture is resized as the training resized its files: a source file gives the picture that an evaluation of its
+    pair gives. If the network needs a multiple of some size, pictures are padded by reflection and the output is
+    cropped. A picture of more pixels than a tile is translated in tiles, which takes the memory of one tile, and half a
+    translation more for each norm that uses the statistics of the picture.
 
     Args:
         trained: the generator and its test-time settings.
@@ -42,9 +49,13 @@ class Translator:
         overlap: overlap of neighbouring tiles, in pixels; a quarter of `tile` by default.
         batch_size: how many pictures of equal size run at once. None: as many as take the memory of one picture of
             724x724, see `pix2pix.core.prefetch`.
+        scale: `training` resizes pictures as the training did, `own` keeps their size, a number is a factor. None:
+            `training`, or `own` for a run of an earlier version that does not record its scale.
+        derive: for a run whose inputs are derived from photos (edges, holes ...): derive them from the pictures. False:
+            the pictures are inputs already.
 
     Raises:
-        ValueError: when `tile` or `batch_size` is less than 1, or `overlap` less than 0.
+        ValueError: when `tile` or `batch_size` is less than 1, `overlap` less than 0, or `scale` not above 0.
     """
 
     def __init__(
@@ -54,11 +65,17 @@ class Translator:
         tile: int | None = 2048,
         overlap: int | None = None,
         batch_size: int | None = None,
+        scale: Scale | None = None,
+        derive: bool = True,
     ) -> None:
         if any(value is not None and value < 1 for value in (tile, batch_size)) or (overlap or 0) < 0:
             raise ValueError(f"tile={tile}, overlap={overlap}, batch_size={batch_size}: too small.")
         self.trained, self.tile, self.overlap = trained, tile, overlap
         self.batch_size = batch_size
+        self.training_scale = find_training_scale(trained)
+        self.scale, self.derive = scale, derive
+        self.training_scale.size_of((1, 1), scale)  # raises for a wrong scale
+        self._warned_of: list[str] = []  # pictures; shared with the copies of `_with_options`
         self.multiple: int = getattr(trained.generator, "multiple", 1)
         self._lock = threading.Lock()  # the generator's modes change while it runs
 
@@ -68,8 +85,10 @@ class Translator:
         name: str | Sequence[str] = "",
         seed: int | None = None,
         samples: int | None = None,
+        scale: Scale | None = None,
+        derive: bool | None = None,
     ) -> Any:
-        """Translates a picture, or a list of pictures, each at its own size.
+        """Translates a picture, or a list of pictures.
 
         Args:
             pictures: a Pillow picture, an array (H, W) or (H, W, C), or a file; or a list of these. A run whose source
@@ -77,6 +96,7 @@ class Translator:
             name: selects the dropout noise: one name for all pictures, or one for each of a list.
             seed: seed of the noise. None: the run's seed.
             samples: number of translations of each picture under different noise, returned as a list.
+            scale, derive: replace those of the translator.
 
         Returns:
             An array for an array, otherwise a Pillow picture; a list for a list. Label maps are Pillow pictures with a
@@ -93,8 +113,9 @@ class Translator:
         if len(names) != len(inputs):
             raise ValueError(f"{len(names)} names for {len(inputs)} pictures: give one name, or one for each.")
         first = self.trained.inference.seed if seed is None else seed
+        translator = self if scale is None and derive is None else self._with_options(scale, derive)
         by_seed = [
-            [_match_type(*each) for each in zip(self._translate_all(inputs, names, number), inputs, strict=True)]
+            [_match_type(*each) for each in zip(translator._translate_all(inputs, names, number), inputs, strict=True)]
             for number in range(first, first + (samples or 1))
         ]
         results = [list(outputs) if samples else outputs[0] for outputs in zip(*by_seed, strict=True)]
@@ -105,37 +126,66 @@ class Translator:
         (output,) = self._translate_all([pictures], [name], self.trained.inference.seed if seed is None else seed)
         return output
 
-    def translate_batch(self, pictures: Sequence[Input], names: Sequence[str], seed: int) -> list[Picture]:
-        """Translates pictures of equal size in one batch, each under the noise of its own name."""
-        return self._translate_batch([((picture,), name) for picture, name in zip(pictures, names, strict=True)], seed)
+    def translate_batch(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> list[Picture]:
+        """Translates pictures that are of equal `size_of` in one batch, each under the noise of its own name."""
+        return self._translate_batch(list(zip(pictures, names, strict=True)), seed)
+
+    def size_of(self, picture: Input) -> Size:
+        """Height and width at which a picture is translated; of a file, only the header is read."""
+        return self.training_scale.size_of(picture_size(picture), self.scale)
+
+    def _with_options(self, scale: Scale | None, derive: bool | None) -> "Translator":
+        """The same translator with other choices for one call."""
+        other = copy(self)
+        other.scale = self.scale if scale is None else scale
+        other.derive = self.derive if derive is None else derive
+        return other
 
     def _translate_all(
         self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int
     ) -> Iterator[Picture]:
         """Translates one picture after the other; neighbours of equal size share a batch."""
         requests = zip(pictures, names, strict=True)
-        for batch in batch_by_size(requests, lambda request: picture_size(request[0][0]), self.batch_size):
+        for batch in batch_by_size(requests, lambda request: self.size_of(request[0][0]), self.batch_size):
             yield from self._translate_batch(batch, seed)
 
     def _translate_batch(self, requests: Sequence[tuple[tuple[Input, ...], str]], seed: int) -> list[Picture]:
         """Translates (pictures, noise name) of equal size."""
         trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
-        inputs = [[_open_picture(picture) for picture in pictures] for pictures, _ in requests]
         names = [name for _, name in requests]
-        titles = [_display_name(pictures) for pictures, _ in requests]
-        height, width = picture_size(inputs[0][0])
+        sources = [self._read(pictures, name) for pictures, name in requests]
+        height, width = sources[0].shape[1:]
         with self._lock, _without_cudnn_benchmark():
             if self.tile is not None and height * width > self.tile**2:
-                return [self._translate_tiles(trained, *each) for each in zip(inputs, names, titles, strict=True)]
-            sources = [trained.read_source(*each, name=title) for each, title in zip(inputs, titles, strict=True)]
-            outputs = trained.generate(pad_to_multiple(torch.stack(sources), self.multiple), names)
-            return [trained.to_picture(output[:, :height, :width]) for output in outputs]
+                return [self._translate_tiles(trained, *each) for each in zip(sources, names, strict=True)]
+            padded, top, left = self._pad(torch.stack([trained.encode_source(source) for source in sources]))
+            outputs = trained.generate(padded, names)
+            return [trained.to_picture(output[:, top : top + height, left : left + width]) for output in outputs]
 
-    def _translate_tiles(self, trained: TrainedGenerator, inputs: list[Picture], name: str, title: str) -> Picture:
-        height, width = picture_size(inputs[0])
+    def _read(self, pictures: tuple[Input, ...], name: str) -> Tensor:
+        """The pixels (C, H, W) of an input, resized, and derived if they are a photo."""
+        images, title = [_open_picture(picture) for picture in pictures], _display_name(pictures)
+        own = picture_size(images[0])
+        size = self.training_scale.size_of(own, self.scale)
+        if not self._warned_of and (warning := self.training_scale.warning(own, size)):
+            self._warned_of.append(title)
+            log.warning("%s: %s", title, warning)
+        return self.trained.read_source(*images, size=size, derivation=name if self.derive else None, name=title)
+
+    def _pad(self, sources: Tensor) -> tuple[Tensor, int, int]:
+        """Inputs (B, C, H, W) padded as the network needs them, and where the pictures begin in that: top, left."""
+        height, width = sources.shape[2:]
+        data = self.trained.config.data
+        if data.preprocess == "pad" and height <= data.height and width <= data.width:
+            padded = torch.stack([reflect_pad(source, data.shape) for source in sources])
+            return padded, (data.height - height) // 2, (data.width - width) // 2
+        return pad_to_multiple(sources, self.multiple), 0, 0
+
+    def _translate_tiles(self, trained: TrainedGenerator, source: Tensor, name: str) -> Picture:
+        height, width = source.shape[1:]
 
         def read(top: int, left: int, rows: int, columns: int) -> Tensor:
-            part = trained.read_source(*(crop(picture, top, left, rows, columns) for picture in inputs), name=title)
+            part = trained.encode_source(source[:, top : top + rows, left : left + columns])
             return pad_to_size(part[None], rows, columns)[0]
 
         assert self.tile is not None
@@ -169,6 +219,8 @@ def load_translator(
     tile: int | None = 2048,
     overlap: int | None = None,
     batch_size: int | None = None,
+    scale: Scale | None = None,
+    derive: bool = True,
     **options: Any,
 ) -> Translator:
     """Loads the translator of a run directory, a checkpoint or exported weights (`.safetensors`).
@@ -183,6 +235,10 @@ def load_translator(
         tile: side of the tiles of large pictures, in pixels; None never tiles.
         overlap: overlap of neighbouring tiles, in pixels; a quarter of `tile` by default.
         batch_size: how many pictures of equal size run at once. None: chosen by their size.
+        scale: `training` resizes pictures as the training did, `own` keeps their size, a number is a factor. None:
+            `training`, or `own` for a run of an earlier version that does not record its scale.
+        derive: derive the inputs of a run on edges, holes and so on from the pictures; False if they are inputs
+            already.
         options: options of `pix2pix.inference.generator.load_generator`: device, half, normalization, dropout, seed;
             and `trust`, modules outside pix2pix whose classes the configuration may build, for example trust=["mylab"].
 
@@ -192,7 +248,8 @@ def load_translator(
     """
     if weights is not None:
         options["checkpoint"] = weights
-    return Translator(load_generator(path, **options), tile=tile, overlap=overlap, batch_size=batch_size)
+    choices = {"tile": tile, "overlap": overlap, "batch_size": batch_size, "scale": scale, "derive": derive}
+    return Translator(load_generator(path, **options), **choices)
 
 
 def _match_type(output: Picture, inputs: Sequence[Input]) -> Picture:

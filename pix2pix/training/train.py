@@ -17,6 +17,7 @@ from pix2pix.core.instantiate import TARGET, locate
 from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import Inventory, describe_edits, record_inventory
+from pix2pix.data.source_size import measure_source_size
 from pix2pix.runs.checkpoints import find_resumable
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import keep_thread_count
@@ -65,6 +66,7 @@ def train(config: RunConfig) -> None:
             run.path,
         )
         return
+    config = _note_source_size(config, data)
     prepare_process()
     with warnings.catch_warnings():
         silence_lightning()
@@ -101,6 +103,13 @@ def _run_trial(config: RunConfig) -> None:
         model, trainer = build_model(trial), build_trainer(trial, run)
         _fit(trainer, model, build_data(trial), trial, run)
     log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", config.fast_dev_run)
+
+
+def _note_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
+    """The configuration with the size of the source's files, which translates pictures at the scale of the training."""
+    if config.data.source_size is not None:
+        return config
+    return config.changed(data=config.data.changed(source_size=measure_source_size(data.pairs)))
 
 
 def prepare_process() -> None:

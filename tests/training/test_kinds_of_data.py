@@ -55,7 +55,7 @@ def classes(count: int = 4) -> np.ndarray:
 
 
 def translated(run: Run, file: Path, tmp_path: Path) -> Path:
-    pix2pix("translate", run.path, file, "-o", tmp_path / "out")
+    pix2pix("translate", run.path, file, "-o", tmp_path / "out", "--scale", "own")
     (result,) = (tmp_path / "out").iterdir()
     return result
 
@@ -154,7 +154,7 @@ def test_every_preprocess_mode_trains_and_translates_at_the_pictures_own_size(tm
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     depth = ["generator.depth=3", "data.batch_size=1"] if preprocess == "none" else []
     run = trained(tmp_path, "data=folder", f"data.path={data}", f"data.preprocess={preprocess}", *depth)
-    assert load_translator(run.path)(data / "trainA" / "0.png").size == (48, 40)
+    assert load_translator(run.path)(data / "trainA" / "0.png", scale="own").size == (48, 40)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_several_inputs_are_joined_and_translated_together(tmp_path):
     run = trained(tmp_path, "data=folder", f"data.path={data}", "data.folders.A={mask: 1, photo: 3}")
     assert run.config().data.input_channels == 4
     translator = load_translator(run.path)
-    assert translator(data / "trainmask" / "0.png", data / "trainphoto" / "0.jpg").size == (48, 40)
+    assert translator(data / "trainmask" / "0.png", data / "trainphoto" / "0.jpg", scale="own").size == (48, 40)
     with pytest.raises(ValueError, match=r"0\.png: the input takes 2 pictures \(mask, photo\), not 1"):
         translator(data / "trainmask" / "0.png")
 

@@ -41,20 +41,25 @@ def resize_for_training(
             its partner.
     """
     height, width = image.shape[1:]
-    if preprocess == "resize_and_crop":
-        return resize(image, load_size, is_label_map=is_label_map)
-    if preprocess == "scale_width_and_crop":
-        scaled_height = max(round(height * load_size[1] / width), crop_size[0])
-        return resize(image, (scaled_height, load_size[1]), is_label_map=is_label_map)
-    if preprocess == "pad":
-        scaled_size = _fit_pair((height, width), partner or (height, width), load_size)
-        return reflect_pad(resize(image, scaled_size, is_label_map=is_label_map), load_size)
     if preprocess == "crop" and (height < crop_size[0] or width < crop_size[1]):
         raise ValueError(
             f"{height}x{width} pixels are less than the crop {crop_size[0]}x{crop_size[1]}. "
             "Set data.preprocess=pad or resize_and_crop, or a smaller data.size."
         )
-    return image
+    if preprocess == "pad":
+        scaled_size = _fit_pair((height, width), partner or (height, width), load_size)
+        return reflect_pad(resize(image, scaled_size, is_label_map=is_label_map), load_size)
+    return resize(image, resized_size((height, width), load_size, crop_size, preprocess), is_label_map=is_label_map)
+
+
+def resized_size(size: Size, load_size: Size, crop_size: Size, preprocess: Preprocess) -> Size:
+    """The size to which a mode resizes an image of `size`, before any padding and crop."""
+    height, width = size
+    if preprocess == "resize_and_crop":
+        return load_size
+    if preprocess == "scale_width_and_crop":
+        return max(round(height * load_size[1] / width), crop_size[0]), load_size[1]
+    return _fit(size, load_size) if preprocess == "pad" else size
 
 
 def _fit_pair(size: Size, partner: Size, into: Size) -> Size:

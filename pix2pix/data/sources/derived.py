@@ -1,9 +1,9 @@
 """Makes pairs from single pictures by deriving the input: colourisation, inpainting, deblurring and so on."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pix2pix.core.randomness import derive_seed
-from pix2pix.data.images.decode import read_pixels
+from pix2pix.data.images.decode import read_pixels, read_size
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.resize import Preprocess, resize, resize_for_training
 from pix2pix.data.inventory import Inventory
@@ -96,6 +96,10 @@ class DerivedPairs(PairSource):
         """(picture,) of each pair."""
         return self.pictures[split]
 
+    def source_size(self, split: Split, index: int) -> tuple[int, int]:
+        """Height and width of the picture that a pair is made from, from the header of its file."""
+        return read_size(self.pictures[split][index][0])
+
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of what is done with them."""
         return self.inventory().fingerprint
@@ -125,6 +129,21 @@ class DerivedFiles(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
         return self.derivation(self.resize(read_pixels(file, 3)), file.stem)._replace(name=pair_name(file.stem))
+
+
+def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Callable[[Tensor, str], Tensor] | None:
+    """What makes an input from a picture and its name, as `DerivedPairs` of these settings does.
+
+    None for an operation that leaves the picture as it is: no operation, and `lab`, whose input is part of the picture.
+    """
+    if operation is None or operation == "lab":
+        return None
+    known = {name: settings[name] for name in ("amount", "fill", "seed") if name in settings}
+    return functools.partial(_derive, operation=operation, **{"amount": None} | known)
+
+
+def _derive(picture: Tensor, name: str, *, operation: Operation, **settings: Any) -> Tensor:
+    return derive_input(picture, name, operation, **settings)
 
 
 def derive_input(

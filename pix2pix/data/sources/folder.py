@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix.data.images.class_colours import PaletteChoice
-from pix2pix.data.images.decode import Depth, open_picture, pil_to_tensor
+from pix2pix.data.images.decode import Depth, open_picture, pil_to_tensor, read_size
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Direction, Pair, PairSource, Split
 from pix2pix.data.sources.folder_layout import PairPaths, find_splits, inventory_splits, pair_name
@@ -145,6 +145,14 @@ class PairFolder(FilePairSource):
     def files(self, split: Split) -> PairPaths:
         """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
         return self._splits[split]
+
+    def source_size(self, split: Split, index: int) -> tuple[int, int]:
+        """Height and width of a pair's source, from the header of its file."""
+        files = self._splits[split][index]
+        if len(files) == 1:
+            height, width = read_size(files[0])
+            return height, width // 2
+        return read_size(files[0 if self.direction == "AtoB" else len(self.sides["A"].channels)])
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""

@@ -22,6 +22,7 @@ class PublicDataset:
         whose: where the pictures come from.
         terms: what is known of the conditions of use.
         homepage: where the terms stand.
+        side: height and width of A and of B, in pixels.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PublicDataset:
     owner: str
     terms: str
     homepage: str
+    side: int = 256
 
     @property
     def pairs(self) -> int:
@@ -83,6 +85,7 @@ CATALOGUE = {
             owner="Google Maps around New York City, collected by the authors of pix2pix",
             terms="no licence is given; the pictures are Google's, whose terms of service apply",
             homepage="https://www.google.com/help/terms_maps/",
+            side=600,
         ),
         PublicDataset(
             name="edges2shoes",

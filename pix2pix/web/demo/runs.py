@@ -46,14 +46,17 @@ class LoadedRun:
         return self.config.data.width, self.config.data.height
 
     def translate(self, picture: Image.Image, seed: int) -> Image.Image:
-        """Translates a picture at its own size, under the noise of `seed`."""
+        """Translates a picture as `pix2pix translate` does, under the noise of `seed`."""
         return self.translator(picture, seed=seed)
 
     def translate_drawing(self, drawing: Image.Image, seed: int) -> Image.Image:
-        """Translates a drawing at the training size; label maps are scaled without new colours."""
+        """Translates a drawing, which is an input already, at the training size.
+
+        Label maps are scaled without new colours.
+        """
         labels = self.config.data.label_map_side == "source"
         resampling = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
-        return self.translate(drawing.resize(self.size, resampling), seed)
+        return self.translator(drawing.resize(self.size, resampling), seed=seed, scale="own", derive=False)
 
     def description(self) -> dict[str, Any]:
         """The description of the run on the page and in `GET /runs`."""
@@ -108,7 +111,7 @@ def _require_showable(run: LoadedRun) -> None:
             f"{run.path}: its pictures are {run.size}; the demo accepts sides of up to {LARGEST_SIDE} pixels."
         )
     try:
-        result = run.translate(Image.new("RGB", run.size), 0)
+        result = run.translate_drawing(Image.new("RGB", run.size), 0)
     except ValueError as error:
         raise ValueError(f"{run.path}: the demo needs 8-bit grey or colour pictures; {error}") from error
     if getattr(result, "mode", None) not in SHOWABLE:

@@ -56,6 +56,10 @@ class SyntheticFacades(PairSource):
         """The pairs of `split`."""
         return RenderedPairs(split, self.counts[split], self.sizes[split], self.direction, self.seed)
 
+    def source_size(self, split: Split, index: int) -> tuple[int, int]:
+        """The size that facades are drawn at."""
+        return self.sizes["val"]
+
     def fingerprint(self) -> str:
         """The settings: they decide every pixel."""
         return repr(sorted(self.settings.items()))
