@@ -112,7 +112,7 @@ class TrainedGenerator:
             ValueError: for a picture whose depth or channels differ from the training data.
         """
         data = self.config.data
-        derive = input_derivation(data.operation, data.pairs) if derivation is not None else None
+        derive = input_derivation(data.operation, data.source) if derivation is not None else None
         if data.has_lab_targets or derive:
             pixels = to_pixels(pictures[0], 3, name=name)
         else:

@@ -73,7 +73,8 @@ class Translator:
         self.trained, self.tile, self.overlap = trained, tile, overlap
         self.batch_size = batch_size
         self.training_scale = find_training_scale(trained)
-        self.scale, self.derive = scale, derive
+        self.scale: Scale | None = scale
+        self.derive = derive
         self.training_scale.size_of((1, 1), scale)  # raises for a wrong scale
         self._warned_of: list[str] = []  # pictures; shared with the copies of `_with_options`
         self.multiple: int = getattr(trained.generator, "multiple", 1)

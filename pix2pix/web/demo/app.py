@@ -21,6 +21,7 @@ from pix2pix.web.demo.limits import (
     RequestRejected,
     decode_picture,
     read_body,
+    require_size,
     run_while_connected,
 )
 from pix2pix.web.demo.runs import LoadedRun, describe_canvas
@@ -43,6 +44,7 @@ class TranslateQuery(BaseModel):
     run: str = "0"
     seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
     format: Literal["png", "jpg", "webp"] = "png"
+    derive: bool = True
 
 
 class Demo:
@@ -77,8 +79,10 @@ class Demo:
 
     def _translate(self, body: bytes, run: LoadedRun, query: TranslateQuery) -> bytes:
         picture = decode_picture(body, self.limits)
+        height, width = run.translator.size_of(picture)
+        require_size(width, height, self.limits)  # the scale of the training may enlarge it
         try:
-            return encode_picture(run.translate(picture, query.seed), query.format)
+            return encode_picture(run.translate(picture, query.seed, derive=query.derive), query.format)
         except ValueError as error:  # for example 16 bits for a run that takes 8
             raise RequestRejected(415, str(error)) from error
 

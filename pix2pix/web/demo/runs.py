@@ -45,9 +45,9 @@ class LoadedRun:
         """Width and height of the training pictures."""
         return self.config.data.width, self.config.data.height
 
-    def translate(self, picture: Image.Image, seed: int) -> Image.Image:
+    def translate(self, picture: Image.Image, seed: int, *, derive: bool = True) -> Image.Image:
         """Translates a picture as `pix2pix translate` does, under the noise of `seed`."""
-        return self.translator(picture, seed=seed)
+        return self.translator(picture, seed=seed, derive=derive)
 
     def translate_drawing(self, drawing: Image.Image, seed: int) -> Image.Image:
         """Translates a drawing, which is an input already, at the training size.
@@ -163,7 +163,7 @@ def describe_canvas(runs: Sequence[LoadedRun], is_line_drawing: bool) -> dict[st
     """The canvas for the data: its kind, size, brushes and background colour."""
     data = runs[0].config.data
     palette = data.source_label_choice
-    kind: Kind = "labels" if palette else "edges" if is_line_drawing else "photo"
+    kind: Kind = "labels" if palette else "edges" if is_line_drawing or data.operation == "edges" else "photo"
     brushes = {"ink": "#000000"} if kind == "edges" else _colours(palette) if palette else PAINTS
     return {
         "kind": kind,
