@@ -109,7 +109,7 @@ def _note_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
     """The configuration with the size of the source's files, which translates pictures at the scale of the training."""
     if config.data.source_size is not None:
         return config
-    return config.changed(data=config.data.changed(source_size=measure_source_size(data.pairs)))
+    return config.replace(data=config.data.replace(source_size=measure_source_size(data.pairs)))
 
 
 def prepare_process() -> None:

@@ -114,8 +114,8 @@ def test_a_factor_of_zero_is_refused(tiny_run):
 def of_earlier_version(run):
     """Its trained generator, as if the run had not recorded the size of its files."""
     trained = load_generator(run.path)
-    data = trained.config.data.changed(source_size=None)
-    object.__setattr__(trained, "config", trained.config.changed(data=data))
+    data = trained.config.data.replace(source_size=None)
+    object.__setattr__(trained, "config", trained.config.replace(data=data))
     return trained
 
 
