@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from pix2pix.config.compose import composed
+from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.training import build
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    model = build.build_model(parse_config(composed(options.overrides)))
+    model = build.build_model(parse_config(compose_settings(options.overrides)))
     moments = {
         name: [tensor.clone(), tensor.clone()] for name, tensor in model.state_dict().items()
     }  # as Adam keeps them

@@ -47,11 +47,11 @@ def write_untrained_run(folder: Path, size: int) -> str:
     import torch
     import yaml
 
-    from pix2pix.config.compose import composed
+    from pix2pix.config.compose import compose_settings
     from pix2pix.config.parse import parse_config
     from pix2pix.training.build import build_model
 
-    config = composed([f"data.size={size}", f"output_dir={folder}", "name=untrained"])
+    config = compose_settings([f"data.size={size}", f"output_dir={folder}", "name=untrained"])
     model = build_model(parse_config(config))
     run = folder / "untrained"
     (run / "checkpoints").mkdir(parents=True)

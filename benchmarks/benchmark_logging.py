@@ -16,7 +16,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 
-from pix2pix.config.compose import composed
+from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.runs.run import Run
 from pix2pix.training import build
@@ -43,7 +43,7 @@ def seconds_a_step(words: list[str], steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         limits = [f"+trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
         quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
-        config = parse_config(composed([*words, *limits, *quiet]))
+        config = parse_config(compose_settings([*words, *limits, *quiet]))
         run, data = Run(config.run_dir), build.build_data(config)
         with run.open_session(config, data.pairs.fingerprint()):
             trainer, watch = build.build_trainer(config, run), Stopwatch()

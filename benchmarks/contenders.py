@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.interleaved import ResultPipe, exit_process, read_step_counts, resource_usage
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
-from pix2pix.config.compose import composed
+from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.allocator import keep_freed_memory
@@ -45,7 +45,9 @@ Step = Callable[[], Any]
 
 
 def compose_benchmark_config(overrides: list[str], size: int, batch: int) -> RunConfig:
-    return parse_config(composed([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"]))
+    return parse_config(
+        compose_settings([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"])
+    )
 
 
 def batch_of(size: int, batch: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from pix2pix import cli
-from pix2pix.config.compose import composed
+from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.runs.run import Run
@@ -89,7 +89,7 @@ def _no_handlers_of_other_tests():
 
 def resolved(*overrides: str) -> dict[str, Any]:
     """The settings that the command line would compose of `overrides`, as a mapping."""
-    return composed(overrides)
+    return compose_settings(overrides)
 
 
 def typed(*overrides: str) -> RunConfig:

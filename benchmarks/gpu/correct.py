@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.gpu.notes import SKIPPED, Notes, Options
 from benchmarks.gpu.recovery import trainings
-from pix2pix.config.compose import composed
+from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.core.randomness import seed_step
 from pix2pix.models.losses import CrossEntropy, LeastSquares, Objective
@@ -112,7 +112,7 @@ class OwnStep:
     def __init__(self, options: Options, words: list[str], *, half: bool = False, graph: bool = False) -> None:
         key = " ".join(word for word in words if not word.startswith("data.batch_size"))
         if key not in MODELS:
-            MODELS[key] = build.build_model(parse_config(composed(words)))
+            MODELS[key] = build.build_model(parse_config(compose_settings(words)))
         self.model = copy.deepcopy(MODELS[key]).to(options.device).train()
         self.layout = self.model.execution.memory_format
         networks = self.model.generator, self.model.discriminator

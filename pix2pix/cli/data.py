@@ -123,8 +123,8 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     from pix2pix.datasets.preview import draw_preview as draw
 
     require_settings(overrides)
-    with compose.in_words():
-        config = check_settings(compose.configured(list(overrides)))
+    with compose.friendly_errors():
+        config = check_settings(compose.compose_command_line(list(overrides)))
     path = output or Path(f"preview_{config.data.name}.png")
     save_picture(draw(config.data, config.seed, views), path)
     click.echo(path)

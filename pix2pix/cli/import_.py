@@ -30,7 +30,7 @@ def import_(file: Path, settings: tuple[str, ...], **options: Any) -> None:
     from pix2pix.config import compose
     from pix2pix.export.import_reference import import_reference
 
-    with compose.in_words():
+    with compose.friendly_errors():
         run = import_reference(file, settings, **options)
     generator = run.config().generator
     arguments = "  ".join(f"{name}={value}" for name, value in generator.items() if name != "_target_")

@@ -10,7 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pix2pix.cli.sweep_jobs import job_of, literal
-from pix2pix.config.compose import resolve, with_hydra
+from pix2pix.config.compose import resolve, run_with_hydra
 from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
 
@@ -19,7 +19,7 @@ def train(words: list[str]) -> None:
     SWEEP.reset()
     try:
         with _restore_environment():
-            with_hydra(_train_job, words)
+            run_with_hydra(_train_job, words)
     except JobFailedError:
         pass  # the table reports it
     finally:

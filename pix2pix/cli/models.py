@@ -83,7 +83,7 @@ def download(name: str, output: Path | None, mirrors: tuple[str, ...]) -> None:
     known = published_weights(name)
     place = output or Path("outputs") / name
     click.echo(f"{name}: {known.task}.\nTerms: {known.terms}.")
-    with compose.in_words():
+    with compose.friendly_errors():
         run = download_weights(known, place, list_mirrors(place.parent, mirrors, known.file))
     word = shlex.quote(str(run.path))
     click.echo(f"{run.path}: a run like any other.\nDraw:      pix2pix demo {word}")

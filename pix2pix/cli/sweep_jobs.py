@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pix2pix.config.compose import CONFIG, CONFIGS, _in_words, resolve
+from pix2pix.config.compose import CONFIG, CONFIGS, describe_error, resolve
 from pix2pix.runs.sweep import SWEEP, Job
 
 PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that only place or name a run
@@ -124,7 +124,7 @@ def _exit_on_error(what: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise SystemExit(
-            f"pix2pix: in {what} {_in_words(error)}\nNo job was started. (To name a sweep, set sweep_name=NAME.)"
+            f"pix2pix: in {what} {describe_error(error)}\nNo job was started. (To name a sweep, set sweep_name=NAME.)"
         ) from error
 
 

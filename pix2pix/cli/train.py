@@ -16,7 +16,7 @@ def train(overrides: tuple[str, ...]) -> None:
     require_settings(overrides)
     words, flags = _split_flags(overrides)
     config_flags = [flag for flag in ("--cfg", "-c") if flag in flags and flags[flags.index(flag) + 1] == "job"]
-    with compose.in_words():
+    with compose.friendly_errors():
         if config_flags:
             start = flags.index(config_flags[0])
             others = [flag for flag in flags[:start] + flags[start + 2 :] if flag not in {"-m", "--multirun"}]

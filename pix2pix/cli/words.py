@@ -64,11 +64,11 @@ def _explain(flag: str, value: str) -> str:
 
 def _find_settings(name: str) -> Iterator[str]:
     """The settings that a name may mean, the most likely first."""
-    from pix2pix.config.compose import CONFIGS, composed
-    from pix2pix.config.identity import flat
+    from pix2pix.config.compose import CONFIGS, compose_settings
+    from pix2pix.config.identity import flatten
 
     name = name.replace("-", "_")
-    known = [key for key, _ in flat(composed([]))]
+    known = [key for key, _ in flatten(compose_settings([]))]
     groups = [group.name for group in CONFIGS.iterdir() if group.is_dir()]
     if name in [*known, *groups]:
         yield name

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pix2pix.config.components import find_wrong_components
-from pix2pix.config.identity import flat
+from pix2pix.config.identity import flatten
 from pix2pix.config.old_settings import find_old_names
 from pix2pix.config.parse import find_unknown_settings, parse_config
 from pix2pix.config.rules import find_broken_rules
@@ -30,7 +30,7 @@ def check(settings: Mapping[str, Any]) -> RunConfig:
 
 def check_settings(settings: Mapping[str, Any]) -> RunConfig:
     """The same without sending shapes through the networks: enough for what reads the data alone."""
-    require_no_secrets((key, str(value)) for key, value in flat(settings))
+    require_no_secrets((key, str(value)) for key, value in flatten(settings))
     if old := list(find_old_names(settings)):
         raise _unfit(old)
     try:

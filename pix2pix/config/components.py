@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from pix2pix.config.identity import flat
+from pix2pix.config.identity import flatten
 from pix2pix.core import instantiate, trust, trusted_modules
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
@@ -45,7 +45,7 @@ def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
     """
     found = [f"{name}: no run has it" for name in ("hydra", "defaults", instantiate.TARGET) if name in settings]
     found += ["# @package: no run has it"] * ("@package" in source.read_text(encoding="utf-8"))
-    found += [f"{key}={value}: a reference, which no run has" for key, value in flat(settings) if "${" in str(value)]
+    found += [f"{key}={value}: a reference, which no run has" for key, value in flatten(settings) if "${" in str(value)]
     for path, part, kind in _find_components(settings) if not found else ():
         known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
         trusted = {known, *trusted_modules.read_trusted_modules()}

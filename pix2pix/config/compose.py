@@ -1,6 +1,6 @@
-"""Composes and resolves a configuration. The only module here that imports Hydra and OmegaConf.
+"""Composes a run's settings from YAML files and the command line, and resolves every reference in them.
 
-Torch is imported where it is needed: `pix2pix train --help` and misspelt words are answered without it.
+Torch is imported where it is needed, so that `pix2pix train --help` and misspelt words are answered at once.
 """
 
 import os
@@ -32,15 +32,15 @@ CONFIGS = next(d for d in (Path(__file__).parents[1] / "configs", Path(__file__)
 CONFIG = "train"  # the primary configuration
 
 
-# Resolvers are OmegaConf's for the whole process, so they bear our name, and only what composes our tree imports this
-# module. It does so at import, because launchers unpickle a job and follow its references before they call it.
+# OmegaConf keeps resolvers for the whole process, so their names begin with the package's. They are registered at
+# import, because launchers unpickle a job and resolve its references before they call it.
 KNOWN = {resolver.__name__ for resolver in RESOLVERS}
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, every reference followed; no adversarial term, no discriminator."""
+    """The settings as plain values, with every reference resolved; no discriminator without an adversarial term."""
     cfg = cfg.copy()
     with open_dict(cfg):
         for about_sweeps in ("hydra", "sweep_name"):
@@ -52,58 +52,58 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return update_setting_names(update_class_names(resolved))
 
 
-def composed(words: Sequence[str]) -> dict[str, Any]:
-    """The resolved configuration of a run that nobody trains from the command line."""
+def compose_settings(words: Sequence[str]) -> dict[str, Any]:
+    """The settings that overrides make of the tree, without Hydra's command line: for use from Python."""
     require_no_secrets_in(words)
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return resolve(hydra.compose(CONFIG, overrides=quote_words(words)))
 
 
 def show_config(words: list[str]) -> None:
-    """Prints the resolved configuration, as it would stand in config.yaml; runs nothing."""
-    with_hydra(lambda cfg: print(hide_secrets(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
+    """Prints the settings as config.yaml would hold them; runs nothing."""
+    run_with_hydra(lambda cfg: print(hide_secrets(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
 
 
-def configured(words: list[str]) -> dict[str, Any]:
-    """The resolved configuration that the words say."""
-    found: list[dict[str, Any]] = []
-    with_hydra(lambda cfg: found.append(resolve(cfg)), words)
-    return found[0]
+def compose_command_line(words: list[str]) -> dict[str, Any]:
+    """The settings that a command line of `pix2pix train` makes."""
+    composed: list[dict[str, Any]] = []
+    run_with_hydra(lambda cfg: composed.append(resolve(cfg)), words)
+    return composed[0]
 
 
-# What train.yaml tells Hydra, for a configuration that is not ours: another run's config.yaml says nothing of Hydra.
-ABOUT_HYDRA = (
+# Hydra's own settings in train.yaml, for a primary configuration that has none, such as a run's config.yaml.
+HYDRA_SETTINGS = (
     *("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=stdout", "hydra/hydra_logging=none"),
     "hydra.job_logging.formatters.simple.format='%(message)s'",
 )
 
 
-def with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
-    """Composes what the words say and hands it to `job`, in a sweep to each of its jobs."""
-    _judge_runs(words)
-    require_no_secrets_in(words)  # before anything is said about them
-    anew = ABOUT_HYDRA if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
-    typed, sys.argv = sys.argv, ["pix2pix train", *anew, *quote_words(words)]  # Hydra reads them there
+def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
+    """Composes the configuration and calls `job` with it; in a sweep, once for each of its jobs."""
+    _check_named_runs(words)
+    require_no_secrets_in(words)  # before an error message repeats them
+    own = HYDRA_SETTINGS if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
+    typed, sys.argv = sys.argv, ["pix2pix train", *own, *quote_words(words)]  # Hydra reads sys.argv
 
     failed: list[Exception] = []
 
-    def as_typed(cfg: DictConfig) -> Any:
-        sys.argv = typed  # training on several devices starts its other processes by the command as it was typed
+    def call_job(cfg: DictConfig) -> Any:
+        sys.argv = typed  # training on several devices starts its other processes by this command
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             return job(cfg)
         try:
             job(cfg)
-        except Exception as error:  # kept from Hydra, which would put a line of its own before ours
+        except Exception as error:  # raised below: Hydra would print a line of its own before the message
             failed.append(error)
 
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the words are ours
-    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(as_typed)()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(call_job)()
     if failed:
         raise failed[0]
 
 
-def _judge_runs(words: Sequence[str]) -> None:
-    """Judges the `config.yaml` of a run that words name as their configuration, before Hydra builds anything of it."""
+def _check_named_runs(words: Sequence[str]) -> None:
+    """Checks the `config.yaml` of a run that is given as the primary configuration, before Hydra builds anything."""
     flags = ("--config-dir", "-cd", "--config-path", "-cp")
     named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
     named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
@@ -119,13 +119,13 @@ def _judge_runs(words: Sequence[str]) -> None:
                 raise ValueError(f"{file}: {error}.") from error
 
 
-def in_words() -> AbstractContextManager[None]:
-    """Says in a sentence what Hydra, OmegaConf or we ourselves complain of."""
-    return exit_with_message(HydraException, OmegaConfBaseException, describe=_in_words)
+def friendly_errors() -> AbstractContextManager[None]:
+    """Ends the command with a sentence for an error of Hydra, OmegaConf or this package."""
+    return exit_with_message(HydraException, OmegaConfBaseException, describe=describe_error)
 
 
-def _in_words(error: Exception) -> str:
-    """What Hydra or OmegaConf complains of, in the user's words where theirs are not."""
+def describe_error(error: Exception) -> str:
+    """A sentence for an error of Hydra or OmegaConf, with the setting and the nearest one that exists."""
     cause: Any = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if (old := re.search(r"Unsupported interpolation type (\w+)", str(cause))) and old[1] in KNOWN:
         return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."

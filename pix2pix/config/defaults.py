@@ -16,13 +16,13 @@ from pix2pix.core.instantiate import TARGET, is_component, locate
 UNKNOWN = object()
 
 
-def with_equal_keys(one: RunConfig, other: RunConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+def fill_in_missing(one: RunConfig, other: RunConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings of both, each with the defaults of the arguments that only the other one has."""
     a, b = one.to_mapping(), other.to_mapping()
     return _fill_in(a, b), _fill_in(b, a)
 
 
-def with_all_defaults(config: RunConfig) -> dict[str, Any]:
+def fill_in_defaults(config: RunConfig) -> dict[str, Any]:
     """The settings, with every default that a class of this package has: for comparing many runs at once."""
     return _complete(config.to_mapping())
 

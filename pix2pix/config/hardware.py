@@ -16,17 +16,17 @@ def has_fast_bf16(accelerator: Any) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def picked(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: bool = False) -> dict[str, Any]:
-    """The settings that `trainer` and `precision` leave to the machine: one CUDA GPU where there is one, else the CPU.
+def select_hardware(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: bool = False) -> dict[str, Any]:
+    """Chooses what `trainer` and `precision` leave open: one CUDA GPU if there is one, else the CPU.
 
-    One device, as a second one would double the pairs of a step and so change the training: `trainer=ddp` asks for
-    that. float32, unless `precision` is auto and the device has instructions for bfloat16. On the CPU the same command
-    gives the same weights, bit for bit; on a GPU it takes the fastest kernels, as `trainer=gpu` does.
+    Only one device, because a second one would double the pairs of a step and so change the training; `trainer=ddp`
+    takes all. float32, unless `precision` is auto and the device has instructions for bfloat16. On the CPU the same
+    command gives the same weights, bit for bit; on a GPU it uses the fastest kernels, as `trainer=gpu` does.
 
     Args:
-        trainer: the settings of Lightning's trainer; `auto` and None are left to the machine.
-        precision: likewise.
-        sizes_vary: whether pictures come in sizes of their own.
+        trainer: the settings of Lightning's trainer; `auto` and None are chosen here.
+        precision: the setting `precision`.
+        sizes_vary: whether pictures keep their own sizes.
     """
     accelerator, found = trainer.get("accelerator"), {}
     if accelerator == AUTO:
@@ -42,8 +42,8 @@ def picked(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: bool = Fal
 def _tries_kernels(trainer: Mapping[str, Any], sizes_vary: bool) -> bool:
     """Whether cuDNN times its kernels for each new shape and takes the fastest: `trainer.benchmark`, null by default.
 
-    The clock may choose otherwise in the next process, and other kernels round otherwise: never for runs that are to be
-    equal bit for bit. Where every picture is of another size, the trials take longer than the steps.
+    The timing may choose other kernels in the next process, and these round differently: never for deterministic runs.
+    If every picture has another size, the trials take longer than the steps.
     """
     if trainer.get("deterministic"):
         return False
@@ -51,8 +51,8 @@ def _tries_kernels(trainer: Mapping[str, Any], sizes_vary: bool) -> bool:
     return trainer["accelerator"] in {"gpu", "cuda"} and not sizes_vary if chosen in {AUTO, None} else bool(chosen)
 
 
-def in_words(found: Mapping[str, Any], precision: Any) -> str:
-    """The device that was picked, its number and precision, and how to choose otherwise."""
+def describe_hardware(found: Mapping[str, Any], precision: Any) -> str:
+    """Describes the chosen device, its threads and precision, and what would be faster."""
     number = found.get("precision", precision)
     how = f"precision {number}{' (picked)' if 'precision' in found else ''}"
     if found["accelerator"] != "gpu":

@@ -14,12 +14,12 @@ WHEREABOUTS |= {"execution.cuda_graph", "execution.channels_last"}  # nor any nu
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 
 
-def without_whereabouts(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def hide_whereabouts(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The settings for others to read: folders of this machine by name alone, no loggers."""
     return {
         key: {}
         if f"{prefix}{key}" == "logger"
-        else without_whereabouts(value, f"{prefix}{key}.")
+        else hide_whereabouts(value, f"{prefix}{key}.")
         if isinstance(value, dict)
         else Path(value).name
         if f"{prefix}{key}" in WHEREABOUTS and isinstance(value, str)
@@ -28,10 +28,10 @@ def without_whereabouts(settings: Mapping[str, Any], prefix: str = "") -> dict[s
     }
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The settings of a tree by their dotted names."""
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from pix2pix.config.hardware import picked
+from pix2pix.config.hardware import select_hardware
 from pix2pix.core.instantiate import TARGET, Part, Settings
 from pix2pix.data.settings import DataSettings
 
@@ -104,7 +104,7 @@ class RunConfig(Settings):
     @property
     def hardware(self) -> dict[str, Any]:
         """The trainer's settings that are left to this machine, such as the accelerator."""
-        return picked(self.trainer, self.precision, sizes_vary=not self.data.has_one_size)
+        return select_hardware(self.trainer, self.precision, sizes_vary=not self.data.has_one_size)
 
     @property
     def is_single_process(self) -> bool:

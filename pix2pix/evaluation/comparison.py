@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from pix2pix.config.defaults import with_all_defaults
-from pix2pix.config.identity import flat
+from pix2pix.config.defaults import fill_in_defaults
+from pix2pix.config.identity import flatten
 from pix2pix.config.metric_names import METRICS, higher_is_better
 from pix2pix.config.schema import RunConfig
 from pix2pix.runs.run import Run
@@ -214,4 +214,4 @@ class Comparison:
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
-    return {key: value for key, value in flat(with_all_defaults(config)) if not key.startswith(IGNORED_SETTINGS)}
+    return {key: value for key, value in flatten(fill_in_defaults(config)) if not key.startswith(IGNORED_SETTINGS)}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from pix2pix.config.identity import without_whereabouts
+from pix2pix.config.identity import hide_whereabouts
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.settings import DataSettings
@@ -175,7 +175,7 @@ def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]
         "direction": data.direction,
         "operation": data.operation,
         "palette": _describe_palette(data),
-        "config": without_whereabouts(config.to_mapping()),
+        "config": hide_whereabouts(config.to_mapping()),
     }
 
 

@@ -76,7 +76,7 @@ def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> R
     size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1
     defaults = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
     words = [*(f"{key}={value}" for key, value in defaults.items()), f"data.size={size}", *channels, *settings]
-    composed = compose.composed(words) | parts
+    composed = compose.compose_settings(words) | parts
     discriminator_channels = parts.get("discriminator", {}).get("in_channels")
     objective = composed["objective"] | {"conditional": discriminator_channels != generator["out_channels"]}
     return check(composed | {"objective": objective})

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.config.identity import without_whereabouts
+from pix2pix.config.identity import hide_whereabouts
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.core.atomic_files import write_text_atomic
@@ -108,7 +108,7 @@ def write_folder(
 
 def publishable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a configuration without folders of this machine and without passwords in addresses."""
-    public = without_whereabouts(settings)
+    public = hide_whereabouts(settings)
     if isinstance(start := public.get("init_from"), str):
         public |= {"init_from": Path(start).name}
     return hide_secrets_in(public)

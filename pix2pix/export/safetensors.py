@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pix2pix.config.identity import without_whereabouts
+from pix2pix.config.identity import hide_whereabouts
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.safetensors import write_safetensors
 
@@ -20,7 +20,7 @@ def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False,
         options: options of `pix2pix.inference.generator.load`; given test-time settings become those of the file.
     """
     trained = load_generator(run, device="cpu", **options)
-    config = without_whereabouts(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
+    config = hide_whereabouts(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
     write_safetensors(Path(path), generator_weights(trained, half), config, trained.step)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pix2pix.config.identity import DEVICES, WHEREABOUTS, flat
+from pix2pix.config.identity import DEVICES, WHEREABOUTS, flatten
 
 if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
@@ -70,9 +70,9 @@ class Changes:
 
 def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
     """What differs in `here` from `there`."""
-    from pix2pix.config.defaults import with_equal_keys  # imports torch
+    from pix2pix.config.defaults import fill_in_missing  # imports torch
 
-    a, b = (dict(flat(settings)) for settings in with_equal_keys(there, here))
+    a, b = (dict(flatten(settings)) for settings in fill_in_missing(there, here))
     found = Changes()
     for key in sorted(a.keys() | b.keys()):
         difference = Difference(key, a.get(key, MISSING), b.get(key, MISSING))

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import nn
 
-from pix2pix.config.hardware import in_words
+from pix2pix.config.hardware import describe_hardware
 from pix2pix.config.schema import RunConfig
 from pix2pix.data.images.class_numbers import advise_on_classes, count_classes, highest_class
 from pix2pix.data.pair import Pair
@@ -32,7 +32,7 @@ def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> N
         log.info("%s is unfinished: resuming from %s", run.path, checkpoint)
     else:
         log.info("Training %s (%s; %s).", run.path, config.data.description, _describe_length(config))
-    log.info("It runs on %s.", in_words(config.hardware, config.precision))
+    log.info("It runs on %s.", describe_hardware(config.hardware, config.precision))
 
 
 def announce_own_weights(generator: nn.Module, discriminator: nn.Module | None) -> None:

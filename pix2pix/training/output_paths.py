@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pix2pix.config.identity import flat
+from pix2pix.config.identity import flatten
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET, locate
 from pix2pix.runs.run import Run
@@ -32,9 +32,9 @@ def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
     """
     loggers = {name: _without_directory(name, part, run) for name, part in config.logger.items()}
     strangers = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
-    told = {f"logger.{key}": value for key, value in flat(strangers)}
+    told = {f"logger.{key}": value for key, value in flatten(strangers)}
     for group, parts in (("callbacks", config.callbacks), ("trainer", config.trainer)):
-        told |= {f"{group}.{key}": value for key, value in flat(parts) if key.split(".")[-1] in WRITTEN_TO}
+        told |= {f"{group}.{key}": value for key, value in flatten(parts) if key.split(".")[-1] in WRITTEN_TO}
     for key, other in _find_paths_outside(told, run):
         raise ValueError(
             f"{key}={told[key]}: lies in another run, {other}, and would change what that one holds. "

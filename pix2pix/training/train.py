@@ -39,6 +39,10 @@ from pix2pix.training.resume import is_extended, is_training_checkpoint, require
 
 log = logging.getLogger(__name__)
 
+NOTHING_TO_DO = (
+    "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, choose "
+    "another name: name=..."
+)
 TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
 
 
@@ -60,11 +64,7 @@ def train(config: RunConfig) -> None:
     files = data.pairs.inventory()
     _require_same_data(run, config, files)
     if _is_done(run, config):
-        log.info(
-            "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, "
-            "choose another name: name=...",
-            run.path,
-        )
+        log.info(NOTHING_TO_DO, run.path)
         return
     config = _note_source_size(config, data)
     prepare_process()
@@ -73,9 +73,7 @@ def train(config: RunConfig) -> None:
         model, trainer = build_model(config), build_trainer(config, run)
         _initialise_or_require_checkpoint(run, model, config, is_first=trainer.is_global_zero)
         if not trainer.is_global_zero:
-            logging.getLogger("pix2pix").setLevel(logging.ERROR)  # one process speaks for all
-            trainer.strategy.setup_environment()  # waits for the first process, which decides what is resumed
-            _fit(trainer, model, data, config, run)
+            _follow_first_process(trainer, model, data, config, run)
             return
         with run.open_session(config, files.fingerprint) as is_unfinished:
             if is_unfinished:
@@ -164,6 +162,15 @@ def _initialise_or_require_checkpoint(run: Run, model: Pix2Pix, config: RunConfi
         require_compatible(given, model, config, given=True)
     elif config.init_from and not run.resume_checkpoints():
         load_initial_weights(config.init_from, model)
+
+
+def _follow_first_process(
+    trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run
+) -> None:
+    """Trains as one of the other processes, which neither log nor write the run directory."""
+    logging.getLogger("pix2pix").setLevel(logging.ERROR)
+    trainer.strategy.setup_environment()  # waits for the first process, which decides what is resumed
+    _fit(trainer, model, data, config, run)
 
 
 def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run) -> bool:

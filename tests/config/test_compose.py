@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from pix2pix.cli.sweep_jobs import _imports_from_current_folder, _quote
-from pix2pix.config.compose import configured
+from pix2pix.config.compose import compose_command_line
 from pix2pix.config.resolvers import LONGEST_NAME, RESOLVERS, without_slashes
 from pix2pix.runs.job_pool import JobPool, JobResult
 from pix2pix.runs.sweep import SWEEP, Job
@@ -43,7 +43,7 @@ def composed_alone(job: Job) -> dict:
     """The configuration that the command of a job composes."""
     *python, command = job.command()[:4]
     assert (python, command) == ([sys.executable, "-m", "pix2pix.cli"], "train")
-    return configured(job.command()[4:])
+    return compose_command_line(job.command()[4:])
 
 
 def an_experiment(folder: Path, name: str = "mine", content: str = "seed: 7") -> None:
@@ -159,7 +159,7 @@ def test_other_hydra_programs_do_not_notice_us():
 
 
 def test_our_resolvers_bear_our_name_and_leave_those_of_others_alone():
-    assert configured(["data.size=128"])["data"]["load_height"] == 143
+    assert compose_command_line(["data.size=128"])["data"]["load_height"] == 143
     assert not any(OmegaConf.has_resolver(resolver.__name__) for resolver in RESOLVERS)
 
 

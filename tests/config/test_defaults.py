@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from pix2pix.config.check import check
-from pix2pix.config.identity import flat
+from pix2pix.config.identity import flatten
 from pix2pix.config.parse import parse_config
 from pix2pix.config.saved import read_config, read_settings
 from pix2pix.config.schema import RunConfig
@@ -93,8 +93,8 @@ def test_classes_that_only_the_run_on_disk_names_are_not_imported():
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_configuration_files():
-    configured = dict(flat(resolved("data=folder", "data.path=x")))
-    defaults = dict(flat(defaults_of(RunConfig)))
+    configured = dict(flatten(resolved("data=folder", "data.path=x")))
+    defaults = dict(flatten(defaults_of(RunConfig)))
     both = {key: (configured[key], value) for key, value in defaults.items() if key in configured}
     del both["data.cache_dir"]  # of the environment
     assert len(both) > 20

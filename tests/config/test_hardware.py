@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from pix2pix.config.hardware import in_words, picked
-from pix2pix.core.allocator import OWN_CHOICES, SWITCH
+from pix2pix.config.hardware import describe_hardware, select_hardware
+from pix2pix.core.allocator import SWITCH, USER_CHOICES
 from pix2pix.runs.run import Run
 from pix2pix.training import build
 from tests import conftest
@@ -33,7 +33,7 @@ def no_card(monkeypatch):
 
 def chosen(*overrides: str):
     config = typed(*overrides)
-    assert config.hardware == picked(config.trainer, config.precision, sizes_vary=not config.data.has_one_size)
+    assert config.hardware == select_hardware(config.trainer, config.precision, sizes_vary=not config.data.has_one_size)
     return config.hardware
 
 
@@ -44,7 +44,7 @@ def test_without_a_gpu_it_is_the_cpu_bit_for_bit_in_float32(no_card):
 def test_a_gpu_is_taken_where_there_is_one_and_one_only(card):
     found = chosen()
     assert found == {"accelerator": "gpu", "devices": 1, "deterministic": False, "benchmark": True}
-    assert in_words(found, 32) == "one GPU (Card), precision 32; trainer=ddp takes all 4 GPUs"
+    assert describe_hardware(found, 32) == "one GPU (Card), precision 32; trainer=ddp takes all 4 GPUs"
 
 
 def test_what_the_user_chose_is_kept(card):
@@ -74,7 +74,7 @@ def test_bfloat16_takes_both_the_instructions_and_the_users_word(no_card, monkey
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
     assert "precision" not in chosen()
     assert chosen("precision=auto")["precision"] == precision
-    assert ("would be faster" in in_words(chosen(), 32)) == bf16
+    assert ("would be faster" in describe_hardware(chosen(), 32)) == bf16
 
 
 def test_float16_is_refused_where_auto_means_the_cpu(no_card):
@@ -108,7 +108,7 @@ print(kept, faults() - before)
 
 
 def kept_and_faults(**environment: str) -> tuple[str, int]:
-    names = {name: value for name, value in os.environ.items() if not name.startswith((*OWN_CHOICES, SWITCH))}
+    names = {name: value for name, value in os.environ.items() if not name.startswith((*USER_CHOICES, SWITCH))}
     ran = subprocess.run(
         [sys.executable, "-c", FAULTS], env=names | environment, capture_output=True, text=True, check=True
     )

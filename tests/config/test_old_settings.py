@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from pix2pix.config.check import check
-from pix2pix.config.defaults import with_all_defaults
-from pix2pix.config.identity import flat
+from pix2pix.config.defaults import fill_in_defaults
+from pix2pix.config.identity import flatten
 from pix2pix.config.old_settings import present_name, update_setting_names
 from pix2pix.config.saved import read_config
 from pix2pix.evaluation.compare_runs import load_comparison
@@ -66,8 +66,8 @@ def test_an_earlier_configuration_has_the_present_names():
 
 
 def test_comparing_an_earlier_run_with_one_of_today_shows_no_renamed_setting(tmp_path):
-    earlier = dict(flat(with_all_defaults(read_config(EARLIER / "config_of_8fb8244.yaml"))))
-    today = dict(flat(with_all_defaults(typed(*TINY, "name=tiny"))))
+    earlier = dict(flatten(fill_in_defaults(read_config(EARLIER / "config_of_8fb8244.yaml"))))
+    today = dict(flatten(fill_in_defaults(typed(*TINY, "name=tiny"))))
     assert {key for key in earlier.keys() | today.keys() if earlier.get(key) != today.get(key)} == {
         "logger.metrics_csv.directory",
         "logger.tensorboard.directory",
@@ -89,3 +89,11 @@ def test_the_names_of_parts_below_a_renamed_one_are_present_ones():
     assert present_name("data.pairs.labels") == "data.source.label_map"
     assert present_name("data.source") is None
     assert present_name("data.pairs_of_mine") is None
+
+
+def test_an_earlier_runs_own_config_yaml_makes_a_new_run_with_the_present_names(tmp_path):
+    words = ["name=new", f"run_dir={tmp_path}/new", "trainer.max_epochs=1", "data.pairs.train_pairs=4"]
+    pix2pix("train", "--config-dir", EARLIER / "finished", "--config-name", "config", *words)
+    saved = yaml.safe_load((tmp_path / "new" / "config.yaml").read_text())
+    assert saved["data"]["source"]["train_pairs"] == 4
+    assert {"pairs", "labels"}.isdisjoint(saved["data"])

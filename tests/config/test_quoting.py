@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pix2pix.config.compose import composed, configured
+from pix2pix.config.compose import compose_command_line, compose_settings
 from pix2pix.config.quoting import quote_word, split_choices
 
 
@@ -16,7 +16,7 @@ from pix2pix.config.quoting import quote_word, split_choices
     ],
 )
 def test_paths_and_names_are_taken_as_typed(text):
-    config = composed([f"name={text}", f"init_from={text}", f"resume={text}"])
+    config = compose_settings([f"name={text}", f"init_from={text}", f"resume={text}"])
     assert [config[key] for key in ("name", "init_from", "resume")] == [text] * 3
 
 
@@ -25,17 +25,17 @@ def test_any_text_without_commas_and_references_is_that_text():
     for _ in range(8):
         text = "x" + "".join(draw.choices("'\"{}ab =[]é漢/@:~#%()!*$;&", k=draw.randint(1, 12))).rstrip()
         if "${" not in text:
-            assert composed([f"name={text}"])["name"] == text
+            assert compose_settings([f"name={text}"])["name"] == text
 
 
 def test_null_is_a_name_and_no_path():
-    config = composed(["name=null", "init_from=null"])
+    config = compose_settings(["name=null", "init_from=null"])
     assert (config["name"], config["init_from"]) == ("null", None)
 
 
 def test_the_home_folder_is_found(monkeypatch):
     monkeypatch.setenv("HOME", "/home/josé")
-    config = composed(["data=folder", "data.path=~/pairs", "output_dir=~/runs", "resume=~/a.ckpt"])
+    config = compose_settings(["data=folder", "data.path=~/pairs", "output_dir=~/runs", "resume=~/a.ckpt"])
     assert config["data"]["path"] == "/home/josé/pairs"
     assert (config["output_dir"], config["resume"]) == ("/home/josé/runs", "/home/josé/a.ckpt")
 
@@ -70,7 +70,7 @@ def test_each_choice_and_each_part_is_quoted_by_itself(word, quoted):
 def test_a_path_that_exists_is_one_path(tmp_path):
     (tmp_path / "a, b").mkdir()
     path = f"{tmp_path}/a, b"
-    assert configured(["data=folder", f"data.path={path}"])["data"]["path"] == path
+    assert compose_command_line(["data=folder", f"data.path={path}"])["data"]["path"] == path
 
 
 def test_commas_in_quotes_and_brackets_separate_no_choices():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
-from pix2pix.config.identity import flat
+from pix2pix.config.identity import flatten
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.runs.sample_sheets import Sheet
 from pix2pix.training.loggers.base import RunLogger
@@ -86,7 +86,7 @@ class TensorBoard(RunLogger):
 def comparable_settings(settings: Mapping[str, Any]) -> dict[str, str | float | bool]:
     """The settings for comparing runs, of data, networks, objective and optimizers, by dotted name."""
     chosen = {}
-    for key, value in flat(settings):
+    for key, value in flatten(settings):
         if (key in COMPARED_SETTINGS or key.startswith(COMPARED_GROUPS)) and not key.endswith("_partial_"):
             chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _format_value(value)
     return chosen
