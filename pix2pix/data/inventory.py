@@ -1,8 +1,8 @@
-"""Fingerprints the files of a data set, to detect edits between two sessions of a run.
+"""Detects edits of the files of a data set between two sessions of a run.
 
-Names and sizes are known by the fingerprint. Where they are the same, dates are looked at, and only where these differ
-the content. A run keeps them in `data_files.npz`: the date of every file, and a digest of the content of all files, or
-of a large set of some that are spread over it. So a million pairs are looked at in seconds.
+The fingerprint of a source shows changed names and sizes. For the rest, a run records in `data_files.npz` the date of
+every file and a digest of its content; of a large data set, digests of a random sample. The next session compares the
+dates, and the content only of files with another date. A million pairs take seconds.
 """
 
 import hashlib
@@ -22,20 +22,20 @@ from pix2pix.core.prefetch import map_in_threads
 log = logging.getLogger(__name__)
 
 MAX_THREADS = 8  # more do not make a disk faster
-MOST_FILES, MOST_BYTES = 10_000, 2**30  # that are read of a data set to know its content
-SHOWN = 3  # files that are named
-COPIED = 0.5  # of the files have another date: then the set was copied, and a part of it tells whether it is the same
+MAX_FILES, MAX_BYTES = 10_000, 2**30  # read from a data set for digests
+MAX_NAMES = 3  # files that a message names
+COPIED_SHARE = 0.5  # of files with another date: the data set was copied, and a sample is compared
 
 
 class Inventory(NamedTuple):
-    """The files that hold a source's pairs, in an order that depends on their names alone.
+    """The files of a source, in an order that depends on their names alone.
 
     Args:
-        fingerprint: of the source, of names and sizes and whatever else it depends on.
+        fingerprint: digest of names and sizes, and of all else that decides the pairs.
         path: gives the path of a file by its number.
-        sizes: in bytes; as many as there are files.
-        dates: of their last change, in nanoseconds.
-        sums: their SHA-256 where the source knows it, else "".
+        sizes: bytes of each file.
+        dates: last change of each file, in nanoseconds.
+        sums: SHA-256 of each file if the source knows it, else "".
     """
 
     fingerprint: str
@@ -46,58 +46,58 @@ class Inventory(NamedTuple):
 
 
 def take_inventory(fingerprint: str, files: Iterable[Path], sums: Sequence[str] = ()) -> Inventory:
-    """The inventory of files, whose order must be that of their names."""
+    """The inventory of files, which must be sorted by name."""
     paths = list(files)
-    found = [(stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, paths)]
-    sizes, dates = np.array(found, np.int64).reshape(-1, 2).T
+    stats = [(stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, paths)]
+    sizes, dates = np.array(stats, np.int64).reshape(-1, 2).T
     return Inventory(fingerprint, paths.__getitem__, sizes, dates, sums)
 
 
-def record_inventory(file: Path, now: Inventory, *, anew: bool) -> None:
-    """Keeps what the files are; without files, nothing.
+def record_inventory(file: Path, files: Inventory, *, anew: bool) -> None:
+    """Records what the files are; does nothing without files.
 
     Args:
-        file: where it is kept.
-        now: the files.
-        anew: whether they may be others than those that were noted there before.
+        file: where the record is kept.
+        files: the files of the source.
+        anew: whether to forget the digests of an earlier record, because the files may have changed since.
     """
-    before = _read_record(file, now)
-    if not len(now.dates) or (before is not None and (before.dates == now.dates).all()):
+    record = _read_record(file, files)
+    if not len(files.dates) or (record is not None and (record.dates == files.dates).all()):
         return
-    digests = {} if anew or before is None else before.digests
-    told = _known_digests(now)
-    unknown = np.array([number for number in range(len(now.sizes)) if number not in told], np.int64)
-    new = [number for number in _sample_files(unknown, now.sizes) if number not in digests]
-    digests = digests | dict(zip(new, _hash_files(now, new), strict=True))
+    digests = {} if anew or record is None else record.digests
+    known = _known_digests(files)
+    unknown = np.array([number for number in range(len(files.sizes)) if number not in known], np.int64)
+    new = [number for number in _sample_files(unknown, files.sizes) if number not in digests]
+    digests = digests | dict(zip(new, _hash_files(files, new), strict=True))
     numbers = sorted(digests)
     content = {"numbers": np.array(numbers, np.int64), "digests": np.array([digests[n] for n in numbers], "S64")}
     with atomic_file(file) as part, part.open("wb") as out:
-        np.savez(out, fingerprint=np.array(now.fingerprint), dates=now.dates, **content)
+        np.savez(out, fingerprint=np.array(files.fingerprint), dates=files.dates, **content)
 
 
-def describe_edits(file: Path, now: Inventory) -> str:
-    """In words, which files kept their size, but hold something else than a run has noted; "" where none does."""
-    before = _read_record(file, now)
-    if before is None:
+def describe_edits(file: Path, files: Inventory) -> str:
+    """A phrase that names the files whose content differs from the record in `file` at equal size; "" for none."""
+    record = _read_record(file, files)
+    if record is None:
         return ""
-    known = before.digests | _known_digests(now)
-    changed = np.flatnonzero(before.dates != now.dates)
-    looked_at = changed[np.isin(changed, list(known))]
-    copied = len(changed) >= COPIED * len(now.dates)
-    numbers = _sample_files(looked_at, now.sizes) if copied else looked_at.tolist()
-    found = [n for n, digest in zip(numbers, _hash_files(now, numbers), strict=True) if digest != known[n]]
-    if found:
-        return f"edited in place, at the same size: {_list_names(now, sorted(found))}"
-    unknown = [] if copied else np.setdiff1d(changed, looked_at).tolist()
-    if unknown:
-        return f"of another date, and what they held was not noted: {_list_names(now, unknown)}"
-    if len(changed):
-        log.info("%d files of the data have another date; %d were read, and hold the same.", len(changed), len(numbers))
+    digests = record.digests | _known_digests(files)
+    redated = np.flatnonzero(record.dates != files.dates)
+    comparable = redated[np.isin(redated, list(digests))]
+    is_copy = len(redated) >= COPIED_SHARE * len(files.dates)
+    numbers = _sample_files(comparable, files.sizes) if is_copy else comparable.tolist()
+    edited = [n for n, digest in zip(numbers, _hash_files(files, numbers), strict=True) if digest != digests[n]]
+    if edited:
+        return f"edited in place, at the same size: {_list_names(files, sorted(edited))}"
+    unrecorded = [] if is_copy else np.setdiff1d(redated, comparable).tolist()
+    if unrecorded:
+        return f"of another date, without a record of their content: {_list_names(files, unrecorded)}"
+    if len(redated):
+        log.info("%d data files have another date; %d were read, and are unchanged.", len(redated), len(numbers))
     return ""
 
 
 def _known_digests(files: Inventory) -> dict[int, str]:
-    """The checksums that the source knows."""
+    """The digests that the source knows, by the number of the file."""
     return {number: digest for number, digest in enumerate(files.sums) if digest}
 
 
@@ -106,26 +106,26 @@ class _Record(NamedTuple):
     digests: dict[int, str]
 
 
-def _read_record(file: Path, now: Inventory) -> _Record | None:
-    """What a run has noted of these files; None where it has noted nothing, or something of others."""
+def _read_record(file: Path, files: Inventory) -> _Record | None:
+    """The record of these files; None if there is none, or it is of other files."""
     try:
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as noted:
-            same = str(noted["fingerprint"]) == now.fingerprint and len(noted["dates"]) == len(now.dates)
-            digests = dict(zip(noted["numbers"].tolist(), map(bytes.decode, noted["digests"].tolist()), strict=True))
-            return _Record(noted["dates"], digests) if same else None
+        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
+            is_same = str(arrays["fingerprint"]) == files.fingerprint and len(arrays["dates"]) == len(files.dates)
+            digests = dict(zip(arrays["numbers"].tolist(), map(bytes.decode, arrays["digests"].tolist()), strict=True))
+            return _Record(arrays["dates"], digests) if is_same else None
     except FileNotFoundError:
         return None
-    except Exception as error:  # numpy and zipfile raise whatever the bytes happen to provoke
-        log.warning("%s cannot be read (%s): whether pairs were edited in place is not known.", file, error)
+    except Exception as error:  # a damaged file makes numpy and zipfile raise errors of any type
+        log.warning("%s cannot be read (%s), so edits of the data cannot be detected.", file, error)
         return None
 
 
 def _sample_files(numbers: np.ndarray, sizes: np.ndarray) -> list[int]:
-    """As many of these files as are read at most, one at least, spread over all; the same ones every time."""
+    """A random sample of these files within MAX_FILES and MAX_BYTES, at least one; the same sample every time."""
     if not len(numbers):
         return []
-    order = numbers[np.random.default_rng(0).permutation(len(numbers))][:MOST_FILES]
-    fitting = int(np.searchsorted(np.cumsum(sizes[order]), MOST_BYTES, side="right"))
+    order = numbers[np.random.default_rng(0).permutation(len(numbers))][:MAX_FILES]
+    fitting = int(np.searchsorted(np.cumsum(sizes[order]), MAX_BYTES, side="right"))
     return order[: max(1, fitting)].tolist()
 
 
@@ -140,5 +140,5 @@ def _hash_file(file: Path) -> str:
 
 
 def _list_names(files: Inventory, numbers: Sequence[int]) -> str:
-    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
-    return ", ".join(str(files.path(number)) for number in numbers[:SHOWN]) + more
+    more = f" and {len(numbers) - MAX_NAMES} more" if len(numbers) > MAX_NAMES else ""
+    return ", ".join(str(files.path(number)) for number in numbers[:MAX_NAMES]) + more

@@ -16,15 +16,20 @@ Split = Literal["train", "val", "test"]
 
 
 class Pair(NamedTuple):
-    """An input and its target, aligned pixel by pixel: (C, H, W) as in the files, or in [-1, 1] once transformed."""
+    """Two images aligned pixel by pixel, (C, H, W) each: in the type of the files, or in [-1, 1] once transformed."""
 
     source: Tensor
     target: Tensor
     name: str
 
+    @property
+    def images(self) -> tuple[Tensor, Tensor]:
+        """Source and target."""
+        return self.source, self.target
+
 
 class PairSource(ABC):
-    """Where pairs come from."""
+    """The pairs of a data set, in three splits."""
 
     @abstractmethod
     def split(self, split: Split) -> Sequence[Pair]:
@@ -35,12 +40,12 @@ class PairSource(ABC):
         """A digest that changes when the pairs change."""
 
     def inventory(self) -> Inventory:
-        """The files that hold the pairs, with their dates; none where there are none on this machine."""
+        """The files that hold the pairs, with their dates; empty if no files on this machine do."""
         files = {file for split in get_args(Split) for pair in self.files(split) for file in pair}
         return take_inventory(self.fingerprint(), sorted(files))
 
     def files(self, split: Split) -> Sequence[tuple[Path, ...]]:
-        """The files of each pair of a split, where pairs come from files of their own; else nothing."""
+        """The files of each pair of a split; empty if pairs are not in files of their own."""
         return ()
 
     def source_size(self, split: Split, index: int) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from typing import Any
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.checksums import file_sha256
-from pix2pix.data.cache.preload import images_of
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.runs.run import Run
@@ -36,7 +35,7 @@ class PairsDigest:
     def add(self, index: int, pair: Pair) -> None:
         """Adds the pair at `index` of the split."""
         digest = hashlib.sha256(pair.name.encode(errors="surrogateescape"))
-        for image in images_of(pair):
+        for image in pair.images:
             pixels = image.contiguous().numpy()
             digest.update(f"{pixels.dtype} {pixels.shape}".encode())
             digest.update(pixels.data)

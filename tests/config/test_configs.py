@@ -240,8 +240,11 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
             "data.palette=1: give cmp_facades, facades, cityscapes, a number of classes (2 to",
         ),
         (["data=facades", "data.palette=[[300,0,0]]"], "a number of classes (2 to 256), or their colours"),
-        (["data=facades", "data.palette=ade"], "palette 'ade': there is none of this name. Choose from cmp_facades"),
-        (["data=facades", "data.palette=[[1,2,3],[1,2,3]]"], "two or more classes of different colours are needed"),
+        (["data=facades", "data.palette=ade"], "palette 'ade': unknown. Choose from cmp_facades"),
+        (
+            ["data=facades", "data.palette=[[1,2,3],[1,2,3]]"],
+            "two or more classes, each with a colour of its own",
+        ),
         (
             ["data=folder", "data.path=x", "objective.dice_weight=1"],
             "objective.dice_weight: cross-entropy and Dice need",

@@ -86,7 +86,7 @@ def test_an_edit_in_place_is_noticed_and_another_date_alone_is_none(tmp_path, ki
         change(file, content=False)
     with caplog.at_level(logging.INFO):
         assert describe_edits(noted, source.inventory()) == ""
-    assert f"{len(files)} files of the data have another date; {len(files)} were read, and hold the same" in caplog.text
+    assert f"{len(files)} data files have another date; {len(files)} were read, and are unchanged" in caplog.text
     for file in files:
         change(file, content=True)
     assert source.inventory().fingerprint == before.fingerprint
@@ -112,7 +112,7 @@ def test_files_that_were_found_the_same_are_not_read_again(tmp_path, monkeypatch
     assert describe_edits(noted, source.inventory()) == ""
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 30_000), ("MOST_FILES", 4)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", 30_000), ("MAX_FILES", 4)])
 def test_of_a_large_set_a_part_is_read_and_the_rest_cannot_be_edited_unnoticed(tmp_path, monkeypatch, limit, value):
     monkeypatch.setattr(inventory, limit, value)  # of ten files of 6 kB each
     source, noted = folder(tmp_path / "data"), tmp_path / "data_files.npz"
@@ -123,7 +123,7 @@ def test_of_a_large_set_a_part_is_read_and_the_rest_cannot_be_edited_unnoticed(t
     files = files_of(source)
     unknown = next(number for number in range(10) if number not in known)
     change(files[unknown], content=True)
-    assert "of another date, and what they held was not noted: " in describe_edits(noted, source.inventory())
+    assert "of another date, without a record of their content: " in describe_edits(noted, source.inventory())
     for file in files:
         change(file, content=False)
     assert (

@@ -1,14 +1,14 @@
 """Caches decoded, resized pairs (`data.cache`).
 
-| `data.cache` | kept |
+| `data.cache` | where pairs are kept |
 |---|---|
-| `off` | nowhere: every pair is decoded and resized whenever it is drawn |
-| `memory` | in this process's memory, read once at the start |
-| `disk` | in a file mapped into memory, which all runs and processes on a machine share |
-| `device` | on the GPU, as the files' own type of pixels |
-| `auto` | in memory where they take a small part of what is free, else on disk where there is room, else nowhere |
+| `off` | nowhere: every pair is decoded and resized each time it is used |
+| `memory` | in the memory of this process, read once at the start |
+| `disk` | in a memory-mapped file that all runs and processes on a machine share |
+| `device` | on the GPU, in the pixel type of the files |
+| `auto` | in memory if they take a small part of what is free, else on disk if there is room, else nowhere |
 
-Whichever it is, the pixels are those of the files, bit for bit.
+The pixels are the same in all cases, bit for bit.
 """
 
 import logging
@@ -26,20 +26,20 @@ from pix2pix.data.cache.preload import ResizedPairs, prefetch_all
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
-say = rank_zero_only(log.info)  # one of several processes speaks for all
+log_once = rank_zero_only(log.info)  # one of several processes logs for all
 
 CacheKind = Literal["auto", "off", "memory", "disk", "device"]
-SHARE_OF_MEMORY = 0.25  # of what is free: a training needs the rest
-SHARE_OF_DISK = 0.5  # of the room there is, for a cache that nobody asked for
+SHARE_OF_MEMORY = 0.25  # of the free memory: the training needs the rest
+SHARE_OF_DISK = 0.5  # of the room for caches: the user did not ask for one on disk
 
 
 class Cache:
-    """Keeps loaded pairs where `kind` says.
+    """Keeps resized pairs in the place that `kind` names.
 
     Args:
-        kind: see the table above.
-        folder: where caches on disk lie.
-        gigabytes: the most that all of them take together; the ones used longest ago make room for new ones.
+        kind: `auto`, `off`, `memory`, `disk` or `device`; the table above explains them.
+        folder: the folder of caches on disk.
+        gigabytes: the limit for all caches on disk together; the least recently used ones are removed.
     """
 
     def __init__(self, kind: CacheKind = "off", folder: str | Path = "~/.cache/pix2pix", gigabytes: float = 20) -> None:
@@ -49,16 +49,16 @@ class Cache:
     def store(
         self, sets: Sequence[ResizedPairs], device: torch.device, processes: int = 1
     ) -> tuple[CacheKind, list[Sequence[Pair]]]:
-        """Where the pairs are kept now, and the pairs from there.
+        """Stores sets of pairs. Returns where, and the stored sets.
 
         Args:
-            sets: what is to be kept.
-            device: the one that trains.
-            processes: how many on this machine keep the same.
+            sets: for instance the training pairs and the validation pairs.
+            device: the device that trains.
+            processes: how many processes on this machine store the same pairs.
 
         Raises:
-            ValueError: when they do not fit where `kind` says.
-            OSError: when the folder of the caches cannot be written.
+            ValueError: when the pairs do not fit there.
+            OSError: when the folder of caches cannot be written.
         """
         needed = sum(pairs.estimated_bytes() for pairs in sets) if self.kind != "off" else 0
         kind = self._choose(needed, processes) if self.kind == "auto" else self.kind
@@ -78,21 +78,21 @@ class Cache:
         ]
 
     def _choose(self, needed: int, processes: int) -> CacheKind:
-        """The first place where the pairs fit comfortably; says which, and why."""
-        free, room = free_memory(), self.disk.free_bytes()
+        """The first place with enough room for the pairs; logs which, and why."""
+        free, on_disk = free_memory(), self.disk.free_bytes()
         size = f"the pairs take {needed / 1e6:,.0f} MB"
         if needed * processes <= SHARE_OF_MEMORY * free:
-            say("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
+            log_once("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
             return "memory"
-        if needed <= SHARE_OF_DISK * room:
-            say("data.cache=auto: disk; %s, %s has room.", size, self.disk.folder)
+        if needed <= SHARE_OF_DISK * on_disk:
+            log_once("data.cache=auto: disk; %s, %s has room.", size, self.disk.folder)
             return "disk"
-        say("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
+        log_once("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
         return "off"
 
 
 def _copy_contiguous(image: Tensor) -> Tensor:
-    """The image in memory of its own, channel after channel, as crops are quickly cut from it."""
+    """A copy with one channel after the other in memory, from which crops are faster."""
     return image.clone(memory_format=torch.contiguous_format)
 
 

@@ -2,10 +2,10 @@
 
     FOLDER/3f9c.../pixels.bin     the images of all pairs, one after the other
     FOLDER/3f9c.../header.json    what they were made from, and where each begins; written last
-    FOLDER/.3f9c....part/         one that is being built, or was when its process ended: the next one removes it
+    FOLDER/.3f9c....part/         a cache under construction, or left by a killed process: the next build removes it
 
-The name is a digest of files and settings: when they change, another cache is built. The ones used longest ago make
-room for it. Any of them may be deleted at any time.
+The name is a digest of files and settings: when these change, a new cache is built. The least recently used caches are
+removed to make room for it. Any cache may be deleted at any time.
 """
 
 import errno
@@ -25,69 +25,68 @@ from filelock import FileLock
 from torch import Tensor
 
 from pix2pix.core.atomic_files import atomic_dir, flush_to_disk
-from pix2pix.data.cache.preload import ResizedPairs, images_of, prefetch_all
+from pix2pix.data.cache.preload import ResizedPairs, prefetch_all
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
 
 FORMAT = 2
-ALIGNMENT = 64  # bytes: where an image begins, whatever its type
+ALIGNMENT = 64  # bytes; every image begins at a multiple, as any pixel type needs
 Layout = tuple[str, tuple[int, ...]]  # type and shape of an image
 
 
 class DiskCache:
-    """The caches in one folder, which together stay below a size.
+    """The caches in one folder, which together stay below a limit.
 
     Args:
-        folder: where they lie; made when it is needed.
-        limit: the most bytes they take together.
+        folder: their folder; created when needed.
+        limit: the bytes that all caches may take together.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self.limit = folder, limit
 
     def open_or_build(self, pairs: ResizedPairs) -> Sequence[Pair]:
-        """The same pairs, from their cache, which is built when there is none. Other processes wait for it.
+        """The pairs from their cache, which is built first if there is none. Other processes wait for the build.
 
         Raises:
-            ValueError: when they take more than the limit.
-            OSError: when the folder cannot be written, or the disk has no room.
+            ValueError: when the pairs take more than the limit.
+            OSError: when the folder cannot be written, or the disk is full.
         """
         cache = self.path(pairs)
-        found = _open(cache)
-        if found is not None:
-            return found
+        if (mapped := _open(cache)) is not None:
+            return mapped
         with self._lock():
-            found = _open(cache)  # another process may have built it meanwhile
-            if found is None:
-                self._evict(pairs.estimated_bytes())
-                _build(cache, pairs)
-            return found or MappedPairs(cache)
+            if (mapped := _open(cache)) is not None:  # another process has built it meanwhile
+                return mapped
+            self._evict(pairs.estimated_bytes())
+            _build(cache, pairs)
+            return MappedPairs(cache)
 
     def path(self, pairs: ResizedPairs) -> Path:
-        """Where the cache of these pairs is, or would be."""
+        """The folder of the cache of these pairs, whether it exists or not."""
         return self.folder / hashlib.sha256(f"{FORMAT} {pairs.content()}".encode()).hexdigest()[:32]
 
     def free_bytes(self) -> int:
-        """How many bytes a new cache may take."""
+        """The bytes that a new cache may take, if all others are removed."""
         existing = next(folder for folder in (self.folder, *self.folder.resolve().parents) if folder.is_dir())
         if not os.access(existing, os.W_OK):
             return 0
         return min(self.limit, shutil.disk_usage(existing).free + sum(map(_bytes, self._caches())))
 
     def _lock(self) -> FileLock:
-        """A lock on the folder, which ends with the process that holds it, however it ends."""
+        """A lock on the folder, which the system releases when the process ends, even if it is killed."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / ".lock").touch()
         except OSError as error:
             raise OSError(
-                f"{self.folder}: caches cannot be written there ({error}). Set data.cache_dir, or data.cache=memory."
+                f"{self.folder}: caches cannot be written here ({error}). Set data.cache_dir, or data.cache=memory."
             ) from error
         return FileLock(self.folder / ".lock")
 
     def _evict(self, needed: int) -> None:
-        """Removes what was left half-built, and caches used longest ago until `needed` bytes fit in."""
+        """Removes unfinished caches, and the least recently used ones until there is room for `needed` bytes."""
         for part in self.folder.glob("*.part"):
             shutil.rmtree(part)
         if needed > self.free_bytes():
@@ -100,7 +99,7 @@ class DiskCache:
         while caches and (
             sum(map(_bytes, caches)) + needed > self.limit or shutil.disk_usage(self.folder).free < needed
         ):
-            log.info("%s is removed: newer caches need its room.", caches[0])
+            log.info("Removing %s: a new cache needs its room.", caches[0])
             shutil.rmtree(caches.pop(0))
 
     def _caches(self) -> list[Path]:
@@ -108,14 +107,14 @@ class DiskCache:
 
 
 class MappedPairs(Sequence[Pair]):
-    """The pairs of one cache; the system keeps in memory what is used and there is room for."""
+    """The pairs of one cache; the system keeps the used parts in memory as long as there is room."""
 
     def __init__(self, cache: Path) -> None:
         header = json.loads((cache / "header.json").read_text(encoding="utf-8"))
         self.file = cache / "pixels.bin"
         if self.file.stat().st_size != header["bytes"]:
-            raise EOFError(f"{self.file}: shorter or longer than it was written")
-        os.utime(cache / "header.json")  # used now: the last to be removed
+            raise EOFError(f"{self.file}: not as long as it was written")
+        os.utime(cache / "header.json")  # marks the cache as used now
         self.names: list[str] = header["names"]
         self.layouts: list[Layout] = [(kind, tuple(shape)) for kind, shape in header["layouts"]]
         self.places = np.array(header["places"], dtype=np.int64).reshape(-1, 2, 2)
@@ -129,7 +128,7 @@ class MappedPairs(Sequence[Pair]):
         return Pair(self._image(*source), self._image(*target), self.names[index])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the pixels: another process maps them itself."""
+        """The state without the pixels; another process maps them itself."""
         return {key: value for key, value in self.__dict__.items() if key != "pixels"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -142,7 +141,7 @@ class MappedPairs(Sequence[Pair]):
 
 
 def _open(cache: Path) -> MappedPairs | None:
-    """The cache, when there is one; one that a failing disk cut short is none."""
+    """The pairs of a cache; None when there is no cache or it is damaged."""
     try:
         return MappedPairs(cache)
     except (OSError, EOFError, ValueError):
@@ -150,12 +149,12 @@ def _open(cache: Path) -> MappedPairs | None:
 
 
 def _map_file(file: Path) -> np.ndarray:
-    """The file's bytes. In mode "c", in which nothing reaches the file: torch warns of what it may not write to."""
+    """The bytes of a file. Mode "c" never changes the file, and avoids torch's warning about read-only arrays."""
     return np.memmap(file, dtype=np.uint8, mode="c")
 
 
 def _build(cache: Path, pairs: ResizedPairs) -> None:
-    """Writes a cache beside its place and renames it: a killed process leaves nothing that looks complete."""
+    """Writes a cache under another name and renames it, so that a killed process leaves no half cache."""
     try:
         with atomic_dir(cache) as part:
             part.mkdir()
@@ -170,10 +169,11 @@ def _build(cache: Path, pairs: ResizedPairs) -> None:
 
 
 def _write_pixels(file: BinaryIO, pairs: Iterable[Pair]) -> dict[str, Any]:
+    """Writes the images of the pairs; returns the header that finds them again."""
     layouts: dict[Layout, int] = {}
     names, places = [], []
     for pair in pairs:
-        images = [image.contiguous().numpy() for image in images_of(pair)]
+        images = [image.contiguous().numpy() for image in pair.images]
         for image in images:
             number = layouts.setdefault((image.dtype.str, image.shape), len(layouts))
             places.append((file.tell(), number))

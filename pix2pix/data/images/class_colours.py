@@ -1,4 +1,4 @@
-"""The classes of known label maps and their colours, and the colours of classes that have none of their own."""
+"""Classes and colours of known label maps, and colours for classes that have none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -7,7 +7,7 @@ from pydantic import Field
 
 Level = Annotated[int, Field(ge=0, le=255)]
 Colour = Annotated[list[Level], Field(min_length=3, max_length=3)]
-UNLABELLED = "unlabelled"  # pixels of no class, which no accuracy counts
+UNLABELLED = "unlabelled"  # name of the class that metrics ignore
 Colours = dict[str, tuple[int, int, int]]
 
 CMP_FACADES: Colours = {
@@ -40,7 +40,7 @@ FACADES: Colours = {
     "pillar": (255, 0, 0),
     "shop": (175, 0, 0),
 }
-"""The same classes in the colours of the pairs that came with the paper, which were drawn anew."""
+"""The same classes in the colours of the pairs published with the paper, which are not those of CMP."""
 
 CITYSCAPES: Colours = {
     "road": (128, 64, 128),
@@ -64,7 +64,7 @@ CITYSCAPES: Colours = {
     "bicycle": (119, 11, 32),
     UNLABELLED: (0, 0, 0),
 }
-"""The nineteen classes that Cityscapes evaluates, and what it leaves out (Cordts et al., arXiv 1604.01685)."""
+"""The nineteen classes that Cityscapes evaluates, and one for the rest (Cordts et al., arXiv 1604.01685)."""
 
 PALETTES = {"cmp_facades": CMP_FACADES, "facades": FACADES, "cityscapes": CITYSCAPES}
 
@@ -74,10 +74,10 @@ PaletteChoice = str | Annotated[int, Field(ge=2, le=256)] | list[Colour] | dict[
 
 
 def resolve_colours(choice: PaletteChoice) -> Mapping[str, Sequence[int]]:
-    """The classes of a palette by name, with their colours."""
+    """The colours of a palette by class name. Raises ValueError for an unknown name."""
     if isinstance(choice, str):
         if choice not in PALETTES:
-            raise ValueError(f"palette {choice!r}: there is none of this name. Choose from {', '.join(PALETTES)}.")
+            raise ValueError(f"palette {choice!r}: unknown. Choose from {', '.join(PALETTES)}.")
         return PALETTES[choice]
     if isinstance(choice, int):
         return {str(index): (255 * index,) * 3 if choice == 2 else voc_colour(index) for index in range(choice)}
@@ -85,6 +85,6 @@ def resolve_colours(choice: PaletteChoice) -> Mapping[str, Sequence[int]]:
 
 
 def voc_colour(index: int) -> tuple[int, int, int]:
-    """The colour of class `index` in Pascal VOC: its bits in turn, from the lowest, are the high bits of r, g and b."""
+    """The colour of class `index` in Pascal VOC: bit 3k + c of the index is bit 7 - k of channel c."""
     red, green, blue = (sum((index >> 3 * bit + channel & 1) << 7 - bit for bit in range(8)) for channel in range(3))
     return red, green, blue

@@ -20,7 +20,7 @@ def rgb_to_lab(image: Tensor) -> Tensor:
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
-    """CIE Lab (..., 3, H, W) to sRGB in [-1, 1]; colours that sRGB does not have end at its borders."""
+    """CIE Lab (..., 3, H, W) to sRGB in [-1, 1]; colours outside sRGB are clipped."""
     lightness, a, b = lab.double().unbind(dim=-3)
     y = (lightness + 16) / 116
     f = torch.stack([y + a / 500, y, y - b / 200], dim=-1)
@@ -31,9 +31,9 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 
 
 def split_lightness(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """An RGB picture, uint8 (..., 3, H, W), as its lightness (..., 1, H, W) and its a and b (..., 2, H, W), both uint8.
+    """Splits RGB, uint8 (..., 3, H, W), into lightness (..., 1, H, W) and Lab's a and b (..., 2, H, W), both uint8.
 
-    Lightness 0 to 100 becomes 0 to 255, as a black and white photo would show it; a and b are moved by 128.
+    Lightness 0 to 100 is scaled to 0 to 255, like a black-and-white photo; a and b are shifted by 128.
     """
     lab = rgb_to_lab(picture.to(torch.float32) / 127.5 - 1)
     lightness, colour = lab[..., :1, :, :] * 2.55, lab[..., 1:, :, :] + 128
@@ -41,5 +41,5 @@ def split_lightness(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def join_lightness(lightness: Tensor, colour: Tensor) -> Tensor:
-    """The RGB picture of a lightness (..., 1, H, W) and its a and b (..., 2, H, W), all in [-1, 1]."""
+    """The RGB image of a lightness (..., 1, H, W) and its a and b (..., 2, H, W), all in [-1, 1]."""
     return lab_to_rgb(torch.cat([(lightness + 1) * 50, (colour + 1) * 127.5 - 128], dim=-3))

@@ -1,7 +1,6 @@
 """Opens untrusted picture files safely: regular files in known formats, of limited size in memory.
 
-Whatever a file holds or is, it is refused in words before anything is waited for, allocated or handed to another
-program.
+A bad file raises an error that says why, before it can block, fill the memory or reach another program.
 """
 
 import io
@@ -20,9 +19,9 @@ from PIL import Image
 from pix2pix.core.free_memory import free_memory
 from pix2pix.data.sources.shard_member import File
 
-# Pillow decodes these by itself. Others it hands to programs: EPS to Ghostscript, whatever the file is called.
+# Pillow decodes these by itself. It hands others to programs: EPS to Ghostscript, whatever the suffix of the file.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-# These are read only from files that are named so.
+# Formats that are read only from files with these suffixes.
 FORMATS_BY_SUFFIX = {
     ".jp2": "JPEG2000",
     ".avif": "AVIF",
@@ -31,16 +30,16 @@ FORMATS_BY_SUFFIX = {
     ".pbm": "PPM",
     ".pnm": "PPM",
 }
-PIXELS_OF_A_BYTE = {"raw": 8, "zip": 8 * 1032}  # at most, by Pillow's decoders: a bit each, and as far as deflate goes
-BYTES_OF_A_PIXEL = 8  # in memory: Pillow's pixel and the tensor that is made of it
-# FFmpeg's names of what is a film by itself. Others are lists of files and addresses, which it would read, too.
+MAX_PIXELS_PER_BYTE = {"raw": 8, "zip": 8 * 1032}  # by decoder of Pillow: one bit a pixel, times deflate's limit
+BYTES_PER_PIXEL = 8  # in memory: Pillow's pixel and the tensor made from it
+# FFmpeg's names of self-contained videos. Its other formats are lists of files and addresses that it would open.
 CONTAINERS = {
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif",
     "protocol_whitelist": "file",
 }
-LARGE = 2**28  # bytes; what is smaller is not worth a look at the memory
-SMALLEST_SHARE = 3000  # no compression of photos, and neither deflate nor LZW, makes a file smaller than that
-KINDS = {
+LARGE = 2**28  # bytes; smaller pictures are not compared with the free memory
+MAX_COMPRESSION = 3000  # more than deflate, LZW and codecs for photos reach
+FILE_KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
@@ -58,50 +57,50 @@ class UnsupportedError(ValueError):
 
 
 def require_regular_file(file: Path) -> int:
-    """The bytes of a plain file. Raises ValueError for a pipe, a device and the like, on which one may wait for ever.
+    """The number of bytes in a regular file.
 
     Raises:
-        ValueError: naming what it is.
-        FileNotFoundError: when it is not there.
+        ValueError: for a pipe, a device or the like, which reading might wait for without end.
+        FileNotFoundError: when there is no such file.
     """
-    about = file.stat()
-    kind = stat.S_IFMT(about.st_mode)
+    status = file.stat()
+    kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
-        raise ValueError(f"{KINDS.get(kind, 'something else')}, no file")
-    return about.st_size
+        raise ValueError(f"{FILE_KINDS.get(kind, 'a special file')}, no file")
+    return status.st_size
 
 
 @contextmanager
 def report_unreadable(path: File) -> Iterator[None]:
-    """Turns whatever a damaged file provokes into an UnreadableError that names it; FileNotFoundError stays."""
+    """Turns every error inside, except FileNotFoundError, into an UnreadableError that names the file."""
     try:
         yield
     except FileNotFoundError:
         raise
     except UnsupportedError as error:
         raise UnreadableError(f"{path}: {error}") from error
-    except Exception as error:  # decoders raise whatever the bytes happen to provoke
+    except Exception as error:  # a damaged file makes decoders raise errors of any type
         reason = str(error) or type(error).__name__
         raise UnreadableError(f"{path}: cannot be read as a picture ({reason}). Replace or remove the file.") from error
 
 
 @contextmanager
 def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
-    """A Pillow picture whose pixels are not read yet, in one of `formats`; by default those that the suffix allows.
+    """Opens a picture with Pillow in one of `formats`, by default those of its suffix, without reading its pixels.
 
     Raises:
-        ValueError: for what is no file, a header that promises more than the file can hold, and a picture larger than
-            the free memory.
-        UnidentifiedImageError: when it is in none of the formats.
+        ValueError: for anything but a regular file, for a header with more pixels than the file can hold, and for a
+            picture larger than the free memory.
+        PIL.UnidentifiedImageError: for any other format.
     """
     length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_regular_file(file)
     with lift_pixel_limit():
         image = Image.open(file, formats=formats or known_formats(file))
     with image:
-        most = max((PIXELS_OF_A_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
-        if image.width * image.height > most * length:
+        limit = max((MAX_PIXELS_PER_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
+        if image.width * image.height > limit * length:
             raise ValueError(f"its header says {image.width}x{image.height}, but it has {length} bytes")
-        require_memory(image.width * image.height * BYTES_OF_A_PIXEL)
+        require_memory(image.width * image.height * BYTES_PER_PIXEL)
         yield image
 
 
@@ -130,7 +129,7 @@ def lift_pixel_limit() -> Iterator[None]:
 
 
 def read_bytes(file: File) -> bytes:
-    """All bytes of a file. Raises ValueError where they do not fit into memory."""
+    """All bytes of a file. Raises ValueError when memory cannot hold them."""
     if isinstance(file, io.BytesIO):
         return file.getvalue()
     require_memory(require_regular_file(file))
@@ -141,7 +140,7 @@ def require_memory(needed: int, length: int | None = None) -> None:
     """Raises ValueError for pixels that no file of `length` bytes can hold, UnsupportedError for too little memory."""
     if needed <= LARGE:
         return
-    if length is not None and needed > SMALLEST_SHARE * length:
+    if length is not None and needed > MAX_COMPRESSION * length:
         raise ValueError(f"its header says {needed:,} bytes of pixels, but it has {length}")
     if needed > (free := free_memory()):
         raise UnsupportedError(
@@ -150,20 +149,20 @@ def require_memory(needed: int, length: int | None = None) -> None:
 
 
 def read_npy(file: File) -> np.ndarray:
-    """The array in a `.npy` file, which executes nothing.
+    """Reads the array in a `.npy` file without executing code in it.
 
     Raises:
-        ValueError: when it is damaged, holds objects, or its header promises more than it holds.
+        ValueError: when the file is damaged, holds objects, or is shorter than its header says.
     """
-    everything = read_bytes(file)
-    stream = io.BytesIO(everything)
-    shape, dtype, order = _read_npy_header(stream, len(everything))
-    flat = np.frombuffer(everything, dtype, math.prod(shape), stream.tell())
+    content = read_bytes(file)
+    stream = io.BytesIO(content)
+    shape, dtype, order = _read_npy_header(stream, len(content))
+    flat = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
     return flat.reshape(shape, order=order).copy()
 
 
 def read_npy_shape(file: File) -> tuple[int, ...]:
-    """The shape of the array in a `.npy` file, from its header alone; raises as `read_npy` does."""
+    """The shape of the array in a `.npy` file, from its header alone. Raises the errors of `read_npy`."""
     if isinstance(file, io.BytesIO):
         return _read_npy_header(io.BytesIO(file.getvalue()), file.getbuffer().nbytes)[0]
     length = require_regular_file(file)
@@ -172,6 +171,7 @@ def read_npy_shape(file: File) -> tuple[int, ...]:
 
 
 def _read_npy_header(stream: BinaryIO, length: int) -> tuple[tuple[int, ...], np.dtype, Literal["C", "F"]]:
+    """Shape, type and memory order of a picture in an array file of `length` bytes. Raises ValueError for others."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(stream)
     if version not in readers:
@@ -180,15 +180,15 @@ def _read_npy_header(stream: BinaryIO, length: int) -> tuple[tuple[int, ...], np
     if dtype.hasobject:
         raise ValueError("an array of objects")
     if len(shape) not in {2, 3} or not all(side > 0 for side in shape):
-        raise ValueError(f"an array of shape {shape}; (height, width) or (height, width, channels) is needed")
-    needed, there = math.prod(shape) * dtype.itemsize, length - stream.tell()
-    if needed > there or not dtype.itemsize:
-        raise ValueError(f"its header says {needed:,} bytes of pixels, but it has {there:,}")
+        raise ValueError(f"an array of shape {shape}; it must be (height, width) or (height, width, channels)")
+    needed, available = math.prod(shape) * dtype.itemsize, length - stream.tell()
+    if needed > available or not dtype.itemsize:
+        raise ValueError(f"its header says {needed:,} bytes of pixels, but it has {available:,}")
     return shape, dtype, "F" if by_columns else "C"
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a file's name is UTF-8: others cannot be written into pages and tables."""
+    """Whether a file's name is UTF-8; others cannot be written to pages and tables."""
     if name.isascii():
         return True
     try:
@@ -200,14 +200,14 @@ def is_utf8(name: str) -> bool:
 
 def require_utf8_names(folder: Path, names: Sequence[str]) -> None:
     """Raises ValueError for the first name that is not UTF-8."""
-    odd = next((name for name in names if not is_utf8(name)), None)
-    if odd is not None:
+    bad_name = next((name for name in names if not is_utf8(name)), None)
+    if bad_name is not None:
         raise ValueError(
-            f"{folder}: the name of the picture {printable_name(odd)} is not UTF-8. Rename it; "
-            "`convmv -f latin1 -t utf8 -r --notest FOLDER` renames all of an old disk."
+            f"{folder}: the name of the picture {printable_name(bad_name)} is not UTF-8. Rename it; "
+            "`convmv -f latin1 -t utf8 -r --notest FOLDER` renames all files of a folder."
         )
 
 
 def printable_name(name: str) -> str:
-    """A name for messages: bytes that are no UTF-8 as `\\xe9`."""
+    """A name for messages, with bytes that are not UTF-8 written as `\\xe9`."""
     return os.fsencode(name).decode(errors="backslashreplace")

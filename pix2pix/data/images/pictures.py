@@ -1,4 +1,4 @@
-"""Converts tensors in [-1, 1] to pictures, and puts pictures side by side."""
+"""Converts tensors in [-1, 1] to pictures, saves them, and draws contact sheets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,11 @@ from pix2pix.data.images.value_range import denormalize
 
 GAP, TITLE_HEIGHT, MIN_CELL_WIDTH = 4, 20, 128  # pixels on a contact sheet
 JPEG = {".jpg": {"L", "RGB", "CMYK"}, ".jpeg": {"L", "RGB", "CMYK"}}
-FITS = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # modes that lose nothing; Pillow takes more
+LOSSLESS_MODES = JPEG | {".png": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}}  # Pillow also writes others, with loss
 
-# What a format does not know it ignores. PNG in a quarter of Pillow's time: photos are 4 % larger, label maps 20 %.
-DEFAULTS = {"quality": 95, "compress_level": 1}
+# A format ignores options of others. Compression level 1 writes PNG four times faster; photos are 4 % larger, label
+# maps 20 %.
+SAVE_OPTIONS = {"quality": 95, "compress_level": 1}
 
 
 def to_picture(image: Tensor) -> Image.Image:
@@ -28,18 +29,22 @@ def to_picture(image: Tensor) -> Image.Image:
     picture = array_to_picture(denormalize(image.float(), 8))
     if not isinstance(picture, Image.Image):
         raise ValueError(
-            f"image with {image.shape[0]} channels: only 1, 3 and 4 can be shown. Choose channels to show."
+            f"image with {image.shape[0]} channels: only 1, 3 or 4 can be a picture. Call select_channels first."
         )
     return picture
 
 
-def select_channels(image: Tensor, inputs: Sequence[int] = ()) -> Tensor:
-    """The channels of an image (C, H, W) to look at: all of 1, 3 or 4, else the first three, or one of two.
+def select_channels(image: Tensor, input_channels: Sequence[int] = ()) -> Tensor:
+    """The channels of an image (C, H, W) that a picture can show: all of 1, 3 or 4, one of two, else the first three.
 
-    Where the image joins several `inputs` of so many channels each, the first of them in colour, or else the first.
+    An image that concatenates several inputs is shown by its first input of three channels, or else by its first input.
+
+    Args:
+        image: the image.
+        input_channels: the channels of each input in it.
     """
-    if len(inputs) > 1:
-        parts = image.split(list(inputs))
+    if len(input_channels) > 1:
+        parts = image.split(list(input_channels))
         return select_channels(next((part for part in parts if len(part) == 3), parts[0]))
     channels = image.shape[0]
     return image if channels in {1, 3, 4} else image[: 3 if channels > 3 else 1]
@@ -94,16 +99,16 @@ def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] =
 
 
 def save_picture(picture: Picture, path: Path, *, geo_tags: GeoTags | None = None, **options: Any) -> None:
-    """Writes a picture or an array (H, W, C) whole or not at all, in the format of the suffix; makes the folder.
+    """Writes a picture or an array (H, W, C) atomically, in the format of the suffix; creates the folder.
 
-    A TIFF keeps the `geo_tags`. `options` are Pillow's own for that format.
+    A TIFF keeps the `geo_tags`. `options` are Pillow's options for the format.
 
     Raises:
-        ValueError: when that format cannot hold its pixels as they are.
+        ValueError: when the format cannot hold the pixels without loss.
         OSError: when the file cannot be written.
     """
     with atomic_file(path) as part:
-        _write(picture, part, path.suffix.lower(), geo_tags or {}, **DEFAULTS | options)
+        _write(picture, part, path.suffix.lower(), geo_tags or {}, **SAVE_OPTIONS | options)
 
 
 def _write(picture: Picture, path: Path, suffix: str, geo_tags: GeoTags, **options: Any) -> None:
@@ -111,9 +116,10 @@ def _write(picture: Picture, path: Path, suffix: str, geo_tags: GeoTags, **optio
         pixels = np.asarray(picture)
         path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix, geo_tags))
         return
-    colours = picture.convert("RGB") if picture.mode == "P" and suffix in JPEG else picture
-    if colours.mode not in FITS.get(suffix, {colours.mode}):
-        raise ValueError(f"a picture of mode {colours.mode} cannot be written as {suffix}. Choose png, tif or npy.")
+    if picture.mode == "P" and suffix in JPEG:
+        picture = picture.convert("RGB")
+    if picture.mode not in LOSSLESS_MODES.get(suffix, {picture.mode}):
+        raise ValueError(f"a picture of mode {picture.mode} cannot be written as {suffix}. Choose png, tif or npy.")
     if geo_tags and suffix in TIFF_SUFFIXES:
         options["tiffinfo"] = to_pillow(geo_tags)
-    colours.save(path, format=Image.registered_extensions()[suffix], **options)
+    picture.save(path, format=Image.registered_extensions()[suffix], **options)

@@ -166,7 +166,7 @@ def test_more_than_the_limit_is_refused_with_the_settings_that_mend_it(tmp_path)
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"file/caches: caches cannot be written there .* Set data\.cache_dir"):
+    with pytest.raises(OSError, match=r"file/caches: caches cannot be written here .* Set data\.cache_dir"):
         DiskCache(tmp_path / "file" / "caches", 10**6).open_or_build(pairs())
 
 

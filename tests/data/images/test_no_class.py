@@ -73,7 +73,7 @@ def test_a_colour_of_no_class_by_chance_is_its_nearest_class():
 
 
 def test_floats_that_are_no_classes_are_refused():
-    with pytest.raises(ValueError, match=r"a\.png: a label map of floats that are no whole numbers"):
+    with pytest.raises(ValueError, match=r"a\.png: a label map of floats that are not whole numbers"):
         Palette(4).decode_label_map(NUMBERS / 2, "a.png")
 
 

@@ -22,7 +22,7 @@ def test_channels_choose_the_mode(channels, mode):
 
 
 def test_channels_that_cannot_be_shown_are_refused():
-    with pytest.raises(ValueError, match="image with 7 channels: only 1, 3 and 4 can be shown"):
+    with pytest.raises(ValueError, match="image with 7 channels: only 1, 3 or 4 can be a picture"):
         to_picture(torch.zeros(7, 4, 4))
 
 
