@@ -57,7 +57,7 @@ def write_untrained_run(folder: Path, size: int) -> str:
     (run / "checkpoints").mkdir(parents=True)
     (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     content = {"config": config, "state_dict": model.state_dict(), "global_step": 0}
-    torch.save(content, run / "checkpoints" / "best.ckpt")
+    torch.save(content, run / "checkpoints" / "last.ckpt")
     return str(run)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.notes import SKIPPED, GpuMonitor, Job, Notes, Options, facades, fastest_settings, trainer
-from pix2pix.evaluation.record import evaluation_folder
+from pix2pix.evaluation.folders import evaluation_folder
 from pix2pix.runs.run import Run
 
 LONG, AT_ONCE = "facades_256", 8
@@ -183,19 +183,19 @@ def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
     while (waiting or going) and notes.seconds_left() > 6:
         if waiting and len(going) < AT_ONCE:
             run = waiting.pop(0)
-            words = ["evaluate", run.path, "--split", "test", "--checkpoint", "last", "--device", options.device]
+            words = ["evaluate", run.path, "--split", "test", "--device", options.device]
             going[run.path.name] = run, Job(options, f"evaluate_{run.path.name}", words)
         for name, (run, job) in list(going.items()):
             if job.is_over():
                 going.pop(name)
                 with notes.record_errors(f"evaluation of {name}: {job.last_output(2)}"):
-                    folder = evaluation_folder(run, run.config(), "test", checkpoint="last")
+                    folder = evaluation_folder(run, run.config(), "test")
                     content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
                     result[name] = {key: content[key] for key in ("step", "pairs")} | content["metrics"]
                     notes.put(f"{name}, last, {content['pairs']} test pairs", result[name])
         time.sleep(0.1)
     out, done = Path(options.out).resolve(), [run for run in runs if run.path.name in result]
-    words = ["--split", "test", "--checkpoint", "last", "--no-evaluate", "--pictures", "12"]
+    words = ["--split", "test", "--no-evaluate", "--pictures", "12"]
     words += ["-o", out / "gpu_good.html", "--csv", out / "gpu_good.csv"]
     job = Job(options, "compare", ["compare", *(run.path for run in done), *words])
     if job.wait(notes.until - 1) != 0:

@@ -3,7 +3,11 @@
 import click
 
 CHECKPOINT = click.option(
-    "--checkpoint", default="best", show_default=True, metavar="best|last|ema|epoch=N|PATH", help="Checkpoint to load."
+    "--checkpoint",
+    default="last",
+    show_default=True,
+    metavar="last|best|ema|epoch=N|PATH",
+    help="Checkpoint to load; its moving average of the weights if it holds one.",
 )
 
 

@@ -10,9 +10,9 @@ from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison, RunEntry
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
-from pix2pix.evaluation.record import Record, read_record
+from pix2pix.evaluation.record import Record
 from pix2pix.runs.metrics import read_metrics
-from pix2pix.runs.run import Run
+from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 
 MAX_LABEL_SETTINGS = 3  # if more settings differ, runs are labelled by their names
 
@@ -21,7 +21,7 @@ def load_comparison(
     runs: Sequence[Run],
     split: Split,
     *,
-    checkpoint: str = "best",
+    checkpoint: str = DEFAULT_CHECKPOINT,
     data: str | Path | None = None,
     trust: Trust = (),
 ) -> Comparison:
@@ -53,8 +53,7 @@ def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
     data = entry.config.data
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
     entry.data = f"{data.name} {data.direction} {data.height}x{data.width} ({digest})"
-    folder = spec.folder(run, entry.config)
-    record = read_record(folder)
+    folder, record = spec.find_evaluation(run, entry.config)
     if record is not None:
         entry.metrics = {name: value for name, value in record["metrics"].items() if value is not None}
         entry.evaluation, entry.protocol = folder.name, _protocol(record)

@@ -20,12 +20,12 @@ from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison import Comparison, Group, RunEntry
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
+from pix2pix.evaluation.fcn_score import resolve_scorer
 from pix2pix.evaluation.paper_tables import matching_tables
-from pix2pix.evaluation.record import Record, read_record
+from pix2pix.evaluation.record import Record
 from pix2pix.inference.gallery import webp_data_uri
-from pix2pix.inference.generator import resolve_checkpoint
 from pix2pix.runs.metrics import read_metrics
-from pix2pix.runs.run import Run
+from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def evaluate_outdated(
     runs: Sequence[Run],
     split: Split,
     *,
-    checkpoint: str = "best",
+    checkpoint: str = DEFAULT_CHECKPOINT,
     data: str | Path | None = None,
     scorer: str | None = None,
     device: str = "auto",
@@ -46,11 +46,11 @@ def evaluate_outdated(
 
     Takes the options of `evaluate`. A run that cannot be evaluated is logged, and the others are still evaluated.
     """
-    spec = EvaluationSpec(split, checkpoint, data, resolve_checkpoint(scorer) if scorer else None, trust)
+    spec = EvaluationSpec(split, checkpoint, data, resolve_scorer(scorer) if scorer else None, trust)
     for run in runs:
         try:
             config = run.config()
-            record = read_record(spec.folder(run, config))
+            _, record = spec.find_evaluation(run, config)
             reason = "; ".join(spec.find_mismatches(run, config, record)) if record else "not evaluated yet"
             if reason:
                 log.info("evaluating %s: %s", run.path, reason)

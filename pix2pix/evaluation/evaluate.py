@@ -19,9 +19,10 @@ from pix2pix.data.pair import PairSource, Split
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
+from pix2pix.evaluation.folders import evaluation_folder, keep_former_evaluation
 from pix2pix.evaluation.lab_histograms import LabHistograms
 from pix2pix.evaluation.perceptual import PerceptualMetrics
-from pix2pix.evaluation.record import evaluation_folder, make_record
+from pix2pix.evaluation.record import make_record
 from pix2pix.evaluation.results import Evaluation, write_results
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.run import Run
@@ -86,6 +87,7 @@ def evaluate(
         result = _evaluate_pairs(evaluator, folder)
         record["data"]["pictures"] = evaluator.digest.digest()
         write_results(part, run, record, result)
+        keep_former_evaluation(folder)
     return result
 
 

@@ -11,19 +11,18 @@ from pix2pix.core import trust
 from pix2pix.core.checksums import file_sha256
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.evaluation.folders import evaluation_folder, find_evaluation
 from pix2pix.evaluation.record import (
-    BEST,
     INFERENCE,
     PairsDigest,
     Record,
-    evaluation_folder,
     file_state,
     files_digest,
     hide_password,
     normalize_path,
     text_digest,
 )
-from pix2pix.runs.run import Run
+from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 
 
 @dataclass
@@ -39,7 +38,7 @@ class EvaluationSpec:
     """
 
     split: Split
-    checkpoint: str = BEST
+    checkpoint: str = DEFAULT_CHECKPOINT
     data: str | Path | None = None
     scorer: Path | None = None
     trust: Trust = ()
@@ -47,9 +46,9 @@ class EvaluationSpec:
     _files: dict[str, tuple[str, str]] = field(default_factory=dict)
     _pictures: dict[str, str] = field(default_factory=dict)
 
-    def folder(self, run: Run, config: RunConfig) -> Path:
-        """The folder of a run's evaluation."""
-        return evaluation_folder(run, config, self.split, checkpoint=self.checkpoint, data=self.data)
+    def find_evaluation(self, run: Run, config: RunConfig) -> tuple[Path, Record | None]:
+        """The folder of a run's evaluation, and its record; None if there is none."""
+        return find_evaluation(evaluation_folder(run, config, self.split, checkpoint=self.checkpoint, data=self.data))
 
     def find_mismatches(self, run: Run, config: RunConfig, record: Record) -> Iterator[str]:
         """Yields the reasons why a recorded evaluation is outdated or made with other options."""

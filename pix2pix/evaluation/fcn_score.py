@@ -8,7 +8,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.palettes import Palette
 from pix2pix.evaluation.confusion import ConfusionMatrix
-from pix2pix.inference.generator import TrainedGenerator, load_generator
+from pix2pix.inference.generator import TrainedGenerator, load_generator, resolve_checkpoint
 
 
 class SegmentationScore:
@@ -26,7 +26,7 @@ class SegmentationScore:
     """
 
     def __init__(self, scorer: str | Path, config: RunConfig, device: str = "auto", trust: Trust = ()) -> None:
-        self.scorer: TrainedGenerator = load_generator(scorer, device=device, trust=trust)
+        self.scorer: TrainedGenerator = load_generator(resolve_scorer(scorer), device=device, trust=trust)
         _require_fit(scorer, self.scorer.config, config)
         self.palette = Palette(config.data.palette)
         self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))
@@ -44,6 +44,11 @@ class SegmentationScore:
     def ceiling(self) -> dict[str, float]:
         """The same scores of the real photos, as an upper bound."""
         return {f"score_{name}": value for name, value in self.real.compute().items()}
+
+
+def resolve_scorer(scorer: str | Path) -> Path:
+    """The checkpoint of a scorer: of a run its best one, which a metric of its own reading has chosen."""
+    return resolve_checkpoint(scorer, "best")
 
 
 def _require_fit(name: str | Path, scorer: RunConfig, config: RunConfig) -> None:

@@ -3,20 +3,16 @@
 import hashlib
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.checksums import file_sha256
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.inference.generator import TrainedGenerator
-from pix2pix.runs.run import Run
 
 FILE = "metrics.json"
-BEST = "best"
 INFERENCE = ("normalization", "dropout", "seed")
 PARTS = {
     "data": ("kind", "fingerprint", "files", "pictures"),
@@ -44,58 +40,6 @@ class PairsDigest:
     def digest(self) -> str:
         """The SHA-256 of all pairs, in the order of their indices."""
         return hashlib.sha256(b"".join(self._digests[index] for index in sorted(self._digests))).hexdigest()
-
-
-def evaluation_folder(
-    run: Run,
-    config: RunConfig,
-    split: Split | str,
-    *,
-    checkpoint: str = BEST,
-    data: str | Path | None = None,
-    samples: int = 1,
-    half: bool = False,
-    **inference: Any,
-) -> Path:
-    """The folder of an evaluation: `evaluation/SPLIT`, plus every option that differs from the run's defaults.
-
-    The defaults are the training data, the best checkpoint and the inference settings of the configuration. An
-    evaluation with other options has its own folder, such as `evaluation/val,dropout=off`.
-    """
-    own = config.inference.model_dump()
-    words = {"checkpoint": _checkpoint_name(run, checkpoint), "data": _data_name(config, data)}
-    words |= {name: str(inference[name]) for name in INFERENCE if inference.get(name) not in {None, own[name]}}
-    words |= {"samples": str(samples) if samples > 1 else "", "precision": "half" if half else ""}
-    return run.evaluation / ",".join([split, *(f"{name}={word}" for name, word in words.items() if word)])
-
-
-def _checkpoint_name(run: Run, checkpoint: str) -> str:
-    """A short name of the checkpoint; empty for the best one. A file outside the run is named by its path."""
-    file = run.checkpoints / f"{BEST}.ckpt"
-    if checkpoint == BEST or re.fullmatch(r"last|ema|epoch=\d+", checkpoint):
-        return "" if checkpoint == BEST else checkpoint
-    if Path(checkpoint).parent.resolve() == run.checkpoints.resolve():
-        return "" if Path(checkpoint).name == file.name else Path(checkpoint).stem
-    return _short_name(checkpoint)
-
-
-def _data_name(config: RunConfig, data: str | Path | None) -> str:
-    return "" if data is None or _is_own_data(config, data) else _short_name(data)
-
-
-def _short_name(path: str | Path) -> str:
-    """The name of a path with a digest of its location, which keeps two paths of one name apart."""
-    readable = re.sub(r"[^\w.-]+", "_", Path(path).name)[:24]
-    return f"{readable}-{hashlib.sha256(normalize_path(path).encode(errors='surrogateescape')).hexdigest()[:8]}"
-
-
-def _is_own_data(config: RunConfig, path: str | Path) -> bool:
-    """Whether `path` is the folder of the training pairs.
-
-    Another path counts as other data even if the training pairs are gone and names and sizes agree.
-    """
-    own = config.data.source_path
-    return own is None or normalize_path(own) == normalize_path(path)
 
 
 def normalize_path(path: str | Path) -> str:

@@ -25,7 +25,7 @@ from pix2pix.data.transforms import ImageEncoding, PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.inference.rebuild import build_generator
-from pix2pix.runs.run import Run
+from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 from pix2pix.runs.safetensors import read_weights
 
 AVERAGE = "average.module."  # prefix of the moving average's weights
@@ -161,7 +161,7 @@ class TrainedGenerator:
 def load_generator(
     path: str | Path,
     *,
-    checkpoint: str = "best",
+    checkpoint: str = DEFAULT_CHECKPOINT,
     device: str = "auto",
     half: bool = False,
     normalization: Normalization | None = None,
@@ -174,7 +174,7 @@ def load_generator(
     Args:
         path: a run directory, a checkpoint or `.safetensors` file, or the name of a built-in translator
             (`pix2pix models list`).
-        checkpoint: checkpoint of a run: `best`, `last`, `ema` (moving average in the last one), `epoch=N`, or a path.
+        checkpoint: checkpoint of a run: `last`, `best`, `ema` (moving average in the last one), `epoch=N`, or a path.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         half: compute in half precision.
         normalization, dropout, seed: replace the run's test-time settings; None keeps them.
@@ -187,7 +187,7 @@ def load_generator(
     file, target = resolve_checkpoint(path, checkpoint), _select_device(device)
     content = read_weights(file, target)
     if checkpoint == "ema" and not _select_prefix(AVERAGE, content["state_dict"]):
-        raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose best or last.")
+        raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose last or best.")
     config = content["config"]
     generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
     if half:
@@ -216,7 +216,7 @@ def _cast_convolutions(generator: nn.Module, dtype: torch.dtype) -> None:
             module.to(dtype)
 
 
-def resolve_checkpoint(path: str | Path, which: str = "best") -> Path:
+def resolve_checkpoint(path: str | Path, which: str = DEFAULT_CHECKPOINT) -> Path:
     """The file that `load_generator` reads. Raises FileNotFoundError when the run or checkpoint does not exist."""
     location = locate_translator(path)
     if location.is_file():

@@ -231,7 +231,7 @@ def load_translator(
 
     Args:
         path: the run or file; or the name of a built-in translator, see `pix2pix.inference.builtin`.
-        weights: checkpoint of a run: `best` (default), `last`, `ema` (moving average in the last one), `epoch=N`, or a
+        weights: checkpoint of a run: `last` (default), `best`, `ema` (moving average in the last one), `epoch=N`, or a
             path.
         tile: side of the tiles of large pictures, in pixels; None never tiles.
         overlap: overlap of neighbouring tiles, in pixels; a quarter of `tile` by default.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREVIOUS = "previous.ckpt"  # the last.ckpt before the present one
+DEFAULT_CHECKPOINT = "last"  # the best one by a metric such as SSIM may be that of an almost untrained network
 
 
 class Run:

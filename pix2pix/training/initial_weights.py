@@ -16,7 +16,7 @@ NETWORKS = ("generator", "discriminator")
 
 
 def load_initial_weights(origin: str, model: nn.Module) -> None:
-    """Loads the weights of a run (its best ones), a checkpoint or a reference `.pth` file into the networks of `model`.
+    """Loads the weights of a run (its last ones), a checkpoint or a reference `.pth` file into the networks of `model`.
 
     Weights that are missing there or have another shape keep their initialisation and are logged. Nothing is frozen,
     and the optimizers start afresh.
@@ -41,7 +41,7 @@ def load_initial_weights(origin: str, model: nn.Module) -> None:
 
 def _read_state(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     if origin.is_dir():
-        return generator.read_state(_best_checkpoint(Run(origin)))
+        return generator.read_state(_last_checkpoint(Run(origin)))
     if not origin.is_file():
         raise FileNotFoundError(
             f"init_from={origin}: no such file or directory. Pass a run directory, a checkpoint or a .pth file."
@@ -53,13 +53,13 @@ def _read_state(origin: Path, model: nn.Module) -> dict[str, Tensor]:
     return generator.read_state(origin)
 
 
-def _best_checkpoint(run: Run) -> Path:
+def _last_checkpoint(run: Run) -> Path:
     run.config()  # raises if this is not a run
-    best, saved = run.checkpoints / "best.ckpt", run.resume_checkpoints()
-    if best.is_file():
-        return best
-    other = f"Begin with its last weights: init_from={saved[0]}" if saved else "It has saved nothing yet."
-    raise FileNotFoundError(f"init_from={run.path}: has no best.ckpt, as no epoch of it was validated. {other}")
+    if run.last.is_file():
+        return run.last
+    others = sorted(run.checkpoints.glob("*.ckpt"))
+    remedy = f"Begin with another of its checkpoints: init_from={others[0]}" if others else "It has saved nothing yet."
+    raise FileNotFoundError(f"init_from={run.path}: has no last.ckpt. {remedy}")
 
 
 def _average_weights(fitting: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:

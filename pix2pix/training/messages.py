@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -95,6 +95,30 @@ def out_of_memory_message(config: RunConfig, error: Exception) -> str:
         "What was saved is kept. Under another name, lower data.batch_size, data.size or generator.base_channels, or "
         "set precision=bf16-mixed."
     )
+
+
+def announce_checkpoints(run: Run, best: Mapping[str, float]) -> None:
+    """Logs which epoch `last.ckpt` and `best.ckpt` hold, why the best one was chosen, and which of them is the default.
+
+    Args:
+        run: a finished run.
+        best: the best value of the metric that chose `best.ckpt`.
+    """
+    if not run.last.is_file():
+        return
+    last, best_file = _read_epoch(run.last), run.checkpoints / "best.ckpt"
+    log.info("%s (epoch %d) is what evaluate, translate, demo and export load.", run.last, last)
+    if not best or not best_file.is_file():
+        log.info("There is no best.ckpt: no epoch was validated by a metric that chooses it.")
+        return
+    epoch, (metric, value) = _read_epoch(best_file), next(iter(best.items()))
+    which = "the same epoch" if epoch == last else f"epoch {epoch}"
+    log.info("best.ckpt is %s: %s %.4g. Load it with --checkpoint best.", which, metric, value)
+
+
+def _read_epoch(checkpoint: Path) -> int:
+    """The epoch of a checkpoint, counted from 1; the weights are not read."""
+    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"] + 1
 
 
 def silence_lightning() -> None:

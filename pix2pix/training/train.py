@@ -27,6 +27,7 @@ from pix2pix.training.initial_weights import load_initial_weights
 from pix2pix.training.messages import (
     advise_on_class_numbers,
     advise_on_size,
+    announce_checkpoints,
     announce_own_weights,
     announce_training,
     is_out_of_memory,
@@ -84,7 +85,8 @@ def train(config: RunConfig) -> None:
                 if not _fit(trainer, model, data, config, run):
                     return
                 _require_saved(trainer, run)
-                run.finish(_best_values(trainer))
+                run.finish(best := _best_values(trainer))
+                announce_checkpoints(run, best)
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
 

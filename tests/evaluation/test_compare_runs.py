@@ -131,26 +131,26 @@ def test_numbers_of_a_run_that_goes_on_are_provisional_and_never_the_best(sweep,
 def test_an_evaluation_of_other_weights_is_made_again_whatever_the_dates_say(sweep, tmp_path):
     shutil.copytree(sweep, tmp_path / "again")
     folder = tmp_path / "again" / "discriminator=pixel,seed=2"
-    summary, best = folder / "evaluation" / "val" / "metrics.json", folder / "checkpoints" / "best.ckpt"
+    summary, last = folder / "evaluation" / "val" / "metrics.json", folder / "checkpoints" / "last.ckpt"
     summary.write_text(summary.read_text().replace('"pairs": 3', '"pairs": 99'))
-    best.touch()  # newer than the evaluation, and the same
+    last.touch()  # newer than the evaluation, and the same
     pix2pix("compare", tmp_path / "again")
     assert '"pairs": 99' in summary.read_text()
-    shutil.copyfile(tmp_path / "again" / "discriminator=pixel,seed=1" / "checkpoints" / "best.ckpt", best)
-    os.utime(best, (0, 0))
-    (best.parent / "SHA256SUMS").unlink()  # it is there on purpose
+    shutil.copyfile(tmp_path / "again" / "discriminator=pixel,seed=1" / "checkpoints" / "last.ckpt", last)
+    os.utime(last, (0, 0))
+    (last.parent / "SHA256SUMS").unlink()  # it is there on purpose
     pix2pix("compare", tmp_path / "again")
     assert '"pairs": 3' in summary.read_text()
 
 
 def test_another_checkpoint_can_be_compared_and_one_runs_trouble_is_not_the_others(sweep, tmp_path, caplog):
-    shutil.copytree(sweep, tmp_path / "last")
-    (tmp_path / "last" / "discriminator=pixel,seed=2" / "checkpoints" / "last.ckpt").unlink()
-    pix2pix("compare", tmp_path / "last", "--checkpoint", "last")
+    shutil.copytree(sweep, tmp_path / "best")
+    (tmp_path / "best" / "discriminator=pixel,seed=2" / "checkpoints" / "best.ckpt").unlink()
+    pix2pix("compare", tmp_path / "best", "--checkpoint", "best")
     used = [json.loads(file.read_text())["checkpoint"] for file in tmp_path.rglob("metrics.json")]
-    assert sorted(used) == [*["best.ckpt"] * 4, *["last.ckpt"] * 3]  # beside each other
+    assert sorted(used) == [*["best.ckpt"] * 3, *["last.ckpt"] * 4]  # beside each other
     assert "seed=2: not evaluated: " in caplog.text
-    assert "1 of the runs is not evaluated" in (tmp_path / "last" / "comparison.html").read_text()
+    assert "1 of the runs is not evaluated" in (tmp_path / "best" / "comparison.html").read_text()
 
 
 def test_runs_on_different_data_say_so(sweep, tiny_run, tmp_path, capsys):
@@ -363,6 +363,29 @@ def test_pictures_of_different_data_do_not_stand_in_one_row(both, two_copies, tm
     write_page(find_runs([both]), "val", tmp_path / "page.html")
     data = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1])
     assert [len(row["outputs"]) for row in data["rows"]] == [1, 1, 1, 1]
+
+
+def write_former_evaluations(run: Run) -> Path:
+    """Gives a run the evaluations that an earlier version wrote: `val` of the best checkpoint, and one of the last."""
+    evaluate(run).folder.rename(run.evaluation / "val,checkpoint=last")
+    return evaluate(run, checkpoint="best").folder.rename(run.evaluation / "val")
+
+
+def test_evaluations_of_an_earlier_version_are_those_of_the_checkpoint_that_they_record(both):
+    run = Run(both / "a")
+    folder = write_former_evaluations(run)
+    of_best, of_last = (load_comparison([run], "val", checkpoint=which).entries[0] for which in ("best", "last"))
+    assert (of_best.is_final, of_best.evaluation) == (True, "val")
+    assert (of_last.is_final, of_last.evaluation) == (True, "val,checkpoint=last")
+    shutil.rmtree(run.evaluation / "val,checkpoint=last")
+    assert load_comparison([run], "val").entries[0].evaluation is None
+    before = (folder / "metrics.json").read_bytes()
+    pix2pix("compare", both)
+    assert {file.name for file in run.evaluation.iterdir()} == {"val", "val,checkpoint=best"}
+    assert (run.evaluation / "val,checkpoint=best" / "metrics.json").read_bytes() == before
+    assert read_record(run.evaluation / "val")["checkpoint"] == "last.ckpt"
+    (of_best,) = load_comparison([run], "val", checkpoint="best").entries
+    assert (of_best.is_final, of_best.evaluation) == (True, "val,checkpoint=best")
 
 
 def test_a_metrics_file_that_is_damaged_is_as_none(both):

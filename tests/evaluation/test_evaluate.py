@@ -12,7 +12,7 @@ from PIL import Image
 from pix2pix.core import prefetch
 from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.evaluate import evaluate
-from pix2pix.evaluation.record import evaluation_folder
+from pix2pix.evaluation.folders import evaluation_folder
 from tests.conftest import DATASETS, TINY, TINY_FOLDER, needs_datasets, noise_pairs, pix2pix
 
 
@@ -22,7 +22,7 @@ def test_numbers_pictures_and_page_agree(run, capsys):
     summary = json.loads((folder / "metrics.json").read_text())
     with (folder / "per_image.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert (summary["pairs"], summary["split"], summary["checkpoint"]) == (3, "val", "best.ckpt")
+    assert (summary["pairs"], summary["split"], summary["checkpoint"]) == (3, "val", "last.ckpt")
     assert {"l1", "l2", "psnr", "ssim", "lab_l", "lab_a", "lab_b"} == summary["metrics"].keys()
     for name in ("l1", "l2", "psnr", "ssim"):
         total = summary["metrics"][name]
@@ -121,7 +121,7 @@ def test_it_is_said_where_test_pairs_are_those_of_the_validation(tmp_path, capsy
 def test_the_record_tells_what_the_numbers_were_made_of(run):
     plain = json.loads((evaluate(run).folder / "metrics.json").read_text())
     assert plain["data"]["kind"] == "pix2pix.data.SyntheticFacades"
-    assert plain["checkpoint_file"]["sha256"] == file_sha256(run.checkpoint("best"))
+    assert plain["checkpoint_file"]["sha256"] == file_sha256(run.last)
     assert (plain["samples"], plain["precision"], plain["scorer"], plain["perceptual"]) == (1, "float32", None, False)
     again = json.loads((evaluate(run, half=True, seed=0, samples=2).folder / "metrics.json").read_text())
     assert again["data"] == plain["data"]
@@ -132,7 +132,8 @@ def test_the_record_tells_what_the_numbers_were_made_of(run):
     ("options", "name"),
     [
         ({"seed": 0, "dropout": "on"}, "val"),  # the run's own
-        ({"checkpoint": "last"}, "val,checkpoint=last"),
+        ({"checkpoint": "last"}, "val"),
+        ({"checkpoint": "best", "seed": 1}, "val,checkpoint=best,seed=1"),
         ({"seed": 3, "dropout": "off", "samples": 2}, "val,dropout=off,seed=3,samples=2"),
         ({"data": "/x/p 1"}, "val,data=p_1-"),
     ],

@@ -196,7 +196,7 @@ def test_fine_tuning_begins_with_the_weights_of_a_run_and_names_what_did_not_fit
     ]
     pix2pix("train", *start, "name=same")
     assert "weights taken" in capsys.readouterr().out
-    tuned, origin = weights(Run(tmp_path / "same")), weights(tiny_run, "best")
+    tuned, origin = weights(Run(tmp_path / "same")), weights(tiny_run)
     learnt = [key for key in origin if key.endswith("weight")]
     assert all(torch.allclose(tuned[key], origin[key], atol=1e-6) for key in learnt)
     pix2pix("train", *start, "name=wider", "discriminator.base_channels=6")

@@ -212,9 +212,11 @@ def test_a_mistyped_init_from_leaves_nothing(tiny_run, tmp_path, kind):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_without_a_best_checkpoint_is_told_what_to_begin_with(run, tmp_path):
-    (run.checkpoints / "best.ckpt").unlink()
-    with pytest.raises(SystemExit, match=rf"init_from={run.path}: has no best\.ckpt.*: init_from={run.last}$"):
+def test_a_run_without_its_last_checkpoint_is_told_what_to_begin_with(run, tmp_path):
+    run.last.unlink()
+    with pytest.raises(
+        SystemExit, match=rf"init_from={run.path}: has no last\.ckpt.*: init_from={run.checkpoint('best')}$"
+    ):
         pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", f"init_from={run.path}")
     assert not (tmp_path / "out").exists()
 

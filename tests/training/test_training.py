@@ -141,7 +141,7 @@ def test_a_training_that_diverges_is_stopped_and_keeps_its_checkpoint(tmp_path):
     )
 
 
-def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
+def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path, capsys):
     words = ["callbacks.checkpoint.every_n_epochs=2", "trainer.max_epochs=4"]
     pix2pix("train", *TINY[:-3], "data.batch_size=4", f"output_dir={tmp_path}", "name=kept", *words)
     run = Run(tmp_path / "kept")
@@ -151,6 +151,10 @@ def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path):
     assert best["epoch"] == ssim.index(max(ssim))
     assert run.best() == pytest.approx(max(ssim), abs=1e-5)
     assert torch.load(run.checkpoint("epoch=2"), weights_only=True)["epoch"] == 1
+    which = "the same epoch" if best["epoch"] == 3 else f"epoch {best['epoch'] + 1}"
+    said = capsys.readouterr().out
+    assert f"{run.last} (epoch 4) is what evaluate, translate, demo and export load." in said
+    assert f"best.ckpt is {which}: val/ssim {max(ssim):.4g}. Load it with --checkpoint best." in said
 
 
 def test_a_metric_nobody_logs_cannot_choose_the_best_checkpoint(tmp_path):

@@ -13,13 +13,14 @@ from pix2pix.data.images.pictures import select_channels, to_picture
 from pix2pix.data.pair import Pair
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference import generator
+from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.samples import Count
 from pix2pix.training.loggers.base import SupportsTables
 from pix2pix.training.module import Pix2Pix
 
 
 class ResultsTable(pl.Callback):
-    """Logs the results of the best checkpoint: input, output, target and metrics of some validation pairs.
+    """Logs the results of the last checkpoint: input, output, target and metrics of some validation pairs.
 
     Args:
         pairs: how many validation pairs, evenly spaced over all of them.
@@ -32,23 +33,25 @@ class ResultsTable(pl.Callback):
         """Sends the table to the loggers that support tables."""
         loggers = [logger for logger in trainer.loggers if isinstance(logger, SupportsTables)]
         run = Path(trainer.default_root_dir)
-        if not loggers or not (run / "checkpoints" / "best.ckpt").is_file():
+        if not loggers or not Run(run).last.is_file():
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
         trust = foreign_modules(pl_module.config.to_mapping() if pl_module.config else {})
-        best = generator.load_generator(run, device=str(pl_module.device), trust=trust)
+        trained = generator.load_generator(run, device=str(pl_module.device), trust=trust)
         places = evenly_spaced(len(data.validation), self.pairs)
-        rows = [_row(best, data.validation[place]) for place in places]
+        rows = [_row(trained, data.validation[place]) for place in places]
         for logger in loggers:
             logger.log_table(rows, trainer.global_step)
 
 
-def _row(best: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
+def _row(trained: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
-    output, target = best.generate(source, pair.name), to_displayable(target, best.target_palette, source)
-    seen = select_channels(to_displayable(source, best.source_palette)[0], best.config.data.source_image_spec.channels)
+    output, target = trained.generate(source, pair.name), to_displayable(target, trained.target_palette, source)
+    seen = select_channels(
+        to_displayable(source, trained.source_palette)[0], trained.config.data.source_image_spec.channels
+    )
     pictures = {"input": seen, "output": select_channels(output[0]), "target": select_channels(target[0])}
     metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
     return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

@@ -33,7 +33,7 @@ class WeightsAndBiases(RunLogger):
         tags: tags to filter by.
         notes: a note on the run.
         mode: `auto` takes WANDB_MODE if it is set, else `online` with an API key and `offline` without.
-        checkpoint_artifact: whether to upload `best.ckpt` when the run is finished.
+        checkpoint_artifact: whether to upload `best.ckpt` and `last.ckpt` when the run is finished.
         patience: seconds to wait for the last uploads at the end of the training.
     """
 

@@ -21,7 +21,7 @@ from pix2pix.config.metric_names import DIAGNOSES, METRICS, higher_is_better
 from pix2pix.config.metric_names import Mode as Best
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.runs.metrics import read_metrics
-from pix2pix.runs.run import Run
+from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 from pix2pix.runs.sample_sheets import Sheet, read_sheets
 from pix2pix.runs.wandb_id import run_id
 
@@ -65,15 +65,20 @@ class WandbSession:
         if succeeded:
             self._catch_up(math.inf)
         if succeeded and artifact:
-            self._log_checkpoint()
+            self._log_checkpoints()
         self._wandb.finish(exit_code=0 if succeeded else 1)
 
-    def _log_checkpoint(self) -> None:
+    def _log_checkpoints(self) -> None:
+        """Uploads two versions of one artifact: the best checkpoint, then the last one, which is W&B's `latest`."""
         import wandb
 
-        model = wandb.Artifact(f"{run_id(self.run)}-best", type="model", metadata=hide_secrets_in(self.run.config()))
-        model.add_file(str(self.run.checkpoint("best")))
-        self._wandb.log_artifact(model, aliases=["best"])
+        metadata = hide_secrets_in(self.run.config().to_mapping())
+        for name in ("best", DEFAULT_CHECKPOINT):
+            file = self.run.checkpoints / f"{name}.ckpt"
+            if file.is_file():  # no epoch may have been validated
+                model = wandb.Artifact(f"{run_id(self.run)}-model", type="model", metadata=metadata)
+                model.add_file(str(file), name="model.ckpt")
+                self._wandb.log_artifact(model, aliases=[name])
 
     def _catch_up(self, step: float) -> None:
         """Sends, once, the rows before `step` that earlier sessions did not send."""
