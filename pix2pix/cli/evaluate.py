@@ -1,40 +1,57 @@
 """`pix2pix evaluate`: measures the quality of runs on one split."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, SPLIT, TRUST
+from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@SPLIT
+@click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test"]),
+    help="Part of the data to evaluate on. Default: val; of a DIR that has no val, its test.",
+)
 @click.option("--scorer", metavar="RUN", help="Run from photos to labels that segments the generated photos.")
 @click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Outputs per input.")
 @click.option("--perceptual", is_flag=True, help="Also compute LPIPS, FID and KID (needs pix2pix[perceptual]).")
-@click.option("--data", metavar="DIR", help="Folder of pairs. Default: the one the run was trained on.")
+@click.option(
+    "--data",
+    metavar="DIR",
+    help="Folder of pairs, with splits or without: then all its pairs. Default: the data of the training.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Largest number of pairs, evenly spaced. Default: all.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder to write to. Default: in RUN/evaluation.")
 @CHECKPOINT
 @TRUST
 @NORMALIZATION
 @DROPOUT
 @SEED
 @DEVICE
-def evaluate(runs: tuple[str, ...], split: Any, **options: Any) -> None:
+def evaluate(runs: tuple[str, ...], output: Path | None, **options: Any) -> None:
     """Measure the quality of runs on one split.
 
     Writes the metrics of each picture, their totals and an HTML page into RUN/evaluation.
 
+    With --output, RUN may also be a checkpoint, exported weights or the name of a built-in translator.
+
     \b
     pix2pix evaluate outputs/facades --split test
+    pix2pix evaluate outputs/facades --data my/pairs
+    pix2pix evaluate facades --data my/pairs --output results
     """
     from pix2pix.evaluation.evaluate import evaluate as evaluate_run
     from pix2pix.runs.run import Run
 
+    if output is not None and len(runs) > 1:
+        raise click.UsageError("--output takes the results of one RUN. Leave it out, or evaluate each RUN by itself.")
     for run in map(Run, runs):
-        result = evaluate_run(run, split=split, **options)
+        result = evaluate_run(run, output=output, **options)
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in result.totals.items())
-        click.echo(f"{run.path}  {split}, {len(result.rows)} pairs:  {numbers}")
+        click.echo(f"{run.path}  {result.description}\n  {numbers}")
         if result.ceiling:
             real = "  ".join(f"{name} {value:.4f}" for name, value in result.ceiling.items())
             click.echo(f"  the scorer on the real photos:  {real}")

@@ -1,6 +1,5 @@
 """Evaluates a run on a split: metrics per picture, totals, output pictures and an HTML page."""
 
-import logging
 import math
 import statistics
 from collections.abc import Sequence
@@ -11,11 +10,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
-from pix2pix.data.pair import PairSource, Split
+from pix2pix.data.pair import Split
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
@@ -23,11 +21,10 @@ from pix2pix.evaluation.folders import evaluation_folder, keep_former_evaluation
 from pix2pix.evaluation.lab_histograms import LabHistograms
 from pix2pix.evaluation.perceptual import PerceptualMetrics
 from pix2pix.evaluation.record import make_record
-from pix2pix.evaluation.results import Evaluation, write_results
+from pix2pix.evaluation.results import FILES, Evaluation, write_results
+from pix2pix.evaluation.select_pairs import select_pairs
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.run import Run
-
-log = logging.getLogger(__name__)
 
 
 class LabelAccuracy:
@@ -51,8 +48,10 @@ class LabelAccuracy:
 def evaluate(
     run: Run,
     *,
-    split: Split = "val",
+    split: Split | None = None,
     data: str | Path | None = None,
+    limit: int | None = None,
+    output: Path | None = None,
     scorer: str | Path | None = None,
     perceptual: bool = False,
     samples: int = 1,
@@ -64,8 +63,11 @@ def evaluate(
 
     Args:
         run: the run.
-        split: `train`, `val` or `test`, without augmentation.
-        data: a folder of pairs in place of the training data.
+        split: `train`, `val` or `test`, without augmentation. None: `val`; of a folder that has no `val`, `test`, then
+            `train`.
+        data: a folder of other pairs, with splits or without: then all its pairs are evaluated.
+        limit: the largest number of pairs, which are evenly spaced.
+        output: a folder to write to instead; it must be empty or hold an earlier evaluation.
         scorer: a run from photos to labels that segments the outputs.
         perceptual: also compute LPIPS, FID and KID.
         samples: outputs per input under different dropout noise; metrics are their means.
@@ -73,22 +75,37 @@ def evaluate(
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data do not exist.
-        ValueError: for `data` if the pairs of the run are no files, or a scorer that does not fit the run.
+        ValueError: for a split that the data do not have, a scorer that does not fit the run, or an `output` that holds
+            other files.
     """
     keep_freed_memory()
-    run.config()  # raises if this is no run directory, which the results are written to
+    if output is None:
+        run.config()  # raises if this is no run directory, which the results are written to
+    else:
+        _require_own_output(output)
     trained = load_generator(run.path, **options)
-    source = _open_pairs(trained, data, split)
+    selection = select_pairs(run, trained, data, split, limit)
     metrics = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
-    folder = _choose_folder(run, trained.config, split, data=data, samples=samples, **options)
-    record = make_record(trained, source, split, samples, _scorer_file(metrics), perceptual)
+    how = options | {"data": data, "samples": samples, "limit": limit}
+    folder = output or _choose_folder(run, trained.config, selection.split, **how)
+    record = make_record(trained, selection, samples, _scorer_file(metrics), perceptual)
     with atomic_dir(folder) as part:
-        evaluator = PairEvaluator(trained, source.split(split), metrics, samples, part / "images")
-        result = _evaluate_pairs(evaluator, folder)
+        evaluator = PairEvaluator(trained, selection.pairs, metrics, samples, part / "images")
+        result = _evaluate_pairs(evaluator, folder, selection.describe())
         record["data"]["pictures"] = evaluator.digest.digest()
         write_results(part, run, record, result)
-        keep_former_evaluation(folder)
+        if output is None:
+            keep_former_evaluation(folder)
     return result
+
+
+def _require_own_output(folder: Path) -> None:
+    """Raises ValueError for a folder that holds anything but an evaluation, because it is replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output {folder}: is a file. Name a folder.")
+    others = sorted({file.name for file in folder.iterdir()} - FILES) if folder.is_dir() else []
+    if others:
+        raise ValueError(f"--output {folder}: holds other files, such as {others[0]}. Name an empty or a new folder.")
 
 
 def _choose_folder(run: Run, config: RunConfig, split: Split, **options: Any) -> Path:
@@ -97,27 +114,13 @@ def _choose_folder(run: Run, config: RunConfig, split: Split, **options: Any) ->
     return folder
 
 
-def _evaluate_pairs(evaluator: PairEvaluator, folder: Path) -> Evaluation:
+def _evaluate_pairs(evaluator: PairEvaluator, folder: Path, description: str) -> Evaluation:
     """Evaluates all pairs, then the metrics of the whole set."""
     by_sample = _run_pairs(evaluator)
-    result = Evaluation(folder, rows=[_mean_row(rows) for rows in by_sample])
+    result = Evaluation(folder, description, rows=[_mean_row(rows) for rows in by_sample])
     result.totals, result.spread = _totals(result.rows, by_sample)
     _add_set_metrics(result, evaluator.metrics)
     return result
-
-
-def _open_pairs(trained: TrainedGenerator, path: str | Path | None, split: Split) -> PairSource:
-    """Opens the pairs of the run's configuration, or those in the folder `path`."""
-    require_no_secrets([("--data", str(path))])
-    if path is not None and not trained.config.data.has_folder:
-        raise ValueError(f"--data {path}: the pairs of this run are generated and have no folder. Omit --data.")
-    try:
-        source = trained.open_pairs(path)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{error} If the data moved, give their folder with --data.") from error
-    if split == "test" and source.files("val") and source.files("val") is source.files("test"):
-        log.info("--split test: the data have one held-out split; val and test are the same pairs.")
-    return source
 
 
 def _scorer_file(metrics: Sequence[SetMetric]) -> Path | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.config.schema import RunConfig
-from pix2pix.core import trust
 from pix2pix.core.checksums import file_sha256
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Pair, PairSource, Split
@@ -22,6 +21,7 @@ from pix2pix.evaluation.record import (
     normalize_path,
     text_digest,
 )
+from pix2pix.evaluation.select_pairs import open_source, training_fingerprint
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 
 
@@ -77,8 +77,8 @@ class EvaluationSpec:
 
     def _find_other_options(self, config: RunConfig, record: Record) -> Iterator[str]:
         wanted = {name: getattr(config.inference, name) for name in INFERENCE}
-        wanted |= {"samples": 1, "precision": "float32", "split": self.split}
-        actual = record["inference"] | {name: record.get(name) for name in ("samples", "precision", "split")}
+        wanted |= {"samples": 1, "limit": None, "precision": "float32", "split": self.split}
+        actual = record["inference"] | {name: record.get(name) for name in ("samples", "limit", "precision", "split")}
         others = [f"{name}={actual.get(name)}" for name, value in wanted.items() if actual.get(name) != value]
         if others:
             yield f"evaluated with {', '.join(others)}"
@@ -109,12 +109,12 @@ class EvaluationSpec:
 
     def _source(self, run: Run, config: RunConfig, path: str | Path | None) -> PairSource | None:
         """The pairs, opened once for all runs with the same settings; None if they are gone."""
-        pairs = config.data.source_at(path or None)
-        key = json.dumps(pairs, sort_keys=True, default=str)
+        fingerprint = training_fingerprint(run)
+        key = json.dumps([config.data.source_at(path or None), fingerprint], sort_keys=True, default=str)
         if key not in self._sources:
             try:
-                self._sources[key] = trust.build_trusted(
-                    pairs, "data.source", PairSource, source=run.config_file, trust=self.trust
+                self._sources[key] = open_source(
+                    config, path or None, fingerprint=fingerprint, file=run.config_file, trust=self.trust
                 )
             except (ValueError, OSError):
                 self._sources[key] = None

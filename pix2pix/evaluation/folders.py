@@ -25,6 +25,7 @@ def evaluation_folder(
     checkpoint: str = DEFAULT_CHECKPOINT,
     data: str | Path | None = None,
     samples: int = 1,
+    limit: int | None = None,
     half: bool = False,
     **inference: Any,
 ) -> Path:
@@ -37,6 +38,7 @@ def evaluation_folder(
     words = {"checkpoint": _checkpoint_name(run, checkpoint), "data": _data_name(config, data)}
     words |= {name: str(inference[name]) for name in INFERENCE if inference.get(name) not in {None, own[name]}}
     words |= {"samples": str(samples) if samples > 1 else "", "precision": "half" if half else ""}
+    words |= {"limit": str(limit or "")}
     return run.evaluation / ",".join([split, *(f"{name}={word}" for name, word in words.items() if word)])
 
 
@@ -86,7 +88,7 @@ def _checkpoint_name(run: Run, checkpoint: str) -> str:
 
 
 def _data_name(config: RunConfig, data: str | Path | None) -> str:
-    return "" if data is None or _is_own_data(config, data) else _short_name(data)
+    return "" if data is None or is_own_data(config, data) else _short_name(data)
 
 
 def _short_name(path: str | Path) -> str:
@@ -95,10 +97,10 @@ def _short_name(path: str | Path) -> str:
     return f"{readable}-{hashlib.sha256(normalize_path(path).encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
-def _is_own_data(config: RunConfig, path: str | Path) -> bool:
+def is_own_data(config: RunConfig, path: str | Path) -> bool:
     """Whether `path` is the folder of the training pairs.
 
     Another path counts as other data even if the training pairs are gone and names and sizes agree.
     """
     own = config.data.source_path
-    return own is None or normalize_path(own) == normalize_path(path)
+    return own is not None and normalize_path(own) == normalize_path(path)

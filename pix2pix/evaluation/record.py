@@ -5,12 +5,15 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.checksums import file_sha256
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.inference.generator import TrainedGenerator
+
+if TYPE_CHECKING:
+    from pix2pix.evaluation.select_pairs import Selection
 
 FILE = "metrics.json"
 INFERENCE = ("normalization", "dropout", "seed")
@@ -48,14 +51,16 @@ def normalize_path(path: str | Path) -> str:
 
 
 def make_record(
-    trained: TrainedGenerator, source: PairSource, split: Split, samples: int, scorer: Path | None, perceptual: bool
+    trained: TrainedGenerator, selection: "Selection", samples: int, scorer: Path | None, perceptual: bool
 ) -> Record:
     """Makes the record of an evaluation's inputs, which metrics.json holds beside the metrics.
 
     It is made before any picture is read, so that a file replaced meanwhile does not match the recorded date.
     """
+    source, split = selection.source, selection.split
     return {
         "split": split,
+        "limit": len(selection.pairs) if len(selection.pairs) < selection.total else None,
         "samples": samples,
         "checkpoint": trained.checkpoint.name,
         "checkpoint_file": file_state(trained.checkpoint) | {"sha256": file_sha256(trained.checkpoint)},
@@ -65,6 +70,7 @@ def make_record(
         "device": trained.device.type,
         "data": {
             "kind": trained.config.data.source_class,  # the class name, independent of its file
+            "description": selection.describe(),
             "path": hide_password(getattr(source, "path", None)),
             "fingerprint": text_digest(source.fingerprint()),
             "files": files_digest(source, split),

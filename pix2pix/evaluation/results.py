@@ -15,12 +15,15 @@ from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.record import FILE, Record
 from pix2pix.runs.run import Run
 
+FILES = {"metrics.json", "per_image.csv", "index.html", "images"}  # of an evaluation
+
 
 @dataclass
 class Evaluation:
     """The results of an evaluation and the folder they are written to.
 
     Attributes:
+        description: which pairs were evaluated, in words.
         totals: the mean of each metric over the pictures, and the set metrics.
         spread: the standard deviation of those means over samples of the noise.
         ceiling: the scores of the real photos, an upper bound.
@@ -30,6 +33,7 @@ class Evaluation:
     """
 
     folder: Path
+    description: str
     totals: dict[str, float] = field(default_factory=dict)
     spread: dict[str, float] = field(default_factory=dict)
     ceiling: dict[str, float] = field(default_factory=dict)

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from PIL import Image
 
 from pix2pix.core import prefetch
 from pix2pix.core.checksums import file_sha256
+from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.folders import evaluation_folder
+from pix2pix.runs.run import Run
 from tests.conftest import DATASETS, TINY, TINY_FOLDER, needs_datasets, noise_pairs, pix2pix
 
 
@@ -109,13 +112,92 @@ def test_pictures_and_numbers_do_not_depend_on_the_batch(run, monkeypatch):
         assert all(np.abs(one - other).max() <= 1 for one, other in zip(pictures, its, strict=True))
 
 
-def test_it_is_said_where_test_pairs_are_those_of_the_validation(tmp_path, capsys):
-    data = noise_pairs(tmp_path / "data", 2)
-    words = [f"data.path={data}", f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1"]
+@pytest.fixture(scope="module")
+def folder_run(tmp_path_factory) -> Run:
+    """A run on four pairs of files to train, and one to validate; not to be changed, but for evaluations."""
+    folder = tmp_path_factory.mktemp("folder_run")
+    words = [f"data.path={noise_pairs(folder / 'data', 4)}", f"output_dir={folder}", "name=run", "trainer.max_epochs=1"]
     pix2pix("train", *TINY_FOLDER, *words)
+    return Run(folder / "run")
+
+
+def write_noise(file: Path, width: int = 32) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise((width, 32), 50).convert("RGB").save(file)
+
+
+def test_a_test_split_that_is_not_there_is_refused_and_what_is_there_is_named(folder_run):
+    with pytest.raises(SystemExit, match=r"--split test: .*/data has no test split; it has train \(4 .*, val \(1 "):
+        pix2pix("evaluate", folder_run.path, "--split", "test")
+
+
+@pytest.mark.parametrize("layout", ["side by side", "A and B"])
+def test_a_plain_folder_of_pairs_is_measured_whole_in_a_place_of_its_own(folder_run, tmp_path, layout, capsys):
+    for number in range(6):
+        if layout == "A and B":
+            write_noise(tmp_path / "flat" / "A" / f"{number}.png")
+            write_noise(tmp_path / "flat" / "B" / f"{number}.png")
+        else:
+            write_noise(tmp_path / "flat" / f"{number}.png", 64)
+    pix2pix("evaluate", folder_run.path, "--data", tmp_path / "flat")
+    said = f"6 pairs: all pairs in {tmp_path}/flat, which has no splits"
+    assert said in capsys.readouterr().out
+    result = evaluate(folder_run, data=tmp_path / "flat")
+    assert result.folder.name.startswith("val,data=flat-")
+    assert json.loads((result.folder / "metrics.json").read_text())["data"]["description"] == said
+    assert said in (result.folder / "index.html").read_text()
+    assert load_comparison([folder_run], "val", data=tmp_path / "flat").entries[0].is_final
+
+
+def test_a_folder_with_only_test_pairs_is_measured_on_these(folder_run, tmp_path, capsys):
+    write_noise(tmp_path / "other" / "test" / "1.png", 64)
+    pix2pix("evaluate", folder_run.path, "--data", tmp_path / "other")
+    assert f"1 pair: split test of {tmp_path}/other" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"--split val: .*/other has no val split; it has test \(1 pairs\)"):
+        pix2pix("evaluate", folder_run.path, "--data", tmp_path / "other", "--split", "val")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit, match=r"no pairs in .*/empty.*A and B side by side"):
+        pix2pix("evaluate", folder_run.path, "--data", tmp_path / "empty")
+
+
+def test_training_pairs_without_splits_that_moved_are_not_measured_as_others(tmp_path, capsys):
+    for number in range(4):
+        write_noise(tmp_path / "here" / f"{number}.png", 64)
+    words = [f"data.path={tmp_path}/here", f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1"]
+    pix2pix("train", *TINY_FOLDER, *words)
+    (tmp_path / "here").rename(tmp_path / "there")
     capsys.readouterr()
-    pix2pix("evaluate", tmp_path / "run", "--split", "test")
-    assert "val and test are the same pairs" in "".join(capsys.readouterr())
+    pix2pix("evaluate", tmp_path / "run", "--data", tmp_path / "there")
+    said = "1 pair: pairs held out of the training pairs in"
+    assert f"{said} {tmp_path}/there, which has no val split" in capsys.readouterr().out
+
+
+def test_a_run_on_generated_pairs_is_measured_on_a_folder_of_pairs(run, tmp_path, capsys):
+    write_noise(tmp_path / "flat" / "1.png", 64)
+    pix2pix("evaluate", run.path, "--data", tmp_path / "flat")
+    assert "1 pair: all pairs in" in capsys.readouterr().out
+
+
+def test_a_limit_takes_evenly_spaced_pairs(run, capsys):
+    pix2pix("evaluate", run.path, "--split", "train", "--limit", "3")
+    assert "3 pairs of 12, evenly spaced: split train of synthetic_facades" in capsys.readouterr().out
+    result = evaluate(run, split="train", limit=3)
+    assert result.folder.name == "train,limit=3"
+    assert [row["name"] for row in result.rows] == ["train_0000", "train_0004", "train_0008"]
+
+
+def test_results_are_written_elsewhere_but_never_over_other_files(run, tmp_path):
+    checkpoint = tmp_path / "alone.ckpt"
+    shutil.copyfile(run.last, checkpoint)
+    for _ in range(2):
+        pix2pix("evaluate", checkpoint, "--output", tmp_path / "results")
+    assert (tmp_path / "results" / "index.html").is_file()
+    assert not run.evaluation.exists()
+    with pytest.raises(SystemExit, match=r"--output .*: holds other files, such as "):
+        pix2pix("evaluate", run.path, "--output", tmp_path)
+    assert checkpoint.is_file()
+    with pytest.raises(SystemExit, match="--output takes the results of one RUN"):
+        pix2pix("evaluate", run.path, run.path, "--output", tmp_path / "results")
 
 
 def test_the_record_tells_what_the_numbers_were_made_of(run):

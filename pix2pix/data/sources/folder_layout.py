@@ -100,8 +100,8 @@ def list_picture_paths(folder: Path) -> list[Path]:
 
 def find_splits(path: Path, names: list[str]) -> dict[Split, PairPaths]:
     """The pairs of every split; `names` are the folders of A and of B. See `PairFolder` for what stands in for what."""
-    found: dict[Split, PairPaths] = {split: _find_split(path, split, names) for split in SPLIT_NAMES if split}
-    train = found["train"] or _find_split(path, "", names)
+    found: dict[Split, PairPaths] = {split: find_split(path, split, names) for split in SPLIT_NAMES if split}
+    train = found["train"] or find_split(path, "", names)
     if not any(found.values()) and not train:
         inner = [folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
         if len(inner) == 1:  # as archives are often unpacked
@@ -137,7 +137,7 @@ def held_out_slice(files: Sequence[object]) -> slice:
     return slice(min(HELD_OUT_EVERY, len(files)) - 1, None, HELD_OUT_EVERY)
 
 
-def _find_split(path: Path, split: Split | Literal[""], names: list[str]) -> PairPaths:
+def find_split(path: Path, split: Split | Literal[""], names: list[str]) -> PairPaths:
     """The files of one split in the first layout that has any; the split "" is the folder itself."""
     for word, layout in itertools.product(SPLIT_NAMES[split], LAYOUTS):
         folders = [path / layout.format(split=word, name=name).strip("/_") for name in names]
