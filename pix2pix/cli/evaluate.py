@@ -47,7 +47,7 @@ def evaluate(runs: tuple[str, ...], output: Path | None, **options: Any) -> None
     from pix2pix.runs.run import Run
 
     if output is not None and len(runs) > 1:
-        raise click.UsageError("--output takes the results of one RUN. Leave it out, or evaluate each RUN by itself.")
+        raise ValueError("--output takes the results of one RUN. Leave it out, or evaluate each RUN by itself.")
     for run in map(Run, runs):
         result = evaluate_run(run, output=output, **options)
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in result.totals.items())

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+from pix2pix.data.images.decode import Depth
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Split
 from pix2pix.data.settings import DataSettings
@@ -26,7 +27,8 @@ class EvaluationFolder(FilePairSource):
     """
 
     def __init__(self, path: str | Path, data: DataSettings) -> None:
-        channels, depths = (data.source_channels, data.target_channels), (data.source_depth, data.target_depth)
+        channels = data.source_channels, data.target_channels
+        depths: tuple[Depth, Depth] = data.source_depth, data.target_depth
         super().__init__(data.direction, channels, depths, {**data.folders}, data.label_map, data.palette)
         self.path = Path(path)
         self.names = [*self.sides["A"].folders, *self.sides["B"].folders]
