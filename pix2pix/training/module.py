@@ -1,13 +1,12 @@
 """The LightningModule around the training step: optimizers, precision, validation."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.core.optimizer import LightningOptimizer, do_nothing_closure
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
@@ -26,6 +25,7 @@ from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_f
 from pix2pix.training.divergence import require_finite_state
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
 from pix2pix.training.step import StepResult, pix2pix_step
+from pix2pix.training.step_count import count_one_step
 from pix2pix.training.stopping import update_callback_states
 
 
@@ -241,21 +241,3 @@ def accept_missing_objective(_: nn.Module, keys: Any) -> None:
     """Lets a checkpoint load without the objective's networks, and also with them."""
     for names in (keys.missing_keys, keys.unexpected_keys):
         names[:] = [name for name in names if not name.startswith("objective.")]
-
-
-@contextmanager
-def count_one_step(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
-    """Makes Lightning count one step for everything that the optimizers do within the block.
-
-    In manual optimization Lightning counts the steps of every optimizer: two of them would double every step number.
-    A step that is replayed as a CUDA graph calls no optimizer, and would count as none.
-    """
-    # The counting is in these two hooks of Lightning's optimizers: taken from all, called once for the block.
-    first, *_ = optimizers
-    begin, end = first._on_before_step, first._on_after_step
-    for optimizer in optimizers:
-        optimizer._on_before_step = optimizer._on_after_step = do_nothing_closure
-    begin()
-    yield
-    end()
-    first._on_before_step, first._on_after_step = begin, end

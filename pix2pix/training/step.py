@@ -55,15 +55,14 @@ def pix2pix_step(
         d_losses, accuracy = objective.discriminator_terms(discriminator, source, target, fake.detach())
         update_discriminator(0.5 * sum_losses(d_losses.values()))
 
-    # G minimises equation 4 with -log D in place of log(1 - D) (section 3.3), each term times its weight. D is frozen:
-    # its weights would receive gradients here that only its own step needs.
+    # G minimises equation 4, with -log D in place of log(1 - D) (section 3.3). D is frozen: it needs no gradients here.
     with freeze(discriminator):
         g_losses = objective.generator_terms(discriminator, source, target, fake)
         update_generator(sum_losses(objective.weights[name] * loss for name, loss in g_losses.items()))
 
-    losses = {f"d_{name}": loss for name, loss in d_losses.items()}
-    losses |= {f"g_{name}": loss for name, loss in g_losses.items()}
-    return {"losses": {name: loss.detach() for name, loss in losses.items()}, "accuracy": accuracy}
+    losses = {f"d_{name}": loss.detach() for name, loss in d_losses.items()}
+    losses |= {f"g_{name}": loss.detach() for name, loss in g_losses.items()}
+    return {"losses": losses, "accuracy": accuracy}
 
 
 def sum_losses(losses: Iterable[Tensor]) -> Tensor:
