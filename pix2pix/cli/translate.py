@@ -21,9 +21,29 @@ def parse_scale(context: click.Context, parameter: click.Parameter, value: str |
     return factor
 
 
+def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict[str, str]:
+    """The inputs given as NAME=PATH. Raises click.UsageError unless there are either these or plain ones."""
+    parts = [word.partition("=") for word in named]
+    if wrong := [word for word, (name, _, path) in zip(named, parts, strict=True) if not (name and path)]:
+        raise click.UsageError(f"--input {wrong[0]}: write NAME=PATH, such as --input mask=masks/.")
+    by_name = {name: path for name, _, path in parts}
+    if len(by_name) < len(named):
+        raise click.UsageError("--input: one name is given twice.")
+    if bool(inputs) == bool(named):
+        raise click.UsageError("Give files or folders as INPUT, or --input NAME=PATH for a run of several inputs.")
+    return by_name
+
+
 @click.command()
 @click.argument("run")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option(
+    "--input",
+    "named",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="For a run of several inputs, each by its name: --input mask=masks/ --input photo=photos/. Repeatable.",
+)
 @click.option(
     "--output",
     "-o",
@@ -76,7 +96,7 @@ def parse_scale(context: click.Context, parameter: click.Parameter, value: str |
 @DROPOUT
 @SEED
 @DEVICE
-def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -> None:
+def translate(run: str, inputs: tuple[str, ...], named: tuple[str, ...], output: Path, **options: Any) -> None:
     """Translate pictures and videos with a trained RUN.
 
     RUN is a run directory, a checkpoint, an exported .safetensors file, the name of a built-in translator
@@ -88,6 +108,7 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -
     pix2pix translate facades drawing.png
     pix2pix translate outputs/facades drawing.png more_drawings/ "sketches/**/*.jpg" film.mp4 --output photos/
     pix2pix translate outputs/facades - --output - < drawing.png > photo.png
+    pix2pix translate outputs/holes --input mask=masks/ --input photo=photos/
     """
     from pix2pix.inference.files import require_output_folder, translate_files, translate_stream
     from pix2pix.inference.gallery import write_page
@@ -95,12 +116,13 @@ def translate(run: str, inputs: tuple[str, ...], output: Path, **options: Any) -
 
     file_options = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
     page = options.pop("page")
+    by_name = _parse_named_inputs(inputs, named)
     require_output_folder(output, inputs)
     translator = load_translator(run, **options)
     if "-" in (*inputs, str(output)):
         translate_stream(translator, inputs, output, file_options["suffix"])
         return
-    report = translate_files(translator, inputs, output, **file_options)
+    report = translate_files(translator, by_name or inputs, output, **file_options)
     if page:
         click.echo(write_page(report, output, Path(run)))
     click.echo(report.summary(output))

@@ -2,7 +2,7 @@
 
 import glob
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,14 @@ VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 
 @dataclass(frozen=True)
 class TranslationJob:
-    """An input file and its output files: one, or one for each sample."""
+    """An input file and its output files: one, or one for each sample.
+
+    `others` are the further files of a run with several inputs.
+    """
 
     file: Path
     results: tuple[Path, ...]
+    others: tuple[Path, ...] = ()
 
     @property
     def is_video(self) -> bool:
@@ -40,20 +44,41 @@ def list_jobs(
         FileNotFoundError: when an input does not exist or holds no pictures.
         ValueError: when two inputs have the same output file, or an output would replace its input.
     """
-    files = dict(_list_inputs(inputs, output))
+    return make_jobs(list_files(inputs, output), output, suffix, samples)
+
+
+def list_files(inputs: Iterable[str | Path], output: Path) -> dict[Path, Path]:
+    """Every input file with its path relative to the output folder. Raises FileNotFoundError as `list_jobs`."""
+    return dict(_list_inputs(inputs, output))
+
+
+def make_jobs(
+    files: Mapping[Path, Path],
+    output: Path,
+    suffix: str,
+    samples: int | None,
+    others: Mapping[Path, tuple[Path, ...]] | None = None,
+) -> list[TranslationJob]:
+    """The jobs of files with relative output paths. Raises ValueError as `list_jobs`."""
     jobs = [
-        TranslationJob(file, tuple(_result_files(output / place, suffix, samples))) for file, place in files.items()
+        TranslationJob(file, tuple(_result_files(output / place, suffix, samples)), (others or {}).get(file, ()))
+        for file, place in files.items()
     ]
+    _require_separate_results(jobs)
+    return jobs
+
+
+def _require_separate_results(jobs: Iterable[TranslationJob]) -> None:
     sources: dict[Path, Path] = {}
-    for file, result in [(job.file, result) for job in jobs for result in job.results]:
+    for job, result in ((each, result) for each in jobs for result in each.results):
+        file = job.file
         if result in sources:
             raise ValueError(
                 f"{sources[result]} and {file} would both be written to {result}. Translate them into two folders."
             )
-        if result.exists() and file.samefile(result):
+        if result.exists() and any(given.samefile(result) for given in (file, *job.others)):
             raise ValueError(f"{result}: the output would replace its input. Choose another --output.")
         sources[result] = file
-    return jobs
 
 
 def _list_inputs(inputs: Iterable[str | Path], output: Path) -> Iterator[tuple[Path, Path]]:

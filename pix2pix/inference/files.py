@@ -3,7 +3,7 @@
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
+from pix2pix.inference.joined_inputs import list_joined_jobs
 from pix2pix.inference.translator import Translator
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class TranslationReport:
 
 def translate_files(
     translator: Translator,
-    inputs: Sequence[str | Path],
+    inputs: Sequence[str | Path] | Mapping[str, str | Path],
     output: Path,
     *,
     suffix: str | None = None,
@@ -52,7 +53,8 @@ def translate_files(
 
     Args:
         translator: the run's translator.
-        inputs: files, folders (searched recursively), and patterns such as `photos/**/*.jpg`.
+        inputs: files, folders (searched recursively), and patterns such as `photos/**/*.jpg`; for a run of several
+            inputs one of these for each, by name: {"mask": "masks", "photo": "photos"}.
         output: the output folder; files of an input folder keep their relative paths.
         suffix: file format, `png`, `jpg` ...; default: the one that holds the run's targets.
         samples: number of translations of each picture, written as `NAME_1`, `NAME_2` ...
@@ -65,7 +67,12 @@ def translate_files(
         OSError: when a result cannot be written.
     """
     keep_freed_memory()
-    jobs = list_jobs(inputs, output, (suffix or translator.trained.suffix).lstrip("."), samples)
+    suffix = (suffix or translator.trained.suffix).lstrip(".")
+    if isinstance(inputs, Mapping):
+        names = translator.trained.config.data.source_image_spec.folders
+        jobs = list_joined_jobs(names, inputs, output, suffix, samples)
+    else:
+        jobs = list_jobs(inputs, output, suffix, samples)
     report = TranslationReport(jobs)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     report.skipped = len(jobs) - len(pending)
@@ -98,10 +105,10 @@ def _translate_pictures(
 
 @dataclass
 class _PictureJob:
-    """A job with its picture and outputs, or the reason why it failed."""
+    """A job with its pictures and outputs, or the reason why it failed."""
 
     job: TranslationJob
-    picture: Picture | None = None
+    pictures: tuple[Picture, ...] = ()
     outputs: list[Picture] = field(default_factory=list)
     reason: str = ""
 
@@ -116,19 +123,19 @@ def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None
 
 def _read(job: TranslationJob) -> _PictureJob:
     try:
-        return _PictureJob(job, open_picture(job.file))
+        return _PictureJob(job, tuple(open_picture(file) for file in (job.file, *job.others)))
     except (ValueError, OSError) as error:
         return _PictureJob(job, reason=str(error))
 
 
 def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob]) -> Sequence[_PictureJob]:
     """Translates the readable pictures in one batch; if that fails, each alone, to find the picture at fault."""
-    readable = [(item, item.picture) for item in items if item.picture is not None]
+    readable = [(item, item.pictures) for item in items if item.pictures]
     names = [translator.trained.pair_name(item.job.file) for item, _ in readable]
     first = translator.trained.inference.seed
     try:
         by_sample = [
-            translator.translate_batch([(picture,) for _, picture in readable], names, first + number)
+            translator.translate_batch([pictures for _, pictures in readable], names, first + number)
             for number in range(samples if readable else 0)
         ]
     except (ValueError, OSError) as error:
