@@ -14,7 +14,7 @@ from pix2pix.config.compose import resolve, run_with_hydra
 from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
 
-def train(words: list[str]) -> None:
+def run_or_sweep(words: list[str]) -> None:
     """Trains one run, or a sweep, and prints the table of a sweep's runs."""
     SWEEP.reset()
     try:
@@ -30,18 +30,18 @@ def train(words: list[str]) -> None:
 
 
 def _train_job(cfg: DictConfig) -> float | None:
-    from pix2pix.config.check import check
+    from pix2pix.config.check import parse_and_check
     from pix2pix.training.train import train
 
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _run_foreign_job(cfg)
-    train(check(resolve(cfg)))
+    train(parse_and_check(resolve(cfg)))
     return None
 
 
 def _run_foreign_job(cfg: DictConfig) -> float | None:
     """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
-    from pix2pix.config.check import check
+    from pix2pix.config.check import parse_and_check
     from pix2pix.training.train import train
 
     whole = cfg.copy()
@@ -50,7 +50,7 @@ def _run_foreign_job(cfg: DictConfig) -> float | None:
     job = job_of(whole, [])
     OmegaConf.update(cfg, "run_dir", literal(str(job.run.path)))
     try:
-        train(check(resolve(cfg)))
+        train(parse_and_check(resolve(cfg)))
     except SystemExit as end:
         job.write_log(f"{STOPPED} (exit code {end.code}); run the same command again to resume it")
         raise

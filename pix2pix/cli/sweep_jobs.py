@@ -107,10 +107,10 @@ class PrepareSweep(Callback):
             SWEEP.add(job)
 
     def _check(self, job: Job, settings: dict[str, Any], jobs: dict[Path, Job], is_grid: bool) -> None:
-        from pix2pix.config.check import check
+        from pix2pix.config.check import parse_and_check
         from pix2pix.training.resume import require_end
 
-        config = check(settings)
+        config = parse_and_check(settings)
         if is_grid:
             job.run.require_same(config)
             require_end(job.run, config)

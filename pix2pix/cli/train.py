@@ -22,7 +22,7 @@ def train(overrides: tuple[str, ...]) -> None:
             others = [flag for flag in flags[:start] + flags[start + 2 :] if flag not in {"-m", "--multirun"}]
             compose.show_config([*words, "hydra.mode=RUN", *others])
         else:
-            launch.train([*words, *flags])
+            launch.run_or_sweep([*words, *flags])
 
 
 def _split_flags(words: tuple[str, ...]) -> tuple[list[str], list[str]]:

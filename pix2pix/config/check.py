@@ -17,18 +17,18 @@ from pix2pix.core.instantiate import build
 from pix2pix.models.losses import Objective
 
 
-def check(settings: Mapping[str, Any]) -> RunConfig:
+def parse_and_check(settings: Mapping[str, Any]) -> RunConfig:
     """The typed configuration of a run that can be trained here. Builds and writes nothing.
 
     Raises:
         ValueError: with every problem of a configuration that cannot be run, one a line, in the user's words.
     """
-    config = check_settings(settings)
+    config = parse_and_check_settings(settings)
     _rehearse(config)
     return config
 
 
-def check_settings(settings: Mapping[str, Any]) -> RunConfig:
+def parse_and_check_settings(settings: Mapping[str, Any]) -> RunConfig:
     """The same without sending shapes through the networks: enough for what reads the data alone."""
     require_no_secrets((key, str(value)) for key, value in flatten(settings))
     if old := list(find_old_names(settings)):

@@ -33,8 +33,8 @@ KINDS: dict[str, type] = {
 
 def find_wrong_components(settings: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the classes that a configuration names, and with their arguments, one sentence each."""
-    for path, part, kind in _find_components(settings):
-        yield from instantiate.find_component_problems(part, path, kind)
+    for path, component, kind in _find_components(settings):
+        yield from instantiate.find_component_problems(component, path, kind)
 
 
 def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
@@ -46,11 +46,11 @@ def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
     found = [f"{name}: no run has it" for name in ("hydra", "defaults", instantiate.TARGET) if name in settings]
     found += ["# @package: no run has it"] * ("@package" in source.read_text(encoding="utf-8"))
     found += [f"{key}={value}: a reference, which no run has" for key, value in flatten(settings) if "${" in str(value)]
-    for path, part, kind in _find_components(settings) if not found else ():
+    for path, component, kind in _find_components(settings) if not found else ():
         known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
         trusted = {known, *trusted_modules.read_trusted_modules()}
         check = trust.TrustCheck(kind, trusted, factories=kind is torch.optim.Optimizer)
-        found += check.find_problems(part, path)
+        found += check.find_problems(component, path)
     if found:
         raise trust.UntrustedError(
             "\n".join([f"{source}: no training is made of it:", *(f"  {problem}" for problem in found)])
@@ -65,7 +65,7 @@ def _find_components(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, ty
         if instantiate.is_component(node):
             yield key, node, kind
         else:
-            yield from ((f"{key}.{name}", part, kind) for name, part in node.items())
+            yield from ((f"{key}.{name}", component, kind) for name, component in node.items())
 
 
 def _below(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -111,11 +111,11 @@ def _check_named_runs(words: Sequence[str]) -> None:
         file = folder / "config.yaml"
         if file.is_file() and ((folder / "provenance.json").is_file() or (folder / "checkpoints").is_dir()):
             from pix2pix.config.components import check_foreign
-            from pix2pix.config.saved import UnreadableError, read_settings
+            from pix2pix.config.saved import UnreadableConfigError, read_settings
 
             try:
                 check_foreign(read_settings(file), file)
-            except UnreadableError as error:
+            except UnreadableConfigError as error:
                 raise ValueError(f"{file}: {error}.") from error
 
 

@@ -68,20 +68,20 @@ def _check_precision(config: RunConfig) -> Iterator[str]:
 
 
 def _check_monitors(config: RunConfig) -> Iterator[str]:
-    ours = {name: part for name, part in config.callbacks.items() if part[TARGET].startswith("pix2pix.")}
+    ours = {name: component for name, component in config.callbacks.items() if component[TARGET].startswith("pix2pix.")}
     logged = _list_validation_metrics(config)
-    for name, part in ours.items():
-        monitor = part.get("monitor")
+    for name, component in ours.items():
+        monitor = component.get("monitor")
         # a callback of the user's own may log more than we know of
         if isinstance(monitor, str) and len(ours) == len(config.callbacks) and monitor not in logged:
             yield f"callbacks.{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
         elif isinstance(monitor, str):
-            yield from _check_direction(monitor, part)
+            yield from _check_direction(monitor, component)
 
 
-def _check_direction(monitor: str, part: dict[str, Any]) -> Iterator[str]:
+def _check_direction(monitor: str, component: dict[str, Any]) -> Iterator[str]:
     try:
-        higher_is_better(monitor, part.get("mode"))
+        higher_is_better(monitor, component.get("mode"))
     except ValueError as error:
         yield str(error)
 
@@ -89,7 +89,7 @@ def _check_direction(monitor: str, part: dict[str, Any]) -> Iterator[str]:
 def _list_validation_metrics(config: RunConfig) -> list[str]:
     data = config.data
     names = validation_metrics(data.height, data.width, labels=data.label_map_side == "target")
-    diagnosed = any(part[TARGET].endswith(".CollapseMonitor") for part in config.callbacks.values())
+    diagnosed = any(component[TARGET].endswith(".CollapseMonitor") for component in config.callbacks.values())
     return [f"val/{name}" for name in [*names, *(DIAGNOSES if diagnosed else ())]]
 
 
@@ -108,7 +108,7 @@ def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
     optimizers = (config.optimizer.generator, config.optimizer.discriminator)
     norms = any(callback.get("gradient_norms") for callback in config.callbacks.values())
     rules = {
-        "trainer=gpu: it is recorded on one": config.hardware["accelerator"] in {"gpu", "cuda"},
+        "trainer=gpu: it is recorded on one": config.hardware_here()["accelerator"] in {"gpu", "cuda"},
         "trainer.devices=1: what processes tell each other is not recorded": config.trainer.get("strategy") == "auto",
         "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": config.precision != "16-mixed",
         "optimizer.*.fused=true, of Adam or AdamW: others keep numbers where no graph reads them": all(
@@ -122,4 +122,4 @@ def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
 
 
 def _is_on_cpu(config: RunConfig) -> bool:
-    return config.hardware["accelerator"] == "cpu"
+    return config.hardware_here()["accelerator"] == "cpu"

@@ -23,7 +23,7 @@ NEEDED = ("name", "direction", "height", "width", "source_channels", "target_cha
 DATA_PARTS = ("source", "transform")
 
 
-class UnreadableError(ValueError):
+class UnreadableConfigError(ValueError):
     """A configuration that is damaged, or another program's; the message says why, without the name of the file."""
 
 
@@ -43,9 +43,9 @@ def read_settings(file: Path) -> dict[str, Any]:
         settings = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UnreadableError(f"cannot be read ({first}), it was cut short or damaged") from error
+        raise UnreadableConfigError(f"cannot be read ({first}), it was cut short or damaged") from error
     if not isinstance(settings, dict):
-        raise UnreadableError("holds no settings, it was cut short or damaged")
+        raise UnreadableConfigError("holds no settings, it was cut short or damaged")
     return _update(settings, file, PARTS_OF_A_RUN)
 
 
@@ -53,7 +53,7 @@ def config_in_weights(settings: Any, file: Path) -> RunConfig:
     """The configuration that a checkpoint or another file of weights holds. Raises ValueError, naming the file."""
     try:
         return _parse(_update(settings, file, PARTS_OF_A_GENERATOR))
-    except UnreadableError as error:
+    except UnreadableConfigError as error:
         raise ValueError(f"{file}: its configuration {error}. Copy the file again.") from error
 
 
@@ -67,7 +67,7 @@ def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
         lacking = [f"data.{name}" for name in NEEDED if name not in data]
         lacking += [f"data.{name}" for name in DATA_PARTS if not isinstance(data.get(name), Mapping)]
     if lacking:
-        raise UnreadableError(
+        raise UnreadableConfigError(
             f"is incomplete, it lacks {', '.join(lacking)}: it was cut short, or another program wrote it"
         )
     return settings
@@ -78,4 +78,4 @@ def _parse(settings: Mapping[str, Any]) -> RunConfig:
         return parse_config(settings)
     except ValueError as error:
         found = [f"  {line}" for line in str(error).rstrip(".").splitlines()]
-        raise UnreadableError("\n".join(["holds settings that cannot be used:", *found])) from error
+        raise UnreadableConfigError("\n".join(["holds settings that cannot be used:", *found])) from error

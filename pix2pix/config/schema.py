@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from pix2pix.config.hardware import select_hardware
-from pix2pix.core.instantiate import TARGET, Part, Settings
+from pix2pix.core.instantiate import TARGET, Component
+from pix2pix.core.settings import Settings
 from pix2pix.data.settings import DataSettings
 
 LIGHTNINGS_EPOCHS = 1000  # how long Lightning trains where neither epochs nor steps are set
@@ -22,8 +23,8 @@ class OptimizerSettings(Settings):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
     decay_epochs: Annotated[int, Field(ge=0)] = 0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    generator: Part
-    discriminator: Part
+    generator: Component
+    discriminator: Component
 
 
 class InferenceSettings(Settings):
@@ -62,18 +63,19 @@ class RunConfig(Settings):
     execution: ExecutionSettings = ExecutionSettings()
     inference: InferenceSettings = InferenceSettings()
     data: DataSettings
-    generator: Part
-    discriminator: Part | None
-    objective: Part
+    generator: Component
+    discriminator: Component | None
+    objective: Component
     optimizer: OptimizerSettings
-    trainer: Part
-    callbacks: dict[str, Part]
-    logger: dict[str, Part]
+    trainer: Component
+    callbacks: dict[str, Component]
+    logger: dict[str, Component]
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
         """The configuration in a mapping of plain values. Raises pydantic's ValidationError for values out of range."""
-        # By the rules of JSON a list stands for a tuple, and no string for a number.
+        # Strict checks by the rules of JSON: a list stands for a tuple, but no string for a number. JSON has no paths:
+        # `default=str` writes them as text, as config.yaml does.
         return cls.model_validate_json(json.dumps(settings, default=str))
 
     def to_mapping(self) -> dict[str, Any]:
@@ -86,6 +88,7 @@ class RunConfig(Settings):
         epochs, steps = self.trainer.get("max_epochs"), self.trainer.get("max_steps", -1)
         if epochs is None and steps == -1:
             epochs = LIGHTNINGS_EPOCHS
+        # -1 is Lightning's word for no end.
         return math.inf if epochs is None or epochs == -1 else epochs, math.inf if steps == -1 else steps
 
     @property
@@ -101,15 +104,18 @@ class RunConfig(Settings):
         numbers = (self.data.batch_size, devices, self.trainer.get("num_nodes", 1))
         return math.prod(numbers) if all(isinstance(number, int) and number > 0 for number in numbers) else None
 
-    @property
-    def hardware(self) -> dict[str, Any]:
-        """The trainer's settings that are left to this machine, such as the accelerator."""
+    def hardware_here(self) -> dict[str, Any]:
+        """This machine's choice of the trainer's settings that are left to the machine, such as the accelerator."""
         return select_hardware(self.trainer, self.precision, sizes_vary=not self.data.has_one_size)
+
+    def trainer_here(self) -> Component:
+        """The trainer's settings on this machine: what is left to the machine is filled in."""
+        return self.trainer | self.hardware_here()
 
     @property
     def is_single_process(self) -> bool:
         """Whether one process on one device trains, whatever cluster it runs in."""
-        trainer = self.trainer | self.hardware
+        trainer = self.trainer_here()
         one = trainer.get("devices") in (1, "1") and trainer.get("num_nodes", 1) == 1
         return one and trainer.get("strategy") == "auto"
 
@@ -120,18 +126,18 @@ class RunConfig(Settings):
 
     @property
     def is_named_by_its_directory(self) -> bool:
-        """Whether run and directory have the same name: both were renamed together, then, and it is the same run."""
+        """Whether run and directory have the same name. A run that is renamed with its directory stays the same run."""
         return Path(self.run_dir).name == self.name
 
     @property
     def monitor(self) -> tuple[str, Literal["min", "max"] | None] | None:
         """The metric that chooses the best checkpoint, and its direction where that is set; None without."""
-        part = self.callbacks.get("checkpoint", {})
-        return (part["monitor"], part.get("mode")) if part.get("monitor") else None
+        checkpoint = self.callbacks.get("checkpoint", {})
+        return (checkpoint["monitor"], checkpoint.get("mode")) if checkpoint.get("monitor") else None
 
     @property
-    def optimizers(self) -> dict[str, Part]:
-        """The optimizer of each network that is trained."""
+    def trained_optimizers(self) -> dict[str, Component]:
+        """The optimizer of each network that is trained. `optimizer` has one for D even where there is no D."""
         both = {"generator": self.optimizer.generator, "discriminator": self.optimizer.discriminator}
         return both if self.discriminator else {"generator": self.optimizer.generator}
 

@@ -12,27 +12,14 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from pix2pix.core.old_names import current_name
 
 TARGET, PARTIAL = "_target_", "_partial_"
-
-
-class Settings(BaseModel):
-    """A part of the configuration without `_target_`: typed, frozen, without conversions between types.
-
-    Unknown settings are kept, so that runs of later versions can be read; `pix2pix.config.check` refuses them.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-
-    def replace(self, **settings: Any) -> Self:
-        """A copy with other values for some settings, which are not checked again."""
-        return self.model_copy(update=settings)
 
 
 def is_component(value: Any) -> bool:
@@ -46,18 +33,18 @@ def _require_component(value: Any) -> Any:
     return value
 
 
-Part = Annotated[dict[str, Any], BeforeValidator(_require_component)]
+Component = Annotated[dict[str, Any], BeforeValidator(_require_component)]
 
 
-def build(node: Mapping[str, Any], **extra: Any) -> Any:
-    """Constructs the component `node`, nested components first. `extra` adds arguments that no file can hold.
+def build(component: Mapping[str, Any], **extra: Any) -> Any:
+    """Constructs a component, nested components first. `extra` adds arguments that no file can hold.
 
     With `_partial_: true` the result is a factory that takes the remaining arguments.
     """
-    settings = {key: value for key, value in node.items() if key not in {TARGET, PARTIAL}}
+    settings = {key: value for key, value in component.items() if key not in {TARGET, PARTIAL}}
     arguments = {key: build(value) if is_component(value) else value for key, value in settings.items()} | extra
-    target = locate(node[TARGET])
-    return functools.partial(target, **arguments) if node.get(PARTIAL) else target(**arguments)
+    target = locate(component[TARGET])
+    return functools.partial(target, **arguments) if component.get(PARTIAL) else target(**arguments)
 
 
 def locate(path: str) -> type:
@@ -74,24 +61,24 @@ def locate(path: str) -> type:
     return target
 
 
-def find_component_problems(node: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
+def find_component_problems(component: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
     """Yields a sentence for each problem of the component at `key`, which must derive from `kind`."""
     try:
-        target = locate(node[TARGET])
+        target = locate(component[TARGET])
     except ValueError as error:
         yield f"{key}.{TARGET}: {error}"
         return
     if not issubclass(target, kind):
-        yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
+        yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
-    yield from find_argument_problems(node, key, target)
+    yield from find_argument_problems(component, key, target)
 
 
-def find_argument_problems(node: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
+def find_argument_problems(component: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
     """Yields a sentence for each problem of a mapping as the arguments of a class."""
     parameters = constructor_parameters(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for name, value in node.items():
+    for name, value in component.items():
         if name in {TARGET, PARTIAL}:
             continue
         if name not in parameters and not takes_any:

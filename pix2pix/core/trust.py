@@ -28,11 +28,11 @@ class UntrustedError(ValueError):
     """A configuration that was read from a file names a class that is not trusted."""
 
 
-def build_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> Any:
+def build_trusted(component: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> Any:
     """Constructs a component of a configuration that was read from a file.
 
     Args:
-        node: the component.
+        component: the component.
         key: its place in the configuration.
         kind: the class it must derive from.
         source: the file, for error messages.
@@ -42,17 +42,17 @@ def build_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust:
         UntrustedError: for a class of another module, which is not imported.
         ValueError: for arguments that do not fit the class.
     """
-    require_trusted(node, key, kind, source=source, trust=trust)
+    require_trusted(component, key, kind, source=source, trust=trust)
     try:
-        return instantiate.build(node)
+        return instantiate.build(component)
     except (TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise ValueError(f"{source}: its {key} cannot be built ({type(error).__name__}: {error}).") from error
 
 
-def require_trusted(node: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> None:
+def require_trusted(component: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> None:
     """Raises UntrustedError where `build_trusted` would, and constructs nothing."""
     check = TrustCheck(kind, {*_parse_modules(trust), *read_trusted_modules()})
-    if problems := check.find_problems(node, key):
+    if problems := check.find_problems(component, key):
         lines = [f"{source}: its configuration is not built:", *(f"  {problem}" for problem in problems)]
         raise UntrustedError("\n".join([*lines, *check.remedy()]))
 
@@ -93,9 +93,9 @@ class TrustCheck:
         self.kind, self.trusted, self.factories = kind, set(trusted), factories
         self.refused_modules: set[str] = set()
 
-    def find_problems(self, node: Any, key: str) -> list[str]:
+    def find_problems(self, component: Any, key: str) -> list[str]:
         """Returns a sentence for each reason not to build the component. Imports only what is trusted by name."""
-        return list(self._check_names(node, key)) or list(self._check_classes(node, key, self.kind))
+        return list(self._check_names(component, key)) or list(self._check_classes(component, key, self.kind))
 
     def remedy(self) -> list[str]:
         """The lines that tell the user how to trust the refused modules; none where there are none."""
@@ -112,13 +112,13 @@ class TrustCheck:
         self.refused_modules.add(module)
         return f"{what}: not a class of {OWN_PACKAGE} or of a module that you trust."
 
-    def _check_names(self, node: Any, key: str) -> Iterator[str]:
+    def _check_names(self, component: Any, key: str) -> Iterator[str]:
         """Components may be only where `instantiate.build` looks for them."""
-        if not is_component(node):
+        if not is_component(component):
             yield f"{key}: must be a mapping with {TARGET}, the class to build."
             return
-        yield from self._check_target(node[TARGET], f"{key}.{TARGET}")
-        for name, value in node.items():
+        yield from self._check_target(component[TARGET], f"{key}.{TARGET}")
+        for name, value in component.items():
             if name == TARGET or (name == PARTIAL and self.factories):
                 continue
             if not isinstance(name, str) or name.startswith("_"):
@@ -136,18 +136,18 @@ class TrustCheck:
         elif not (_is_own_module(path.rpartition(".")[0]) or _is_covered(path, self.trusted)):
             yield self._refuse_module(f"{key}={path}", path.rpartition(".")[0])
 
-    def _check_classes(self, node: Any, key: str, kind: Any) -> Iterator[str]:
+    def _check_classes(self, component: Any, key: str, kind: Any) -> Iterator[str]:
         try:
-            target = instantiate.locate(node[TARGET])
+            target = instantiate.locate(component[TARGET])
         except ValueError as error:
             yield f"{key}.{TARGET}: {error}"
             return
         if not (_is_own_class(target) or _is_covered(f"{target.__module__}.{target.__qualname__}", self.trusted)):
-            yield self._refuse_module(f"{key}.{TARGET}={node[TARGET]}, of {target.__module__}", target.__module__)
+            yield self._refuse_module(f"{key}.{TARGET}={component[TARGET]}, of {target.__module__}", target.__module__)
         elif not issubclass(target, kind):
-            yield f"{key}.{TARGET}={node[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
+            yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         else:
-            for name, value in node.items():
+            for name, value in component.items():
                 if name not in {TARGET, PARTIAL}:
                     yield from self._check_argument(value, f"{key}.{name}", target, name)
 

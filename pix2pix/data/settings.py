@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from pix2pix.core.instantiate import TARGET, Part, Settings
+from pix2pix.core.instantiate import TARGET, Component
+from pix2pix.core.settings import Settings
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
 from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
@@ -94,8 +95,8 @@ class DataSettings(Settings):
     one_hot: bool = False
     input_channels: Positive
     output_channels: Positive
-    source: Part
-    transform: Annotated[Part, AfterValidator(_require_coding)]
+    source: Component
+    transform: Annotated[Component, AfterValidator(_require_coding)]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -122,7 +123,7 @@ class DataSettings(Settings):
         """Whether the pairs are read from a folder or an address, so that another one can be named."""
         return "path" in self.source
 
-    def source_at(self, path: str | Path | None) -> Part:
+    def source_at(self, path: str | Path | None) -> Component:
         """The component that finds the pairs, at another path where one is given."""
         return self.source if path is None else {**self.source, "path": str(path)}
 

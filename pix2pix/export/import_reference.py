@@ -9,7 +9,7 @@ import yaml
 from torch import Tensor
 
 from pix2pix.config import compose
-from pix2pix.config.check import check
+from pix2pix.config.check import parse_and_check
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
@@ -44,11 +44,9 @@ def import_reference(
         ValueError: for other weights, settings that do not fit them, or a run directory that is not empty.
     """
     files = {"generator": file} | ({"discriminator": discriminator} if discriminator else {})
-    weights = {player: read_state_dict(path) for player, path in files.items()}
-    parts = {player: FIND_ARGUMENTS[player](state) for player, state in weights.items()}
-    state = {
-        key: value for player in parts for key, value in _load_part(player, parts[player], weights[player]).items()
-    }
+    weights = {role: read_state_dict(path) for role, path in files.items()}
+    parts = {role: FIND_ARGUMENTS[role](state) for role, state in weights.items()}
+    state = {key: value for role in parts for key, value in _load_part(role, parts[role], weights[role]).items()}
     config = _make_config(parts, [f"name={quote(name or file.resolve().parent.name)}", *settings])
     run = Run(config.run_dir)
     if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
@@ -63,11 +61,11 @@ def quote(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _load_part(player: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _load_part(role: str, part: dict[str, Any], weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Converts the weights to the names of this package, and checks them by loading."""
     network = instantiate.build(part)
     network.load_state_dict(convert_reference_weights(weights, network))
-    return {f"{player}.{key}": value for key, value in network.state_dict().items()}
+    return {f"{role}.{key}": value for key, value in network.state_dict().items()}
 
 
 def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> RunConfig:
@@ -76,14 +74,14 @@ def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> R
     size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1
     defaults = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
     words = [*(f"{key}={value}" for key, value in defaults.items()), f"data.size={size}", *channels, *settings]
-    composed = compose.compose_settings(words) | parts
+    config = compose.compose_settings(words) | parts
     discriminator_channels = parts.get("discriminator", {}).get("in_channels")
-    objective = composed["objective"] | {"conditional": discriminator_channels != generator["out_channels"]}
-    return check(composed | {"objective": objective})
+    objective = config["objective"] | {"conditional": discriminator_channels != generator["out_channels"]}
+    return parse_and_check(config | {"objective": objective})
 
 
 def _provenance(files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:
-    sources = {player: {"file": str(path), "sha256": file_sha256(path)} for player, path in files.items()}
+    sources = {role: {"file": str(path), "sha256": file_sha256(path)} for role, path in files.items()}
     return {"finished": True, "imported": sources | dict(about)}
 
 

@@ -51,11 +51,11 @@ class Run:
             raise FileNotFoundError(
                 f"{self.path}: not a run, it has no config.yaml. Give a directory that `pix2pix train` made."
             )
-        from pix2pix.config.saved import UnreadableError, read_config  # imports torch
+        from pix2pix.config.saved import UnreadableConfigError, read_config  # imports torch
 
         try:
             return read_config(self.config_file)
-        except UnreadableError as error:
+        except UnreadableConfigError as error:
             raise self._config_error(str(error)) from error
 
     def provenance(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def build_model(config: RunConfig) -> Pix2Pix:
     return Pix2Pix(
         *build_networks(config),
         build(config.objective),
-        {name: build(optimizer) for name, optimizer in config.optimizers.items()},
+        {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
         decay_epochs=config.optimizer.decay_epochs,
         clip_norm=config.optimizer.clip_norm,
         ema_decay=config.ema_decay,
@@ -86,7 +86,7 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
     try:
         trainer: pl.Trainer = build(
-            config.trainer | config.hardware,
+            config.trainer_here(),
             callbacks=sort_callbacks(build(callback) for callback in config.callbacks.values()),
             logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
             plugins=[AtomicCheckpointIO(), *_cluster_plugins(config)],

@@ -32,7 +32,7 @@ def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> N
         log.info("%s is unfinished: resuming from %s", run.path, checkpoint)
     else:
         log.info("Training %s (%s; %s).", run.path, config.data.description, _describe_length(config))
-    log.info("It runs on %s.", describe_hardware(config.hardware, config.precision))
+    log.info("It runs on %s.", describe_hardware(config.hardware_here(), config.precision))
 
 
 def announce_own_weights(generator: nn.Module, discriminator: nn.Module | None) -> None:

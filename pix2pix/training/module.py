@@ -227,7 +227,7 @@ class Pix2Pix(pl.LightningModule):
         states = checkpoint.get("optimizer_states", [])
         if self.config and checkpoint.get("config"):
             saved = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))
-            apply_changed_settings(states, saved.optimizers, self.config.optimizers)
+            apply_changed_settings(states, saved.trained_optimizers, self.config.trained_optimizers)
         self.resumed_rates = read_rates(states)
 
 

@@ -181,8 +181,8 @@ def _differing_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[
 
 
 def _differing_optimizers(there: RunConfig, here: RunConfig) -> Iterator[str]:
-    for network, optimizer in here.optimizers.items():
-        a, b = there.optimizers.get(network, {}).get(TARGET, "nothing"), optimizer[TARGET]
+    for network, optimizer in here.trained_optimizers.items():
+        a, b = there.trained_optimizers.get(network, {}).get(TARGET, "nothing"), optimizer[TARGET]
         if a != b:
             yield f"optimizer.{network}.{TARGET}: {a} there, {b} here"
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from pix2pix.config.check import check
+from pix2pix.config.check import parse_and_check
 from pix2pix.config.compose import CONFIGS
 from pix2pix.config.parse import parse_config
 from pix2pix.models.input_sizes import suggest_sizes
@@ -46,7 +46,7 @@ def test_all_groups_of_the_architecture_are_there():
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g, options in groups().items() for o in options])
 def test_every_option_composes_and_can_be_run(group, option):
     extra = EXTRA.get((group, option), [])
-    check(resolved(f"{group}={option}", *extra))
+    parse_and_check(resolved(f"{group}={option}", *extra))
 
 
 @pytest.mark.parametrize("objective", groups()["objective"])
@@ -64,15 +64,15 @@ def test_every_allowed_combination_of_players_and_losses_can_be_run(objective):
                 trial["objective"] = config["objective"] | {"adversarial": loss["objective"]["adversarial"]}
             if adversarial and (name == "none" or kind == "wasserstein"):  # batch norm and a penalty exclude each other
                 with pytest.raises(ValueError, match=r"discriminator=none|gradient penalty"):
-                    check(trial)
+                    parse_and_check(trial)
             else:
-                check(trial)
+                parse_and_check(trial)
 
 
 @pytest.mark.parametrize("experiment", groups()["experiment"])
 def test_size_64_alone_works_in_every_experiment(experiment):
     config = resolved(f"experiment={experiment}", "data.size=64", *EXTRA.get(("experiment", experiment), []))
-    check(config)
+    parse_and_check(config)
     data = config["data"]
     assert (data["height"], data["width"], config["generator"]["depth"]) == (64, 64, 6)
     assert data["load_height"] == (72 if data["jitter"] else 64)
@@ -123,7 +123,7 @@ def test_height_and_width_are_free():
     config = resolved("data.height=128", "data.width=384")
     assert (config["data"]["load_height"], config["data"]["load_width"]) == (143, 429)
     assert config["generator"]["depth"] == 7
-    check(config)
+    parse_and_check(config)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_height_and_width_are_free():
 )
 def test_the_depth_follows_from_the_size_up_to_the_papers_eight(height, width, depth):
     config = resolved(f"data.height={height}", f"data.width={width}")
-    check(config)
+    parse_and_check(config)
     assert config["generator"]["depth"] == depth
 
 
@@ -148,7 +148,7 @@ def test_own_palettes_and_folders_give_the_channels():
     config = resolved(
         "data=folder", "data.path=x", "data.palette=[[0,0,0],[1,2,3],[4,5,6]]", "data.label_map=B", "data.one_hot=true"
     )
-    check(config)
+    parse_and_check(config)
     assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (3, 3)
     assert config["data"]["transform"]["target_palette"] == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
     config = resolved(
@@ -158,12 +158,12 @@ def test_own_palettes_and_folders_give_the_channels():
         "data.label_map=A",
         "data.one_hot=true",
     )
-    check(config)
+    parse_and_check(config)
     assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (2, 3)
     config = resolved(
         "data=folder", "data.path=x", "data.folders.A={mask: 1, photo: 3}", "data.direction=BtoA", "data.depth=16"
     )
-    check(config)
+    parse_and_check(config)
     assert (config["data"]["source_channels"], config["data"]["target_channels"]) == (3, 4)
     assert config["data"]["source"]["source_depth"] == 16
 
@@ -259,11 +259,11 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
 )
 def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
     with pytest.raises(ValueError, match="the configuration cannot be run") as refused:
-        check(resolved(*overrides))
+        parse_and_check(resolved(*overrides))
     assert sentence in str(refused.value)
 
 
 def test_checking_takes_no_memory_for_weights():
     with torch.device("meta"):
         assert torch.empty(1).is_meta
-    check(resolved("generator.base_channels=512"))  # 3.5 billion weights, were they built
+    parse_and_check(resolved("generator.base_channels=512"))  # 3.5 billion weights, were they built

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pix2pix.config.check import check
+from pix2pix.config.check import parse_and_check
 from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
 from pix2pix.config.old_settings import present_name, update_setting_names
@@ -52,7 +52,7 @@ def test_a_callback_of_the_users_own_may_have_any_name():
     assert update_setting_names(own) == own
     settings = resolved(*TINY)
     settings["callbacks"]["watch"] = {"_target_": "pytorch_lightning.callbacks.EarlyStopping", "monitor": "val/l1"}
-    check(settings)
+    parse_and_check(settings)
 
 
 def test_an_earlier_configuration_has_the_present_names():

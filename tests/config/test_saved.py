@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pix2pix.config.parse import parse_config
-from pix2pix.config.saved import UnreadableError, read_config
+from pix2pix.config.saved import UnreadableConfigError, read_config
 from tests.conftest import TINY, resolved
 
 
@@ -27,5 +27,5 @@ def test_what_was_saved_is_read_again_and_old_names_are_those_of_today(tmp_path)
 )
 def test_a_file_that_is_no_configuration_says_why(tmp_path, content, why):
     (tmp_path / "config.yaml").write_bytes(content)
-    with pytest.raises(UnreadableError, match=why):
+    with pytest.raises(UnreadableConfigError, match=why):
         read_config(tmp_path / "config.yaml")

@@ -262,7 +262,7 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
 )
 def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
     with pytest.raises(ValueError, match=r"execution\.cuda_graph=true needs") as refused:
-        check.check(resolved(*TINY, "execution.cuda_graph=true", *overrides))
+        check.parse_and_check(resolved(*TINY, "execution.cuda_graph=true", *overrides))
     assert remedy in str(refused.value)
 
 

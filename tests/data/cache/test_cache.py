@@ -272,11 +272,11 @@ def test_a_training_from_a_cache_is_the_training_from_files(tiny_run, tmp_path, 
 
 
 def test_workers_on_a_cache_in_memory_of_the_device_are_refused():
-    from pix2pix.config.check import check
+    from pix2pix.config.check import parse_and_check
 
     with pytest.raises(ValueError, match=r"other processes do not reach pairs that are kept on the device"):
-        check(resolved("data.cache=device", "data.num_workers=2"))
-    check(resolved("data.cache=device", "data.num_workers=auto"))
+        parse_and_check(resolved("data.cache=device", "data.num_workers=2"))
+    parse_and_check(resolved("data.cache=device", "data.num_workers=auto"))
 
 
 def test_a_run_goes_on_with_another_cache_than_it_began_with(run):

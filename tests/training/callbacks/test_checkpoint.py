@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import timer
 
-from pix2pix.config.check import check
+from pix2pix.config.check import parse_and_check
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from tests.conftest import TINY, pix2pix, resolved, same_weights
@@ -85,22 +85,22 @@ def test_a_metric_of_which_nobody_says_which_way_is_better_is_refused_before_the
         Checkpoints(monitor="val/score")
     config = resolved(*TINY, f"+callbacks.score={{_target_: {HERE}.Score}}", "callbacks.checkpoint.monitor=val/score")
     with pytest.raises(ValueError, match=r"val/score: nothing says .* Set callbacks.checkpoint.mode=max or min"):
-        check(config)
+        parse_and_check(config)
     config["callbacks"]["checkpoint"]["mode"] = "max"
-    check(config)
+    parse_and_check(config)
     config["callbacks"]["checkpoint"]["mode"] = "up"
     with pytest.raises(ValueError, match=r"callbacks\.checkpoint\.mode=up: input should be 'min' or 'max'"):
-        check(config)
+        parse_and_check(config)
 
 
 @pytest.mark.parametrize("name", ["correlation", "variation"])
 def test_what_the_diagnosis_logs_can_choose_the_best_epoch(tmp_path, name):
-    check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}"))
+    parse_and_check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}"))
     assert Checkpoints(monitor=f"val/{name}").higher_is_better
     with pytest.raises(ValueError, match=rf"val/{name}: it needs at least 8 validation pairs, and this run has 2"):
         best_epoch(tmp_path, f"val/{name}", None)
     with pytest.raises(ValueError, match=rf"monitor=val/{name}: this run logs no such metric"):
-        check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.collapse_monitor"))
+        parse_and_check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.collapse_monitor"))
 
 
 def test_the_best_value_of_another_metric_is_forgotten():
