@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 # Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
-WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.source.path"}
+WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.list", "data.source.path"}
 WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it is resumed is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 WHEREABOUTS |= {"data.source_size"}  # measured of the data, which the fingerprint tells apart

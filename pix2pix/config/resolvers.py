@@ -85,6 +85,11 @@ def absolute_path(path: str | None) -> str | None:
     return str(Path(path).expanduser().resolve())
 
 
+def pairs_path(table: str | None, path: str | None) -> str | None:
+    """Where pairs are looked for: in the table that is given, else in the folder."""
+    return absolute_path(path if table is None else table)
+
+
 def sweep_of(run_dir: str, output_dir: str, name: str) -> str | None:
     """The name of the sweep that a run stands in; None for a run by itself."""
     folder = Path(run_dir).parent
@@ -107,6 +112,7 @@ def without_slashes(name: str) -> str:
 
 PREFIX = "pix2pix."  # of their names in configuration files: other Hydra programs of this machine have names, too
 RESOLVERS = (
-    *(absolute_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of, label_map_side),
+    *(absolute_path, pairs_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of),
+    label_map_side,
     *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
 )

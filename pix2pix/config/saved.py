@@ -12,6 +12,7 @@ import yaml
 from pix2pix.config.old_settings import update_setting_names
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.instantiate import TARGET
 from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain_settings
 
@@ -21,6 +22,7 @@ PARTS_OF_A_GENERATOR = ("data", "generator", "inference")
 # Settings without which the pictures of a generator cannot be understood. They have been in every version.
 NEEDED = ("name", "direction", "height", "width", "source_channels", "target_channels", "palette", "label_map")
 DATA_PARTS = ("source", "transform")
+SPLIT_SOURCES = {f"pix2pix.data.{name}" for name in ("PairFolder", "DerivedPairs", "ShardedPairs")}
 
 
 class UnreadableConfigError(ValueError):
@@ -70,7 +72,17 @@ def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
         raise UnreadableConfigError(
             f"is incomplete, it lacks {', '.join(lacking)}: it was cut short, or another program wrote it"
         )
-    return settings
+    return _keep_earlier_splits(settings)
+
+
+def _keep_earlier_splits(settings: dict[str, Any]) -> dict[str, Any]:
+    """Says of runs that did not record how their validation pairs were chosen that it was as in earlier versions."""
+    data = settings["data"]
+    if "val_share" in data:
+        return settings
+    source = data["source"]
+    source = {**source, "val_share": None} if source.get(TARGET) in SPLIT_SOURCES else source
+    return {**settings, "data": {**data, "val_share": None, "source": source}}
 
 
 def _parse(settings: Mapping[str, Any]) -> RunConfig:

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation"]
+Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation", "validation"]
 
 
 def derive_seed(seed: int, purpose: Purpose, *position: int | str) -> int:

@@ -35,13 +35,22 @@ class PairSource(ABC):
     def split(self, split: Split) -> Sequence[Pair]:
         """The pairs of one split, read when indexed."""
 
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that have pairs; `split` raises ValueError for the others."""
+        return get_args(Split)
+
+    def describe(self) -> list[str]:
+        """What was found, in a line for the user; then what was left out or looks wrong. Empty says nothing."""
+        return []
+
     @abstractmethod
     def fingerprint(self) -> str:
         """A digest that changes when the pairs change."""
 
     def inventory(self) -> Inventory:
         """The files that hold the pairs, with their dates; empty if no files on this machine do."""
-        files = {file for split in get_args(Split) for pair in self.files(split) for file in pair}
+        files = {file for split in self.splits for pair in self.files(split) for file in pair}
         return take_inventory(self.fingerprint(), sorted(files))
 
     def files(self, split: Split) -> Sequence[tuple[Path, ...]]:

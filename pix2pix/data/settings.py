@@ -17,6 +17,7 @@ from pix2pix.data.images.value_range import Limits
 from pix2pix.data.pair import Direction
 from pix2pix.data.sources.image_spec import OWN_FOLDERS, ImageSpec, make_spec
 from pix2pix.data.sources.skip_unreadable import OnError
+from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share
 
 Positive = Annotated[int, Field(ge=1)]
 Letter = Literal["A", "B"]
@@ -79,6 +80,10 @@ class DataSettings(Settings):
     source_range: Range | None = None
     target_range: Range | None = None
     source_size: tuple[Positive, Positive] | Literal["mixed"] | None = None
+    list: str | None = None
+    layout: Layout = "auto"
+    val_share: Share | None = DEFAULT_SHARE
+    split_seed: Annotated[int, Field(ge=0)] = 0
     folders: dict[Letter, str | dict[str, Positive]] = Field(default_factory=lambda: dict(OWN_FOLDERS))
     source_channels: Positive
     target_channels: Positive

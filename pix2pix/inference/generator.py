@@ -20,7 +20,7 @@ from pix2pix.data.images.resize import Size, resize
 from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.derived import input_derivation
-from pix2pix.data.sources.folder_layout import pair_name
+from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.transforms import ImageEncoding, PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization

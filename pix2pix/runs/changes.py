@@ -25,6 +25,8 @@ ERROR_SETTINGS = {
     "data.on_error",
     "data.skip_limit",
 }  # an unreadable pair may be skipped on resuming
+# How validation pairs are chosen: runs of earlier versions did not record it, and keep the pairs that they have.
+VALIDATION_SETTINGS = {f"data.{part}{name}" for part in ("", "source.") for name in ("val_share", "split_seed")}
 # Lightning's callbacks that observe or end a training; its others may change the weights.
 OBSERVING_CALLBACKS = {
     *("DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary"),
@@ -98,6 +100,8 @@ def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
     if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and here.is_named_by_its_directory):
         return "place"
     if key == "data.batch_size" and there.pairs_per_step == here.pairs_per_step is not None:
+        return "place"
+    if key in VALIDATION_SETTINGS and there.data.val_share is None:
         return "place"
     if key in LENGTH_SETTINGS:
         return "length"

@@ -14,7 +14,7 @@ from torch import nn
 from pix2pix.config.hardware import describe_hardware
 from pix2pix.config.schema import RunConfig
 from pix2pix.data.images.class_numbers import advise_on_classes, count_classes, highest_class
-from pix2pix.data.pair import Pair
+from pix2pix.data.pair import Pair, PairSource
 from pix2pix.data.settings import DataSettings
 from pix2pix.models import UNet
 from pix2pix.models.input_sizes import suggest_sizes
@@ -33,6 +33,12 @@ def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> N
     else:
         log.info("Training %s (%s; %s).", run.path, config.data.description, _describe_length(config))
     log.info("It runs on %s.", describe_hardware(config.hardware_here(), config.precision))
+
+
+def announce_data(pairs: PairSource) -> None:
+    """Logs which pairs were found, and warns of what was left out or looks wrong."""
+    for number, line in enumerate(pairs.describe()):
+        log.log(logging.WARNING if number else logging.INFO, "%s", line)
 
 
 def announce_own_weights(generator: nn.Module, discriminator: nn.Module | None) -> None:

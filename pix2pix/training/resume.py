@@ -43,6 +43,19 @@ class TrainingProgress(NamedTuple):
         return f"{self.epochs} epochs ({self.steps} steps)"
 
 
+def keep_recorded_splits(run: Run, config: RunConfig) -> RunConfig:
+    """The configuration with the validation pairs that a run of an earlier version had, if it continues such a run."""
+    earlier = [run] if config.resume == "auto" else [run, Run(Path(config.resume).parent.parent)]
+    recorded = next((each.config() for each in earlier if each.config_file.is_file()), None)
+    if config.resume == "never" or recorded is None or recorded.data.val_share is not None:
+        return config
+    source = config.data.source
+    if source.get("val_share") is None:
+        return config
+    log.info("%s keeps the validation pairs that it had: those of earlier versions (data.val_share=null).", run.path)
+    return config.replace(data=config.data.replace(val_share=None, source={**source, "val_share": None}))
+
+
 def is_training_checkpoint(path: Path) -> bool:
     """Whether it is the checkpoint of a training, judged without reading its tensors."""
     try:

@@ -28,6 +28,7 @@ from pix2pix.training.messages import (
     advise_on_class_numbers,
     advise_on_size,
     announce_checkpoints,
+    announce_data,
     announce_own_weights,
     announce_training,
     is_out_of_memory,
@@ -36,7 +37,13 @@ from pix2pix.training.messages import (
 )
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.output_paths import keep_outputs_in_run
-from pix2pix.training.resume import is_extended, is_training_checkpoint, require_compatible, warn_about_schedule
+from pix2pix.training.resume import (
+    is_extended,
+    is_training_checkpoint,
+    keep_recorded_splits,
+    require_compatible,
+    warn_about_schedule,
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +68,7 @@ def train(config: RunConfig) -> None:
     run = Run(config.run_dir)
     config = keep_outputs_in_run(config, run)
     _prepare_directory(run, config)
+    config = keep_recorded_splits(run, config)
     data = build_data(config)
     files = data.pairs.inventory()
     _require_same_data(run, config, files)
@@ -189,6 +197,7 @@ def _fit_from_checkpoint(
     so_far = checkpoint and require_compatible(checkpoint, model, config, given=checkpoint == given)
     if trainer.is_global_zero:
         announce_training(run, config, checkpoint)
+        announce_data(data.pairs)
         if checkpoint is None and not config.init_from:
             announce_own_weights(model.generator, model.discriminator)
         if checkpoint and so_far:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -18,13 +18,17 @@ from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.resize import Preprocess, resize, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
-from pix2pix.data.sources.folder_layout import (
-    PairPaths,
-    files_by_pair_name,
-    held_out_slice,
-    inventory_splits,
-    list_pictures,
-    pair_name,
+from pix2pix.data.sources.pair_names import files_by_pair_name, pair_name
+from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
+from pix2pix.data.sources.picture_folders import FolderTree, list_pictures
+from pix2pix.data.sources.splits import (
+    DEFAULT_SHARE,
+    SPLIT_NAMES,
+    Share,
+    SplitFiles,
+    complete_splits,
+    describe_held_out,
+    missing_split_message,
 )
 
 Operation = Literal["grayscale", "lab", "edges", "inpaint", "superres", "blur", "noise"]
@@ -34,8 +38,9 @@ Pixels = Annotated[int, Field(ge=1)]
 class DerivedPairs(PairSource):
     """Every picture of a folder is a target; its input is made from it, the same way every time.
 
-    Splits are the folders `train`, `val` and `test` where there are any, else every tenth picture is held out. Pictures
-    are brought to the size they are used at first, so that an edge or a grain of noise is as large as it says.
+    Splits are the folders `train`, `val` and `test` where there are any; without `val`, a share of `train` is held
+    out. Pictures are brought to the size they are used at first, so that an edge or a grain of noise is as large as
+    it says.
 
     | operation | input | `amount`, and what it is when null |
     |---|---|---|
@@ -58,6 +63,9 @@ class DerivedPairs(PairSource):
         load_width: see above.
         preprocess: how pictures are brought to that size; see `pix2pix.data.images.resize`.
         seed: of holes and noise.
+        val_share: the share of the training pictures that is held out where there is no validation split; None: as of
+            `PairFolder`.
+        split_seed: chooses the pictures that are held out.
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
@@ -76,9 +84,14 @@ class DerivedPairs(PairSource):
         load_width: Pixels,
         preprocess: Preprocess = "resize_and_crop",
         seed: Annotated[int, Field(ge=0)] = 0,
+        val_share: Share | None = DEFAULT_SHARE,
+        split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
-        self.pictures = _find_splits(self.path)
+        found = _find_splits(self.path)
+        self.held_out_by = None if val_share is None or "val" in found else split_seed
+        completed = complete_splits(found, self.path, val_share, split_seed)
+        self.pictures = {split: files.files for split, files in completed.items()}
         self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
         self.resize = functools.partial(resize_for_training, crop_size=(height, width), preprocess=preprocess)
         self.how = operation, amount, fill
@@ -86,19 +99,31 @@ class DerivedPairs(PairSource):
         if operation == "edges":
             _import_opencv()
 
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that have pictures."""
+        return tuple(split for split in get_args(Split) if split in self.pictures)
+
     def split(self, split: Split) -> "DerivedFiles":
-        """The pairs of `split`, in natural order of their names."""
+        """The pairs of `split`, in natural order of their names. Raises ValueError where there is no such split."""
         return DerivedFiles(
-            self.pictures[split], functools.partial(self.resize, load_size=self.sizes[split]), self._derive_pair
+            self.files(split), functools.partial(self.resize, load_size=self.sizes[split]), self._derive_pair
         )
 
     def files(self, split: Split) -> PairPaths:
         """(picture,) of each pair."""
+        if split not in self.pictures:
+            raise ValueError(missing_split_message(self.path, split, self.splits))
         return self.pictures[split]
 
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
         """Height and width of the picture that a pair is made from, from the header of its file."""
-        return read_size(self.pictures[split][index][0])
+        return read_size(self.files(split)[index][0])
+
+    def describe(self) -> list[str]:
+        """How many pictures there are, and what is validated on."""
+        counts = {split: len(files) for split, files in self.pictures.items()}
+        return [f"{self.path}: {counts['train']} pictures; {describe_held_out(counts, self.held_out_by)}."]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of what is done with them."""
@@ -217,17 +242,21 @@ def _import_opencv():
     return cv2
 
 
-def _find_splits(path: Path) -> dict[Split, PairPaths]:
+def _find_splits(path: Path) -> dict[Split, SplitFiles]:
     if not path.is_dir():
         raise FileNotFoundError(f"no folder {str(path)!r}: the pictures are looked for there. Set data.path.")
-    found: dict[Split, PairPaths] = {split: _sort_pictures(path / split) for split in ("train", "val", "test")}
-    everything = found["train"] or _sort_pictures(path)
-    if not everything:
-        raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
-    train, held_out = everything, found["val"] or found["test"]
-    if not held_out:
-        train, held_out = everything.partition(held_out_slice(everything))
-    return {"train": train or everything, "val": found["val"] or held_out, "test": found["test"] or held_out}
+    tree = FolderTree(path)
+    found: dict[Split, SplitFiles] = {}
+    for split in get_args(Split):
+        folders = [tree.find(name) for name in SPLIT_NAMES[split]]
+        if files := next(filter(None, map(_sort_pictures, folders)), None):
+            found[split] = SplitFiles(files, split)
+    if "train" not in found:
+        pictures = _sort_pictures(path)
+        if not pictures:
+            raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
+        found["train"] = SplitFiles(pictures, "train")
+    return found
 
 
 def _sort_pictures(folder: Path) -> PairPaths:

@@ -7,8 +7,9 @@ from pix2pix.data.images.decode import Depth
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Split
 from pix2pix.data.settings import DataSettings
-from pix2pix.data.sources.folder import FilePairSource, PairFiles
-from pix2pix.data.sources.folder_layout import PairPaths, find_split, inventory_splits
+from pix2pix.data.sources.folder import FilePairSource, PairFiles, take_files_inventory
+from pix2pix.data.sources.folder_layout import FolderLayout
+from pix2pix.data.sources.pair_paths import PairPaths
 
 
 class EvaluationFolder(FilePairSource):
@@ -31,32 +32,23 @@ class EvaluationFolder(FilePairSource):
         depths: tuple[Depth, Depth] = data.source_depth, data.target_depth
         super().__init__(data.direction, channels, depths, {**data.folders}, data.label_map, data.palette)
         self.path = Path(path)
-        self.names = [*self.sides["A"].folders, *self.sides["B"].folders]
-        if not self.path.is_dir():
+        if not self.path.exists():
             raise FileNotFoundError(f"no folder {str(self.path)!r}: the pairs are looked for there.")
-        self.found = self._find_splits(self.path)
-        self.has_splits = bool(self.found)
+        layout = self._find_layout()
+        self.has_splits = layout.has_splits
+        self.found: dict[Split, PairPaths] = {split: files.files for split, files in layout.splits.items()}
         if not self.has_splits:
-            self.found = dict.fromkeys(get_args(Split), self._find_all(self.path))
+            self.found = dict.fromkeys(get_args(Split), self.found["train"])
 
-    def _find_splits(self, path: Path) -> dict[Split, PairPaths]:
-        found: dict[Split, PairPaths] = {}
-        for split in get_args(Split):
-            if files := find_split(path, split, self.names):
-                found[split] = files
-        inner = _find_only_folder(path)
-        return found if found or inner is None else self._find_splits(inner)
-
-    def _find_all(self, path: Path) -> PairPaths:
-        if found := find_split(path, "", self.names):
-            return found
-        if (inner := _find_only_folder(path)) is not None:
-            return self._find_all(inner)
-        raise FileNotFoundError(
-            f"no pairs in {str(self.path)!r}: expected pictures with A and B side by side, or the folders "
-            f"{' and '.join(f'{name}/' for name in self.names)} (other names: data.folders of the run), or splits such "
-            f"as test/, or {' and '.join(f'test{name}/' for name in self.names)}."
-        )
+    def _find_layout(self) -> FolderLayout:
+        try:
+            return self.find_pairs(self.path)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"no pairs in {str(self.path)!r}: expected pictures with A and B side by side, or the folders "
+                f"{' and '.join(f'{name}/' for name in self.image_names)} (other names: data.folders of the run), or "
+                f"splits such as test/, or {' and '.join(f'test{name}/' for name in self.image_names)}."
+            ) from error
 
     @property
     def splits(self) -> tuple[Split, ...]:
@@ -85,10 +77,4 @@ class EvaluationFolder(FilePairSource):
 
     def inventory(self) -> Inventory:
         """The files, with their dates."""
-        return inventory_splits(self.found.values(), self.path)
-
-
-def _find_only_folder(path: Path) -> Path | None:
-    """The only folder in a folder, as archives are often unpacked; None if there are none or several."""
-    inner = [folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
-    return inner[0] if len(inner) == 1 else None
+        return take_files_inventory(self.path, self.found.values())

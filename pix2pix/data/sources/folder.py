@@ -1,17 +1,20 @@
 """Reads pairs from a folder of picture files, in either direction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 from PIL import Image
+from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, open_picture, pil_to_tensor, read_size
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Direction, Pair, PairSource, Split
-from pix2pix.data.sources.folder_layout import PairPaths, find_splits, inventory_splits, pair_name
+from pix2pix.data.sources import pair_list
+from pix2pix.data.sources.describe_splits import describe_splits
+from pix2pix.data.sources.folder_layout import FolderLayout, find_layout
 from pix2pix.data.sources.image_spec import (
     OWN_FOLDERS,
     RGB_SPEC,
@@ -21,7 +24,10 @@ from pix2pix.data.sources.image_spec import (
     require_even,
     split_halves,
 )
+from pix2pix.data.sources.pair_names import pair_name
+from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
 from pix2pix.data.sources.shard_member import File
+from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share, complete_splits, missing_split_message
 
 
 class PairFiles(Sequence[Pair]):
@@ -32,6 +38,7 @@ class PairFiles(Sequence[Pair]):
     ) -> None:
         self.files, self.direction = files, direction
         self.a, self.b = a, b
+        self.names = files.pair_names if isinstance(files, PairPaths) else None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -44,7 +51,8 @@ class PairFiles(Sequence[Pair]):
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, pair_name(files[0].stem, *self.a.folders[:1]))
+        name = self.names[index] if self.names else files[0].stem
+        return Pair(source, target, pair_name(name, *self.a.folders[:1]))
 
     def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:
         """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
@@ -81,6 +89,20 @@ class FilePairSource(PairSource):
         self.direction: Direction = direction
         self.sides = make_specs(direction, channels, depths, OWN_FOLDERS | (folders or {}), label_map, palette)
 
+    @property
+    def image_names(self) -> list[str]:
+        """What the folders of A and then of B are called."""
+        return [*self.sides["A"].folders, *self.sides["B"].folders]
+
+    def find_pairs(self, path: Path, layout: Layout = "auto") -> FolderLayout:
+        """The pairs in a folder or in a table, in whatever splits. Raises what `find_layout` and the table raise."""
+        of_a, of_b = self.sides["A"].folders, self.sides["B"].folders
+        require_two_names(of_a, of_b)
+        if pair_list.is_table(path):
+            return pair_list.read_pair_list(path, self.image_names)
+        sources = range(len(of_a)) if self.direction == "AtoB" else range(len(of_a), len(self.image_names))
+        return find_layout(path, self.image_names, sources, layout)
+
     def open_pairs(self, files: Sequence[tuple[File, ...]]) -> PairFiles:
         """The pairs in `files`, read when indexed."""
         return PairFiles(files, self.direction, self.sides["A"], self.sides["B"])
@@ -90,16 +112,17 @@ class PairFolder(FilePairSource):
     """Pairs in a folder, side by side in one file (A left, B right) or in two folders of matching names.
 
     A split S is looked for as `S/` (side-by-side files), `SA/` and `SB/`, `A/S/` and `B/S/`, `S/A/` and `S/B/`, `S_A/`
-    and `S_B/`; also as `training`, `valid`, `validation` or `testing`. `folders` gives A and B the names they have in
-    yours, such as images and masks, and may join several folders as the channels of one image. Names match when they
-    are equal but for the suffix and a trailing `_A`, `_B` or name of the folder (`1_mask.png` in `masks`). Where the
-    folder holds nothing but another one, the pairs are looked for in that.
+    and `S_B/`, or as `S/` with files `N_A` and `N_B`; also as `training`, `valid`, `validation` or `testing`. `folders`
+    gives A and B the names they have in yours, such as images and masks, and may join several folders as the channels
+    of one image. Case does not matter. Where these folders hold no pictures, the folders below them are searched.
+    Names match when they are equal but for the suffix and a trailing `_A`, `_B` or name of the folder (`1_mask.png` in
+    `masks`). Where the folder holds nothing but another one, the pairs are looked for in that. `path` may also be a
+    table of pairs, see `pix2pix.data.sources.pair_list`.
 
-    A missing `val` is `test` and the other way round. Where neither is there, or pictures lie in the folder itself
-    with no split at all, every tenth pair of the training set, in natural order, is held out for both.
+    Without a validation split, a share of the training pairs is held out. A test split is there or is not.
 
     Args:
-        path: the folder.
+        path: the folder, or a CSV file that lists the pairs.
         direction: `AtoB` makes A the source, `BtoA` makes B the source.
         source_channels: channels of the source; grey and colour are converted (1, 3, with transparency 2, 4).
         target_channels: likewise.
@@ -108,6 +131,10 @@ class PairFolder(FilePairSource):
         folders: the names of A's and B's folders; for several a mapping of names to channels, as {mask: 1, photo: 3}.
         label_map: which image is a label map, to be read by `palette`; None for none.
         palette: of the label maps.
+        layout: `side_by_side` or `two_folders`; `auto` takes what is found, and refuses single pictures.
+        val_share: the share of the training pairs that is held out where there is no validation split. None: as earlier
+            versions did, where test pairs stood in for validation pairs, and the other way round.
+        split_seed: chooses the pairs that are held out.
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
@@ -127,28 +154,42 @@ class PairFolder(FilePairSource):
         folders: dict[Literal["A", "B"], Folders] | None = None,
         label_map: Literal["A", "B"] | None = None,
         palette: PaletteChoice | None = None,
+        layout: Layout = "auto",
+        val_share: Share | None = DEFAULT_SHARE,
+        split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
-        if not self.path.is_dir():
-            raise FileNotFoundError(
-                f"no folder {str(self.path)!r}: the pairs are looked for there. "
-                "Set data.path to the folder itself, or data.root (or PIX2PIX_DATA) to the folder of all data sets."
-            )
+        _require_folder(self.path)
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
-        self._splits = find_splits(self.path, [*self.sides["A"].folders, *self.sides["B"].folders])
+        self.found = self.find_pairs(self.path, layout)
+        if "train" not in self.found.splits:
+            raise FileNotFoundError(_no_training_message(self.path, self.image_names))
+        self.held_out_by = None if val_share is None or "val" in self.found.splits else split_seed
+        self._splits = complete_splits(self.found.splits, self.path, val_share, split_seed)
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that have pairs."""
+        return tuple(split for split in get_args(Split) if split in self._splits)
 
     def split(self, split: Split) -> PairFiles:
-        """The pairs of `split`, in natural order of their names."""
-        return self.open_pairs(self._splits[split])
+        """The pairs of `split`, in natural order of their names. Raises ValueError where there is no such split."""
+        return self.open_pairs(self.files(split))
 
     def files(self, split: Split) -> PairPaths:
         """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
-        return self._splits[split]
+        if split not in self._splits:
+            raise ValueError(missing_split_message(self.path, split, self.splits))
+        return self._splits[split].files
+
+    def describe(self) -> list[str]:
+        """What was found, in a line; then what was left out or looks wrong."""
+        return describe_splits(self.found, self._splits, self.held_out_by)
 
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
         """Height and width of a pair's source, from the header of its file."""
-        files = self._splits[split][index]
+        files = self.files(split)[index]
         if len(files) == 1:
             height, width = read_size(files[0])
             return height, width // 2
@@ -160,4 +201,39 @@ class PairFolder(FilePairSource):
 
     def inventory(self) -> Inventory:
         """The files, with their dates."""
-        return inventory_splits(self._splits.values(), self.path)
+        return take_files_inventory(self.path, [found.files for found in self._splits.values()])
+
+
+def take_files_inventory(path: Path, splits: Iterable[PairPaths]) -> Inventory:
+    """The files of the splits in a folder or a table, with their dates."""
+    if pair_list.is_table(path):
+        return inventory_splits(splits, path.parent, pair_list.table_digest(path))
+    return inventory_splits(splits, path)
+
+
+def _no_training_message(path: Path, names: Sequence[str]) -> str:
+    if pair_list.is_table(path):
+        return f"{path}: lists no training pairs. Leave the column split empty, or write train there."
+    return (
+        f"no training pairs in {str(path)!r}: expected them in train/, or in "
+        f"{' and '.join(f'train{name}/' for name in names)}."
+    )
+
+
+def _require_folder(path: Path) -> None:
+    if not path.is_dir() and not pair_list.is_table(path):
+        raise FileNotFoundError(
+            f"no folder {str(path)!r}: the pairs are looked for there. "
+            "Set data.path to the folder itself, or data.root (or PIX2PIX_DATA) to the folder of all data sets; "
+            "data.list to a table of pairs."
+        )
+
+
+def require_two_names(of_a: Sequence[str], of_b: Sequence[str]) -> None:
+    """Raises ValueError where A and B are the same folder."""
+    if shared := set(of_a) & set(of_b):
+        name = min(shared)
+        raise ValueError(
+            f"data.folders={{A: {name}, B: {name}}}: names one folder for both A and B, so each picture would be "
+            "its own partner. Name two folders."
+        )

@@ -1,209 +1,282 @@
-"""Finds the files of each pair in a dataset folder.
+"""Finds the files of each pair in a dataset folder."""
 
-A data set may have a million pairs, so each folder is listed once, nothing is sorted twice, and names are kept as they
-were listed: as many paths would take a gigabyte.
-"""
-
-import contextlib
-import hashlib
 import itertools
-import logging
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from natsort import natsorted
 
-from pix2pix.data.images.decode import SUFFIXES, read_size
-from pix2pix.data.images.picture_files import UnreadableError, require_utf8_names
-from pix2pix.data.inventory import Inventory
+from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Split
-from pix2pix.data.sources.image_spec import require_even
+from pix2pix.data.sources.pair_names import files_by_pair_name, match_names, unmatched_message
+from pix2pix.data.sources.pair_paths import PairPaths
+from pix2pix.data.sources.picture_folders import (
+    FolderTree,
+    fold,
+    list_pictures,
+    list_subfolders,
+    walk_pictures,
+)
+from pix2pix.data.sources.side_by_side import (
+    are_single_beside,
+    count_sizes,
+    require_pairs_by_name,
+    split_by_image,
+)
+from pix2pix.data.sources.splits import SPLIT_NAMES, Layout, SplitFiles
 
-log = logging.getLogger(__name__)
-
-SPLIT_NAMES: dict[Split | Literal[""], tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-    "": ("",),
-}
 LAYOUTS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
-LETTERS = ("AB", "A", "B")  # a file's name may end in the image that it is
-HELD_OUT_EVERY = 10
-WIDTHS_CHECKED = 1000  # side-by-side files of a split whose width is looked at before anything begins
+DEEPEST = 3  # folders within folders in which a data set is looked for
+PLACES_SHOWN = 4
 
 
-class PairPaths(Sequence[tuple[Path, ...]]):
-    """The files of each pair, whose names become paths when they are asked for.
+@dataclass
+class FolderLayout:
+    """The pairs of a data set as they lie in its folder.
 
     Args:
-        folders: for each file of a pair the folder it lies in.
-        names: for each folder the names of its files, in the order of the pairs.
+        root: the folder that holds them.
+        splits: those that were found.
+        notes: what was left out, a sentence each.
+        has_splits: whether the pairs are split; all pairs of a folder without splits are training pairs.
     """
 
-    def __init__(self, folders: Sequence[Path], names: Sequence[list[str]]) -> None:
-        self.folders, self.names = folders, names
-
-    def __len__(self) -> int:
-        return len(self.names[0])
-
-    def __getitem__(self, index: int) -> tuple[Path, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return tuple(folder / names[index] for folder, names in zip(self.folders, self.names, strict=True))
-
-    def partition(self, part: slice) -> tuple["PairPaths", "PairPaths"]:
-        """The pairs that the slice leaves, and those that it takes."""
-        left = [list(names) for names in self.names]
-        for names in left:
-            del names[part]
-        return PairPaths(self.folders, left), PairPaths(self.folders, [names[part] for names in self.names])
-
-    def describe_files(self, root: Path) -> Iterator[tuple[str, int]]:
-        """For each file its path below `root` and its bytes, in words, and the date of its last change."""
-        for folder, names in zip(self.folders, self.names, strict=True):
-            place, below = f"{folder}{os.sep}", os.path.relpath(folder, root) + os.sep
-            shown = below.removeprefix(f".{os.sep}")
-            for name in names:
-                stat = os.stat(place + name)  # noqa: PTH116 - a path takes longer than its size
-                yield f"{shown}{name} {stat.st_size}", stat.st_mtime_ns
+    root: Path
+    splits: dict[Split, SplitFiles] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    has_splits: bool = True
 
 
-def inventory_splits(splits: Iterable[PairPaths], root: Path, settings: str = "") -> Inventory:
-    """The files of splits below `root`; the fingerprint is a digest of their names and sizes, and of `settings`."""
-    dates = dict(line for files in set(splits) for line in files.describe_files(root))
-    lines = sorted(dates)
-    digest = hashlib.sha256("\n".join([*lines, *filter(None, [settings])]).encode()).hexdigest()
-    sizes = np.fromiter((int(line.rpartition(" ")[2]) for line in lines), np.int64, len(lines))
-    return Inventory(
-        digest,
-        lambda number: root / lines[number].rpartition(" ")[0],
-        sizes,
-        np.fromiter((dates[line] for line in lines), np.int64, len(lines)),
-    )
+def find_layout(path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout = "auto") -> FolderLayout:
+    """The splits of a data set. See `PairFolder` for where they are looked for.
+
+    Args:
+        path: the folder.
+        names: of the folders of A and of B.
+        sources: the places in `names` of the source's folders.
+        layout: side by side, in two folders, or whichever is found.
+
+    Raises:
+        FileNotFoundError: when there are no pairs.
+        ValueError: when names do not match, or files cannot be side by side.
+    """
+    found = _find_layout(path, names, sources, layout, DEEPEST)
+    if found is None or not found.splits:
+        raise FileNotFoundError(" ".join([_no_pictures_message(path, names), *(found.notes if found else ())]))
+    return found
 
 
-def list_pictures(folder: Path) -> list[str]:
-    """The names of the pictures directly in `folder`, as the system lists them; ValueError for one that is no UTF-8."""
-    if not folder.is_dir():
-        return []
-    names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES) and name[0] != "."]  # noqa: PTH208
-    require_utf8_names(folder, names)
-    return names
+def _find_layout(
+    path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout, depth: int
+) -> FolderLayout | None:
+    """The same, in a folder of `path` where that holds nothing itself; None where there are no pictures."""
+    for is_nested in (False, True):
+        search = _Search(FolderTree(path), names, sources, layout, is_nested)
+        found = search.find_splits()
+        if found.splits or found.notes:
+            return found
+    if depth == 0:
+        return None
+    inner = [(folder, _find_layout(folder, names, sources, layout, depth - 1)) for folder in list_subfolders(path)]
+    holding = [(folder, found) for folder, found in inner if found]
+    if len(holding) > 1:
+        raise ValueError(_several_message(path, [folder for folder, _ in holding]))
+    return holding[0][1] if holding else None
 
 
-def list_picture_paths(folder: Path) -> list[Path]:
-    """The picture files directly in `folder`, in natural order: 2.jpg before 10.jpg."""
-    return [folder / name for name in natsorted(list_pictures(folder))]
+class _Search:
+    """Looks for splits in one folder: for pictures directly in its folders, or also in folders below these."""
+
+    def __init__(
+        self, tree: FolderTree, names: Sequence[str], sources: Sequence[int], layout: Layout, is_nested: bool
+    ) -> None:
+        self.tree, self.names, self.sources, self.layout, self.is_nested = tree, names, sources, layout, is_nested
+        self.list: Callable[[Path], list[str]] = walk_pictures if is_nested else list_pictures
+        self.notes: list[str] = []
+
+    def find_splits(self) -> FolderLayout:
+        """All splits that are there; a folder without splits holds training pairs."""
+        splits: dict[Split, SplitFiles] = {}
+        for split in ("train", "val", "test"):
+            if files := self._find_split(split):
+                splits[split] = files
+        has_splits = bool(splits)
+        if "train" not in splits and (not splits or not self.is_nested) and (files := self._find_split("")):
+            splits["train"] = files
+        self._leave_out_singles(splits)
+        return FolderLayout(self.tree.root, splits, self.notes, has_splits)
+
+    def _find_split(self, split: Split | Literal[""]) -> SplitFiles | None:
+        """The files of one split in the first layout that has any; the split "" is the folder itself."""
+        words = SPLIT_NAMES[split]
+        if self.layout != "side_by_side":
+            for word, layout in itertools.product(words, LAYOUTS):
+                folders = [self.tree.find(layout.format(split=word, name=name).strip("/_")) for name in self.names]
+                files = [self.list(folder) for folder in folders]
+                if any(files):
+                    return self._match(split, folders, files)
+            for word in words:
+                if found := self._find_in_one_folder(split, self.tree.find(word)):
+                    return found
+        if self.layout == "two_folders" or (self.is_nested and not split):
+            return None
+        return next(filter(None, (self._find_side_by_side(self.tree.find(word)) for word in words)), None)
+
+    def _find_in_one_folder(self, split: Split | Literal[""], folder: Path) -> SplitFiles | None:
+        """Pairs in folders below, train/sequence/A and train/sequence/B, or named by their image, 1_A and 1_B."""
+        files = self.list(folder)
+        if self.is_nested:
+            inner = [[name for name in files if fold(each) in _folders_of(name)] for each in self.names]
+            if all(inner):
+                return self._match(split, [folder] * len(inner), inner, drop_folder=True)
+        named = split_by_image(files, self.names) if files else None
+        if named and all(named):
+            return self._pair(split, [folder] * len(named), named)
+        return None
+
+    def _match(
+        self, split: str, folders: Sequence[Path], files: Sequence[list[str]], drop_folder: bool = False
+    ) -> SplitFiles | None:
+        """Matches files by their names, in the natural order of the first folder's."""
+        ordered = [natsorted(files[0]), *files[1:]]
+        if drop_folder:
+            named = [
+                {_drop_folder(key, name): file for key, file in files_by_pair_name(folder, each, name).items()}
+                for folder, each, name in zip(folders, ordered, self.names, strict=True)
+            ]
+        else:
+            parts = zip(folders, ordered, self.names, strict=True)
+            named = [files_by_pair_name(folder, each, name) for folder, each, name in parts]
+        return self._pair(split, folders, match_names(named, self.names))
+
+    def _pair(self, split: str, folders: Sequence[Path], named: list[dict[str, str]]) -> SplitFiles | None:
+        """The pairs of all names; inputs of a split other than train may be without targets."""
+        place = " and ".join(dict.fromkeys(f"{self._shown(folder)}/" for folder in folders))
+        matched = self._leave_out_unpaired(split, folders, named)
+        if matched is None:
+            return None
+        named = matched
+        if any(keys.keys() != named[0].keys() for keys in named):
+            raise ValueError(unmatched_message(self.tree.root, [self._shown(folder) for folder in folders], named))
+        names = [[files[key] for key in named[0]] for files in named]
+        _require_different(folders, names, place)
+        return SplitFiles(PairPaths(folders, names, list(named[0]) if self.is_nested else None), place)
+
+    def _leave_out_unpaired(
+        self, split: str, folders: Sequence[Path], named: list[dict[str, str]]
+    ) -> list[dict[str, str]] | None:
+        """Without the inputs that have no target, which training does not need; None where there is no pair."""
+        empty = [self._shown(folder) for folder, files in zip(folders, named, strict=True) if not files]
+        full = [f"{self._shown(folder)}/" for folder, files in zip(folders, named, strict=True) if files]
+        if split in {"val", "test"} and empty:
+            count = max(map(len, named))
+            self.notes.append(f"{' and '.join(full)} {_have(count)} no partners in {'/, '.join(empty)}/: left out")
+            return None
+        shared = set.intersection(*(set(files) for n, files in enumerate(named) if n not in self.sources))
+        alone = set.intersection(*(set(named[n]) for n in self.sources)) - shared
+        if split == "test" and alone and all(set(files) <= shared | alone for files in named):
+            self.notes.append(f"{len(alone)} inputs in {full[self.sources[0]]} without targets: left out")
+            return [{key: file for key, file in files.items() if key in shared} for files in named]
+        return named
+
+    def _find_side_by_side(self, folder: Path) -> SplitFiles | None:
+        names = list(files_by_pair_name(folder, natsorted(self.list(folder))).values())
+        if not names:
+            return None
+        if self.is_nested and self.layout == "auto":
+            _require_no_images_below(folder, names)
+        sizes = count_sizes(folder, names)
+        if self.layout == "auto":
+            require_pairs_by_name(folder, names, sizes)
+        keys = [name.rpartition(".")[0] for name in names] if self.is_nested else None
+        shown = "the folder itself" if folder == self.tree.root else f"{self._shown(folder)}/"
+        return SplitFiles(PairPaths([folder], [names], keys), shown, True, sizes)
+
+    def _leave_out_singles(self, splits: dict[Split, SplitFiles]) -> None:
+        """Leaves out val and test files that are inputs alone; refuses training files that are single pictures."""
+        train = splits.get("train")
+        if self.layout != "auto" or train is None or not train.is_side_by_side:
+            return
+        for split in ("val", "test"):
+            files = splits.get(split)
+            if files is None or not files.is_side_by_side:
+                continue
+            if are_single_beside(files.sizes, train.sizes):
+                del splits[split]
+                self.notes.append(
+                    f"{files.place} holds {len(files.files)} single pictures, half as wide as the pairs of "
+                    f"{train.place}: inputs without targets, left out (data.layout=side_by_side takes them as pairs)"
+                )
+            elif are_single_beside(train.sizes, files.sizes):
+                raise ValueError(
+                    f"{self.tree.root}: the files of {train.place} are half as wide as those of {files.place}: single "
+                    "pictures, not pairs side by side. Put A and B into two folders, trainA/ and trainB/, or set "
+                    "data.layout=side_by_side."
+                )
+
+    def _shown(self, folder: Path) -> str:
+        return folder.relative_to(self.tree.root).as_posix()
 
 
-def find_splits(path: Path, names: list[str]) -> dict[Split, PairPaths]:
-    """The pairs of every split; `names` are the folders of A and of B. See `PairFolder` for what stands in for what."""
-    found: dict[Split, PairPaths] = {split: find_split(path, split, names) for split in SPLIT_NAMES if split}
-    train = found["train"] or find_split(path, "", names)
-    if not any(found.values()) and not train:
-        inner = [folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
-        if len(inner) == 1:  # as archives are often unpacked
-            return find_splits(inner[0], names)
-        raise FileNotFoundError(
-            f"no pictures in {str(path)!r}: expected train/ and val/ with side-by-side files, or "
-            f"{', '.join(f'train{name}/' for name in names)} ... "
-            f"(other names: data.folders). Known suffixes: {', '.join(SUFFIXES)}."
-        )
-    if not train:
-        raise FileNotFoundError(
-            f"no training pairs in {str(path)!r}: expected them in train/, or in "
-            f"{' and '.join(f'train{name}/' for name in names)}."
-        )
-    held_out = found["val"] or found["test"]
-    if not held_out:
-        train, held_out = _hold_out(train, path)
-    elif not found["val"]:
-        log.info("%s has no val split: a training validates on its test pairs, which so choose best.ckpt.", path)
-    return {"train": train, "val": found["val"] or held_out, "test": found["test"] or held_out}
+def _folders_of(name: str) -> list[str]:
+    return [fold(part) for part in name.split("/")[:-1]]
 
 
-def _hold_out(files: PairPaths, path: Path) -> tuple[PairPaths, PairPaths]:
-    if len(files) < 2:
-        raise ValueError(f"{path}: one pair alone cannot be split into training and validation. Add pairs.")
-    train, held_out = files.partition(held_out_slice(files))
-    log.info("%s has no val or test split: every tenth pair (%d of %d) is held out.", path, len(held_out), len(files))
-    return train, held_out
+def _drop_folder(key: str, folder: str) -> str:
+    """The name of a pair without the folder of its image: seq1/001 for seq1/blur/001."""
+    parts = key.split("/")
+    at = max(n for n, part in enumerate(parts[:-1]) if fold(part) == fold(folder))
+    return "/".join([*parts[:at], *parts[at + 1 :]])
 
 
-def held_out_slice(files: Sequence[object]) -> slice:
-    """Those that are held out: every tenth, or the last one of fewer."""
-    return slice(min(HELD_OUT_EVERY, len(files)) - 1, None, HELD_OUT_EVERY)
+def _have(count: int) -> str:
+    return f"holds {count} {'picture' if count == 1 else 'pictures'} with"
 
 
-def find_split(path: Path, split: Split | Literal[""], names: list[str]) -> PairPaths:
-    """The files of one split in the first layout that has any; the split "" is the folder itself."""
-    for word, layout in itertools.product(SPLIT_NAMES[split], LAYOUTS):
-        folders = [path / layout.format(split=word, name=name).strip("/_") for name in names]
-        files = [list_pictures(folder) for folder in folders]
-        if any(files):
-            return _match_files(folders, files, names)
-    for word in SPLIT_NAMES[split]:
-        if side_by_side := list_pictures(path / word):
-            return _check_side_by_side(path / word, side_by_side)
-    return PairPaths([path], [[]])
+def _require_different(folders: Sequence[Path], names: Sequence[list[str]], place: str) -> None:
+    """Raises ValueError where the files of A are those of B."""
+    for (one, of_one), (other, of_other) in itertools.combinations(zip(folders, names, strict=True), 2):
+        if of_one == of_other and one.resolve() == other.resolve():
+            raise ValueError(
+                f"{place} is the folder of both A and B: each picture would be its own partner. Name two folders, as "
+                "in 'data.folders={A: blur, B: sharp}'."
+            )
 
 
-def _check_side_by_side(folder: Path, files: list[str]) -> PairPaths:
-    names = list(files_by_pair_name(folder, natsorted(files)).values())
-    for name in names[:: -(-len(names) // WIDTHS_CHECKED)]:
-        with contextlib.suppress(UnreadableError):  # told when it is read: data.on_error says what becomes of it
-            require_even(read_size(folder / name)[1], folder / name)
-    return PairPaths([folder], [names])
-
-
-def _match_files(folders: list[Path], files: list[list[str]], names: list[str]) -> PairPaths:
-    """The pairs in the natural order of their first files."""
-    first, *others = files
-    ordered = [natsorted(first), *others]
-    named = [files_by_pair_name(*each) for each in zip(folders, ordered, names, strict=True)]
-    if any(keys.keys() != named[0].keys() for keys in named):
-        raise ValueError(_unmatched_message(folders, named))
-    return PairPaths(folders, [[files[key] for key in named[0]] for files in named])
-
-
-def _unmatched_message(folders: list[Path], named: list[dict[str, str]]) -> str:
-    everywhere = set.intersection(*(set(files) for files in named))
-    alone = [
-        f"{folder.name}/{files[key]}"
-        for folder, files in zip(folders, named, strict=True)
-        for key in files.keys() - everywhere
+def _require_no_images_below(folder: Path, names: Sequence[str]) -> None:
+    """Raises ValueError for folders that hold files of the same names: those of A and of B, under other names."""
+    below: dict[str, set[str]] = {}
+    for name in names:
+        place, _, file = name.rpartition("/")
+        below.setdefault(place, set()).add(file.rpartition(".")[0])
+    last = {place.rpartition("/")[2] for place in below}
+    alike = [
+        set(below) == {one, other} and below[one] == below[other] for one, other in itertools.combinations(below, 2)
     ]
+    if any(alike) or (len(last) == 2 and len(below) > 2 and len(below) % 2 == 0):
+        a, b = natsorted(last)[:2] if len(last) == 2 else natsorted(below)[:2]
+        raise ValueError(
+            f"{folder}: its pictures lie in folders {a}/ and {b}/. Set 'data.folders={{A: {a}, B: {b}}}' (A is the "
+            "input) if these are the two images of a pair, or data.layout=side_by_side if each file holds both."
+        )
+
+
+def _several_message(path: Path, folders: Sequence[Path]) -> str:
+    shown = ", ".join(f"{folder.name}/" for folder in folders[:PLACES_SHOWN])
+    message = f"{path}: holds pictures in {len(folders)} folders, {shown}. Set data.path to the one that is meant"
+    if len(folders) == 2:
+        a, b = (folder.name for folder in folders)
+        message += f", or 'data.folders={{A: {a}, B: {b}}}' (A is the input) if they hold the two images of each pair"
+    return f"{message}."
+
+
+def _no_pictures_message(path: Path, names: Sequence[str]) -> str:
+    places = natsorted({name.rpartition("/")[0] for name in walk_pictures(path)})
+    deeper = f" Pictures lie deeper, in {', '.join(f'{place}/' for place in places[:PLACES_SHOWN])}." if places else ""
     return (
-        f"{folders[0].parent}: {len(alone)} pictures have no partner of the same name, among them "
-        f"{', '.join(natsorted(alone)[:5])}. Rename or remove them."
+        f"no pictures in {str(path)!r}: expected train/ and val/ with side-by-side files, or "
+        f"{', '.join(f'train{name}/' for name in names)} ... "
+        f"(other names: data.folders).{deeper} Known suffixes: {', '.join(SUFFIXES)}."
     )
-
-
-def files_by_pair_name(folder: Path, files: Iterable[str], shows: str = "") -> dict[str, str]:
-    """The files of a folder by the names of their pairs; `shows` is what the folder is called by.
-
-    Raises ValueError for two of one name.
-    """
-    named: dict[str, str] = {}
-    for file in files:
-        other = named.setdefault(pair_name(file.rpartition(".")[0], shows), file)
-        if other is not file:
-            both = " and ".join(natsorted([other, file]))
-            raise ValueError(f"{folder}: {both} are one name. Rename or remove one of them.")
-    return named
-
-
-def pair_name(stem: str, folder: str = "") -> str:
-    """The name of a pair, from a file without its suffix: 1 for 1, 1_A and, in a folder `masks`, 1_mask.
-
-    One letter and one name of the folder are taken off, no more: `left_B_A` and `left_B_B` are the pair `left_B`.
-    """
-    stem = _strip_ending(stem, LETTERS)
-    return stem if folder in LETTERS else _strip_ending(stem, (folder, folder.removesuffix("s")))
-
-
-def _strip_ending(stem: str, endings: Iterable[str]) -> str:
-    found = (stem.removesuffix(f"_{ending}") for ending in endings if ending and stem.endswith(f"_{ending}"))
-    return next(found, stem)

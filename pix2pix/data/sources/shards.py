@@ -9,6 +9,7 @@ shards are pairs like others, and a training on them is resumed within an epoch 
                                     1.0.tif 1.1.tif 1.2.tif ... of more, those of A first
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -18,7 +19,7 @@ import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from pydantic import Field
@@ -33,6 +34,14 @@ from pix2pix.data.pair import Direction, Split
 from pix2pix.data.sources.folder import FilePairSource, PairFiles
 from pix2pix.data.sources.image_spec import Folders
 from pix2pix.data.sources.shard_member import ShardMember, roles
+from pix2pix.data.sources.splits import (
+    DEFAULT_SHARE,
+    Share,
+    describe_held_out,
+    hold_out,
+    missing_split_message,
+    require_two,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +66,7 @@ class ShardedPairs(FilePairSource):
 
     Every epoch visits the shards in another order, and mixes the pairs of `window` shards at a time: what is read lies
     together, and a window is what a cache on the way has to hold. With `window` or fewer shards the order is the one
-    of the same pairs in files.
+    of the same pairs in files. Without shards of a validation split, a share of the training pairs is held out.
 
     Args:
         path: a folder, or an address that fsspec knows, such as https://host/shards or s3://bucket/shards.
@@ -82,8 +91,11 @@ class ShardedPairs(FilePairSource):
         folders: dict[Literal["A", "B"], Folders] | None = None,
         label_map: Literal["A", "B"] | None = None,
         palette: PaletteChoice | None = None,
+        val_share: Share | None = DEFAULT_SHARE,
+        split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path, self.window = path.rstrip("/"), window
+        self.val_share, self.split_seed = val_share, split_seed
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
         self.index = _read_file(self.path, INDEX)
@@ -94,15 +106,47 @@ class ShardedPairs(FilePairSource):
         """The pairs of `split`, in natural order of their names."""
         return self.open_pairs(self.members(split))
 
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that have pairs."""
+        is_there = {"train": True, "val": True, "test": "test" in self.shards or self.val_share is None}
+        return tuple(split for split in get_args(Split) if is_there[split])
+
     def members(self, split: Split) -> "MemberFiles":
-        """Where the pairs of `split` lie; a missing `val` is `test` and the other way round."""
+        """Where the pairs of `split` lie. Raises ValueError where there is no such split."""
+        if split not in self.splits:
+            raise ValueError(missing_split_message(hide_secrets(self.path), split, self.splits))
+        if split not in self._members:
+            self._members |= self._held_out() if self._is_held_out(split) else {split: self._read_members(split)}
+        return self._members[split]
+
+    def _is_held_out(self, split: Split) -> bool:
+        return self.val_share is not None and "val" not in self.shards and split != "test"
+
+    def _held_out(self) -> "dict[Split, MemberFiles]":
+        """Training and validation pairs of shards that have no validation split."""
+        assert self.val_share is not None
+        everything = self._read_members("train")
+        require_two(len(everything), hide_secrets(self.path))
+        kept, held_out = hold_out(len(everything), self.val_share, self.split_seed)
+        return {"train": everything.select(kept), "val": everything.select(held_out)}
+
+    def _read_members(self, split: Split) -> "MemberFiles":
+        """Of earlier versions, a missing `val` is `test` and the other way round."""
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
         there = split if split in self.shards else other
         if not self.shards.get(there):
             raise ValueError(f"{hide_secrets(self.path)}/{INDEX}: lists no shards of {split}. {REMEDY}")
-        if there not in self._members:
-            self._members[there] = MemberFiles(self.path, there, self.shards[there])
-        return self._members[there]
+        return MemberFiles(self.path, there, self.shards[there])
+
+    def describe(self) -> list[str]:
+        """How many pairs there are, and what is validated on."""
+        counts = {split: len(self.members(split)) for split in self.splits}
+        held_out_by = self.split_seed if self._is_held_out("val") else None
+        said = describe_held_out(counts, held_out_by)
+        if "val" not in self.shards and held_out_by is None:
+            said += ", the same pairs, which so choose best.ckpt"
+        return [f"{hide_secrets(self.path)}: {counts['train']} pairs in shards; {said}."]
 
     def fingerprint(self) -> str:
         """A digest of the index, which holds the checksum of every shard."""
@@ -118,7 +162,7 @@ class ShardedPairs(FilePairSource):
 
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order of a training epoch, shard after shard within a window."""
-        return windowed_order(seed, epoch, [shard.pairs for shard in self.shards["train"]], self.window)
+        return windowed_order(seed, epoch, self.members("train").pairs_of_shards, self.window)
 
 
 class MemberFiles(Sequence[tuple[ShardMember, ...]]):
@@ -128,14 +172,29 @@ class MemberFiles(Sequence[tuple[ShardMember, ...]]):
         self.path, self.shards = path, shards
         self.ranges = _read_offsets(path, f"{split}.offsets.npy", shards)
         self.ends = np.cumsum([shard.pairs for shard in shards])
+        self.numbers: np.ndarray | None = None  # of those pairs that were selected
 
     def __len__(self) -> int:
-        return len(self.ranges)
+        return len(self.ranges if self.numbers is None else self.numbers)
+
+    def select(self, numbers: np.ndarray) -> "MemberFiles":
+        """The pairs of these numbers, in their order."""
+        part = copy.copy(self)
+        part.numbers = numbers
+        return part
+
+    @property
+    def pairs_of_shards(self) -> list[int]:
+        """How many pairs of each shard these are."""
+        if self.numbers is None:
+            return [shard.pairs for shard in self.shards]
+        places = np.searchsorted(self.ends, self.numbers, side="right")
+        return [count for count in np.bincount(places).tolist() if count]
 
     def __getitem__(self, index: int) -> tuple[ShardMember, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        index %= len(self)
+        index = index % len(self) if self.numbers is None else int(self.numbers[index])
         shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
         offset, size = map(int, self.ranges[index])
         content, shard = read_range(shard, offset, size), hide_secrets(shard)

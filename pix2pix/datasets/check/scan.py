@@ -9,7 +9,8 @@ from typing import NamedTuple
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
-from pix2pix.data.sources.folder_layout import list_picture_paths, pair_name
+from pix2pix.data.sources.pair_names import pair_name
+from pix2pix.data.sources.picture_folders import list_picture_paths
 from pix2pix.datasets.check.findings import Finding, pluralize
 
 SPLITS = ("train", "val", "test")
@@ -107,7 +108,7 @@ def _check_splits(path: Path, entries: list[ScannedPair]) -> Iterator[Finding]:
         yield Finding(
             "note",
             "no-val",
-            "there is no val or test split: training holds out every tenth pair",
+            "there is no val or test split: training holds out a tenth of the pairs",
             "For a split of your own: pix2pix data prepare split.",
         )
     elif len(entries) == 1:

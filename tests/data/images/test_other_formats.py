@@ -10,8 +10,8 @@ from PIL import Image, features
 from pix2pix.data.images import picture_files
 from pix2pix.data.images.decode import SUFFIXES, open_picture, read_pixels, read_size
 from pix2pix.data.images.picture_files import lift_pixel_limit
-from pix2pix.data.sources.folder_layout import list_pictures
 from pix2pix.data.sources.image_spec import split_halves
+from pix2pix.data.sources.picture_folders import list_pictures
 
 RANDOM = np.random.default_rng(0)
 BYTES = RANDOM.integers(0, 256, (12, 16, 3), np.uint8)

@@ -29,12 +29,12 @@ def folder(tmp_path):
     ],
 )
 def test_every_operation_makes_pairs_of_the_size_they_are_used_at(folder, operation, channels):
-    source = DerivedPairs(str(folder), operation=operation, **SIZES)
+    source = DerivedPairs(str(folder), operation=operation, val_share=None, **SIZES)
     train, val = source.split("train"), source.split("val")
     assert (len(train), len(val), val[0].name) == (11, 1, "10")
     assert train[0].source.shape == (channels[0], 36, 54)
     assert val[0].target.shape == (channels[1], 32, 48)
-    again = DerivedPairs(str(folder), operation=operation, **SIZES).split("train")[0]
+    again = DerivedPairs(str(folder), operation=operation, val_share=None, **SIZES).split("train")[0]
     assert torch.equal(train[0].source, again.source)
 
 

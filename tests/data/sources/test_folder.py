@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix.data.sources import folder_layout
+from pix2pix.data.sources import side_by_side as side_by_side_files
 from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.sources.pair_names import pair_name
 
 
 def picture(path: Path, colour: str, size: tuple[int, int] = (8, 6)) -> None:
@@ -80,7 +81,7 @@ def test_two_folders_are_matched_by_name(tmp_path, a, b):
     ],
 )
 def test_one_letter_and_one_name_of_the_folder_are_no_part_of_a_pairs_name(a, b, name):
-    assert (folder_layout.pair_name(a, "masks"), folder_layout.pair_name(b, "photo")) == (name, name)
+    assert (pair_name(a, "masks"), pair_name(b, "photo")) == (name, name)
 
 
 def test_names_come_in_natural_order(tmp_path):
@@ -101,22 +102,22 @@ def test_it_is_said_where_test_pairs_choose_the_best_checkpoint(tmp_path, caplog
     caplog.set_level("INFO")
     for split in ("train", "test"):
         side_by_side(tmp_path / split / "1.png")
-    PairFolder(str(tmp_path))
+    PairFolder(str(tmp_path), val_share=None)
     assert "no val split: a training validates on its test pairs" in caplog.text
 
 
-def test_a_missing_val_split_is_the_test_split_and_the_other_way_round(tmp_path):
+def test_in_earlier_versions_a_missing_val_split_is_the_test_split_and_the_other_way_round(tmp_path):
     side_by_side(tmp_path / "train" / "1.png")
     side_by_side(tmp_path / "test" / "2.png")
-    assert [pair.name for pair in PairFolder(str(tmp_path)).split("val")] == ["2"]
+    assert [pair.name for pair in PairFolder(str(tmp_path), val_share=None).split("val")] == ["2"]
     (tmp_path / "test").rename(tmp_path / "val")
-    assert [pair.name for pair in PairFolder(str(tmp_path)).split("test")] == ["2"]
+    assert [pair.name for pair in PairFolder(str(tmp_path), val_share=None).split("test")] == ["2"]
 
 
-def test_without_splits_every_tenth_pair_is_held_out_and_not_trained_on(tmp_path):
+def test_in_earlier_versions_without_splits_every_tenth_pair_is_held_out_and_not_trained_on(tmp_path):
     for number in range(1, 26):
         side_by_side(tmp_path / f"{number}.png")
-    pairs = PairFolder(str(tmp_path))
+    pairs = PairFolder(str(tmp_path), val_share=None)
     assert [pair.name for pair in pairs.split("val")] == ["10", "20"]
     assert len(pairs.split("train")) == 23
 
@@ -150,7 +151,7 @@ def test_an_odd_width_is_refused_with_file_and_width(tmp_path):
 
 
 def test_of_many_files_some_widths_are_looked_at_first_and_the_others_when_they_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_layout, "WIDTHS_CHECKED", 3)
+    monkeypatch.setattr(side_by_side_files, "WIDTHS_CHECKED", 3)
     for number in range(1, 10):
         picture(tmp_path / "train" / f"{number}.png", "red", (15 if number == 2 else 16, 6))
         side_by_side(tmp_path / "val" / f"{number}.png")
@@ -241,7 +242,7 @@ def test_folders_may_have_names_of_their_own(tmp_path, layout):
     for file in layout.replace("data set", "data-set").split():
         for number in range(1, 4):
             picture(tmp_path / file.format(number), "red" if "images" in file else "blue")
-    pairs = PairFolder(str(tmp_path), folders={"A": "images", "B": "masks"})
+    pairs = PairFolder(str(tmp_path), folders={"A": "images", "B": "masks"}, val_share=None)
     assert pairs.split("val")[0].name in {"1", "3"}
     assert (pairs.split("train")[0].name, colour(pairs.split("train")[0].source)) == ("1", RED)
 
@@ -251,7 +252,7 @@ def test_several_folders_are_joined_as_the_channels_of_one_image(tmp_path):
         Image.new("L", (8, 6), 77).save(ensured(tmp_path / "trainmask" / f"{number}_mask.png"))
         picture(tmp_path / "trainphoto" / f"{number}.jpg", "white")
         picture(tmp_path / "trainB" / f"{number}.png", "blue")
-    pairs = PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}})
+    pairs = PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}}, val_share=None)
     pair = pairs.split("train")[0]
     assert (colour(pair.source), colour(pair.target), pair.name) == ((77, 255, 255, 255), BLUE, "1")
     assert (

@@ -70,7 +70,8 @@ def test_shards_hold_the_pairs_of_the_folder(folder, several):
         *(f"train-00000{number}.tar" for number in range(4)),
         "val-000000.tar",
     ]
-    ours, theirs = ShardedPairs(str(several), direction="BtoA"), PairFolder(str(folder), direction="BtoA")
+    how = {"direction": "BtoA", "val_share": None}
+    ours, theirs = ShardedPairs(str(several), **how), PairFolder(str(folder), **how)
     for split in ("train", "val", "test"):
         assert same(ours.split(split), theirs.split(split))
 
@@ -336,7 +337,7 @@ def test_a_large_set_takes_sixteen_bytes_a_pair(several):
     (several / "index.json").write_text(json.dumps(index | {"splits": {"train": [shard] * many}}))
     places = np.load(several / "train.offsets.npy")[: shard["pairs"]]
     np.save(several / "train.offsets.npy", np.tile(places, (many, 1)))
-    source = ShardedPairs(str(several))
+    source = ShardedPairs(str(several), val_share=None)
     pairs = source.split("train")
     assert len(pairs) == 999_999
     assert pairs.files.ranges.nbytes == 16 * len(pairs)
@@ -410,7 +411,7 @@ def test_an_index_without_a_split_to_validate_on_is_told(several):
     index = json.loads((several / "index.json").read_text())
     (several / "index.json").write_text(json.dumps(index | {"splits": {"train": index["splits"]["train"]}}))
     with pytest.raises(ValueError, match=r"index\.json: lists no shards of val"):
-        ShardedPairs(str(several)).split("val")
+        ShardedPairs(str(several), val_share=None).split("val")
 
 
 def link(name, to):

@@ -1,0 +1,82 @@
+"""Names of pairs: what two files are called that belong together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from natsort import natsorted
+
+from pix2pix.data.sources.picture_folders import fold
+
+LETTERS = ("AB", "A", "B")  # a file's name may end in the image that it is
+NAMES_SHOWN = 3  # of each folder, in a message
+
+
+def pair_name(stem: str, folder: str = "") -> str:
+    """The name of a pair, from a file without its suffix: 1 for 1, 1_A and, in a folder `masks`, 1_mask.
+
+    One letter and one name of the folder are taken off, no more: `left_B_A` and `left_B_B` are the pair `left_B`.
+    """
+    stem = _strip_ending(stem, LETTERS)
+    return stem if folder in LETTERS else _strip_ending(stem, (folder, folder.removesuffix("s")))
+
+
+def _strip_ending(stem: str, endings: Iterable[str]) -> str:
+    found = (stem.removesuffix(f"_{ending}") for ending in endings if ending and stem.endswith(f"_{ending}"))
+    return next(found, stem)
+
+
+def files_by_pair_name(folder: Path, files: Iterable[str], shows: str = "") -> dict[str, str]:
+    """The files of a folder by the names of their pairs; `shows` is what the folder is called by.
+
+    Raises ValueError for two of one name.
+    """
+    named: dict[str, str] = {}
+    for file in files:
+        other = named.setdefault(_key(file, shows), file)
+        if other is not file:
+            both = " and ".join(natsorted([other, file]))
+            raise ValueError(f"{folder}: {both} are one name. Rename or remove one of them.")
+    return named
+
+
+def _key(file: str, shows: str) -> str:
+    place, slash, name = file.rpartition("/")
+    return f"{place}{slash}{pair_name(name.rpartition('.')[0], shows)}"
+
+
+def match_names(named: Sequence[Mapping[str, str]], folders: Sequence[str]) -> list[dict[str, str]]:
+    """The files of each folder by names that all folders share as far as possible, in the order of the first folder.
+
+    Names that differ in case or Unicode form, or in a letter `_a` for `_A`, match where no two of a folder become one.
+    """
+    if all(keys.keys() == named[0].keys() for keys in named):
+        return [dict(keys) for keys in named]
+    folded = [_fold_keys(keys, folder) for keys, folder in zip(named, folders, strict=True)]
+    if any(len(loose) < len(exact) for loose, exact in zip(folded, named, strict=True)):
+        return [dict(keys) for keys in named]
+    shown = {_fold_key(key, folders[0]): key for key in named[0]}
+    return [{shown.get(key, key): file for key, file in loose.items()} for loose in folded]
+
+
+def _fold_keys(named: Mapping[str, str], folder: str) -> dict[str, str]:
+    return {_fold_key(key, folder): file for key, file in named.items()}
+
+
+def _fold_key(key: str, folder: str) -> str:
+    folder = fold(folder)
+    return _strip_ending(fold(key), (folder, folder.removesuffix("s")))
+
+
+def unmatched_message(root: Path, places: Sequence[str], named: Sequence[Mapping[str, str]]) -> str:
+    """The message that names pictures without partner, of every folder that has any."""
+    everywhere = set.intersection(*(set(files) for files in named))
+    alone = [
+        natsorted(f"{place}/{files[key]}" for key in files.keys() - everywhere)
+        for place, files in zip(places, named, strict=True)
+    ]
+    shown = natsorted(name for names in alone for name in names[:NAMES_SHOWN])
+    lacking = " and ".join(f"{place}/" for place, names in zip(places, alone, strict=True) if names)
+    return (
+        f"{root}: {sum(map(len, alone))} pictures have no partner of the same name, among them {', '.join(shown)}. "
+        f"Rename or remove them (all in {lacking}), or list the pairs in a table: data.list=pairs.csv."
+    )

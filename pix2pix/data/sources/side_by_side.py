@@ -1,0 +1,121 @@
+"""Tells side-by-side files from single pictures: by their sizes, their names and the look of their middle."""
+
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pix2pix.data.images.decode import open_picture, read_size
+from pix2pix.data.images.picture_files import UnreadableError
+from pix2pix.data.sources.image_spec import require_even
+from pix2pix.data.sources.picture_folders import fold
+
+WIDTHS_CHECKED = 1000  # side-by-side files of a split whose width is looked at before anything begins
+PICTURES_VIEWED = 24  # of which the middle is looked at
+FEWEST_VIEWED = 4  # that show enough to tell
+CONTINUOUS = 1.5  # times the usual difference of neighbouring columns; more is a border between two pictures
+WIDE = 1.8  # width by height from which a file is taken for a pair, whatever it is called
+MOST_IMAGES = 4  # of a pair, which files in one folder may be called by
+Size = tuple[int, int]
+
+
+def count_sizes(folder: Path, names: Sequence[str]) -> dict[Size, int]:
+    """(height, width) of some of the files, spread evenly, with their number. ValueError for one of odd width."""
+    sizes: Counter[Size] = Counter()
+    for name in names[:: -(-len(names) // WIDTHS_CHECKED)] if names else ():
+        with contextlib.suppress(UnreadableError):  # told when it is read: data.on_error says what becomes of it
+            height, width = read_size(folder / name)
+            require_even(width, folder / name)
+            sizes[(height, width)] += 1
+    return dict(sizes)
+
+
+def are_single_beside(sizes: Iterable[Size], pairs: Iterable[Size]) -> bool:
+    """Whether files have the proportions of one half of the others: then they are single pictures."""
+    of_files, of_pairs = ([width / height for height, width in each] for each in (sizes, pairs))
+    if not of_files or not of_pairs:
+        return False
+    return all(any(abs(2 * one / pair - 1) < 0.02 for pair in of_pairs) for one in of_files) and not any(
+        abs(one / pair - 1) < 0.02 for one in of_files for pair in of_pairs
+    )
+
+
+def find_images_in_names(names: Sequence[str]) -> list[str]:
+    """What the images of a pair are called where each pair has its files in one folder: `1_sat.png`, `1_mask.png`.
+
+    Empty unless every name consists of a pair's name and one of a few words, and every pair has a file of each word.
+    """
+    stems = [name.rpartition("/")[2].rpartition(".")[0] for name in names]
+    for split in (lambda stem: stem.rpartition("_"), lambda stem: stem.partition("_")[::-1]):
+        words: dict[str, set[str]] = defaultdict(set)
+        for stem in stems:
+            pair, _, word = split(stem)
+            words[pair].add(word)
+        found = next(iter(words.values()), set())
+        same = all(each == found for each in words.values()) and len(words) > 1
+        if same and 2 <= len(found) <= MOST_IMAGES and all(word.isalpha() for word in found) and "" not in words:
+            return sorted(found)
+    return []
+
+
+def split_by_image(names: Sequence[str], images: Sequence[str]) -> list[dict[str, str]] | None:
+    """The files of each image by the names of their pairs, where all files are called by their image; else None."""
+    found: list[dict[str, str]] = [{} for _ in images]
+    folded = [fold(image) for image in images]
+    for name in names:
+        place, slash, file = name.rpartition("/")
+        stem = file.rpartition(".")[0]
+        hits = [(n, key) for n, image in enumerate(folded) if (key := _strip_image(stem, image)) is not None]
+        if len(hits) != 1 or found[hits[0][0]].setdefault(f"{place}{slash}{hits[0][1]}", name) is not name:
+            return None
+    return found if all(found) else None
+
+
+def _strip_image(stem: str, image: str) -> str | None:
+    """The rest of a file's name without `_IMAGE` or `IMAGE_`; None where it has neither."""
+    for mark in "_-":
+        if fold(stem).endswith(f"{mark}{image}"):
+            return stem[: -len(image) - 1]
+        if fold(stem).startswith(f"{image}{mark}"):
+            return stem[len(image) + 1 :]
+    return None
+
+
+def require_pairs_by_name(folder: Path, names: Sequence[str], sizes: Mapping[Size, int]) -> None:
+    """Raises ValueError for files that are named as the images of pairs, `1_sat.png` beside `1_mask.png`."""
+    images = find_images_in_names(names)
+    if images and not (sizes and all(width >= WIDE * height for height, width in sizes)):
+        kinds = " and ".join(f"N_{image}" for image in images)
+        raise ValueError(
+            f"{folder}: holds files named {kinds}, which are single pictures, not pairs side by side. Set "
+            f"'data.folders={{A: {images[-1]}, B: {images[0]}}}' (A is the input) to pair them, or "
+            "data.layout=side_by_side if each file holds both images of a pair."
+        )
+
+
+def look_single(files: Sequence[Path]) -> bool:
+    """Whether the middle of the files shows no border between two pictures, in all that show enough to tell."""
+    chosen = [files[int(at)] for at in np.linspace(0, len(files) - 1, min(len(files), PICTURES_VIEWED))]
+    seams = [seam for file in chosen if (seam := _measure_seam(file)) is not None]
+    return len(seams) >= min(FEWEST_VIEWED, len(files)) and float(np.median(seams)) < CONTINUOUS
+
+
+def _measure_seam(file: Path) -> float | None:
+    """How the two middle columns differ, by how neighbours elsewhere do; None where that tells nothing."""
+    try:
+        picture = open_picture(file)
+    except (ValueError, OSError):
+        return None
+    if not isinstance(picture, Image.Image) or picture.width < 32 or picture.width % 2:
+        return None
+    columns = np.asarray(picture.convert("L"), np.float32)
+    middle = picture.width // 2
+    steps = np.abs(np.diff(columns, axis=1)).mean(axis=0)
+    usual = float(np.median(np.delete(steps, middle - 1)))
+    far = float(np.abs(columns[:, :middle] - columns[:, middle:]).mean())
+    if far < 4 or usual < 0.5 or usual > far / 2:  # flat, or noise in which neighbours differ as all do
+        return None
+    return float(steps[middle - 1]) / usual
