@@ -95,12 +95,10 @@ def _complete_as_before(found: Mapping[Split, SplitFiles], path: Path) -> dict[S
 
 
 def _divide(found: Mapping[Split, SplitFiles], kept: np.ndarray, held_out: np.ndarray) -> dict[Split, SplitFiles]:
-    train = found["train"]
-    parts: dict[Split, SplitFiles] = {
-        "train": replace(train, files=train.files.select(kept)),
-        "val": replace(train, files=train.files.select(held_out)),
-    }
-    return dict(found) | parts
+    train, splits = found["train"], dict(found)
+    splits["train"] = replace(train, files=train.files.select(kept))
+    splits["val"] = replace(train, files=train.files.select(held_out))
+    return splits
 
 
 def require_two(pairs: int, path: object) -> None:

@@ -59,7 +59,8 @@ def _from_data(run: LoadedRun) -> list[Sample]:
     data, trained = run.config.data, run.translator.trained
     if "://" in str(data.source):  # showing a run must not contact a server that its file names
         return []
-    pairs, transform = trained.open_pairs().split("test"), trained.build_transform()
+    source, transform = trained.open_pairs(), trained.build_transform()
+    pairs = source.split("test" if "test" in source.splits else "val")
     palette = data.label_palette
     samples = []
     for index in evenly_spaced(len(pairs), MAX_SAMPLES):
