@@ -54,7 +54,7 @@ def read_pair_list(table: Path, names: Sequence[str]) -> FolderLayout:
         _require_files(table.parent, files, columns, where)
         rows[split].append(files)
     left_out = [f"{notes} rows of {table.name} without targets: left out"] if notes else []
-    splits = {split: _make_split(table, rows[split]) for split in rows if rows[split]}
+    splits: dict[Split, SplitFiles] = {split: _make_split(table, found) for split, found in rows.items() if found}
     return FolderLayout(table.parent, splits, left_out, has_splits="split" in (reader.fieldnames or []))
 
 
