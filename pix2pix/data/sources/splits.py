@@ -96,7 +96,7 @@ def _complete_as_before(found: Mapping[Split, SplitFiles], path: Path) -> dict[S
 
 def _divide(found: Mapping[Split, SplitFiles], kept: np.ndarray, held_out: np.ndarray) -> dict[Split, SplitFiles]:
     train = found["train"]
-    splits: dict[Split, SplitFiles] = {split: files for split, files in found.items()}
+    splits = dict(found)
     splits["train"] = replace(train, files=train.files.select(kept))
     splits["val"] = replace(train, files=train.files.select(held_out))
     return splits
