@@ -62,7 +62,6 @@ OUTPUT = [
     click.option("--dry-run", is_flag=True, help="Print every file that would be written, and write none."),
 ]
 DERIVING = [
-    click.option("--operation", type=click.Choice(OPERATIONS), required=True, help="Operation that makes A from B."),
     click.option(
         "--amount",
         type=click.FloatRange(min=0, min_open=True),
@@ -82,6 +81,13 @@ DERIVING = [
     ),
 ]
 UNMATCHED = click.option("--allow-unmatched", is_flag=True, help="Skip files without a partner. Default: refuse.")
+
+
+def operation_option(*, is_required: bool) -> Callable[[Any], Any]:
+    """The option that chooses how A is made from B."""
+    return click.option(
+        "--operation", type=click.Choice(OPERATIONS), required=is_required, help="Operation that makes A from B."
+    )
 
 
 def sharing(*groups: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
@@ -161,7 +167,7 @@ def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
 
 @prepare.command()
 @click.argument("pictures", type=FOLDER)
-@sharing(DERIVING, OUTPUT)
+@sharing([operation_option(is_required=True)], DERIVING, OUTPUT)
 def derive(pictures: Path, **options: Any) -> None:
     """Make the input A from each picture B: edges, greyscale, holes and more.
 
@@ -177,21 +183,50 @@ def derive(pictures: Path, **options: Any) -> None:
 @prepare.command()
 @click.argument("videos", nargs=-1, required=True, type=FOLDER, metavar="VIDEO...")
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Take every Nth frame.")
-@sharing(DERIVING, OUTPUT)
-def video(videos: tuple[Path, ...], every: int, **options: Any) -> None:
+@click.option(
+    "--offset",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For two videos: take the frames of the second this much later. Negative: earlier.",
+)
+@sharing([operation_option(is_required=False)], DERIVING, OUTPUT)
+def video(videos: tuple[Path, ...], every: int, offset: float, **options: Any) -> None:
     """Make pairs from the frames of videos.
 
-    The frame is B; A is made from it by --operation. Needs pix2pix[video].
-    Each split is a block of time, so that neighbouring frames do not fall into different splits.
+    Two videos without --operation are A and B: each frame of the first is paired with the frame of the second that is
+    shown at the same time, whatever their rates. With --operation each frame is B, and A is made from it. Each split
+    is a block of time, so that neighbouring frames do not fall into different splits. Needs pix2pix[video].
 
     \b
+    pix2pix data prepare video me.mp4 ray.mp4 -o data/ray --size 256
     pix2pix data prepare video street.mp4 -o data/street --operation edges --every 5
     """
     from pix2pix.datasets.prepare import video_frames
 
-    shares = {"val": options["val"], "test": options["test"]}
-    matched = video_frames.list_frames(videos, options["output"] / ".frames", every, shares)
+    shares, frames = {"val": options["val"], "test": options["test"]}, options["output"] / ".frames"
+    if options["operation"] is not None:
+        matched = video_frames.list_frames(videos, frames, every, shares)
+    else:
+        a, b = _require_two_videos(videos, options["size"])
+        matched = video_frames.list_frame_pairs(a, b, frames, every, shares, offset)
     _run(matched, ", ".join(map(str, videos)), options | {"videos": videos})
+
+
+def _require_two_videos(videos: tuple[Path, ...], size: str | None) -> tuple[Path, Path]:
+    """Returns the two videos. Raises ValueError unless they can be paired frame by frame."""
+    from pix2pix.datasets.prepare.video_frames import read_frame_size
+
+    if len(videos) != 2:
+        raise ValueError(
+            f"{len(videos)} videos without --operation. Give two, A and B, or an --operation that makes A from frames."
+        )
+    sizes = [read_frame_size(video) for video in videos]
+    if size is None and sizes[0] != sizes[1]:
+        (w, h), (width, height) = sizes
+        raise ValueError(f"the videos have {w}x{h} and {width}x{height} pixels. Set --size, such as --size 256.")
+    return videos[0], videos[1]
 
 
 def _run(matched: Any, where: str, options: dict[str, Any], allow_unmatched: bool = False) -> None:

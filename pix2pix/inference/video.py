@@ -17,6 +17,7 @@ from tqdm import tqdm
 from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.picture_files import CONTAINERS, report_unreadable, require_regular_file
+from pix2pix.datasets.prepare.video_frames import to_upright_image
 from pix2pix.inference.translator import Translator
 
 CODECS = {".webm": ("libvpx-vp9", {"crf": "24", "b:v": "0"})}
@@ -91,7 +92,7 @@ class _Transcoder:
         with self.encoder, tqdm(total=self.source.frames or None, unit="frame", leave=False, disable=None) as progress:
             mixture: np.ndarray | None = None
             for frame in self._frames():
-                picture = _to_rgb(translator.translate(_to_upright_image(frame), name=name))
+                picture = _to_rgb(translator.translate(to_upright_image(frame), name=name))
                 mixture = picture if mixture is None else smooth * mixture + (1 - smooth) * picture
                 self._submit(self._encode, mixture.round().astype(np.uint8), frame.pts)
                 frames += 1
@@ -145,11 +146,6 @@ class _Transcoder:
         context.colorspace = context.color_primaries = context.color_trc = BT709
         for packet in self.early:
             self.output.mux(packet)
-
-
-def _to_upright_image(frame: Any) -> Image.Image:
-    picture = frame.to_image()
-    return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
 def _to_rgb(picture: Picture) -> np.ndarray:

@@ -81,7 +81,7 @@ def prepare(preparation: Preparation) -> Iterator[str]:
     yield from _describe_unmatched(preparation)
     entries = scan_folder(preparation.output).pairs
     readings = measure_pairs(entries[:: max(1, len(entries) // SAMPLE)], preparation.workers)
-    direction = "AtoB" if preparation.recipe.operation else None
+    direction = "AtoB" if preparation.recipe.operation or preparation.videos else None
     yield f"train:  {suggest_command(preparation.output, readings, direction=direction)}"
 
 
@@ -117,9 +117,16 @@ def _inputs(preparation: Preparation) -> dict[str, Any]:
     return {
         "recipe": asdict(preparation.recipe),
         "shares": preparation.shares,
-        "pairs": write.hash_lines([item.name for item in preparation.matches.pairs]),
+        "pairs": write.hash_lines(_describe_pairs(preparation)),
         "sources": write.fingerprint(sources),
     }
+
+
+def _describe_pairs(preparation: Preparation) -> list[str]:
+    """A line for each pair: its name, and with two videos the frame that is its partner, which an offset changes."""
+    pairs = preparation.matches.pairs
+    partners = [[file.name for file in item.files[1:]] if preparation.videos else [] for item in pairs]
+    return [" ".join([item.name, *names]) for item, names in zip(pairs, partners, strict=True)]
 
 
 def parse_size(size: str | None) -> tuple[int, int] | None:

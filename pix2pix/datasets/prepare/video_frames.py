@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.data.images.picture_files import CONTAINERS
@@ -28,33 +30,88 @@ def list_frames(videos: Sequence[Path], frames: Path, every: int, shares: dict[s
     Raises:
         ValueError: for two videos of one name, a video that cannot be read, or one too short to be split.
     """
+    _require_different_names(videos)
+    pairs: list[PairSpec] = []
+    for video in videos:
+        times, rate = _read_times(video)
+        numbers = range(0, len(times), every)
+        splits = _assign_splits(len(numbers), shares, gap=round(GAP_SECONDS * rate / every))
+        kept = [(number, split) for number, split in zip(numbers, splits, strict=True) if split]
+        pairs += [
+            PairSpec(_frame_name(video, number), (_frame_file(frames, video, number),), split) for number, split in kept
+        ]
+    return Matches(pairs, [])
+
+
+def list_frame_pairs(
+    a: Path, b: Path, frames: Path, every: int, shares: dict[str, float], offset: float = 0.0
+) -> Matches:
+    """Lists the pairs of two videos: every `every`-th frame of A with the frame of B that is shown at the same time.
+
+    Both are counted from their first frames, by their times: their rates may differ. Splits are blocks of time.
+
+    Args:
+        a, b: the files.
+        frames: the folder where `extract_frames` puts the pictures.
+        every: one frame of A in so many.
+        shares: of val and test.
+        offset: the frame of B is taken this many seconds later; negative, earlier.
+
+    Raises:
+        ValueError: for two videos of one name, one that cannot be read, or videos that have no time in common.
+    """
+    _require_different_names((a, b))
+    (times_a, rate), (times_b, rate_b) = _read_times(a), _read_times(b)
+    reach = 0.5 / rate_b  # a frame is the nearest one if it is not further away than half of the time between two
+    chosen: list[tuple[int, int]] = []
+    for number in range(0, len(times_a), every):
+        time = times_a[number] + offset
+        if times_b[0] - reach <= time <= times_b[-1] + reach:
+            chosen.append((number, int(np.abs(times_b - time).argmin())))
+    if not chosen:
+        raise ValueError(
+            f"{a} ({times_a[-1]:.1f} s) and {b} ({times_b[-1]:.1f} s) have no time in common with --offset {offset:g}."
+        )
+    splits = _assign_splits(len(chosen), shares, gap=round(GAP_SECONDS * rate / every))
+    pairs = [
+        PairSpec(_frame_name(a, number), (_frame_file(frames, a, number), _frame_file(frames, b, partner)), split)
+        for (number, partner), split in zip(chosen, splits, strict=True)
+        if split
+    ]
+    return Matches(pairs, [])
+
+
+def read_frame_size(video: Path) -> tuple[int, int]:
+    """Width and height of the first frame, upright. Raises ValueError for a video that cannot be read."""
+    _, frame = next(_decode_frames(video), (0, None))
+    if frame is None:
+        raise ValueError(f"{video}: has no frames.")
+    return to_upright_image(frame).size
+
+
+def to_upright_image(frame: Any) -> Image.Image:
+    """A decoded frame as a picture, turned as a player would turn it."""
+    picture = frame.to_image()
+    return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
+
+
+def _require_different_names(videos: Sequence[Path]) -> None:
     stems = [_stem(video) for video in videos]
     if len(set(stems)) < len(stems):
         raise ValueError(
             f"videos {', '.join(map(str, videos))}: two of one name, which would name their frames alike. Rename one."
         )
-    pairs: list[PairSpec] = []
-    for video in videos:
-        numbers, rate = _count_frames(video)
-        chosen = numbers[::every]
-        splits = _assign_splits(len(chosen), shares, gap=round(GAP_SECONDS * rate / every))
-        kept = [(number, split) for number, split in zip(chosen, splits, strict=True) if split]
-        pairs += [
-            PairSpec(_frame_name(video, number), (frames / f"{_frame_name(video, number)}.png",), split)
-            for number, split in kept
-        ]
-    return Matches(pairs, [])
 
 
 def extract_frames(videos: Sequence[Path], wanted: Sequence[PairSpec]) -> None:
     """Writes the missing frames of `wanted`, each whole or not at all."""
-    files = {item.files[0].stem: item.files[0] for item in wanted if not item.files[0].exists()}
+    files = {file.stem: file for item in wanted for file in item.files if not file.exists()}
     for video in videos:
         names = {name for name in files if name.startswith(f"{_stem(video)}_")}
         frames = tqdm(_decode_frames(video), unit="frame", desc=video.name, disable=None) if names else ()
         for number, frame in frames:
             if _frame_name(video, number) in names:
-                save_picture(frame.to_image(), files[_frame_name(video, number)])
+                save_picture(to_upright_image(frame), files[_frame_name(video, number)])
 
 
 def _assign_splits(length: int, shares: dict[str, float], gap: int) -> list[str | None]:
@@ -71,15 +128,17 @@ def _assign_splits(length: int, shares: dict[str, float], gap: int) -> list[str 
     return splits
 
 
-def _count_frames(video: Path) -> tuple[list[int], float]:
-    """The numbers of all frames that can be decoded, and their rate in frames a second."""
-    numbers = [
-        number for number, _ in tqdm(_decode_frames(video), unit="frame", desc=f"{video.name}: counting", disable=None)
-    ]
-    if not numbers:
+def _read_times(video: Path) -> tuple[np.ndarray, float]:
+    """The time of each frame that can be decoded, in seconds since the first, and the rate in frames a second."""
+    frames = tqdm(_decode_frames(video), unit="frame", desc=f"{video.name}: counting", disable=None)
+    times = [frame.time for _, frame in frames]
+    if not times:
         raise ValueError(f"{video}: has no frames.")
     with _open_video(video) as container:
-        return numbers, float(container.streams.video[0].average_rate or 25)
+        rate = float(container.streams.video[0].average_rate or 25)
+    if any(time is None for time in times):
+        times = [number / rate for number in range(len(times))]
+    return np.array(times) - times[0], rate
 
 
 def _decode_frames(video: Path) -> Iterator[tuple[int, Any]]:
@@ -105,6 +164,10 @@ def _open_video(video: Path) -> Any:
 
 def _stem(video: Path) -> str:
     return re.sub(r"\W+", "-", video.stem)
+
+
+def _frame_file(frames: Path, video: Path, number: int) -> Path:
+    return frames / f"{_frame_name(video, number)}.png"
 
 
 def _frame_name(video: Path, number: int) -> str:

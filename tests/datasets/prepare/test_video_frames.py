@@ -10,19 +10,24 @@ from tests.conftest import pix2pix
 av = pytest.importorskip("av")
 
 
-@pytest.fixture
-def film(tmp_path):
-    """Three seconds at ten frames a second; each frame is as bright as its number says."""
-    path = tmp_path / "a film.mp4"
+def write_film(path, rate=10, seconds=3, size=(64, 48)):
+    """So many seconds; each frame is as bright as its time says, 80 levels a second."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 64, 48, "yuv420p", 2_000_000
-        for number in range(30):
-            pixels = np.full((48, 64, 3), number * 8, np.uint8)
-            pixels[10:20, number : number + 10] = 255 - number * 8
+        stream = container.add_stream("mpeg4", rate=rate)
+        (stream.width, stream.height), stream.pix_fmt, stream.bit_rate = size, "yuv420p", 2_000_000
+        for number in range(rate * seconds):
+            level = number * 80 // rate
+            pixels = np.full((size[1], size[0], 3), level, np.uint8)
+            pixels[10:20, number : number + 10] = 255 - level
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
     return path
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Three seconds at ten frames a second; each frame is as bright as its number says."""
+    return write_film(tmp_path / "a film.mp4")
 
 
 def test_frames_become_pairs_and_a_second_is_left_out_at_the_seam(tmp_path, film, capsys):
@@ -62,3 +67,41 @@ def test_blocks_of_time():
     assert _assign_splits(10, {"val": 0.2, "test": 0.1}, 1) == [*["train"] * 5, None, "val", "val", None, "test"]
     with pytest.raises(ValueError, match="too short"):
         _assign_splits(3, {"val": 0.3, "test": 0.3}, 1)
+
+
+@pytest.mark.parametrize(("offset", "first", "pairs"), [(0.0, 0, 30), (0.5, 0, 25), (-1.0, 10, 20)])
+def test_two_films_become_pairs_frame_by_frame_at_the_same_time(tmp_path, film, capsys, offset, first, pairs):
+    other = write_film(tmp_path / "other.mp4", rate=25)
+    words = ["--offset", str(offset), "--val", "0", "--size", "32"]
+    pix2pix("data", "prepare", "video", film, other, "-o", tmp_path / "out", *words)
+    said = capsys.readouterr().out
+    assert f"{pairs} train" in said
+    assert "data.direction=BtoA" not in said
+    files = sorted((tmp_path / "out" / "train").iterdir())
+    assert [file.name for file in files] == [f"a-film_{number:06d}.png" for number in range(first, first + pairs)]
+    for number, file in enumerate(files, start=first):
+        with Image.open(file) as both:
+            a, b = (both.getpixel((x, 30))[0] for x in (8, 40))
+        assert a == pytest.approx(8 * number, abs=6)
+        assert b == pytest.approx(8 * number + 80 * offset, abs=8)
+
+
+def test_films_that_cannot_be_paired_are_refused(tmp_path, film):
+    large = write_film(tmp_path / "large.mp4", size=(96, 80))
+    for words, said in {
+        (film,): "1 videos without --operation. Give two",
+        (film, large): "64x48 and 96x80 pixels. Set --size",
+        (film, large, "--size", "32", "--offset", "9"): r"have no time in common with --offset 9",
+    }.items():
+        with pytest.raises(SystemExit, match=said):
+            pix2pix("data", "prepare", "video", *words, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_offset_is_another_preparation(tmp_path, film):
+    other = write_film(tmp_path / "other.mp4", rate=25)
+    words = ["data", "prepare", "video", film, other, "-o", tmp_path / "out", "--val", "0"]
+    pix2pix(*words, "--offset", "0.3")
+    pix2pix(*words, "--offset", "0.3")
+    with pytest.raises(SystemExit, match="another"):
+        pix2pix(*words, "--offset", "0.34")
