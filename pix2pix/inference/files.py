@@ -14,7 +14,9 @@ from tqdm import tqdm
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
+from pix2pix.data.images.geotiff import GeoTags, read_geo_tags
 from pix2pix.data.images.pictures import save_picture
+from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
 from pix2pix.inference.joined_inputs import list_joined_jobs
 from pix2pix.inference.translator import Translator
@@ -30,6 +32,7 @@ class TranslationReport:
     written: int = 0
     skipped: int = 0
     failed: dict[Path, str] = field(default_factory=dict)
+    without_place: list[Path] = field(default_factory=list)  # GeoTIFFs whose translation does not say where they lie
 
     def summary(self, output: Path) -> str:
         """One line for the terminal."""
@@ -84,6 +87,12 @@ def translate_files(
                 progress.update()
     for file, reason in report.failed.items():
         log.error("%s", reason if str(file) in reason else f"{file}: {reason}")
+    if report.without_place:
+        log.warning(
+            "%s: its place on earth (GeoTIFF tags) is not in the translation%s. Choose --format tif and the same size.",
+            report.without_place[0],
+            f", nor that of {others} others" if (others := len(report.without_place) - 1) else "",
+        )
     return report
 
 
@@ -100,6 +109,8 @@ def _translate_pictures(
         report.written += len(item.outputs)
         if item.reason:
             report.failed[item.job.file] = item.reason
+        if item.loses_place:
+            report.without_place.append(item.job.file)
         progress.update()
 
 
@@ -111,6 +122,8 @@ class _PictureJob:
     pictures: tuple[Picture, ...] = ()
     outputs: list[Picture] = field(default_factory=list)
     reason: str = ""
+    geo_tags: GeoTags = field(default_factory=dict)
+    loses_place: bool = False
 
 
 def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None:
@@ -123,7 +136,8 @@ def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None
 
 def _read(job: TranslationJob) -> _PictureJob:
     try:
-        return _PictureJob(job, tuple(open_picture(file) for file in (job.file, *job.others)))
+        pictures = tuple(open_picture(file) for file in (job.file, *job.others))
+        return _PictureJob(job, pictures, geo_tags=read_geo_tags(job.file))
     except (ValueError, OSError) as error:
         return _PictureJob(job, reason=str(error))
 
@@ -151,8 +165,17 @@ def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob
 
 def _write(item: _PictureJob) -> _PictureJob:
     for output, result in zip(item.outputs, item.job.results, strict=not item.reason):
-        save_picture(output, result)
+        tags = _valid_geo_tags(item, output, result)
+        item.loses_place = tags != item.geo_tags
+        save_picture(output, result, geo_tags=tags)
     return item
+
+
+def _valid_geo_tags(item: _PictureJob, output: Picture, result: Path) -> GeoTags:
+    """The place on earth of the input, where the file of the output holds it and its pixels are the same ones."""
+    if not item.pictures or result.suffix.lower() not in TIFF_SUFFIXES:
+        return {}
+    return item.geo_tags if picture_size(output) == picture_size(item.pictures[0]) else {}
 
 
 def _translate_video(translator: Translator, job: TranslationJob, smooth: float, report: TranslationReport) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pix2pix import load_translator
 from pix2pix.core import prefetch
 from pix2pix.data.images import decode
+from pix2pix.data.images.geotiff import read_geo_tags
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.inference import files as module
 from pix2pix.inference.file_jobs import list_jobs
@@ -192,3 +194,28 @@ def test_evaluate_and_translate_make_the_same_picture(tmp_path):
     pix2pix("translate", tmp_path / "run", tmp_path / "data" / "valB", "-o", tmp_path / "out")
     evaluated = tmp_path / "run" / "evaluation" / "val" / "images" / "é_output.png"
     assert np.array_equal(np.asarray(Image.open(evaluated)), np.asarray(Image.open(tmp_path / "out" / "é_B.png")))
+
+
+def geotiff(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tags = [(33550, "d", 3, (10.0, 10.0, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, 5e5, 4.6e6, 0.0), True)]
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    tifffile.imwrite(file, pixels, photometric="rgb", extratags=tags)
+    return file
+
+
+def test_a_translated_geotiff_lies_where_its_input_lies(tiny_run, tmp_path, caplog):
+    file = geotiff(tmp_path / "scene.tif")
+    pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "out", "--format", "tif")
+    assert read_geo_tags(tmp_path / "out" / "scene.tif") == read_geo_tags(file) != {}
+    assert "place on earth" not in caplog.text
+
+
+def test_a_format_that_holds_no_place_on_earth_is_told_once(tiny_run, tmp_path, caplog):
+    for name in "abc":
+        geotiff(tmp_path / "in" / f"{name}.tif")
+    picture(tmp_path / "in" / "d.png")
+    pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
+    (told,) = [record.message for record in caplog.records if "place on earth" in record.message]
+    assert "nor that of 2 others" in told
+    assert "--format tif" in told

@@ -188,6 +188,33 @@ def test_class_numbers_are_a_source_too(tmp_path):
     assert load_translator(run.path)(data / "trainA" / "0.png").mode == "RGB"
 
 
+def classes_with_borders() -> np.ndarray:
+    numbers = classes()
+    numbers[::8] = 255
+    return numbers
+
+
+@pytest.mark.parametrize("letter", ["A", "B"])
+def test_255_is_no_class_of_inputs_and_of_targets(tmp_path, letter):
+    images = {"trainA": ("png", photo), "trainB": ("png", photo)} | {f"train{letter}": ("png", classes_with_borders)}
+    data = folders(tmp_path / "data", **images)
+    labels = ["objective=l1_cgan", "objective.cross_entropy_weight=1", "objective.dice_weight=1"] * (letter == "B")
+    run = trained(
+        *(
+            tmp_path,
+            "data=folder",
+            f"data.path={data}",
+            f"data.label_map={letter}",
+            "data.palette=4",
+            "data.one_hot=true",
+        ),
+        *labels,
+    )
+    result = translated(run, data / "trainA" / "0.png", tmp_path)
+    with Image.open(result) as picture:
+        assert picture.mode == ("P" if letter == "B" else "RGB")
+
+
 def test_several_inputs_are_joined_and_translated_together(tmp_path):
     data = folders(
         tmp_path / "data", trainmask=("png", lambda: classes(200)), trainphoto=("jpg", photo), trainB=("png", photo)

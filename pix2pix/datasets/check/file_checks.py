@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pix2pix.data.images.class_numbers import advise_on_classes, count_classes
+from pix2pix.data.images.decode import JPEG
 from pix2pix.datasets.check.findings import Finding, Severity, pluralize
 from pix2pix.datasets.check.measure import FileInfo, ImageStats, PairStats
 from pix2pix.datasets.near_duplicates import find_near_duplicates
@@ -12,7 +14,7 @@ MIN_PARTNER_SPREAD = 15  # of the other image: a photo of open water is flat, an
 WHITE = 250  # mean of a white image
 MIN_SIDE = 64
 SUFFIXES = {
-    "JPEG": {".jpg", ".jpeg"},
+    "JPEG": set(JPEG),
     "PNG": {".png"},
     "WEBP": {".webp"},
     "BMP": {".bmp"},
@@ -87,7 +89,14 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], .
 def check_pairs(readings: Sequence[PairStats]) -> Iterator[Finding]:
     """Reports pairs with a blank image, with two equal images, or with images of different shapes."""
     read = [(reading, *reading.sides) for reading in readings if reading.sides]
-    blank = [(r, side) for r, a, b in read for side, other in ((a, b), (b, a)) if _is_blank(side, other)]
+    classes = class_counts(readings)
+    yield from _check_class_numbers(classes)
+    blank = [
+        (reading, sides[which])
+        for reading, *sides in read
+        for which in (0, 1)
+        if classes[which] is None and _is_blank(sides[which], sides[1 - which])
+    ]
     if blank:
         severity: Severity = "error" if len(blank) > len(read) / 2 else "warning"
         white = sum(side.mean > WHITE for _, side in blank)
@@ -104,6 +113,19 @@ def check_pairs(readings: Sequence[PairStats]) -> Iterator[Finding]:
         message = f"{pluralize(len(same), 'pair', 'pairs')} whose A equals B"
         yield Finding("error", "identical", message, "Give each its own input and target.", _list_files(same))
     yield from _check_shapes(read)
+
+
+def class_counts(readings: Sequence[PairStats]) -> tuple[int | None, int | None]:
+    """How many classes the images A and the images B seem to hold; None where they are pictures."""
+    sides = [reading.sides for reading in readings if reading.sides]
+    a, b = (count_classes([pair[which].highest_class for pair in sides]) for which in (0, 1))
+    return a, b
+
+
+def _check_class_numbers(counts: tuple[int | None, int | None]) -> Iterator[Finding]:
+    for letter, count in zip("AB", counts, strict=True):
+        if count is not None:
+            yield Finding("warning", "class-numbers", *advise_on_classes(count, letter))
 
 
 def _is_blank(side: ImageStats, partner: ImageStats) -> bool:

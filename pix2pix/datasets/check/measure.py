@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, ImageStat
 from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.data.images.class_numbers import highest_class
 from pix2pix.data.images.picture_files import open_image
 from pix2pix.datasets.check.scan import ScannedPair
 from pix2pix.datasets.near_duplicates import Thumbnail, make_thumbnail, picture_digest
@@ -54,6 +55,7 @@ class ImageStats(NamedTuple):
         colours: square roots of the shares of 64 colours, then the shares of neighbours that differ by at most STEPS.
         edges: strength of edges on a grid, (64, 64); None where nobody asked for it.
         is_grey: whether no pixel has a colour.
+        highest_class: the highest class, where the values look like the classes of a label map; None for a picture.
     """
 
     size: tuple[int, int]
@@ -64,6 +66,7 @@ class ImageStats(NamedTuple):
     colours: np.ndarray
     edges: np.ndarray | None
     is_grey: bool
+    highest_class: int | None
 
 
 @dataclass(frozen=True)
@@ -160,9 +163,17 @@ def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
     points = np.asarray(nearest).astype(np.int16)
     small = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX)).astype(np.int16)
     grey = bool((points == points[..., :1]).all())
-    spread, mean = max(statistics.stddev), sum(statistics.mean) / 3
-    colours, outline = _color_features(small, points), _edge_grid(image) if edges else None
-    return ImageStats(image.size, make_thumbnail(image), picture_digest(image), spread, mean, colours, outline, grey)
+    return ImageStats(
+        image.size,
+        make_thumbnail(image),
+        picture_digest(image),
+        spread=max(statistics.stddev),
+        mean=sum(statistics.mean) / 3,
+        colours=_color_features(small, points),
+        edges=_edge_grid(image) if edges else None,
+        is_grey=grey,
+        highest_class=highest_class(points.transpose(2, 0, 1)),
+    )
 
 
 def _color_features(small: np.ndarray, points: np.ndarray) -> np.ndarray:

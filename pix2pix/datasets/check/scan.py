@@ -15,7 +15,7 @@ from pix2pix.datasets.check.findings import Finding, pluralize
 
 SPLITS = ("train", "val", "test")
 MISNAMED = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "eval": "val", "testing": "test"}
-UNREAD = (".gif", ".heic", ".heif", ".avif", ".ppm", ".pgm", ".jp2", ".jfif", ".tga", ".exr", ".npy", ".dng", ".svg")
+UNREAD = (".gif", ".heic", ".heif", ".jxl", ".tga", ".exr", ".npy", ".dng", ".svg")
 
 
 class ScannedPair(NamedTuple):

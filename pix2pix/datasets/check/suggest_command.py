@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pix2pix.data.images.class_numbers import label_settings
 from pix2pix.data.pair import Direction
+from pix2pix.datasets.check.file_checks import class_counts
 from pix2pix.datasets.check.measure import STEPS, PairStats
 from pix2pix.datasets.download.catalogue import CATALOGUE
 
@@ -74,7 +76,11 @@ def _size_settings(readings: Sequence[PairStats]) -> list[str]:
 
 
 def _channel_settings(readings: Sequence[PairStats], direction: str) -> list[str]:
-    """Settings for one channel, for each side where no picture has colour."""
-    pairs = [reading.sides if direction == "AtoB" else reading.sides[::-1] for reading in readings if reading.sides]
-    names = ("source_channels", "target_channels")
-    return [f"data.{name}=1" for which, name in enumerate(names) if pairs and all(p[which].is_grey for p in pairs)]
+    """Settings of label maps, and of one channel for each side where no other picture has colour."""
+    pairs, counts = [reading.sides for reading in readings if reading.sides], class_counts(readings)
+    label_map = next((letter for letter, count in zip("AB", counts, strict=True) if count is not None), None)
+    words = [] if label_map is None else label_settings(counts["AB".index(label_map)] or 2, label_map)
+    for letter, name in zip("AB" if direction == "AtoB" else "BA", ("source", "target"), strict=True):
+        if letter != label_map and pairs and all(sides["AB".index(letter)].is_grey for sides in pairs):
+            words.append(f"data.{name}_channels=1")
+    return words

@@ -389,3 +389,18 @@ def test_the_contact_sheet_shows_suspects_first(folder, tmp_path):
         corner = np.asarray(sheet.crop((4 + 164, 20, 4 + 164 + 160, 180)))
         assert (corner == 255).all()
         assert sheet.width == 6 * 164 + 4
+
+
+def test_label_maps_of_small_numbers_are_told_with_the_settings_that_read_them(folder):
+    for file in in_folders(folder).rglob("*B/*.png"):
+        classes = np.zeros((SIZE, SIZE), np.uint8)
+        classes[10:30, 10:30] = 1 + int(file.stem) % 18
+        Image.fromarray(classes).save(file)
+    result = check(folder)
+    (finding,) = [finding for finding in result.findings if finding.kind == "class-numbers"]
+    assert "B hold no other numbers than 0 to 18" in finding.message
+    assert "data.label_map=B data.palette=19" in finding.remedy
+    assert "constant" not in {finding.kind for finding in result.findings}
+    assert "data.label_map=B data.palette=19" in result.command
+    assert "target_channels" not in result.command
+    assert "source_channels" not in result.command
