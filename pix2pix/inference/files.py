@@ -18,6 +18,7 @@ from pix2pix.data.images.geotiff import GeoTags, read_geo_tags
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
+from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.joined_inputs import list_joined_jobs
 from pix2pix.inference.translator import Translator
 

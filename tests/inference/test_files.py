@@ -94,7 +94,7 @@ def test_no_more_than_a_few_pictures_are_in_memory(tiny_run, tmp_path, monkeypat
         most.append(len(held))
         return decode.open_picture(file)
 
-    def save_picture(output, file):
+    def save_picture(output, file, geo_tags):
         time.sleep(0.002)  # so that they would pile up
         held.remove(file.name)
 
