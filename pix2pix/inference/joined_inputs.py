@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pix2pix.data.sources.folder_layout import pair_name
+from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.inference.file_jobs import TranslationJob, list_files, make_jobs
 
 NAMED = 5  # files without a partner that an error names
