@@ -61,6 +61,9 @@ def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict
 @click.option(
     "--skip-existing", is_flag=True, help="Skip inputs whose output file exists, to continue an interrupted job."
 )
+@click.option(
+    "--side-by-side", is_flag=True, help="The files are pairs side by side: translate the input half of each."
+)
 @click.option("--page", is_flag=True, help="Also write an HTML gallery of inputs beside outputs.")
 @click.option("--samples", type=click.IntRange(min=1), help="Outputs per picture, each with its own noise. Default: 1.")
 @click.option(
@@ -114,7 +117,9 @@ def translate(run: str, inputs: tuple[str, ...], named: tuple[str, ...], output:
     from pix2pix.inference.gallery import write_page
     from pix2pix.inference.translator import load_translator
 
-    file_options = {name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth")}
+    file_options = {
+        name: options.pop(name) for name in ("suffix", "skip_existing", "samples", "smooth", "side_by_side")
+    }
     page = options.pop("page")
     by_name = _parse_named_inputs(inputs, named)
     require_output_folder(output, inputs)

@@ -17,9 +17,11 @@ from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
 from pix2pix.data.images.geotiff import GeoTags, read_geo_tags
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
+from pix2pix.data.settings import DataSettings
 from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
 from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.joined_inputs import list_joined_jobs
+from pix2pix.inference.side_by_side import take_input_half, warn_of_pairs
 from pix2pix.inference.translator import Translator
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ def translate_files(
     samples: int | None = None,
     skip_existing: bool = False,
     smooth: float = 0.0,
+    side_by_side: bool = False,
 ) -> TranslationReport:
     """Translates pictures and videos into the folder `output`. A file that cannot be read does not stop the others.
 
@@ -64,6 +67,7 @@ def translate_files(
         samples: number of translations of each picture, written as `NAME_1`, `NAME_2` ...
         skip_existing: skip inputs whose output files exist.
         smooth: weight of earlier video frames, see `pix2pix.inference.video`.
+        side_by_side: translate the input half of each picture, which is a pair side by side.
 
     Raises:
         FileNotFoundError: when an input does not exist or holds no pictures; nothing is written then.
@@ -80,8 +84,11 @@ def translate_files(
     report = TranslationReport(jobs)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     report.skipped = len(jobs) - len(pending)
+    pictures = [job for job in pending if not job.is_video]
+    if not side_by_side:
+        warn_of_pairs(translator.trained.config.data, [job.file for job in pictures if not job.others])
     with tqdm(total=len(pending), unit="picture", disable=None) as progress:
-        _translate_pictures(translator, [job for job in pending if not job.is_video], samples, report, progress)
+        _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
         for job in pending:
             if job.is_video:
                 _translate_video(translator, job, smooth, report)
@@ -103,10 +110,13 @@ def _translate_pictures(
     samples: int | None,
     report: TranslationReport,
     progress: Any,
+    side_by_side: bool,
 ) -> None:
     run = partial(_translate, translator, samples or 1)
-    batches = batch_by_size(jobs, partial(_size, translator), translator.batch_size)
-    for item in read_run_write(batches, _read, run, _write):
+    read = partial(_read_input_half, translator.trained.config.data) if side_by_side else _read
+    size = partial(_size, translator) if not side_by_side else lambda job: None
+    batches = batch_by_size(jobs, size, translator.batch_size)
+    for item in read_run_write(batches, read, run, _write):
         report.written += len(item.outputs)
         if item.reason:
             report.failed[item.job.file] = item.reason
@@ -141,6 +151,15 @@ def _read(job: TranslationJob) -> _PictureJob:
         return _PictureJob(job, pictures, geo_tags=read_geo_tags(job.file))
     except (ValueError, OSError) as error:
         return _PictureJob(job, reason=str(error))
+
+
+def _read_input_half(data: DataSettings, job: TranslationJob) -> _PictureJob:
+    item = _read(job)
+    try:
+        item.pictures = tuple(take_input_half(data, picture, job.file) for picture in item.pictures)
+    except ValueError as error:
+        return _PictureJob(job, reason=str(error))
+    return item
 
 
 def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob]) -> Sequence[_PictureJob]:

@@ -43,8 +43,9 @@ def match_by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matches:
     Pairs in a subfolder train, val or test stay in that split.
 
     Raises:
-        ValueError: when two files of one folder get the same name.
+        ValueError: when two files of one folder get the same name, or both folders are the same.
     """
+    _require_two_folders(a, b)
     named_a, named_b = (_name_pictures(folder, strip) for folder in (a, b))
     names = natsorted(named_a.keys() & named_b.keys())
     items = [_make_item(name, (named_a[name], named_b[name])) for name in names]
@@ -52,8 +53,22 @@ def match_by_name(a: Path, b: Path, strip: Sequence[str] = ()) -> Matches:
     return Matches(items, alone)
 
 
+def _require_two_folders(a: Path, b: Path) -> None:
+    if a.resolve() == b.resolve():
+        raise ValueError(
+            f"{a} and {b} are the same folder: each picture would be paired with itself. Name the folder of the inputs "
+            "and that of the targets. If these lie side by side in each of many folders, as seq1/blur and seq1/sharp, "
+            "train on them as they are: data=folder 'data.folders={A: blur, B: sharp}'."
+        )
+
+
 def match_by_order(a: Path, b: Path) -> Matches:
-    """Pairs the first of A with the first of B, and so on, in natural order of their paths."""
+    """Pairs the first of A with the first of B, and so on, in natural order of their paths.
+
+    Raises:
+        ValueError: when both folders are the same.
+    """
+    _require_two_folders(a, b)
     files_a, files_b = list_pictures(a), list_pictures(b)
     items = [
         PairSpec(_flatten_path(f.relative_to(a).with_suffix("")), (f, g))
