@@ -26,7 +26,7 @@ def _fail_all(_pool: JobPool, jobs: Iterable[Job]) -> list[tuple[Job, JobResult]
 @pytest.fixture
 def planned(monkeypatch, tmp_path):
     """A function that gives the jobs of a sweep, none of which is judged or run."""
-    monkeypatch.setattr("pix2pix.config.check.check", lambda config: None)
+    monkeypatch.setattr("pix2pix.config.check.parse_and_check", lambda config: None)
     monkeypatch.setattr(JobPool, "run", _fail_all)
     monkeypatch.chdir(tmp_path)
 

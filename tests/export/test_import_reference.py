@@ -111,7 +111,7 @@ def test_spectral_norms_are_multiplied_out(parametrized, old):
 def test_the_references_dropout_spares_the_innermost_block():
     noisy = {
         kind: [
-            any(isinstance(layer, nn.Dropout) for layer in up) for up in UNet(base_channels=1, depth=8, noise=kind).up
+            any(isinstance(layer, nn.Dropout) for layer in up) for up in UNet(base_channels=1, depth=8, dropout_placement=kind).up
         ]
         for kind in ("paper", "reference")
     }
