@@ -14,6 +14,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     `pix2pix.core.randomness.seed_weights` seeds. Norms without affine parameters are left alone.
     """
     for module in network.modules():
+        # The order of the modules decides the draws, so a change of it changes the weights of every seed.
         if isinstance(module, CONVOLUTIONS):
             mean = 0.0
         elif isinstance(module, NORMS) and module.weight is not None:

@@ -12,7 +12,7 @@ MIN_SIDE = 64  # pixels; a smaller picture leaves no room for a deeper U-Net
 def count_halvings(height: int, width: int) -> int:
     """How many times both sides can be halved: 8 for 256x512, 3 for 600x400."""
     common = math.gcd(height, width)
-    return (common & -common).bit_length() - 1
+    return (common & -common).bit_length() - 1  # the exponent of the largest power of two in both sides
 
 
 def suggest_sizes(height: int, width: int) -> str | None:
@@ -21,6 +21,7 @@ def suggest_sizes(height: int, width: int) -> str | None:
     if depth > SHALLOW_DEPTH or min(height, width) < MIN_SIDE:
         return None
     deepest = min(PAPER_DEPTH, int(math.log2(min(height, width))))
+    # For each deeper U-Net the nearest multiples of its 2**n. Equal sizes keep the largest n that they allow.
     better = {
         f"{max(round(height / 2**n), 1) * 2**n}x{max(round(width / 2**n), 1) * 2**n}": n
         for n in range(SHALLOW_DEPTH + 1, deepest + 1)

@@ -15,6 +15,7 @@ def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
     """
     if not decay_epochs:
         return 1.0
+    # decay_epochs + 1 equal falls: the last epoch still trains, with 1 / (decay_epochs + 1) of the rate.
     return max(0.0, 1 - max(0, epoch + 1 - (epochs - decay_epochs)) / (decay_epochs + 1))
 
 
@@ -36,6 +37,7 @@ class LinearDecay:
 
     def start(self, optimizers: Sequence[Optimizer], resumed: Sequence[float] | None = None) -> None:
         """Takes the rates of new optimizers as the configured ones; `resumed` are the rates in a checkpoint."""
+        # A resumed optimizer is built with the configured rates; its checkpoint brings the decayed ones afterwards.
         self.optimizers = optimizers
         self.configured = self._rates()
         self.expected = list(resumed or self.configured)

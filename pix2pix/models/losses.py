@@ -28,6 +28,7 @@ class _EvalModeModule(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         """Sets the mode of this module alone; the networks in it stay in evaluation mode."""
+        # nn.Module.train sets every module below; those that are networks of the user are set back.
         super().train(mode)
         for module in self.modules():
             module.training = mode and isinstance(module, _EvalModeModule)
@@ -146,14 +147,14 @@ class Objective(_EvalModeModule):
         cross_entropy_weight: Weight = 0.0,
         dice_weight: Weight = 0.0,
     ) -> None:
+        # Without an adversarial term something else must be minimised.
         reconstruction = (l1_weight, l2_weight, smooth_l1_weight, cross_entropy_weight, dice_weight)
         if adversarial is None and not any(reconstruction):
             raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
         super().__init__()
+        # A user's loss that forgot `super().__init__()` would fail only when it is moved to a device.
         if adversarial is not None and "_modules" not in vars(adversarial):
-            nn.Module.__init__(
-                adversarial
-            )  # a subclass that forgot super().__init__() would fail only when moved to a device
+            nn.Module.__init__(adversarial)
         self.adversarial = adversarial
         self.conditional = conditional
         self.weights = {
@@ -197,6 +198,7 @@ class Objective(_EvalModeModule):
         fake = self._hide_unlabelled(fake, target)
         if discriminator is not None and self.adversarial is not None:
             terms["gan"] = self.adversarial.generator(self.discriminate(discriminator, source, fake))
+        # A weight of 0 leaves its term out: it is not computed and not logged.
         fake, target = fake.float(), target.float()
         if self.weights["l1"]:
             terms["l1"] = F.l1_loss(fake, target)
@@ -220,6 +222,8 @@ class Objective(_EvalModeModule):
         position = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
         image = torch.lerp(fake.float(), target.float(), position).requires_grad_()
         logits = self.discriminate(discriminator, source, image)
+        # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
+        # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
         (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
         return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 

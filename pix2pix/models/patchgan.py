@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive
 
-STRIDED_CONVOLUTIONS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # receptive field -> convolutions of stride 2
+# Receptive field -> number of convolutions of stride 2. The two last 4x4 convolutions, of stride 1, see 7 pixels; each
+# 4x4 convolution of stride 2 before them makes r into 2r + 2: 16, 34, 70, 142, 286.
+STRIDED_CONVOLUTIONS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 MAX_WIDTH = 8  # times base_channels
 
 
@@ -46,6 +48,7 @@ class PatchGAN(nn.Module):
             self.layers, self.smallest = _make_pixel_layers(in_channels, base_channels, norm), 1
         else:
             strided = STRIDED_CONVOLUTIONS[receptive_field]
+            # The two convolutions of stride 1 take a pixel each, and one must be left: 3 pixels after all halvings.
             self.layers, self.smallest = _make_patch_layers(in_channels, base_channels, strided, norm), 3 * 2**strided
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,6 +64,8 @@ class PatchGAN(nn.Module):
 
 def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) -> nn.Sequential:
     """`strided` 4x4 convolutions of stride 2, then two of stride 1."""
+    # C64-C128-C256-C512-C512: the width doubles with each convolution, up to eight times the first. By the paper, the
+    # first convolution has no norm; the last one maps to one logit.
     widths = [base * min(2**level, MAX_WIDTH) for level in range(strided + 1)]
     layers: list[nn.Module] = [nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     for level in range(1, strided + 1):

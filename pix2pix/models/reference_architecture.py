@@ -21,6 +21,7 @@ def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
     state = unwrap_weights(state)
     convolutions = _convolutions(state)
     kernels = [tuple(weight.shape[2:]) for weight in convolutions.values()]
+    # ResNets begin and end with 7x7 convolutions. U-Nets have 4x4 alone, as many up as down.
     if kernels and kernels[0] == (7, 7) == kernels[-1]:
         return _describe_resnet(state, convolutions)
     if len(kernels) >= 4 and len(kernels) % 2 == 0 and set(kernels) == {(4, 4)}:
@@ -32,6 +33,7 @@ def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _describe_unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
+    # Convolution weights are (out, in, h, w), transposed ones (in, out, h, w): so the outputs are axis 1 of the last.
     first, *_, last = convolutions.values()
     return {
         "_target_": "pix2pix.models.UNet",

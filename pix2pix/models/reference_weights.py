@@ -35,15 +35,15 @@ def convert_reference_weights(state: Mapping[str, Tensor], network: nn.Module) -
             f"the file has {len(theirs)} layers with weights, the network {len(names)}. They must be the same network: "
             "compare architecture, depth or blocks, and norm."
         )
+    # Both lists are in the order of the forward pass, so the n-th layer of the file is the n-th of the network.
     name_of = dict(zip(theirs, names, strict=True))
     mapped = {key: value for key, value in ours.items() if key.endswith(COUNTER)}
     for key, value in state.items():
         layer, _, leaf = key.rpartition(".")
         if layer in name_of:
             mapped[f"{name_of[layer]}.{leaf}"] = value
-    if not any(
-        isinstance(module, NORMS) for module in network.modules()
-    ):  # without norms the reference has no inner biases
+    # Without norms this package's convolutions have biases and the reference's have none, but for the last: zeros.
+    if not any(isinstance(module, NORMS) for module in network.modules()):
         inside = [f"{layer}.bias" for layer in names[:-1]]
         mapped |= {key: torch.zeros_like(ours[key]) for key in inside if key in ours and key not in mapped}
     _require_same_shapes(ours, mapped)
@@ -83,6 +83,8 @@ def _strip_wrappers(key: str) -> str:
 
 def _apply_spectral_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Divides weights by their largest singular value, estimated by the norm's vectors u and v; old files lack v."""
+    # A layer with spectral norm stores its raw weight and the vectors u and v in place of `weight`. These three become
+    # the one normalised weight; everything else is kept.
     result: dict[str, Tensor] = {}
     for key, value in state.items():
         for weight, left, right in SPECTRAL:
@@ -98,6 +100,7 @@ def _apply_spectral_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _spectral_norm(weight: Tensor, left: Tensor, right: Tensor | None) -> Tensor:
     """u W v. The rows of W are axis 0, or axis 1 of a transposed convolution; if u fits both, the larger estimate."""
+    # One step of the power method from u gives v where the file has none.
     estimates = []
     for matrix in (weight.flatten(1), weight.transpose(0, 1).flatten(1)):
         if len(matrix) == len(left):

@@ -46,10 +46,12 @@ class ResNet(nn.Module):
         require_probability(dropout=dropout)
         c, bias = base_channels, needs_bias(norm)
 
+        # Convolutions have a bias where no batch norm follows: see `needs_bias`.
         def downsample(a: int, b: int) -> list[nn.Module]:
             return [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=bias), *make_norm(norm, b), nn.ReLU()]
 
         def upsample(a: int, b: int) -> list[nn.Module]:
+            # `output_padding` makes the output exactly twice the input: the transposed size is ambiguous by one.
             up = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias)
             return [up, *make_norm(norm, b), nn.ReLU()]
 

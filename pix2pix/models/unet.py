@@ -60,6 +60,7 @@ class UNet(nn.Module):
         require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels)
         require_probability(dropout=dropout)
         self.multiple = 2**depth
+        # The width doubles with each halving, up to eight times the first: 64, 128, 256, 512, 512, ...
         widths = [base_channels * min(2**level, MAX_WIDTH) for level in range(depth)]
         self.down = nn.ModuleList([_downsample(in_channels, widths[0], norm="none", first=True, bias=needs_bias(norm))])
         for level in range(1, depth):
@@ -68,6 +69,8 @@ class UNet(nn.Module):
                 _downsample(widths[level - 1], widths[level], "none" if innermost else norm, bias=needs_bias(norm))
             )
         self.up = nn.ModuleList()
+        # Decoder block `block` undoes the halving of encoder level `level`, from the innermost outwards. All but the
+        # first take the encoder's features as well, concatenated, and so twice the channels.
         for block, level in enumerate(reversed(range(1, depth))):
             candidates = range(DROPOUT_BLOCKS) if dropout_placement == "paper" else range(1, depth)
             has_dropout = block in candidates and widths[level - 1] == MAX_WIDTH * base_channels
@@ -78,6 +81,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The output, of the size of x."""
         require_multiple(x, self.multiple, "Lower generator.depth or set data.size.")
+        # The last features are the bottleneck; the others are the skips, which the decoder takes in reverse order.
         features = []
         for down in self.down:
             x = down(x)
@@ -89,6 +93,7 @@ class UNet(nn.Module):
 
 
 def _downsample(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, first: bool = False) -> nn.Sequential:
+    # The activation comes before the convolution, as in the reference, so the skips carry values before it.
     activation = [] if first else [nn.LeakyReLU(0.2)]
     convolution = nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)
     return nn.Sequential(*activation, convolution, *make_norm(norm, out_channels))

@@ -109,11 +109,10 @@ def test_spectral_norms_are_multiplied_out(parametrized, old):
 
 
 def test_the_references_dropout_spares_the_innermost_block():
+    networks = {kind: UNet(base_channels=1, depth=8, dropout_placement=kind) for kind in ("paper", "reference")}
     noisy = {
-        kind: [
-            any(isinstance(layer, nn.Dropout) for layer in up) for up in UNet(base_channels=1, depth=8, dropout_placement=kind).up
-        ]
-        for kind in ("paper", "reference")
+        kind: [any(isinstance(layer, nn.Dropout) for layer in up) for up in network.up]
+        for kind, network in networks.items()
     }
     assert noisy["paper"] == [True, True, True, False, False, False, False, False]
     assert noisy["reference"] == [False, True, True, True, False, False, False, False]
