@@ -31,10 +31,11 @@ class PairPaths(Sequence[tuple[Path, ...]]):
         return tuple(folder / names[index] for folder, names in zip(self.folders, self.names, strict=True))
 
     def select(self, numbers: Iterable[int]) -> "PairPaths":
-        """The pairs of these numbers, in their order."""
+        """The pairs of these numbers, in their order; they keep the names that they have here."""
         numbers = list(map(int, numbers))
+        keys = self.pair_names
         names = [[names[number] for number in numbers] for names in self.names]
-        return PairPaths(self.folders, names, self.keys and [self.keys[number] for number in numbers])
+        return PairPaths(self.folders, names, keys and [keys[number] for number in numbers])
 
     @cached_property
     def pair_names(self) -> list[str] | None:
