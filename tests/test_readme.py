@@ -30,7 +30,7 @@ def desk(tmp_path_factory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise.integers(0, 256, (height, width, 3), np.uint8)).save(path)
 
-    for split in ("train", "val"):
+    for split in ("train", "val", "test"):
         for number in range(3):
             picture(folder / "my" / "pairs" / split / f"{number}.png", 128, 64)
     shutil.copytree(folder / "my" / "pairs", folder / "data" / "facades")

@@ -50,8 +50,11 @@ def evaluate(runs: tuple[str, ...], output: Path | None, **options: Any) -> None
         raise ValueError("--output takes the results of one RUN. Leave it out, or evaluate each RUN by itself.")
     for run in map(Run, runs):
         result = evaluate_run(run, output=output, **options)
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in result.totals.items())
-        click.echo(f"{run.path}  {result.description}\n  {numbers}")
+        click.echo(f"{run.path}  {result.description}")
+        for name in result.totals:
+            click.echo(f"  {result.describe(name)}")
+        if result.intervals:
+            click.echo("  In parentheses: 95 % intervals over the pictures, by bootstrap.")
         if result.ceiling:
             real = "  ".join(f"{name} {value:.4f}" for name, value in result.ceiling.items())
             click.echo(f"  the scorer on the real photos:  {real}")

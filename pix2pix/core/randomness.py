@@ -8,6 +8,7 @@
 | dropout and penalties of a step | seed, step, rank |
 | holes and noise of derived inputs | seed of the data, name of the picture |
 | dropout at test time | inference seed, name of the picture |
+| resamples of a bootstrap interval | number of pictures |
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation", "validation"]
+Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation", "validation", "bootstrap"]
 
 
 def derive_seed(seed: int, purpose: Purpose, *position: int | str) -> int:

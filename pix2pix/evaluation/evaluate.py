@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.pair import Split
+from pix2pix.evaluation.bootstrap import Interval, mean_intervals
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
@@ -35,14 +36,18 @@ class LabelAccuracy:
         self.palette = trained.palette
         self.confusion = ConfusionMatrix(len(self.palette), self.palette.ignored)
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
         """Adds label maps, coloured or one-hot."""
         assert labels is not None
-        self.confusion.update(self.palette.classify(output), labels)
+        self.confusion.update(self.palette.classify(output), labels, names)
 
     def compute(self) -> dict[str, float]:
         """`pixel_accuracy`, `class_accuracy` and `class_iou`, each 0 to 1."""
         return self.confusion.compute()
+
+    def intervals(self) -> dict[str, Interval]:
+        """Their 95 % intervals over pictures."""
+        return self.confusion.intervals()
 
 
 def evaluate(
@@ -90,7 +95,8 @@ def evaluate(
     folder = output or _choose_folder(run, trained.config, selection.split, **how)
     record = make_record(trained, selection, samples, _scorer_file(metrics), perceptual)
     with atomic_dir(folder) as part:
-        evaluator = PairEvaluator(trained, selection.pairs, metrics, samples, part / "images")
+        further = _further_metrics(metrics)
+        evaluator = PairEvaluator(trained, selection.pairs, metrics, samples, part / "images", further)
         result = _evaluate_pairs(evaluator, folder, selection.describe())
         record["data"]["pictures"] = evaluator.digest.digest()
         write_results(part, run, record, result)
@@ -119,6 +125,7 @@ def _evaluate_pairs(evaluator: PairEvaluator, folder: Path, description: str) ->
     by_sample = _run_pairs(evaluator)
     result = Evaluation(folder, description, rows=[_mean_row(rows) for rows in by_sample])
     result.totals, result.spread = _totals(result.rows, by_sample)
+    result.intervals = mean_intervals({name: [row[name] for row in result.rows] for name in result.totals})
     _add_set_metrics(result, evaluator.metrics)
     return result
 
@@ -142,6 +149,12 @@ def _set_metrics(
     if perceptual and not labels:
         metrics.append(PerceptualMetrics())
     return metrics
+
+
+def _further_metrics(metrics: Sequence[SetMetric]) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """Metrics with a value for each picture, beside those of every evaluation."""
+    perceptual = [metric.pair_metrics() for metric in metrics if isinstance(metric, PerceptualMetrics)]
+    return perceptual[0] if perceptual else {}
 
 
 def _run_pairs(evaluator: PairEvaluator) -> list[list[Row]]:
@@ -173,9 +186,11 @@ def _totals(rows: list[Row], by_sample: list[list[Row]]) -> tuple[dict[str, floa
 def _add_set_metrics(result: Evaluation, metrics: Sequence[SetMetric]) -> None:
     for measure in metrics:
         result.totals |= measure.compute()
+        result.intervals |= measure.intervals()
         if isinstance(measure, SegmentationScore):
             result.ceiling = measure.ceiling()
         elif isinstance(measure, LabHistograms):
             result.curves = measure.curves()
         elif isinstance(measure, PerceptualMetrics):
-            result.missing = measure.missing
+            result.missing, result.counts = measure.missing, measure.counts()
+            result.spread |= measure.spread

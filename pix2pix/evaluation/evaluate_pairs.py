@@ -2,7 +2,7 @@
 
 import itertools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from pix2pix.data.images.pictures import save_picture, select_channels, to_pictu
 from pix2pix.data.images.resize import resize_for_eval
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.folder import Pair
+from pix2pix.evaluation.bootstrap import Interval
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.evaluation.record import PairsDigest
 from pix2pix.inference.generator import TrainedGenerator
@@ -26,12 +27,19 @@ Row = dict[str, Any]
 class SetMetric(Protocol):
     """A metric of a set of pictures: updated with batches, computed at the end."""
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
-        """Adds pictures (B, C, H, W); `labels` are the true classes (B, H, W) of data with a palette, -1 for none."""
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
+        """Adds pictures (B, C, H, W) of these names.
+
+        `labels` are the true classes (B, H, W) of data with a palette, -1 for none.
+        """
         ...
 
     def compute(self) -> dict[str, float]:
         """The metrics, by name."""
+        ...
+
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % intervals over pictures of those metrics that have one."""
         ...
 
 
@@ -57,12 +65,19 @@ class PairEvaluator:
         metrics: set metrics, which are updated with every output.
         samples: number of outputs per input, under different dropout noise.
         images: the folder to write pictures to.
+        further_metrics: further metrics of single pictures, which map outputs and targets to values (B,).
     """
 
     def __init__(
-        self, trained: TrainedGenerator, pairs: Sequence[Pair], metrics: Sequence[SetMetric], samples: int, images: Path
+        self,
+        trained: TrainedGenerator,
+        pairs: Sequence[Pair],
+        metrics: Sequence[SetMetric],
+        samples: int,
+        images: Path,
+        further_metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]] | None = None,
     ) -> None:
-        self.trained, self.metrics = trained, metrics
+        self.trained, self.metrics, self.further_metrics = trained, metrics, further_metrics or {}
         self.pairs = EvaluationPairs(pairs, trained.build_transform())
         self.samples, self.images = samples, images
         self.digest = PairsDigest()
@@ -92,14 +107,20 @@ class PairEvaluator:
         target = torch.stack([example.target for example in examples])
         label_maps = [example.labels for example in examples if example.labels is not None]
         labels = torch.stack(label_maps) if label_maps else None
+        names = [example.name for example in examples]
         for number in range(self.samples):
-            outputs = _with_seed(self.trained, number).generate(inputs, [example.name for example in examples])
+            outputs = _with_seed(self.trained, number).generate(inputs, names)
             for metric in self.metrics:
-                metric.update(outputs, target, labels)
-            for example, output, row in zip(examples, outputs, _rows(outputs, target), strict=True):
+                metric.update(outputs, target, labels, names)
+            rows = _rows(pair_metrics(outputs, target) | self._measure_further(outputs, target))
+            for example, output, row in zip(examples, outputs, rows, strict=True):
                 example.outputs.append(output)
                 example.rows.append({"name": example.name} | row)
         return examples
+
+    def _measure_further(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The further metrics, a value for each picture."""
+        return {name: measure(outputs, target) for name, measure in self.further_metrics.items()}
 
     def write(self, example: EvaluatedPair) -> list[Row]:
         """Writes the pictures of the pair, with its first output; returns its metrics, a row per sample."""
@@ -126,9 +147,9 @@ def _with_seed(trained: TrainedGenerator, number: int) -> TrainedGenerator:
     return replace(trained, inference=trained.inference.with_seed(trained.inference.seed + number))
 
 
-def _rows(outputs: Tensor, target: Tensor) -> list[Row]:
+def _rows(values: Mapping[str, Tensor]) -> list[Row]:
     """The metrics of each picture of a batch."""
-    metrics = {name: values.tolist() for name, values in pair_metrics(outputs, target).items()}
+    metrics = {name: column.tolist() for name, column in values.items()}
     return [dict(zip(metrics, values, strict=True)) for values in zip(*metrics.values(), strict=True)]
 
 

@@ -1,5 +1,6 @@
 """The paper's FCN-score: how well a segmentation network trained on real photos recognises generated ones."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -7,6 +8,7 @@ from torch import Tensor
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.palettes import Palette
+from pix2pix.evaluation.bootstrap import Interval
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.inference.generator import TrainedGenerator, load_generator, resolve_checkpoint
 
@@ -31,15 +33,19 @@ class SegmentationScore:
         self.palette = Palette(config.data.palette)
         self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None) -> None:
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
         """Adds outputs and real photos (B, 3, H, W) in [-1, 1] with the true classes `labels` (B, H, W)."""
         assert labels is not None
         for confusion, photo in ((self.generated, output), (self.real, target)):
-            confusion.update(self.palette.classify(self.scorer.generate(photo, "")), labels)
+            confusion.update(self.palette.classify(self.scorer.generate(photo, "")), labels, names)
 
     def compute(self) -> dict[str, float]:
         """`score_pixel_accuracy`, `score_class_accuracy`, `score_class_iou` of the generated photos."""
         return {f"score_{name}": value for name, value in self.generated.compute().items()}
+
+    def intervals(self) -> dict[str, Interval]:
+        """The 95 % intervals of the scores of the generated photos, over pictures."""
+        return {f"score_{name}": value for name, value in self.generated.intervals().items()}
 
     def ceiling(self) -> dict[str, float]:
         """The same scores of the real photos, as an upper bound."""

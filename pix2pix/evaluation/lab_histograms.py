@@ -1,9 +1,12 @@
 """Compares colour histograms in CIE Lab of outputs and photos (paper, section 4.2, figure 7)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from pix2pix.data.images.lab import rgb_to_lab
+from pix2pix.evaluation.bootstrap import Interval
 
 AXES = ("l", "a", "b")
 LOWEST, HIGHEST = torch.tensor([0.0, -110.0, -110.0]), torch.tensor([100.0, 110.0, 110.0])
@@ -17,7 +20,7 @@ class LabHistograms:
     def __init__(self) -> None:
         self.counts = {kind: [torch.zeros(bins, dtype=torch.float64) for bins in BINS] for kind in ("output", "target")}
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None) -> None:
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None, names: Sequence[str] = ()) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
         for kind, image in (("output", output), ("target", target)):
             for axis, values in enumerate(rgb_to_lab(image.cpu()).movedim(1, 0)):
@@ -30,6 +33,10 @@ class LabHistograms:
             f"lab_{name}": float(torch.minimum(self._share("output", axis), self._share("target", axis)).sum())
             for axis, name in enumerate(AXES)
         }
+
+    def intervals(self) -> dict[str, Interval]:
+        """None: the histograms are of the whole set."""
+        return {}
 
     def curves(self) -> dict[str, dict[str, list[float]]]:
         """The log10 probabilities that figure 7 plots: for each axis the bin centres, `output` and `target`."""

@@ -4,13 +4,16 @@ Their weights are not part of the package. A metric without weights states the r
 file; the others are still computed.
 """
 
+import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from pix2pix.evaluation.bootstrap import Interval
 
 WEIGHTS = {
     "lpips": "alexnet-owt-7be5be79.pth",
@@ -18,6 +21,7 @@ WEIGHTS = {
     "kid": "weights-inception-2015-12-05-6726825d.pth",
 }
 KID_SUBSET = 50
+MIN_PICTURES = 2  # a covariance needs two
 
 
 class PerceptualMetrics:
@@ -31,34 +35,46 @@ class PerceptualMetrics:
         self.features = features
         self.missing: dict[str, str] = {}
         self.pictures = 0
-        makers: dict[str, Callable[[], Any]] = {"lpips": _lpips, "fid": self._fid, "kid": self._kid}
+        self.spread: dict[str, float] = {}  # of KID, over its subsets
+        self.lpips = self._try_make("lpips", _lpips)
+        makers: dict[str, Callable[[], Any]] = {"fid": self._fid, "kid": self._kid}
         self.metrics = {
             name: metric for name, make in makers.items() if (metric := self._try_make(name, make)) is not None
         }
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None) -> None:
+    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None, names: Sequence[str] = ()) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
-        output, target = output.clamp(-1, 1), target.clamp(-1, 1)
         self.pictures += len(output)
-        for name, metric in self.metrics.items():
-            if name == "lpips":
-                metric.update(output, target)
-            else:
-                for image, real in ((target, True), (output, False)):
-                    metric.update(((image + 1) * 127.5).round().to(torch.uint8), real=real)
+        for metric in self.metrics.values():
+            for image, is_real in ((target, True), (output, False)):
+                metric.update(((image.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8), real=is_real)
+
+    def pair_metrics(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+        """`lpips`, if it is available, which has a value for each picture."""
+        return {} if self.lpips is None else {"lpips": functools.partial(_measure_lpips, self.lpips)}
 
     def compute(self) -> dict[str, float]:
-        """`lpips`, `fid` and `kid`, those that are available."""
+        """`fid` and `kid`, those that are available."""
         results: dict[str, float] = {}
-        for name, metric in self.metrics.items():
-            if name != "lpips" and self.pictures < 2:  # a covariance needs two
-                continue
-            if name == "kid":
-                metric.subset_size = min(KID_SUBSET, self.pictures)
-                results[name] = float(metric.compute()[0])
-            else:
-                results[name] = float(metric.compute())
+        if self.pictures < MIN_PICTURES:
+            return results
+        if "fid" in self.metrics:
+            results["fid"] = float(self.metrics["fid"].compute())
+        if "kid" in self.metrics:
+            self.metrics["kid"].subset_size = min(KID_SUBSET, self.pictures)
+            mean, spread = self.metrics["kid"].compute()
+            results["kid"] = float(mean)
+            if self.pictures > KID_SUBSET:  # otherwise every subset is the whole set
+                self.spread = {"kid": float(spread)}
         return results
+
+    def intervals(self) -> dict[str, Interval]:
+        """None: FID and KID are of the whole set."""
+        return {}
+
+    def counts(self) -> dict[str, int]:
+        """The number of outputs that FID and KID are of, on which they depend."""
+        return dict.fromkeys(self.metrics, self.pictures)
 
     def _try_make(self, name: str, make: Callable[[], Any]) -> Any:
         try:
@@ -87,3 +103,9 @@ def _lpips() -> Any:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     return LearnedPerceptualImagePatchSimilarity(net_type="alex")
+
+
+@torch.no_grad()
+def _measure_lpips(metric: Any, output: Tensor, target: Tensor) -> Tensor:
+    """LPIPS of each picture, (B,)."""
+    return metric.net(output.clamp(-1, 1), target.clamp(-1, 1), normalize=False).flatten()

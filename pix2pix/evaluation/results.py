@@ -11,6 +11,7 @@ import jinja2
 
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.record import FILE, Record
 from pix2pix.runs.run import Run
@@ -25,7 +26,9 @@ class Evaluation:
     Attributes:
         description: which pairs were evaluated, in words.
         totals: the mean of each metric over the pictures, and the set metrics.
-        spread: the standard deviation of those means over samples of the noise.
+        spread: the standard deviation of those means over samples of the noise; of KID, over its subsets of pictures.
+        intervals: the 95 % bootstrap interval over pictures of each metric that has one.
+        counts: the number of pictures that FID and KID are of.
         ceiling: the scores of the real photos, an upper bound.
         missing: why a metric could not be computed.
         rows: the metrics of each picture.
@@ -36,17 +39,31 @@ class Evaluation:
     description: str
     totals: dict[str, float] = field(default_factory=dict)
     spread: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, Interval] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     ceiling: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     curves: dict[str, Any] = field(default_factory=dict)
+
+    def describe(self, name: str) -> str:
+        """A metric with its interval, spread and number of pictures: `l1 0.1234 (0.1200 to 0.1300)`."""
+        text = f"{name} {self.totals[name]:.4f}"
+        if name in self.intervals:
+            text += " ({:.4f} to {:.4f})".format(*self.intervals[name])
+        if name in self.spread:
+            text += f" ± {self.spread[name]:.2g}"
+        return text + (f" ({self.counts[name]} pictures)" if name in self.counts else "")
 
 
 def write_results(folder: Path, run: Run, record: Record, result: Evaluation) -> None:
     """Writes metrics.json, per_image.csv and index.html; `record` describes the inputs."""
     numbers = {
         "metrics": result.totals,
+        "intervals": {name: list(interval) for name, interval in result.intervals.items()},
+        "interval_method": {"kind": "bootstrap over pictures", "level": LEVEL, "resamples": RESAMPLES},
         "spread": result.spread,
+        "pictures": result.counts,
         "real_photos": result.ceiling,
         "missing": result.missing,
         "colour_histograms": result.curves,
