@@ -115,6 +115,7 @@ class CUDAGraphStep:
         shapes = source.shape, target.shape
         if self.recorded_shapes is None and not self.has_failed:
             self.step_counts[shapes] += 1
+            # The first shape that is common enough; the odd last batch of an epoch comes once in an epoch.
             if self.step_counts[shapes] > WARM_UP:
                 self._record(source, target)
         if shapes != self.recorded_shapes:
@@ -129,6 +130,7 @@ class CUDAGraphStep:
             return self.graph.warm_up(lambda: self.step(source, target))
 
     def _record(self, source: Tensor, target: Tensor) -> None:
+        # The memory that the recorded kernels read: it must stay where it is as long as the graph is used.
         self.source, self.target = torch.empty_like(source), torch.empty_like(target)
         self.rates = [torch.empty((), device=source.device) for _ in self.groups]
         try:
@@ -155,6 +157,7 @@ def warn_about_skipped_hooks(callbacks: Sequence[pl.Callback]) -> None:
     """Warns about hooks of user callbacks within a step, because a replay does not call them."""
     for callback in callbacks:
         kind = type(callback)
+        # Hooks of this package are refused by `config/rules.py` before the training starts.
         hooks = [name for name in HOOKS_WITHIN_STEP if _is_own(callback, name)]
         if hooks and not kind.__module__.startswith("pix2pix."):  # those of this package are refused earlier
             log.warning(

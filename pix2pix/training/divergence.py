@@ -22,6 +22,7 @@ def require_finite_losses(losses: Mapping[str, Tensor], where: str, run: str | P
 def require_finite_state(checkpoint: Mapping[str, Any], run: str | Path) -> None:
     """Raises ValueError if weights, buffers or optimizer states contain NaN or infinity."""
     tensors = dict(_find_tensors({part: checkpoint[part] for part in CHECKED_PARTS if part in checkpoint}))
+    # One fused norm over all tensors is finite only if every value is. Names are looked for only where it is not.
     if math.isfinite(torch.nn.utils.get_total_norm(tensors.values(), math.inf)):
         return
     names = [name.removeprefix("state_dict.") for name, tensor in tensors.items() if not tensor.isfinite().all()]

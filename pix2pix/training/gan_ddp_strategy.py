@@ -48,6 +48,7 @@ class GANDDPStrategy(DDPStrategy):
 
     def setup_environment(self) -> None:
         """Connects to the other processes. A process that the first one started exits when the first one does."""
+        # Lightning starts the others by the command line, so they share nothing with the first but the environment.
         first = int(os.environ[STARTED_BY])
         if first != os.getpid():
             threading.Thread(target=_exit_with_parent, args=[first], daemon=True).start()
@@ -57,6 +58,7 @@ class GANDDPStrategy(DDPStrategy):
         """Copies the weights of the first process to all others, and sends each gradient as soon as it is complete."""
         assert self.model is not None
         _sync_module_states(self.model)
+        # The hook runs as soon as a gradient is complete: it is sent while the backward pass computes the next one.
         for parameter in filter(lambda parameter: parameter.requires_grad, self.model.parameters()):
             parameter.register_post_accumulate_grad_hook(self.buckets.add)
 
@@ -97,6 +99,7 @@ class GradientBuckets:
         """
         if self.small:
             self._send_small()
+        # In the order in which they were sent. Gradients that were sent alone are their own message, averaged in place.
         sent, self.sent = self.sent, []
         for tensors, message, work in sent:
             with detect_lost_process():

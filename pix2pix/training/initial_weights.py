@@ -26,6 +26,7 @@ def load_initial_weights(origin: str, model: nn.Module) -> None:
         ValueError: if it holds no weights, or none that fit.
     """
     loaded, own = _read_state(Path(origin), model), model.state_dict()
+    # Weights of the same name, and of these those of the same shape.
     shared = {key: value for key, value in loaded.items() if key.startswith(NETWORKS) and key in own}
     fitting = {key: value for key, value in shared.items() if value.shape == own[key].shape}
     if not fitting:
@@ -47,6 +48,7 @@ def _read_state(origin: Path, model: nn.Module) -> dict[str, Tensor]:
             f"init_from={origin}: no such file or directory. Pass a run directory, a checkpoint or a .pth file."
         )
     if origin.suffix == ".pth":
+        # The reference names its files latest_net_G.pth and latest_net_D.pth.
         network = "discriminator" if origin.stem.endswith("_D") else "generator"
         state = convert_reference_weights(read_state_dict(origin), model.get_submodule(network))
         return {f"{network}.{key}": value for key, value in state.items()}

@@ -129,6 +129,7 @@ def _read_epoch(checkpoint: Path) -> int:
 
 def silence_lightning() -> None:
     """Leaves out what Lightning says to everyone and nobody here can act on."""
+    # Tips, and the table of devices, which `announce_training` says in one line.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for asked_for in ("profilers", "callbacks.model_summary"):
         logging.getLogger(f"pytorch_lightning.{asked_for}").setLevel(logging.INFO)

@@ -23,6 +23,7 @@ def apply_changed_settings(
     """
     for network, state in zip(NETWORKS, states, strict=False):
         old, new = saved.get(network, {}), current.get(network, {})
+        # Only settings that both have and that differ: others are arguments of another optimizer class.
         for name in [name for name in new if name in old and new[name] != old[name]]:
             for group in state["param_groups"]:
                 if name == "lr" and old[name]:

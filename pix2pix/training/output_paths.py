@@ -32,6 +32,7 @@ def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
     """
     loggers = {name: _without_directory(name, part, run) for name, part in config.logger.items()}
     strangers = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
+    # Of foreign loggers every setting is looked at, of callbacks and the trainer those that are known to be folders.
     told = {f"logger.{key}": value for key, value in flatten(strangers)}
     for group, parts in (("callbacks", config.callbacks), ("trainer", config.trainer)):
         told |= {f"{group}.{key}": value for key, value in flatten(parts) if key.split(".")[-1] in WRITTEN_TO}
@@ -59,6 +60,7 @@ def _find_paths_outside(told: Mapping[str, Any], run: Run) -> Iterator[tuple[str
         path = Path(value.removeprefix("file:").removeprefix("//")) if isinstance(value, str) else None
         if path is None or not (len(path.parts) > 1 or path.is_dir()):
             continue  # not a path
+        # The nearest folder at or above the path that is a run.
         place = path.expanduser().resolve()
         around = next((folder for folder in (place, *place.parents) if Run(folder).provenance_file.is_file()), here)
         if here not in (place, *place.parents) and around != here:

@@ -130,6 +130,7 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bo
     content = read_training_checkpoint(path)
     try:
         there = config_in_weights(content["config"], path)
+        # Everything that differs is collected first, because one sentence at a time would take many attempts.
         found = [
             *_differing_weights(content["state_dict"], model),
             *_differing_optimizers(there, config),
@@ -144,6 +145,7 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bo
             + f"{more}\nUse its settings; or start a new run from those of its weights that fit: "
             f"name=... init_from={path}"
         )
+    # The own checkpoint at its end is a finished run, which is no error. One of another run would train nothing.
     end = config.ends
     if so_far.is_past(end) or (so_far.is_at(end) and given):
         raise ValueError(_too_long_message(path, so_far, config))
@@ -174,6 +176,7 @@ def is_extended(run: Run, config: RunConfig) -> bool:
 
 
 def _too_long_message(path: Path, so_far: TrainingProgress, config: RunConfig) -> str:
+    # Only the limits that this training has reached already.
     limits = zip(("max_epochs", "max_steps"), config.ends, (so_far.started_epochs, so_far.steps), strict=True)
     asked = " and ".join(f"trainer.{name}={config.trainer[name]}" for name, end, got in limits if got >= end)
     return (
@@ -206,6 +209,7 @@ def warn_about_schedule(run: Run, so_far: TrainingProgress, there: RunConfig, he
     if not decay or before == now or math.isinf(before) or math.isinf(now):
         return
     epoch = so_far.started_epochs
+    # The factors of every epoch so far and of the next one, under the old end and under the new.
     old, new = ([linear_decay(e, int(end), decay) for e in range(epoch + 1)] for end in (before, now))
     if old[:epoch] == new[:epoch]:
         return  # it has not fallen yet, so the schedule is that of a training with this end from the start

@@ -10,6 +10,7 @@ from pix2pix.core.old_names import current_class_name
 
 def is_last_epoch(trainer: pl.Trainer) -> bool:
     """Whether the training is over after this epoch; `trainer.max_time` only interrupts it."""
+    # Lightning's limits are -1 (epochs also None) where there is none.
     by_steps = 0 <= trainer.max_steps <= trainer.global_step
     by_epochs = 0 <= (-1 if trainer.max_epochs is None else trainer.max_epochs) <= trainer.current_epoch + 1
     return by_steps or by_epochs or (_is_stopped(trainer) and not is_out_of_time(trainer))
@@ -20,17 +21,24 @@ def is_out_of_time(trainer: pl.Trainer) -> bool:
     if not _is_stopped(trainer):
         return False
     remaining = [timer.time_remaining() for timer in _timers(trainer)]
+    # `should_stop` has other causes, too, such as early stopping. The processes' clocks differ a little: any one counts.
     passed = any(seconds is not None and seconds <= 0 for seconds in remaining)
     return trainer.strategy.reduce_boolean_decision(passed, all=False)
 
 
+def is_last_batch(trainer: pl.Trainer) -> bool:
+    """Whether the present batch is the last of its epoch."""
+    return not is_epoch_cut_short(trainer)
+
+
 def is_epoch_cut_short(trainer: pl.Trainer) -> bool:
-    """Whether the epoch ended before its last batch, by a limit of steps or by a callback."""
+    """At the end of an epoch: whether it ended before its last batch, by a limit of steps or by a callback."""
     return trainer.fit_loop.epoch_loop.batch_progress.current.ready < trainer.num_training_batches
 
 
 def mark_epoch_unfinished(checkpoint: dict[str, Any]) -> None:
     """Marks the epoch of a checkpoint as unfinished, so that a longer training continues it with its next step."""
+    # Lightning has counted it as processed, and would begin the next epoch when it resumes.
     progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
     for count in ("total", "current"):
         progress[count]["processed"] -= 1

@@ -65,6 +65,7 @@ def train(config: RunConfig) -> None:
     if config.fast_dev_run:
         _run_trial(config)
         return
+    # All that can be wrong is found before the process prepares devices or writes into the run.
     run = Run(config.run_dir)
     config = keep_outputs_in_run(config, run)
     _prepare_directory(run, config)
@@ -84,6 +85,7 @@ def train(config: RunConfig) -> None:
         if not trainer.is_global_zero:
             _follow_first_process(trainer, model, data, config, run)
             return
+        # Under the lock of the directory. Another process may have finished the same run while this one waited for it.
         with run.open_session(config, files.fingerprint) as is_unfinished:
             if is_unfinished:
                 record_inventory(run.data_files, files, anew=config.allow_changed_data or not run.resume_checkpoints())
@@ -100,6 +102,7 @@ def train(config: RunConfig) -> None:
 
 def _run_trial(config: RunConfig) -> None:
     """Lightning's `fast_dev_run`: a few batches of training and validation. Nothing of it is kept, not the name."""
+    # Checkpoints of Lightning skip a trial by themselves; those of this package would save.
     callbacks = {
         name: part for name, part in config.callbacks.items() if not issubclass(locate(part[TARGET]), Checkpoints)
     }
@@ -163,6 +166,7 @@ def _initialise_or_require_checkpoint(run: Run, model: Pix2Pix, config: RunConfi
 
     All before anything is written: a mistake in a path uses up no name.
     """
+    # The run's own checkpoint comes before `resume=PATH` and `init_from`, which only say how a run began.
     given = _given_checkpoint(config)
     if own := next(filter(is_training_checkpoint, run.resume_checkpoints()), None):
         so_far = require_compatible(own, model, config)

@@ -21,7 +21,13 @@ from pix2pix.runs.plain_state import require_savable_states
 from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
 from pix2pix.training.divergence import require_finite_losses
 from pix2pix.training.gan_ddp_strategy import average_over_processes
-from pix2pix.training.stopping import is_epoch_cut_short, is_last_epoch, is_out_of_time, mark_epoch_unfinished
+from pix2pix.training.stopping import (
+    is_epoch_cut_short,
+    is_last_batch,
+    is_last_epoch,
+    is_out_of_time,
+    mark_epoch_unfinished,
+)
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +75,7 @@ class Checkpoints(Checkpoint):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Makes links that a kill prevented, even if nothing is left to train or the time limit has passed."""
         names, self.names = self.names, []  # they belong to the resumed checkpoint, not to the next one
+        # A kill between a save and its links leaves `last.ckpt`, whose state lists the other names that it should have.
         resumed = Path(trainer.ckpt_path or "")
         if resumed.parent != _folder(trainer):
             self.best = None  # the best value of another run does not count here
@@ -91,7 +98,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Saves if it is due. The last step of an epoch is saved after its validation."""
         self.losses = outputs["losses"]
-        if not is_epoch_cut_short(trainer):
+        if is_last_batch(trainer):
             return
         is_asked, is_late = _any_process(trainer, self.signals.received is not None), is_out_of_time(trainer)
         if is_asked or is_late or self._is_due(trainer):
@@ -102,6 +109,7 @@ class Checkpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves once; other names are links to the same file. The last save of a training must succeed."""
         epoch, is_last, is_late = trainer.current_epoch + 1, is_last_epoch(trainer), is_out_of_time(trainer)
+        # `_is_better` sets the new best value, which the saved state holds; it is taken back if the disk refuses.
         is_kept = self.every_n_epochs and epoch % self.every_n_epochs == 0 and not is_epoch_cut_short(trainer)
         best = self.best
         names = ["best.ckpt"] * self._is_better(trainer) + ([f"epoch={epoch}.ckpt"] if is_kept else [])
@@ -128,9 +136,11 @@ class Checkpoints(Checkpoint):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Saves the steps since the last checkpoint if the error occurred between two steps."""
         self.signals.restore()
+        # Between two steps `ready` equals `completed`; within one, weights and counts may be of different steps.
         steps = trainer.fit_loop.epoch_loop.batch_progress.current
         is_between_steps = steps.ready == steps.completed and 0 < steps.completed < trainer.num_training_batches
         is_new = trainer.global_step > getattr(self, "saved_step", trainer.global_step)
+        # With several processes the others may be in a step: they cannot save together.
         should_save = trainer.training and is_between_steps and is_new
         if should_save and trainer.world_size == 1 and isinstance(exception, Exception):
             try:
@@ -168,6 +178,7 @@ class Checkpoints(Checkpoint):
         """
         where = f"at step {trainer.global_step}, which is not saved"
         require_finite_losses(average_over_processes(self.losses), where, trainer.default_root_dir)
+        # Lightning calls `state_dict` while it saves, so that the file holds the names that it is about to get.
         last, self.names = _folder(trainer) / "last.ckpt", list(names)
         trainer.save_checkpoint(last)
         self.saved_at, self.saved_step, self.names = time.monotonic(), trainer.global_step, []
@@ -210,6 +221,7 @@ class Checkpoints(Checkpoint):
                 f"Choose from {', '.join(sorted(trainer.callback_metrics))}."
             )
         value = float(trainer.callback_metrics[self.monitor])
+        # Multiplied by the sign, smaller is better for every metric.
         sign = -1 if self.higher_is_better else 1
         if math.isnan(value) or (self.best is not None and sign * value >= sign * self.best):
             return False
@@ -225,6 +237,7 @@ class Checkpoints(Checkpoint):
             )
 
     def _warn_if_disk_is_small(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # With links the three files are one; on file systems without links they are copies.
         weights = sum(tensor.nbytes for tensor in pl_module.state_dict().values())
         needed = COPIES * 3 * weights  # the weights and Adam's two moments of each
         free = shutil.disk_usage(trainer.default_root_dir).free

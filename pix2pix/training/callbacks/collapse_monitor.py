@@ -54,6 +54,7 @@ class CollapseMonitor(pl.Callback):
         """Sums D's accuracy on the device; reads it at the end of each window."""
         if not outputs["accuracy"]:
             return
+        # The share of right logits on real and fake pairs together, on the device: no step waits for it.
         right = torch.stack(list(outputs["accuracy"].values())).mean()
         self.state["right"] = self.state["right"] + right  # not in place: a sum from a checkpoint is on the CPU
         self.state["steps"] += 1
@@ -118,6 +119,7 @@ class OutputVariation:
         if self.count and outputs.shape[1:] != self.sums.shape[1:]:
             return
         o, t = outputs.detach().float(), targets.float()
+        # Five sums for each pixel: of outputs, targets, their squares and their products.
         sums = torch.stack([x.sum(dim=0) for x in (o, t, o.square(), t.square(), o * t)])
         self.count, self.sums = self.count + len(o), self.sums.to(sums) + sums
 
@@ -134,5 +136,6 @@ class OutputVariation:
 
     def _moments(self) -> tuple[float, float, float]:
         """Variance of outputs, variance of targets and their covariance, as means over pixels."""
+        # E[x^2] - E[x]^2 at each pixel, then the mean over pixels. Rounding may bring a variance below 0.
         o, t, oo, tt, ot = self.sums / self.count
         return float((oo - o * o).mean().clamp(0)), float((tt - t * t).mean().clamp(0)), float((ot - o * t).mean())

@@ -104,6 +104,7 @@ class TrainingLog(pl.Callback):
         if scaler is not None:
             self.count_overflow(scaler)
         self.steps, self.images = self.steps + 1, self.images + len(batch.name) * trainer.world_size
+        # A number of this step waits for the next row, at its own step: `log_every_n_steps` is for losses alone.
         numbers = self._take_logged(trainer, pl_module, on_step=True)
         self.waiting |= {name: (trainer.global_step, value) for name, value in numbers.items()}
         if trainer.global_step % trainer.log_every_n_steps == 0:  # pyright: ignore[reportAttributeAccessIssue]
@@ -131,11 +132,13 @@ class TrainingLog(pl.Callback):
         names: set[str] = getattr(pl_module, "logged", None) or set()
         if not names and not also:
             return {}
+        # Lightning offers the numbers in a private table only; its public `callback_metrics` mixes steps and means.
         available = trainer._results.metrics(on_step)["callback"] if trainer._results else {}
         taken = {}
         for name in sorted((names | set(also)) & available.keys()):
             forked = f"{name}_{'step' if on_step else 'epoch'}"  # Lightning's name for a number logged as both
             taken[forked if available.get(forked) is available[name] else name] = available[name]
+        # A number that was logged within the epoch has a mean at its end, for which its name is kept.
         self.epoch_names |= names - (set() if on_step else taken.keys())
         names.clear()
         return taken
@@ -165,6 +168,7 @@ class TrainingLog(pl.Callback):
             self.sums[prefix + name] = self.sums.get(prefix + name, 0) + value
 
     def _values(self, trainer: pl.Trainer) -> dict[str, float]:
+        # The one place in an interval that waits for the device.
         means = {name: float(total) / self.steps for name, total in average_over_processes(self.sums).items()}
         optimizers = zip(NETWORKS, trainer.optimizers, strict=False)
         rates = {f"lr/{name}": optimizer.param_groups[0]["lr"] for name, optimizer in optimizers}

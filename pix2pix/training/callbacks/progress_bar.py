@@ -50,6 +50,7 @@ class ProgressBar(pl.Callback):
         self.images += len(batch.name) * trainer.world_size
         self.elapsed = time.monotonic() - self.started
         for name, loss in outputs["losses"].items():
+            # A running mean, on the device: loss + smoothing * (mean so far - loss).
             self.losses[name] = loss.lerp(self.losses.get(name, loss), self.smoothing)
         if self.bar.disable:
             return
@@ -85,6 +86,7 @@ class ProgressBar(pl.Callback):
 def total_steps(trainer: pl.Trainer) -> int | None:
     """The number of steps in the whole training, by `max_epochs` or `max_steps`; None if neither limits it."""
     epochs, steps = trainer.max_epochs or 0, trainer.max_steps
+    # Each limit counts only if it is set; the smaller one ends the training.
     ends = [int(trainer.num_training_batches * epochs)] * (epochs > 0) + [steps] * (steps > 0)
     return min(ends, default=None)
 

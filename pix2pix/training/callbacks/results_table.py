@@ -38,6 +38,7 @@ class ResultsTable(pl.Callback):
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
+        # The run itself names these modules and has imported them, so they are trusted here without being asked for.
         trust = foreign_modules(pl_module.config.to_mapping() if pl_module.config else {})
         trained = generator.load_generator(run, device=str(pl_module.device), trust=trust)
         places = evenly_spaced(len(data.validation), self.pairs)
@@ -49,6 +50,7 @@ class ResultsTable(pl.Callback):
 def _row(trained: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
     output, target = trained.generate(source, pair.name), to_displayable(target, trained.target_palette, source)
+    # A joined source of several folders is shown by the channels of its first picture.
     seen = select_channels(
         to_displayable(source, trained.source_palette)[0], trained.config.data.source_image_spec.channels
     )

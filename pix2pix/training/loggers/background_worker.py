@@ -41,7 +41,7 @@ class BackgroundWorker:
         """Waits until all tasks are done, for at most `timeout` seconds."""
         if self.failed:
             return
-        self._tasks.put(None)
+        self._tasks.put(None)  # after all tasks: the thread ends when it reaches it
         self._thread.join(timeout)
         if self._thread.is_alive():
             self._fail(f"it did not accept everything within {timeout:.0f} seconds")

@@ -54,6 +54,7 @@ class MetricsCsv(RunLogger):
         elif read_header(self.path) != self.columns:
             self._restart_file()
         assert self.columns is not None
+        # A new column changes the header, so the whole file is written again, atomically.
         new = [name for name in row if name not in self.columns]
         if new:
             self._rewrite(read_metrics(self.path), [*self.columns, *new])
@@ -73,6 +74,7 @@ class MetricsCsv(RunLogger):
             aside = rename_aside(self.path, *UNREADABLE)
             log.warning("%s: %s is not a row of metrics. The file was renamed to %s.", self.path, broken, aside.name)
             log.warning("%d of its rows can be read, and are kept.", len(rows))
+        # A killed session may have logged steps after its last checkpoint. They are trained and logged again.
         rows = [row for row in rows if int(row["step"]) < step]
         self._rewrite(rows, list(rows[0]) if rows else [])
 

@@ -75,6 +75,7 @@ class TensorBoard(RunLogger):
             from torch.utils.tensorboard.summary import hparams
 
             self._writer = SummaryWriter(str(self.run.path / "tensorboard"), purge_step=step)
+            # The table of settings lists only metrics that are announced with it.
             metrics = dict.fromkeys(("val/l1", "val/psnr", "val/ssim", "val/correlation"), 0.0)
             settings = comparable_settings(hide_secrets_in(self.run.config().to_mapping()))
             about, begin, self._end_summary = hparams(settings, metrics)

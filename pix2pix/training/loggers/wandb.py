@@ -95,6 +95,7 @@ class WeightsAndBiases(RunLogger):
         self._finished = succeeded
 
     def _add(self, step: int, values: Values) -> None:
+        # W&B closes a row when it sees a later step, so all values of a step are collected and sent together.
         if step != self._step:
             self._send_row()
             self._step = step
@@ -110,6 +111,7 @@ class WeightsAndBiases(RunLogger):
             self._worker = BackgroundWorker("W&B", REMEDY, kill_service)
 
         def run_task() -> None:
+            # Started in the worker's thread: starting may wait for the server.
             if self._session is None:
                 self._session = WandbSession(self.run, self.about, self.mode)
             task(self._session)

@@ -45,6 +45,7 @@ class WandbSession:
 
     def __init__(self, run: Run, about: Values, mode: Mode | Literal["auto"]) -> None:
         self.run = run
+        # Listed before the session starts, which adds a file of its own.
         earlier = list((run.path / "wandb").glob(f"*run-*/run-{run_id(run)}.wandb"))
         self._wandb = _start_wandb_run(run, about, mode)
         # W&B has every earlier step: on its server or, offline, in the files of earlier sessions.
