@@ -74,6 +74,7 @@ def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
     """What differs in `here` from `there`."""
     from pix2pix.config.defaults import fill_in_missing  # imports torch
 
+    # A setting that only one version knows has its default in the other, so an upgrade alone changes nothing.
     a, b = (dict(flatten(settings)) for settings in fill_in_missing(there, here))
     found = Changes()
     for key in sorted(a.keys() | b.keys()):
@@ -94,11 +95,13 @@ def decisive_differences(there: "RunConfig", here: "RunConfig") -> list[Differen
 
 def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
     """The part of `Changes` that a setting belongs to."""
+    # The order of the checks decides: the first that applies gives the part.
     group, name = [*key.split("."), ""][:2]
     of_devices = group == "trainer" and name in DEVICES
     logged_to = group == "logger" and key.endswith(".directory")  # in runs of earlier versions
     if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and here.is_named_by_its_directory):
         return "place"
+    # Fewer pairs in a batch on more devices make the same step.
     if key == "data.batch_size" and there.pairs_per_step == here.pairs_per_step is not None:
         return "place"
     if key in VALIDATION_SETTINGS and there.data.val_share is None:
@@ -112,6 +115,7 @@ def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
 
 
 def _classify_callback(name: str, there: "RunConfig", here: "RunConfig") -> str:
+    # A callback may be in one of the two configurations only. Its most serious class decides.
     parts = [config.callbacks[name] for config in (there, here) if name in config.callbacks]
     kinds = {_classify_class(part["_target_"]) for part in parts}
     return next((kind for kind in ("decisive", "unknown") if kind in kinds), "other")
@@ -129,6 +133,7 @@ def summarize(differences: Iterable[Difference]) -> str:
     texts: dict[str, str] = {}
     for key, there, here in differences:
         group, name = [*key.split("."), ""][:2]
+        # All settings of a callback that is added or left out are one difference; later ones find its text in place.
         part = f"{group}.{name}"
         if group in {"callbacks", "logger"} and MISSING in {str(there), str(here)} and key != part:
             texts.setdefault(part, f"{part} {'added' if there == MISSING else 'left out'}")

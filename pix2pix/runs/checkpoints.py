@@ -41,8 +41,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
     with atomic_file(path) as part:
         with part.open("wb") as file:
+            # Synced before the rename: a power cut could keep the new name and lose the content.
             torch.save(checkpoint, file)
             flush_to_disk(file)
+        # A kill may leave each of these in place: the new file, the old one, the old one as previous. The sums of all
+        # are written before the first rename, and those of files that are gone are removed after the last.
         sums, new = Checksums(path.parent), file_sha256(part)
         before = sums.by_name.get(path.name, [])
         moves = {path.name: [new]} | ({PREVIOUS: list(before)} if path.name == "last.ckpt" and path.is_file() else {})
@@ -62,6 +65,7 @@ def _link_or_move(path: Path, name: Path) -> None:
     if name.exists() and name.samefile(path):
         return
     try:
+        # Linked under a temporary name first, because os.link cannot replace a file.
         with atomic_file(name) as part:
             part.unlink(missing_ok=True)
             os.link(path, part)
@@ -97,6 +101,7 @@ def link_checkpoint(file: Path, name: Path) -> None:
     """Gives a checkpoint a second name, replacing the old file; copies it if the file system has no links."""
     if name.exists() and name.samefile(file):
         return
+    # The sums of the new file are added before it takes the name, and those of the old one are removed after.
     sums = Checksums(file.parent)
     own = list(sums.by_name.get(file.name, []))
     sums.add(name.name, own)

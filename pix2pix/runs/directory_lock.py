@@ -26,6 +26,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
+    # While this process waited, the directory may have been renamed (`resume=never`): the lock is then on the old one.
     while (descriptor := _open_locked(directory)) is None:
         directory.mkdir(parents=True, exist_ok=True)
     try:

@@ -20,6 +20,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
         if not folders:
             raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
         runs += [Run(folder) for folder in folders]
+    # Paths may overlap, and a run may be given twice; the first mention keeps its place.
     return list({run.path.resolve(): run for run in runs}.values())
 
 

@@ -70,6 +70,7 @@ class DeviceSlots:
         """The slots for a job, least used GPUs first; None if not enough are free."""
         if self.threads is not None:
             return [self.free.pop(0)] if self.free else None
+        # A GPU that jobs share is in `free` several times: more often where fewer jobs run on it.
         cards = sorted(set(self.free), key=self.free.count, reverse=True)
         wanted = len(self.all) if job.gpus is None else max(1, job.gpus)
         if wanted > len(cards):
@@ -82,6 +83,7 @@ class DeviceSlots:
         """The variables that keep a job to its slots. GPUs are numbered among those visible to this process."""
         if self.threads is not None:
             return {"OMP_NUM_THREADS": str(self.threads)}
+        # This process may itself see only some GPUs, under names of CUDA's own: the n-th visible one, not number n.
         visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
         names = [visible[card] if card < len(visible) else str(card) for card in sorted(slots)]
         return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
@@ -120,6 +122,8 @@ class JobPool:
         remaining = iter(jobs)
         waiting = next(remaining, None)
         with self._handle_signals():
+            # Start what fits, then yield what has ended. The next job is taken only when one has started, because a
+            # search chooses it by the results so far.
             while self.stop_signal is None and (waiting or self.running or self.failed_starts):
                 while waiting and self._start(waiting):
                     waiting = next(remaining, None)
@@ -149,6 +153,7 @@ class JobPool:
     def _launch(self, job: Job, slots: list[int]) -> subprocess.Popen[bytes]:
         environment = os.environ | self.slots.environment(slots)
         with job.open_log() as out:
+            # A session of its own: Ctrl-C in the terminal reaches this process alone, which then stops the jobs.
             return subprocess.Popen(
                 job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
@@ -206,6 +211,7 @@ class JobPool:
         try:
             yield
         finally:
+            # SIGTERM after an error here, so that jobs can save. After a stop signal they had their time: SIGKILL.
             self._send_signal(signal.SIGTERM if self.stop_signal is None else signal.SIGKILL)
             deadline = time.monotonic() + GRACE_SECONDS
             for process in self.running:

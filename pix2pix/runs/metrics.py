@@ -23,6 +23,7 @@ def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
     if "step" not in columns or len({*columns}) < len(columns):
         return [], "line 1"
     rows = [_parse_row(columns, line) for line in lines[1:]]
+    # Half a last line is what a power cut leaves, and no fault; empty lines are none either.
     broken = [number for number, row in enumerate(rows[:-1], start=2) if row is None and lines[number - 1]]
     return [row for row in rows if row is not None], f"line {broken[0]}" if broken else ""
 

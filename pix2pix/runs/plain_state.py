@@ -27,6 +27,7 @@ def make_plain(checkpoint: dict[str, Any]) -> None:
     Raises:
         ValueError: naming the callback or part whose state a checkpoint cannot hold, and the value.
     """
+    # Each conversion is noted with its path in the checkpoint, by which `restore_types` finds it.
     notes: list[tuple[Path, str]] = []
     for key, part in checkpoint.items():
         checkpoint[key] = _to_plain(part, (key,), notes)
@@ -56,6 +57,7 @@ def _to_plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
         notes.append((path, ON_DEVICE))
     if isinstance(value, dict) and type(value) in CONTAINERS:
         new = {_plain_key(key): _to_plain(part, (*path, _plain_key(key)), notes) for key, part in value.items()}
+        # Unchanged containers stay the same object: tensors of the weights are never copied.
         is_same = all(a is b for a, b in zip(new, value, strict=True)) and all(new[key] is value[key] for key in value)
         return value if is_same else type(value)(new)
     if type(value) in {list, tuple}:
@@ -90,6 +92,7 @@ def _convert_back(value: Any, kind: str, device: torch.device) -> Any:
 def _replace_at(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
     if not path:
         return change(value)
+    # Tuples are made anew around the changed part; dictionaries and lists are changed in place.
     new = _replace_at(value[path[0]], path[1:], change)
     if isinstance(value, tuple):
         return (*value[: path[0]], new, *value[path[0] + 1 :])
@@ -99,6 +102,7 @@ def _replace_at(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
 
 def _require_loadable(checkpoint: Mapping[str, Any]) -> None:
     """Saves and loads the checkpoint without its tensors, which takes milliseconds."""
+    # One attempt with the whole state; only if it fails is each part tried, to name the one at fault.
     if not _is_loadable(_without_tensors(checkpoint)):
         of, what, value = next(_find_unloadable(checkpoint))
         raise ValueError(

@@ -25,6 +25,7 @@ def read_provenance(file: Path) -> dict[str, Any]:
         content, reason = None, next(iter(str(error).splitlines()), type(error).__name__)
     else:
         reason = "it does not hold what pix2pix writes there"
+    # Only the types of what is read back are checked: anything may have been added.
     if isinstance(content, dict) and all(isinstance(content.get(key, kind()), kind) for key, kind in TYPES.items()):
         return content
     raise ValueError(

@@ -99,6 +99,7 @@ class Run:
         """Whether it holds only what a run leaves that is killed before its configuration is written."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
+        # An empty folder of checkpoints, and a config.yaml that was not yet renamed from its temporary name.
         return {file.name for file in self.path.iterdir()} <= {"checkpoints", temporary_path(self.config_file).name}
 
     def require_same_data(self, fingerprint: str) -> None:
@@ -106,6 +107,7 @@ class Run:
 
         A run without a checkpoint may start over on repaired data.
         """
+        # A run without a recorded fingerprint, such as an imported one, accepts any data.
         recorded = self.provenance().get("data_fingerprint", fingerprint)
         if recorded != fingerprint and self.resume_checkpoints():
             raise self.other_data_error("files were added, removed or changed, or the path is another")
@@ -141,6 +143,7 @@ class Run:
             yield not self.is_done(config)
 
     def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> None:
+        # A run that was made here and cannot be written is removed again, so that its name stays free.
         new = not self.path.exists()
         try:
             stack.enter_context(lock_directory(self.path))
@@ -149,6 +152,7 @@ class Run:
                 self.require_same(config)
                 if not config.allow_changed_data:
                     self.require_same_data(data_fingerprint)
+            # Asked again under the lock: another process may have finished the run since the first time.
             if self.is_done(config):
                 return
             self._note_session(config, data_fingerprint)
@@ -161,8 +165,10 @@ class Run:
 
     def _note_session(self, config: "RunConfig", data_fingerprint: str) -> None:
         """Writes the new configuration, and records what has changed in the provenance."""
+        # The recorded configuration becomes the new one; what differed is kept with the session that changed it.
         changed = self.changes(config)
         log_changes(self.path, changed)
+        # The best value belongs to a finished run. `finish` writes it again.
         before = self.provenance()
         before.pop("best", None)
         now = describe_session() | (

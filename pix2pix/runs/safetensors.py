@@ -64,6 +64,7 @@ def _is_complete_tensor(value: Any) -> bool:
 
 def write_safetensors(path: Path, state: dict[str, Tensor], config: Mapping[str, Any], step: int) -> None:
     """Writes a generator's state dict atomically, with a checksum of it and of the configuration."""
+    # Safetensors refuses views, and stores what it is given: all on the CPU.
     tensors = {name: value.contiguous().cpu() for name, value in state.items()}
     about = {"config": config, "global_step": step}
     with atomic_file(path) as part:
@@ -99,6 +100,7 @@ def _parse_metadata(path: Path, text: str | None) -> dict[str, Any]:
 
 def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """The SHA-256 of the configuration and of all tensors, in the order of their names."""
+    # Name, type and shape of each tensor before its bytes: equal bytes in another shape are another file.
     result = hashlib.sha256(json.dumps(about).encode())
     for name in sorted(tensors):
         value = tensors[name]

@@ -40,6 +40,7 @@ class Sheet:
         """The rows as pictures, without the titles."""
         with report_unreadable(self.path), open_image(self.path, ("PNG",)) as page:
             page.load()
+        # Every row has the same height: the sheet is one grid under its titles.
         height = (page.height - TITLE_HEIGHT) // len(self.names)
         tops = range(TITLE_HEIGHT, page.height, height)
         return [page.crop((0, top, page.width, top + height)) for top in tops]

@@ -70,6 +70,7 @@ class Job:
 
 def find_error_line(text: str) -> str:
     """The error in a program's output: its own last message, that of its last traceback, or else the last line."""
+    # The last message of this program or the last traceback; torchrun puts the rank before each line.
     lines = [re.sub(r"^\[rank\d+\]: ?", "", line) for line in text.splitlines() if line.strip()]
     for place in reversed(range(len(lines))):
         if lines[place].startswith("pix2pix: "):
@@ -119,6 +120,7 @@ class Sweep:
         result = self.results.get(job.run.path)
         if result and result[0] in {"pruned", "stopped", "failed"}:
             return result
+        # A log that was not written since the sweep began is of an earlier one; file systems round its time.
         if not job.log.is_file() or job.log.stat().st_mtime < self.started - 1:
             return "not run", ""
         message = job.error_line()

@@ -39,7 +39,8 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
 
 
 def _thread_count(run: Run, trainer: pl.Trainer) -> int:
-    is_shared = trainer.world_size > 1 and VARIABLE not in os.environ  # Lightning divides the cores
+    # Lightning gives each of several processes its share of the cores, unless OMP_NUM_THREADS says otherwise.
+    is_shared = trainer.world_size > 1 and VARIABLE not in os.environ
     own = max(1, count_cores() // trainer.num_devices) if is_shared else torch.get_num_threads()
     recorded = run.threads()
     if recorded is None or recorded == own:

@@ -21,7 +21,7 @@ def is_out_of_time(trainer: pl.Trainer) -> bool:
     if not _is_stopped(trainer):
         return False
     remaining = [timer.time_remaining() for timer in _timers(trainer)]
-    # `should_stop` has other causes, too, such as early stopping. The processes' clocks differ a little: any one counts.
+    # `should_stop` has other causes, too, such as early stopping. The clocks of processes differ a little: any counts.
     passed = any(seconds is not None and seconds <= 0 for seconds in remaining)
     return trainer.strategy.reduce_boolean_decision(passed, all=False)
 
