@@ -77,7 +77,7 @@ def test_a_pipe_beside_a_partner_is_passed_over_where_that_is_asked_for(tmp_path
             Image.new("RGB", (8, 8)).save(tmp_path / f"train{side}" / f"{number}.png")
     (tmp_path / "trainA" / "0.png").unlink()
     os.mkfifo(tmp_path / "trainA" / "0.png")
-    source = PairFolder(str(tmp_path))
+    source = PairFolder(str(tmp_path), val_share=None)
     assert SkipUnreadable(source.split("train"), 1)[0].name == "1"
     assert "0.png: cannot be read as a picture (a named pipe" in caplog.text
     with pytest.raises(ValueError, match=r"0\.png: .*a named pipe"):
