@@ -71,7 +71,7 @@ def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Weight of the earlier frames of a video, against flicker.",
+    help="Weight of the earlier frames of a video, moved along its motion, against flicker.",
 )
 @click.option(
     "--tile",

@@ -35,14 +35,18 @@ class TranslationReport:
     written: int = 0
     skipped: int = 0
     failed: dict[Path, str] = field(default_factory=dict)
+    videos: dict[Path, str] = field(default_factory=dict)  # what was measured of each
     without_place: list[Path] = field(default_factory=list)  # GeoTIFFs whose translation does not say where they lie
 
     def summary(self, output: Path) -> str:
-        """One line for the terminal."""
-        parts = [f"{self.written} pictures in {output}"]
+        """A line for each video, and one of what was written."""
+        videos = len(self.videos)
+        counts = [f"{self.written} pictures"] if self.written or not videos else []
+        counts += [f"{videos} video{'s' if videos > 1 else ''}"] if videos else []
+        parts = [f"{' and '.join(counts)} in {output}"]
         parts += [f"{self.skipped} exist already"] if self.skipped else []
         parts += [f"{len(self.failed)} could not be read"] if self.failed else []
-        return ", ".join(parts)
+        return "\n".join([*(f"{file}: {measured}" for file, measured in self.videos.items()), ", ".join(parts)])
 
 
 def translate_files(
@@ -202,8 +206,7 @@ def _translate_video(translator: Translator, job: TranslationJob, smooth: float,
     from pix2pix.inference.video import translate_video
 
     try:
-        translate_video(translator, job.file, job.results[0], smooth=smooth)
-        report.written += 1
+        report.videos[job.file] = str(translate_video(translator, job.file, job.results[0], smooth=smooth))
     except (ValueError, OSError) as error:
         report.failed[job.file] = str(error)
 

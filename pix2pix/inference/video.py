@@ -1,6 +1,7 @@
 """Translates videos frame by frame in constant memory, keeping frame rate and sound, and reducing flicker.
 
-All frames share one dropout noise. If the result still flickers, `smooth` averages each frame with earlier ones.
+All frames share one dropout noise. If the result still flickers, `smooth` mixes each frame with the earlier ones, moved
+along the motion of the input.
 """
 
 from collections import deque
@@ -18,6 +19,7 @@ from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.picture_files import CONTAINERS, report_unreadable, require_regular_file
 from pix2pix.datasets.prepare.video_frames import to_upright_image
+from pix2pix.inference.motion import Flicker, MotionSmoother
 from pix2pix.inference.translator import Translator
 
 CODECS = {".webm": ("libvpx-vp9", {"crf": "24", "b:v": "0"})}
@@ -27,15 +29,14 @@ QUEUE_LENGTH = 8  # translated frames and audio packets that wait to be written
 BT709 = 1  # code of ITU-T H.273
 
 
-def translate_video(translator: Translator, source: Path, result: Path, *, smooth: float = 0.0) -> int:
-    """Translates the frames of a video and copies its sound. Returns the number of frames.
+def translate_video(translator: Translator, source: Path, result: Path, *, smooth: float = 0.0) -> Flicker:
+    """Translates the frames of a video and copies its sound. Returns how much the result flickers.
 
     Args:
         translator: the run's translator; its outputs must be 8-bit pictures.
         source: the video file.
         result: the file to write; an existing one is replaced when the video is complete.
-        smooth: weight of earlier frames in each frame, from 0 to below 1. It reduces flicker, but moving objects leave
-            a trail.
+        smooth: weight of earlier frames in each frame, from 0 to below 1; see `pix2pix.inference.motion`.
 
     Raises:
         ValueError: when the file is no readable video, PyAV is not installed, or `smooth` is out of range.
@@ -86,23 +87,25 @@ class _Transcoder:
         self.encoder = ThreadPoolExecutor(1)  # the only thread that encodes and muxes
         self.queue: deque[Future[None]] = deque()
 
-    def run(self, translator: Translator, name: str, smooth: float) -> int:
-        """Translates every frame under the noise of `name` and returns their number."""
-        frames = 0
+    def run(self, translator: Translator, name: str, smooth: float) -> Flicker:
+        """Translates every frame under the noise of `name`."""
+        flicker, smoother = Flicker(), MotionSmoother(smooth) if smooth else None
         with self.encoder, tqdm(total=self.source.frames or None, unit="frame", leave=False, disable=None) as progress:
-            mixture: np.ndarray | None = None
             for frame in self._frames():
-                picture = _to_rgb(translator.translate(to_upright_image(frame), name=name))
-                mixture = picture if mixture is None else smooth * mixture + (1 - smooth) * picture
-                self._submit(self._encode, mixture.round().astype(np.uint8), frame.pts)
-                frames += 1
+                picture = to_upright_image(frame)
+                output = _to_rgb(translator.translate(picture, name=name))
+                source = _to_rgb(picture.resize(output.shape[1::-1], Image.Resampling.BILINEAR))
+                if smoother is not None:
+                    output = smoother.smooth(source, output)
+                flicker.add(source, output)
+                self._submit(self._encode, output.round().astype(np.uint8), frame.pts)
                 progress.update()
             while self.queue:
                 self.queue.popleft().result()
         if self.target is None:
             raise ValueError(f"{name}: has no frames.")
         self.output.mux(self.target.encode())
-        return frames
+        return flicker
 
     def _frames(self) -> Iterator[Any]:
         """Yields the decoded frames, and copies audio packets to the output."""

@@ -5,14 +5,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pix2pix import load_translator
+from pix2pix.inference.motion import Flicker, MotionSmoother
 from tests.conftest import pix2pix
 
 av = pytest.importorskip("av")
 
 
-def video(path, frames=8, size=(48, 32), sound=True, still=False, times=None):
+def video(path, frames=8, size=(48, 32), sound=True, still=False, times=None, texture=None):
     """Frames of a moving bar at 12.5 a second, with a tone."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=Fraction(25, 2))
@@ -22,6 +24,8 @@ def video(path, frames=8, size=(48, 32), sound=True, still=False, times=None):
             picture = np.zeros((size[1], size[0], 3), np.uint8)
             left = 0 if still else 4 * number
             picture[:, left : left + 8] = 255
+            if texture is not None:
+                picture = texture[:, 3 * number : 3 * number + size[0]].copy()
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             if times:
                 frame.pts, frame.time_base = times[number], Fraction(1, 1000)
@@ -56,7 +60,10 @@ def test_frames_times_and_sound_are_kept(tiny_run, tmp_path, capsys):
     film = video(tmp_path / "in" / "film.mp4")
     pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
     result = tmp_path / "out" / "film.mp4"
-    assert "1 pictures in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 video in" in said
+    assert "film.mp4: 8 frames; consecutive ones differ by" in said
+    assert "flicker" in said
     assert [picture.shape for picture in pictures(result)] == [(32, 48, 3)] * 8
     assert times(result) == times(film)
     assert sound(result) == sound(film)
@@ -85,11 +92,18 @@ def change(frames) -> float:
 
 
 def test_smoothing_calms(tiny_run, tmp_path):
-    film = video(tmp_path / "film.mp4", sound=False)
+    blocks = np.random.default_rng(0).integers(0, 256, (10, 20, 3), np.uint8)
+    texture = np.asarray(Image.fromarray(blocks).resize((192, 96), Image.Resampling.BICUBIC))
+    film = video(tmp_path / "film.mp4", size=(128, 96), sound=False, texture=texture)
     for share in (0.0, 0.8):
-        pix2pix("translate", tiny_run.path, film, "-o", tmp_path / str(share), "--smooth", share)
-    rough, calm = (change(pictures(tmp_path / share / "film.mp4")) for share in ("0.0", "0.8"))
-    assert calm < 0.5 * rough
+        pix2pix("translate", tiny_run.path, film, "-o", tmp_path / str(share), "--smooth", share, "--scale", "own")
+    rough, calm = (along(pictures(tmp_path / share / "film.mp4")) for share in ("0.0", "0.8"))
+    assert calm < 0.75 * rough
+
+
+def along(frames) -> float:
+    """How much a frame differs from the one before, moved by the 3 pixels that the film moves, on average."""
+    return float(np.mean([np.abs(a[:, 3:] - b[:, :-3]).mean() for a, b in itertools.pairwise(frames)]))
 
 
 def test_a_broken_video_is_reported_and_leaves_nothing(tiny_run, tmp_path, caplog):
@@ -99,3 +113,30 @@ def test_a_broken_video_is_reported_and_leaves_nothing(tiny_run, tmp_path, caplo
         pix2pix("translate", tiny_run.path, tmp_path / "broken.mp4", "-o", tmp_path / "out")
     assert "broken.mp4: cannot be read as a video" in caplog.text
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_smoothing_follows_the_motion_and_leaves_no_trail():
+    random = np.random.default_rng(0)
+    texture = np.asarray(Image.fromarray(random.integers(0, 256, (16, 40, 3), np.uint8)).resize((320, 128)), np.float32)
+    clean = [texture[:, 3 * number : 3 * number + 128] for number in range(12)]
+    noisy = [frame + random.normal(0, 20, frame.shape).astype(np.float32) for frame in clean]
+    smoother = MotionSmoother(0.7)
+    smooth = [smoother.smooth(frame, output) for frame, output in zip(clean, noisy, strict=True)]
+    mixed = list(itertools.accumulate(noisy, lambda mixture, frame: 0.7 * mixture + 0.3 * frame))
+    rough, along, plain = (np.abs(np.array(each[4:]) - clean[4:]).mean() for each in (noisy, smooth, mixed))
+    assert along < 0.6 * rough
+    assert along < 0.6 * plain
+
+
+def test_what_the_motion_uncovers_is_not_mixed_with_what_was_there():
+    smoother = MotionSmoother(0.9)
+    black, white = np.zeros((64, 64, 3), np.float32), np.full((64, 64, 3), 255, np.float32)
+    smoother.smooth(black, black)
+    assert np.abs(smoother.smooth(white, white) - white).max() < 1
+
+
+def test_flicker_is_the_change_of_outputs_beyond_that_of_inputs():
+    flicker = Flicker()
+    for number in range(3):
+        flicker.add(np.full((4, 4, 3), 2.0 * number), np.full((4, 4, 3), 5.0 * number))
+    assert str(flicker).endswith("differ by 5.0 of 255 levels, those of the input by 2.0: flicker 3.0")
