@@ -37,6 +37,7 @@ def parse_and_check_settings(settings: Mapping[str, Any]) -> RunConfig:
         config = parse_config(settings)
     except ValueError as error:
         raise _unfit(str(error).splitlines()) from error
+    # Classes are imported only where the settings are sound: their messages would follow from the others.
     found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_wrong_components(settings))
     if found:
         raise _unfit(found)
@@ -50,6 +51,7 @@ def _unfit(problems: Iterable[str]) -> ValueError:
 def _rehearse(config: RunConfig) -> None:
     """Sends one batch of shapes through both networks on the meta device: shapes that do not fit fail here."""
     data = config.data
+    # Tensors on the meta device have shapes and no memory, so even the largest networks take a moment.
     with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*copying from a non-meta parameter.*", UserWarning)  # weights of their own
         try:

@@ -43,10 +43,12 @@ def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
     It is a file like a checkpoint, though a training is made of it: its classes are judged before Hydra reads it, by
     `pix2pix.core.trust`. Optimizers of torch and parts of Lightning are allowed there.
     """
+    # What Hydra would act on in a primary configuration; the config.yaml that a training writes has none of it.
     found = [f"{name}: no run has it" for name in ("hydra", "defaults", instantiate.TARGET) if name in settings]
     found += ["# @package: no run has it"] * ("@package" in source.read_text(encoding="utf-8"))
     found += [f"{key}={value}: a reference, which no run has" for key, value in flatten(settings) if "${" in str(value)]
     for path, component, kind in _find_components(settings) if not found else ():
+        # The only classes of other packages that this package's own configurations name.
         known = "torch.optim" if kind is torch.optim.Optimizer else "pytorch_lightning"
         trusted = {known, *trusted_modules.read_trusted_modules()}
         check = trust.TrustCheck(kind, trusted, factories=kind is torch.optim.Optimizer)
@@ -61,6 +63,7 @@ def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
 def _find_components(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, type]]:
     """Every component of a configuration: its dotted name, itself, and what it must be."""
     for key, kind in KINDS.items():
+        # The mapping at the dotted key. It is one component, or (callbacks, logger) a mapping of names to components.
         node: Any = functools.reduce(_below, key.split("."), settings)
         if instantiate.is_component(node):
             yield key, node, kind

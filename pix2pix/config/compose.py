@@ -85,6 +85,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     own = HYDRA_SETTINGS if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *own, *quote_words(words)]  # Hydra reads sys.argv
 
+    # Hydra's entry point returns nothing and handles errors by itself, so the error is carried out in a list.
     failed: list[Exception] = []
 
     def call_job(cfg: DictConfig) -> Any:
@@ -104,11 +105,13 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
 
 def _check_named_runs(words: Sequence[str]) -> None:
     """Checks the `config.yaml` of a run that is given as the primary configuration, before Hydra builds anything."""
+    # Both forms: `--config-dir DIR` and `--config-dir=DIR`.
     flags = ("--config-dir", "-cd", "--config-path", "-cp")
     named = [words[at + 1] for at, word in enumerate(words[:-1]) if word in flags]
     named += [word.partition("=")[2] for word in words if word.partition("=")[0] in flags and "=" in word]
     for folder in map(Path, named):
         file = folder / "config.yaml"
+        # A user's own config.yaml lies in a folder of configurations, without what a training writes beside it.
         if file.is_file() and ((folder / "provenance.json").is_file() or (folder / "checkpoints").is_dir()):
             from pix2pix.config.components import check_foreign
             from pix2pix.config.saved import UnreadableConfigError, read_settings

@@ -45,6 +45,7 @@ def _defaults_of(target: str) -> dict[str, Any]:
 
 
 def _fill_in(node: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    # The keys of both trees; values that `node` has are kept, those of `other` only show which keys to look for.
     result = dict(node)
     for name, value in other.items():
         if name not in node:

@@ -28,6 +28,7 @@ def select_hardware(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: b
         precision: the setting `precision`.
         sizes_vary: whether pictures keep their own sizes.
     """
+    # Only settings that are `auto` or unset are chosen; whatever the user has set stays.
     accelerator, found = trainer.get("accelerator"), {}
     if accelerator == AUTO:
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
@@ -35,6 +36,7 @@ def select_hardware(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: b
         found = {name: value for name, value in choice.items() if trainer.get(name) in {AUTO, None}}
     if precision == AUTO:
         found["precision"] = "bf16-mixed" if has_fast_bf16(accelerator) else 32
+    # cuDNN's trials depend on the choices above, so they are decided last.
     found |= {"accelerator": accelerator}
     return found | {"benchmark": _tries_kernels({**trainer, **found}, sizes_vary)}
 

@@ -23,6 +23,7 @@ def parse_config(settings: Mapping[str, Any]) -> RunConfig:
 
 def find_unknown_settings(part: BaseModel, prefix: str = "") -> Iterator[str]:
     """A sentence for each setting that the schema does not have, with the nearest one that it has."""
+    # pydantic keeps settings that a model does not have in `model_extra`.
     for name in part.model_extra or {}:
         yield unknown_key_message(f"{prefix}{name}", type(part).model_fields)
     for name in type(part).model_fields:
@@ -44,6 +45,7 @@ def _describe(error: ErrorDetails) -> str:
 
 
 def _known_settings(location: tuple[int | str, ...]) -> list[str]:
+    # Down the nested models to the one that holds the unknown setting, for the names that it has.
     model: Any = RunConfig
     for name in location:
         model = model.model_fields[name].annotation

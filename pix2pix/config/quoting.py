@@ -30,6 +30,7 @@ OPENING, CLOSING = "([{", ")]}"
 
 def quote_words(words: Sequence[str]) -> list[str]:
     """The words of a command line with every setting quoted that Hydra would refuse or read as something else."""
+    # Each word with the one before it: the value of a flag such as `--config-dir` is no setting.
     before = ["", *words]
     return [word if flag in FLAGS_WITH_VALUE else quote_word(word) for flag, word in zip(before, words, strict=False)]
 
@@ -52,6 +53,7 @@ def _quote_texts(value: str, setting: str) -> str:
     is_path = setting in PATHS
     if called := CHOICES.fullmatch(value):
         return f"{called[1]}({_quote_texts(called[2], setting)})"
+    # `a,b` is a sweep over two paths, unless a path of this name exists.
     whole = is_path and _exists(value)
     texts = [value] if whole else split_choices(value)
     return ",".join(_quote_text(text.strip(), is_path, setting in NULLABLE) for text in texts)
@@ -74,6 +76,7 @@ def _is_read_as(text: str, is_nullable: bool) -> bool:
         return True
     if override.is_sweep_override():
         return False
+    # Equal after parsing, or changed by an escape that the user has typed; null only where the setting may be null.
     value = override.value()
     return (value == text or "\\" in text) if isinstance(value, str) else value is None and is_nullable
 
@@ -108,6 +111,7 @@ def _quoted_parts(parts: Iterable[str], text_depth: int) -> Iterator[str]:
 
 def split_choices(value: str) -> list[str]:
     """The choices of a sweep: the parts between commas outside quotes and brackets; one where these do not close."""
+    # One pass over the letters, with the depth of open brackets and the quote that is open.
     parts, start, depth, quotes = [], 0, 0, ""
     for at, letter in enumerate(value):
         if quotes:

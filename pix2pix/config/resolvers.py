@@ -103,6 +103,7 @@ def without_slashes(name: str) -> str:
     """
     if not name:
         return "run"
+    # Bytes, not characters: a name may have letters of several bytes, and file systems count bytes.
     whole = name.encode()
     if len(whole) > LONGEST_NAME:
         digest = hashlib.sha256(whole).hexdigest()[:8]

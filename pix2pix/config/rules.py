@@ -69,6 +69,7 @@ def _check_precision(config: RunConfig) -> Iterator[str]:
 
 def _check_monitors(config: RunConfig) -> Iterator[str]:
     ours = {name: component for name, component in config.callbacks.items() if component[TARGET].startswith("pix2pix.")}
+    # Only callbacks of this package: what those of others call `monitor` may be anything.
     logged = _list_validation_metrics(config)
     for name, component in ours.items():
         monitor = component.get("monitor")
@@ -105,6 +106,7 @@ def _check_decay(config: RunConfig) -> Iterator[str]:
 
 
 def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
+    # Each need with its reason, and whether it is met.
     optimizers = (config.optimizer.generator, config.optimizer.discriminator)
     norms = any(callback.get("gradient_norms") for callback in config.callbacks.values())
     rules = {

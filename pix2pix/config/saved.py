@@ -61,6 +61,7 @@ def config_in_weights(settings: Any, file: Path) -> RunConfig:
 
 def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
     """The settings under their present names. Raises UnreadableError where parts are missing."""
+    # Plain values before anything walks through them; present names before anything looks one up.
     require_plain_settings(settings, file)
     settings = update_setting_names(update_class_names(settings))
     lacking = [part for part in parts if not isinstance(settings.get(part), Mapping)]

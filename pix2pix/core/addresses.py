@@ -30,6 +30,7 @@ def hide_secrets(text: str) -> str:
 
 
 def _hide_logins(text: str) -> str:
+    # `http://host:8080/a@b` looks like a user with a password, but has a port and a path: it stays as it is.
     text = USER.sub(lambda match: match[0] if PORT_AND_PATH.match(match[3]) else f"{match[1]}***@", text)
     return TOKEN.sub(r"\1***@", text)
 

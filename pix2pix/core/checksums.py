@@ -44,6 +44,7 @@ class Checksums:
         Checksums without a name stay until every checkpoint has one of its own.
         """
         self.by_name[name] = list(checksums)
+        # Earlier versions wrote no names: such a sum may belong to any checkpoint that has no line of its own.
         existing = {path.name for path in self.folder.glob("*.ckpt")}
         named = {key for key, sums in self.by_name.items() if sums}
         needed = existing if existing <= named else existing | {NAMELESS}

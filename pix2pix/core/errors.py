@@ -25,4 +25,5 @@ def _strip_worker_traceback(text: str) -> str:
     """Removes the traceback that torch puts before the error of a data loading process."""
     if not text.startswith("Caught ") or " in DataLoader worker" not in text:
         return text
+    # The last line of the traceback is `ValueError: the message`.
     return text.strip().splitlines()[-1].partition(": ")[2]

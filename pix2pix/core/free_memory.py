@@ -24,6 +24,7 @@ def _free_in_cgroups() -> list[int]:
         )
     except OSError:
         return []
+    # A limit holds for everything below it, so the parents' limits count as well.
     group = CGROUPS / own
     return [free for folder in (group, *group.parents) if (free := _free_in_cgroup(folder)) is not None]
 

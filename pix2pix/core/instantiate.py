@@ -68,6 +68,7 @@ def find_component_problems(component: Mapping[str, Any], key: str, kind: type |
     except ValueError as error:
         yield f"{key}.{TARGET}: {error}"
         return
+    # Arguments of a class of the wrong kind would only confuse: one sentence is enough.
     if not issubclass(target, kind):
         yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
@@ -77,6 +78,7 @@ def find_component_problems(component: Mapping[str, Any], key: str, kind: type |
 def find_argument_problems(component: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
     """Yields a sentence for each problem of a mapping as the arguments of a class."""
     parameters = constructor_parameters(target)
+    # `**settings` takes any name, as in a subclass that passes them on to its base.
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in component.items():
         if name in {TARGET, PARTIAL}:

@@ -24,6 +24,7 @@ class Integrity(NamedTuple):
 def check_integrity(path: Path) -> Integrity:
     """Checks the whole content of a checkpoint, by SHA256SUMS or else by the CRCs within the file, a zip archive."""
     sums = Checksums(path.parent)
+    # By content, not by name: a checkpoint that was copied or renamed within the folder is known, too.
     if sums.by_name and sums.knows(file_sha256(path)):
         return Integrity(known=True)
     if sums.by_name.get(path.name):

@@ -37,6 +37,7 @@ def current_name(path: str) -> str:
     """The present dotted name of a class."""
     if not isinstance(path, str):
         return path
+    # The longest prefix that has moved: `pix2pix.data.pairs.PairFolder` is found by `pix2pix.data.pairs`.
     module, _, name = path.rpartition(".")
     while module:
         if module in PACKAGES:

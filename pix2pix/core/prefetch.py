@@ -33,6 +33,7 @@ def batch_by_size(
         size: returns the height and width of an item, or None for an item that makes a batch of its own.
         most: items in a batch; None for as many as `pictures_per_batch` says.
     """
+    # Neighbours of one size, cut into batches. `groupby` reads no further than the group that is consumed.
     for same, group in itertools.groupby(items, size):
         count = 1 if same is None else most or pictures_per_batch(*same)
         while batch := list(itertools.islice(group, count)):
@@ -49,6 +50,8 @@ def read_run_write(
 
     Threads read and write single items, while this thread runs whole batches. The first error in any of them is raised.
     """
+    # While the caller's thread runs a batch, the readers fill the next and the writers empty the last. A result of a
+    # future raises what its thread raised.
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
         writing: deque[list[Future[W]]] = deque()
         for batch in prefetch(readers, read, batches):
@@ -84,6 +87,7 @@ def prefetch(
     pool: ThreadPoolExecutor, work: Callable[[T], R], batches: Iterable[Sequence[T]], count: int = AHEAD
 ) -> Generator[list[Future[R]]]:
     """Yields the futures of each batch. The pool works on `count` more batches; when the caller stops, on none."""
+    # Lazy: a batch is submitted when it is drawn, `count` of them before the first one is needed.
     submitted = ([pool.submit(work, item) for item in batch] for batch in batches)
     waiting = deque(itertools.islice(submitted, count))
     try:

@@ -23,6 +23,7 @@ Purpose = Literal["weights", "order", "augmentation", "step", "inference", "deri
 
 def derive_seed(seed: int, purpose: Purpose, *position: int | str) -> int:
     """A 64-bit seed for one purpose at one position; equal arguments give equal seeds on every machine."""
+    # A hash, because a sum would be the same for several positions.
     key = repr((seed, purpose, *position)).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1  # torch's seeds are signed
 
@@ -40,6 +41,7 @@ def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> 
     if len(sizes) <= window:
         return epoch_order(seed, epoch, sum(sizes))
     random = np.random.default_rng(derive_seed(seed, "order", epoch))
+    # The indices of each block; the blocks in random order; the indices within each window of blocks in random order.
     blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     shuffled = [blocks[block] for block in random.permutation(len(sizes))]
     windows = [np.concatenate(shuffled[start : start + window]) for start in range(0, len(sizes), window)]

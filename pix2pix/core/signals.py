@@ -42,11 +42,13 @@ class StopSignals:
         """Takes the signals over, in the main thread; Python allows it in no other. `nohup` keeps ignoring SIGHUP."""
         if threading.current_thread() is threading.main_thread():
             self.received = None
+            # What was ignored stays ignored, and the previous handlers are kept for `restore` and the launcher.
             numbers = [number for number in STOP_SIGNALS if not _is_ignored_hangup(number)]
             self._previous = {number: signal.signal(number, self._record) for number in numbers}
 
     def restore(self) -> None:
         """Gives the signals back to their previous handlers."""
+        # None stands for a handler that was not installed from Python, which cannot be put back.
         for number, handler in self._previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
@@ -56,6 +58,7 @@ class StopSignals:
             os.kill(os.getpid(), self.received)
 
     def _record(self, number: int, _frame: FrameType | None) -> None:
+        # The handler only notes the signal: a step that is interrupted could not be saved.
         if number == signal.SIGINT and self.received is not None:
             raise KeyboardInterrupt
         self.received = number

@@ -61,6 +61,7 @@ def require_plain_settings(tree: Any, source: str | Path) -> None:
     """Raises ValueError for a configuration that is no mapping of plain values, or far larger than a real one."""
     if not isinstance(tree, dict):
         raise ValueError(f"{source}: its configuration is {_kind(tree)}, no mapping of settings. Copy the file again.")
+    # A loop, not a recursion: a file may be nested deeper than Python's stack, or name one list a million times.
     waiting: list[tuple[Any, int]] = [(tree, 0)]
     count = 0
     while waiting:
@@ -95,6 +96,7 @@ class TrustCheck:
 
     def find_problems(self, component: Any, key: str) -> list[str]:
         """Returns a sentence for each reason not to build the component. Imports only what is trusted by name."""
+        # Names first: importing a module runs it, so nothing is imported before every name is trusted.
         return list(self._check_names(component, key)) or list(self._check_classes(component, key, self.kind))
 
     def remedy(self) -> list[str]:
@@ -153,6 +155,7 @@ class TrustCheck:
 
     def _check_argument(self, value: Any, key: str, target: type, name: str) -> Iterator[str]:
         parameters = instantiate.constructor_parameters(target)
+        # The annotation of the argument decides: plain values are validated, components must be of the class it names.
         if name not in parameters and not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
             yield instantiate.unknown_key_message(key, parameters)
             return

@@ -29,6 +29,7 @@ def foreign_modules(tree: Any) -> set[str]:
         return set().union(*map(foreign_modules, tree))
     if not isinstance(tree, Mapping):
         return set()
+    # A class may be named by a package that only imports it (`mylab.Net` from `mylab.nets`): both are noted.
     found = set().union(*map(foreign_modules, tree.values()))
     path = tree.get(TARGET)
     if isinstance(path, str) and path.split(".")[0] != OWN_PACKAGE and not path.startswith(USUAL_CLASSES):
@@ -45,6 +46,7 @@ def remember_modules(tree: Any) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_name(f".{file.name}.lock")):
+            # Read again under the lock: the trainings of a sweep start together.
             write_text_atomic(
                 file, HEADER + "".join(f"{module}\n" for module in sorted(modules | read_trusted_modules()))
             )

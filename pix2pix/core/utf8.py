@@ -14,6 +14,7 @@ def ensure_utf8() -> None:
     is printed as `\\u2605`.
     """
     if _is_ascii_only() and os.environ.get("PYTHONUTF8") != "1" and not sys.flags.ignore_environment:
+        # Also the mark that this was done, so that the restarted process does not restart again.
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":

@@ -28,7 +28,6 @@ class _EvalModeModule(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         """Sets the mode of this module alone; the networks in it stay in evaluation mode."""
-        # nn.Module.train sets every module below; those that are networks of the user are set back.
         super().train(mode)
         for module in self.modules():
             module.training = mode and isinstance(module, _EvalModeModule)
@@ -147,7 +146,6 @@ class Objective(_EvalModeModule):
         cross_entropy_weight: Weight = 0.0,
         dice_weight: Weight = 0.0,
     ) -> None:
-        # Without an adversarial term something else must be minimised.
         reconstruction = (l1_weight, l2_weight, smooth_l1_weight, cross_entropy_weight, dice_weight)
         if adversarial is None and not any(reconstruction):
             raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
@@ -198,7 +196,6 @@ class Objective(_EvalModeModule):
         fake = self._hide_unlabelled(fake, target)
         if discriminator is not None and self.adversarial is not None:
             terms["gan"] = self.adversarial.generator(self.discriminate(discriminator, source, fake))
-        # A weight of 0 leaves its term out: it is not computed and not logged.
         fake, target = fake.float(), target.float()
         if self.weights["l1"]:
             terms["l1"] = F.l1_loss(fake, target)

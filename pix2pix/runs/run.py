@@ -99,7 +99,6 @@ class Run:
         """Whether it holds only what a run leaves that is killed before its configuration is written."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
-        # An empty folder of checkpoints, and a config.yaml that was not yet renamed from its temporary name.
         return {file.name for file in self.path.iterdir()} <= {"checkpoints", temporary_path(self.config_file).name}
 
     def require_same_data(self, fingerprint: str) -> None:
@@ -107,7 +106,6 @@ class Run:
 
         A run without a checkpoint may start over on repaired data.
         """
-        # A run without a recorded fingerprint, such as an imported one, accepts any data.
         recorded = self.provenance().get("data_fingerprint", fingerprint)
         if recorded != fingerprint and self.resume_checkpoints():
             raise self.other_data_error("files were added, removed or changed, or the path is another")
@@ -168,7 +166,6 @@ class Run:
         # The recorded configuration becomes the new one; what differed is kept with the session that changed it.
         changed = self.changes(config)
         log_changes(self.path, changed)
-        # The best value belongs to a finished run. `finish` writes it again.
         before = self.provenance()
         before.pop("best", None)
         now = describe_session() | (

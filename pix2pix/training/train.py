@@ -36,6 +36,7 @@ from pix2pix.training.messages import (
     silence_lightning,
 )
 from pix2pix.training.module import Pix2Pix
+from pix2pix.training.outcome import read_best_values, require_saved
 from pix2pix.training.output_paths import keep_outputs_in_run
 from pix2pix.training.resume import (
     is_extended,
@@ -94,8 +95,8 @@ def train(config: RunConfig) -> None:
                 advise_on_class_numbers(data.training.pairs, config.data)
                 if not _fit(trainer, model, data, config, run):
                     return
-                _require_saved(trainer, run)
-                run.finish(best := _best_values(trainer))
+                require_saved(trainer, run)
+                run.finish(best := read_best_values(trainer))
                 announce_checkpoints(run, best)
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
@@ -234,22 +235,3 @@ def _exit_after_stop(run: Run, why: BaseException) -> SystemExit:
     log.info("Stopped. Run the same command again to resume %s from its last checkpoint.", run.path)
     interrupted = isinstance(why, KeyboardInterrupt)
     return SystemExit(why.code if isinstance(why, TrainingInterrupted) else INTERRUPTED if interrupted else TERMINATED)
-
-
-def _best_values(trainer: pl.Trainer) -> dict[str, float]:
-    return {keeper.monitor: keeper.best for keeper in _checkpoint_callbacks(trainer) if keeper.best is not None}
-
-
-def _checkpoint_callbacks(trainer: pl.Trainer) -> list[Checkpoints]:
-    return [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, Checkpoints)]
-
-
-def _require_saved(trainer: pl.Trainer, run: Run) -> None:
-    """Raises ValueError where there was nothing to train, and so nothing to save."""
-    if _checkpoint_callbacks(trainer) and not run.resume_checkpoints():
-        limits = ("max_epochs", "max_steps", "limit_train_batches")
-        raise ValueError(
-            f"{run.path}: no step was trained, so no checkpoint was saved. See "
-            + ", ".join(f"trainer.{name}={getattr(trainer, name)}" for name in limits)
-            + ", and with resume=PATH how far that checkpoint is. The run stays unfinished."
-        )

@@ -103,7 +103,7 @@ def test_a_secret_that_comes_from_a_file_or_a_variable_is_refused_too(tmp_path, 
     config = resolved(*TINY)
     config["data"]["source"]["path"] = WITH_SECRETS[0]
     with pytest.raises(ValueError, match=r"data\.source\.path=http://\*\*\*@host/shards: the address holds"):
-        import_module("pix2pix.config.check").check(config)
+        import_module("pix2pix.config.check").parse_and_check(config)
 
 
 def test_a_link_with_a_query_may_stand_in_a_note():

@@ -18,6 +18,7 @@ from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
 from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.plain_state import require_savable_states
+from pix2pix.training.agreement import is_wanted_anywhere
 from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
 from pix2pix.training.divergence import require_finite_losses
 from pix2pix.training.gan_ddp_strategy import average_over_processes
@@ -31,7 +32,6 @@ from pix2pix.training.stopping import (
 
 log = logging.getLogger(__name__)
 
-AGREE_EVERY = 10  # steps between two agreements of several processes to save; one in every step would cost time
 COPIES = 3  # last, previous and best
 
 
@@ -100,7 +100,7 @@ class Checkpoints(Checkpoint):
         self.losses = outputs["losses"]
         if is_last_batch(trainer):
             return
-        is_asked, is_late = _any_process(trainer, self.signals.received is not None), is_out_of_time(trainer)
+        is_asked, is_late = is_wanted_anywhere(trainer, self.signals.received is not None), is_out_of_time(trainer)
         if is_asked or is_late or self._is_due(trainer):
             self._save(trainer, must=is_late)
         if is_asked or is_late:
@@ -117,7 +117,7 @@ class Checkpoints(Checkpoint):
         if not self._save(trainer, names, must=is_last or is_late):
             self.best = best  # `best.ckpt` is still the old one
         self.is_epoch_cut = False
-        if not is_last and (is_late or _any_process(trainer, self.signals.received is not None, now=True)):
+        if not is_last and (is_late or is_wanted_anywhere(trainer, self.signals.received is not None, now=True)):
             self._stop()
 
     def on_save_checkpoint(
@@ -167,7 +167,7 @@ class Checkpoints(Checkpoint):
         is_due_by_step = self.every_n_steps and trainer.global_step % self.every_n_steps == 0
         minutes = (time.monotonic() - self.saved_at) / 60
         is_due_by_clock = self.every_n_minutes is not None and minutes >= self.every_n_minutes
-        return bool(is_due_by_step) or _any_process(trainer, is_due_by_clock)
+        return bool(is_due_by_step) or is_wanted_anywhere(trainer, is_due_by_clock)
 
     def _save(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool = False) -> bool:
         """Saves `last.ckpt` and its links. Returns False if the disk refuses and the training can continue.
@@ -221,7 +221,6 @@ class Checkpoints(Checkpoint):
                 f"Choose from {', '.join(sorted(trainer.callback_metrics))}."
             )
         value = float(trainer.callback_metrics[self.monitor])
-        # Multiplied by the sign, smaller is better for every metric.
         sign = -1 if self.higher_is_better else 1
         if math.isnan(value) or (self.best is not None and sign * value >= sign * self.best):
             return False
@@ -237,7 +236,6 @@ class Checkpoints(Checkpoint):
             )
 
     def _warn_if_disk_is_small(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # With links the three files are one; on file systems without links they are copies.
         weights = sum(tensor.nbytes for tensor in pl_module.state_dict().values())
         needed = COPIES * 3 * weights  # the weights and Adam's two moments of each
         free = shutil.disk_usage(trainer.default_root_dir).free
@@ -250,12 +248,3 @@ class Checkpoints(Checkpoint):
 
 def _folder(trainer: pl.Trainer) -> Path:
     return Path(trainer.default_root_dir) / "checkpoints"
-
-
-def _any_process(trainer: pl.Trainer, wanted: bool, *, now: bool = False) -> bool:
-    """Whether any process wants it. Several processes ask each other only every `AGREE_EVERY` steps, or `now`."""
-    if trainer.world_size == 1:
-        return wanted
-    if not now and trainer.global_step % AGREE_EVERY:
-        return False
-    return trainer.strategy.reduce_boolean_decision(wanted, all=False)
