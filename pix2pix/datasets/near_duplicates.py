@@ -49,12 +49,15 @@ def _find_similar(thumbnails: Sequence[Thumbnail]) -> Iterator[tuple[int, int]]:
     if not len(thumbnails):
         return
     pixels = np.stack(thumbnails).reshape(len(thumbnails), -1).astype(np.float32)
+    # Each thumbnail minus its mean, at length one: products of these are correlations. Flat pictures become 0, which
+    # correlates with nothing.
     centred = pixels - pixels.mean(axis=1, keepdims=True)
     spread = centred.std(axis=1, keepdims=True)
     unit = np.where(spread > MIN_CONTRAST, centred / (np.maximum(spread, 1) * np.sqrt(pixels.shape[1])), 0)
     for start in range(0, len(unit), BLOCK):
         for other in range(start, len(unit), BLOCK):
             for i, j in np.argwhere(unit[start : start + BLOCK] @ unit[other : other + BLOCK].T > MIN_CORRELATION):
+                # Correlation ignores brightness, so the pixels themselves must be close, too.
                 one, two = start + int(i), other + int(j)
                 if one < two and np.abs(pixels[one] - pixels[two]).mean() < MAX_DIFFERENCE:
                     yield one, two

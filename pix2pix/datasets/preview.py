@@ -37,6 +37,7 @@ def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Im
         rows.append(
             [image for view in (transform.transform_for_eval(pair), *drawn) for image in _render_pair(view, data)]
         )
+    # The columns: the pair as it is evaluated, then the same pair as epochs 1, 2, ... would draw it.
     titles = ["input", "target"] + [text for epoch in range(DRAWS) for text in (f"epoch {epoch + 1}: input", "target")]
     return make_contact_sheet(rows, titles)
 

@@ -48,6 +48,7 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
         _require_same(output, plan)
         if (output / INDEX).exists():
             return parse_index((output / INDEX).read_bytes(), str(output / INDEX))
+        # Which pairs go into which shard depends on the files alone, so a resumed call plans the same shards.
         planned = {
             output / f"{split}-{number:06d}.tar": pairs
             for split, files in splits.items()
@@ -70,6 +71,7 @@ def _list_splits(source: PairFolder) -> dict[str, Sequence[Files]]:
 
 
 def _require_same(output: Path, plan: str) -> None:
+    # The index of a complete call, or the plan of an interrupted one, holds the plan that the folder was made by.
     made = output / INDEX if (output / INDEX).exists() else output / PLAN
     others = sorted(file.name for file in output.iterdir() if file.name != ".lock")
     if others and not (
@@ -133,6 +135,7 @@ def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 def _pair_offsets(path: Path, files_of_a_pair: int) -> np.ndarray:
     """Offset and size in bytes of each pair, shape (pairs, 2), read back from the shard."""
     with tarfile.open(path, mode="r:") as tar:
+        # The members of a pair follow each other, so the first one's offset is the pair's, up to that of the next.
         starts = [member.offset for member in tar][::files_of_a_pair]
         end = tar.offset
     return np.stack([np.array(starts), np.diff([*starts, end])], axis=1)
@@ -152,5 +155,6 @@ def _write_index(
             np.save(file, places.astype(np.int64))
     content = plan | {"splits": {split: [shard._asdict() for shard in shards] for split, shards in index.items()}}
     write_text_atomic(output / INDEX, json.dumps(content, indent=1))
+    # Last: an index says that everything before it is complete.
     (output / PLAN).unlink()
     return index

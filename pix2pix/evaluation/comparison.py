@@ -114,11 +114,14 @@ class Comparison:
         A run with a mismatched evaluation forms a group of its own. A run without an evaluation joins the first group
         of its settings.
         """
+        # Settings -> protocol -> runs. Evaluated runs come first, so that one without an evaluation finds a protocol of
+        # its settings to join. The key of a mismatched run holds its path, so it stays alone.
         by_setting: dict[str, dict[str, list[RunEntry]]] = {}
         for entry in sorted(self.entries, key=lambda entry: entry.evaluation is None):
             by_protocol = by_setting.setdefault(self._setting(entry), {})
             key = json.dumps([entry.protocol, str(entry.run.path) if entry.mismatches else ""], sort_keys=True)
             by_protocol.setdefault(key if entry.evaluation else next(iter(by_protocol), ""), []).append(entry)
+        # Back to the order in which the runs were given, within the groups and among them.
         order = {id(entry): number for number, entry in enumerate(self.entries)}
         groups = [
             sorted(entries, key=lambda entry: order[id(entry)])
@@ -153,6 +156,7 @@ class Comparison:
         if len(self.data_sets()) > 1 or len(self.protocols()) > 1:
             return None
         sign = 1 if higher_is_better(metric) else -1
+        # Multiplied by the sign, larger is better for every metric.
         ranked = [(sign * value, group) for group in self.groups if (value := group.mean(metric)) is not None]
         ranked.sort(key=lambda pair: -pair[0])
         if not ranked or ranked[0][1].is_provisional:

@@ -75,6 +75,7 @@ class InferenceGraph(nn.Module):
     def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
         """The translation, in the same format as the input."""
         source = self.preprocess(image) if self.pixels == "uint8" else image
+        # Dropouts call `mask` in the order of the forward pass, which is that of the noise inputs.
         layers = zip(self.noise, noise, strict=True)
 
         def mask(x: Tensor, _: float) -> Tensor:
@@ -129,6 +130,7 @@ def _trace_shapes(graph: InferenceGraph, channels: int) -> tuple[int, list[Noise
         return torch.ones_like(x)
 
     _require_known_dropouts(graph)
+    # Shapes alone: the meta device computes nothing, whatever the size of the network.
     network = copy.deepcopy(graph.generator).to("meta")
     with torch.no_grad(), graph.inference.apply_to(network, record):
         output = network(torch.empty(1, channels, side, side, device="meta"))
@@ -147,6 +149,7 @@ def _require_known_dropouts(graph: InferenceGraph) -> None:
 def dynamic_shapes(graph: InferenceGraph) -> dict[str, Any]:
     """The dynamic shapes for torch.export: batch, and height and width in units of `multiple`."""
     batch, h, w = (Dim(name, min=1, max=2**15) for name in ("batch", "h", "w"))
+    # All sizes are multiples of two free numbers, h and w, so that the exporter can prove that the skips fit.
     units = [graph.multiple // layer.stride for layer in graph.noise]
     return {
         "image": {0: batch, 2: graph.multiple * h, 3: graph.multiple * w},

@@ -52,6 +52,7 @@ def export_onnx(
     description = describe(trained, graph)
     program: Any = _to_onnx(graph, opset)
     program.model.metadata_props[METADATA] = json.dumps(description)
+    # The check runs on the temporary file: one that differs never takes the place of an earlier export.
     with atomic_file(Path(path)) as part, _silence_exporters():
         program.save(part)
         difference = compare_with_pytorch(part, trained, graph)
@@ -73,7 +74,7 @@ def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:
         with _silence_exporters():
             return torch.onnx.export(
                 graph,
-                graph.example(2, 2, 3),
+                graph.example(2, 2, 3),  # three different sizes, of which the exporter takes none for a constant
                 input_names=names,
                 output_names=["translation"],
                 dynamic_shapes=dynamic_shapes(graph),

@@ -42,6 +42,7 @@ def measure_difference(run: Runner, trained: TrainedGenerator, graph: InferenceG
 
 def _run_pytorch(trained: TrainedGenerator, graph: InferenceGraph, image: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The generator's own translation of the pictures, and the dropout noise that it drew."""
+    # The file takes uniform noise, PyTorch draws masks: values are made up that the graph turns into the same masks.
     recorded: list[Tensor] = []
     draw = make_noise([trained.inference.seed_of(str(number)) for number in range(len(image))])
 

@@ -59,6 +59,7 @@ class PublishedWeights:
 
     def require_network(self, generator: Mapping[str, Any]) -> None:
         """Raises ValueError when a generator read off tensors is not the one of the catalogue."""
+        # By what the tensors say of the network; a file of the same name may hold another one.
         kind = generator["_target_"].rpartition(".")[2]
         actual = {**generator, "kind": kind, "size": 2 ** generator.get("depth", 0)}
         wrong = [

@@ -46,6 +46,7 @@ def export_web(
     folder = Path(path)
     _require_earlier_export(folder)
     with atomic_dir(folder) as part:
+        # First what may fail for want of a network; the export takes longer.
         copy_onnxruntime_web(onnxruntime, part / "onnxruntime")
         description, difference = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
         _write_page(part, run, description, options)

@@ -63,6 +63,7 @@ def webp_data_uri(picture: Image.Image, quality: int) -> str:
 def _to_displayable(picture: Picture) -> Image.Image:
     if isinstance(picture, Image.Image) and picture.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}:
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    # 16 bits and floats are stretched from their lowest to their highest value, or many would be all black.
     pixels = np.asarray(picture, np.float64)
     low, high = pixels.min(), pixels.max()
     pixels = (255 * (pixels - low) / max(high - low, 1e-9)).astype(np.uint8)

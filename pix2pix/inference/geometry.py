@@ -45,6 +45,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 def pad_to_size(image: Tensor, height: int, width: int) -> Tensor:
     """Pads (B, C, H, W) on the right and below: by reflection, or by edge pixels if the image is too small for that."""
+    # torch can reflect at most one pixel less than the image has.
     right, below = width - image.shape[3], height - image.shape[2]
     mode = "reflect" if right < image.shape[3] and below < image.shape[2] else "replicate"
     return F.pad(image, (0, right, 0, below), mode=mode)

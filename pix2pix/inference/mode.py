@@ -73,6 +73,8 @@ class InferenceMode:
 
         `normalize` replaces the norms that use the picture's statistics; default: `normalize_by_picture`.
         """
+        # Modules are not exchanged but given another `forward`: an attribute of the object hides that of its class, and
+        # deleting it brings that back. So any network works, and its weights stay where they are.
         before = [(module, module.training) for module in generator.modules()]
         replaced = {norm: partial(normalize or normalize_by_picture, norm) for norm in self.picture_norms(generator)}
         replaced |= {module: partial(_drop, module, noise) for module in self.noise_dropouts(generator)}
@@ -130,6 +132,7 @@ def _identity(x: Tensor) -> Tensor:
 def _drop(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
     if has_custom_forward(dropout):
         return _run_custom_dropout(dropout, noise, x)
+    # Whole channels draw one value for each; both kinds scale what is kept, so that the mean stays the same.
     keep = 1 - dropout.p
     if keep in {0.0, 1.0}:
         return x * keep
@@ -152,6 +155,8 @@ def has_custom_forward(dropout: _DropoutNd) -> bool:
 def _run_custom_dropout(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
     """Runs it in training mode on each picture alone, with torch's global generator seeded from the noise."""
     device = [x.device] if x.is_cuda else []
+    # The foreign forward draws by torch's global generator: a seed of random bits for each picture makes it follow the
+    # picture's noise.
     bits = noise(x.new_empty(len(x), SEED_BITS, 1, 1), 0.5).reshape(len(x), SEED_BITS).cpu()
     seeds = (bits.double() @ 2.0 ** torch.arange(SEED_BITS).double()).long().tolist()
     dropout.training = True

@@ -25,6 +25,7 @@ def build_generator(config: RunConfig, state: Mapping[str, Tensor], file: Path, 
     node = config.generator
     trust.require_trusted(node, "generator", nn.Module, source=file, trust=trusted)
     try:
+        # First without memory. A file with few weights must not describe a network that takes hours to construct.
         with torch.device("meta"), _limit_parameters(10 * len(state) + 1000):
             plan: nn.Module = instantiate.build(node)
         _require_matching_weights(plan, state, file)

@@ -36,6 +36,7 @@ class Axis:
 
     def __init__(self, length: int, tile: int, overlap: int, multiple: int) -> None:
         self.length, self.side = length, min(length, max(round_up(tile, multiple), 2 * multiple))
+        # The last tile ends with the picture, so it may overlap its neighbour more than the others do.
         stride = max(self.side - max(round_up(overlap, multiple), multiple), multiple)
         self.starts = [*range(0, length - self.side, stride), length - self.side]
         middles = [b + (a + self.side - b) // 2 for a, b in itertools.pairwise(self.starts)]
@@ -48,6 +49,8 @@ class Axis:
 
     def weights(self) -> list[Tensor]:
         """The blending weights of each tile, (side,): linear ramps over the overlaps, which sum to 1."""
+        # Each tile's weight falls linearly towards its inner borders; at the border of the picture it stays. Divided by
+        # the sum over tiles, the weights of every pixel sum to 1.
         raw = torch.zeros(len(self.starts), self.length)
         position = torch.arange(self.side) + 0.5
         for row, start in zip(raw, self.starts, strict=True):
@@ -76,6 +79,7 @@ class Statistics:
         """
         if norm in self.known:
             return self.apply(norm, x)
+        # Only the core: pixels in overlaps would count twice.
         rows, columns = (_scale_slice(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
         part = x[:, :, rows, columns].float()
         if count := part[:, 0].numel():
@@ -149,6 +153,7 @@ class Tiling:
         """
         rows, columns = (Axis(length, self.tile, self.overlap, self.multiple) for length in (height, width))
         tiles, statistics = TileGrid(read, rows, columns, name), Statistics()
+        # The statistics of a norm depend on those of all norms before it, so each norm takes a sweep over all tiles.
         for _ in self.inference.picture_norms(self.generator):
             self._sweep(tiles, statistics)
         yield from self._blend(tiles, statistics)
@@ -219,6 +224,7 @@ class NoisePlane(NamedTuple):
 
     def part(self, top: int, left: int, rows: int, columns: int) -> Tensor:
         """The window (C, rows, columns) at (top, left)."""
+        # The cells that the window touches, joined, and the window cut out of them.
         side = self.shape[1]
         down, across = (range(a // side, -(-(a + n) // side)) for a, n in ((top, rows), (left, columns)))
         cells = torch.cat([torch.cat([self._cell(y, x) for x in across], dim=2) for y in down], dim=1)

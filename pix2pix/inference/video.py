@@ -89,6 +89,7 @@ class _Transcoder:
 
     def run(self, translator: Translator, name: str, smooth: float) -> Flicker:
         """Translates every frame under the noise of `name`."""
+        # One noise for all frames, by the name of the video: new noise in each would flicker.
         flicker, smoother = Flicker(), MotionSmoother(smooth) if smooth else None
         with self.encoder, tqdm(total=self.source.frames or None, unit="frame", leave=False, disable=None) as progress:
             for frame in self._frames():
@@ -143,6 +144,7 @@ class _Transcoder:
         rate = self.source.average_rate or self.source.guessed_rate or Fraction(25)
         self.target = stream = self.output.add_stream(name, rate=rate, options=options)
         stream.height, stream.width = height, width
+        # 4:2:0, which every player shows, halves the sides of the colours: only even sizes allow it.
         stream.pix_fmt = "yuv420p" if height % 2 == 0 == width % 2 else "yuv444p"
         context = stream.codec_context
         context.time_base = self.source.time_base

@@ -31,6 +31,7 @@ def check_alignment(readings: Sequence[PairStats]) -> Iterator[Finding]:
     ]
     if len(some) < MIN_PAIRS:
         return
+    # A shift explains wrong partners, so these are looked for only where there is none.
     a, b = ([sides[which] for _, sides in some] for which in (0, 1))
     shifted = list(_check_shift(a, b))
     match = pair_similarity(a, b)
@@ -39,10 +40,12 @@ def check_alignment(readings: Sequence[PairStats]) -> Iterator[Finding]:
 
 def _check_shift(a: Sequence[ImageStats], b: Sequence[ImageStats]) -> Iterator[Finding]:
     """Reports a shift of all B against all A: the mean cross-correlation of their edges peaks away from 0."""
+    # Cross-correlation of A's and B's edges for all cyclic displacements at once, by the convolution theorem.
     spectra = [np.fft.rfft2(normalize_maps(stack_edges(sides)).reshape(-1, GRID, GRID)) for sides in (a, b)]
     surfaces = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], s=(GRID, GRID))
     (down, right), (other_down, other_right) = (_find_peak(surfaces[half::2].mean(axis=0)) for half in (0, 1))
     surface = surfaces.mean(axis=0)
+    # A clear peak, away from 0, at the same place in two halves of the set: chance does not repeat itself.
     height = (surface.max() - np.median(surface)) / (surface.std() + 1e-12)
     is_clear = height > 6 and surface.max() > 1.5 * surface[0, 0] and max(abs(down), abs(right)) > 1
     if is_clear and abs(down - other_down) <= 1 and abs(right - other_right) <= 1:
@@ -90,12 +93,14 @@ def _check_order(match: np.ndarray) -> Iterator[Finding]:
 
 def _match_strength(match: np.ndarray, step: int) -> float:
     """How many standard errors the match of A with the B `step` pairs later is above the mean of all."""
+    # The diagonal at `step` holds the matches of each A with the B of the pair `step` places later.
     shifted = np.diag(match, step)
     return float((shifted.mean() - match.mean()) / (match.std() + 1e-9) * np.sqrt(len(shifted)))
 
 
 def _check_mismatches(some: Sequence[PairStats], match: np.ndarray, edges: np.ndarray) -> Iterator[Finding]:
     """Reports pairs whose images match those of others better by both measures, in a set where nearly all match."""
+    # Both measures must agree, and nearly all other pairs must be right: else the measures do not suit these pictures.
     better = np.minimum(_share_of_better_partners(match), _share_of_better_partners(edges))
     mismatched = np.flatnonzero(better > 0.15)
     is_conclusive = _match_strength(edges, 0) / np.sqrt(len(edges)) > 4 and np.quantile(better, 0.95) < 0.02
@@ -111,6 +116,7 @@ def _check_mismatches(some: Sequence[PairStats], match: np.ndarray, edges: np.nd
 
 def _share_of_better_partners(match: np.ndarray) -> np.ndarray:
     """For each pair, the share of images that match its A, or its B, better than its own partner; the lower of both."""
+    # Along a row the A is the same, along a column the B. An odd one out loses on both sides; a plain picture on one.
     own = np.diag(match)
     return np.minimum((match > own[:, None]).mean(axis=1), (match > own[None]).mean(axis=0))
 
@@ -131,6 +137,7 @@ def _check_swapped(read: Sequence[tuple[PairStats, Sides]]) -> Iterator[Finding]
 
 def side_scores(pairs: Sequence[Sides]) -> np.ndarray:
     """For each pair, Fisher's discriminant of A against B: about 1 as usual, about -1 if they are exchanged."""
+    # The direction in feature space that separates A from B best. The ridge keeps the covariance invertible.
     differences = np.stack([a.colours - b.colours for a, b in pairs])
     covariance = np.cov(differences.T) + RIDGE * np.eye(differences.shape[1])
     scores = differences @ np.linalg.solve(covariance, differences.mean(axis=0))

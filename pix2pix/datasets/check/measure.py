@@ -158,6 +158,7 @@ def _split_halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
 
 def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
     """Measures a picture of mode RGB."""
+    # Nearest pixels keep the values of a label map, where averages would invent new ones.
     nearest = image.resize((SCALE, SCALE), Image.Resampling.NEAREST)
     statistics = ImageStat.Stat(nearest)
     points = np.asarray(nearest).astype(np.int16)
@@ -177,6 +178,7 @@ def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
 
 
 def _color_features(small: np.ndarray, points: np.ndarray) -> np.ndarray:
+    # Four levels a channel make 64 colours, numbered in base 4. Square roots, so that rare colours count as well.
     shares = np.bincount((small // 64 @ np.array([16, 4, 1])).ravel(), minlength=64) / small[..., 0].size
     steps = _neighbour_differences(points)
     return np.concatenate([np.sqrt(shares), [(steps <= step).mean() for step in STEPS]]).astype(np.float32)
@@ -204,6 +206,7 @@ def _seam_strength(image: Image.Image) -> float | None:
     if middle < 3:
         return None
     columns = np.asarray(image.crop((middle - 3, 0, middle + 3, image.height))).astype(np.int16)
+    # Of six columns around the middle, five steps; the third crosses the seam.
     steps = np.abs(np.diff(columns, axis=1)).mean(axis=(0, 2))
     beside = float(np.delete(steps, 2).mean())
     return float(steps[2]) / beside if beside > 2 else None

@@ -42,9 +42,11 @@ def _prediction_similarity(inputs: Sequence[ImageStats], targets: Sequence[Image
         np.stack([_cell_features(side) for side in targets]),
     )
     predictions = np.empty_like(y)
+    # Each half is predicted by what was fitted on the other: a fit would match its own pairs, right or wrong.
     even = np.arange(len(x)) % 2 == 0
     for train, test in ((even, ~even), (~even, even)):
         predictions[test] = _ridge_regression(x[train], y[train], x[test])
+    # In units of each feature's spread, so that colours and edges count alike.
     mean, spread = y.mean(axis=(0, 1)), y.std(axis=(0, 1)) + 1e-6
     return normalize_maps((predictions - mean) / spread) @ normalize_maps((y - mean) / spread).T
 
@@ -53,6 +55,7 @@ def _ridge_regression(x: np.ndarray, y: np.ndarray, new_x: np.ndarray) -> np.nda
     x, y = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     x = x - x_mean
+    # Closed form of ridge regression on centred values: (X'X + r n I) w = X'y.
     weights = np.linalg.solve(x.T @ x + RIDGE * len(x) * np.eye(x.shape[1]), x.T @ (y - y_mean))
     return (new_x - x_mean) @ weights + y_mean
 
@@ -73,6 +76,7 @@ def _edges(side: ImageStats) -> np.ndarray:
 def _neighbourhood_features(side: ImageStats) -> np.ndarray:
     """Colours, their squares and edge strengths of each cell and its eight neighbours, shape (cells, 63)."""
     cells = _cell_features(side)
+    # Squares let a linear fit find an intermediate colour. The border repeats its own cells.
     padded = np.pad(
         np.concatenate([cells, cells[:, :3] ** 2], axis=1).reshape(SIDE, SIDE, -1), ((1, 1), (1, 1), (0, 0)), "edge"
     )

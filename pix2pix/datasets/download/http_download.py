@@ -73,6 +73,7 @@ def resume_download(url: str, part: Path, admit: Callable[[int | None], None], *
             return _download_rest(url, part, admit, most)
         except (http.client.HTTPException, urllib.error.URLError, ConnectionError, TimeoutError) as error:
             reason = _describe_failure(error, url)
+        # Only attempts that bring nothing count: a connection that breaks every hour still finishes.
         attempt = 0 if _size(part) >= before + MIN_PROGRESS else attempt + 1
         if attempt == ATTEMPTS:
             raise MirrorError(f"{url}: {reason}, {ATTEMPTS} times in a row.")
@@ -95,6 +96,7 @@ def _describe_failure(error: Exception, url: str) -> str:
 
 def _download_rest(url: str, part: Path, admit: Callable[[int | None], None], most: int) -> None:
     origin = _read_origin(part)
+    # What is there belongs to this address, or is not used.
     start = _size(part) if origin and origin.url == url else 0
     if origin and start and start == origin.total:
         return
@@ -159,6 +161,7 @@ def _make_request(url: str, start: int, origin: Origin | None) -> urllib.request
     headers = {"User-Agent": "pix2pix", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
+        # The server sends the rest only if the file is still the same, else all of it.
         if origin and origin.validator:
             headers["If-Range"] = origin.validator
     request = urllib.request.Request(url, headers=headers)

@@ -40,6 +40,7 @@ def safe_extract(archive: Path, into: Path, folder: str, limits: Limits) -> None
     """
     into.mkdir(parents=True)
     try:
+        # As a stream: nothing is read twice, and a small file that unpacks to a full disk is stopped by the limits.
         with gzip.open(archive) as unzipped, tqdm(unit="file", desc="unpacking", disable=None) as bar:
             stream = _BoundedStream(unzipped, archive, limits.size)
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedHeader) as tar:

@@ -24,6 +24,7 @@ def detect_edges(picture: Image.Image, model: str) -> Image.Image:
             f"{model}: returns {edges.shape} for a picture of {picture.width}x{picture.height}; "
             f"an edge detector gives (1, 1, {picture.height}, {picture.width})."
         )
+    # Outside 0 to 1 they are logits.
     if edges.min() < 0 or edges.max() > 1:
         edges = 1 / (1 + np.exp(-edges))
     return Image.fromarray(((1 - edges[0, 0]) * 255).round().astype(np.uint8))

@@ -88,6 +88,7 @@ def match_tiles(a: Path, b: Path, block: int) -> Matches:
     top = min((z for z, _, _ in places), default=0)
     items = []
     for item, (z, x, y) in zip(matched.pairs, places, strict=True):
+        # A tile of level z lies in the tile of the top level whose numbers are its own, halved z - top times.
         square = (x >> (z - top)) // block, (y >> (z - top)) // block
         items.append(item._replace(split=None, group=f"{square[0]}/{square[1]}"))
     return Matches(items, matched.unmatched)
@@ -102,6 +103,7 @@ def list_existing_pairs(folder: Path) -> Matches:
     """Lists the pairs of a data set, whatever their present splits."""
     found = scan_folder(folder)
     alone = [file for finding in found.findings if finding.kind in {"unmatched", "same-name"} for file in finding.files]
+    # Different splits may have pairs of the same name; one split needs no prefix.
     several = len({entry.split for entry in found.pairs}) > 1
     names = [f"{entry.split}_{entry.name}" if several else entry.name for entry in found.pairs]
     return Matches([PairSpec(name, entry.files) for name, entry in zip(names, found.pairs, strict=True)], alone)

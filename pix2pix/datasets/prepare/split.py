@@ -29,6 +29,7 @@ def assign_splits(
     """
     unassigned = [index for index, item in enumerate(items) if item.split is None]
     splits = [item.split or "train" for item in items]
+    # Whole clusters are drawn: a pair in val whose near duplicate is in train would measure memory, not translation.
     clusters = _find_clusters([items[i] for i in unassigned], [readings[i] for i in unassigned])
     room = {name: max(1, round(share * len(unassigned))) for name, share in shares.items() if share > 0}
     for number in epoch_order(seed, 0, len(clusters)):
@@ -44,6 +45,7 @@ def assign_splits(
 
 def _find_clusters(items: Sequence[PairSpec], readings: Sequence[PairStats]) -> list[list[int]]:
     """Groups of indices that must stay together: near duplicates, and pairs of one group."""
+    # Label maps of different places can be nearly equal, so the photo decides.
     sides = [reading.sides[guess_direction(readings).photo] for reading in readings if reading.sides] if items else []
     assert len(sides) == len(items)
     near = find_near_duplicates([side.thumbnail for side in sides], [side.digest for side in sides])

@@ -95,6 +95,7 @@ def read_progress(output: Path, inputs: dict[str, Any]) -> dict[str, Any] | None
             raise ValueError(f"{output} is not empty and was not prepared by this command. Choose another --output.")
         return None
     record = json.loads(note.read_text(encoding="utf-8"))
+    # Through JSON and back, because the record has lists where Python has tuples.
     if {key: record.get(key) for key in inputs} != json.loads(json.dumps(inputs)):
         raise ValueError(f"{output} was prepared in another way or from other files. Choose another --output.")
     return record
