@@ -88,16 +88,32 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON, with every file.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 on warnings, too.")
 @click.option("--workers", type=click.IntRange(min=1), help="Number of reading threads. Default: one per core.")
-def check(path: Path, name: str | None, sheet: Path | None, as_json: bool, strict: bool, workers: int | None) -> None:
-    """Check a folder of pairs before training on it. The exit status is 0 without errors, else 1.
+@click.option("--a", "of_a", multiple=True, help="Folder with image A, as in data.folders. Repeat it for several.")
+@click.option("--b", "of_b", multiple=True, help="Folder with image B, as in data.folders. Repeat it for several.")
+def check(
+    path: Path,
+    name: str | None,
+    sheet: Path | None,
+    as_json: bool,
+    strict: bool,
+    workers: int | None,
+    of_a: tuple[str, ...],
+    of_b: tuple[str, ...],
+) -> None:
+    """Check a folder of pairs, or a table of pairs, before training on it.
+
+    The exit status is 0 without errors, else 1. The report ends with the command that trains on the pairs.
 
     \b
     pix2pix data check data/facades --data facades --sheet facades.png
+    pix2pix data check data/scans --a images --b masks
     """
     from pix2pix.datasets.check import check as doctor
+    from pix2pix.datasets.check.scan import FolderNames
     from pix2pix.datasets.download.catalogue import find_dataset
 
-    result = doctor.check(path, find_dataset(name).name if name else None, workers)
+    folders: FolderNames | None = {"A": of_a or ("A",), "B": of_b or ("B",)} if of_a or of_b else None
+    result = doctor.check(path, find_dataset(name).name if name else None, workers, folders)
     if sheet:
         doctor.write_contact_sheet(result, sheet)
     click.echo(doctor.format_json(result) if as_json else "\n".join(doctor.format_text(result)))

@@ -25,9 +25,7 @@ OUTPUT = [
     click.option(
         "--layout",
         type=click.Choice(["side-by-side", "folders"]),
-        default="side-by-side",
-        show_default=True,
-        help="Write A and B into one file side by side, or into folders trainA, trainB and so on.",
+        help="Write A and B into one file side by side (default), or into folders trainA, trainB and so on.",
     ),
     click.option(
         "--format",
@@ -154,7 +152,7 @@ def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -
 @UNMATCHED
 @sharing(OUTPUT)
 def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
-    """Split a folder of pairs anew. Near duplicates stay in one split.
+    """Split a folder of pairs anew. Near duplicates stay in one split. By default the layout is kept.
 
     \b
     pix2pix data prepare split my/pairs -o data/mine --val 0.1 --test 0.1
@@ -162,7 +160,7 @@ def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
     from pix2pix.datasets.prepare import match
 
     matched = match.list_existing_pairs(path)
-    _run(matched, str(path), options, allow_unmatched)
+    _run(matched, str(path), {**options, "layout": options["layout"] or match.choose_layout(matched)}, allow_unmatched)
 
 
 @prepare.command()
@@ -233,6 +231,7 @@ def _run(matched: Any, where: str, options: dict[str, Any], allow_unmatched: boo
     from pix2pix.datasets.prepare.prepare import dry_run, make_preparation, prepare, require_matched
 
     require_matched(matched, where, allow_unmatched)
+    options["layout"] = options["layout"] or "side-by-side"
     act = dry_run if options.pop("dry_run") else prepare
     for line in act(make_preparation(matched, **options)):
         click.echo(line)

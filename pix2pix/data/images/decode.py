@@ -55,7 +55,7 @@ def to_pixels(picture: Picture, channels: int, depth: Depth = 8, *, name: str = 
         if channels not in {1, 3, 4} and channels != len(picture.getbands()):
             raise ValueError(_channels_message(name, len(picture.getbands()), channels))
         return pil_to_tensor(picture, MODES[channels])
-    array = _to_known_type(picture, name)
+    array = to_known_type(picture, name)
     _require_type(array.dtype, depth, name)
     converted = _convert_channels(array, channels, name, has_colours=not isinstance(picture, Bands))
     return torch.from_numpy(np.array(converted.transpose(2, 0, 1), order="C"))
@@ -144,7 +144,7 @@ def _require_type(found: np.dtype, depth: Depth, name: str) -> None:
         )
 
 
-def _to_known_type(picture: Picture, name: str) -> np.ndarray:
+def to_known_type(picture: Picture, name: str) -> np.ndarray:
     """The picture as (H, W, C) of one of TYPES, without loss of what these hold. Raises ValueError for others."""
     array = np.asarray(picture)
     array = array.reshape(*array.shape[:2], -1)

@@ -30,7 +30,7 @@ def describe_splits(found: FolderLayout, splits: Mapping[Split, SplitFiles], hel
         f"{found.root}: {_count(len(train.files), 'pair')}{_describe_files(train)}; "
         f"validation: {_describe_validation(splits, held_out_by)}; {_describe_test(splits)}.",
         *(f"{found.root}: {note}." for note in found.notes),
-        *(f"{found.root}: {warning}" for warning in _find_doubts(train)),
+        *(f"{found.root}: {warning}" for warning in find_doubts(train)),
     ]
 
 
@@ -91,7 +91,7 @@ def _describe_test(splits: Mapping[Split, SplitFiles]) -> str:
     return "test: the same" if test is splits["val"] else f"test: {len(test.files)} of {test.place}"
 
 
-def _find_doubts(train: SplitFiles) -> Iterator[str]:
+def find_doubts(train: SplitFiles) -> Iterator[str]:
     """What speaks against side-by-side files: two kinds of width, squares, or a middle without a border."""
     if not train.is_side_by_side:
         return

@@ -14,6 +14,7 @@ from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Direction, Pair, PairSource, Split
 from pix2pix.data.sources import pair_list
 from pix2pix.data.sources.describe_splits import describe_splits
+from pix2pix.data.sources.faults import Report, raise_fault
 from pix2pix.data.sources.folder_layout import FolderLayout, find_layout
 from pix2pix.data.sources.image_spec import (
     OWN_FOLDERS,
@@ -51,8 +52,12 @@ class PairFiles(Sequence[Pair]):
             of_a = len(self.a.channels)
             a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        name = self.names[index] if self.names else files[0].stem
-        return Pair(source, target, pair_name(name, *self.a.folders[:1]))
+        return Pair(source, target, self.name(index))
+
+    def name(self, index: int) -> str:
+        """The name of a pair."""
+        name = self.names[index] if self.names else self.files[index][0].stem
+        return pair_name(name, *self.a.folders[:1])
 
     def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:
         """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
@@ -94,14 +99,9 @@ class FilePairSource(PairSource):
         """What the folders of A and then of B are called."""
         return [*self.sides["A"].folders, *self.sides["B"].folders]
 
-    def find_pairs(self, path: Path, layout: Layout = "auto") -> FolderLayout:
-        """The pairs in a folder or in a table, in whatever splits. Raises what `find_layout` and the table raise."""
-        of_a, of_b = self.sides["A"].folders, self.sides["B"].folders
-        require_two_names(of_a, of_b)
-        if pair_list.is_table(path):
-            return pair_list.read_pair_list(path, self.image_names)
-        sources = range(len(of_a)) if self.direction == "AtoB" else range(len(of_a), len(self.image_names))
-        return find_layout(path, self.image_names, sources, layout)
+    def find_pairs(self, path: Path, layout: Layout = "auto", report: Report = raise_fault) -> FolderLayout:
+        """The pairs in a folder or in a table, in whatever splits. Reports what `find_layout` and the table report."""
+        return find_pairs(path, self.sides["A"].folders, self.sides["B"].folders, self.direction, layout, report)
 
     def open_pairs(self, files: Sequence[tuple[File, ...]]) -> PairFiles:
         """The pairs in `files`, read when indexed."""
@@ -159,7 +159,7 @@ class PairFolder(FilePairSource):
         split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
-        _require_folder(self.path)
+        require_folder(self.path)
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
         self.found = self.find_pairs(self.path, layout)
@@ -220,7 +220,33 @@ def _no_training_message(path: Path, names: Sequence[str]) -> str:
     )
 
 
-def _require_folder(path: Path) -> None:
+def find_pairs(
+    path: Path,
+    of_a: Sequence[str],
+    of_b: Sequence[str],
+    direction: Direction,
+    layout: Layout = "auto",
+    report: Report = raise_fault,
+) -> FolderLayout:
+    """The pairs in a folder or in a table, in whatever splits.
+
+    Args:
+        path: the folder or the table.
+        of_a: the names of A's folders.
+        of_b: the names of B's folders.
+        direction: tells which of them are the inputs, which need no targets in a test split.
+        layout: see `PairFolder`.
+        report: takes each fault. By default it raises the first.
+    """
+    require_two_names(of_a, of_b)
+    if pair_list.is_table(path):
+        return pair_list.read_pair_list(path, [*of_a, *of_b], report)
+    sources = range(len(of_a)) if direction == "AtoB" else range(len(of_a), len(of_a) + len(of_b))
+    return find_layout(path, [*of_a, *of_b], sources, layout, report)
+
+
+def require_folder(path: Path) -> None:
+    """Raises FileNotFoundError for what is neither a folder nor a table of pairs."""
     if not path.is_dir() and not pair_list.is_table(path):
         raise FileNotFoundError(
             f"no folder {str(path)!r}: the pairs are looked for there. "

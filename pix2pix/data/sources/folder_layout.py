@@ -10,6 +10,7 @@ from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Split
+from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.pair_names import files_by_pair_name, match_names, unmatched_message
 from pix2pix.data.sources.pair_paths import PairPaths
 from pix2pix.data.sources.picture_folders import (
@@ -22,7 +23,7 @@ from pix2pix.data.sources.picture_folders import (
 from pix2pix.data.sources.side_by_side import (
     are_single_beside,
     count_sizes,
-    require_pairs_by_name,
+    find_single_names,
     split_by_image,
 )
 from pix2pix.data.sources.splits import SPLIT_NAMES, Layout, SplitFiles
@@ -49,7 +50,13 @@ class FolderLayout:
     has_splits: bool = True
 
 
-def find_layout(path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout = "auto") -> FolderLayout:
+def find_layout(
+    path: Path,
+    names: Sequence[str],
+    sources: Sequence[int],
+    layout: Layout = "auto",
+    report: Report = raise_fault,
+) -> FolderLayout:
     """The splits of a data set. See `PairFolder` for where they are looked for.
 
     Args:
@@ -57,32 +64,43 @@ def find_layout(path: Path, names: Sequence[str], sources: Sequence[int], layout
         names: of the folders of A and of B.
         sources: the places in `names` of the source's folders.
         layout: side by side, in two folders, or whichever is found.
+        report: takes each fault. By default it raises the first.
 
     Raises:
         FileNotFoundError: when there are no pairs.
         ValueError: when names do not match, or files cannot be side by side.
     """
-    found = _find_layout(path, names, sources, layout, DEEPEST)
-    if found is None or not found.splits:
-        raise FileNotFoundError(" ".join([_no_pictures_message(path, names), *(found.notes if found else ())]))
+    faults: list[Fault] = []
+
+    def note_fault(fault: Fault) -> None:
+        faults.append(fault)
+        report(fault)
+
+    found = _find_layout(path, names, sources, layout, note_fault, DEEPEST) or FolderLayout(path)
+    if not found.splits and not faults:
+        message = " ".join([_no_pictures_message(path, names), *found.notes])
+        report(Fault("empty", FileNotFoundError(message)))
     return found
 
 
 def _find_layout(
-    path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout, depth: int
+    path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout, report: Report, depth: int
 ) -> FolderLayout | None:
     """The same, in a folder of `path` where that holds nothing itself; None where there are no pictures."""
     for is_nested in (False, True):
-        search = _Search(FolderTree(path), names, sources, layout, is_nested)
+        search = _Search(FolderTree(path), names, sources, layout, report, is_nested)
         found = search.find_splits()
-        if found.splits or found.notes:
+        if found.splits or found.notes or search.has_faults:
             return found
     if depth == 0:
         return None
-    inner = [(folder, _find_layout(folder, names, sources, layout, depth - 1)) for folder in list_subfolders(path)]
+    inner = [
+        (folder, _find_layout(folder, names, sources, layout, report, depth - 1)) for folder in list_subfolders(path)
+    ]
     holding = [(folder, found) for folder, found in inner if found]
     if len(holding) > 1:
-        raise ValueError(_several_message(path, [folder for folder, _ in holding]))
+        report(_describe_several(path, [folder for folder, _ in holding]))
+        return FolderLayout(path)
     return holding[0][1] if holding else None
 
 
@@ -90,11 +108,23 @@ class _Search:
     """Looks for splits in one folder: for pictures directly in its folders, or also in folders below these."""
 
     def __init__(
-        self, tree: FolderTree, names: Sequence[str], sources: Sequence[int], layout: Layout, is_nested: bool
+        self,
+        tree: FolderTree,
+        names: Sequence[str],
+        sources: Sequence[int],
+        layout: Layout,
+        report: Report,
+        is_nested: bool,
     ) -> None:
         self.tree, self.names, self.sources, self.layout, self.is_nested = tree, names, sources, layout, is_nested
+        self._report, self.has_faults = report, False
         self.list: Callable[[Path], list[str]] = walk_pictures if is_nested else list_pictures
         self.notes: list[str] = []
+
+    def report(self, fault: Fault) -> None:
+        """Reports a fault, and remembers that there was one."""
+        self.has_faults = True
+        self._report(fault)
 
     def find_splits(self) -> FolderLayout:
         """All splits that are there; a folder without splits holds training pairs."""
@@ -143,13 +173,16 @@ class _Search:
         ordered = [natsorted(files[0]), *files[1:]]
         if drop_folder:
             named = [
-                {_drop_folder(key, name): file for key, file in files_by_pair_name(folder, each, name).items()}
+                {_drop_folder(key, name): file for key, file in self._name_files(folder, each, name).items()}
                 for folder, each, name in zip(folders, ordered, self.names, strict=True)
             ]
         else:
             parts = zip(folders, ordered, self.names, strict=True)
-            named = [files_by_pair_name(folder, each, name) for folder, each, name in parts]
+            named = [self._name_files(folder, each, name) for folder, each, name in parts]
         return self._pair(split, folders, match_names(named, self.names))
+
+    def _name_files(self, folder: Path, files: Sequence[str], name: str = "") -> dict[str, str]:
+        return files_by_pair_name(folder, files, name, self.report)
 
     def _pair(self, split: str, folders: Sequence[Path], named: list[dict[str, str]]) -> SplitFiles | None:
         """The pairs of all names; inputs of a split other than train may be without targets."""
@@ -159,10 +192,25 @@ class _Search:
             return None
         named = matched
         if any(keys.keys() != named[0].keys() for keys in named):
-            raise ValueError(unmatched_message(self.tree.root, [self._shown(folder) for folder in folders], named))
+            named = self._report_unmatched(folders, named)
         names = [[files[key] for key in named[0]] for files in named]
-        _require_different(folders, names, place)
+        if error := _find_same_folder(folders, names, place):
+            self.report(Fault("layout", error))
+        if not names[0]:
+            return None
         return SplitFiles(PairPaths(folders, names, list(named[0]) if self.is_nested else None), place)
+
+    def _report_unmatched(self, folders: Sequence[Path], named: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Reports files without a partner, and returns the others."""
+        shared = set.intersection(*(set(files) for files in named))
+        alone = [
+            folder / files[key]
+            for folder, files in zip(folders, named, strict=True)
+            for key in natsorted(files.keys() - shared)
+        ]
+        message = unmatched_message(self.tree.root, [self._shown(folder) for folder in folders], named)
+        self.report(Fault("unmatched", ValueError(message), alone))
+        return [{key: file for key, file in files.items() if key in shared} for files in named]
 
     def _leave_out_unpaired(
         self, split: str, folders: Sequence[Path], named: list[dict[str, str]]
@@ -182,14 +230,16 @@ class _Search:
         return named
 
     def _find_side_by_side(self, folder: Path) -> SplitFiles | None:
-        names = list(files_by_pair_name(folder, natsorted(self.list(folder))).values())
+        names = list(self._name_files(folder, natsorted(self.list(folder))).values())
         if not names:
             return None
-        if self.is_nested and self.layout == "auto":
-            _require_no_images_below(folder, names)
-        sizes = count_sizes(folder, names)
-        if self.layout == "auto":
-            require_pairs_by_name(folder, names, sizes)
+        if self.is_nested and self.layout == "auto" and (fault := _find_images_below(folder, names)):
+            self.report(fault)
+            return None
+        sizes = count_sizes(folder, names, self.report)
+        if self.layout == "auto" and (fault := find_single_names(folder, names, sizes)):
+            self.report(fault)
+            return None
         keys = [name.rpartition(".")[0] for name in names] if self.is_nested else None
         shown = "the folder itself" if folder == self.tree.root else f"{self._shown(folder)}/"
         return SplitFiles(PairPaths([folder], [names], keys), shown, True, sizes)
@@ -210,11 +260,12 @@ class _Search:
                     f"{train.place}: inputs without targets, left out (data.layout=side_by_side takes them as pairs)"
                 )
             elif are_single_beside(train.sizes, files.sizes):
-                raise ValueError(
+                message = (
                     f"{self.tree.root}: the files of {train.place} are half as wide as those of {files.place}: single "
                     "pictures, not pairs side by side. Put A and B into two folders, trainA/ and trainB/, or set "
                     "data.layout=side_by_side."
                 )
+                self.report(Fault("layout", ValueError(message)))
 
     def _shown(self, folder: Path) -> str:
         return folder.relative_to(self.tree.root).as_posix()
@@ -235,18 +286,19 @@ def _have(count: int) -> str:
     return f"holds {count} {'picture' if count == 1 else 'pictures'} with"
 
 
-def _require_different(folders: Sequence[Path], names: Sequence[list[str]], place: str) -> None:
-    """Raises ValueError where the files of A are those of B."""
+def _find_same_folder(folders: Sequence[Path], names: Sequence[list[str]], place: str) -> ValueError | None:
+    """The error where the files of A are those of B."""
     for (one, of_one), (other, of_other) in itertools.combinations(zip(folders, names, strict=True), 2):
         if of_one == of_other and one.resolve() == other.resolve():
-            raise ValueError(
+            return ValueError(
                 f"{place} is the folder of both A and B: each picture would be its own partner. Name two folders, as "
                 "in 'data.folders={A: blur, B: sharp}'."
             )
+    return None
 
 
-def _require_no_images_below(folder: Path, names: Sequence[str]) -> None:
-    """Raises ValueError for folders that hold files of the same names: those of A and of B, under other names."""
+def _find_images_below(folder: Path, names: Sequence[str]) -> Fault | None:
+    """The fault of folders that hold files of the same names: those of A and of B, under other names."""
     below: dict[str, set[str]] = {}
     for name in names:
         place, _, file = name.rpartition("/")
@@ -257,19 +309,23 @@ def _require_no_images_below(folder: Path, names: Sequence[str]) -> None:
     ]
     if any(alike) or (len(last) == 2 and len(below) > 2 and len(below) % 2 == 0):
         a, b = natsorted(last)[:2] if len(last) == 2 else natsorted(below)[:2]
-        raise ValueError(
+        message = (
             f"{folder}: its pictures lie in folders {a}/ and {b}/. Set 'data.folders={{A: {a}, B: {b}}}' (A is the "
             "input) if these are the two images of a pair, or data.layout=side_by_side if each file holds both."
         )
+        return Fault("layout", ValueError(message), folders=(a, b))
+    return None
 
 
-def _several_message(path: Path, folders: Sequence[Path]) -> str:
+def _describe_several(path: Path, folders: Sequence[Path]) -> Fault:
+    """The fault of a folder that holds several which might be the data set, or the two images of its pairs."""
     shown = ", ".join(f"{folder.name}/" for folder in folders[:PLACES_SHOWN])
     message = f"{path}: holds pictures in {len(folders)} folders, {shown}. Set data.path to the one that is meant"
+    names = None
     if len(folders) == 2:
-        a, b = (folder.name for folder in folders)
+        a, b = names = folders[0].name, folders[1].name
         message += f", or 'data.folders={{A: {a}, B: {b}}}' (A is the input) if they hold the two images of each pair"
-    return f"{message}."
+    return Fault("layout", ValueError(f"{message}."), folders=names)
 
 
 def _no_pictures_message(path: Path, names: Sequence[str]) -> str:

@@ -103,7 +103,12 @@ def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]:
 def require_even(width: int, path: File) -> None:
     """Raises ValueError for a side-by-side picture that has no two equal halves."""
     if width % 2:
-        raise ValueError(
-            f"{path}: width {width} is odd, but a side-by-side pair is two halves of equal width. "
-            "Crop the file, or put A and B into two folders, trainA/ and trainB/."
-        )
+        raise odd_width_error(width, path)
+
+
+def odd_width_error(width: int, path: File) -> ValueError:
+    """The error of a side-by-side picture whose width is odd."""
+    return ValueError(
+        f"{path}: width {width} is odd, but a side-by-side pair is two halves of equal width. "
+        "Crop the file, or put A and B into two folders, trainA/ and trainB/."
+    )

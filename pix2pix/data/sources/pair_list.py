@@ -9,6 +9,7 @@ from typing import get_args
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Split
+from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.folder_layout import FolderLayout
 from pix2pix.data.sources.pair_paths import PairPaths
 from pix2pix.data.sources.splits import SPLIT_NAMES, SplitFiles
@@ -23,12 +24,14 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLES and path.is_file()
 
 
-def read_pair_list(table: Path, names: Sequence[str]) -> FolderLayout:
+def read_pair_list(table: Path, names: Sequence[str], report: Report = raise_fault) -> FolderLayout:
     """The pairs of a table, whose paths are relative to its folder. Rows without a split are of train.
 
     Args:
         table: the CSV file; columns are separated by commas, semicolons or tabs.
         names: of A's and B's images: the columns to read where there are such; else `input` is A and `target` is B.
+
+        report: takes the fault of each row. By default it raises the first.
 
     Raises:
         ValueError: for a table without these columns, a row that lacks a value, an unknown split, a file that is no
@@ -46,12 +49,16 @@ def read_pair_list(table: Path, names: Sequence[str]) -> FolderLayout:
         if not any(values.values()):
             continue
         where = f"{table}, line {reader.line_num}"
-        split = _parse_split(values.get("split", ""), where)
         files = [values[column] for column in columns]
-        if split == "test" and files[0] and not all(files):
-            notes += 1
+        try:
+            split = _parse_split(values.get("split", ""), where)
+            if split == "test" and files[0] and not all(files):
+                notes += 1
+                continue
+            _require_files(table.parent, files, columns, where)
+        except ValueError as error:
+            report(Fault("row", error))
             continue
-        _require_files(table.parent, files, columns, where)
         rows[split].append(files)
     left_out = [f"{notes} rows of {table.name} without targets: left out"] if notes else []
     splits: dict[Split, SplitFiles] = {split: _make_split(table, found) for split, found in rows.items() if found}

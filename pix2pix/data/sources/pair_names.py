@@ -5,6 +5,7 @@ from pathlib import Path
 
 from natsort import natsorted
 
+from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.picture_folders import fold
 
 LETTERS = ("AB", "A", "B")  # a file's name may end in the image that it is
@@ -25,17 +26,20 @@ def _strip_ending(stem: str, endings: Iterable[str]) -> str:
     return next(found, stem)
 
 
-def files_by_pair_name(folder: Path, files: Iterable[str], shows: str = "") -> dict[str, str]:
+def files_by_pair_name(
+    folder: Path, files: Iterable[str], shows: str = "", report: Report = raise_fault
+) -> dict[str, str]:
     """The files of a folder by the names of their pairs; `shows` is what the folder is called by.
 
-    Raises ValueError for two of one name.
+    Reports two files of one name; the first of them counts.
     """
     named: dict[str, str] = {}
     for file in files:
         other = named.setdefault(_key(file, shows), file)
         if other is not file:
-            both = " and ".join(natsorted([other, file]))
-            raise ValueError(f"{folder}: {both} are one name. Rename or remove one of them.")
+            both = natsorted([other, file])
+            message = f"{folder}: {' and '.join(both)} are one name. Rename or remove one of them."
+            report(Fault("same-name", ValueError(message), [folder / name for name in both]))
     return named
 
 

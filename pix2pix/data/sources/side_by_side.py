@@ -10,7 +10,8 @@ from PIL import Image
 
 from pix2pix.data.images.decode import open_picture, read_size
 from pix2pix.data.images.picture_files import UnreadableError
-from pix2pix.data.sources.image_spec import require_even
+from pix2pix.data.sources.faults import Fault, Report, raise_fault
+from pix2pix.data.sources.image_spec import odd_width_error
 from pix2pix.data.sources.picture_folders import fold
 
 WIDTHS_CHECKED = 1000  # side-by-side files of a split whose width is looked at before anything begins
@@ -22,13 +23,14 @@ MOST_IMAGES = 4  # of a pair, which files in one folder may be called by
 Size = tuple[int, int]
 
 
-def count_sizes(folder: Path, names: Sequence[str]) -> dict[Size, int]:
-    """(height, width) of some of the files, spread evenly, with their number. ValueError for one of odd width."""
+def count_sizes(folder: Path, names: Sequence[str], report: Report = raise_fault) -> dict[Size, int]:
+    """(height, width) of some of the files, spread evenly, with their number. Reports those of odd width."""
     sizes: Counter[Size] = Counter()
     for name in names[:: -(-len(names) // WIDTHS_CHECKED)] if names else ():
         with contextlib.suppress(UnreadableError):  # told when it is read: data.on_error says what becomes of it
             height, width = read_size(folder / name)
-            require_even(width, folder / name)
+            if width % 2:
+                report(Fault("odd-width", odd_width_error(width, folder / name), [folder / name]))
             sizes[(height, width)] += 1
     return dict(sizes)
 
@@ -84,16 +86,18 @@ def _strip_image(stem: str, image: str) -> str | None:
     return None
 
 
-def require_pairs_by_name(folder: Path, names: Sequence[str], sizes: Mapping[Size, int]) -> None:
-    """Raises ValueError for files that are named as the images of pairs, `1_sat.png` beside `1_mask.png`."""
+def find_single_names(folder: Path, names: Sequence[str], sizes: Mapping[Size, int]) -> Fault | None:
+    """The fault of files that are named as the images of pairs, `1_sat.png` beside `1_mask.png`."""
     images = find_images_in_names(names)
     if images and not (sizes and all(width >= WIDE * height for height, width in sizes)):
         kinds = " and ".join(f"N_{image}" for image in images)
-        raise ValueError(
+        message = (
             f"{folder}: holds files named {kinds}, which are single pictures, not pairs side by side. Set "
             f"'data.folders={{A: {images[-1]}, B: {images[0]}}}' (A is the input) to pair them, or "
             "data.layout=side_by_side if each file holds both images of a pair."
         )
+        return Fault("layout", ValueError(message), folders=(images[-1], images[0]))
+    return None
 
 
 def look_single(files: Sequence[Path]) -> bool:

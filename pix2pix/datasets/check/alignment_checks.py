@@ -20,11 +20,10 @@ Sides = tuple[ImageStats, ImageStats]
 
 
 def check_alignment(readings: Sequence[PairStats]) -> Iterator[Finding]:
-    """Reports single photos taken for pairs, swapped images, shifts and wrong partners."""
+    """Reports swapped images, shifts and wrong partners."""
     read = [(reading, reading.sides) for reading in readings if reading.sides]
     if len(read) < MIN_PAIRS:
         return
-    yield from _check_seams([reading for reading, _ in read])
     yield from _check_swapped(read)
     some = [
         (reading, sides) for reading, sides in read if all(s.edges is not None and s.spread > MIN_SPREAD for s in sides)
@@ -142,16 +141,3 @@ def side_scores(pairs: Sequence[Sides]) -> np.ndarray:
     covariance = np.cov(differences.T) + RIDGE * np.eye(differences.shape[1])
     scores = differences @ np.linalg.solve(covariance, differences.mean(axis=0))
     return scores / max(float(np.median(scores)), 1e-9)
-
-
-def _check_seams(read: Sequence[PairStats]) -> Iterator[Finding]:
-    """Reports single pictures taken for side-by-side files: they have no seam in the middle."""
-    seams = [reading.seam for reading in read if reading.seam is not None]
-    if len(seams) > len(read) / 2 and float(np.median(seams)) < 1.3:
-        yield Finding(
-            "error",
-            "no-seam",
-            "the files look like single pictures: they have no seam between a left and a right half",
-            "Make the input from them: pix2pix train data=derived, or pix2pix data prepare derive.",
-            sorted({file.parent for reading in read for file in reading.entry.files}),
-        )

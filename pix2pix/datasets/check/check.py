@@ -1,6 +1,7 @@
 """`pix2pix data check`: checks a folder and reports as text, JSON and a contact sheet."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pix2pix.data.images.decode import pil_to_tensor, read_picture
+from pix2pix.data.images.decode import open_picture, pil_to_tensor
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.data.images.resize import resize
 from pix2pix.data.images.value_range import normalize
-from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check import suggest_command
 from pix2pix.datasets.check.alignment_checks import check_alignment
 from pix2pix.datasets.check.file_checks import check_duplicates, check_files, check_pairs
 from pix2pix.datasets.check.findings import SEVERITIES, Finding
-from pix2pix.datasets.check.measure import PairStats, measure_pairs
-from pix2pix.datasets.check.scan import FolderScan, scan_folder
+from pix2pix.datasets.check.measure import PairStats, measure_pairs, to_rgb
+from pix2pix.datasets.check.pixel_settings import check_pixels
+from pix2pix.datasets.check.scan import FolderNames, FolderScan, scan_folder
 from pix2pix.datasets.download.catalogue import CATALOGUE
 
 MAX_NAMES = 5  # files named in the text; JSON names all
@@ -45,36 +46,30 @@ class CheckResult:
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-def check(path: Path, name: str | None = None, workers: int | None = None) -> CheckResult:
+def check(
+    path: Path, name: str | None = None, workers: int | None = None, folders: FolderNames | None = None
+) -> CheckResult:
     """Checks the pairs of a folder.
 
     Args:
-        path: the folder, in any layout that training reads.
+        path: the folder, in any layout that training reads, or a table of pairs.
         name: a data set of the catalogue, to compare the numbers of pairs; None compares nothing.
         workers: reading threads; None for one on each core.
+        folders: the names of A's and of B's folders; None for A and B, or those that the data seem to have.
 
     Raises:
         FileNotFoundError: when there is no such folder.
         ValueError: for a name that the catalogue does not have.
     """
-    scan = scan_folder(path)
-    readings = measure_pairs(scan.pairs, workers)
+    scan = scan_folder(path, folders)
+    readings = measure_pairs(scan.pairs, workers, len(scan.folders["A"]))
     guess = suggest_command.guess_direction(readings)
     found = [*scan.findings, *_check_counts(scan, name), *check_files(readings), *check_pairs(readings)]
-    found += [*check_duplicates(readings, guess.photo), *check_alignment(readings)]
-    found += _check_training_reads(path) if all(finding.severity != "error" for finding in found) else []
+    found += [*check_pixels(readings, scan.folders), *check_duplicates(readings, guess.photo)]
+    found += check_alignment(readings)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     named = name or (path.resolve().name if path.resolve().name in CATALOGUE else None)
-    return CheckResult(scan, readings, found, guess, suggest_command.suggest_command(path, readings, named))
-
-
-def _check_training_reads(path: Path) -> list[Finding]:
-    """Reports the error of training's own reader, in case it refuses what passed here."""
-    try:
-        PairFolder(str(path))
-    except (ValueError, OSError) as error:
-        return [Finding("error", "refused", f"training cannot read it: {error}", "Correct what it names.")]
-    return []
+    return CheckResult(scan, readings, found, guess, suggest_command.suggest_command(scan, readings, named))
 
 
 def _check_counts(scan: FolderScan, name: str | None) -> Iterator[Finding]:
@@ -96,7 +91,7 @@ def format_text(found: CheckResult) -> Iterator[str]:
     yield f"{found.scan.path}: {counts or 'no pairs'}{_describe_files(found.pairs)}"
     for finding in found.findings:
         yield f"{finding.severity}: {finding.message}. {finding.remedy}"
-        names = [str(file.relative_to(found.scan.path)) for file in finding.files[:MAX_NAMES]]
+        names = [os.path.relpath(file, found.scan.root) for file in finding.files[:MAX_NAMES]]
         more = len(finding.files) - len(names)
         if names:
             yield f"    {', '.join(names)}{f' and {more} more' if more else ''}"
@@ -109,7 +104,7 @@ def format_text(found: CheckResult) -> Iterator[str]:
 
 def _describe_files(readings: list[PairStats]) -> str:
     """Sizes and modes of the files, if they are few enough to name."""
-    infos = [info for reading in readings for info in reading.file_infos]
+    infos = [info for reading in readings for info in reading.file_infos.values()]
     sizes, modes = {info.size for info in infos}, sorted({info.mode for info in infos})
     size = " and ".join(f"{w}x{h}" for w, h in sorted(sizes)) if 0 < len(sizes) < 3 else f"{len(sizes)} sizes"
     return f"; files of {size}, {'/'.join(modes)}" if infos else ""
@@ -126,9 +121,8 @@ def _describe_direction(guess: suggest_command.DirectionGuess) -> str:
 
 def format_json(found: CheckResult) -> str:
     """The report as JSON, for scripts. Files are relative to the folder."""
-    path = found.scan.path
     content: dict[str, Any] = {
-        "path": str(path),
+        "path": str(found.scan.path),
         "pairs": found.scan.count_pairs(),
         "sound": found.is_trainable,
         "direction": found.guess.direction,
@@ -139,7 +133,7 @@ def format_json(found: CheckResult) -> str:
                 "kind": finding.kind,
                 "says": finding.message,
                 "remedy": finding.remedy,
-                "files": [str(file.relative_to(path)) for file in finding.files],
+                "files": [os.path.relpath(file, found.scan.root) for file in finding.files],
             }
             for finding in found.findings
         ],
@@ -156,7 +150,7 @@ def write_contact_sheet(found: CheckResult, file: Path) -> None:
     first = [reading for reading in read if suspects.intersection(reading.entry.files)]
     spaced = [read[int(i)] for i in np.linspace(0, len(read) - 1, min(len(read), ROWS * PAIRS_IN_ROW))]
     chosen = list({reading.entry: reading for reading in [*first, *spaced]}.values())[: ROWS * PAIRS_IN_ROW]
-    images = [_load_images(reading) for reading in chosen]
+    images = [_load_images(reading, len(found.scan.folders["A"])) for reading in chosen]
     blank = tuple(torch.ones_like(image) for image in images[0])
     columns = min(PAIRS_IN_ROW, len(images))
     images += [blank] * (-len(images) % columns)
@@ -164,8 +158,9 @@ def write_contact_sheet(found: CheckResult, file: Path) -> None:
     save_picture(make_contact_sheet(rows, ["A", "B"] * columns), file)
 
 
-def _load_images(reading: PairStats) -> tuple[Tensor, ...]:
+def _load_images(reading: PairStats, files_of_a: int) -> tuple[Tensor, ...]:
     """A and B in [-1, 1], (3, TILE, TILE)."""
     files = reading.entry.files
-    pair = map(read_picture, files) if len(files) == 2 else split_halves(read_picture(files[0]), files[0])
-    return tuple(normalize(resize(pil_to_tensor(image, "RGB"), (TILE, TILE))) for image in pair)
+    first = open_picture(files[0])
+    pair = split_halves(first, files[0]) if len(files) == 1 else (first, open_picture(files[files_of_a]))
+    return tuple(normalize(resize(pil_to_tensor(to_rgb(image), "RGB"), (TILE, TILE))) for image in pair)

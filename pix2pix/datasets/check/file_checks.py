@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pix2pix.data.images.class_numbers import advise_on_classes, count_classes
+from pix2pix.data.images.class_numbers import advise_on_classes
 from pix2pix.data.images.decode import JPEG
 from pix2pix.datasets.check.findings import Finding, Severity, pluralize
 from pix2pix.datasets.check.measure import FileInfo, ImageStats, PairStats
+from pix2pix.datasets.check.pixel_settings import count_class_numbers
 from pix2pix.datasets.near_duplicates import find_near_duplicates
 
 MAX_BLANK_SPREAD = 1.5  # in 255ths, of an image that shows nothing
 MIN_PARTNER_SPREAD = 15  # of the other image: a photo of open water is flat, and its map is rightly blank
 WHITE = 250  # mean of a white image
 MIN_SIDE = 64
-SUFFIXES = {
+SUFFIXES: dict[str | None, set[str]] = {
     "JPEG": set(JPEG),
     "PNG": {".png"},
     "WEBP": {".webp"},
@@ -26,13 +27,14 @@ def check_files(readings: Sequence[PairStats]) -> Iterator[Finding]:
     """Reports unreadable files, odd widths, and unusual kinds of files."""
     broken = {file: reason for reading in readings for file, reason in reading.unreadable.items()}
     if broken:
-        message = f"{pluralize(len(broken), 'file', 'files')} cannot be read ({next(iter(broken.values()))})"
+        reason = next(iter(broken.values())).rstrip(".")
+        message = f"{pluralize(len(broken), 'file', 'files')} cannot be read ({reason})"
         yield Finding("error", "broken", message, "Replace or remove.", list(broken))
     odd = [reading.entry.files[0] for reading in readings if reading.has_odd_width]
     if odd:
         message = f"{pluralize(len(odd), 'side-by-side file', 'side-by-side files')} of odd width, not two equal halves"
         yield Finding("error", "odd-width", message, "Crop, or put A and B into two folders, trainA/ and trainB/.", odd)
-    infos = [each for reading in readings for each in zip(reading.entry.files, reading.file_infos, strict=False)]
+    infos = [each for reading in readings for each in reading.file_infos.items()]
     for severity, kind, message, remedy, applies in KINDS:
         files = [file for file, info in infos if applies(file, info)]
         if files:
@@ -44,16 +46,9 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], .
     (
         "warning",
         "transparent",
-        "with transparent pixels, whose colours are read as if they were opaque",
-        "Flatten them onto a background if that is not meant.",
+        "with transparent pixels, which are blended with white",
+        "Flatten them onto another background if that is not meant, or set 4 channels to keep them.",
         lambda file, kind: kind.has_transparency,
-    ),
-    (
-        "warning",
-        "depth",
-        "of more than 8 bits a channel",
-        "Check them in the preview (pix2pix data preview), or convert them to 8 bits.",
-        lambda file, kind: kind.mode.startswith(("I", "F")),
     ),
     (
         "warning",
@@ -63,25 +58,20 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], .
         lambda file, kind: kind.mode == "CMYK",
     ),
     (
-        "warning",
-        "animated",
-        "with several frames, of which the first is read",
-        "Take them apart: pix2pix data prepare video does it for films.",
-        lambda file, kind: kind.frames > 1,
-    ),
-    (
         "note",
         "rotated",
         "with an EXIF orientation, turned upright when read",
         "Nothing, unless A and B were photographed differently.",
-        lambda file, kind: kind.orientation not in {0, 1},
+        lambda file, kind: kind.is_rotated,
     ),
     (
         "note",
         "suffix",
         "whose suffix names another format than they have",
         "Nothing: pictures are recognised by their content.",
-        lambda file, kind: kind.format in SUFFIXES and file.suffix.lower() not in SUFFIXES[kind.format],
+        lambda file, kind: (
+            kind.format is not None and kind.format in SUFFIXES and file.suffix.lower() not in SUFFIXES[kind.format]
+        ),
     ),
 )
 
@@ -89,7 +79,7 @@ KINDS: tuple[tuple[Severity, str, str, str, Callable[[Path, FileInfo], bool]], .
 def check_pairs(readings: Sequence[PairStats]) -> Iterator[Finding]:
     """Reports pairs with a blank image, with two equal images, or with images of different shapes."""
     read = [(reading, *reading.sides) for reading in readings if reading.sides]
-    classes = class_counts(readings)
+    classes = list(count_class_numbers(readings).values())
     yield from _check_class_numbers(classes)
     blank = [
         (reading, sides[which])
@@ -115,14 +105,7 @@ def check_pairs(readings: Sequence[PairStats]) -> Iterator[Finding]:
     yield from _check_shapes(read)
 
 
-def class_counts(readings: Sequence[PairStats]) -> tuple[int | None, int | None]:
-    """How many classes the images A and the images B seem to hold; None where they are pictures."""
-    sides = [reading.sides for reading in readings if reading.sides]
-    a, b = (count_classes([pair[which].highest_class for pair in sides]) for which in (0, 1))
-    return a, b
-
-
-def _check_class_numbers(counts: tuple[int | None, int | None]) -> Iterator[Finding]:
+def _check_class_numbers(counts: Sequence[int | None]) -> Iterator[Finding]:
     for letter, count in zip("AB", counts, strict=True):
         if count is not None:
             yield Finding("warning", "class-numbers", *advise_on_classes(count, letter))
@@ -154,7 +137,7 @@ def _check_shapes(read: Sequence[tuple[PairStats, ImageStats, ImageStats]]) -> I
 def _check_mixed_modes(infos: Sequence[tuple[Path, FileInfo]]) -> Iterator[Finding]:
     """Reports grey files among coloured ones of a folder."""
     # Grey pictures may be a set of their own, so a folder of nothing else is not reported.
-    grey = [file for file, info in infos if info.mode in {"1", "L", "LA", "I;16"}]
+    grey = [file for file, info in infos if info.mode in {"1", "L", "LA", "I;16", "1 channels"}]
     for folder in sorted({file.parent for file in grey}):
         here, all_here = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in infos)
         if len(here) < all_here:

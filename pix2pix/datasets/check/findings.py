@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -17,7 +17,7 @@ class Finding:
         severity: `error`, training would fail or learn nonsense; `warning`, training may suffer, or the evaluation
             would be too good; `note`, worth knowing.
         kind: an identifier for scripts: `broken`, `odd-width`, `duplicates` ...
-        says: what is the matter, one clause.
+        message: what is the matter, one clause.
         remedy: what to do about it.
         files: the files that have it.
     """
@@ -27,6 +27,12 @@ class Finding:
     message: str
     remedy: str
     files: Sequence[Path] = ()
+
+    @classmethod
+    def from_error(cls, severity: Severity, kind: str, error: object) -> Self:
+        """The finding of an error of training, whose first sentence is the message."""
+        message, _, remedy = str(error).partition(". ")
+        return cls(severity, kind, message.removesuffix("."), remedy)
 
 
 def pluralize(number: int, one: str, many: str) -> str:

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, ImageStat
+from PIL import Image, ImageStat
 from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.class_numbers import highest_class
+from pix2pix.data.images.decode import Picture, open_picture, pil_to_tensor, to_known_type
+from pix2pix.data.images.deep_formats import PILLOW_DEEP_MODES
 from pix2pix.data.images.picture_files import open_image
+from pix2pix.data.images.tiff import ORIENTATION, Bands
+from pix2pix.data.images.value_range import Depth, depth_of
+from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check.scan import ScannedPair
 from pix2pix.datasets.near_duplicates import Thumbnail, make_thumbnail, picture_digest
 
-ORIENTATION = 0x0112  # EXIF
 SCALE = 256  # both images are measured at this size
 GRID = 64
 STEPS = (2, 6, 12, 24, 48)  # differences of neighbours, in 255ths
@@ -24,23 +28,46 @@ SAMPLE = 600  # pairs whose edges are kept and compared with each other; those o
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a file's header says.
+    """What a file holds, as training reads it.
 
     Args:
-        size: width and height in pixels, before any rotation.
-        mode: Pillow's.
-        format: Pillow's.
-        frames: their number.
-        orientation: of EXIF; 1 is upright, 5 to 8 exchange width and height.
+        size: width and height in pixels, upright.
+        mode: Pillow's, or the number of channels of an array.
+        format: Pillow's; None for arrays.
+        is_rotated: whether EXIF rotates it.
         has_transparency: whether any pixel is not opaque.
+        depth: bits of its pixels.
+        channels: their number.
+        has_colours: whether three channels are red, green and blue.
+        limits: the lowest and highest value.
     """
 
     size: tuple[int, int]
     mode: str
-    format: str
-    frames: int
-    orientation: int
+    format: str | None
+    is_rotated: bool
     has_transparency: bool
+    depth: Depth
+    channels: int
+    has_colours: bool
+    limits: tuple[float, float]
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether it is a picture of 8 bits that Pillow holds, and so converts to grey or colour."""
+        return self.depth == 8 and self.format is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is grey or RGB of 8 bits, in any format."""
+        return self.is_ordinary or (self.depth == 8 and self.channels in {1, 3} and self.has_colours)
+
+    def has_channels(self, channels: int) -> bool:
+        """Whether training can read it with this number of channels."""
+        if self.is_ordinary:
+            return channels in {1, 3, 4, self.channels}
+        is_mixed = (self.channels, channels) == (3, 1) and self.has_colours
+        return channels == self.channels or (self.channels, channels) == (1, 3) or is_mixed
 
 
 class ImageStats(NamedTuple):
@@ -77,62 +104,82 @@ class PairStats:
         entry: the pair.
         file_infos: of each readable file.
         sides: the measures of A and B; None when they cannot be read or split.
-        seam: of a side-by-side file, the contrast at its middle relative to beside it; None when it is too flat.
         unreadable: each file that cannot be read, and the reason.
     """
 
     entry: ScannedPair
-    file_infos: list[FileInfo] = field(default_factory=list)
+    file_infos: dict[Path, FileInfo] = field(default_factory=dict)
     sides: tuple[ImageStats, ImageStats] | None = None
-    seam: float | None = None
     unreadable: dict[Path, str] = field(default_factory=dict)
 
     @property
     def has_odd_width(self) -> bool:
         """Whether it is a side-by-side file of odd width, which has no two equal halves."""
-        return len(self.entry.files) == 1 and bool(self.file_infos) and self._upright_width() % 2 == 1
-
-    def _upright_width(self) -> int:
-        kind = self.file_infos[0]
-        return kind.size[1] if kind.orientation in {5, 6, 7, 8} else kind.size[0]
+        return len(self.entry.files) == 1 and any(info.size[0] % 2 for info in self.file_infos.values())
 
 
-def measure_pairs(pairs: Sequence[ScannedPair], workers: int | None = None) -> list[PairStats]:
+def measure_pairs(pairs: Sequence[ScannedPair], workers: int | None = None, files_of_a: int = 1) -> list[PairStats]:
     """Reads and measures all pairs in threads. A file that cannot be read is noted in the result, not raised.
 
-    Edges are kept of every n-th pair only, of SAMPLE pairs in all.
+    Edges are kept of every n-th pair only, of SAMPLE pairs in all. Where A has several files, the first is measured.
     """
     step = -(-len(pairs) // SAMPLE)
-    stats = map_in_threads(lambda i: measure_pair(pairs[i], edges=i % step == 0), range(len(pairs)), threads=workers)
+
+    def measure(number: int) -> PairStats:
+        return measure_pair(pairs[number], files_of_a=files_of_a, edges=number % step == 0)
+
+    stats = map_in_threads(measure, range(len(pairs)), threads=workers)
     return list(tqdm(stats, total=len(pairs), unit="pair", desc="reading", disable=None))
 
 
-def measure_pair(pair: ScannedPair, *, edges: bool = True) -> PairStats:
+def measure_pair(pair: ScannedPair, *, files_of_a: int = 1, edges: bool = True) -> PairStats:
     """Reads and measures one pair."""
-    infos, images, unreadable = [], [], {}
-    for file in pair.files:
+    infos, pictures, unreadable = {}, {}, {}
+    for file in dict.fromkeys(pair.files):
         try:
-            info, image = _open(file)
-            infos.append(info)
-            images.append(image)
-        except Exception as error:  # decoders raise all kinds of errors for damaged files
-            unreadable[file] = str(error) or type(error).__name__
+            pictures[file] = open_picture(file)
+            infos[file] = _describe(file, pictures[file])
+        except (ValueError, OSError) as error:
+            unreadable[file] = _reason(error, file)
     stats = PairStats(pair, infos, unreadable=unreadable)
     if unreadable or stats.has_odd_width:
         return stats
-    seam = _seam_strength(images[0]) if len(images) == 1 else None
-    a, b = images if len(images) == 2 else _split_halves(images[0])
-    return PairStats(pair, infos, (measure_image(a, edges=edges), measure_image(b, edges=edges)), seam)
+    first = pair.files[0]
+    both = split_halves(pictures[first], first) if len(pair.files) == 1 else None
+    a, b = both or (pictures[first], pictures[pair.files[files_of_a]])
+    return PairStats(pair, infos, (measure_image(a, edges=edges), measure_image(b, edges=edges)))
 
 
-def _open(file: Path) -> tuple[FileInfo, Image.Image]:
-    with open_image(file) as image:
-        orientation = image.getexif().get(ORIENTATION, 1)
-        frames = getattr(image, "n_frames", 1)
-        mode, size = image.mode, image.size
-        image.load()
-        kind = FileInfo(size, mode, str(image.format), frames, orientation, _has_transparent_pixels(image))
-        return kind, to_rgb(ImageOps.exif_transpose(image))
+def _reason(error: Exception, file: Path) -> str:
+    """Why training cannot read a file, without its name and what to do."""
+    reason = str(error).removeprefix(f"{file}: ").removeprefix("cannot be read as a picture (")
+    return reason.removesuffix("). Replace or remove the file.")
+
+
+def _describe(file: Path, picture: Picture) -> FileInfo:
+    known = isinstance(picture, Image.Image)
+    array = None if known and picture.mode not in PILLOW_DEEP_MODES else to_known_type(picture, str(file))
+    format_, is_rotated = _read_header(file)
+    return FileInfo(
+        size=picture.size if known else (picture.shape[1], picture.shape[0]),
+        mode=picture.mode if known else f"{picture.shape[2]} channels",
+        format=format_ if known else None,
+        is_rotated=is_rotated,
+        has_transparency=known and _has_transparent_pixels(picture),
+        depth=8 if array is None else depth_of(array.dtype),
+        channels=len(picture.getbands()) if known else picture.shape[2],
+        has_colours=not isinstance(picture, Bands),
+        limits=(0, 255) if array is None else (float(array.min()), float(array.max())),
+    )
+
+
+def _read_header(file: Path) -> tuple[str | None, bool]:
+    """The format that Pillow finds in a file, and whether EXIF rotates the picture."""
+    try:
+        with open_image(file) as image:
+            return image.format, image.getexif().get(ORIENTATION, 1) not in {0, 1}
+    except (ValueError, OSError):  # no picture of Pillow's
+        return None, False
 
 
 def _has_transparent_pixels(image: Image.Image) -> bool:
@@ -142,22 +189,21 @@ def _has_transparent_pixels(image: Image.Image) -> bool:
     return image.convert("RGBA").getchannel("A").histogram()[255] < image.width * image.height
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Converts to RGB. 16-bit integers are scaled by the range of their type, other deep pixels by their maximum."""
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, np.float64)
-        largest = 65535.0 if image.mode.startswith("I") and values.max() <= 65535 else max(float(values.max()), 1e-12)
-        image = Image.fromarray((np.clip(values / largest, 0, 1) * 255).astype(np.uint8))
-    return image if image.mode == "RGB" else image.convert("RGB")
+def to_rgb(picture: Picture) -> Image.Image:
+    """A picture in RGB, to look at and to measure: deep pixels are scaled by their type, or else by their values."""
+    if isinstance(picture, Image.Image) and picture.mode not in PILLOW_DEEP_MODES:
+        return Image.fromarray(pil_to_tensor(picture, "RGB").permute(1, 2, 0).numpy())
+    values = to_known_type(picture, "picture")
+    values = values[..., :3] if values.shape[2] >= 3 else values[..., :1].repeat(3, axis=2)
+    if values.dtype != np.uint8:
+        low, high = (0, 65535) if values.dtype == np.uint16 else (float(values.min()), float(values.max()))
+        values = ((values.astype(np.float64) - low) / max(high - low, 1e-12) * 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(values))
 
 
-def _split_halves(image: Image.Image) -> tuple[Image.Image, Image.Image]:
-    middle = image.width // 2
-    return image.crop((0, 0, middle, image.height)), image.crop((middle, 0, image.width, image.height))
-
-
-def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
-    """Measures a picture of mode RGB."""
+def measure_image(picture: Picture, *, edges: bool = True) -> ImageStats:
+    """Measures one image of a pair."""
+    image = to_rgb(picture)
     # Nearest pixels keep the values of a label map, where averages would invent new ones.
     nearest = image.resize((SCALE, SCALE), Image.Resampling.NEAREST)
     statistics = ImageStat.Stat(nearest)
@@ -173,8 +219,17 @@ def measure_image(image: Image.Image, *, edges: bool = True) -> ImageStats:
         colours=_color_features(small, points),
         edges=_edge_grid(image) if edges else None,
         is_grey=grey,
-        highest_class=highest_class(points.transpose(2, 0, 1)),
+        highest_class=_find_highest_class(picture, image, points),
     )
+
+
+def _find_highest_class(picture: Picture, image: Image.Image, points: np.ndarray) -> int | None:
+    """The highest class of all pixels, where the picture looks like a label map; some pixels tell most pictures."""
+    if isinstance(picture, Image.Image) and picture.mode not in PILLOW_DEEP_MODES:
+        if highest_class(points.transpose(2, 0, 1)) is None:
+            return None
+        return highest_class(np.asarray(image).transpose(2, 0, 1))
+    return highest_class(to_known_type(picture, "picture").transpose(2, 0, 1))
 
 
 def _color_features(small: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -198,15 +253,3 @@ def _neighbour_differences(pixels: np.ndarray) -> np.ndarray:
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))  # far faster than interleaved channels
     down, right = np.abs(planes[:, 1:] - planes[:, :-1]), np.abs(planes[:, :, 1:] - planes[:, :, :-1])
     return np.maximum(down[:, :, :-1], right[:, :-1]).max(axis=0)
-
-
-def _seam_strength(image: Image.Image) -> float | None:
-    """How much more neighbours differ across the middle than beside it; None for a flat picture."""
-    middle = image.width // 2
-    if middle < 3:
-        return None
-    columns = np.asarray(image.crop((middle - 3, 0, middle + 3, image.height))).astype(np.int16)
-    # Of six columns around the middle, five steps; the third crosses the seam.
-    steps = np.abs(np.diff(columns, axis=1)).mean(axis=(0, 2))
-    beside = float(np.delete(steps, 2).mean())
-    return float(steps[2]) / beside if beside > 2 else None

@@ -1,146 +1,179 @@
-"""Lists the pairs in a folder as training does, but collects all problems instead of stopping at the first."""
+"""Lists the pairs of a data set with the reader of training, which reports all faults instead of raising the first."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
-from pix2pix.data.sources.pair_names import pair_name
-from pix2pix.data.sources.picture_folders import list_picture_paths
+from pix2pix.data.pair import Direction, Split
+from pix2pix.data.sources.describe_splits import find_doubts
+from pix2pix.data.sources.faults import Fault
+from pix2pix.data.sources.folder import PairFiles, find_pairs, require_folder
+from pix2pix.data.sources.folder_layout import FolderLayout
+from pix2pix.data.sources.image_spec import ImageSpec
+from pix2pix.data.sources.picture_folders import list_subfolders, walk_pictures
+from pix2pix.data.sources.splits import SPLIT_NAMES
 from pix2pix.datasets.check.findings import Finding, pluralize
 
-SPLITS = ("train", "val", "test")
-MISNAMED = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "eval": "val", "testing": "test"}
-UNREAD = (".gif", ".heic", ".heif", ".jxl", ".tga", ".exr", ".npy", ".dng", ".svg")
+Letter = Literal["A", "B"]
+FolderNames = Mapping[Letter, Sequence[str]]
+OWN_NAMES: FolderNames = {"A": ("A",), "B": ("B",)}
+# Pictures of other programs, which no part of pix2pix reads.
+UNREAD = (".heic", ".heif", ".jxl", ".tga", ".exr", ".dng", ".svg")
+SPLIT_WORDS = "|".join(word for words in SPLIT_NAMES.values() for word in words if word)
 
 
 class ScannedPair(NamedTuple):
-    """The files of a pair: (file,) if it has A and B side by side, else (file of A, file of B)."""
+    """The files of a pair: (file,) if it has A and B side by side, else the files of A and those of B."""
 
-    split: str
+    split: Split
     name: str
     files: tuple[Path, ...]
 
 
 class FolderScan(NamedTuple):
-    """The pairs of a folder, and the problems of its file names and folders."""
+    """The pairs of a data set, and the faults of its file names and folders.
+
+    Args:
+        path: the folder, or the table that lists the pairs.
+        folders: the names of A's and of B's folders.
+        pairs: those of all splits.
+        findings: the faults.
+        direction: the only one in which the files can be trained on; None for either.
+    """
 
     path: Path
+    folders: FolderNames
     pairs: list[ScannedPair]
     findings: list[Finding]
+    direction: Direction | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds all files."""
+        return self.path if self.path.is_dir() else self.path.parent
 
     def count_pairs(self) -> dict[str, int]:
         """The number of pairs in each split that has any."""
-        splits = [entry.split for entry in self.pairs]
-        return {split: splits.count(split) for split in SPLITS if split in splits}
+        splits = [pair.split for pair in self.pairs]
+        return {split: splits.count(split) for split in get_args(Split) if split in splits}
 
 
-def scan_folder(path: Path) -> FolderScan:
-    """Lists the pairs of a folder. Raises FileNotFoundError if it does not exist."""
-    if not path.is_dir():
-        raise FileNotFoundError(f"no folder {str(path)!r}. Give the folder of a data set.")
-    splits = [_scan_split(path, split, split) for split in SPLITS]
-    if not any(splits[0]):
-        splits[0] = _scan_split(path, "", "train")
-    found = _SplitFiles(*(list(chain(*parts)) for parts in zip(*splits, strict=True)))
-    findings = [*_check_names(found), *_check_splits(path, found.pairs), *_check_unread(path, found.pairs)]
-    return FolderScan(path, found.pairs, findings)
+def scan_folder(path: Path, folders: FolderNames | None = None) -> FolderScan:
+    """Lists the pairs of a folder, or of a table of pairs.
+
+    Args:
+        path: the folder or the table.
+        folders: the names of A's and of B's folders; None for A and B, or those that the data seem to have.
+
+    Raises:
+        FileNotFoundError: when there is no such folder.
+    """
+    require_folder(path)
+    if folders is not None:
+        return _scan(path, folders)
+    found, faults = _find(path, OWN_NAMES, "AtoB")
+    names = next((fault.folders for fault in faults if fault.folders), None)
+    if "train" not in found.splits and (names := names or _guess_names(path)):
+        guessed = _scan(path, {"A": (names[0],), "B": (names[1],)})
+        if guessed.pairs:
+            return guessed
+    return _scan(path, OWN_NAMES)
 
 
-class _SplitFiles(NamedTuple):
-    """The pairs of a split, the files without a partner, and the files that share a name."""
-
-    pairs: list[ScannedPair]
-    unmatched: list[Path]
-    same_name: list[Path]
-
-
-def _scan_split(path: Path, folder: str, split: str) -> _SplitFiles:
-    for a, b in ((f"{folder}A", f"{folder}B"), (f"A/{folder}", f"B/{folder}"), (f"{folder}/A", f"{folder}/B")):
-        if list_picture_paths(path / a) or list_picture_paths(path / b):
-            return _match_folders(path / a, path / b, split)
-    named, same_name = _group_by_name(path / folder)
-    return _SplitFiles([ScannedPair(split, key, (file,)) for key, file in named.items()], [], same_name)
+def _scan(path: Path, folders: FolderNames) -> FolderScan:
+    """The scan in the direction with fewer faults: test inputs may lack targets, but not the other way round."""
+    tries = {direction: _find(path, folders, direction) for direction in get_args(Direction)}
+    faults = {direction: len(tried[1]) for direction, tried in tries.items()}
+    best: Direction = "AtoB" if faults["AtoB"] <= faults["BtoA"] else "BtoA"
+    found, reported = tries[best]
+    pairs = list(_list_pairs(found, folders))
+    findings = [*_merge_faults(reported), *_check_notes(found), *_check_splits(pairs), *_check_unread(path, pairs)]
+    return FolderScan(path, folders, pairs, findings, best if faults["AtoB"] != faults["BtoA"] else None)
 
 
-def _match_folders(folder_a: Path, folder_b: Path, split: str) -> _SplitFiles:
-    (a, same_name_a), (b, same_name_b) = _group_by_name(folder_a), _group_by_name(folder_b)
-    alone = [a[key] for key in a.keys() - b.keys()] + [b[key] for key in b.keys() - a.keys()]
-    entries = [ScannedPair(split, key, (a[key], b[key])) for key in a if key in b]
-    return _SplitFiles(entries, natsorted(alone, key=str), [*same_name_a, *same_name_b])
+def _find(path: Path, folders: FolderNames, direction: Direction) -> tuple[FolderLayout, list[Fault]]:
+    faults: list[Fault] = []
+    try:
+        found = find_pairs(path, folders["A"], folders["B"], direction, report=faults.append)
+    except (ValueError, OSError) as error:  # without which nothing can be listed: a table without columns
+        return FolderLayout(path), [*faults, Fault("layout", error)]
+    if "train" not in found.splits and not faults:
+        message = "there are no training pairs. Put them in train/, or trainA/ and trainB/."
+        faults.append(Fault("no-train", ValueError(message)))
+    return found, faults
 
 
-def _group_by_name(folder: Path) -> tuple[dict[str, Path], list[Path]]:
-    """The first file of each name, and all files that share their name with others."""
-    named: dict[str, list[Path]] = defaultdict(list)
-    for file in list_picture_paths(folder):
-        named[pair_name(file.stem)].append(file)
-    same_name = [file for files in named.values() if len(files) > 1 for file in files]
-    return {key: files[0] for key, files in named.items()}, same_name
+def _guess_names(path: Path) -> tuple[str, str] | None:
+    """The names of A's and B's folders, where all folders have one of two names beside that of a split."""
+    folders = [folder.name for folder in list_subfolders(path) if walk_pictures(folder)]
+    names = {re.sub(f"^({SPLIT_WORDS})[_-]?|[_-]?({SPLIT_WORDS})$", "", name, flags=re.IGNORECASE) for name in folders}
+    if len(names) != 2 or "" in names:
+        return None
+    a, b = natsorted(names)
+    return a, b
 
 
-def _check_names(found: _SplitFiles) -> Iterator[Finding]:
-    if found.unmatched:
-        message = f"{pluralize(len(found.unmatched), 'picture has', 'pictures have')} no partner of the same name"
+def _list_pairs(found: FolderLayout, folders: FolderNames) -> Iterator[ScannedPair]:
+    spec = ImageSpec(folders=tuple(folders["A"]))
+    for split, each in found.splits.items():
+        pairs = PairFiles(each.files, "AtoB", spec)
+        for number, files in enumerate(each.files):
+            yield ScannedPair(split, pairs.name(number), files)
+
+
+def _merge_faults(faults: Sequence[Fault]) -> Iterator[Finding]:
+    """A finding for each kind of fault. Odd widths are found when the files are measured."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for fault in faults:
+        files[fault.kind] += fault.files
+    if alone := files["unmatched"]:
+        message = f"{pluralize(len(alone), 'picture has', 'pictures have')} no partner of the same name"
         remedy = "Rename or remove them, or pair them again: pix2pix data prepare pairs."
-        yield Finding("error", "unmatched", message, remedy, found.unmatched)
-    if found.same_name:
-        message = f"{len(found.same_name)} pictures share their names with others of the same folder"
-        yield Finding("error", "same-name", message, "Rename or remove all but one of each name.", found.same_name)
+        yield Finding("error", "unmatched", message, remedy, alone)
+    if alike := list(dict.fromkeys(files["same-name"])):
+        message = f"{len(alike)} pictures share their names with others of the same folder"
+        yield Finding("error", "same-name", message, "Rename or remove all but one of each name.", alike)
+    for fault in faults:
+        if fault.kind not in {"unmatched", "same-name", "odd-width"}:
+            yield Finding.from_error("error", fault.kind, fault.error)
 
 
-def _check_splits(path: Path, entries: list[ScannedPair]) -> Iterator[Finding]:
-    splits = {entry.split for entry in entries}
-    if not entries:
-        yield Finding(
-            "error",
-            "empty",
-            f"no pairs in {path}: expected train/ and val/ with side-by-side files, or trainA/, trainB/ ...",
-            "Make pairs: pix2pix data prepare.",
-        )
-    elif "train" not in splits:
-        yield Finding("error", "no-train", "there are no training pairs", "Put them in train/, or trainA/ and trainB/.")
-    elif splits == {"train"} and len(entries) > 1:
-        yield Finding(
-            "note",
-            "no-val",
-            "there is no val or test split: training holds out a tenth of the pairs",
-            "For a split of your own: pix2pix data prepare split.",
-        )
-    elif len(entries) == 1:
+def _check_notes(found: FolderLayout) -> Iterator[Finding]:
+    for note in found.notes:
+        yield Finding("note", "left-out", note, "Nothing, if that is meant.")
+    train = found.splits.get("train")
+    for doubt in find_doubts(train) if train and train.is_side_by_side else ():
+        yield Finding.from_error("warning", "no-seam", doubt)
+
+
+def _check_splits(pairs: Sequence[ScannedPair]) -> Iterator[Finding]:
+    splits = {pair.split for pair in pairs}
+    if splits == {"train"} and len(pairs) > 1:
+        message = "there is no val split: training holds out a tenth of the pairs"
+        yield Finding("note", "no-val", message, "For a split of your own: pix2pix data prepare split.")
+    elif len(pairs) == 1:
         yield Finding("error", "one-pair", "one pair alone cannot be split into training and validation", "Add pairs.")
 
 
-def _check_unread(path: Path, entries: list[ScannedPair]) -> Iterator[Finding]:
+def _check_unread(path: Path, pairs: Sequence[ScannedPair]) -> Iterator[Finding]:
     """Reports files and folders that look like data but are not read."""
-    folders = {file.parent for entry in entries for file in entry.files} or {path}
-    unread = [f for folder in folders for f in natsorted(folder.iterdir(), key=str) if f.suffix.lower() in UNREAD]
+    folders = {file.parent for pair in pairs for file in pair.files} or {path}
+    inside = [folder for folder in natsorted(folders, key=str) if folder.is_dir()]
+    unread = [f for folder in inside for f in natsorted(folder.iterdir(), key=str) if f.suffix.lower() in UNREAD]
     if unread:
         message = f"{pluralize(len(unread), 'file is', 'files are')} of a kind that is not read"
         yield Finding("warning", "not-read", message, f"Convert them to one of {', '.join(SUFFIXES)}.", unread)
-    misnamed = [folder for folder in path.iterdir() if folder.is_dir() and folder.name.lower() in MISNAMED]
-    for folder in natsorted(misnamed, key=str):
-        yield Finding(
-            "warning",
-            "folder-name",
-            f"the folder {folder.name}/ is not read",
-            f"Rename it to {MISNAMED[folder.name.lower()]}/.",
-            [folder],
-        )
-    nested = [
-        f
-        for d in folders - {path}
-        for s in d.iterdir()
-        if s.is_dir()
-        for f in list_picture_paths(s)
-        if s not in folders
-    ]
-    if nested:
-        message = (
-            f"{pluralize(len(nested), 'picture lies', 'pictures lie')} in folders within a split, which are not read"
-        )
-        yield Finding("warning", "nested", message, "Move them up into the split's own folder.", nested)
+    if not pairs or not path.is_dir():
+        return
+    used = {file for pair in pairs for file in pair.files}
+    beside = [path / name for name in natsorted(walk_pictures(path)) if path / name not in used]
+    beside = [file for file in beside if file.parent not in folders and file.parent != path]
+    if beside:
+        places = natsorted({file.parent.relative_to(path).as_posix() for file in beside})
+        message = f"{pluralize(len(beside), 'picture', 'pictures')} in {', '.join(places[:4])} not read"
+        yield Finding("warning", "nested", message, "Move them into the folders of a split, if they are pairs.", beside)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pix2pix.data.images.class_numbers import label_settings
 from pix2pix.data.pair import Direction
-from pix2pix.datasets.check.file_checks import class_counts
 from pix2pix.datasets.check.measure import STEPS, PairStats
+from pix2pix.datasets.check.pixel_settings import suggest_pixel_settings
+from pix2pix.datasets.check.scan import FolderScan
 from pix2pix.datasets.download.catalogue import CATALOGUE
 
 LARGE_SET = 10_000  # pairs; the paper trains larger sets without jitter, in batches of four
@@ -44,26 +44,30 @@ def guess_direction(readings: Sequence[PairStats]) -> DirectionGuess:
 
 
 def suggest_command(
-    path: Path, readings: Sequence[PairStats], name: str | None = None, direction: Direction | None = None
+    scan: FolderScan, readings: Sequence[PairStats], name: str | None = None, direction: Direction | None = None
 ) -> str:
     """The `pix2pix train` command for a data set; if the catalogue has its `name`, the experiment of the paper.
 
     Without a `direction`, the simpler image becomes the source.
     """
+    path = scan.path
     if name in CATALOGUE:
         where = [] if path == Path("data") / name else [f"data.root={path.parent}"]
         where = where if path.name == name else [f"data.path={path}"]
         return shlex.join(["pix2pix", "train", f"experiment={name}", *where])
-    words = ["pix2pix", "train", "data=folder", f"data.path={path}"]
-    direction = direction or guess_direction(readings).direction
+    words = ["pix2pix", "train", "data=folder", f"data.path={path}" if path.is_dir() else f"data.list={path}"]
+    direction = scan.direction or direction or guess_direction(readings).direction or "AtoB"
     words += ["data.direction=BtoA"] if direction == "BtoA" else []
-    words += [*_size_settings(readings), *_channel_settings(readings, direction or "AtoB")]
+    words += _size_settings(readings, direction)
+    words += suggest_pixel_settings(readings, scan.folders, direction)
     words += ["data.jitter=false", "data.batch_size=4"] if len(readings) > LARGE_SET else []
-    return shlex.join([*words, f"name={path.resolve().name}"])
+    return shlex.join([*words, f"name={path.resolve().stem}"])
 
 
-def _size_settings(readings: Sequence[PairStats]) -> list[str]:
-    sizes = [reading.sides[0].size for reading in readings if reading.sides]
+def _size_settings(readings: Sequence[PairStats], direction: Direction) -> list[str]:
+    """The size of most targets, in powers of two: the inputs are enlarged to it, or reduced."""
+    target = 1 if direction == "AtoB" else 0
+    sizes = [reading.sides[target].size for reading in readings if reading.sides]
     if not sizes:
         return []
     width, height = (float(side) for side in np.median(sizes, axis=0))
@@ -73,14 +77,3 @@ def _size_settings(readings: Sequence[PairStats]) -> list[str]:
         return [] if short == 256 else [f"data.size={short}"]
     sides = (short * ratio, short) if width > height else (short, short * ratio)
     return [f"data.width={sides[0]}", f"data.height={sides[1]}"]
-
-
-def _channel_settings(readings: Sequence[PairStats], direction: str) -> list[str]:
-    """Settings of label maps, and of one channel for each side where no other picture has colour."""
-    pairs, counts = [reading.sides for reading in readings if reading.sides], class_counts(readings)
-    label_map = next((letter for letter, count in zip("AB", counts, strict=True) if count is not None), None)
-    words = [] if label_map is None else label_settings(counts["AB".index(label_map)] or 2, label_map)
-    for letter, name in zip("AB" if direction == "AtoB" else "BA", ("source", "target"), strict=True):
-        if letter != label_map and pairs and all(sides["AB".index(letter)].is_grey for sides in pairs):
-            words.append(f"data.{name}_channels=1")
-    return words

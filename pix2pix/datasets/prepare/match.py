@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from natsort import natsorted
 
@@ -100,13 +100,22 @@ def list_singles(folder: Path) -> Matches:
 
 
 def list_existing_pairs(folder: Path) -> Matches:
-    """Lists the pairs of a data set, whatever their present splits."""
+    """Lists the pairs of a data set, whatever their present splits. Raises ValueError for what training refuses."""
     found = scan_folder(folder)
     alone = [file for finding in found.findings if finding.kind in {"unmatched", "same-name"} for file in finding.files]
+    kinds = {finding.kind for finding in found.findings if finding.severity == "error" and not finding.files}
+    refused = [finding for finding in found.findings if finding.kind in kinds - {"one-pair", "no-train"}]
+    if refused:
+        raise ValueError("\n".join(f"{finding.message}. {finding.remedy}" for finding in refused))
     # Different splits may have pairs of the same name; one split needs no prefix.
     several = len({entry.split for entry in found.pairs}) > 1
     names = [f"{entry.split}_{entry.name}" if several else entry.name for entry in found.pairs]
     return Matches([PairSpec(name, entry.files) for name, entry in zip(names, found.pairs, strict=True)], alone)
+
+
+def choose_layout(matched: Matches) -> Literal["side-by-side", "folders"]:
+    """The layout that pairs have now."""
+    return "folders" if any(len(item.files) == 2 for item in matched.pairs) else "side-by-side"
 
 
 def list_pictures(folder: Path) -> list[Path]:

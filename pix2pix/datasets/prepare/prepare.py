@@ -29,6 +29,10 @@ def require_matched(matched: Matches, where: str, allow_unmatched: bool) -> None
         )
     if not matched.pairs:
         raise ValueError(f"{where}: no pictures to make pairs from.")
+    twos = [item.files for item in matched.pairs if len(item.files) == 2]
+    own = [a for a, b in twos if a.resolve() == b.resolve()]
+    if own:
+        raise ValueError(f"{where}: {len(own)} pictures are their own partners, among them {own[0]}. Name two folders.")
 
 
 class Preparation(NamedTuple):
@@ -79,10 +83,10 @@ def prepare(preparation: Preparation) -> Iterator[str]:
         write.mark_finished(preparation.output)
         yield f"{preparation.output}: {summary}"
     yield from _describe_unmatched(preparation)
-    entries = scan_folder(preparation.output).pairs
-    readings = measure_pairs(entries[:: max(1, len(entries) // SAMPLE)], preparation.workers)
+    scan = scan_folder(preparation.output)
+    readings = measure_pairs(scan.pairs[:: max(1, len(scan.pairs) // SAMPLE)], preparation.workers)
     direction = "AtoB" if preparation.recipe.operation or preparation.videos else None
-    yield f"train:  {suggest_command(preparation.output, readings, direction=direction)}"
+    yield f"train:  {suggest_command(scan, readings, direction=direction)}"
 
 
 def dry_run(preparation: Preparation) -> Iterator[str]:
@@ -97,12 +101,15 @@ def dry_run(preparation: Preparation) -> Iterator[str]:
 def _plan_tasks(preparation: Preparation) -> tuple[list[write.Task], str]:
     """Returns the tasks, and the number of pairs in each split as text. Frames are split by time, others by content."""
     if preparation.videos:
+        copied: set[Path] = set()
         splits = [item.split or "train" for item in preparation.matches.pairs]
     else:
         readings = write.measure_sources(preparation.matches.pairs, preparation.recipe, preparation.workers)
+        copied = write.find_copied(readings, preparation.recipe)
         splits = assign_splits(preparation.matches.pairs, readings, preparation.shares, preparation.recipe.seed)
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS if name in splits)
-    return write.plan_outputs(preparation.matches.pairs, splits, preparation.output, preparation.recipe), counts
+    pairs, output = preparation.matches.pairs, preparation.output
+    return write.plan_outputs(pairs, splits, output, preparation.recipe, copied), counts
 
 
 def _describe_unmatched(preparation: Preparation) -> Iterator[str]:

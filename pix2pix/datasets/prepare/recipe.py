@@ -8,10 +8,11 @@ from typing import Literal
 
 from PIL import Image, ImageOps
 
-from pix2pix.data.images.decode import pil_to_tensor, read_picture
+from pix2pix.data.images.decode import array_to_picture, open_picture, pil_to_tensor
 from pix2pix.data.images.pictures import to_picture
 from pix2pix.data.sources.derived import Operation, derive_input
 from pix2pix.data.sources.image_spec import split_halves
+from pix2pix.datasets.check.measure import FileInfo, to_rgb
 from pix2pix.datasets.prepare.edge_detector import detect_edges
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -54,16 +55,28 @@ class Recipe:
     def make_pair(self, name: str, files: tuple[Path, ...]) -> tuple[Image.Image, Image.Image]:
         """Makes A and B from the files, both of the size of the recipe. Raises ValueError for an unreadable file."""
         if self.operation:
-            target = self._resize(self._convert_mode(read_picture(files[0])), "B")
+            target = self.make_image(files[0], "B")
             return self._derive_source(target, name), target
-        a, b = map(read_picture, files) if len(files) == 2 else split_halves(read_picture(files[0]), files[0])
+        if len(files) == 2:
+            return self.make_image(files[0], "A"), self.make_image(files[1], "B")
+        a, b = split_halves(_read_plain(files[0]), files[0])
         return self._resize(self._convert_mode(a), "A"), self._resize(self._convert_mode(b), "B")
+
+    def make_image(self, file: Path, side: Literal["A", "B"]) -> Image.Image:
+        """Makes one image from a file of its own."""
+        return self._resize(self._convert_mode(_read_plain(file)), side)
+
+    def holds(self, info: FileInfo) -> bool:
+        """Whether the layout and the format of the output hold the pixels of a file."""
+        if self.operation or self.layout == "folders":
+            return info.is_plain or (info.mode in FOLDER_MODES and not self.operation)
+        return info.is_plain and not info.has_transparency
 
     def _convert_mode(self, image: Image.Image) -> Image.Image:
         """Converts to a mode that the layout can store."""
         if self.layout == "folders" and image.mode in FOLDER_MODES and not self.operation:
             return image
-        return image.convert("RGBA" if self.layout == "folders" and image.has_transparency_data else "RGB")
+        return image.convert("RGBA") if self.layout == "folders" and image.has_transparency_data else to_rgb(image)
 
     def _resize(self, image: Image.Image, side: str) -> Image.Image:
         if self.size is None or image.size == self.size:
@@ -80,6 +93,14 @@ class Recipe:
             pil_to_tensor(target.convert("RGB"), "RGB"), name, self.operation, self.amount, self.fill, self.seed
         )
         return to_picture(made.float() / 127.5 - 1)
+
+
+def _read_plain(file: Path) -> Image.Image:
+    """The picture in a file; arrays of 8 bits become pictures."""
+    picture = open_picture(file)
+    picture = picture if isinstance(picture, Image.Image) else array_to_picture(picture)
+    assert isinstance(picture, Image.Image), file  # others are copied or refused before anything is written
+    return picture
 
 
 def concat_halves(a: Image.Image, b: Image.Image) -> Image.Image:

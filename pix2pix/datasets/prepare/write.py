@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from PIL import Image
 from tqdm import tqdm
 
-from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.check.measure import PairStats, measure_pairs
@@ -18,25 +20,36 @@ from pix2pix.datasets.prepare.match import PairSpec
 from pix2pix.datasets.prepare.recipe import Recipe, concat_halves
 
 MAX_ASPECT_DIFFERENCE = 0.02
-SAVE_OPTIONS = {"png": {}, "jpg": {"quality": 95, "subsampling": 0}}
+SAVE_OPTIONS = {".png": {}, ".jpg": {"quality": 95, "subsampling": 0}}
 
 
 class Task(NamedTuple):
-    """A pair and its output files: one, or one for A and one for B."""
+    """A pair and its output files: one, or one for A and one for B.
+
+    Args:
+        pair: the pair.
+        outputs: the files to write.
+        is_copied: for each of them whether it is a copy of the source file.
+    """
 
     pair: PairSpec
     outputs: tuple[Path, ...]
+    is_copied: tuple[bool, ...]
 
 
-def plan_outputs(items: Sequence[PairSpec], splits: Sequence[str], output: Path, recipe: Recipe) -> list[Task]:
+def plan_outputs(
+    items: Sequence[PairSpec], splits: Sequence[str], output: Path, recipe: Recipe, copied: set[Path]
+) -> list[Task]:
     """Plans the output files, in folders that `data=folder` reads. Raises ValueError for two pairs of one name."""
     tasks = []
     for item, split in zip(items, splits, strict=True):
-        name = f"{item.name}.{recipe.suffix}"
         folders = [f"{split}A", f"{split}B"] if recipe.layout == "folders" else [split]
-        tasks.append(Task(item, tuple(output / folder / name for folder in folders)))
-    times = Counter(str(task.outputs[0]).lower() for task in tasks)  # on some disks, X and x are one file
-    several = [task for task in tasks if times[str(task.outputs[0]).lower()] > 1]
+        files = item.files if len(item.files) == len(folders) else item.files[:1] * len(folders)
+        suffixes = [file.suffix if file in copied else f".{recipe.suffix}" for file in files]
+        outputs = tuple(output / folder / f"{item.name}{end}" for folder, end in zip(folders, suffixes, strict=True))
+        tasks.append(Task(item, outputs, tuple(file in copied for file in files)))
+    times = Counter(str(task.outputs[0].with_suffix("")).lower() for task in tasks)  # on some disks, X and x are one
+    several = [task for task in tasks if times[str(task.outputs[0].with_suffix("")).lower()] > 1]
     if several:
         files = ", ".join(str(task.pair.files[0]) for task in several[:5])
         raise ValueError(f"{files}: folders become part of the names, and these get the same name. Rename them.")
@@ -45,7 +58,7 @@ def plan_outputs(items: Sequence[PairSpec], splits: Sequence[str], output: Path,
 
 def measure_sources(items: Sequence[PairSpec], recipe: Recipe, workers: int | None) -> list[PairStats]:
     """Measures every file before anything is written. Raises ValueError with all that cannot be used."""
-    entries = [ScannedPair("", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
+    entries = [ScannedPair("train", item.name, item.files * (2 if recipe.operation else 1)) for item in items]
     readings = measure_pairs(entries, workers)
     faults = [fault for reading in readings for fault in _find_faults(reading, recipe)]
     if faults:
@@ -60,19 +73,36 @@ def _find_faults(reading: PairStats, recipe: Recipe) -> Iterator[str]:
     yield from (f"{file}: cannot be read ({reason})" for file, reason in reading.unreadable.items())
     if reading.has_odd_width:
         yield f"{first}: of odd width, not two halves"
-    for file, kind in zip(reading.entry.files, reading.file_infos, strict=False):
-        if kind.mode in {"I", "F"}:
-            yield f"{file}: 32 bits a channel, which neither PNG nor JPEG keeps"
-        elif (
-            (kind.has_transparency or kind.mode[0] == "I") and recipe.layout == "side-by-side" and not recipe.operation
-        ):
-            yield f"{file}: more than 8 bits, or transparent; --layout folders keeps that"
+    for file, info in reading.file_infos.items():
+        if not recipe.holds(info) and not can_copy(reading, recipe):
+            yield f"{file}: {_describe_refusal(recipe)}"
     if reading.sides:
         a, b = (side.size for side in reading.sides)
         if recipe.size is None and recipe.layout == "side-by-side" and a != b:
             yield f"{first}: A is {_format_size(a)} and B {_format_size(b)}, side by side they must match; set --size"
         elif recipe.size and recipe.fit != "stretch" and abs(a[0] * b[1] / (a[1] * b[0]) - 1) > MAX_ASPECT_DIFFERENCE:
             yield f"{first}: A is {_format_size(a)} and B {_format_size(b)}, of other proportions; set --fit stretch"
+
+
+def can_copy(reading: PairStats, recipe: Recipe) -> bool:
+    """Whether each output of a pair is one of its files, unchanged."""
+    outputs = 2 if recipe.layout == "folders" else 1
+    return recipe.size is None and recipe.operation is None and len(reading.entry.files) == outputs
+
+
+def find_copied(readings: Sequence[PairStats], recipe: Recipe) -> set[Path]:
+    """The files to copy, because the format of the output does not hold their pixels."""
+    infos = [each for reading in readings if can_copy(reading, recipe) for each in reading.file_infos.items()]
+    return {file for file, info in infos if not recipe.holds(info)}
+
+
+def _describe_refusal(recipe: Recipe) -> str:
+    what = "more than 8 bits, transparent, or of other channels than grey and RGB"
+    if recipe.operation:
+        return f"{what}; convert it to 8-bit RGB"
+    if recipe.size:
+        return f"{what}; leave --size out to copy it with --layout folders: training resizes"
+    return f"{what}; --layout folders keeps that"
 
 
 def _format_size(size: tuple[int, int]) -> str:
@@ -124,10 +154,27 @@ def write_pairs(tasks: Sequence[Task], recipe: Recipe, workers: int | None) -> N
 
 
 def _write_pair(task: Task, recipe: Recipe) -> None:
+    if any(task.is_copied):
+        for source, file, is_copied in zip(task.pair.files, task.outputs, task.is_copied, strict=True):
+            _copy(source, file) if is_copied else _save(recipe.make_image(source, _letter(task, file)), file)
+        return
     a, b = recipe.make_pair(task.pair.name, task.pair.files)
     images = (a, b) if len(task.outputs) == 2 else (concat_halves(a, b),)
     for image, file in zip(images, task.outputs, strict=True):
-        save_picture(image, file, **SAVE_OPTIONS[recipe.suffix])
+        _save(image, file)
+
+
+def _letter(task: Task, file: Path) -> Literal["A", "B"]:
+    return "A" if file == task.outputs[0] else "B"
+
+
+def _save(image: Image.Image, file: Path) -> None:
+    save_picture(image, file, **SAVE_OPTIONS[file.suffix])
+
+
+def _copy(source: Path, file: Path) -> None:
+    with atomic_file(file) as part:
+        shutil.copyfile(source, part)
 
 
 def fingerprint(files: Sequence[Path]) -> str:

@@ -219,9 +219,9 @@ def decolour(folder):
     return ["15.png"]
 
 
-def add_ppm(folder):
-    Image.open(folder / "train" / "1.png").save(folder / "train" / "99.ppm")
-    return ["99.ppm"]
+def add_targa(folder):
+    Image.open(folder / "train" / "1.png").save(folder / "train" / "99.tga")
+    return ["99.tga"]
 
 
 def nest(folder):
@@ -231,8 +231,8 @@ def nest(folder):
 
 
 def misname(folder):
-    (folder / "val").rename(folder / "valid")
-    return ["valid"]
+    (folder / "val").rename(folder / "dev")
+    return [f"{number}.png" for number in range(1, PAIRS["val"] + 1)]
 
 
 def share_a_name(folder):
@@ -255,15 +255,15 @@ def share_a_name(folder):
         (double, "duplicates", 0),
         (exchange, "swapped", 1),
         (see_through, "transparent", 0),
-        (deepen, "depth", 0),
+        (deepen, "depth", 1),
         (print_colours, "cmyk", 0),
-        (animate, "animated", 0),
+        (animate, "broken", 1),
         (turn, "rotated", 0),
         (rename, "suffix", 0),
         (decolour, "mixed-modes", 0),
-        (add_ppm, "not-read", 0),
+        (add_targa, "not-read", 0),
         (nest, "nested", 0),
-        (misname, "folder-name", 0),
+        (misname, "nested", 0),
         (share_a_name, "same-name", 1),
     ],
 )

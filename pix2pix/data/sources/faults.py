@@ -1,0 +1,30 @@
+"""Faults in the files of a data set: training stops at the first one, `pix2pix data check` lists all."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One fault.
+
+    Args:
+        kind: an identifier: `unmatched`, `same-name`, `odd-width`, `layout`, `row`, `empty`, `no-train`.
+        error: the error of a training.
+        files: those that have the fault, where it is that of single files.
+        folders: names of A's and B's folders by which pairs might be found.
+    """
+
+    kind: str
+    error: ValueError | OSError
+    files: Sequence[Path] = ()
+    folders: tuple[str, str] | None = None
+
+
+Report = Callable[[Fault], None]
+"""Takes a fault. If it returns, the reader leaves out what has the fault and continues."""
+
+
+def raise_fault(fault: Fault) -> None:
+    """Raises the error of a fault."""
+    raise fault.error

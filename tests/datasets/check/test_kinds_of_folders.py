@@ -1,0 +1,275 @@
+"""`pix2pix data check` reads what training reads: the command that it prints trains, for every kind of folder."""
+
+import csv
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pix2pix.config import compose
+from pix2pix.config.check import parse_and_check
+from pix2pix.core.instantiate import build
+from pix2pix.core.randomness import pair_generator
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.datasets.check.check import CheckResult, check
+
+SIDE = 32
+Write = Callable[[Path, np.ndarray], None]
+
+
+def draw(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rectangles on white, and their negative."""
+    random = np.random.default_rng(number)
+    a = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    for _ in range(3):
+        y, x = random.integers(0, SIDE - 12, 2)
+        a[y : y + 12, x : x + 12] = random.integers(0, 255, 3)
+    return a, 255 - a
+
+
+def save(file: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save(file)
+
+
+def write_folders(
+    root: Path,
+    a: str = "trainA",
+    b: str = "trainB",
+    *,
+    suffixes: tuple[str, str] = (".png", ".png"),
+    of_a: Write = save,
+    of_b: Write = save,
+    pairs: int = 6,
+    first: int = 0,
+) -> None:
+    for number in range(first, first + pairs):
+        for folder, suffix, write, pixels in zip((a, b), suffixes, (of_a, of_b), draw(number), strict=True):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            write(root / folder / f"{number}{suffix}", pixels)
+
+
+def save_side_by_side(root: Path, split: str = "train", pairs: int = 6, first: int = 0) -> None:
+    (root / split).mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + pairs):
+        save(root / split / f"{number}.png", np.hstack(draw(number)))
+
+
+def grey16(file: Path, pixels: np.ndarray) -> None:
+    save(file, pixels[..., 0].astype(np.uint16) * 257)
+
+
+def signed(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels[..., 0].astype(np.int32) * 10 - 1000)
+
+
+def floats(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels.astype(np.float32) / 100)
+
+
+def unit_floats(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels.astype(np.float64)[..., 0] / 255)
+
+
+def array(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels)
+
+
+def channels_first(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, np.moveaxis(pixels, -1, 0))
+
+
+def colour16(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels.astype(np.uint16) * 257)
+
+
+def bands(file: Path, pixels: np.ndarray) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    stacked = np.dstack([pixels, pixels[..., :2]])
+    tifffile.imwrite(file, stacked, photometric="minisblack", planarconfig="contig")
+
+
+def mask(file: Path, pixels: np.ndarray) -> None:
+    save(file, (pixels[..., 0] < 128).astype(np.uint8))
+
+
+def mask_of_bytes(file: Path, pixels: np.ndarray) -> None:
+    save(file, (pixels[..., 0] < 128).astype(np.uint8) * 255)
+
+
+def black_and_white(file: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).convert("1").save(file)
+
+
+def mask_of_booleans(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels[..., 0] < 128)
+
+
+def mask_of_int64(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, (pixels[..., 0] < 128).astype(np.int64))
+
+
+def rare_class(file: Path, pixels: np.ndarray) -> None:
+    """Classes of 0 to 4, of which the last is one pixel of a large map."""
+    classes = np.zeros((600, 600), np.uint8)
+    classes[100:400, 100:300] = 3
+    classes[333, 333] = 4
+    save(file, classes)
+
+
+def classes16(file: Path, pixels: np.ndarray) -> None:
+    save(file, (pixels[..., 0] // 20).astype(np.uint16))
+
+
+def classes_in_grey_rgb(file: Path, pixels: np.ndarray) -> None:
+    save(file, np.repeat(pixels[..., :1] // 20, 3, axis=2))
+
+
+def transparent(file: Path, pixels: np.ndarray) -> None:
+    save(file, np.dstack([pixels, np.full((SIDE, SIDE), 100, np.uint8)]))
+
+
+def paletted(file: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).quantize(8).save(file)
+
+
+def list_in_table(root: Path) -> Path:
+    write_folders(root, "pictures/in", "pictures/out")
+    table = root / "pairs.csv"
+    with table.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["input", "target", "split"])
+        rows.writerows([f"pictures/in/{n}.png", f"pictures/out/{n}.png", "val" if n > 4 else "train"] for n in range(6))
+    return table
+
+
+def beside(*splits: str, a: str = "{}A", b: str = "{}B") -> Callable[[Path], None]:
+    """Two folders for each split."""
+
+    def write(root: Path) -> None:
+        for number, split in enumerate(splits):
+            write_folders(root, a.format(split), b.format(split), first=10 * number)
+
+    return write
+
+
+def both(write: Write, suffix: str = ".png") -> Callable[[Path], None]:
+    return lambda root: write_folders(root, suffixes=(suffix, suffix), of_a=write, of_b=write)
+
+
+def target(write: Write, suffix: str = ".png", a: str = "trainA", b: str = "trainB") -> Callable[[Path], None]:
+    return lambda root: write_folders(root, a, b, suffixes=(".png", suffix), of_b=write)
+
+
+def inputs_alone(letter: str) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        write_folders(root)
+        write_folders(root, f"test{letter}", f"test{letter}", first=50)
+
+    return write
+
+
+def more_inputs_than_targets(root: Path) -> None:
+    write_folders(root)
+    write_folders(root, "testA", "testB", first=50)
+    (root / "testA" / "51.png").unlink()
+
+
+KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
+    "side by side": (save_side_by_side, ()),
+    "no splits": (lambda root: save_side_by_side(root, "."), ()),
+    "two folders": (write_folders, ()),
+    "validation": (beside("train", "validation"), ()),
+    "training": (beside("training", "valid", "testing"), ()),
+    "train_A": (beside("train", "val", a="{}_A", b="{}_B"), ()),
+    "A/train": (beside("train", "val", a="A/{}", b="B/{}"), ()),
+    "Train": (beside("Train", "Test", a="{}/A", b="{}/B"), ()),
+    "folder in folder": (lambda root: write_folders(root / "archive"), ()),
+    "images and masks": (beside("", a="images", b="masks"), ("data.folders={A: images, B: masks}",)),
+    "images/train": (beside("train", "val", a="images/{}", b="masks/{}"), ("data.folders={A: images, B: masks}",)),
+    "train/images": (beside("train", "val", a="{}/images", b="{}/masks"), ("data.folders={A: images, B: masks}",)),
+    "train_images": (beside("train", "val", a="{}_images", b="{}_masks"), ("data.folders={A: images, B: masks}",)),
+    "names with spaces": (beside("", a="the images", b="the masks"), ("data.folders=",)),
+    "table": (list_in_table, ("data.list=",)),
+    "inputs in testA": (inputs_alone("A"), ()),
+    "inputs in testB": (inputs_alone("B"), ()),
+    "fewer A than B in test": (more_inputs_than_targets, ("data.direction=BtoA",)),
+    "16 bits": (both(grey16), ("data.depth=16", "data.source_channels=1", "data.target_channels=1")),
+    "16 bits in B": (target(grey16), ("_depth=16",)),
+    "16-bit colour": (both(colour16, ".npy"), ("data.depth=16",)),
+    "signed integers": (target(signed, ".npy"), ("_depth=32", "_range=[-1000,")),
+    "floats": (target(floats, ".npy"), ("_depth=float", "_range=[0,3]")),
+    "floats of 0 to 1": (target(unit_floats, ".npy"), ("_depth=float", "_channels=1")),
+    "arrays": (both(array, ".npy"), ()),
+    "channels first": (both(channels_first, ".npy"), ()),
+    "five bands": (both(bands, ".tif"), ("data.source_channels=5", "data.target_channels=5")),
+    "masks of 0 and 1": (target(mask), ("data.label_map=B", "data.palette=2")),
+    "masks of 0 and 1 in A": (
+        lambda root: write_folders(root, of_a=mask, suffixes=(".png", ".png")),
+        ("data.label_map=A", "data.palette=2"),
+    ),
+    "masks of 0 and 255": (target(mask_of_bytes), ("_channels=1",)),
+    "black and white": (target(black_and_white), ("_channels=1",)),
+    "booleans": (target(mask_of_booleans, ".npy"), ("_channels=1",)),
+    "masks of int64": (target(mask_of_int64, ".npy"), ("data.label_map=B", "data.palette=2")),
+    "a rare class": (target(rare_class), ("data.label_map=B", "data.palette=5")),
+    "classes in 16 bits": (target(classes16), ("data.label_map=B", "data.palette=13")),
+    "classes in grey RGB": (target(classes_in_grey_rgb), ("data.label_map=B", "data.palette=13")),
+    "masks in their folder": (target(mask, a="images", b="masks"), ("data.folders=", "data.label_map=B")),
+    "transparent": (both(transparent), ()),
+    "palettes": (target(paletted), ()),
+}
+
+
+def require_trainable(result: CheckResult) -> None:
+    """Takes one batch of the training, and one validation pair, as the recommended command reads them."""
+    assert result.is_trainable, result.findings
+    config = parse_and_check(compose.compose_command_line(shlex.split(result.command)[2:]))
+    data = config.data
+    module = PairDataModule(build(data.source), build(data.transform))
+    module.training_plain[0]
+    for pairs in (module.training.pairs, module.validation.pairs):
+        for number in range(len(pairs)):
+            pair = module.transform.transform_for_training(pairs[number], pair_generator(0, 0, number))
+            assert pair.source.shape == (data.input_channels, data.height, data.width)
+            assert pair.target.shape == (data.output_channels, data.height, data.width)
+            assert all(torch.isfinite(image).all() and image.abs().max() < 1.5 for image in (pair.source, pair.target))
+    assert module.validation[0].source.abs().max() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_recommended_command_trains(kind, tmp_path):
+    write, settings = KINDS[kind]
+    root = tmp_path / "set"
+    result = check(write(root) or root)
+    assert all(setting in shlex.split(result.command) or setting in result.command for setting in settings)
+    require_trainable(result)
+
+
+def test_folders_that_are_joined_are_named_with_their_channels(tmp_path):
+    write_folders(tmp_path / "set", "trainphoto", "trainresult")
+    write_folders(tmp_path / "set", "trainmask", "trainresult", of_a=mask_of_bytes)
+    result = check(tmp_path / "set", folders={"A": ("mask", "photo"), "B": ("result",)})
+    assert "data.folders={A: {mask: 1, photo: 3}, B: result}" in shlex.split(result.command)
+    require_trainable(result)
+
+
+def test_what_no_command_trains_is_an_error(tmp_path):
+    write_folders(tmp_path / "set", "one", "two", pairs=4)
+    write_folders(tmp_path / "set", "three", "two", pairs=4)
+    (finding,) = check(tmp_path / "set").findings
+    assert (finding.severity, finding.kind) == ("error", "layout")
+    assert "holds pictures in 3 folders" in finding.message
+
+
+def test_every_faulty_row_of_a_table_is_named(tmp_path):
+    table = list_in_table(tmp_path)
+    with table.open("a") as file:
+        file.write("pictures/in/9.png,pictures/out/9.png,train\npictures/in/1.png,pictures/out/1.png,often\n")
+    messages = [finding.message for finding in check(table).findings if finding.severity == "error"]
+    assert len(messages) == 2
+    assert "there is no file pictures/in/9.png" in messages[0]
+    assert "'often'" in messages[1]
