@@ -65,6 +65,7 @@ class OptunaSearch(Sweeper):
 
         parser = OverridesParser.create(self.processes.loader)
         overrides = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
+        # The last one of a setting counts, so the command line overrides the file. What is not swept is fixed for all.
         by_key = {override.get_key_element(): override for override in overrides}
         self.space = {key: override for key, override in by_key.items() if override.is_sweep_override()}
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
@@ -112,6 +113,7 @@ class OptunaSearch(Sweeper):
                 SWEEP.record_result(job, "pruned", "by an earlier command")
             if trial.state.name == "RUNNING":
                 yield job
+        # Failed trials do not count: the same command tries as many again.
         for _ in range(self.trials - sum(trial.state.name != "FAIL" for trial in earlier)):
             trial = self.study.ask()
             overrides = [f"{key}={_suggest(trial, key, self.space[key])}" for key in self.space]
@@ -143,10 +145,12 @@ class OptunaSearch(Sweeper):
         if date == self.metrics_dates.get(job.run.path, 0):
             return False
         self.metrics_dates[job.run.path] = date
+        # Rows of training steps have no value of the metric; each that has one is a validation.
         values = [float(row[self.monitor]) for row in read_metrics(file) if row.get(self.monitor)]
         reported = self.reported_values.get(job.run.path, 0)
         if len(values) == reported:
             return False
+        # The trial may be of an earlier process: it is taken from the study by its number. Optuna has no public way.
         trial = optuna.Trial(self.study, self.study.trials[self.trial_numbers[job.run.path]]._trial_id)
         for epoch, value in enumerate(values[reported:], start=reported):
             trial.report(value, epoch)

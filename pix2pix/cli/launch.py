@@ -44,6 +44,7 @@ def _run_foreign_job(cfg: DictConfig) -> float | None:
     from pix2pix.config.check import parse_and_check
     from pix2pix.training.train import train
 
+    # A launcher of another package (SLURM, joblib) calls this in a process of its own, which knows only `cfg`.
     whole = cfg.copy()
     with open_dict(whole):
         whole.hydra = HydraConfig.get()

@@ -48,6 +48,7 @@ def job_in_sweep(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], 
 
 def _forwarded_flags(hydra_part: DictConfig) -> list[str]:
     """The flags and Hydra overrides of the sweep that its jobs need, too."""
+    # Where this command found its configurations, so that the jobs find them, too; the package's own need no flag.
     sources = {source.provider: source.path for source in hydra_part.runtime.config_sources}
     flags = {"--config-dir": sources.get("command-line", ""), "--config-path": sources.get("main", "")}
     flags["--config-name"] = str(hydra_part.job.config_name)
@@ -74,6 +75,7 @@ def _quote(text: str) -> str:
 
 def literal(text: str) -> str:
     """Escapes a text so that OmegaConf takes it literally."""
+    # A reference `${` gets a backslash. Those before it are doubled, because OmegaConf reads them as escapes there.
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
@@ -98,6 +100,7 @@ class PrepareSweep(Callback):
             combinations = list(_combinations(overrides, is_grid))
             with open_dict(config):
                 config.hydra.overrides.hydra.append(_exclude_shared_keys(overrides))
+        # All before the first is started: a mistake in the last job would otherwise show after hours.
         jobs: dict[Path, Job] = {}
         for number, words in enumerate(combinations):
             with _exit_on_error(f"job {' '.join(words)!r}"):
@@ -130,6 +133,7 @@ def _exit_on_error(what: str) -> Iterator[None]:
 
 def _parse_sweep(config: DictConfig, loader: ConfigLoader) -> list[Override]:
     """The overrides of the jobs, the last one of each setting; `glob` matches the configuration groups."""
+    # The sweep of a file first, then the command line, which overrides it.
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     overrides = OverridesParser.create(loader).parse_overrides([*params, *_raw_overrides(config.hydra.overrides.task)])
     return list({override.get_key_element(): override for override in overrides}.values())
@@ -137,6 +141,7 @@ def _parse_sweep(config: DictConfig, loader: ConfigLoader) -> list[Override]:
 
 def _exclude_shared_keys(overrides: Sequence[Override]) -> str:
     """The override that leaves shared settings out of run names; only paths, if nothing differs."""
+    # A name that repeats what all runs have in common would only be long.
     shared = [override.key_or_group for override in overrides if not override.is_sweep_override()]
     excluded = shared if len(shared) < len(overrides) else [key for key in shared if key in PATH_KEYS]
     return f"hydra.job.config.override_dirname.exclude_keys=[{','.join(excluded)}]"

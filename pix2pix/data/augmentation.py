@@ -100,6 +100,7 @@ def rotate_scale(images: Tensor, views: Sequence[View], size: tuple[int, int], *
     bicubically and clipped to [-1, 1].
     """
     height, width = images.shape[-2:]
+    # One matrix for crop, mirror, rotation and scale: the pixels are sampled once, and so blurred once.
     maps = torch.tensor([_affine_matrix(view, (height, width), size) for view in views])
     shape = [len(images), images.shape[1], *size]
     grid = F.affine_grid(copy_to_device(maps, images.device), shape, align_corners=False)
@@ -113,6 +114,7 @@ def _affine_matrix(view: View, image_size: tuple[int, int], size: tuple[int, int
     cosine, sine = (f(math.radians(view.rotation)) / view.scale for f in (math.cos, math.sin))
     # centre of the crop, from the centre of the image
     x, y = view.left + (crop_width - width) / 2, view.top + (crop_height - height) / 2
+    # Rotation and scale in pixels, each row divided by half a side of the image: affine_grid's sides go from -1 to 1.
     signed_width = -crop_width if view.mirror else crop_width
     return [
         [cosine * signed_width / width, -sine * crop_height / width, 2 * (cosine * x - sine * y) / width],
@@ -126,6 +128,8 @@ def color_jitter(images: Tensor, views: Sequence[View]) -> Tensor:
     def factors(values: Sequence[float]) -> Tensor:
         return copy_to_device(torch.tensor(values), images.device).reshape(-1, 1, 1, 1)
 
+    # In [0, 1], each change clipped before the next: brightness, contrast about the mean luma of the picture,
+    # saturation about the luma of each pixel, hue.
     image = ((images + 1) / 2 * factors([view.brightness for view in views])).clamp(0, 1)
     mean = _luma(image).mean(dim=(2, 3), keepdim=True)
     image = torch.lerp(mean, image, factors([view.contrast for view in views])).clamp(0, 1)
@@ -144,6 +148,7 @@ def _luma(image: Tensor) -> Tensor:
 def _shift_hue(image: Tensor, turns: Sequence[float]) -> Tensor:
     """RGB with the angle of its chrominance shifted by a number of turns; luma is unchanged."""
     angle = -2 * math.pi * torch.tensor(turns)  # from red by way of yellow to green
+    # In YIQ the hue is an angle: I and Q are rotated, the luma Y stays.
     rotation = torch.eye(3).repeat(len(turns), 1, 1)
     rotation[:, 1, 1] = rotation[:, 2, 2] = angle.cos()
     rotation[:, 1, 2], rotation[:, 2, 1] = -angle.sin(), angle.sin()

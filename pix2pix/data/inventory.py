@@ -64,6 +64,7 @@ def record_inventory(file: Path, files: Inventory, *, anew: bool) -> None:
     record = _read_record(file, files)
     if not len(files.dates) or (record is not None and (record.dates == files.dates).all()):
         return
+    # Dates tell which files may have been edited, digests whether they were: of a sample, as hashing all takes hours.
     digests = {} if anew or record is None else record.digests
     known = _known_digests(files)
     unknown = np.array([number for number in range(len(files.sizes)) if number not in known], np.int64)
@@ -83,6 +84,7 @@ def describe_edits(file: Path, files: Inventory) -> str:
     digests = record.digests | _known_digests(files)
     redated = np.flatnonzero(record.dates != files.dates)
     comparable = redated[np.isin(redated, list(digests))]
+    # Nearly all dates differ after a copy: then a sample is read, and not every file.
     is_copy = len(redated) >= COPIED_SHARE * len(files.dates)
     numbers = _sample_files(comparable, files.sizes) if is_copy else comparable.tolist()
     edited = [n for n, digest in zip(numbers, _hash_files(files, numbers), strict=True) if digest != digests[n]]
@@ -124,6 +126,7 @@ def _sample_files(numbers: np.ndarray, sizes: np.ndarray) -> list[int]:
     """A random sample of these files within MAX_FILES and MAX_BYTES, at least one; the same sample every time."""
     if not len(numbers):
         return []
+    # A seed of its own: the sample must be the same when it is checked.
     order = numbers[np.random.default_rng(0).permutation(len(numbers))][:MAX_FILES]
     fitting = int(np.searchsorted(np.cumsum(sizes[order]), MAX_BYTES, side="right"))
     return order[: max(1, fitting)].tolist()

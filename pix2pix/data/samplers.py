@@ -58,6 +58,8 @@ class EpochBatches(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[list[Draw]]:
         epoch, first_batch = self.begin()
         order = self.order(self.seed, epoch, self.length)
+        # np.resize repeats the order from its start, up to the same number of pairs for every process: each step waits
+        # for all of them, so they must take the same number of steps.
         mine = np.resize(order, math.ceil(self.length / self.processes) * self.processes)[self.rank :: self.processes]
         for start in range(first_batch * self.batch_size, len(mine), self.batch_size):
             yield [Draw(epoch, int(index)) for index in mine[start : start + self.batch_size]]

@@ -19,6 +19,7 @@ def measure_source_size(pairs: PairSource) -> SourceSize | None:
             sizes.add(pairs.source_size("train", index))
         except (ValueError, OSError):  # reported when it is read: data.on_error decides what happens to it
             continue
+    # One size among all that were looked at stands for the data set.
     if not sizes:
         return None
     return sizes.pop() if len(sizes) == 1 else "mixed"

@@ -133,6 +133,7 @@ class JitterAndMirror(PairTransform):
 
     def _apply_views(self, images: Images, views: Sequence[View], encoding: "ImageEncoding") -> Tensor:
         size = self._crop_size(images[0])
+        # A crop without rotation cuts the pixels of the file, one memory copy, before they become floats.
         if not self.limits.resamples:
             return encoding.encode(crop(images, views, size))
         if isinstance(images, Tensor):

@@ -74,7 +74,7 @@ def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:
         with _silence_exporters():
             return torch.onnx.export(
                 graph,
-                graph.example(2, 2, 3),  # three different sizes, of which the exporter takes none for a constant
+                graph.example(2, 2, 3),  # torch.export takes sizes of 0 and 1 for constants
                 input_names=names,
                 output_names=["translation"],
                 dynamic_shapes=dynamic_shapes(graph),

@@ -66,7 +66,7 @@ def start(outputs: Path, *, port: int = 6006) -> str:
     Raises:
         FileNotFoundError: for a folder without runs.
     """
-    find_runs([outputs])
+    find_runs([outputs])  # raises if there are none
     try:
         return _launch(outputs.resolve(), port)
     except program.TensorBoardPortInUseError:
@@ -99,6 +99,7 @@ def add_front_page(tensorboard: Any, outputs: Path) -> Any:
             return Response("no such page; the runs are at /", status=404)
         return Response(front_page(outputs), content_type="text/html; charset=utf-8", headers=HEADERS)
 
+    # Only pages and pictures: checkpoints and configurations of the runs are not served.
     files = SharedDataMiddleware(serve_front_page, {FILES: str(outputs)})
     files.is_allowed = lambda filename: Path(filename).suffix in {".html", ".png", ".jpg"}
     host_rules = HostRules()

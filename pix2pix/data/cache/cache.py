@@ -60,6 +60,7 @@ class Cache:
             ValueError: when the pairs do not fit there.
             OSError: when the folder of caches cannot be written.
         """
+        # An estimate: the first pair of each set times their number.
         needed = sum(pairs.estimated_bytes() for pairs in sets) if self.kind != "off" else 0
         kind = self._choose(needed, processes) if self.kind == "auto" else self.kind
         if kind == "device":
@@ -81,6 +82,7 @@ class Cache:
         """The first place with enough room for the pairs; logs which, and why."""
         free, on_disk = free_memory(), self.disk.free_bytes()
         size = f"the pairs take {needed / 1e6:,.0f} MB"
+        # Each process holds a copy of its own in memory, but all map the same file on disk.
         if needed * processes <= SHARE_OF_MEMORY * free:
             log_once("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
             return "memory"

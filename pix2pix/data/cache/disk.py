@@ -69,6 +69,7 @@ class DiskCache:
 
     def free_bytes(self) -> int:
         """The bytes that a new cache may take, if all others are removed."""
+        # The folder may not exist yet: its disk is that of the first parent that does.
         existing = next(folder for folder in (self.folder, *self.folder.resolve().parents) if folder.is_dir())
         if not os.access(existing, os.W_OK):
             return 0
@@ -95,6 +96,7 @@ class DiskCache:
                 f"{self.free_bytes() / 1e9:.3g} GB. Raise data.cache_gigabytes, set data.cache_dir to a larger disk, "
                 "or set data.cache=off."
             )
+        # Opening a cache touches its header, so the oldest header is of the one that was not used for longest.
         caches = sorted(self._caches(), key=lambda cache: (cache / "header.json").stat().st_mtime)
         while caches and (
             sum(map(_bytes, caches)) + needed > self.limit or shutil.disk_usage(self.folder).free < needed
@@ -170,6 +172,7 @@ def _build(cache: Path, pairs: ResizedPairs) -> None:
 
 def _write_pixels(file: BinaryIO, pairs: Iterable[Pair]) -> dict[str, Any]:
     """Writes the images of the pairs; returns the header that finds them again."""
+    # Most images share one type and shape, so these are listed once, and each image has its offset and a number.
     layouts: dict[Layout, int] = {}
     names, places = [], []
     for pair in pairs:

@@ -53,6 +53,7 @@ def _is_deep_jpeg2000(image: Image.Image, path: File) -> bool:
 
 def _refuse_deep_avif(image: Image.Image, path: File) -> bool:
     content = read_bytes(path)
+    # The AV1 configuration box; bit 6 of its third byte is `high_bitdepth`.
     place = content.find(AV1_SETTINGS)
     if place >= 0 and content[place + len(AV1_SETTINGS) + 2] & 0x40:
         raise UnsupportedError("AVIF of more than 8 bits a channel. Save it as PNG or TIFF of 16 bits.")
@@ -91,6 +92,7 @@ def _read_jpeg2000(path: File) -> np.ndarray:
 def read_numpy(path: File) -> np.ndarray:
     """The array of a `.npy` file, (H, W, C)."""
     array = read_npy(path)
+    # Arrays of pictures come in both orders; the shape decides.
     if _is_channels_first(array.shape):
         array = np.moveaxis(array, 0, -1)
     return array.reshape(*array.shape[:2], -1)

@@ -12,6 +12,8 @@ WHITE = TO_XYZ.sum(dim=1)
 def rgb_to_lab(image: Tensor) -> Tensor:
     """sRGB (..., 3, H, W) in [-1, 1] to CIE Lab: L in 0 to 100, a and b about -110 to 110."""
     rgb = (image.double().clamp(-1, 1).movedim(-3, -1) + 1) / 2
+    # sRGB -> linear light -> CIE XYZ relative to white D65 -> Lab, as CIE 15 and IEC 61966-2-1 define them. torch.where
+    # computes both branches, so powers are kept away from 0, where they have no gradient.
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = linear @ TO_XYZ.double().to(image.device).T / WHITE.double().to(image.device)
     f = torch.where(xyz > (6 / 29) ** 3, xyz.clamp(min=1e-12) ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29)

@@ -94,6 +94,7 @@ class Palette:
 
     def _number_classes(self, numbers: np.ndarray) -> np.ndarray:
         """The classes that the numbers in a file mean, int64; NO_CLASS for pixels without one."""
+        # Two classes are also written as 0 and 255, in 16 bits as 0 and 65535: then the brighter half is 1.
         is_void = numbers == VOID
         if len(self) == 2 and numbers.max() > 1:
             if numbers.max() > VOID or not _is_binary(numbers[~is_void]):
@@ -143,6 +144,7 @@ class Palette:
 
         Pixels of NO_CLASS are -1 in all channels.
         """
+        # one_hot takes no negative class: NO_CLASS is coded as 0, and multiplied away.
         channels = torch.nn.functional.one_hot(classes.clamp(min=0), len(self)) * (classes >= 0)[..., None]
         return channels.movedim(-1, -3).to(torch.float32) * 2 - 1
 

@@ -116,6 +116,7 @@ def _write(picture: Picture, path: Path, suffix: str, geo_tags: GeoTags, **optio
         pixels = np.asarray(picture)
         path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix, geo_tags))
         return
+    # A JPEG has no colour table.
     if picture.mode == "P" and suffix in JPEG:
         picture = picture.convert("RGB")
     if picture.mode not in LOSSLESS_MODES.get(suffix, {picture.mode}):

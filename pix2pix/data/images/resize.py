@@ -64,6 +64,7 @@ def resized_size(size: Size, load_size: Size, crop_size: Size, preprocess: Prepr
 
 def _fit_pair(size: Size, partner: Size, into: Size) -> Size:
     """The largest size of the partner's proportions within `into`. Raises ValueError where `size` has others."""
+    # Both are scaled alone; sizes that differ by rounding count as the same proportions.
     own, fitted = _fit(size, into), _fit(partner, into)
     if any(abs(a - b) > 1 for a, b in zip(own, fitted, strict=True)):
         (height, width), (h, w) = size, partner
@@ -108,6 +109,7 @@ def reflect_pad(image: Tensor, size: Size) -> Tensor:
 
 def _reflected_indices(old: int, new: int) -> Tensor:
     """For each of `new` places in a row the index, below `old`, of the pixel that stands there."""
+    # Reflection repeats after 2 (old - 1) places: there and back, with each border pixel once.
     period = max(2 * (old - 1), 1)
     places = (torch.arange(new) - (new - old) // 2).remainder(period)
     return torch.minimum(places, period - places) if old > 1 else torch.zeros(new, dtype=torch.int64)
@@ -129,5 +131,6 @@ def resize(image: Tensor, size: Size, *, is_label_map: bool = False) -> Tensor:
     resized = F.interpolate(image[None].to(torch.float32), size, mode="bicubic", antialias=True)[0]
     if image.dtype.is_floating_point:
         return resized
+    # Bicubic resizing overshoots at edges; doubles, because float32 cannot hold the largest int32.
     limits = torch.iinfo(image.dtype)
     return resized.double().round().clamp(limits.min, limits.max).to(image.dtype)

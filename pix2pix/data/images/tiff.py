@@ -39,6 +39,7 @@ def exceeds_pillow(image: Image.Image) -> bool:
         return True
     tags: Any = getattr(image, "tag_v2", {})
     samples, bits, sample_format = tags.get(SAMPLES, 1), max(tags.get(BITS, (1,))), tags.get(SAMPLE_FORMAT, (1,))[0]
+    # What Pillow cuts to 8 bits, reads with the wrong sign or inverted, or drops.
     is_deep_colour = samples > 1 and bits > 8
     is_deep_unsigned = bits > 16 and sample_format == UNSIGNED
     is_deep_inverted = bits > 8 and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
@@ -73,6 +74,7 @@ def read_tiff(path: File) -> np.ndarray:
         series = _full_series(file)
         parts = [_read_series(each, len(content)) for each in series]
     array = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
+    # Colours are mixed to grey where a run wants one channel; bands of a satellite must not be.
     is_colour = len(series) == 1 and int(series[0].keyframe.photometric) in {RGB, YCBCR} and len(series[0].pages) == 1
     return array if is_colour or array.shape[2] == 1 else array.view(Bands)
 

@@ -24,6 +24,7 @@ def normalize(image: Tensor, limits: Limits | None = None) -> Tensor:
     low, high = limits or FULL_RANGE[image.dtype]
     # float32 has 24 bits, too few for 32-bit integers
     wide = image.to(torch.float64 if image.dtype == torch.int32 else torch.float32, copy=True)
+    # In place, on the copy: this runs for every batch. (x - low) / ((high - low) / 2) - 1.
     normalized = (wide.sub_(low) if low else wide).div_((high - low) / 2).sub_(1).to(torch.float32)
     return normalized if limits is None else normalized.clamp_(-1, 1)
 

@@ -41,8 +41,8 @@ class TranslateQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    run: str = "0"
-    seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    run: str = "0"  # the number or the name of a run
+    seed: Annotated[int, Field(ge=0, lt=2**53)] = 0  # JavaScript's numbers are exact below 2**53
     format: Literal["png", "jpg", "webp"] = "png"
     derive: bool = True
 
@@ -58,6 +58,7 @@ class Demo:
 
     def __init__(self, runs: Sequence[LoadedRun], samples: Sequence[Sample], limits: Limits) -> None:
         self.loaded_runs, self.limits = runs, limits
+        # By number, as the page does, and by name, which wins where a run is named like a number.
         self.by_name = {str(number): run for number, run in enumerate(runs)}
         self.by_name |= {run.name: run for run in runs}
         self.worker = Worker()
@@ -119,6 +120,7 @@ def create_app(
         WebSocketRoute("/live", demo.live.__call__),
         *(Route(path, demo.file) for path in demo.files),
     ]
+    # Starlette looks for the handler of an exception's nearest class; the last one answers everything else.
     handlers: Any = {
         RequestRejected: _handle_rejection,
         ClientDisconnected: _handle_disconnect,

@@ -41,6 +41,7 @@ class HostRules:
         host, origin = host.lower(), origin.lower()
         if not self._is_known(host):
             return f"host {host!r} is not a name of this server. {self.remedy}"
+        # Reading is harmless: the browser does not show another site's script what it reads here.
         if origin and not reads and _netloc(origin) != host:
             return f"origin {origin!r} is another site; only pages of this server are accepted."
         return None

@@ -64,6 +64,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         RequestRejected: when it is empty, too large or too slow.
         ClientDisconnected: when the client disconnects before its end.
     """
+    # The declared length may be missing or wrong: it can refuse a body early, but the bytes are counted anyway.
     declared = int(request.headers.get("content-length", 0))
     parts, total = [], 0
     try:

@@ -131,6 +131,7 @@ def _resolve_paths(path: Path, *, is_only: bool) -> list[Path]:
 
 def _unique_names(paths: Sequence[Path]) -> list[str]:
     """Short unique names: the differing settings of a sweep's directories, else as much of the paths as needed."""
+    # The first that makes all names different: settings that differ, the last one to four parts of the paths, numbers.
     tails = [["/".join(path.resolve().parts[-parts:]) for path in paths] for parts in range(1, 5)]
     numbered = [f"{number}: {path}" for number, path in enumerate(paths)]
     return next(names for names in (_settings(tails[0]), *tails, numbered) if len(set(names)) == len(paths))

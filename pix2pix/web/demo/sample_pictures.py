@@ -122,6 +122,7 @@ def are_line_drawings(samples: list[Sample]) -> bool:
     if not samples:
         return False
     pixels = torch.stack([pil_to_tensor(sample.input.resize((64, 64)), "RGB") for sample in samples]).float()
+    # The spread between the channels of a pixel is its colour; paper is where even the darkest channel is light.
     saturated = (pixels.amax(dim=1) - pixels.amin(dim=1)).mean()
     white = (pixels.amin(dim=1) > 240).float().mean()
     return bool(saturated < MAX_SATURATION and white > MIN_WHITE)

@@ -82,6 +82,8 @@ class LiveEndpoint:
 
     async def _serve(self, socket: WebSocket) -> None:
         latest = LatestMessage()
+        # Receiving never waits for an answer: drawings that arrive meanwhile replace each other, so the page gets the
+        # translation of the newest one.
         task = asyncio.create_task(self._answer(socket, latest))
         try:
             while socket.client_state is WebSocketState.CONNECTED:
@@ -105,6 +107,7 @@ class LiveEndpoint:
         try:
             frame = self._frame(header, pixels)
             drawing = Image.frombytes("RGBA", (frame.width, frame.height), pixels).convert("RGB")
+            # One run after the other: the page shows each answer when it arrives.
             for number in frame.runs:
                 yield await self.worker.run(self._translate, number, drawing, frame)
         except RequestRejected as rejection:
