@@ -101,7 +101,7 @@ class JitterAndMirror(PairTransform):
     ) -> None:
         self.size, self.load_size = (height, width), (load_height, load_width)
         self.preprocess: Preprocess = preprocess
-        self.mirror, self.limits = mirror, Augment.model_validate(augment or {})
+        self.mirror, self.augment = mirror, Augment.model_validate(augment or {})
         self.source = ImageEncoding(source_palette, source_range, is_label_map=label_map == "source")
         self.target = ImageEncoding(target_palette, target_range, is_label_map=label_map == "target")
 
@@ -119,13 +119,13 @@ class JitterAndMirror(PairTransform):
     def sample_view(self, resized: Pair, random: np.random.Generator) -> View:
         """A corner, a mirror in half of the cases, and what `augment` allows."""
         image = resized.source
-        return sample_view(image.shape[-2:], self._crop_size(image), self.limits, self.mirror, random)
+        return sample_view(image.shape[-2:], self._crop_size(image), self.augment, self.mirror, random)
 
     def augment_batch(self, resized: Pair, views: Sequence[View]) -> Pair:
         """The views; brightness and colours change in the source alone."""
         source = self._apply_views(resized.source, views, self.source)
         target = self._apply_views(resized.target, views, self.target)
-        return Pair(color_jitter(source, views) if self.limits.changes_colours else source, target, resized.name)
+        return Pair(color_jitter(source, views) if self.augment.changes_colours else source, target, resized.name)
 
     def normalize_batch(self, resized: Pair) -> Pair:
         """Both images in [-1, 1], otherwise unchanged."""
@@ -134,7 +134,7 @@ class JitterAndMirror(PairTransform):
     def _apply_views(self, images: Images, views: Sequence[View], encoding: "ImageEncoding") -> Tensor:
         size = self._crop_size(images[0])
         # A crop without rotation cuts the pixels of the file, one memory copy, before they become floats.
-        if not self.limits.resamples:
+        if not self.augment.resamples:
             return encoding.encode(crop(images, views, size))
         if isinstance(images, Tensor):
             normalized = encoding.normalize(images)

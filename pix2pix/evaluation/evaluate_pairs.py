@@ -15,7 +15,7 @@ from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import save_picture, select_channels, to_picture
 from pix2pix.data.images.resize import resize_for_eval
 from pix2pix.data.images.value_range import normalize
-from pix2pix.data.sources.folder import Pair
+from pix2pix.data.pair import Pair
 from pix2pix.evaluation.bootstrap import Interval
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.evaluation.record import PairsDigest

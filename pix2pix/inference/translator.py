@@ -22,6 +22,7 @@ from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.geometry import Canvas, pad_to_multiple, pad_to_size, picture_size, round_up
 from pix2pix.inference.scale import Scale, find_training_scale
 from pix2pix.inference.tiling import Tiling
+from pix2pix.runs.run import DEFAULT_CHECKPOINT
 
 log = logging.getLogger(__name__)
 
@@ -216,6 +217,7 @@ def _without_cudnn_benchmark() -> Iterator[None]:
 def load_translator(
     path: str | Path,
     *,
+    checkpoint: str = DEFAULT_CHECKPOINT,
     weights: str | None = None,
     tile: int | None = 2048,
     overlap: int | None = None,
@@ -231,8 +233,8 @@ def load_translator(
 
     Args:
         path: the run or file; or the name of a built-in translator, see `pix2pix.inference.builtin`.
-        weights: checkpoint of a run: `last` (default), `best`, `ema` (moving average in the last one), `epoch=N`, or a
-            path.
+        checkpoint: checkpoint of a run: `last`, `best`, `ema` (moving average in the last one), `epoch=N`, or a path.
+        weights: the earlier name of `checkpoint`.
         tile: side of the tiles of large pictures, in pixels; None never tiles.
         overlap: overlap of neighbouring tiles, in pixels; a quarter of `tile` by default.
         batch_size: how many pictures of equal size run at once. None: chosen by their size.
@@ -247,10 +249,8 @@ def load_translator(
         FileNotFoundError: when the run or file does not exist.
         ValueError: when the file is damaged, is no checkpoint of pix2pix, or names classes that are not trusted.
     """
-    if weights is not None:
-        options["checkpoint"] = weights
     choices = {"tile": tile, "overlap": overlap, "batch_size": batch_size, "scale": scale, "derive": derive}
-    return Translator(load_generator(path, **options), **choices)
+    return Translator(load_generator(path, checkpoint=weights or checkpoint, **options), **choices)
 
 
 def _match_type(output: Picture, inputs: Sequence[Input]) -> Picture:
