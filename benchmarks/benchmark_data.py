@@ -89,7 +89,7 @@ def training_pairs(source: PairFolder, kind: CacheKind, folder: str) -> Training
     pairs = TrainingPairs(source.split("train"), transform, seed=0)
     title = f"{source.path.name} in {kind}"
     loaded = ResizedPairs(pairs.pairs, transform.resize_for_training, title=title, content=lambda: str(source.path))
-    pairs.loaded = Cache(kind, folder).store([loaded], torch.device("cpu"))[1][0]
+    pairs.resized = Cache(kind, folder).store([loaded], torch.device("cpu"))[1][0]
     return pairs
 
 

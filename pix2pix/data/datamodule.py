@@ -23,59 +23,59 @@ from pix2pix.data.transforms import PairTransform, View
 
 log = logging.getLogger(__name__)
 
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
 
 class TrainingBatch(NamedTuple):
-    """A batch before its augmentation: loaded pairs and the view drawn of each."""
+    """A batch before its augmentation: resized pairs, and a view of each."""
 
-    loaded: Any  # a Pair of images and of names, stacked or in lists
+    pairs: Any  # a Pair whose images are stacked or in lists
     views: list[View]
 
 
 class TrainingPairs(Dataset[tuple[Pair, View]]):
-    """Loaded pairs with a view of each, a pure function of the draw: the number of loader workers changes nothing."""
+    """Resized pairs with a view of each. A view depends on seed and draw alone, not on the number of loader workers."""
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform, seed: int) -> None:
         self.pairs, self.transform, self.seed = pairs, transform, seed
-        self.loaded: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_training)  # a cache may take its place
+        self.resized: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_training)  # a cache may replace it
 
     def __getitem__(self, draw: Draw) -> tuple[Pair, View]:
-        loaded = self.loaded[draw.pair]
-        return loaded, self.transform.sample_view(loaded, pair_generator(self.seed, *draw))
+        pair = self.resized[draw.pair]
+        return pair, self.transform.sample_view(pair, pair_generator(self.seed, *draw))
 
 
 class EvaluationPairs(Dataset[Pair]):
-    """Pairs in [-1, 1] as they are evaluated: resized, in their natural order."""
+    """Pairs for evaluation, in [-1, 1] and in natural order."""
 
     def __init__(self, pairs: Sequence[Pair], transform: PairTransform) -> None:
         self.pairs, self.transform = pairs, transform
-        self.loaded: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_eval)  # likewise
+        self.resized: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_eval)  # a cache may replace it
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Pair:
-        source, target, name = self.loaded[index]
-        scaled = self.transform.normalize_batch(Pair(source[None], target[None], name))
-        return Pair(scaled.source[0], scaled.target[0], name)
+        source, target, name = self.resized[index]
+        batch = self.transform.normalize_batch(Pair(source[None], target[None], name))
+        return Pair(batch.source[0], batch.target[0], name)
 
 
 class PairDataModule(pl.LightningDataModule):
-    """Training batches at random, validation pairs one by one in natural order.
+    """Training batches in random order, validation pairs one by one in natural order.
 
-    Training pairs travel as they were loaded; views are cut, mirrored and scaled for whole batches, on the device.
-    Validation is always pair by pair: with test-time batch statistics a picture must not depend on its neighbours.
+    Loader workers only read and resize training pairs. Whole batches are augmented and normalised on the device.
+    Validation is always pair by pair: with batch statistics at test time, a batch would make pictures depend on others.
 
     Args:
-        pairs: where the pairs come from.
-        transform: how they are loaded and augmented.
+        pairs: the source of the pairs.
+        transform: resizes, augments and normalises them.
         batch_size: pairs in a batch of one process.
-        num_workers: processes that load ahead; `auto` is none for cached pairs, which workers would only slow down.
-        seed: of order and augmentation.
-        cache: where loaded pairs are kept during a training.
-        on_error: `skip` passes unreadable training pairs over, `fail` ends the training by naming the file.
-        skip_limit: how many pairs may be passed over, in each process that loads.
+        num_workers: processes that read ahead; `auto` is 0 for cached pairs, else one per core up to MAX_WORKERS.
+        seed: seed of order and augmentation.
+        cache: keeps resized pairs during a training; None for none.
+        on_error: what an unreadable training pair does: `skip` replaces it by the next one, `fail` ends the training.
+        skip_limit: how many pairs each loading process may skip.
         cache_key: the settings of `pairs` and `transform` as text. A cache on disk is used again only if they, the
             files and the versions of the decoders are the same.
     """
@@ -114,14 +114,14 @@ class PairDataModule(pl.LightningDataModule):
             self._pairs_to_cache("val", self.validation.pairs, self.transform.resize_for_eval),
         ]
         kind, stored = self.cache.store(pair_sets, trainer.strategy.root_device, trainer.num_devices)
-        self.training.loaded, self.validation.loaded = stored
+        self.training.resized, self.validation.resized = stored
         # Workers would only copy cached pairs between processes.
-        auto: int = 0 if kind != "off" else max(1, min(MOST_WORKERS, count_cores() // trainer.num_devices))
+        auto: int = 0 if kind != "off" else max(1, min(MAX_WORKERS, count_cores() // trainer.num_devices))
         self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
 
-    def _pairs_to_cache(self, split: Split, pairs: Sequence[Pair], load: Callable[[Pair], Pair]) -> ResizedPairs:
+    def _pairs_to_cache(self, split: Split, pairs: Sequence[Pair], resize: Callable[[Pair], Pair]) -> ResizedPairs:
         content = functools.partial(describe_content, self.pairs, split, self.cache_key)
-        return ResizedPairs(pairs, load, title=split, content=content)
+        return ResizedPairs(pairs, resize, title=split, content=content)
 
     def state_dict(self) -> dict[str, int]:
         """How many processes and pairs make a step. A run that resumes with others converts its position by them."""
@@ -132,11 +132,11 @@ class PairDataModule(pl.LightningDataModule):
         self.saved_layout = EpochLayout(**state_dict)
 
     def epoch_layout(self) -> EpochLayout:
-        """How this training goes through an epoch."""
+        """The number of processes and pairs of a step, and of pairs in an epoch."""
         return EpochLayout(self._trainer().world_size, self.batch_size, len(self.training.pairs))
 
     def train_dataloader(self) -> "ResumableLoader":
-        """Loads the epoch that the trainer is in, from the step that it has reached."""
+        """Loads the rest of the trainer's current epoch."""
         trainer = self._trainer()
         warning = convert_progress(trainer, self.saved_layout, self.epoch_layout())
         if self.saved_layout is not None:
@@ -182,7 +182,7 @@ class PairDataModule(pl.LightningDataModule):
         return batch if device.type == "cpu" else super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_after_batch_transfer(self, batch: TrainingBatch | Pair, dataloader_idx: int) -> Pair:
-        """Augments a training batch, on the device that it has reached."""
+        """Augments a training batch on its device."""
         return self.transform.augment_batch(*batch) if isinstance(batch, TrainingBatch) else batch
 
     def _trainer(self) -> pl.Trainer:
@@ -191,30 +191,30 @@ class PairDataModule(pl.LightningDataModule):
 
 
 def natural_order(seed: int, epoch: int, length: int) -> np.ndarray:
-    """The order in which the pairs were found."""
+    """The natural order of the pairs, in every epoch."""
     return np.arange(length)
 
 
 def collate_list(examples: Sequence[tuple[Pair, View]]) -> TrainingBatch:
-    """A batch of loaded pairs and their views, as they are: where nothing is sent anywhere, copies cost time."""
+    """Collates pairs and views into lists, without the cost of a copy."""
     pairs, views = zip(*examples, strict=True)
     batch: list[Any] = [list(part) for part in zip(*pairs, strict=True)]
     return TrainingBatch(Pair(*batch), list(views))
 
 
 def collate_stack(examples: Sequence[tuple[Pair, View]]) -> TrainingBatch:
-    """The same with images of equal sizes stacked: they are sent to another process or device in one piece."""
+    """Collates pairs and views, and stacks images of equal sizes: one tensor is faster to send than many."""
     (source, target, names), views = collate_list(examples)
     return TrainingBatch(Pair(_stack(source), _stack(target), names), views)
 
 
 def _stack(images: Any) -> Any:
-    """(B, C, H, W), or the list where sizes differ."""
+    """(B, C, H, W), or the list if sizes differ."""
     return torch.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 class ResumableLoader(DataLoader[tuple[Pair, View]]):
-    """A loader that can begin within an epoch; its position is the trainer's, so there is nothing to save."""
+    """A loader that can start within an epoch. Its position follows from the trainer's, so it has no state to save."""
 
     def state_dict(self) -> dict[str, int]:
         """Nothing, but it must exist: without it Lightning warns that the loader cannot resume within an epoch."""

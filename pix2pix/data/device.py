@@ -1,6 +1,6 @@
-"""Copies small tensors to the training device once, so that no step waits for them.
+"""Copies small tensors to the training device without making a step wait.
 
-Copying a tensor to a GPU waits for everything that was asked of it before, unless the memory copied from is pinned.
+Copying from memory that is not pinned waits until the GPU has finished all earlier work.
 """
 
 import functools
@@ -12,13 +12,13 @@ from torch import Tensor
 
 @functools.lru_cache(maxsize=128)
 def device_constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
-    """Numbers that never change, (nested) tuples, as a float32 tensor that is sent to each device once."""
-    with torch.inference_mode(False):  # a validation may be the first to ask, and a training step the next
+    """Constants, given as (nested) tuples, as a float32 tensor that is copied to each device once."""
+    with torch.inference_mode(False):  # validation may ask first, and training cannot use its inference tensors
         return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 def copy_to_device(numbers: Tensor, device: torch.device) -> Tensor:
-    """Numbers that are other ones in each step, on `device`."""
+    """Copies numbers that change in each step to `device`."""
     if device.type in {"cpu", "mps"}:
         return numbers.to(device)
     return _pin(numbers).to(device, non_blocking=True)

@@ -8,7 +8,7 @@ from pytorch_lightning.loops.loop import _Loop
 
 
 class EpochLayout(NamedTuple):
-    """How a training goes through an epoch of `pairs`."""
+    """How many pairs an epoch has, and how many of them a step takes."""
 
     processes: int
     batch_size: int  # pairs in a batch of one process
@@ -39,14 +39,14 @@ def convert_progress(trainer: pl.Trainer, saved: EpochLayout | None, layout: Epo
     if saved is None or saved == layout:
         return None
     progress, limit = _batch_progress(trainer), trainer.limit_train_batches
-    before, steps = saved.steps(limit), layout.steps(limit)
-    epoch, taken = divmod(progress.total.processed, before)
-    now = min(taken * saved.step // layout.step, steps - 1)
+    saved_steps, steps = saved.steps(limit), layout.steps(limit)
+    epoch, saved_batch = divmod(progress.total.processed, saved_steps)
+    batch = min(saved_batch * saved.step // layout.step, steps - 1)
     # Lightning's two counts: `total` over all epochs, `current` within the epoch, which at its end is the whole epoch.
-    of_epoch = steps if progress.current.processed == before else now
-    _set_processed(progress.total, epoch * steps + now)
-    _set_processed(progress.current, of_epoch)
-    return _describe_change(saved, layout, taken * saved.step - now * layout.step, limit)
+    is_complete = progress.current.processed == saved_steps
+    _set_processed(progress.total, epoch * steps + batch)
+    _set_processed(progress.current, steps if is_complete else batch)
+    return _describe_change(saved, layout, saved_batch * saved.step - batch * layout.step, limit)
 
 
 def align_progress(trainer: pl.Trainer, layout: EpochLayout) -> None:
@@ -56,31 +56,31 @@ def align_progress(trainer: pl.Trainer, layout: EpochLayout) -> None:
     `max_steps` ended it within an epoch, which Lightning then takes for complete.
     """
     epoch, batch = find_position(trainer, layout)
-    within = batch > 0
+    is_within = batch > 0
     epochs: Any = trainer.fit_loop.epoch_progress
     for counts in (epochs.total, epochs.current):
-        counts.ready = counts.started = epoch + within
+        counts.ready = counts.started = epoch + is_within
         counts.processed = epoch
         # Lightning saves at the end of an epoch before it counts the epoch as completed.
-        counts.completed = epoch - (epoch > 0 and not within)
-    _Loop.restarting.fset(trainer.fit_loop, within)  # pyright: ignore[reportOptionalCall]
+        counts.completed = epoch - (epoch > 0 and not is_within)
+    _Loop.restarting.fset(trainer.fit_loop, is_within)  # pyright: ignore[reportOptionalCall]
 
 
-def _describe_change(saved: EpochLayout, layout: EpochLayout, again: int, limit: float | None) -> str:
+def _describe_change(saved: EpochLayout, layout: EpochLayout, repeated: int, limit: float | None) -> str:
     counts = (
         _format_count("process", "processes", layout.processes, saved.processes),
         _format_count("pair a step", "pairs a step", layout.step, saved.step),
         _format_count("step an epoch", "steps an epoch", layout.steps(limit), saved.steps(limit)),
     )
-    twice = f" {again} pairs of this epoch are taken twice." if again else ""
+    repeats = f" {repeated} pairs of this epoch are used twice." if repeated else ""
     return (
-        f"Going on with {', '.join(counts)}.{twice} Dropout is drawn for each process and sums are rounded otherwise: "
-        "the weights will not be those of an unbroken run, bit for bit."
+        f"Resuming with {', '.join(counts)}.{repeats} Dropout and rounding depend on these numbers, so the "
+        "weights will not equal those of an uninterrupted run bit for bit."
     )
 
 
-def _format_count(one: str, several: str, now: int, before: int) -> str:
-    return f"{now} {one if now == 1 else several}" + (f" instead of {before}" if now != before else "")
+def _format_count(singular: str, plural: str, count: int, saved: int) -> str:
+    return f"{count} {singular if count == 1 else plural}" + (f" instead of {saved}" if count != saved else "")
 
 
 def _batch_progress(trainer: pl.Trainer) -> Any:
@@ -88,7 +88,7 @@ def _batch_progress(trainer: pl.Trainer) -> Any:
 
 
 def _set_processed(counts: Any, processed: int) -> None:
-    """Sets `processed`; the other counts keep their distance, which tells Lightning where in a step it was saved."""
-    by = processed - counts.processed
+    """Sets `processed` and shifts the other counts by as much: their differences tell Lightning where a step ended."""
+    shift = processed - counts.processed
     for name in ("ready", "started", "processed", "completed"):
-        setattr(counts, name, getattr(counts, name) + by)
+        setattr(counts, name, getattr(counts, name) + shift)

@@ -1,4 +1,4 @@
-"""The order of pairs in an epoch, a function of seed and epoch, so that nothing needs to be saved."""
+"""Samples the pairs of an epoch in an order that depends on seed and epoch alone, so no state needs saving."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,31 +9,29 @@ from torch.utils.data import Sampler
 
 from pix2pix.core.randomness import epoch_order
 
-Begin = Callable[[], tuple[int, int]]
-
-
-Order = Callable[[int, int, int], np.ndarray]
+Begin = Callable[[], tuple[int, int]]  # gives the epoch, and its first batch not yet taken
+Order = Callable[[int, int, int], np.ndarray]  # gives the order of an epoch from seed, epoch and length
 
 
 class Draw(NamedTuple):
-    """Which pair, in which epoch: all that its augmentation depends on."""
+    """An index of a pair and an epoch, on which with the seed its augmentation depends."""
 
     epoch: int
     pair: int
 
 
 class EpochBatches(Sampler[list[Draw]]):
-    """The batches of an epoch, from the first one not yet taken; process `rank` takes every `processes`-th pair.
+    """The batches of an epoch from the first one not yet taken; process `rank` takes every `processes`-th pair.
 
-    The processes' batches of a step are together the batch that one process would take, were it as large. With several
-    processes the epoch is filled up to a multiple of their number by repeating its first pairs.
+    Together, the batches of all processes in a step are the batch that one process would take with a larger batch
+    size. With several processes, the first pairs repeat at the end of an epoch until all processes have equally many.
 
     Args:
         length: number of pairs.
         batch_size: pairs in a batch of one process; the last batch may be smaller.
-        seed: the run's.
-        begin: tells the epoch and its first batch not yet taken; asked whenever an epoch is begun.
-        rank: number of this process.
+        seed: the seed of the run.
+        begin: gives the epoch and its first batch not yet taken; called at the start of each epoch.
+        rank: the number of this process, from 0.
         processes: how many processes share an epoch.
         order: the order of an epoch, from seed, epoch and length.
     """

@@ -18,8 +18,8 @@ from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.picture_files import report_unreadable, require_regular_file
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.sources.shard_index import FORMAT, INDEX, Shard, parse_index
 from pix2pix.data.sources.shard_member import escape_key, roles
-from pix2pix.data.sources.shards import FORMAT, INDEX, Shard, parse_index
 
 Files = tuple[Path, ...]
 PLAN = ".plan.json"

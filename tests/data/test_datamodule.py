@@ -54,7 +54,7 @@ def test_a_batch_is_augmented_as_its_pairs_are_one_by_one(collate):
     transform = JitterAndMirror(height=16, width=24, load_height=20, load_width=30)
     training = TrainingPairs(pairs, transform, seed=3)
     batch = collate([training[Draw(5, number)] for number in range(3)])
-    assert batch.loaded.source[0].dtype == torch.uint8
+    assert batch.pairs.source[0].dtype == torch.uint8
     together = transform.augment_batch(*batch)
     alone = [transform.transform_for_training(pair, pair_generator(3, 5, number)) for number, pair in enumerate(pairs)]
     assert torch.equal(together.source, torch.stack([pair.source for pair in alone]))

@@ -122,7 +122,7 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbro
 def test_a_run_of_two_processes_goes_on_with_one_and_says_what_changes(one, two, tmp_path, capsys):
     run = after_its_first_epoch(two, tmp_path)
     pix2pix("train", *ONE_BATCH, f"output_dir={tmp_path}", "name=run")
-    assert "Going on with 1 process instead of 2, 4 pairs a step, 4 steps an epoch." in capsys.readouterr().out
+    assert "Resuming with 1 process instead of 2, 4 pairs a step, 4 steps an epoch." in capsys.readouterr().out
     assert_close(run, one)
     assert [row["step"] for row in logged(run)] == [row["step"] for row in logged(one)]
 
@@ -286,7 +286,7 @@ def test_a_begun_epoch_goes_on_with_its_first_pair_not_yet_taken(saved, present,
     progress = trainer.fit_loop.epoch_loop.batch_progress
     assert progress.current.processed == (expected[1] or present.steps(1.0))
     assert progress.total.completed == progress.total.processed - 1
-    assert (f"{again} pairs of this epoch are taken twice" in said) == (again > 0)
+    assert (f"{again} pairs of this epoch are used twice" in said) == (again > 0)
 
 
 def test_nothing_is_said_or_moved_where_nothing_changes():

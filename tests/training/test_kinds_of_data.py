@@ -223,7 +223,7 @@ def test_several_inputs_are_joined_and_translated_together(tmp_path):
     assert run.config().data.input_channels == 4
     translator = load_translator(run.path)
     assert translator(data / "trainmask" / "0.png", data / "trainphoto" / "0.jpg", scale="own").size == (48, 40)
-    with pytest.raises(ValueError, match=r"0\.png: the input takes 2 pictures \(mask, photo\), not 1"):
+    with pytest.raises(ValueError, match=r"0\.png: the input needs 2 pictures \(mask, photo\), but got 1"):
         translator(data / "trainmask" / "0.png")
 
 

@@ -134,7 +134,7 @@ def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_pa
     words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
     pix2pix(*words, "name=skipping", "data.on_error=skip")
     said = capsys.readouterr().out
-    assert said.count("Passed over") == 2
+    assert said.count("Skipped (") == 2
     assert "1.jpg: cannot be read as a picture" in said
     with pytest.raises(SystemExit, match=r"2 pairs could not be read, data\.skip_limit=1 are allowed"):
         pix2pix(*words, "name=limited", "data.on_error=skip", "data.skip_limit=1")

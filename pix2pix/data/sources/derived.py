@@ -42,7 +42,7 @@ class DerivedPairs(PairSource):
     out. Pictures are brought to the size they are used at first, so that an edge or a grain of noise is as large as
     it says.
 
-    | operation | input | `amount`, and what it is when null |
+    | operation | input | `amount` and its default |
     |---|---|---|
     | `grayscale` | luma, one channel | |
     | `lab` | lightness; the target is Lab's a and b | |
@@ -55,14 +55,14 @@ class DerivedPairs(PairSource):
     Args:
         path: the folder of pictures.
         operation: how the input is made.
-        amount: how much of it; None for the operation's own.
-        fill: what a hole is filled with.
-        height: height of evaluated pairs in pixels, likewise `width`.
-        width: see above.
-        load_height: height of training pairs before the random crop, likewise `load_width`.
-        load_width: see above.
+        amount: the strength of the operation, as in the table; None for its default.
+        fill: the content of a hole.
+        height: height of pairs for evaluation, in pixels.
+        width: width of pairs for evaluation.
+        load_height: height of training pairs before the random crop.
+        load_width: width of training pairs before the random crop.
         preprocess: how pictures are brought to that size; see `pix2pix.data.images.resize`.
-        seed: of holes and noise.
+        seed: seed of holes and noise.
         val_share: the share of the training pictures that is held out where there is no validation split; None: as of
             `PairFolder`.
         split_seed: chooses the pictures that are held out.
@@ -94,7 +94,7 @@ class DerivedPairs(PairSource):
         self.pictures = {split: files.files for split, files in completed.items()}
         self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
         self.resize = functools.partial(resize_for_training, crop_size=(height, width), preprocess=preprocess)
-        self.how = operation, amount, fill
+        self.derivation = operation, amount, fill
         self.seed = seed
         if operation == "edges":
             _import_opencv()
@@ -126,15 +126,15 @@ class DerivedPairs(PairSource):
         return [f"{self.path}: {counts['train']} pictures; {describe_held_out(counts, self.held_out_by)}."]
 
     def fingerprint(self) -> str:
-        """A digest of the names and sizes of all files, and of what is done with them."""
+        """A digest of the names and sizes of all files, and of the derivation."""
         return self.inventory().fingerprint
 
     def inventory(self) -> Inventory:
         """The files, with their dates."""
-        return inventory_splits(self.pictures.values(), self.path, repr((self.how, self.seed)))
+        return inventory_splits(self.pictures.values(), self.path, repr((self.derivation, self.seed)))
 
     def _derive_pair(self, picture: Tensor, name: str) -> Pair:
-        operation, amount, fill = self.how
+        operation, amount, fill = self.derivation
         if operation == "lab":
             return Pair(*split_lightness(picture), name)
         return Pair(derive_input(picture, name, operation, amount, fill, self.seed), picture, name)
@@ -144,16 +144,16 @@ class DerivedFiles(Sequence[Pair]):
     """Picture files and the pairs that are derived from them."""
 
     def __init__(
-        self, files: PairPaths, resize: Callable[[Tensor], Tensor], derivation: Callable[[Tensor, str], Pair]
+        self, files: PairPaths, resize: Callable[[Tensor], Tensor], derive: Callable[[Tensor, str], Pair]
     ) -> None:
-        self.files, self.resize, self.derivation = files, resize, derivation
+        self.files, self.resize, self.derive = files, resize, derive
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
-        return self.derivation(self.resize(read_pixels(file, 3)), file.stem)._replace(name=pair_name(file.stem))
+        return self.derive(self.resize(read_pixels(file, 3)), file.stem)._replace(name=pair_name(file.stem))
 
 
 def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Callable[[Tensor, str], Tensor] | None:
@@ -174,13 +174,13 @@ def _derive(picture: Tensor, name: str, *, operation: Operation, **settings: Any
 def derive_input(
     picture: Tensor, name: str, operation: Operation, amount: float | None, fill: str = "white", seed: int = 0
 ) -> Tensor:
-    """The input made from an RGB picture, uint8 (1 or 3, H, W), the same every time; any operation but `lab`."""
+    """Derives the input, uint8 (1 or 3, H, W), of an RGB picture, the same every time; any operation but `lab`."""
     random = np.random.default_rng(derive_seed(seed, "derivation", name))
     if operation == "inpaint":
         return inpaint(picture, random, amount or 0.5, fill)
     if operation == "noise":
         return noise(picture, random, amount or 25.0)
-    return PLAIN[operation](picture, amount)
+    return DETERMINISTIC[operation](picture, amount)
 
 
 def grayscale(picture: Tensor, amount: float | None) -> Tensor:
@@ -192,12 +192,12 @@ def grayscale(picture: Tensor, amount: float | None) -> Tensor:
 def edges(picture: Tensor, amount: float | None) -> Tensor:
     """Canny's edges (Canny 1986), black on white, uint8 (1, H, W); the lower threshold is half the upper one."""
     high = amount or 200.0
-    found = _import_opencv().Canny(grayscale(picture, None)[0].numpy(), high / 2, high)
-    return torch.from_numpy(255 - found)[None]
+    edges = _import_opencv().Canny(grayscale(picture, None)[0].numpy(), high / 2, high)
+    return torch.from_numpy(255 - edges)[None]
 
 
 def inpaint(picture: Tensor, random: np.random.Generator, share: float, fill: str) -> Tensor:
-    """A square hole whose side is a `share` of the shorter side, somewhere in the picture."""
+    """Cuts a square hole at a random place; its side is a `share` of the shorter side of the picture."""
     _, height, width = picture.shape
     side = max(1, round(min(share, 1.0) * min(height, width)))
     top, left = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
@@ -208,14 +208,14 @@ def inpaint(picture: Tensor, random: np.random.Generator, share: float, fill: st
 
 
 def superres(picture: Tensor, amount: float | None) -> Tensor:
-    """What a camera with squares of `amount` pixels for pixels would see, enlarged bicubically."""
+    """Averages squares of `amount` pixels, as a coarser camera would, and enlarges the result bicubically."""
     size = picture.shape[1], picture.shape[2]
     small = [max(1, round(side / (amount or 4.0))) for side in size]
     return resize(F.interpolate(picture[None].float(), small, mode="area")[0].round().to(torch.uint8), size)
 
 
 def blur(picture: Tensor, amount: float | None) -> Tensor:
-    """Gaussian blur of `amount` pixels, reflected at the borders."""
+    """Gaussian blur with a standard deviation of `amount` pixels and reflection at the borders."""
     sigma = amount or 2.0
     reach = min(int(3 * sigma) + 1, min(picture.shape[1:]) - 1)
     line = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
@@ -226,12 +226,12 @@ def blur(picture: Tensor, amount: float | None) -> Tensor:
 
 
 def noise(picture: Tensor, random: np.random.Generator, amount: float) -> Tensor:
-    """Gaussian noise of standard deviation `amount` in 255ths."""
+    """Adds Gaussian noise with a standard deviation of `amount` levels of 255."""
     grain = torch.from_numpy(random.normal(0, amount, tuple(picture.shape)))
     return (picture + grain).round().clamp(0, 255).to(torch.uint8)
 
 
-PLAIN = {"grayscale": grayscale, "edges": edges, "superres": superres, "blur": blur}
+DETERMINISTIC = {"grayscale": grayscale, "edges": edges, "superres": superres, "blur": blur}
 
 
 def _import_opencv():
@@ -244,7 +244,7 @@ def _import_opencv():
 
 def _find_splits(path: Path) -> dict[Split, SplitFiles]:
     if not path.is_dir():
-        raise FileNotFoundError(f"no folder {str(path)!r}: the pictures are looked for there. Set data.path.")
+        raise FileNotFoundError(f"no folder {str(path)!r} with pictures. Set data.path.")
     tree = FolderTree(path)
     found: dict[Split, SplitFiles] = {}
     for split in get_args(Split):
@@ -261,5 +261,5 @@ def _find_splits(path: Path) -> dict[Split, SplitFiles]:
 
 def _sort_pictures(folder: Path) -> PairPaths:
     names = natsorted(list_pictures(folder))
-    files_by_pair_name(folder, names)  # says so when two pictures have one name
+    files_by_pair_name(folder, names)  # raises ValueError for two pictures of one name
     return PairPaths([folder], [names])

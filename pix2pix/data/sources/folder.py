@@ -32,7 +32,7 @@ from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share, complete_s
 
 
 class PairFiles(Sequence[Pair]):
-    """Pairs in files; each entry is (file,) when A and B lie side by side in it, or the files of A and those of B."""
+    """Pairs in files. An entry is (file,) with A and B side by side, or the files of A and then those of B."""
 
     def __init__(
         self, files: Sequence[tuple[File, ...]], direction: Direction, a: ImageSpec = RGB_SPEC, b: ImageSpec = RGB_SPEC
@@ -49,8 +49,8 @@ class PairFiles(Sequence[Pair]):
         if len(files) == 1:
             a, b = self._read_halves(files[0])
         else:
-            of_a = len(self.a.channels)
-            a, b = self.a.read(files[:of_a]), self.b.read(files[of_a:])
+            count = len(self.a.channels)
+            a, b = self.a.read(files[:count]), self.b.read(files[count:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
         return Pair(source, target, self.name(index))
 
@@ -60,7 +60,7 @@ class PairFiles(Sequence[Pair]):
         return pair_name(name, *self.a.folders[:1])
 
     def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:
-        """A and B of a side-by-side picture; ordinary colours are converted once, for both."""
+        """A and B of a side-by-side picture; an ordinary RGB picture is converted once for both."""
         picture = open_picture(file)
         if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.is_plain_rgb and self.b.is_plain_rgb:
             require_even(picture.width, file)
@@ -71,12 +71,12 @@ class PairFiles(Sequence[Pair]):
 
 
 class FilePairSource(PairSource):
-    """Pairs that are read from files, wherever these lie.
+    """Pairs that are read from files, in a folder or in shards.
 
     Args:
         direction: `AtoB` makes A the source, `BtoA` makes B the source.
-        channels: of the source and of the target.
-        depths: likewise, bits of their pixels.
+        channels: the channels of source and target.
+        depths: the bits of their pixels.
         folders: the names of A's and B's folders, see `PairFolder`; None for A and B.
         label_map: which image is a label map, to be read by `palette`; None for none.
         palette: of the label maps.
@@ -92,20 +92,20 @@ class FilePairSource(PairSource):
         palette: PaletteChoice | None,
     ) -> None:
         self.direction: Direction = direction
-        self.sides = make_specs(direction, channels, depths, OWN_FOLDERS | (folders or {}), label_map, palette)
+        self.specs = make_specs(direction, channels, depths, OWN_FOLDERS | (folders or {}), label_map, palette)
 
     @property
     def image_names(self) -> list[str]:
         """What the folders of A and then of B are called."""
-        return [*self.sides["A"].folders, *self.sides["B"].folders]
+        return [*self.specs["A"].folders, *self.specs["B"].folders]
 
     def find_pairs(self, path: Path, layout: Layout = "auto", report: Report = raise_fault) -> FolderLayout:
         """The pairs in a folder or in a table, in whatever splits. Reports what `find_layout` and the table report."""
-        return find_pairs(path, self.sides["A"].folders, self.sides["B"].folders, self.direction, layout, report)
+        return find_pairs(path, self.specs["A"].folders, self.specs["B"].folders, self.direction, layout, report)
 
     def open_pairs(self, files: Sequence[tuple[File, ...]]) -> PairFiles:
-        """The pairs in `files`, read when indexed."""
-        return PairFiles(files, self.direction, self.sides["A"], self.sides["B"])
+        """The pairs in `files`; a pair is read when indexed."""
+        return PairFiles(files, self.direction, self.specs["A"], self.specs["B"])
 
 
 class PairFolder(FilePairSource):
@@ -125,10 +125,10 @@ class PairFolder(FilePairSource):
         path: the folder, or a CSV file that lists the pairs.
         direction: `AtoB` makes A the source, `BtoA` makes B the source.
         source_channels: channels of the source; grey and colour are converted (1, 3, with transparency 2, 4).
-        target_channels: likewise.
+        target_channels: channels of the target.
         source_depth: bits of the source's pixels, 8 or 16; 32 for signed integers, or `float`.
-        target_depth: likewise.
-        folders: the names of A's and B's folders; for several a mapping of names to channels, as {mask: 1, photo: 3}.
+        target_depth: bits of the target's pixels.
+        folders: the names of A's and B's folders; for several, a mapping to their channels, as {mask: 1, photo: 3}.
         label_map: which image is a label map, to be read by `palette`; None for none.
         palette: of the label maps.
         layout: `side_by_side` or `two_folders`; `auto` takes what is found, and refuses single pictures.
@@ -138,8 +138,8 @@ class PairFolder(FilePairSource):
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
-        ValueError: when names do not match, or a side-by-side file is of odd width; of more than a thousand in a split
-            some are looked at, spread evenly, and the others when they are read.
+        ValueError: when names do not match, or a side-by-side file has an odd width. In a split of more than a thousand
+            files an even sample is checked now, the others when they are read.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class PairFolder(FilePairSource):
         return self.open_pairs(self.files(split))
 
     def files(self, split: Split) -> PairPaths:
-        """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
+        """The files of each pair: (file,) with A and B side by side, or the files of A and then those of B."""
         if split not in self._splits:
             raise ValueError(missing_split_message(self.path, split, self.splits))
         return self._splits[split].files
@@ -193,7 +193,7 @@ class PairFolder(FilePairSource):
         if len(files) == 1:
             height, width = read_size(files[0])
             return height, width // 2
-        return read_size(files[0 if self.direction == "AtoB" else len(self.sides["A"].channels)])
+        return read_size(files[0 if self.direction == "AtoB" else len(self.specs["A"].channels)])
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""

@@ -139,7 +139,7 @@ class _Search:
         return FolderLayout(self.tree.root, splits, self.notes, has_splits)
 
     def _find_split(self, split: Split | Literal[""]) -> SplitFiles | None:
-        """The files of one split in the first layout that has any; the split "" is the folder itself."""
+        """The pairs of one split in the first layout that has files; the split "" is the folder itself."""
         words = SPLIT_NAMES[split]
         if self.layout != "side_by_side":
             for word, layout in itertools.product(words, LAYOUTS):

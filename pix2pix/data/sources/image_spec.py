@@ -21,7 +21,7 @@ OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
 
 
 class ImageSpec(NamedTuple):
-    """How one image of a pair is read: the channels of each of its files, their depth, a label map's palette."""
+    """How to read one image of a pair: the channels of each of its files, their depth, the palette of a label map."""
 
     channels: tuple[int, ...] = (3,)
     depth: Depth = 8
@@ -30,18 +30,18 @@ class ImageSpec(NamedTuple):
 
     @property
     def is_plain_rgb(self) -> bool:
-        """Whether an ordinary picture, RGB in 8 bits, is taken as it is."""
+        """Whether an ordinary RGB picture of 8 bits is used as it is."""
         return self.channels == (3,) and self.depth == 8
 
     def read(self, files: Sequence[File]) -> Tensor:
-        """The image (C, H, W) in `files`, whose channels are joined in their order."""
+        """Reads the image (C, H, W) in `files`, and concatenates their channels in this order."""
         return self.combine([open_picture(file) for file in files], str(files[0]))
 
     def combine(self, images: Sequence[Picture], name: str) -> Tensor:
-        """The same of pictures that were read already."""
+        """Concatenates decoded pictures to the image, as `read` does with files."""
         if len(images) != len(self.channels):
             names = ", ".join(self.folders)
-            raise ValueError(f"{name}: the input takes {len(self.channels)} pictures ({names}), not {len(images)}.")
+            raise ValueError(f"{name}: the input needs {len(self.channels)} pictures ({names}), but got {len(images)}.")
         if self.palette is not None:
             return self.palette.decode_label_map(images[0], name)
         parts = [
@@ -50,7 +50,7 @@ class ImageSpec(NamedTuple):
         ]
         if len({part.shape[1:] for part in parts}) > 1:
             sizes = ", ".join(f"{part.shape[2]}x{part.shape[1]}" for part in parts)
-            raise ValueError(f"{name}: its inputs are of {sizes} pixels; they must agree. Resize the files.")
+            raise ValueError(f"{name}: its inputs have different sizes, {sizes} pixels. Resize the files.")
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
@@ -58,7 +58,7 @@ RGB_SPEC = ImageSpec()
 
 
 def folder_names(folders: Folders) -> list[str]:
-    """The folders that hold one image of each pair."""
+    """The names of the folders that hold one image of each pair."""
     return [folders] if isinstance(folders, str) else list(folders)
 
 
@@ -70,7 +70,7 @@ def make_specs(
     label_map: Literal["A", "B"] | None,
     palette: PaletteChoice | None,
 ) -> dict[Literal["A", "B"], ImageSpec]:
-    """How A and B are read; `channels` and `depths` are the source's and the target's."""
+    """The specs of A and B. `channels` and `depths` are those of source and target, in this order."""
     order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
     return {
         image: make_spec(folders[image], count, depth, palette if label_map == image else None)
@@ -79,9 +79,9 @@ def make_specs(
 
 
 def make_spec(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> ImageSpec:
-    """How an image is read from its folder, with `channels`, or from the folders that a mapping gives channels to."""
-    each = (channels,) if isinstance(folders, str) else tuple(folders.values())
-    return ImageSpec(each, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
+    """The spec of an image in one folder with `channels`, or in the folders of a mapping to their channels."""
+    counts = (channels,) if isinstance(folders, str) else tuple(folders.values())
+    return ImageSpec(counts, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
 
 
 @overload
@@ -89,7 +89,7 @@ def split_halves(image: Image.Image, path: File) -> tuple[Image.Image, Image.Ima
 @overload
 def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]: ...
 def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]:
-    """The left and right half of a side-by-side picture."""
+    """The left and right halves of a side-by-side picture. Raises ValueError for an odd width."""
     if not isinstance(image, Image.Image):
         require_even(image.shape[1], path)
         left, right = np.split(image, 2, axis=1)
@@ -101,7 +101,7 @@ def split_halves(image: Picture, path: File) -> tuple[Picture, Picture]:
 
 
 def require_even(width: int, path: File) -> None:
-    """Raises ValueError for a side-by-side picture that has no two equal halves."""
+    """Raises ValueError for a side-by-side picture of odd width."""
     if width % 2:
         raise odd_width_error(width, path)
 

@@ -5,11 +5,11 @@ from pathlib import Path, PurePosixPath
 
 
 class ShardMember(io.BytesIO):
-    """The file in memory, with the names it had: Pillow reads it, messages say where it is.
+    """A file in memory, with its name and its shard for error messages; Pillow can read it.
 
     Args:
         content: the whole file.
-        shard: where the shard is.
+        shard: the path or address of the shard.
         member: the file's name in the shard, such as `1.ab.jpg`.
     """
 
@@ -19,8 +19,10 @@ class ShardMember(io.BytesIO):
         self.shard, self.name = shard, member
         self.stem, self.suffix = unescape_key(key), PurePosixPath(role).suffix
         self.role = role.removesuffix(self.suffix)
-        if PurePosixPath(self.stem).name != self.stem or "\\" in self.stem:  # results are written under this name
-            raise ValueError(f"{shard}/{member}: its name leads to another folder. Make the shards again.")
+        if (
+            PurePosixPath(self.stem).name != self.stem or "\\" in self.stem
+        ):  # results are written under this name, in their folder
+            raise ValueError(f"{shard}/{member}: its name points to another folder. Make the shards again.")
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.name}"
@@ -30,15 +32,15 @@ File = Path | ShardMember
 
 
 def roles(files: int) -> tuple[str, ...]:
-    """What the files of a pair are called in a shard, in their order."""
+    """The roles of the files of a pair in a shard, in order."""
     return {1: ("ab",), 2: ("a", "b")}.get(files) or tuple(map(str, range(files)))
 
 
 def escape_key(stem: str) -> str:
-    """A file's stem as a WebDataset key, which ends at the first dot."""
+    """A file's stem as a WebDataset key, which must have no dot."""
     return stem.replace("%", "%25").replace(".", "%2E")
 
 
 def unescape_key(key: str) -> str:
-    """The stem of the file that a key stands for."""
+    """The stem of a file from its WebDataset key."""
     return key.replace("%2E", ".").replace("%25", "%")

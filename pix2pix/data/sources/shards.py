@@ -1,30 +1,26 @@
 """Reads pairs from WebDataset shards on disk or at any URL that fsspec can open.
 
-The index says where in which shard each pair lies. A pair is then one read of one range, in any order, by any worker:
-shards are pairs like others, and a training on them is resumed within an epoch without reading anything twice.
+The index gives the shard and position of each pair, so any worker reads any pair with one range request, in any order.
+A training on shards resumes within an epoch without reading anything twice, as with files.
 
-    DIRECTORY/index.json            how the shards were made; of each split the shards, with counts and checksums
+    DIRECTORY/index.json            how the shards were made; the shards of each split, with counts and checksums
     DIRECTORY/train.offsets.npy     (pairs, 2) int64: offset and size of each pair in its shard
-    DIRECTORY/train-000000.tar      1.ab.jpg 2.ab.jpg ... side by side; 1.a.png 1.b.png ... of two files;
-                                    1.0.tif 1.1.tif 1.2.tif ... of more, those of A first
+    DIRECTORY/train-000000.tar      1.ab.jpg 2.ab.jpg ... (side by side), 1.a.png 1.b.png ... (two files a pair),
+                                    1.0.tif 1.1.tif 1.2.tif ... (more files a pair, those of A first)
 """
 
 import copy
 import hashlib
 import io
-import json
-import logging
-import re
 import tarfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from pydantic import Field
 
-from pix2pix.core.addresses import authorization_header, hide_secrets, login_hint
+from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.randomness import windowed_order
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth
@@ -33,6 +29,8 @@ from pix2pix.data.inventory import Inventory, take_inventory
 from pix2pix.data.pair import Direction, Split
 from pix2pix.data.sources.folder import FilePairSource, PairFiles
 from pix2pix.data.sources.image_spec import Folders
+from pix2pix.data.sources.remote_files import fetch, read_range
+from pix2pix.data.sources.shard_index import INDEX, Shard, parse_index
 from pix2pix.data.sources.shard_member import ShardMember, roles
 from pix2pix.data.sources.splits import (
     DEFAULT_SHARE,
@@ -43,22 +41,7 @@ from pix2pix.data.sources.splits import (
     require_two,
 )
 
-log = logging.getLogger(__name__)
-
-FORMAT = 1
-INDEX = "index.json"
-SHARD = re.compile(r"\w+-\d+\.tar")
-REMEDY = "Copy it from where it was made, together with its index, or make the shards again."
-RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before a broken read is tried again
-
-
-class Shard(NamedTuple):
-    """One tar file: its name, how many pairs it holds, its size in bytes and its SHA-256."""
-
-    name: str
-    pairs: int
-    bytes: int
-    sha256: str
+REMEDY = "Copy it again together with its index, or make the shards again."
 
 
 class ShardedPairs(FilePairSource):
@@ -69,13 +52,13 @@ class ShardedPairs(FilePairSource):
     of the same pairs in files. Without shards of a validation split, a share of the training pairs is held out.
 
     Args:
-        path: a folder, or an address that fsspec knows, such as https://host/shards or s3://bucket/shards.
-        window: how many shards are mixed at a time.
-        direction: as of `PairFolder`, and all that follows.
+        path: a folder, or an address for fsspec, such as https://host/shards or s3://bucket/shards.
+        window: how many shards are shuffled together.
+        direction: as in `PairFolder`; the same holds for all arguments below.
 
     Raises:
         FileNotFoundError: when there is no index at `path`.
-        ValueError: when what is there is no index of ours, or its parts do not belong together.
+        ValueError: when the index is invalid or of another version, or its parts do not fit each other.
     """
 
     def __init__(
@@ -109,56 +92,56 @@ class ShardedPairs(FilePairSource):
     @property
     def splits(self) -> tuple[Split, ...]:
         """The splits that have pairs."""
-        is_there = {"train": True, "val": True, "test": "test" in self.shards or self.val_share is None}
-        return tuple(split for split in get_args(Split) if is_there[split])
+        has_pairs = {"train": True, "val": True, "test": "test" in self.shards or self.val_share is None}
+        return tuple(split for split in get_args(Split) if has_pairs[split])
 
     def members(self, split: Split) -> "MemberFiles":
-        """Where the pairs of `split` lie. Raises ValueError where there is no such split."""
+        """The files of the pairs of `split`. Raises ValueError if there is no such split."""
         if split not in self.splits:
             raise ValueError(missing_split_message(hide_secrets(self.path), split, self.splits))
         if split not in self._members:
-            self._members |= self._held_out() if self._is_held_out(split) else {split: self._read_members(split)}
+            self._members |= self._hold_out() if self._is_held_out(split) else {split: self._read_members(split)}
         return self._members[split]
 
     def _is_held_out(self, split: Split) -> bool:
         return self.val_share is not None and "val" not in self.shards and split != "test"
 
-    def _held_out(self) -> "dict[Split, MemberFiles]":
-        """Training and validation pairs of shards that have no validation split."""
+    def _hold_out(self) -> "dict[Split, MemberFiles]":
+        """The training and validation pairs of shards without a validation split."""
         assert self.val_share is not None
-        everything = self._read_members("train")
-        require_two(len(everything), hide_secrets(self.path))
-        kept, held_out = hold_out(len(everything), self.val_share, self.split_seed)
-        return {"train": everything.select(kept), "val": everything.select(held_out)}
+        members = self._read_members("train")
+        require_two(len(members), hide_secrets(self.path))
+        training, validation = hold_out(len(members), self.val_share, self.split_seed)
+        return {"train": members.select(training), "val": members.select(validation)}
 
     def _read_members(self, split: Split) -> "MemberFiles":
-        """Of earlier versions, a missing `val` is `test` and the other way round."""
+        """Reads the offsets of a split. In shards of earlier versions, `val` and `test` replace each other."""
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
-        there = split if split in self.shards else other
-        if not self.shards.get(there):
+        stored = split if split in self.shards else other
+        if not self.shards.get(stored):
             raise ValueError(f"{hide_secrets(self.path)}/{INDEX}: lists no shards of {split}. {REMEDY}")
-        return MemberFiles(self.path, there, self.shards[there])
+        return MemberFiles(self.path, stored, self.shards[stored])
 
     def describe(self) -> list[str]:
-        """How many pairs there are, and what is validated on."""
+        """A sentence about the number of pairs, and about the pairs for validation."""
         counts = {split: len(self.members(split)) for split in self.splits}
         held_out_by = self.split_seed if self._is_held_out("val") else None
-        said = describe_held_out(counts, held_out_by)
+        validation = describe_held_out(counts, held_out_by)
         if "val" not in self.shards and held_out_by is None:
-            said += ", the same pairs, which so choose best.ckpt"
-        return [f"{hide_secrets(self.path)}: {counts['train']} pairs in shards; {said}."]
+            validation += ", the same pairs, which therefore choose best.ckpt"
+        return [f"{hide_secrets(self.path)}: {counts['train']} pairs in shards; {validation}."]
 
     def fingerprint(self) -> str:
         """A digest of the index, which holds the checksum of every shard."""
         return hashlib.sha256(self.index).hexdigest()
 
     def inventory(self) -> Inventory:
-        """The shards and where pairs lie in them, where they are on this machine; their checksums are in the index."""
+        """The shards and the offset files that are on this machine, with the checksums in the index."""
         folder = Path(self.path)
         sums = {shard.name: shard.sha256 for shards in self.shards.values() for shard in shards}
         sums |= {f"{split}.offsets.npy": "" for split in self.shards}
-        there = [name for name in sorted(sums) if (folder / name).is_file()]
-        return take_inventory(self.fingerprint(), [folder / name for name in there], [sums[name] for name in there])
+        local = [name for name in sorted(sums) if (folder / name).is_file()]
+        return take_inventory(self.fingerprint(), [folder / name for name in local], [sums[name] for name in local])
 
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order of a training epoch, shard after shard within a window."""
@@ -201,33 +184,33 @@ class MemberFiles(Sequence[tuple[ShardMember, ...]]):
         try:
             with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
                 return _read_members(tar, shard)
-        except Exception as error:  # whatever the bytes of a damaged file happen to provoke
+        except Exception as error:  # a damaged file raises errors of any type
             reason = str(error) or type(error).__name__
             raise ValueError(
-                f"{shard}: no pair begins at byte {offset} ({reason}). The index is of other shards, or the file is "
-                "damaged: copy it again, or make the shards again."
+                f"{shard}: no pair begins at byte {offset} ({reason}). The file is damaged, or of another index. "
+                "Copy it again, or make the shards again."
             ) from error
 
 
 def _read_offsets(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
-    """Offset and size of each pair, int64 (pairs, 2). Raises ValueError for what is damaged or of other shards."""
+    """Offset and size of each pair, int64 (pairs, 2). Raises ValueError when damaged, or of other shards."""
     content, path = _read_file(path, name), hide_secrets(path)
     pairs = sum(shard.pairs for shard in shards)
     try:
-        places = read_npy(ShardMember(content, path, name))
+        offsets = read_npy(ShardMember(content, path, name))
     except ValueError as error:
         raise ValueError(f"{path}/{name}: damaged ({error}). {REMEDY}") from error
-    if places.shape != (pairs, 2):
-        raise ValueError(f"{path}/{name}: has places for {len(places)} pairs, the index counts {pairs}. {REMEDY}")
-    there = np.repeat([shard.bytes for shard in shards], [shard.pairs for shard in shards])
-    sound = places.dtype.kind in "iu" and (places >= 0).all() and (places[:, 1] <= there).all()
-    if not sound or (places[:, 0] > there - places[:, 1]).any():
-        raise ValueError(f"{path}/{name}: damaged, its places do not lie in the shards. {REMEDY}")
-    return places.astype(np.int64, copy=False)
+    if offsets.shape != (pairs, 2):
+        raise ValueError(f"{path}/{name}: has offsets of {len(offsets)} pairs, but the index has {pairs}. {REMEDY}")
+    ends = np.repeat([shard.bytes for shard in shards], [shard.pairs for shard in shards])
+    is_valid = offsets.dtype.kind in "iu" and (offsets >= 0).all() and (offsets[:, 1] <= ends).all()
+    if not is_valid or (offsets[:, 0] > ends - offsets[:, 1]).any():
+        raise ValueError(f"{path}/{name}: damaged: some offsets are outside the shards. {REMEDY}")
+    return offsets.astype(np.int64, copy=False)
 
 
 def _read_members(tar: tarfile.TarFile, shard: str) -> tuple[ShardMember, ...]:
-    """The files of a pair. Raises ValueError for anything but plain files in their roles."""
+    """The files of a pair. Raises ValueError for anything but regular files in their roles."""
     files = []
     for member in tar:
         if not member.isreg() or member.issparse():
@@ -237,30 +220,10 @@ def _read_members(tar: tarfile.TarFile, shard: str) -> tuple[ShardMember, ...]:
         content = tar.extractfile(member)
         assert content is not None
         files.append(ShardMember(content.read(), shard, member.name))
-    found = tuple(file.role for file in files)
-    if not files or found != roles(len(files)):
+    file_roles = tuple(file.role for file in files)
+    if not files or file_roles != roles(len(files)):
         raise ValueError(f"it holds {', '.join(file.name for file in files) or 'nothing'}")
     return tuple(files)
-
-
-def parse_index(index: bytes, where: str) -> dict[str, list[Shard]]:
-    """The shards of each split by an index. Raises ValueError when it is none of ours."""
-    try:
-        content = json.loads(index)
-        splits = {split: [_parse_shard(**shard) for shard in shards] for split, shards in content["splits"].items()}
-        if content["format"] == FORMAT and splits["train"]:
-            return splits
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass  # no index at all
-    raise ValueError(f"{where}: no index of shards of this version. Make them again with `pix2pix data shard`.")
-
-
-def _parse_shard(name: str, pairs: int, bytes: int, sha256: str) -> Shard:
-    """A shard by the index, which names a file in the same folder. Raises ValueError for anything else."""
-    counts = all(type(number) is int and 0 < number < 2**63 for number in (pairs, bytes))
-    if not counts or not SHARD.fullmatch(name):
-        raise ValueError(name)
-    return Shard(name, pairs, bytes, sha256)
 
 
 def _read_file(path: str, name: str) -> bytes:
@@ -268,68 +231,6 @@ def _read_file(path: str, name: str) -> bytes:
         return fetch(f"{path}/{name}")
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no {name} in {hide_secrets(path)!r}: it belongs to shards. `pix2pix data shard FOLDER OUTPUT` makes "
-            "them; set data.path to that output, or to the address it is served at."
+            f"no {name} in {hide_secrets(path)!r}. Make shards with `pix2pix data shard FOLDER OUTPUT`, and set "
+            "data.path to OUTPUT, or to the address that serves it."
         ) from error
-
-
-def read_range(url: str, offset: int, size: int) -> bytes:
-    """`size` bytes from `offset` on. Raises ValueError when the answer is longer or shorter."""
-    content, url = fetch(url, offset, offset + size), hide_secrets(url)
-    if len(content) == size:
-        return content
-    if len(content) > size:
-        raise ValueError(
-            f"{url}: the server sends whole files when it is asked for a part. Serve the shards with one that knows "
-            f"ranges, or have each shard copied once: data.path=filecache::{url.rpartition('/')[0]}"
-        )
-    raise ValueError(f"{url}: ends before the pair at byte {offset}. The copy is not whole: copy the file again.")
-
-
-def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
-    """The bytes of a file from `start` to `end`; a read that breaks is tried again, five times in all.
-
-    Raises:
-        FileNotFoundError: when there is no such file.
-        ValueError: for a kind of address that no installed package reads.
-        OSError: when it cannot be read.
-    """
-    from fsspec.core import url_to_fs
-
-    where, login = hide_secrets(url), _login_options(url)
-    for wait in (*RETRY_DELAYS, None):
-        try:
-            system, path = url_to_fs(url, **login)
-            _require_file(system, path)
-            return _to_bytes(system.cat_file(path, start, end))
-        except (FileNotFoundError, PermissionError) as error:
-            raise type(error)(f"{where}: {error.strerror or 'there is no such file'}") from error
-        except ImportError as error:
-            raise ValueError(f"{where}: this kind of address needs another package. {error}") from error
-        except Exception as error:  # every file system has its own
-            reason, remedy = hide_secrets(str(error)), login_hint(getattr(error, "status", None))
-            if wait is None or remedy or isinstance(error, ValueError):
-                raise OSError(f"{where}: cannot be read ({type(error).__name__}: {reason}).{remedy}") from error
-            log.info("%s: %s; trying again in %s s.", where, reason or type(error).__name__, wait)
-            time.sleep(wait)
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _login_options(url: str) -> dict[str, Any]:
-    """For web addresses, what fsspec is told besides: the login of the host, which redirects to others do not see."""
-    last = url.rpartition("::")[2]
-    scheme = last.partition("://")[0]
-    login = authorization_header(last) if scheme in {"http", "https"} else None
-    return {scheme: {"headers": {"Authorization": login}}} if login else {}
-
-
-def _require_file(system: Any, path: str) -> None:
-    """Raises FileNotFoundError for a pipe or the like on this machine, on which one might wait for ever."""
-    from fsspec.implementations.local import LocalFileSystem
-
-    if isinstance(system, LocalFileSystem) and not Path(path).is_file():
-        raise FileNotFoundError(path)
-
-
-def _to_bytes(content: Any) -> bytes:
-    return content if isinstance(content, bytes) else bytes(content)

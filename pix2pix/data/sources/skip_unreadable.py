@@ -15,11 +15,11 @@ Limit = Annotated[int, Field(ge=0)]
 
 
 class SkipUnreadable(Sequence[Pair]):
-    """Gives the next readable pair in the place of an unreadable one: the same one every time, so runs stay exact.
+    """Replaces an unreadable pair by the next readable one, the same one every time, so that runs are reproducible.
 
     Args:
         pairs: the pairs as they are in their files.
-        limit: how many may be passed over, in each process that loads; more are an error.
+        limit: how many pairs each loading process may skip; more are an error.
     """
 
     def __init__(self, pairs: Sequence[Pair], limit: int) -> None:
@@ -30,19 +30,20 @@ class SkipUnreadable(Sequence[Pair]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
-        for place in range(index, index + len(self.pairs)):
+        for position in range(index, index + len(self.pairs)):
             try:
-                return self.pairs[place % len(self.pairs)]
+                return self.pairs[position % len(self.pairs)]
             except (ValueError, OSError) as error:
-                self._skip(place % len(self.pairs), error)
-        raise ValueError("data.on_error=skip: not one of the pairs can be read.")
+                self._skip(position % len(self.pairs), error)
+        raise ValueError("data.on_error=skip: none of the pairs can be read. Check data.path and the files.")
 
-    def _skip(self, place: int, error: Exception) -> None:
-        if place in self.skipped:
+    def _skip(self, index: int, error: Exception) -> None:
+        if index in self.skipped:
             return
-        self.skipped.add(place)
+        self.skipped.add(index)
         if len(self.skipped) > self.limit:
             raise ValueError(
-                f"{error} {len(self.skipped)} pairs could not be read, data.skip_limit={self.limit} are allowed."
+                f"{error} {len(self.skipped)} pairs could not be read, but data.skip_limit={self.limit}. "
+                "Raise it, or replace the files."
             ) from error
-        log.warning("%s Passed over (%d of at most %d).", error, len(self.skipped), self.limit)
+        log.warning("%s Skipped (%d of at most %d).", error, len(self.skipped), self.limit)

@@ -103,7 +103,7 @@ def test_it_is_said_where_test_pairs_choose_the_best_checkpoint(tmp_path, caplog
     for split in ("train", "test"):
         side_by_side(tmp_path / split / "1.png")
     PairFolder(str(tmp_path), val_share=None)
-    assert "no val split: a training validates on its test pairs" in caplog.text
+    assert "no val split: training validates on the test pairs" in caplog.text
 
 
 def test_in_earlier_versions_a_missing_val_split_is_the_test_split_and_the_other_way_round(tmp_path):
@@ -262,7 +262,7 @@ def test_several_folders_are_joined_as_the_channels_of_one_image(tmp_path):
         == BLUE
     )
     picture(tmp_path / "trainphoto" / "1.jpg", "white", (8, 7))
-    with pytest.raises(ValueError, match=r"1_mask\.png: its inputs are of 8x6, 8x7 pixels; they must agree"):
+    with pytest.raises(ValueError, match=r"1_mask\.png: its inputs have different sizes, 8x6, 8x7 pixels"):
         pairs.split("train")[0]
     (tmp_path / "trainphoto" / "2.jpg").unlink()
     with pytest.raises(ValueError, match=r"2 pictures have no partner.*trainB/2\.png, trainmask/2_mask\.png"):

@@ -18,7 +18,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 from pix2pix.core.randomness import epoch_order, windowed_order
 from pix2pix.data.datamodule import TrainingPairs, collate_list
 from pix2pix.data.samplers import EpochBatches
-from pix2pix.data.sources import shards as reading
+from pix2pix.data.sources import remote_files
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shards import ShardedPairs
 from pix2pix.data.transforms import JitterAndMirror
@@ -235,7 +235,7 @@ def test_processes_on_several_machines_share_an_epoch(several):
 
 
 def test_a_broken_connection_is_tried_again(several, monkeypatch, caplog):
-    monkeypatch.setattr(reading, "RETRY_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(remote_files, "RETRY_DELAYS", (0.0, 0.0, 0.0))
     caplog.set_level("INFO")
     with served(several, breaks=3) as server:
         assert len(ShardedPairs(server.address).split("val")) == 3
@@ -248,7 +248,7 @@ def test_a_broken_connection_is_tried_again(several, monkeypatch, caplog):
 def test_a_server_without_ranges_is_named_with_the_way_out(several, tmp_path):
     with served(several, knows_ranges=False) as server:
         source = ShardedPairs(server.address)
-        with pytest.raises(ValueError, match=r"sends whole files when it is asked for a part.*filecache::http"):
+        with pytest.raises(ValueError, match=r"sends the whole file instead of the requested range.*filecache::http"):
             source.split("train")[0]
         copied = ShardedPairs(f"filecache::{server.address}")
         assert same(copied.split("train"), ShardedPairs(str(several)).split("train"))
@@ -280,11 +280,11 @@ def test_a_damaged_shard_is_named(several):
 def test_an_index_of_something_else_is_refused(several):
     index = json.loads((several / "index.json").read_text())
     (several / "index.json").write_text(json.dumps(index | {"format": 99}))
-    with pytest.raises(ValueError, match=r"index\.json: no index of shards of this version"):
+    with pytest.raises(ValueError, match=r"index\.json: not an index of shards of this version"):
         ShardedPairs(str(several))
     index["splits"]["train"].pop()
     (several / "index.json").write_text(json.dumps(index))
-    with pytest.raises(ValueError, match=r"has places for 12 pairs, the index counts 9"):
+    with pytest.raises(ValueError, match=r"has shape \(12, 2\), but the index needs \(9, 2\)"):
         ShardedPairs(str(several)).split("train")
 
 
@@ -362,7 +362,7 @@ def test_a_large_set_takes_sixteen_bytes_a_pair(several):
 def test_damaged_places_are_told_by_the_name_of_their_file(several, damage):
     file = several / "train.offsets.npy"
     np.save(file, damage(np.load(file)), allow_pickle=True)
-    with pytest.raises(ValueError, match=r"train\.offsets\.npy: (damaged|has places)"):
+    with pytest.raises(ValueError, match=r"train\.offsets\.npy: (damaged|has shape)"):
         ShardedPairs(str(several)).split("train")
 
 
@@ -396,14 +396,14 @@ def changed(several, **values):
 )
 def test_an_index_of_odd_shards_is_refused(several, values):
     (several / "index.json").write_text(changed(several, **values))
-    with pytest.raises(ValueError, match=r"index\.json: no index of shards"):
+    with pytest.raises(ValueError, match=r"index\.json: not an index of shards"):
         ShardedPairs(str(several))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "7", "[" * 100_000, '{"splits": []}', '{"splits": {"train": 3}}'])
 def test_an_index_that_is_none_is_refused(several, content):
     (several / "index.json").write_text(content)
-    with pytest.raises(ValueError, match=r"index\.json: no index of shards"):
+    with pytest.raises(ValueError, match=r"index\.json: not an index of shards"):
         ShardedPairs(str(several))
 
 

@@ -1,0 +1,74 @@
+"""Reads files, or ranges of them, from a disk, a web server or an object store that fsspec can open."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from pix2pix.core.addresses import authorization_header, hide_secrets, login_hint
+
+log = logging.getLogger(__name__)
+
+RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before a failed read is tried again
+
+
+def read_range(url: str, offset: int, size: int) -> bytes:
+    """Reads `size` bytes from `offset`. Raises ValueError when the answer is longer or shorter."""
+    content, url = fetch(url, offset, offset + size), hide_secrets(url)
+    if len(content) == size:
+        return content
+    if len(content) > size:
+        raise ValueError(
+            f"{url}: the server sends the whole file instead of the requested range. Use a server that supports range "
+            f"requests, or copy each shard once with data.path=filecache::{url.rpartition('/')[0]}"
+        )
+    raise ValueError(f"{url}: ends before the pair at byte {offset}: the copy is incomplete. Copy the file again.")
+
+
+def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
+    """Reads the bytes of a file from `start` to `end`. A failed read is tried again, five times in all.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: for an address that no installed package can read.
+        OSError: when the file cannot be read.
+    """
+    from fsspec.core import url_to_fs
+
+    where, login = hide_secrets(url), _login_options(url)
+    for wait in (*RETRY_DELAYS, None):
+        try:
+            system, path = url_to_fs(url, **login)
+            _require_file(system, path)
+            return _to_bytes(system.cat_file(path, start, end))
+        except (FileNotFoundError, PermissionError) as error:
+            raise type(error)(f"{where}: {error.strerror or 'there is no such file'}") from error
+        except ImportError as error:
+            raise ValueError(f"{where}: this kind of address needs another package. {error}") from error
+        except Exception as error:  # every file system has errors of its own
+            reason, remedy = hide_secrets(str(error)), login_hint(getattr(error, "status", None))
+            if wait is None or remedy or isinstance(error, ValueError):
+                raise OSError(f"{where}: cannot be read ({type(error).__name__}: {reason}).{remedy}") from error
+            log.info("%s: %s; trying again in %s s.", where, reason or type(error).__name__, wait)
+            time.sleep(wait)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _login_options(url: str) -> dict[str, Any]:
+    """The options that tell fsspec the login of a web host; redirects to other hosts do not get it."""
+    last = url.rpartition("::")[2]
+    scheme = last.partition("://")[0]
+    login = authorization_header(last) if scheme in {"http", "https"} else None
+    return {scheme: {"headers": {"Authorization": login}}} if login else {}
+
+
+def _require_file(system: Any, path: str) -> None:
+    """Raises FileNotFoundError for a pipe or the like on this machine, which reading might wait for without end."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    if isinstance(system, LocalFileSystem) and not Path(path).is_file():
+        raise FileNotFoundError(path)
+
+
+def _to_bytes(content: Any) -> bytes:
+    return content if isinstance(content, bytes) else bytes(content)
