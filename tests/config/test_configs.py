@@ -195,7 +195,10 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
         (["generator.depth=7", "data.size=64"], "image 64x64: height and width must be divisible by 128. Lower"),
         (["data.size=30"], "a U-Net halves its input at least twice. Set a size that 4 divides."),
-        (["data.size=64", "discriminator=image"], "image 64x64: a discriminator of receptive field 286 needs at least"),
+        (
+            ["data.size=64", "discriminator=image"],
+            "64x64: a discriminator with receptive field 286 needs at least",
+        ),
         (["data.load_height=200"], "data.load_height x data.load_width = 200x286 is smaller than the crop 256x256"),
         (["trainer.gradient_clip_val=1"], "set optimizer.clip_norm"),
         (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),

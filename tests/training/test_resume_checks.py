@@ -9,7 +9,7 @@ import torch
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.resume import TrainingProgress, read_progress, warn_about_schedule
-from tests.conftest import TINY, pix2pix, same_weights
+from tests.conftest import TINY, pix2pix, same_weights, typed
 
 
 @pytest.fixture
@@ -107,7 +107,8 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
     ],
 )
 def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, said):
-    there, here = ({"optimizer": {"decay_epochs": 2}, "trainer": {"max_epochs": end}} for end in ends)
+    config = typed(*TINY, "optimizer.decay_epochs=2")
+    there, here = (config.replace(trainer=config.trainer | {"max_epochs": end}) for end in ends)
     warn_about_schedule(Run("outputs/x"), so_far, there, here)
     assert bool(caplog.records) == bool(said)
     if said:

@@ -38,12 +38,12 @@ class SkipUnreadable(Sequence[Pair]):
         raise ValueError("data.on_error=skip: none of the pairs can be read. Check data.path and the files.")
 
     def _skip(self, index: int, error: Exception) -> None:
-        if index in self.skipped:
-            return
+        is_new = index not in self.skipped
         self.skipped.add(index)
         if len(self.skipped) > self.limit:
             raise ValueError(
                 f"{error} {len(self.skipped)} pairs could not be read, but data.skip_limit={self.limit}. "
                 "Raise it, or replace the files."
             ) from error
-        log.warning("%s Skipped (%d of at most %d).", error, len(self.skipped), self.limit)
+        if is_new:
+            log.warning("%s Skipped (%d of at most %d).", error, len(self.skipped), self.limit)
