@@ -136,7 +136,7 @@ def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_pa
     said = capsys.readouterr().out
     assert said.count("Skipped (") == 2
     assert "1.jpg: cannot be read as a picture" in said
-    with pytest.raises(SystemExit, match=r"2 pairs could not be read, data\.skip_limit=1 are allowed"):
+    with pytest.raises(SystemExit, match=r"2 pairs could not be read, but data\.skip_limit=1"):
         pix2pix(*words, "name=limited", "data.on_error=skip", "data.skip_limit=1")
 
 
