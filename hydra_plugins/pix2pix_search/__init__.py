@@ -50,6 +50,8 @@ class OptunaSearch(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Sets up the process launcher. Raises ValueError for another launcher, whose runs cannot be pruned."""
+        from pix2pix.config.metric_names import find_mode
+
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -57,7 +59,7 @@ class OptunaSearch(Sweeper):
             raise ValueError("hydra/sweeper=optuna prunes runs, and needs hydra/launcher=processes for it.")
         self.processes, self.folder = launcher, Path(config.hydra.sweep.dir)
         self.monitor: str = config.callbacks.checkpoint.monitor
-        self.mode: Any = config.callbacks.checkpoint.get("mode")
+        self.mode: Any = find_mode(self.monitor, config.callbacks.checkpoint.get("mode"), config.get("metrics", {}))
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the trials and logs the best one."""

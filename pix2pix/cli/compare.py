@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pix2pix.cli.options import CHECKPOINT, DEVICE, SPLIT, TRUST
+from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
 
 
 @click.command()
@@ -28,6 +28,7 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, SPLIT, TRUST
     default=True,
     help="First evaluate runs whose results are missing, outdated or made with other options. Default: yes.",
 )
+@METRIC
 @CHECKPOINT
 @TRUST
 @DEVICE
@@ -46,7 +47,8 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: 
     runs = find_runs(paths)
     which = {name: options[name] for name in ("checkpoint", "data", "trust")}
     if options["evaluate"]:
-        comparing.evaluate_outdated(runs, split, scorer=options["scorer"], device=options["device"], **which)
+        how = {name: options[name] for name in ("scorer", "metrics", "device")}
+        comparing.evaluate_outdated(runs, split, **how, **which)
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
     comparison = comparing.write_page(runs, split, page, pictures=options["pictures"], **which)
     for warning in comparison.warnings():

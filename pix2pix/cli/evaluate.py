@@ -5,7 +5,19 @@ from typing import Any
 
 import click
 
-from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
+from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, METRIC, NORMALIZATION, SEED, TRUST
+
+
+def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    """Prints the built-in metrics, each with its better direction and its meaning, and ends the command."""
+    if not is_asked or context.resilient_parsing:
+        return
+    from pix2pix.config.metric_names import METRICS
+
+    for name, metric in METRICS.items():
+        click.echo(f"{name:22}{'higher' if metric.higher_is_better else 'lower':8}{metric.meaning}")
+    click.echo("Your own: --metric CLASS, or the setting metrics (docs/metrics.md).")
+    context.exit()
 
 
 @click.command()
@@ -25,6 +37,15 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Largest number of pairs, evenly spaced. Default: all.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder to write to. Default: in RUN/evaluation.")
+@METRIC
+@click.option(
+    "--list-metrics",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=list_metrics,
+    help="List what is measured, and exit.",
+)
 @CHECKPOINT
 @TRUST
 @NORMALIZATION

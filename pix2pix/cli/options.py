@@ -44,3 +44,11 @@ SPLIT = click.option(
     show_default=True,
     help="Part of the data set to evaluate on.",
 )
+
+METRIC = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="CLASS",
+    help="Also measure this metric of yours, as mylab.metrics.EdgeError or NAME=CLASS. Repeatable.",
+)

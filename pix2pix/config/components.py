@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from pix2pix.config.identity import flatten
+from pix2pix.config.metric_names import PairMetric
 from pix2pix.core import instantiate, trust, trusted_modules
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
@@ -25,6 +26,7 @@ KINDS: dict[str, type] = {
     "optimizer.generator": torch.optim.Optimizer,
     "optimizer.discriminator": torch.optim.Optimizer,
     "trainer": pl.Trainer,
+    "metrics": PairMetric,
     "callbacks": pl.Callback,
     "logger": Logger,
 }

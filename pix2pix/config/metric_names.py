@@ -1,6 +1,13 @@
 """The names of all metrics, what each means, and whether higher is better."""
 
-from typing import Literal, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pix2pix.core.instantiate import TARGET, locate
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Mode = Literal["min", "max"]
 
@@ -13,6 +20,24 @@ class Metric(NamedTuple):
 
     higher_is_better: bool
     meaning: str
+
+
+class PairMetric(ABC):
+    """A metric that compares each output with its own target: derive from it to measure what you need.
+
+    It is measured in validations as `val/NAME` and in evaluations as NAME, its name in the setting `metrics`. The
+    first line of its docstring is its meaning on pages.
+    """
+
+    higher_is_better: ClassVar[bool]
+
+    @abstractmethod
+    def __call__(self, output: "Tensor", target: "Tensor") -> "Tensor":
+        """Maps outputs and targets, (B, C, H, W) in [-1, 1], to a value for each picture, (B,)."""
+
+    def describe(self) -> Metric:
+        """Direction and meaning."""
+        return Metric(self.higher_is_better, (type(self).__doc__ or "").strip().partition("\n")[0].rstrip("."))
 
 
 METRICS = {
@@ -69,3 +94,17 @@ def higher_is_better(name: str, mode: Mode | None = None) -> bool:
             f"{name}: nothing says whether more or less of it is better. Set callbacks.checkpoint.mode=max or min."
         )
     return known[short].higher_is_better
+
+
+def find_mode(name: str, mode: Mode | None, metrics: Mapping[str, Mapping[str, Any]]) -> Mode | None:
+    """The direction that is set for a metric; else that of the class of a metric of your own; None for all others.
+
+    Args:
+        name: of the metric, with or without `val/`.
+        mode: the direction that is set.
+        metrics: the setting `metrics`, whose classes are trusted.
+    """
+    component = metrics.get(name.removeprefix("val/"))
+    if mode is not None or component is None:
+        return mode
+    return "max" if locate(component[TARGET]).higher_is_better else "min"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pix2pix.config.data_rules import find_broken_data_rules
-from pix2pix.config.metric_names import DIAGNOSES, higher_is_better, validation_metrics
+from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET
 from pix2pix.models.learning_rates import LinearDecay
@@ -68,6 +68,8 @@ def _check_precision(config: RunConfig) -> Iterator[str]:
 
 
 def _check_monitors(config: RunConfig) -> Iterator[str]:
+    for name in config.metrics.keys() & (METRICS | DIAGNOSES).keys():
+        yield f"metrics.{name}: a built-in metric has this name; choose another one"
     ours = {name: component for name, component in config.callbacks.items() if component[TARGET].startswith("pix2pix.")}
     # Only callbacks of this package: what those of others call `monitor` may be anything.
     logged = _list_validation_metrics(config)
@@ -77,12 +79,12 @@ def _check_monitors(config: RunConfig) -> Iterator[str]:
         if isinstance(monitor, str) and len(ours) == len(config.callbacks) and monitor not in logged:
             yield f"callbacks.{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
         elif isinstance(monitor, str):
-            yield from _check_direction(monitor, component)
+            yield from _check_direction(monitor, component, config)
 
 
-def _check_direction(monitor: str, component: dict[str, Any]) -> Iterator[str]:
+def _check_direction(monitor: str, component: dict[str, Any], config: RunConfig) -> Iterator[str]:
     try:
-        higher_is_better(monitor, component.get("mode"))
+        higher_is_better(monitor, find_mode(monitor, component.get("mode"), config.metrics))
     except ValueError as error:
         yield str(error)
 
@@ -91,7 +93,7 @@ def _list_validation_metrics(config: RunConfig) -> list[str]:
     data = config.data
     names = validation_metrics(data.height, data.width, labels=data.label_map_side == "target")
     diagnosed = any(component[TARGET].endswith(".CollapseMonitor") for component in config.callbacks.values())
-    return [f"val/{name}" for name in [*names, *(DIAGNOSES if diagnosed else ())]]
+    return [f"val/{name}" for name in [*names, *config.metrics, *(DIAGNOSES if diagnosed else ())]]
 
 
 def _check_decay(config: RunConfig) -> Iterator[str]:

@@ -68,6 +68,7 @@ class RunConfig(Settings):
     objective: Component
     optimizer: OptimizerSettings
     trainer: Component
+    metrics: dict[str, Component] = Field(default_factory=dict)
     callbacks: dict[str, Component]
     logger: dict[str, Component]
 

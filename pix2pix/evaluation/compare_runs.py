@@ -10,6 +10,7 @@ from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison, RunEntry
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
+from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import Record
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
@@ -56,6 +57,7 @@ def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
     folder, record = spec.find_evaluation(run, entry.config)
     if record is not None:
         entry.metrics = {name: value for name, value in record["metrics"].items() if value is not None}
+        entry.own_metrics = read_own_metrics(record)
         entry.evaluation, entry.protocol = folder.name, _protocol(record)
         entry.mismatches = tuple(spec.find_mismatches(run, entry.config, record))
     elif spec.split == "val":

@@ -9,7 +9,7 @@ from typing import Any
 
 from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
-from pix2pix.config.metric_names import METRICS, higher_is_better
+from pix2pix.config.metric_names import METRICS, Metric
 from pix2pix.config.schema import RunConfig
 from pix2pix.runs.run import Run
 
@@ -30,6 +30,7 @@ class RunEntry:
     is_finished: bool = False
     data: str = ""
     protocol: dict[str, str] = field(default_factory=dict)  # evaluation settings that affect the metrics
+    own_metrics: dict[str, Metric] = field(default_factory=dict)  # those that are not built in
     mismatches: tuple[str, ...] = ()  # why the evaluation is not the requested one
 
     @property
@@ -139,7 +140,13 @@ class Comparison:
     def metrics(self) -> list[str]:
         """The metrics of any run, in documented order."""
         available = {name for entry in self.entries for name in entry.metrics}
-        return [name for name in METRICS if name in available]
+        return [name for name in self.known_metrics if name in available]
+
+    @cached_property
+    def known_metrics(self) -> dict[str, Metric]:
+        """Direction and meaning of the built-in metrics, and of those of the runs' evaluations."""
+        own = {name: metric for entry in self.entries for name, metric in entry.own_metrics.items()}
+        return METRICS | own
 
     @cached_property
     def columns(self) -> list[str]:
@@ -155,7 +162,7 @@ class Comparison:
         """
         if len(self.data_sets()) > 1 or len(self.protocols()) > 1:
             return None
-        sign = 1 if higher_is_better(metric) else -1
+        sign = 1 if self.known_metrics[metric].higher_is_better else -1
         # Multiplied by the sign, larger is better for every metric.
         ranked = [(sign * value, group) for group in self.groups if (value := group.mean(metric)) is not None]
         ranked.sort(key=lambda pair: -pair[0])

@@ -11,7 +11,6 @@ from typing import Any
 
 import jinja2
 
-from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.picture_files import open_image, report_unreadable
@@ -21,6 +20,7 @@ from pix2pix.evaluation.comparison import Comparison, Group, RunEntry
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.fcn_score import resolve_scorer
+from pix2pix.evaluation.own_metrics import parse_names
 from pix2pix.evaluation.paper_tables import matching_tables
 from pix2pix.evaluation.record import Record
 from pix2pix.inference.gallery import webp_data_uri
@@ -39,6 +39,7 @@ def evaluate_outdated(
     checkpoint: str = DEFAULT_CHECKPOINT,
     data: str | Path | None = None,
     scorer: str | None = None,
+    metrics: Sequence[str] = (),
     device: str = "auto",
     trust: Trust = (),
 ) -> None:
@@ -46,7 +47,9 @@ def evaluate_outdated(
 
     Takes the options of `evaluate`. A run that cannot be evaluated is logged, and the others are still evaluated.
     """
-    spec = EvaluationSpec(split, checkpoint, data, resolve_scorer(scorer) if scorer else None, trust)
+    spec = EvaluationSpec(
+        split, checkpoint, data, resolve_scorer(scorer) if scorer else None, trust, tuple(parse_names(metrics))
+    )
     for run in runs:
         try:
             config = run.config()
@@ -54,7 +57,12 @@ def evaluate_outdated(
             reason = "; ".join(spec.find_mismatches(run, config, record)) if record else "not evaluated yet"
             if reason:
                 log.info("evaluating %s: %s", run.path, reason)
-                options: dict[str, Any] = {"checkpoint": checkpoint, "device": device, "trust": trust}
+                options: dict[str, Any] = {
+                    "checkpoint": checkpoint,
+                    "device": device,
+                    "trust": trust,
+                    "metrics": metrics,
+                }
                 evaluate(run, split=split, data=data, **options, **_previous_options(record, scorer))
         except (ValueError, OSError) as error:  # the other runs are still evaluated
             log.error("%s: not evaluated: %s", run.path, error)
@@ -85,7 +93,7 @@ def write_page(runs: Sequence[Run], split: Split, page: Path, *, pictures: int =
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     content = {
         "comparison": comparison,
-        "metrics": METRICS,
+        "metrics": comparison.known_metrics,
         "paper": matching_tables([group.entries[0].config for group in comparison.groups]),
         "data": _to_script_json(_script_data(comparison, pictures)),
         "plotly": _plotly_script(),

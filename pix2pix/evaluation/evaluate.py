@@ -20,6 +20,7 @@ from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
 from pix2pix.evaluation.folders import evaluation_folder, keep_former_evaluation
 from pix2pix.evaluation.lab_histograms import LabHistograms
+from pix2pix.evaluation.own_metrics import OWN_METRICS, build_own_metrics, describe_own_metrics
 from pix2pix.evaluation.perceptual import PerceptualMetrics
 from pix2pix.evaluation.record import make_record
 from pix2pix.evaluation.results import FILES, Evaluation, write_results
@@ -59,6 +60,7 @@ def evaluate(
     output: Path | None = None,
     scorer: str | Path | None = None,
     perceptual: bool = False,
+    metrics: Sequence[str] = (),
     samples: int = 1,
     **options: Any,
 ) -> Evaluation:
@@ -75,6 +77,7 @@ def evaluate(
         output: a folder to write to instead; it must be empty or hold an earlier evaluation.
         scorer: a run from photos to labels that segments the outputs.
         perceptual: also compute LPIPS, FID and KID.
+        metrics: classes of your own metrics, as CLASS or NAME=CLASS, beside those of the configuration.
         samples: outputs per input under different dropout noise; metrics are their means.
         options: options of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
 
@@ -90,13 +93,15 @@ def evaluate(
         _require_own_output(output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)
-    metrics = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
+    set_metrics = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
+    own = build_own_metrics(trained, metrics)
     how = options | {"data": data, "samples": samples, "limit": limit}
     folder = output or _choose_folder(run, trained.config, selection.split, **how)
-    record = make_record(trained, selection, samples, _scorer_file(metrics), perceptual)
+    record = make_record(trained, selection, samples, _scorer_file(set_metrics), perceptual)
+    record[OWN_METRICS] = describe_own_metrics(own)
     with atomic_dir(folder) as part:
-        further = _further_metrics(metrics)
-        evaluator = PairEvaluator(trained, selection.pairs, metrics, samples, part / "images", further)
+        further = _further_metrics(set_metrics) | own
+        evaluator = PairEvaluator(trained, selection.pairs, set_metrics, samples, part / "images", further)
         result = _evaluate_pairs(evaluator, folder, selection.describe())
         record["data"]["pictures"] = evaluator.digest.digest()
         write_results(part, run, record, result)

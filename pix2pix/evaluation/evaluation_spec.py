@@ -42,6 +42,7 @@ class EvaluationSpec:
     data: str | Path | None = None
     scorer: Path | None = None
     trust: Trust = ()
+    metrics: tuple[str, ...] = ()
     _sources: dict[str, PairSource | None] = field(default_factory=dict)
     _files: dict[str, tuple[str, str]] = field(default_factory=dict)
     _pictures: dict[str, str] = field(default_factory=dict)
@@ -61,6 +62,8 @@ class EvaluationSpec:
         yield from self._find_other_data(run, config, record["data"])
         if self.scorer and (record.get("scorer") or {}).get("sha256") != file_sha256(self.scorer):
             yield "not evaluated with this scorer"
+        if missing := [name for name in self.metrics if name not in record["metrics"]]:
+            yield f"{', '.join(missing)} not measured"
 
     def _checkpoint(self, run: Run) -> Path | None:
         try:

@@ -13,6 +13,7 @@ from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from pix2pix.evaluation.evaluate_pairs import Row
+from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import FILE, Record
 from pix2pix.runs.run import Run
 
@@ -79,7 +80,9 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
     columns = [name for name in result.rows[0] if name != "name"]
     plots = {axis: _polylines(curve) for axis, curve in result.curves.items()}
     content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
-    write_text_atomic(folder / "index.html", page.render(content, metrics=METRICS, plots=plots))
+    write_text_atomic(
+        folder / "index.html", page.render(content, metrics=METRICS | read_own_metrics(record), plots=plots)
+    )
 
 
 def _replace_non_finite(tree: Any) -> Any:

@@ -110,7 +110,7 @@ def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
         return "length"
     if group == "callbacks":
         return _classify_callback(name, there, here)
-    watching = group in {"logger", "inference"} or (group == "trainer" and name in OBSERVATION_SETTINGS)
+    watching = group in {"logger", "inference", "metrics"} or (group == "trainer" and name in OBSERVATION_SETTINGS)
     return "other" if watching or key in ERROR_SETTINGS else "decisive"
 
 

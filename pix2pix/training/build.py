@@ -11,8 +11,9 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.profilers import PassThroughProfiler
 from torch import nn
 
+from pix2pix.config.metric_names import find_mode
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import build
+from pix2pix.core.instantiate import Component, build
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
@@ -61,6 +62,7 @@ def build_model(config: RunConfig) -> Pix2Pix:
         decay_epochs=config.optimizer.decay_epochs,
         clip_norm=config.optimizer.clip_norm,
         ema_decay=config.ema_decay,
+        metrics={name: build(metric) for name, metric in config.metrics.items()},
         seed=config.seed,
         config=config,
     )
@@ -87,7 +89,7 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
     try:
         trainer: pl.Trainer = build(
             config.trainer_here(),
-            callbacks=sort_callbacks(build(callback) for callback in config.callbacks.values()),
+            callbacks=sort_callbacks(build(_with_mode(callback, config)) for callback in config.callbacks.values()),
             logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
             plugins=[AtomicCheckpointIO(), *_cluster_plugins(config)],
             **({} if config.has_profiler else {"profiler": NoProfiler()}),
@@ -101,6 +103,13 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
             "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
         )
     return trainer
+
+
+def _with_mode(callback: Component, config: RunConfig) -> Component:
+    """A callback that monitors a metric of the setting `metrics`, with the direction of that metric."""
+    monitor = callback.get("monitor")
+    mode = find_mode(monitor, callback.get("mode"), config.metrics) if isinstance(monitor, str) else None
+    return callback | {"mode": mode} if mode else callback
 
 
 def _cluster_plugins(config: RunConfig) -> list[LightningEnvironment]:

@@ -1,6 +1,6 @@
 """The LightningModule around the training step: optimizers, precision, validation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
+from pix2pix.config.metric_names import PairMetric
 from pix2pix.config.saved import config_in_weights
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.randomness import seed_step
@@ -44,6 +45,7 @@ class Pix2Pix(pl.LightningModule):
         clip_norm: largest norm of a network's gradient, or None.
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
             made; None for no average.
+        metrics: further metrics of a validation.
         seed: of every random draw.
         config: the run's configuration, which is stored in every checkpoint. It says what the data mean, how the
             generator is run when it does not train, and how a step is executed; None for pictures and the defaults.
@@ -59,11 +61,13 @@ class Pix2Pix(pl.LightningModule):
         decay_epochs: int = 0,
         clip_norm: float | None = None,
         ema_decay: float | None = None,
+        metrics: Mapping[str, PairMetric] | None = None,
         seed: int = 0,
         config: RunConfig | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.metrics = metrics or {}
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()
         self.register_state_dict_post_hook(exclude_objective)
@@ -203,6 +207,7 @@ class Pix2Pix(pl.LightningModule):
         metrics = pair_metrics(output, target)
         if (labels := self.target_labels) is not None:
             metrics["pixel_accuracy"] = pixel_accuracy(output, target, labels)
+        metrics |= {name: measure(output, target) for name, measure in self.metrics.items()}
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
         self.log_dict(means, batch_size=len(output), sync_dist=True)
         return output

@@ -38,7 +38,17 @@ def groups() -> dict[str, list[str]]:
 
 
 def test_all_groups_of_the_architecture_are_there():
-    expected = {"data", "generator", "discriminator", "objective", "optimizer", "trainer", "callbacks", "logger"}
+    expected = {
+        "data",
+        "generator",
+        "discriminator",
+        "objective",
+        "optimizer",
+        "trainer",
+        "callbacks",
+        "logger",
+        "metrics",
+    }
     more = {"experiment", "sweep", "data/source", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
     assert expected | more == set(groups())
 
