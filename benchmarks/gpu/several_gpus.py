@@ -79,7 +79,8 @@ def _start(notes: Notes, words: list[str]) -> int:
 def _weight_distance(one: Path, other: Path) -> dict[str, float]:
     """The distance of the weights of two runs, relative to their norm."""
     first, second = (
-        torch.load(Run(run).last, map_location="cpu", weights_only=True)["state_dict"] for run in (one, other)
+        torch.load(Run(run).last_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        for run in (one, other)
     )
     a, b = (torch.cat([v.double().flatten() for v in state.values()]) for state in (first, second))
     return {"relative": float((a - b).norm() / a.norm()), "most": float((a - b).abs().max())}

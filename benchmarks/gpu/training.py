@@ -165,7 +165,7 @@ def good(options: Options, notes: Notes) -> None:
                     longest = longest if name == LONG else max(longest, job.seconds())
             time.sleep(0.2)
     notes.put("not begun", waiting)
-    _evaluate(options, notes, [Run(folder / name) for name in runs if Run(folder / name).last.is_file()])
+    _evaluate(options, notes, [Run(folder / name) for name in runs if Run(folder / name).last_checkpoint.is_file()])
 
 
 def _note_run(notes: Notes, name: str, job: Job) -> None:

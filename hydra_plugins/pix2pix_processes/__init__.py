@@ -79,5 +79,5 @@ def _to_job_return(job: "Job", result: "JobResult") -> JobReturn:
 
     is_done = result.state == "done"
     answer = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if is_done else JobStatus.FAILED)
-    answer.return_value = job.run.best() if is_done else JobFailedError(f"{job.name}: {result.detail}")
+    answer.return_value = job.run.best_value() if is_done else JobFailedError(f"{job.name}: {result.detail}")
     return answer

@@ -123,7 +123,9 @@ class OptunaSearch(Sweeper):
             known_runs = set(self.trial_numbers)
             job = self._job(overrides, trial.number)
             if job.run.path in known_runs:  # the same settings again: its result is known
-                self.study.tell(trial, job.run.best(), self._state("done" if job.run.best() is not None else "failed"))
+                self.study.tell(
+                    trial, job.run.best_value(), self._state("done" if job.run.best_value() is not None else "failed")
+                )
                 continue
             log.info("trial %d/%d: %s", trial.number + 1, self.trials, job.name)
             yield job
@@ -165,7 +167,7 @@ class OptunaSearch(Sweeper):
         SWEEP.record_result(job, *result)
         if result.state == "stopped":  # the trial stays open: the same command resumes its run
             return
-        value = job.run.best() if result.state == "done" else None
+        value = job.run.best_value() if result.state == "done" else None
         has_no_value = result.state == "done" and value is None  # the metric was never a number
         self.study.tell(
             self.trial_numbers[job.run.path], value, self._state("failed" if has_no_value else result.state)

@@ -58,7 +58,7 @@ def _run_foreign_job(cfg: DictConfig) -> float | None:
     except Exception as error:
         job.write_log("".join(traceback.format_exception(error)))
         raise JobFailedError(f"{job.name}: {error}") from error
-    return job.run.best()
+    return job.run.best_value()
 
 
 @contextmanager

@@ -91,6 +91,6 @@ def _write(run: Run, config: RunConfig, state: dict[str, Tensor], provenance: di
     disk.save_checkpoint(checkpoint, run.checkpoints / "best.ckpt")
     if disk.error:
         raise disk.error
-    link_checkpoint(run.checkpoints / "best.ckpt", run.last)
+    link_checkpoint(run.checkpoints / "best.ckpt", run.last_checkpoint)
     write_text_atomic(run.provenance_file, json.dumps(provenance, indent=2) + "\n")
     write_text_atomic(run.config_file, yaml.safe_dump(config.to_mapping(), sort_keys=False))

@@ -36,7 +36,7 @@ class Run:
         self.config_file = self.path / "config.yaml"
         self.provenance_file = self.path / "provenance.json"
         self.checkpoints = self.path / "checkpoints"
-        self.last = self.checkpoints / "last.ckpt"
+        self.last_checkpoint = self.checkpoints / "last.ckpt"
         self.data_files = self.path / "data_files.npz"
         self.evaluation = self.path / "evaluation"
 
@@ -79,7 +79,7 @@ class Run:
 
     def resume_checkpoints(self) -> list[Path]:
         """The checkpoints that the run can resume from, the newest first."""
-        return [path for path in (self.last, self.checkpoints / PREVIOUS) if path.is_file()]
+        return [path for path in (self.last_checkpoint, self.checkpoints / PREVIOUS) if path.is_file()]
 
     def require_same(self, config: "RunConfig") -> None:
         """Raises ValueError with the differences if the directory holds another run, or other files."""
@@ -198,7 +198,7 @@ class Run:
         """Marks the run as done, with the best value of the metric that chose `best.ckpt`."""
         self._write_provenance(**self.provenance() | {"finished": True, "best": dict(best)})
 
-    def best(self) -> float | None:
+    def best_value(self) -> float | None:
         """The best value of the metric that chose `best.ckpt`; None before the run is finished."""
         return next(iter(self.provenance().get("best", {}).values()), None)
 

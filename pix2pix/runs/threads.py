@@ -55,7 +55,7 @@ def _thread_count(run: Run, trainer: pl.Trainer) -> int:
     log.info(
         "The run continues with %s, as it was started, and not with %s, so that results stay bit-equal. For another "
         "number, start a new run with name=... resume=%s.",
-        *(_format_threads(recorded), _format_threads(own), run.last),
+        *(_format_threads(recorded), _format_threads(own), run.last_checkpoint),
     )
     return recorded
 

@@ -57,8 +57,8 @@ def _read_state(origin: Path, model: nn.Module) -> dict[str, Tensor]:
 
 def _last_checkpoint(run: Run) -> Path:
     run.config()  # raises if this is not a run
-    if run.last.is_file():
-        return run.last
+    if run.last_checkpoint.is_file():
+        return run.last_checkpoint
     others = sorted(run.checkpoints.glob("*.ckpt"))
     remedy = f"Begin with another of its checkpoints: init_from={others[0]}" if others else "It has saved nothing yet."
     raise FileNotFoundError(f"init_from={run.path}: has no last.ckpt. {remedy}")

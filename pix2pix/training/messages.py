@@ -110,10 +110,10 @@ def announce_checkpoints(run: Run, best: Mapping[str, float]) -> None:
         run: a finished run.
         best: the best value of the metric that chose `best.ckpt`.
     """
-    if not run.last.is_file():
+    if not run.last_checkpoint.is_file():
         return
-    last, best_file = _read_epoch(run.last), run.checkpoints / "best.ckpt"
-    log.info("%s (epoch %d) is what evaluate, translate, demo and export load.", run.last, last)
+    last, best_file = _read_epoch(run.last_checkpoint), run.checkpoints / "best.ckpt"
+    log.info("%s (epoch %d) is what evaluate, translate, demo and export load.", run.last_checkpoint, last)
     if not best or not best_file.is_file():
         log.info("There is no best.ckpt: no epoch was validated by a metric that chooses it.")
         return

@@ -88,7 +88,7 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
 
 def _require_file(path: Path) -> None:
     if path.is_dir():
-        last = f"{Run(path).last}" if Run(path).config_file.is_file() else "one of its files"
+        last = f"{Run(path).last_checkpoint}" if Run(path).config_file.is_file() else "one of its files"
         raise ValueError(f"{path}: is a directory, no checkpoint. Give {last}.")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint. Give auto, never, or the path of a checkpoint.")

@@ -59,7 +59,7 @@ def test_test_time_choices_change_the_outputs_and_are_recorded(run, option):
 
 def test_the_checkpoint_is_chosen_by_name_or_path(run):
     last = evaluate(run, checkpoint="last")
-    assert evaluate(run, checkpoint=str(run.last)).totals == last.totals
+    assert evaluate(run, checkpoint=str(run.last_checkpoint)).totals == last.totals
     with pytest.raises(SystemExit, match=r"epoch=7\.ckpt: no such checkpoint.*has: best, last, previous;"):
         pix2pix("evaluate", run.path, "--checkpoint", "epoch=7")
 
@@ -188,7 +188,7 @@ def test_a_limit_takes_evenly_spaced_pairs(run, capsys):
 
 def test_results_are_written_elsewhere_but_never_over_other_files(run, tmp_path):
     checkpoint = tmp_path / "alone.ckpt"
-    shutil.copyfile(run.last, checkpoint)
+    shutil.copyfile(run.last_checkpoint, checkpoint)
     for _ in range(2):
         pix2pix("evaluate", checkpoint, "--output", tmp_path / "results")
     assert (tmp_path / "results" / "index.html").is_file()
@@ -203,7 +203,7 @@ def test_results_are_written_elsewhere_but_never_over_other_files(run, tmp_path)
 def test_the_record_tells_what_the_numbers_were_made_of(run):
     plain = json.loads((evaluate(run).folder / "metrics.json").read_text())
     assert plain["data"]["kind"] == "pix2pix.data.SyntheticFacades"
-    assert plain["checkpoint_file"]["sha256"] == file_sha256(run.last)
+    assert plain["checkpoint_file"]["sha256"] == file_sha256(run.last_checkpoint)
     assert (plain["samples"], plain["precision"], plain["scorer"], plain["perceptual"]) == (1, "float32", None, False)
     again = json.loads((evaluate(run, half=True, seed=0, samples=2).folder / "metrics.json").read_text())
     assert again["data"] == plain["data"]

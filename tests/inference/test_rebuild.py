@@ -82,5 +82,5 @@ def test_what_later_or_earlier_versions_say_beside_is_passed_over(tiny_run):
     config: dict[str, Any] = tiny_run.config().to_mapping()
     config["data"].pop("one_hot")
     config["data"]["new"] = config["new"] = 1
-    read = config_in_weights(config, tiny_run.last)
+    read = config_in_weights(config, tiny_run.last_checkpoint)
     assert (read.name, read.data.one_hot) == ("tiny", False)

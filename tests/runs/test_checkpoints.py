@@ -60,8 +60,8 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[
 def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, caplog, target):
     for number in range(3, 9):
         killed_before(monkeypatch, target, functools.partial(save, saved, number))
-    assert find_resumable(saved) == saved.last
-    assert step(saved.last) == 2
+    assert find_resumable(saved) == saved.last_checkpoint
+    assert step(saved.last_checkpoint) == 2
     assert not caplog.messages
     save(saved, 9)
     save(saved, 10)
@@ -80,7 +80,7 @@ def test_a_disk_that_is_full_for_long_pushes_no_checksum_out(saved, monkeypatch)
     with monkeypatch.context() as patched:
         patched.setattr("pix2pix.runs.checkpoints.torch.save", full)
         assert all("Free some space" in str(save(saved, number)) for number in range(3, 9))
-    assert find_resumable(saved) == saved.last
+    assert find_resumable(saved) == saved.last_checkpoint
 
 
 def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, monkeypatch):
@@ -100,7 +100,7 @@ def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, 
 
 @pytest.mark.parametrize("kept", ["best.ckpt", "epoch=2.ckpt"])
 def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
-    link_checkpoint(saved.last, saved.checkpoints / kept)
+    link_checkpoint(saved.last_checkpoint, saved.checkpoints / kept)
     for number in range(3, 9):
         save(saved, number)
     assert check_integrity(saved.checkpoints / kept) == (True, None)
@@ -109,18 +109,18 @@ def test_other_names_of_a_checkpoint_have_its_checksum_for_good(saved, kept):
 
 def test_kills_while_a_checkpoint_is_given_another_name_leave_what_had_it_known(saved, monkeypatch):
     best = saved.checkpoints / "best.ckpt"
-    link_checkpoint(saved.last, best)
+    link_checkpoint(saved.last_checkpoint, best)
     for number in range(3, 9):
         save(saved, number)
-        killed_before(monkeypatch, "best.ckpt", lambda: link_checkpoint(saved.last, best))
+        killed_before(monkeypatch, "best.ckpt", lambda: link_checkpoint(saved.last_checkpoint, best))
     assert check_integrity(best) == (True, None)
     assert step(best) == 2
-    link_checkpoint(saved.last, best)
+    link_checkpoint(saved.last_checkpoint, best)
     assert (check_integrity(best), step(best)) == ((True, None), 8)
 
 
 def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
-    link_checkpoint(saved.last, saved.checkpoints / "best.ckpt")
+    link_checkpoint(saved.last_checkpoint, saved.checkpoints / "best.ckpt")
     command = ["sha256sum", "--check", SUMS]
     checked = subprocess.run(command, cwd=saved.checkpoints, capture_output=True, text=True, check=True)
     assert checked.stdout.count("OK") == 3
@@ -138,9 +138,9 @@ def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
 )
 def test_a_checkpoint_without_a_checksum_is_not_called_damaged(saved, caplog, spoil):
     spoil(saved.checkpoints / SUMS)
-    assert find_resumable(saved) == saved.last
+    assert find_resumable(saved) == saved.last_checkpoint
     (said,) = caplog.messages
-    assert said.startswith(f"{saved.last} has no checksum in SHA256SUMS")
+    assert said.startswith(f"{saved.last_checkpoint} has no checksum in SHA256SUMS")
     save(saved, 3)
     save(saved, 4)
     assert all(check_integrity(path).known for path in saved.resume_checkpoints())
@@ -159,9 +159,9 @@ def flipped(content: bytes) -> bytes:
 @pytest.mark.parametrize("damage", [cut, flipped, lambda _: b"", lambda _: b"rubbish"])
 def test_without_checksums_a_damaged_file_is_found_by_its_own(saved, caplog, damage):
     (saved.checkpoints / SUMS).unlink()
-    content = damage(saved.last.read_bytes())
-    saved.last.unlink()
-    saved.last.write_bytes(content)
+    content = damage(saved.last_checkpoint.read_bytes())
+    saved.last_checkpoint.unlink()
+    saved.last_checkpoint.write_bytes(content)
     assert find_resumable(saved) == saved.checkpoints / PREVIOUS
     assert "last.ckpt is damaged" in caplog.messages[0]
 
@@ -169,7 +169,7 @@ def test_without_checksums_a_damaged_file_is_found_by_its_own(saved, caplog, dam
 def test_the_checksums_of_an_earlier_version_are_understood(saved):
     """Three sums without names, and no word on which file each is of."""
     sums = [file_sha256(path) for path in saved.resume_checkpoints()]
-    link_checkpoint(saved.last, saved.checkpoints / "best.ckpt")
+    link_checkpoint(saved.last_checkpoint, saved.checkpoints / "best.ckpt")
     (saved.checkpoints / SUMS).write_text("\n".join(["f" * 64, *reversed(sums)]))
     files = [*saved.resume_checkpoints(), saved.checkpoints / "best.ckpt"]
     assert [check_integrity(path) for path in files] == [(True, None)] * 3
@@ -180,7 +180,7 @@ def test_the_checksums_of_an_earlier_version_are_understood(saved):
 
 def test_damaged_checkpoints_are_refused_with_every_way_on_and_replaced_by_one_that_is_named(saved):
     other = saved.path / "other.ckpt"
-    shutil.copy(saved.last, other)
+    shutil.copy(saved.last_checkpoint, other)
     for path in saved.resume_checkpoints():
         path.unlink()
         path.write_bytes(b"damaged")

@@ -150,10 +150,10 @@ def test_a_state_that_no_checkpoint_can_hold_names_its_callback_and_leaves_what_
     with pytest.raises(SystemExit, match="callback Keeping keeps a PosixPath in its state"):
         pix2pix(*words, f"+callbacks.mine={keeping}")
     run = Run(tmp_path / "run")
-    content = torch.load(run.last, weights_only=True)
+    content = torch.load(run.last_checkpoint, weights_only=True)
     assert content["global_step"] == 6
     assert content["callbacks"]["Keeping"]["sums"].tolist() == [21, 6]
     mended = keeping.replace("true", "false")
-    pix2pix(*words, "name=mended", f"resume={run.last}", f"+callbacks.mine={mended}")
-    content = torch.load(Run(tmp_path / "mended").last, weights_only=True)
+    pix2pix(*words, "name=mended", f"resume={run.last_checkpoint}", f"+callbacks.mine={mended}")
+    content = torch.load(Run(tmp_path / "mended").last_checkpoint, weights_only=True)
     assert content["callbacks"]["Keeping"]["sums"].tolist() == [78, 12]

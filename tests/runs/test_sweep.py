@@ -86,7 +86,7 @@ def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=long", "seed=0,1", "trainer.max_epochs=100000"]
     runs = [Run(tmp_path / "long_sweep" / f"seed={seed}") for seed in (0, 1)]
     with started(*words) as process:
-        wait_until(lambda: all(run.last.exists() for run in runs), process)
+        wait_until(lambda: all(run.last_checkpoint.exists() for run in runs), process)
         process.send_signal(signal.SIGHUP)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGHUP
@@ -105,7 +105,7 @@ def test_a_sweep_that_would_change_a_run_starts_none(tmp_path):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "seed=0,1"]
     run = Run(tmp_path / "s_sweep" / "seed=1")
     run.checkpoints.mkdir(parents=True)
-    run.last.touch()
+    run.last_checkpoint.touch()
     run.config_file.write_text(yaml.safe_dump(resolved(*TINY, "name=s", "seed=7")))
     with pytest.raises(SystemExit, match=r"seed=1: holds a run with another configuration(.|\n)*No job was started"):
         pix2pix(*words)
@@ -218,7 +218,7 @@ def test_cpu_jobs_share_the_threads(monkeypatch):
 
 def test_a_runs_best_value_is_what_a_search_sees(tiny_run):
     best = json.loads(tiny_run.provenance_file.read_text())["best"]
-    assert tiny_run.best() == best["val/ssim"]
+    assert tiny_run.best_value() == best["val/ssim"]
 
 
 def test_a_search_goes_the_way_that_is_better(tmp_path):

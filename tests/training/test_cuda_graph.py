@@ -198,7 +198,9 @@ def train(folder, monkeypatch, *overrides):
 
     monkeypatch.setattr(cuda_graph, "CudaGraph", graph)
     with run.open_session(config, data.pairs.fingerprint()):
-        trainer.fit(model, data, ckpt_path=run.last if run.last.exists() else None, weights_only=True)
+        trainer.fit(
+            model, data, ckpt_path=run.last_checkpoint if run.last_checkpoint.exists() else None, weights_only=True
+        )
     return run, trainer, graphs
 
 
@@ -208,7 +210,7 @@ def test_a_training_by_recorded_steps_leaves_what_a_training_leaves(tmp_path, mo
     graphed, other, (graph,) = train(tmp_path / "graph", monkeypatch, *size, "execution.cuda_graph=true")
     assert other.global_step == trainer.global_step == 12
     assert graph.replays == 9 - WARM_UP  # the last batch of each epoch is a smaller one
-    ours, theirs = (torch.load(run.last, weights_only=True) for run in (graphed, plain))
+    ours, theirs = (torch.load(run.last_checkpoint, weights_only=True) for run in (graphed, plain))
     for name, value in theirs["state_dict"].items():
         torch.testing.assert_close(ours["state_dict"][name], value, rtol=1e-3, atol=1e-5)
     assert ours["optimizer_states"][0]["param_groups"] == theirs["optimizer_states"][0]["param_groups"]
@@ -268,7 +270,7 @@ def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
 
 def final_state(folder, *overrides):
     pix2pix("train", *TINY, f"output_dir={folder}", "name=run", "generator.dropout=0", *overrides)
-    return torch.load(Run(folder / "run").last, weights_only=True)["state_dict"]
+    return torch.load(Run(folder / "run").last_checkpoint, weights_only=True)["state_dict"]
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method.* is deprecated:DeprecationWarning")  # torch compiles with these
@@ -290,7 +292,7 @@ def test_a_run_may_go_on_under_another_layout(tmp_path):
     words = [*TINY, "generator.dropout=0", f"output_dir={tmp_path}", "callbacks.checkpoint.every_n_epochs=1"]
     pix2pix("train", *words, "name=plain")
     pix2pix("train", *words, "name=other", f"resume='{tmp_path}/plain/checkpoints/epoch=1.ckpt'", CHANNELS_LAST)
-    plain, other = (torch.load(Run(tmp_path / name).last, weights_only=True) for name in ("plain", "other"))
+    plain, other = (torch.load(Run(tmp_path / name).last_checkpoint, weights_only=True) for name in ("plain", "other"))
     far = [
         ~torch.isclose(other["state_dict"][name], value, rtol=1e-2, atol=1e-4)
         for name, value in plain["state_dict"].items()

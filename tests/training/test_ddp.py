@@ -79,7 +79,7 @@ def two(tmp_path_factory) -> Run:
 def after_its_first_epoch(run: Run, folder: Path, checkpoint: str = "epoch=1") -> Run:
     """A copy of a finished run as it was after one epoch, or when it saved another checkpoint."""
     copy = Run(shutil.copytree(run.path, folder / "run"))
-    shutil.copyfile(copy.checkpoints / f"{checkpoint}.ckpt", copy.last)
+    shutil.copyfile(copy.checkpoints / f"{checkpoint}.ckpt", copy.last_checkpoint)
     write_text_atomic(copy.provenance_file, json.dumps(copy.provenance() | {"finished": False}))
     return copy
 
@@ -111,7 +111,7 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbro
     unbroken = run_by(words, tmp_path, "unbroken")
     killed = Run(tmp_path / "killed")
     with started("train", *words, f"output_dir={tmp_path}", "name=killed") as process:
-        wait_until(killed.last.exists, process)
+        wait_until(killed.last_checkpoint.exists, process)
         process.kill()
         process.communicate(timeout=60)  # the other process holds the pipe, too: it ends by itself
     assert not killed.is_finished()
@@ -142,7 +142,7 @@ def test_a_begun_epoch_goes_on_with_another_number_of_pairs_a_step(one, tmp_path
     """Two steps of four pairs were taken of fourteen: that is one of eight, and one is left."""
     run = after_its_first_epoch(one, tmp_path, "sixth")
     run_by([*ONE_BATCH, *TWO], tmp_path, "run")
-    assert torch.load(run.last, weights_only=True)["global_step"] == 6 + 1
+    assert torch.load(run.last_checkpoint, weights_only=True)["global_step"] == 6 + 1
 
 
 def test_a_run_goes_on_with_another_number_of_pairs_a_step(two, tmp_path, capsys):
@@ -152,7 +152,7 @@ def test_a_run_goes_on_with_another_number_of_pairs_a_step(two, tmp_path, capsys
     assert (
         "1 process instead of 2, 2 pairs a step instead of 4, 7 steps an epoch instead of 4." in capsys.readouterr().out
     )
-    assert torch.load(run.last, weights_only=True)["global_step"] == 4 + 7
+    assert torch.load(run.last_checkpoint, weights_only=True)["global_step"] == 4 + 7
 
 
 def test_another_batch_size_is_refused_where_it_makes_other_steps(two, tmp_path):
@@ -170,7 +170,7 @@ def test_several_devices_without_the_strategy_for_two_players_are_refused(tmp_pa
 def test_sigterm_ends_both_processes_after_the_same_step(tmp_path):
     words = ["train", *TINY, *TWO, f"output_dir={tmp_path}", "trainer.max_epochs=10000", "name=long"]
     with started(*words) as process:
-        wait_until(Run(tmp_path / "long").last.exists, process)
+        wait_until(Run(tmp_path / "long").last_checkpoint.exists, process)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 143

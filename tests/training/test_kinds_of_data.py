@@ -22,7 +22,7 @@ def trained(tmp_path: Path, *words: str) -> Run:
     pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=run", *words)
     pix2pix("evaluate", tmp_path / "run")
     run = Run(tmp_path / "run")
-    state = torch.load(run.last, weights_only=True)["state_dict"]
+    state = torch.load(run.last_checkpoint, weights_only=True)["state_dict"]
     assert all(value.isfinite().all() for value in state.values())
     return run
 

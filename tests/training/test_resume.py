@@ -39,7 +39,7 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
 def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
     """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
     with started(*words) as process:
-        wait_until(run.last.exists, process)
+        wait_until(run.last_checkpoint.exists, process)
         time.sleep(0.5)  # well into the next epoch
         process.send_signal(number)
         said, complaints = process.communicate()
@@ -59,14 +59,14 @@ def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
     ended = stopped_within_an_epoch(run, words, signal.SIGTERM)
     assert ended.returncode == 143
     assert "Stopped. Run the same command again" in ended.stdout
-    step = torch.load(run.last, weights_only=True)["global_step"]
+    step = torch.load(run.last_checkpoint, weights_only=True)["global_step"]
     assert step >= 200
     assert step % 200, "it must have been saved within an epoch"
 
 
 def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tiny_run, capsys):
     run = unfinished(tiny_run, tmp_path)
-    damage(run.last)
+    damage(run.last_checkpoint)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     said = capsys.readouterr().out
     assert "last.ckpt is damaged: its checksum differs from the one in SHA256SUMS" in said
@@ -77,7 +77,7 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tin
 
 def test_checkpoints_that_are_all_damaged_are_refused_and_can_be_set_aside(tmp_path, tiny_run, capsys):
     run = unfinished(tiny_run, tmp_path)
-    damage(run.last)
+    damage(run.last_checkpoint)
     damage(run.checkpoints / PREVIOUS)
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
     with pytest.raises(SystemExit, match=r"its checkpoints are damaged .*resume=never, which renames this run"):
@@ -101,7 +101,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_elsewhere(tmp_path, tiny_run):
 
 def test_a_kill_between_a_checkpoint_and_its_other_names_is_made_up_for(tmp_path, tiny_run):
     run = unfinished(tiny_run, tmp_path)
-    shutil.copy(run.checkpoints / PREVIOUS, run.last)  # as if killed before best.ckpt was linked
+    shutil.copy(run.checkpoints / PREVIOUS, run.last_checkpoint)  # as if killed before best.ckpt was linked
     (run.checkpoints / "best.ckpt").unlink()
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
     pix2pix(*words)
@@ -150,7 +150,7 @@ def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
     with pytest.raises(SystemExit, match=r"7\.jpg: cannot be read"):
         pix2pix(*words)
     run = Run(tmp_path / "run")
-    saved = torch.load(run.last, weights_only=True)["global_step"] if run.last.exists() else 0
+    saved = torch.load(run.last_checkpoint, weights_only=True)["global_step"] if run.last_checkpoint.exists() else 0
     file.write_bytes(whole)
     pix2pix(*words, "allow_changed_data=true")  # the mended file is another one
     pix2pix(*words[:-3], "name=unbroken", *words[-2:])

@@ -72,7 +72,7 @@ def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, wor
 def test_another_training_is_refused_with_what_differs_and_every_way_on(run, words):
     with pytest.raises(SystemExit, match=r"seed: 0 there, 1 here\n.*\n  name=") as refused:
         pix2pix(*words, "seed=1", "trainer.max_epochs=3")
-    assert f"name=... resume={run.last} continues from there" in str(refused.value)
+    assert f"name=... resume={run.last_checkpoint} continues from there" in str(refused.value)
     assert f"name=... init_from={run.path} starts from the weights" in str(refused.value)
     assert "delete that" not in str(refused.value)
 
@@ -117,7 +117,7 @@ def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far
 
 
 def test_a_checkpoint_tells_how_far_its_training_got(tiny_run):
-    content = torch.load(tiny_run.last, weights_only=True)
+    content = torch.load(tiny_run.last_checkpoint, weights_only=True)
     assert read_progress(content) == TrainingProgress(2, 2, 12)
     loop = content["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     loop["is_last_batch"] = False
@@ -130,13 +130,13 @@ def test_a_checkpoint_tells_how_far_its_training_got(tiny_run):
 def forged(run: Run, folder, kind: str) -> str:
     """A file that `resume` must refuse."""
     file = folder / f"{kind.replace(' ', '_')}.ckpt"
-    content = torch.load(run.last, weights_only=True)
+    content = torch.load(run.last_checkpoint, weights_only=True)
     if kind == "text":
         file.write_text("this is no checkpoint")
     elif kind == "nothing":
         file.touch()
     elif kind == "half":
-        file.write_bytes(run.last.read_bytes()[:5000])
+        file.write_bytes(run.last_checkpoint.read_bytes()[:5000])
     elif kind == "directory":
         return str(run.path)
     elif kind == "for translate":
@@ -194,8 +194,8 @@ def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run
     ids=str,
 )
 def test_a_checkpoint_of_another_training_is_refused_before_anything_is_written(tiny_run, tmp_path, words, said):
-    with pytest.raises(SystemExit, match=rf"^pix2pix: resume={tiny_run.last}: .*") as refused:
-        pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", *words, f"resume={tiny_run.last}")
+    with pytest.raises(SystemExit, match=rf"^pix2pix: resume={tiny_run.last_checkpoint}: .*") as refused:
+        pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", *words, f"resume={tiny_run.last_checkpoint}")
     assert re.search(said, str(refused.value))
     assert not (tmp_path / "out").exists()
 
@@ -214,7 +214,7 @@ def test_a_mistyped_init_from_leaves_nothing(tiny_run, tmp_path, kind):
 
 
 def test_a_run_without_its_last_checkpoint_is_told_what_to_begin_with(run, tmp_path):
-    run.last.unlink()
+    run.last_checkpoint.unlink()
     with pytest.raises(
         SystemExit, match=rf"init_from={run.path}: has no last\.ckpt.*: init_from={run.checkpoint('best')}$"
     ):
@@ -224,7 +224,7 @@ def test_a_run_without_its_last_checkpoint_is_told_what_to_begin_with(run, tmp_p
 
 def test_a_run_that_goes_on_from_anothers_checkpoint_has_a_best_of_its_own(tiny_run, tmp_path):
     """The other run's best value must not stand in its way."""
-    content = torch.load(tiny_run.last, weights_only=True)
+    content = torch.load(tiny_run.last_checkpoint, weights_only=True)
     content["callbacks"]["Checkpoints"]["best"] = 0.99
     torch.save(content, tmp_path / "half.ckpt")
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=new", "trainer.max_epochs=3"]
@@ -234,7 +234,7 @@ def test_a_run_that_goes_on_from_anothers_checkpoint_has_a_best_of_its_own(tiny_
     assert 0 < run.provenance()["best"]["val/ssim"] < 0.5
     (tmp_path / "half.ckpt").unlink()
     pix2pix(*words[:-1], "trainer.max_epochs=4", f"resume={tmp_path}/half.ckpt")  # it goes on from its own
-    assert run.provenance()["sessions"][1]["checkpoint"] == str(run.last)
+    assert run.provenance()["sessions"][1]["checkpoint"] == str(run.last_checkpoint)
 
 
 def test_a_best_of_another_metric_is_no_bar(run, words):
@@ -244,10 +244,10 @@ def test_a_best_of_another_metric_is_no_bar(run, words):
 
 
 def test_an_imported_run_is_told_how_its_weights_are_trained_on(run, words):
-    content = torch.load(run.last, weights_only=True)
+    content = torch.load(run.last_checkpoint, weights_only=True)
     for file in run.checkpoints.glob("*.ckpt"):
         file.unlink()
-    torch.save({key: content[key] for key in ("config", "state_dict", "global_step", "epoch")}, run.last)
+    torch.save({key: content[key] for key in ("config", "state_dict", "global_step", "epoch")}, run.last_checkpoint)
     with pytest.raises(
         SystemExit,
         match=r"last\.ckpt: holds weights, but no state to resume a training from: .* name=\.\.\. init_from=",

@@ -36,14 +36,14 @@ def test_steps_are_counted_once_a_batch_whatever_the_number_of_players(tiny_run)
     assert [(row["step"], bool(row["val/l1"])) for row in rows] == [
         *[("4", False), ("6", True), ("8", False), ("12", False), ("12", True)]
     ]
-    checkpoint = torch.load(tiny_run.last, weights_only=True)
+    checkpoint = torch.load(tiny_run.last_checkpoint, weights_only=True)
     assert (checkpoint["global_step"], checkpoint["epoch"]) == (12, 1)
     losses = ("loss/d_fake", "loss/d_real", "loss/g_gan", "loss/g_l1", "lr/generator", "images_per_second")
     assert all(float(rows[0][name]) > 0 for name in losses)
 
 
 def test_checkpoints_hold_state_only_and_carry_their_configuration(tiny_run):
-    checkpoint = torch.load(tiny_run.last, weights_only=True)
+    checkpoint = torch.load(tiny_run.last_checkpoint, weights_only=True)
     assert checkpoint["config"] == tiny_run.config().to_mapping()
     assert "hyper_parameters" not in checkpoint
     assert not list(tiny_run.checkpoints.glob(".*"))
@@ -65,9 +65,9 @@ def test_another_seed_gives_other_weights(tiny_run, tmp_path):
 
 
 def test_a_finished_run_is_left_alone_and_says_so(tiny_run, capsys):
-    before = tiny_run.last.stat().st_mtime_ns
+    before = tiny_run.last_checkpoint.stat().st_mtime_ns
     pix2pix("train", *TINY, f"output_dir={tiny_run.path.parent}", "name=tiny")
-    assert tiny_run.last.stat().st_mtime_ns == before
+    assert tiny_run.last_checkpoint.stat().st_mtime_ns == before
     assert "is finished; nothing to do" in capsys.readouterr().out
 
 
@@ -91,12 +91,12 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
     run = Run(tmp_path / "tiny")
     with started(*words) as process:
-        wait_until(run.last.exists, process)
+        wait_until(run.last_checkpoint.exists, process)
     assert not run.is_finished()
-    saved = torch.load(run.last, weights_only=True)["global_step"]
+    saved = torch.load(run.last_checkpoint, weights_only=True)["global_step"]
     second = command(*words)
     assert second.returncode == 0, second.stderr
-    assert f"is unfinished: resuming from {run.last}" in second.stdout
+    assert f"is unfinished: resuming from {run.last_checkpoint}" in second.stdout
     assert saved in {6, 12}
     assert run.is_finished()
     assert same_weights(tiny_run, run)
@@ -120,7 +120,7 @@ def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
     run = Run(tmp_path / "tiny")
     with started(*words) as process:
-        wait_until(run.last.exists, process)
+        wait_until(run.last_checkpoint.exists, process)
         process.send_signal(number)
         said, _ = process.communicate()
     assert process.returncode == code
@@ -149,11 +149,11 @@ def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path, capsys):
     ssim = [float(row["val/ssim"]) for row in read_metrics(run.path / "metrics.csv") if row["val/ssim"]]
     best = torch.load(run.checkpoint("best"), weights_only=True)
     assert best["epoch"] == ssim.index(max(ssim))
-    assert run.best() == pytest.approx(max(ssim), abs=1e-5)
+    assert run.best_value() == pytest.approx(max(ssim), abs=1e-5)
     assert torch.load(run.checkpoint("epoch=2"), weights_only=True)["epoch"] == 1
     which = "the same epoch" if best["epoch"] == 3 else f"epoch {best['epoch'] + 1}"
     said = capsys.readouterr().out
-    assert f"{run.last} (epoch 4) is what evaluate, translate, demo and export load." in said
+    assert f"{run.last_checkpoint} (epoch 4) is what evaluate, translate, demo and export load." in said
     assert f"best.ckpt is {which}: val/ssim {max(ssim):.4g}. Load it with --checkpoint best." in said
 
 

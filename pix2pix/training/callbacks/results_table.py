@@ -33,7 +33,7 @@ class ResultsTable(pl.Callback):
         """Sends the table to the loggers that support tables."""
         loggers = [logger for logger in trainer.loggers if isinstance(logger, SupportsTables)]
         run = Path(trainer.default_root_dir)
-        if not loggers or not Run(run).last.is_file():
+        if not loggers or not Run(run).last_checkpoint.is_file():
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)

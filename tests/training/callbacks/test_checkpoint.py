@@ -39,7 +39,7 @@ def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
     with pytest.raises(SystemExit, match=r"generator\.\S+: not finite at step 12, and not saved: the training has"):
         pix2pix(*words)
     run = Run(tmp_path / "run")
-    assert torch.load(run.last, weights_only=True)["global_step"] == 6
+    assert torch.load(run.last_checkpoint, weights_only=True)["global_step"] == 6
     assert not run.is_finished()
 
 
@@ -127,7 +127,7 @@ def test_a_limit_of_time_ends_a_sitting_and_the_same_command_goes_on_to_the_same
     steps = []
     while not run.is_finished():
         pix2pix(*words)
-        steps.append(torch.load(run.last, weights_only=True)["global_step"])
+        steps.append(torch.load(run.last_checkpoint, weights_only=True)["global_step"])
     assert steps == sorted(set(steps))
     assert len(steps) > 2
     assert any(step % 6 for step in steps), "it must have been stopped within an epoch"
@@ -171,7 +171,7 @@ def test_the_end_of_a_training_is_saved_whatever_ends_it_or_the_command_fails(tm
     assert not run.is_finished()
     pix2pix(*words)
     assert run.is_finished()
-    assert torch.load(run.last, weights_only=True)["global_step"] == step
+    assert torch.load(run.last_checkpoint, weights_only=True)["global_step"] == step
 
 
 @pytest.mark.parametrize("how", ["steps", "a callback"])
@@ -179,7 +179,7 @@ def test_a_training_that_ended_within_an_epoch_can_be_trained_longer(tmp_path, t
     """To the weights of one that was never cut short."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "~callbacks.samples"]
     pix2pix(*words, "name=short", *ENDS[how][0])
-    pix2pix(*words, "name=longer", f"resume={Run(tmp_path / 'short').last}")
+    pix2pix(*words, "name=longer", f"resume={Run(tmp_path / 'short').last_checkpoint}")
     assert same_weights(Run(tmp_path / "longer"), tiny_run)
 
 
@@ -218,4 +218,4 @@ def test_a_best_checkpoint_that_finds_no_room_is_made_up_for(tmp_path, monkeypat
     pix2pix(*words)
     content = torch.load(run.checkpoint("best"), weights_only=True)
     assert content["global_step"] == 12
-    assert run.best() == content["callbacks"]["Checkpoints"]["best"]
+    assert run.best_value() == content["callbacks"]["Checkpoints"]["best"]

@@ -60,9 +60,9 @@ def test_a_resumed_run_shows_no_step_twice(tiny_run, tmp_path):
     words = ["train", *TINY, f"output_dir={tmp_path}"]
     pix2pix(*words, "name=once", "callbacks.checkpoint.every_n_epochs=1")
     half = Run(tmp_path / "once")
-    half.checkpoint("epoch=1").replace(half.last)
+    half.checkpoint("epoch=1").replace(half.last_checkpoint)
     half.provenance_file.write_text(half.provenance_file.read_text().replace('"finished": true', '"finished": false'))
     pix2pix(*words, "name=once", "callbacks.checkpoint.every_n_epochs=1")
     for name, points in curves(run).items():
         assert [step for step, _ in curves(half)[name]] == [step for step, _ in points]
-    assert torch.load(half.last, weights_only=True)["global_step"] == 12
+    assert torch.load(half.last_checkpoint, weights_only=True)["global_step"] == 12
