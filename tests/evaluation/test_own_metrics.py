@@ -57,7 +57,7 @@ def test_the_configuration_names_it_for_validations_and_the_best_checkpoint(myla
     pix2pix("train", *TINY, *words)
     run = Run(tmp_path / "run")
     values = [float(row["val/edges"]) for row in read_metrics(run.path / "metrics.csv") if row.get("val/edges")]
-    assert run.best() == pytest.approx(min(values), abs=1e-5)  # lower is better, as its class says
+    assert run.best_value() == pytest.approx(min(values), abs=1e-5)  # lower is better, as its class says
     assert evaluate(run, checkpoint="best").totals["edges"] == pytest.approx(min(values), rel=1e-3)
 
 
