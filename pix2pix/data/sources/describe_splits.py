@@ -11,6 +11,7 @@ from pix2pix.data.sources.side_by_side import look_single
 from pix2pix.data.sources.splits import SplitFiles
 
 PAIRS_MEASURED = 8  # of two folders, to tell the size of their files
+NO_BORDER = "the files show no border in the middle: they look like single pictures"
 SINGLES_REMEDY = (
     "If they are single pictures, put A and B into two folders, trainA/ and trainB/ (other names: data.folders); "
     "data.layout=side_by_side confirms that they are pairs."
@@ -101,6 +102,6 @@ def find_doubts(train: SplitFiles) -> Iterator[str]:
     if len(ratios) == 2 and abs(max(ratios) / min(ratios) - 2) < 0.05:
         yield f"{ratios[min(ratios)]} of the files are half as wide as the others: single pictures? {SINGLES_REMEDY}"
     elif look_single([train.files[number][0] for number in range(len(train.files))]):
-        yield f"the files show no border in the middle: they look like single pictures. {SINGLES_REMEDY}"
+        yield f"{NO_BORDER}. {SINGLES_REMEDY}"
     elif ratios and set(ratios) == {1.0}:
         yield f"square files are cut into two halves, A on the left and B on the right. {SINGLES_REMEDY}"

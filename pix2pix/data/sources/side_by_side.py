@@ -18,6 +18,7 @@ WIDTHS_CHECKED = 1000  # side-by-side files of a split whose width is looked at 
 PICTURES_VIEWED = 24  # of which the middle is looked at
 FEWEST_VIEWED = 4  # that show enough to tell
 CONTINUOUS = 1.5  # times the usual difference of neighbouring columns; more is a border between two pictures
+FLAT = 2  # mean difference of neighbours beside the middle; with less, a border cannot be seen
 WIDE = 1.8  # width by height from which a file is taken for a pair, whatever it is called
 MOST_IMAGES = 4  # of a pair, which files in one folder may be called by
 Size = tuple[int, int]
@@ -101,10 +102,11 @@ def find_single_names(folder: Path, names: Sequence[str], sizes: Mapping[Size, i
 
 
 def look_single(files: Sequence[Path]) -> bool:
-    """Whether the middle of the files shows no border between two pictures, in all that show enough to tell."""
+    """Whether the middle shows no border between two pictures, where most of the files show enough to tell."""
     chosen = [files[int(at)] for at in np.linspace(0, len(files) - 1, min(len(files), PICTURES_VIEWED))]
     seams = [seam for file in chosen if (seam := _measure_seam(file)) is not None]
-    return len(seams) >= min(FEWEST_VIEWED, len(files)) and float(np.median(seams)) < CONTINUOUS
+    enough = max(min(FEWEST_VIEWED, len(files)), len(chosen) // 2 + 1)
+    return len(seams) >= enough and float(np.median(seams)) < CONTINUOUS
 
 
 def _measure_seam(file: Path) -> float | None:
@@ -120,6 +122,8 @@ def _measure_seam(file: Path) -> float | None:
     steps = np.abs(np.diff(columns, axis=1)).mean(axis=0)
     usual = float(np.median(np.delete(steps, middle - 1)))
     far = float(np.abs(columns[:, :middle] - columns[:, middle:]).mean())
-    if far < 4 or usual < 0.5 or usual > far / 2:  # flat, or noise in which neighbours differ as all do
+    beside = float(np.delete(steps[middle - 3 : middle + 2], 2).mean())
+    # Flat, also by a white margin around the middle; or noise, in which neighbours differ as all do.
+    if far < 4 or usual < 0.5 or usual > far / 2 or beside < FLAT:
         return None
     return float(steps[middle - 1]) / usual

@@ -10,12 +10,13 @@ from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Direction, Split
-from pix2pix.data.sources.describe_splits import find_doubts
+from pix2pix.data.sources.describe_splits import NO_BORDER, find_doubts
 from pix2pix.data.sources.faults import Fault
 from pix2pix.data.sources.folder import PairFiles, find_pairs, require_folder
 from pix2pix.data.sources.folder_layout import FolderLayout
 from pix2pix.data.sources.image_spec import ImageSpec
 from pix2pix.data.sources.picture_folders import list_subfolders, walk_pictures
+from pix2pix.data.sources.side_by_side import PICTURES_VIEWED
 from pix2pix.data.sources.splits import SPLIT_NAMES
 from pix2pix.datasets.check.findings import Finding, pluralize
 
@@ -147,8 +148,11 @@ def _check_notes(found: FolderLayout) -> Iterator[Finding]:
     for note in found.notes:
         yield Finding("note", "left-out", note, "Nothing, if that is meant.")
     train = found.splits.get("train")
-    for doubt in find_doubts(train) if train and train.is_side_by_side else ():
-        yield Finding.from_error("warning", "no-seam", doubt)
+    if train is None:
+        return
+    for doubt in find_doubts(train):
+        is_certain = doubt.startswith(NO_BORDER) and len(train.files) >= PICTURES_VIEWED
+        yield Finding.from_error("error" if is_certain else "warning", "no-seam", doubt)
 
 
 def _check_splits(pairs: Sequence[ScannedPair]) -> Iterator[Finding]:

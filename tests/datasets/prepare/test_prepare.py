@@ -276,7 +276,7 @@ def test_map_tiles_are_matched_by_place_and_split_by_squares(tmp_path):
     assert sum(map(len, found.values())) == 66
     picture(1).save(b / "3" / "0" / "99.png")
     assert "99.png" in refused("tiles", a, b, "-o", tmp_path / "more")
-    assert "not a map tile" in refused("tiles", a / "3", a / "3", "-o", tmp_path / "more")
+    assert "not a map tile" in refused("tiles", a / "3", b / "3", "-o", tmp_path / "more")
 
 
 def test_impossible_settings_are_refused(tmp_path, ab):
