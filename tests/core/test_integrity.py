@@ -27,22 +27,22 @@ def flipped(file: Path, name: str = "generator.") -> Path:
 def test_one_flipped_bit_is_said_by_every_command_that_reads_it(run, tmp_path, sums):
     if not sums:
         (run.checkpoints / "SHA256SUMS").unlink()
-    flipped(run.checkpoint("best"))
+    flipped(run.checkpoint("last"))
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     commands = [["translate", run.path, tmp_path / "a.png", "-o", tmp_path / "out"], ["evaluate", run.path]]
     commands += [["export", run.path, "--format", "safetensors"], ["demo", run.path, "--no-browser"]]
     for words in commands:
-        with pytest.raises(SystemExit, match=r"best\.ckpt is damaged"):
+        with pytest.raises(SystemExit, match=r"last\.ckpt is damaged"):
             pix2pix(*words)
-    with pytest.raises(ValueError, match=r"best\.ckpt is damaged"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is damaged"):
         package.load_translator(run.path)
 
 
 def test_a_training_does_not_begin_with_damaged_weights(run, tmp_path):
-    file = flipped(run.checkpoint("best"))
+    file = flipped(run.checkpoint("last"))
     words = ["train", *TINY, f"output_dir={tmp_path}", "logger=csv"]
     for setting in (f"init_from={run.path}", f"init_from={file}", f"resume={file}"):
-        with pytest.raises(SystemExit, match=r"best\.ckpt is damaged"):
+        with pytest.raises(SystemExit, match=r"last\.ckpt is damaged"):
             pix2pix(*words, f"name={setting.partition('=')[0]}_{setting.endswith('ckpt')}", setting)
 
 
@@ -55,14 +55,14 @@ def test_checksums_of_the_first_version_which_had_no_names_are_read(run):
     sums = run.checkpoints / "SHA256SUMS"
     sums.write_text("".join(f"{line.split()[0]}\n" for line in sums.read_text().splitlines()))
     package.load_translator(run.path)
-    flipped(run.checkpoint("best"))
+    flipped(run.checkpoint("last"))
     with pytest.raises(ValueError, match="is damaged"):
         package.load_translator(run.path)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_a_file_cut_short_is_named(tiny_run, tmp_path, share):
-    whole = tiny_run.checkpoint("best").read_bytes()
+    whole = tiny_run.checkpoint("last").read_bytes()
     (tmp_path / "cut.ckpt").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ValueError, match=r"cut\.ckpt is damaged"):
         package.load_translator(tmp_path / "cut.ckpt")

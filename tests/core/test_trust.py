@@ -227,7 +227,7 @@ def commands(run: Path, folder: Path) -> list[list[Any]]:
     ]
 
 
-@pytest.mark.parametrize("part", ["generator", "data__pairs", "data__transform"])
+@pytest.mark.parametrize("part", ["generator", "data__source", "data__transform"])
 def test_no_command_runs_what_a_foreign_run_names(run, tmp_path, part, caplog):
     node = popen(tmp_path) if part != "generator" else {"_target_": "torch.nn.Identity", "note": popen(tmp_path)}
     foreign = rewritten(run, **{part: node})
@@ -351,7 +351,7 @@ def test_a_demo_asks_no_server_that_a_file_names(run, monkeypatch):
     asked = []
     monkeypatch.setattr(fsspec.core, "url_to_fs", asked.append)
     pairs = {"_target_": "pix2pix.data.ShardedPairs", "path": "https://example.org/shards"}
-    foreign = rewritten(run, data__pairs=pairs)
+    foreign = rewritten(run, data__source=pairs)
     assert len(find_samples(load_runs([foreign])[0])) == 3  # of the run's own sheet
     assert not asked
 
