@@ -52,11 +52,15 @@ class PairFiles(Sequence[Pair]):
             count = len(self.a.channels)
             a, b = self.a.read(files[:count]), self.b.read(files[count:])
         source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, self.name(index))
+        return Pair(source, target, self._name(index, files))
 
     def name(self, index: int) -> str:
         """The name of a pair."""
-        name = self.names[index] if self.names else self.files[index][0].stem
+        return self._name(index, () if self.names else self.files[index])
+
+    def _name(self, index: int, files: tuple[File, ...]) -> str:
+        """The name of a pair whose files are at hand: those of shards would be read once more."""
+        name = self.names[index] if self.names else files[0].stem
         return pair_name(name, *self.a.folders[:1])
 
     def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:

@@ -201,7 +201,7 @@ def _read_offsets(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
     except ValueError as error:
         raise ValueError(f"{path}/{name}: damaged ({error}). {REMEDY}") from error
     if offsets.shape != (pairs, 2):
-        raise ValueError(f"{path}/{name}: has offsets of {len(offsets)} pairs, but the index has {pairs}. {REMEDY}")
+        raise ValueError(f"{path}/{name}: has shape {offsets.shape}, but the index needs ({pairs}, 2). {REMEDY}")
     ends = np.repeat([shard.bytes for shard in shards], [shard.pairs for shard in shards])
     is_valid = offsets.dtype.kind in "iu" and (offsets >= 0).all() and (offsets[:, 1] <= ends).all()
     if not is_valid or (offsets[:, 0] > ends - offsets[:, 1]).any():

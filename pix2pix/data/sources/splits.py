@@ -89,7 +89,7 @@ def _complete_as_before(found: Mapping[Split, SplitFiles], path: Path) -> dict[S
         log.info("%s has no val or test split: every tenth pair is held out.", path)
         return divided
     if "val" not in found:
-        log.info("%s has no val split: a training validates on its test pairs, which so choose best.ckpt.", path)
+        log.info("%s has no val split: training validates on the test pairs, so that they choose best.ckpt.", path)
     val = found.get("val") or found["test"]
     return {"train": found["train"], "val": val, "test": found.get("test", val)}
 
