@@ -97,6 +97,12 @@ def translate_files(
             if job.is_video:
                 _translate_video(translator, job, smooth, report)
                 progress.update()
+    _log_failures(report)
+    return report
+
+
+def _log_failures(report: TranslationReport) -> None:
+    """Logs every file that could not be translated, and those that lost their place on earth."""
     for file, reason in report.failed.items():
         log.error("%s", reason if str(file) in reason else f"{file}: {reason}")
     if report.without_place:
@@ -105,7 +111,6 @@ def translate_files(
             report.without_place[0],
             f", nor that of {others} others" if (others := len(report.without_place) - 1) else "",
         )
-    return report
 
 
 def _translate_pictures(

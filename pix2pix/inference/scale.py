@@ -65,11 +65,11 @@ class TrainingScale:
         if not self.is_known or self.source_size is None:
             return size
         if self.source_size == "mixed":
-            return self._resized(size)
-        new = self._resized(self.source_size)
+            return self._resize_for_training(size)
+        new = self._resize_for_training(self.source_size)
         return _scale_size(size, (new[0] / self.source_size[0], new[1] / self.source_size[1]))
 
-    def _resized(self, size: Size) -> Size:
+    def _resize_for_training(self, size: Size) -> Size:
         return resized_size(size, self.data.shape, self.data.shape, self.data.preprocess)
 
     @property
@@ -77,7 +77,7 @@ class TrainingScale:
         """The size at which the training saw its pictures; None if it kept files of many sizes."""
         if self.data.preprocess in {"crop", "none"}:
             return self.source_size if isinstance(self.source_size, tuple) else None
-        return self._resized(self.source_size) if isinstance(self.source_size, tuple) else self.data.shape
+        return self._resize_for_training(self.source_size) if isinstance(self.source_size, tuple) else self.data.shape
 
     def warning(self, own: Size, size: Size) -> str:
         """What to say of a picture of size `own` that is translated at `size`; empty if it is not unusually large."""

@@ -186,7 +186,7 @@ class _Search:
 
     def _pair(self, split: str, folders: Sequence[Path], named: list[dict[str, str]]) -> SplitFiles | None:
         """The pairs of all names; inputs of a split other than train may be without targets."""
-        place = " and ".join(dict.fromkeys(f"{self._shown(folder)}/" for folder in folders))
+        place = " and ".join(dict.fromkeys(f"{self._relative_name(folder)}/" for folder in folders))
         matched = self._leave_out_unpaired(split, folders, named)
         if matched is None:
             return None
@@ -208,7 +208,7 @@ class _Search:
             for folder, files in zip(folders, named, strict=True)
             for key in natsorted(files.keys() - shared)
         ]
-        message = unmatched_message(self.tree.root, [self._shown(folder) for folder in folders], named)
+        message = unmatched_message(self.tree.root, [self._relative_name(folder) for folder in folders], named)
         self.report(Fault("unmatched", ValueError(message), alone))
         return [{key: file for key, file in files.items() if key in shared} for files in named]
 
@@ -216,8 +216,8 @@ class _Search:
         self, split: str, folders: Sequence[Path], named: list[dict[str, str]]
     ) -> list[dict[str, str]] | None:
         """Without the inputs that have no target, which training does not need; None where there is no pair."""
-        empty = [self._shown(folder) for folder, files in zip(folders, named, strict=True) if not files]
-        full = [f"{self._shown(folder)}/" for folder, files in zip(folders, named, strict=True) if files]
+        empty = [self._relative_name(folder) for folder, files in zip(folders, named, strict=True) if not files]
+        full = [f"{self._relative_name(folder)}/" for folder, files in zip(folders, named, strict=True) if files]
         if split in {"val", "test"} and empty:
             count = max(map(len, named))
             self.notes.append(f"{' and '.join(full)} {_have(count)} no partners in {'/, '.join(empty)}/: left out")
@@ -241,7 +241,7 @@ class _Search:
             self.report(fault)
             return None
         keys = [name.rpartition(".")[0] for name in names] if self.is_nested else None
-        shown = "the folder itself" if folder == self.tree.root else f"{self._shown(folder)}/"
+        shown = "the folder itself" if folder == self.tree.root else f"{self._relative_name(folder)}/"
         return SplitFiles(PairPaths([folder], [names], keys), shown, True, sizes)
 
     def _leave_out_singles(self, splits: dict[Split, SplitFiles]) -> None:
@@ -267,7 +267,7 @@ class _Search:
                 )
                 self.report(Fault("layout", ValueError(message)))
 
-    def _shown(self, folder: Path) -> str:
+    def _relative_name(self, folder: Path) -> str:
         return folder.relative_to(self.tree.root).as_posix()
 
 
