@@ -212,7 +212,7 @@ class Objective(_EvalModeModule):
     def _hide_unlabelled(self, fake: Tensor, target: Tensor) -> Tensor:
         """The output, with the target in its place where a one-hot target has no class: no term counts these pixels."""
         is_one_hot = self.weights["cross_entropy"] or self.weights["dice"]
-        return torch.where(find_labelled_pixels(target), fake, target.to(fake.dtype)) if is_one_hot else fake
+        return torch.where(label_mask(target), fake, target.to(fake.dtype)) if is_one_hot else fake
 
     def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
@@ -225,14 +225,14 @@ class Objective(_EvalModeModule):
         return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def find_labelled_pixels(target: Tensor) -> Tensor:
-    """Which pixels (B, 1, H, W) of one-hot label maps (B, classes, H, W) in [-1, 1] are of a class."""
+def label_mask(target: Tensor) -> Tensor:
+    """The pixels with a class, a mask (B, 1, H, W) of one-hot label maps (B, classes, H, W) in [-1, 1]."""
     return (target > 0).any(dim=1, keepdim=True)
 
 
 def cross_entropy(fake: Tensor, target: Tensor) -> Tensor:
     """The mean of -log p of the true class over the pixels that have one; one-hot label maps as in `dice_loss`."""
-    is_labelled = find_labelled_pixels(target)[:, 0]
+    is_labelled = label_mask(target)[:, 0]
     classes = target.argmax(dim=1).masked_fill(~is_labelled, IGNORED)
     total = F.cross_entropy(LOGITS_PER_OUTPUT * fake, classes, ignore_index=IGNORED, reduction="sum")
     return total / is_labelled.sum().clamp(min=1)
@@ -245,6 +245,6 @@ def dice_loss(fake: Tensor, target: Tensor) -> Tensor:
     Pixels of no class, with no channel at 1, are in no sum.
     The added ones give a class that is absent from both a loss of 0. Rare classes count as much as frequent ones.
     """
-    p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1) * find_labelled_pixels(target), (target + 1) / 2
+    p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1) * label_mask(target), (target + 1) / 2
     overlap, total = (p * t).sum(dim=(2, 3)), (p + t).sum(dim=(2, 3))
     return 1 - ((2 * overlap + 1) / (total + 1)).mean()

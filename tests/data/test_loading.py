@@ -7,8 +7,9 @@ from PIL import Image
 
 from pix2pix.data.images.decode import open_picture, pil_to_tensor
 from pix2pix.data.images.resize import resize
-from pix2pix.data.sources.folder import PairFiles, PairFolder
+from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.image_spec import ImageSpec, split_halves
+from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.transforms import JitterAndMirror
 from tests.conftest import DATASETS, needs_datasets
 

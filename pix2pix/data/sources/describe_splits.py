@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pix2pix.data.images.decode import read_size
 from pix2pix.data.pair import Split
-from pix2pix.data.sources.folder_layout import FolderLayout
 from pix2pix.data.sources.side_by_side import look_single
-from pix2pix.data.sources.splits import SplitFiles
+from pix2pix.data.sources.splits import FolderLayout, SplitFiles
 
 PAIRS_MEASURED = 8  # of two folders, to tell the size of their files
 NO_BORDER = "the files show no border in the middle: they look like single pictures"

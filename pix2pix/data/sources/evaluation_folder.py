@@ -7,9 +7,10 @@ from pix2pix.data.images.decode import Depth
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Split
 from pix2pix.data.settings import DataSettings
-from pix2pix.data.sources.folder import FilePairSource, PairFiles, take_files_inventory
-from pix2pix.data.sources.folder_layout import FolderLayout
+from pix2pix.data.sources.folder import FilePairSource, take_files_inventory
+from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.pair_paths import PairPaths
+from pix2pix.data.sources.splits import FolderLayout
 
 
 class EvaluationFolder(FilePairSource):

@@ -4,74 +4,32 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from PIL import Image
 from pydantic import Field
-from torch import Tensor
 
 from pix2pix.data.images.class_colours import PaletteChoice
-from pix2pix.data.images.decode import Depth, open_picture, pil_to_tensor, read_size
+from pix2pix.data.images.decode import Depth, read_size
 from pix2pix.data.inventory import Inventory
-from pix2pix.data.pair import Direction, Pair, PairSource, Split
+from pix2pix.data.pair import Direction, PairSource, Split
 from pix2pix.data.sources import pair_list
 from pix2pix.data.sources.describe_splits import describe_splits
 from pix2pix.data.sources.faults import Report, raise_fault
-from pix2pix.data.sources.folder_layout import FolderLayout, find_layout
+from pix2pix.data.sources.folder_layout import find_layout
 from pix2pix.data.sources.image_spec import (
     OWN_FOLDERS,
-    RGB_SPEC,
     Folders,
-    ImageSpec,
     make_specs,
-    require_even,
-    split_halves,
 )
-from pix2pix.data.sources.pair_names import pair_name
+from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
 from pix2pix.data.sources.shard_member import File
-from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share, complete_splits, missing_split_message
-
-
-class PairFiles(Sequence[Pair]):
-    """Pairs in files. An entry is (file,) with A and B side by side, or the files of A and then those of B."""
-
-    def __init__(
-        self, files: Sequence[tuple[File, ...]], direction: Direction, a: ImageSpec = RGB_SPEC, b: ImageSpec = RGB_SPEC
-    ) -> None:
-        self.files, self.direction = files, direction
-        self.a, self.b = a, b
-        self.names = files.pair_names if isinstance(files, PairPaths) else None
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
-        files = self.files[index]
-        if len(files) == 1:
-            a, b = self._read_halves(files[0])
-        else:
-            count = len(self.a.channels)
-            a, b = self.a.read(files[:count]), self.b.read(files[count:])
-        source, target = (a, b) if self.direction == "AtoB" else (b, a)
-        return Pair(source, target, self._name(index, files))
-
-    def name(self, index: int) -> str:
-        """The name of a pair."""
-        return self._name(index, () if self.names else self.files[index])
-
-    def _name(self, index: int, files: tuple[File, ...]) -> str:
-        """The name of a pair whose files are at hand: those of shards would be read once more."""
-        name = self.names[index] if self.names else files[0].stem
-        return pair_name(name, *self.a.folders[:1])
-
-    def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:
-        """A and B of a side-by-side picture; an ordinary RGB picture is converted once for both."""
-        picture = open_picture(file)
-        if isinstance(picture, Image.Image) and picture.mode == "RGB" and self.a.is_plain_rgb and self.b.is_plain_rgb:
-            require_even(picture.width, file)
-            left, right = pil_to_tensor(picture, "RGB").chunk(2, dim=-1)
-            return left, right
-        left, right = split_halves(picture, file)
-        return self.a.combine([left], str(file)), self.b.combine([right], str(file))
+from pix2pix.data.sources.splits import (
+    DEFAULT_SHARE,
+    FolderLayout,
+    Layout,
+    Share,
+    complete_splits,
+    missing_split_message,
+)
 
 
 class FilePairSource(PairSource):

@@ -10,9 +10,8 @@ from typing import get_args
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.faults import Fault, Report, raise_fault
-from pix2pix.data.sources.folder_layout import FolderLayout
 from pix2pix.data.sources.pair_paths import PairPaths
-from pix2pix.data.sources.splits import SPLIT_NAMES, SplitFiles
+from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout, SplitFiles
 
 TABLES = (".csv", ".tsv")
 DELIMITERS = ",;\t"

@@ -84,3 +84,15 @@ def unmatched_message(root: Path, places: Sequence[str], named: Sequence[Mapping
         f"{root}: {sum(map(len, alone))} pictures have no partner of the same name, among them {', '.join(shown)}. "
         f"Rename or remove them (all in {lacking}), or list the pairs in a table: data.list=pairs.csv."
     )
+
+
+def folders_of(name: str) -> list[str]:
+    """The folders in a name, in lower case."""
+    return [fold(part) for part in name.split("/")[:-1]]
+
+
+def drop_folder_name(key: str, folder: str) -> str:
+    """The name of a pair without the folder of its image: seq1/001 for seq1/blur/001."""
+    parts = key.split("/")
+    at = max(n for n, part in enumerate(parts[:-1]) if fold(part) == fold(folder))
+    return "/".join([*parts[:at], *parts[at + 1 :]])

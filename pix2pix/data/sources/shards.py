@@ -27,8 +27,9 @@ from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.picture_files import is_utf8, read_npy
 from pix2pix.data.inventory import Inventory, take_inventory
 from pix2pix.data.pair import Direction, Split
-from pix2pix.data.sources.folder import FilePairSource, PairFiles
+from pix2pix.data.sources.folder import FilePairSource
 from pix2pix.data.sources.image_spec import Folders
+from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.remote_files import fetch, read_range
 from pix2pix.data.sources.shard_index import INDEX, Shard, parse_index
 from pix2pix.data.sources.shard_member import ShardMember, roles

@@ -24,7 +24,7 @@ SPLIT_NAMES: dict[Split | Literal[""], tuple[str, ...]] = {
 Layout = Literal["auto", "side_by_side", "two_folders"]
 DEFAULT_SHARE = 0.1
 Share = Annotated[float, Field(gt=0, lt=1)]
-HELD_OUT_EVERY = 10  # in earlier versions
+HELD_OUT_EVERY = 10  # of earlier versions
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class SplitFiles:
     """The files of one split and where they were found.
 
     Args:
-        files: of each pair.
-        place: the folders, in words.
+        files: the files of each pair.
+        place: the folders, for messages.
         is_side_by_side: whether A and B are the halves of one file.
         sizes: (height, width) of files that were looked at, with their number.
     """
@@ -42,6 +42,23 @@ class SplitFiles:
     place: str
     is_side_by_side: bool = False
     sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+
+@dataclass
+class FolderLayout:
+    """The pairs of a data set, by split.
+
+    Args:
+        root: the folder of the data set.
+        splits: the splits that were found.
+        notes: sentences about files that were left out.
+        has_splits: whether the pairs are split; all pairs of a folder without splits are training pairs.
+    """
+
+    root: Path
+    splits: dict[Split, SplitFiles] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    has_splits: bool = True
 
 
 def hold_out(pairs: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +106,7 @@ def _complete_as_before(found: Mapping[Split, SplitFiles], path: Path) -> dict[S
         log.info("%s has no val or test split: every tenth pair is held out.", path)
         return divided
     if "val" not in found:
-        log.info("%s has no val split: training validates on the test pairs, so that they choose best.ckpt.", path)
+        log.info("%s has no val split: training validates on the test pairs, so these choose best.ckpt.", path)
     val = found.get("val") or found["test"]
     return {"train": found["train"], "val": val, "test": found.get("test", val)}
 

@@ -12,12 +12,12 @@ from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Direction, Split
 from pix2pix.data.sources.describe_splits import NO_BORDER, find_doubts
 from pix2pix.data.sources.faults import Fault
-from pix2pix.data.sources.folder import PairFiles, find_pairs, require_folder
-from pix2pix.data.sources.folder_layout import FolderLayout
+from pix2pix.data.sources.folder import find_pairs, require_folder
 from pix2pix.data.sources.image_spec import ImageSpec
+from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.picture_folders import list_subfolders, walk_pictures
 from pix2pix.data.sources.side_by_side import PICTURES_VIEWED
-from pix2pix.data.sources.splits import SPLIT_NAMES
+from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout
 from pix2pix.datasets.check.findings import Finding, pluralize
 
 Letter = Literal["A", "B"]

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from pix2pix.data.images.decode import array_to_picture, open_picture, pil_to_tensor
 from pix2pix.data.images.pictures import to_picture
-from pix2pix.data.sources.derived import Operation, derive_input
+from pix2pix.data.sources.derivations import Operation, derive_input
 from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check.file_info import FileInfo
 from pix2pix.datasets.check.measure import to_rgb

@@ -7,7 +7,8 @@ from PIL import Image
 
 from pix2pix.data.images.lab import join_lightness, split_lightness
 from pix2pix.data.images.value_range import normalize
-from pix2pix.data.sources.derived import DerivedPairs, blur, edges, grayscale, inpaint, noise, superres
+from pix2pix.data.sources.derivations import blur, edges, grayscale, inpaint, noise, superres
+from pix2pix.data.sources.derived import DerivedPairs
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
 SIZES = {"height": 32, "width": 48, "load_height": 36, "load_width": 54}

@@ -1,0 +1,84 @@
+"""Faults of folders whose pictures are not the pairs they seem to be, and what to do about them."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from natsort import natsorted
+
+from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.sources.faults import Fault
+from pix2pix.data.sources.picture_folders import walk_pictures
+from pix2pix.data.sources.splits import SplitFiles
+
+PLACES_SHOWN = 4
+
+
+def find_same_folder(folders: Sequence[Path], names: Sequence[list[str]], place: str) -> ValueError | None:
+    """The error if the files of A are those of B."""
+    for (first, first_names), (second, second_names) in itertools.combinations(zip(folders, names, strict=True), 2):
+        if first_names == second_names and first.resolve() == second.resolve():
+            return ValueError(
+                f"{place} is the folder of both A and B: each picture would be its own partner. Name two folders, as "
+                "in 'data.folders={A: blur, B: sharp}'."
+            )
+    return None
+
+
+def find_images_below(folder: Path, names: Sequence[str]) -> Fault | None:
+    """The fault of folders that hold files of the same names: those of A and of B, under other names."""
+    below: dict[str, set[str]] = {}
+    for name in names:
+        place, _, file = name.rpartition("/")
+        below.setdefault(place, set()).add(file.rpartition(".")[0])
+    last = {place.rpartition("/")[2] for place in below}
+    alike = [
+        set(below) == {one, other} and below[one] == below[other] for one, other in itertools.combinations(below, 2)
+    ]
+    if any(alike) or (len(last) == 2 and len(below) > 2 and len(below) % 2 == 0):
+        a, b = natsorted(last)[:2] if len(last) == 2 else natsorted(below)[:2]
+        message = (
+            f"{folder}: its pictures lie in folders {a}/ and {b}/. Set 'data.folders={{A: {a}, B: {b}}}' (A is the "
+            "input) if these are the two images of a pair, or data.layout=side_by_side if each file holds both."
+        )
+        return Fault("layout", ValueError(message), folders=(a, b))
+    return None
+
+
+def describe_several(path: Path, folders: Sequence[Path]) -> Fault:
+    """The fault of a folder that holds several which might be the data set, or the two images of its pairs."""
+    shown = ", ".join(f"{folder.name}/" for folder in folders[:PLACES_SHOWN])
+    message = f"{path}: holds pictures in {len(folders)} folders, {shown}. Set data.path to the one that is meant"
+    names = None
+    if len(folders) == 2:
+        a, b = names = folders[0].name, folders[1].name
+        message += f", or 'data.folders={{A: {a}, B: {b}}}' (A is the input) if they hold the two images of each pair"
+    return Fault("layout", ValueError(f"{message}."), folders=names)
+
+
+def describe_single_inputs(files: SplitFiles, train: SplitFiles) -> str:
+    """A note about single pictures beside training pairs: inputs without targets."""
+    return (
+        f"{files.place} holds {len(files.files)} single pictures, half as wide as the pairs of {train.place}: "
+        "inputs without targets, left out (data.layout=side_by_side takes them as pairs)"
+    )
+
+
+def describe_single_pictures(root: Path, files: SplitFiles, train: SplitFiles) -> Fault:
+    """The fault of training files that are single pictures beside pairs in another split."""
+    message = (
+        f"{root}: the files of {train.place} are half as wide as those of {files.place}: single pictures, not pairs "
+        "side by side. Put A and B into two folders, trainA/ and trainB/, or set data.layout=side_by_side."
+    )
+    return Fault("layout", ValueError(message))
+
+
+def no_pictures_message(path: Path, names: Sequence[str]) -> str:
+    """What was expected in a folder without pictures, and where there are some."""
+    places = natsorted({name.rpartition("/")[0] for name in walk_pictures(path)})
+    deeper = f" Pictures lie deeper, in {', '.join(f'{place}/' for place in places[:PLACES_SHOWN])}." if places else ""
+    return (
+        f"no pictures in {str(path)!r}: expected train/ and val/ with side-by-side files, or "
+        f"{', '.join(f'train{name}/' for name in names)} ... "
+        f"(other names: data.folders).{deeper} Known suffixes: {', '.join(SUFFIXES)}."
+    )
