@@ -221,7 +221,7 @@ def test_a_revision_is_a_model_of_its_own(hub, evaluated, tmp_path):
 def foreign(tiny_run, path, **changes) -> bytes:
     """The file of a run with another configuration, as somebody else may have uploaded it."""
     trained = load_generator(tiny_run.path)
-    write_safetensors(path, trained.generator.state_dict(), trained.config | changes, 1)
+    write_safetensors(path, trained.generator.state_dict(), trained.config.to_mapping() | changes, 1)
     return path.read_bytes()
 
 

@@ -85,14 +85,15 @@ def test_a_run_of_derived_inputs_derives_them_from_photos_as_its_evaluation_does
     run = Run(tmp_path / "run")
     pix2pix("evaluate", run.path)
     images = run.evaluation / "val" / "images"
-    photo = tmp_path / "photos" / "3.png"
+    (name,) = (file.name.removesuffix("_output.png") for file in images.glob("*_output.png"))  # the pair held out
+    photo = tmp_path / "photos" / f"{name}.png"
     pix2pix("translate", run.path, photo, "-o", tmp_path / "out")
-    expected = read(images / "3_output.png")
-    assert np.array_equal(read(tmp_path / "out" / "3.png"), expected)
+    expected = read(images / f"{name}_output.png")
+    assert np.array_equal(read(tmp_path / "out" / f"{name}.png"), expected)
     if operation != "lab":  # whose pages show the target's colours
-        given = Image.open(images / "3_input.png")
-        again = load_translator(run.path)(given, derive=False, scale="own", name="3")
+        given = Image.open(images / f"{name}_input.png")
+        again = load_translator(run.path)(given, derive=False, scale="own", name=name)
         assert np.array_equal(np.asarray(again).astype(int), expected)
         pix2pix("translate", run.path, photo, "-o", tmp_path / "raw", "--no-derive")
         if operation != "grayscale":
-            assert not np.array_equal(read(tmp_path / "raw" / "3.png"), expected)
+            assert not np.array_equal(read(tmp_path / "raw" / f"{name}.png"), expected)

@@ -117,7 +117,7 @@ def test_a_run_on_derived_pairs_is_trained_evaluated_and_translates(tmp_path, op
     pix2pix("train", "data=derived", *words, *data, "trainer.limit_train_batches=2", f"output_dir={tmp_path}", "name=x")
     pix2pix("evaluate", tmp_path / "x")
     Image.linear_gradient("L").resize((50, 40)).save(tmp_path / "grey.png")
-    pix2pix("translate", tmp_path / "x", tmp_path / "grey.png", "-o", tmp_path / "out")
+    pix2pix("translate", tmp_path / "x", tmp_path / "grey.png", "-o", tmp_path / "out", "--scale", "own")
     with Image.open(tmp_path / "out" / "grey.png") as translated:
         assert (translated.mode, translated.size) == ("RGB", (50, 40))
         if operation == "lab":
