@@ -222,7 +222,7 @@ def test_the_record_tells_what_the_numbers_were_made_of(run):
 )
 def test_what_is_evaluated_otherwise_has_a_folder_of_its_own(run, options, name):
     config = run.config()
-    config = config.replace(data=config.data.replace(pairs={"_target_": "Pairs", "path": "/data/p 1"}))
+    config = config.replace(data=config.data.replace(source={"_target_": "Pairs", "path": "/data/p 1"}))
     folder = evaluation_folder(run, config, "val", **options).name
     assert folder.startswith(name)
     assert ("data" in options) or folder == name

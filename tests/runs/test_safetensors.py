@@ -75,7 +75,7 @@ def test_what_is_written_is_read(tmp_path, kind):
         ('{"config": {}, "glo', "its configuration cannot be read"),
         ("[" * 10_000, "its configuration cannot be read"),
         ('{"config": {}, "global_step": 1}', "is incomplete, it lacks data, generator, inference"),
-        ('{"config": 5, "global_step": 1}', "holds no configuration"),
+        ('{"config": 5, "global_step": 1}', "no mapping of settings"),
         ('{"config": {"a": 1}, "global_step": "x"}', "is no number of steps"),
     ],
     ids=lambda value: value[:20],
