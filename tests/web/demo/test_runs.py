@@ -112,7 +112,7 @@ def test_when_the_data_are_gone_the_evaluation_has_them(run, tmp_path):
 
 
 def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
-    checkpoint_config(changed(run, pairs={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}))
+    checkpoint_config(changed(run, source={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}))
     samples = find_samples(load_runs([run.path])[0])
     assert len(samples) == 3
     sheet = Image.open(run.path / "samples" / "val_epoch0002.png").convert("RGB")
@@ -124,12 +124,12 @@ def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
 def test_where_nothing_is_left_facades_are_drawn_for_a_run_that_knows_their_labels(run, tmp_path):
     gone = {"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}
     shutil.rmtree(run.path / "samples")
-    checkpoint_config(changed(run, pairs=gone))
+    checkpoint_config(changed(run, source=gone))
     (loaded,) = load_runs([run.path])
     samples = find_samples(loaded)
     assert len(samples) == 12
     assert {colour for _, colour in samples[0].input.getcolors()} <= set(CMP_FACADES.values())
-    checkpoint_config(changed(run, pairs=gone, palette=None))
+    checkpoint_config(changed(run, source=gone, palette=None))
     assert find_samples(load_runs([run.path])[0]) == []
 
 
@@ -137,7 +137,7 @@ def checkpoint_config(run: Run) -> None:
     """Lets the checkpoint, which carries its configuration, say what the run's file says."""
     import torch
 
-    content = torch.load(run.checkpoint("best"), weights_only=True)
+    content = torch.load(run.checkpoint("last"), weights_only=True)
     content["config"] = run.config().to_mapping()
-    torch.save(content, run.checkpoint("best"))
+    torch.save(content, run.checkpoint("last"))
     (run.checkpoints / "SHA256SUMS").unlink(missing_ok=True)  # they are of the file as it was trained
