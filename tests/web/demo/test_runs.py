@@ -105,7 +105,7 @@ def test_samples_are_pairs_of_the_test_set(tiny_run):
 def test_when_the_data_are_gone_the_evaluation_has_them(run, tmp_path):
     pix2pix("evaluate", run.path, "--split", "test")
     before = find_samples(load_runs([run.path])[0])
-    gone = changed(run, pairs={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")})
+    gone = changed(run, source={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")})
     checkpoint_config(gone)
     after = find_samples(load_runs([run.path])[0])
     assert [s.input.tobytes() for s in after] == [s.input.tobytes() for s in before]
