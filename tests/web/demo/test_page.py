@@ -337,7 +337,7 @@ def edge_run(tmp_path_factory):
         picture = Image.new("RGB", (32, 32), "#7fa8d0")
         picture.paste("#b0402f", (4 + number, 8, 20 + number, 30))
         picture.save(folder / "pictures" / f"{number}.png")
-    tiny = [word for word in TINY if "pairs.t" not in word and "pairs.v" not in word]
+    tiny = [word for word in TINY if "_pairs=" not in word]
     data = ["data=derived", f"data.path={folder}/pictures", "data.operation=edges", "data.num_workers=0"]
     pix2pix("train", *data, *tiny, "trainer.max_epochs=1", f"output_dir={folder}", "name=edges")
     return folder / "edges"

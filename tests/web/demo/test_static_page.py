@@ -98,7 +98,7 @@ def test_the_folder_asks_nothing_of_other_hosts(folder):
 def test_an_earlier_page_is_replaced_and_nothing_else_is(folder, tiny_run, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
-    with pytest.raises(ValueError, match="something else"):
+    with pytest.raises(ValueError, match="not an earlier export"):
         export_web(tiny_run.path, tmp_path / "mine")
     with pytest.raises(FileNotFoundError, match="npm pack onnxruntime-web"):
         export_web(tiny_run.path, folder, onnxruntime=tmp_path)
