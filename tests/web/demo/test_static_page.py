@@ -104,7 +104,7 @@ def test_an_earlier_page_is_replaced_and_nothing_else_is(folder, tiny_run, tmp_p
         export_web(tiny_run.path, folder, onnxruntime=tmp_path)
     assert (folder / "model.onnx").is_file()
     assert not list(folder.parent.glob(".*"))
-    with pytest.raises(ValueError, match="8 bits"):
+    with pytest.raises(ValueError, match="needs 8-bit pictures"):
         export_web(tiny_run.path, folder, pixels="float")
 
 
