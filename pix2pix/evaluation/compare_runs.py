@@ -38,12 +38,12 @@ def load_comparison(
     spec = EvaluationSpec(split, checkpoint, data, trust=trust)
     entries = [_read_entry(run, spec) for run in runs]
     _drop_common_data(entries)
-    differing = Comparison(entries, split).differences()
+    differing = Comparison(entries, split).differing_settings()
     names = [_parse_settings(entry.run.path.name) for entry in entries]
     # Directories of one sweep are named by the settings that differ.
     is_sweep = all(names) and len({tuple(name) for name in names}) == 1
     for position, entry in enumerate(entries):
-        entry.differences = dict(names[position]) if is_sweep else _short_differences(entry, position, differing)
+        entry.distinct_settings = dict(names[position]) if is_sweep else _distinct_settings(entry, position, differing)
     _make_labels_unique(Comparison(entries, split))
     return Comparison(entries, split)
 
@@ -90,18 +90,18 @@ def _drop_common_data(entries: Sequence[RunEntry]) -> None:
 
 
 def _make_labels_unique(comparison: Comparison) -> None:
-    """Adds the protocol, folder and name to the differences until the labels of the groups are unique."""
+    """Adds the protocol, folder and name to the distinct settings until the labels of the groups are unique."""
     if len(comparison.protocols()) > 1:
         for entry in comparison.entries:
-            entry.differences |= {"evaluated": comparison.describe_protocol(entry)}
+            entry.distinct_settings |= {"evaluated": comparison.describe_protocol(entry)}
     for name, value_of in (("where", lambda path: str(path.parent)), ("run", lambda path: path.name)):
         labels = [group.label for group in comparison.groups]
         if len(set(labels)) < len(labels):
             for entry in comparison.entries:
-                entry.differences = {name: value_of(entry.run.path)} | entry.differences
+                entry.distinct_settings = {name: value_of(entry.run.path)} | entry.distinct_settings
 
 
-def _short_differences(entry: RunEntry, position: int, differing: dict[str, list[Any]]) -> dict[str, Any]:
+def _distinct_settings(entry: RunEntry, position: int, differing: dict[str, list[Any]]) -> dict[str, Any]:
     """The differing settings of the run at this position; its name if there are too many."""
     if len(differing) > MAX_LABEL_SETTINGS:
         return {"run": "/".join(entry.run.path.resolve().parts[-2:])}

@@ -24,7 +24,7 @@ class RunEntry:
     run: Run
     config: RunConfig
     label: str
-    differences: dict[str, Any] = field(default_factory=dict)
+    distinct_settings: dict[str, Any] = field(default_factory=dict)  # those that tell it from the others
     metrics: dict[str, float] = field(default_factory=dict)
     evaluation: str | None = None  # name of the folder with the evaluation that gave the metrics
     is_finished: bool = False
@@ -59,16 +59,16 @@ class Group:
     @property
     def label(self) -> str:
         """The settings that distinguish the group; else the name of its run or configuration."""
-        if len(self.differences) == 1:
-            return str(next(iter(self.differences.values())))
-        settings = ", ".join(f"{key}={value}" for key, value in self.differences.items())
+        if len(self.distinct_settings) == 1:
+            return str(next(iter(self.distinct_settings.values())))
+        settings = ", ".join(f"{key}={value}" for key, value in self.distinct_settings.items())
         return settings or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config.name)
 
     @property
-    def differences(self) -> dict[str, Any]:
-        """The settings that differ between groups, by short names."""
+    def distinct_settings(self) -> dict[str, Any]:
+        """The settings that tell the group from the others, by short names."""
         first = next((entry for entry in self.entries if entry.evaluation), self.entries[0])
-        return {key: value for key, value in first.differences.items() if key != "seed"}
+        return {key: value for key, value in first.distinct_settings.items() if key != "seed"}
 
     @property
     def is_provisional(self) -> bool:
@@ -117,24 +117,19 @@ class Comparison:
         """
         # Settings -> protocol -> runs. Evaluated runs come first, so that one without an evaluation finds a protocol of
         # its settings to join. The key of a mismatched run holds its path, so it stays alone.
-        by_setting: dict[str, dict[str, list[RunEntry]]] = {}
+        by_configuration: dict[str, dict[str, list[RunEntry]]] = {}
         for entry in sorted(self.entries, key=lambda entry: entry.evaluation is None):
-            by_protocol = by_setting.setdefault(self._setting(entry), {})
+            by_protocol = by_configuration.setdefault(_configuration_key(entry), {})
             key = json.dumps([entry.protocol, str(entry.run.path) if entry.mismatches else ""], sort_keys=True)
             by_protocol.setdefault(key if entry.evaluation else next(iter(by_protocol), ""), []).append(entry)
         # Back to the order in which the runs were given, within the groups and among them.
         order = {id(entry): number for number, entry in enumerate(self.entries)}
         groups = [
             sorted(entries, key=lambda entry: order[id(entry)])
-            for by_protocol in by_setting.values()
+            for by_protocol in by_configuration.values()
             for entries in by_protocol.values()
         ]
         return [Group(entries) for entries in sorted(groups, key=lambda entries: order[id(entries[0])])]
-
-    @staticmethod
-    def _setting(entry: RunEntry) -> str:
-        settings = {key: value for key, value in _settings(entry.config).items() if key != "seed"}
-        return json.dumps([settings, entry.data], sort_keys=True)
 
     @cached_property
     def metrics(self) -> list[str]:
@@ -151,7 +146,7 @@ class Comparison:
     @cached_property
     def columns(self) -> list[str]:
         """The settings that differ, by short names."""
-        return list(dict.fromkeys(key for group in self.groups for key in group.differences))
+        return list(dict.fromkeys(key for group in self.groups for key in group.distinct_settings))
 
     @cache  # noqa: B019 - a comparison lives as long as its command
     def best(self, metric: str) -> Group | None:
@@ -175,11 +170,11 @@ class Comparison:
         is_close = any(top - value <= max(spread or 0, group.spread(metric) or 0) for value, group in others)
         return None if is_close else first
 
-    def differences(self) -> dict[str, list[Any]]:
+    def differing_settings(self) -> dict[str, list[Any]]:
         """Maps every setting that differs to its value in each run."""
-        settings = [_settings(entry.config) for entry in self.entries]
-        keys = sorted({key for setting in settings for key in setting})
-        table = {key: [setting.get(key, "") for setting in settings] for key in keys}
+        runs = [_comparable_settings(entry.config) for entry in self.entries]
+        keys = sorted({key for settings in runs for key in settings})
+        table = {key: [settings.get(key, "") for settings in runs] for key in keys}
         return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
 
     def data_sets(self) -> list[str]:
@@ -224,5 +219,11 @@ class Comparison:
         return {key for key in keys if len({protocol.get(key) for protocol in protocols}) > 1}
 
 
-def _settings(config: RunConfig) -> dict[str, Any]:
+def _configuration_key(entry: RunEntry) -> str:
+    """Equal for runs of one group: their settings without the seed, and their data."""
+    settings = {key: value for key, value in _comparable_settings(entry.config).items() if key != "seed"}
+    return json.dumps([settings, entry.data], sort_keys=True)
+
+
+def _comparable_settings(config: RunConfig) -> dict[str, Any]:
     return {key: value for key, value in flatten(fill_in_defaults(config)) if not key.startswith(IGNORED_SETTINGS)}

@@ -112,7 +112,7 @@ def comparison_table(comparison: Comparison) -> tuple[list[str], list[list[str]]
     header = [*(comparison.columns or ["run"]), "runs", *names]
     rows = []
     for group in comparison.groups:
-        settings = [str(group.differences.get(key, "")) for key in comparison.columns] or [group.label]
+        settings = [str(group.distinct_settings.get(key, "")) for key in comparison.columns] or [group.label]
         rows.append([*settings, group.describe_size(), *(_number(group, name) for name in names)])
     return header, rows
 
@@ -133,12 +133,12 @@ def to_markdown(comparison: Comparison) -> str:
 def to_csv(comparison: Comparison) -> str:
     """The comparison as CSV, a row for each run: path, settings, state, protocol and metrics."""
     text = io.StringIO()
-    keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.differences))
+    keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.distinct_settings))
     writer = csv.writer(text, lineterminator="\n")
     keys = [key for key in keys if key != "seed"]
     writer.writerow(["run", *keys, "seed", "state", "evaluation", *comparison.metrics])
     for entry in comparison.entries:
-        settings = [entry.differences.get(key, "") for key in keys]
+        settings = [entry.distinct_settings.get(key, "") for key in keys]
         numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
         protocol = " ".join(f"{name}={value}" for name, value in entry.protocol.items())
         writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *numbers])

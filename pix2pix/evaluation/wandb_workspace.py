@@ -70,7 +70,7 @@ def _runs(comparison: Comparison):
     """Selects these runs and groups them by the settings that differ, other than the seed."""
     import wandb_workspaces.workspaces as ws
 
-    differing = [key for key in comparison.differences() if key != "seed"]
+    differing = [key for key in comparison.differing_settings() if key != "seed"]
     ids = [run_id(entry.run) for entry in comparison.entries]
     several_seeds = len(comparison.groups) < len(comparison.entries)
     return ws.RunsetSettings(

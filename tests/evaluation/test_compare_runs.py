@@ -83,7 +83,7 @@ def test_what_lies_in_the_folders_of_a_run_is_no_run_but_a_run_beside_them_is(tm
 
 
 def test_every_difference_is_listed_and_nothing_else(sweep):
-    differences = load_comparison(find_runs([sweep]), "val").differences()
+    differences = load_comparison(find_runs([sweep]), "val").differing_settings()
     assert set(differences) == {"discriminator.receptive_field", "seed"}
 
 
