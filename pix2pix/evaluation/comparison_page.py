@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.html_page import render_page
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.data.pair import Split
@@ -90,7 +89,6 @@ def write_page(runs: Sequence[Run], split: Split, page: Path, *, pictures: int =
         The comparison on the page.
     """
     comparison = load_comparison(runs, split, **which)
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
     content = {
         "comparison": comparison,
         "metrics": comparison.known_metrics,
@@ -99,7 +97,7 @@ def write_page(runs: Sequence[Run], split: Split, page: Path, *, pictures: int =
         "plotly": _plotly_script(),
     }
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(page, environment.get_template("compare.html").render(content))
+    write_text_atomic(page, render_page(Path(__file__).with_name("compare.html"), **content))
     return comparison
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.html_page import render_page
 from pix2pix.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.own_metrics import read_own_metrics
@@ -75,14 +74,14 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
         writer.writeheader()
         writer.writerows(result.rows)
     write_text_atomic(folder / FILE, json.dumps(summary, indent=2) + "\n")
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.evaluation", ""), autoescape=True)
-    page = environment.get_template("page.html")
     columns = [name for name in result.rows[0] if name != "name"]
     plots = {axis: _polylines(curve) for axis, curve in result.curves.items()}
-    content = {"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns}
-    write_text_atomic(
-        folder / "index.html", page.render(content, metrics=METRICS | read_own_metrics(record), plots=plots)
+    page = render_page(
+        Path(__file__).with_name("page.html"),
+        **{"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns},
+        **{"metrics": METRICS | read_own_metrics(record), "plots": plots},
     )
+    write_text_atomic(folder / "index.html", page)
 
 
 def _replace_non_finite(tree: Any) -> Any:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 import numpy as np
 from PIL import Image
 
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.html_page import render_page
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.picture_files import printable_name
@@ -24,12 +24,12 @@ def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
     """Writes `index.html` into `output`, with all inputs that have translations, and the failures."""
     done = [job for job in report.jobs if job.is_done]
     rows = list(map_in_threads(lambda job: _row(job, output), done))
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("pix2pix.inference", ""), autoescape=True)
     failed = [
         {"file": printable_name(str(file)), "reason": printable_name(reason)} for file, reason in report.failed.items()
     ]
-    page = environment.get_template("translate_page.html")
-    write_text_atomic(output / "index.html", page.render(run=run.resolve().name, rows=rows, failed=failed))
+    template = Path(__file__).with_name("translate_page.html")
+    page = render_page(template, run=run.resolve().name, rows=rows, failed=failed)
+    write_text_atomic(output / "index.html", page)
     return output / "index.html"
 
 

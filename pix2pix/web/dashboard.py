@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-import jinja2
 from natsort import natsorted
 from tensorboard import program
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
+from pix2pix.core.html_page import render_page
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.runs.find import find_runs, walk_folders
 from pix2pix.runs.run import Run
@@ -128,15 +128,14 @@ def _sandbox(start_response: Any) -> Any:
 
 def front_page(outputs: Path) -> str:
     """Renders the page from the current files of the folder; damaged files are listed with the run."""
-    template = Path(__file__).with_name("dashboard.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"link": _link, "readable": lambda name: printable_name(str(name))}
     folders = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
     comparisons = [folder / COMPARISON for folder in natsorted(folders, key=str)]
     cards = [make_card(run, outputs) for run in _runs(outputs)]
     _report(problem for card in cards for problem in card.problems)
-    return environment.from_string(template).render(
-        outputs=outputs, comparisons=comparisons, cards=cards, tensorboard=f"{TENSORBOARD}/"
+    return render_page(
+        Path(__file__).with_name("dashboard.html"),
+        **{"outputs": outputs, "comparisons": comparisons, "cards": cards, "tensorboard": f"{TENSORBOARD}/"},
+        **{"link": _link, "printable": printable_name},
     )
 
 
