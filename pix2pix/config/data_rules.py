@@ -9,7 +9,7 @@ def find_broken_data_rules(data: DataSettings) -> Iterator[str]:
     """What in the `data` settings does not fit together, one sentence each."""
     for rule in (_check_label_maps, _check_loading, _check_channels, _check_label_channels, _check_ranges):
         yield from rule(data)
-    for rule in (_check_colours, _check_sizes):
+    for rule in (_check_colours, _check_sizes, _check_turns):
         yield from rule(data)
 
 
@@ -76,4 +76,13 @@ def _check_sizes(data: DataSettings) -> Iterator[str]:
         yield (
             f"data.load_height x data.load_width = {data.load_height}x{data.load_width} is smaller than the crop "
             f"{data.height}x{data.width}; raise it, or leave it to follow from data.size"
+        )
+
+
+def _check_turns(data: DataSettings) -> Iterator[str]:
+    if data.quarter_turns and (data.height != data.width or not data.has_one_size):
+        size = f"{data.height}x{data.width}" if data.has_one_size else "any size (data.preprocess=none)"
+        yield (
+            f"data.quarter_turns=true: a picture of {size} changes its shape when it is turned; set a square "
+            "data.size, or data.vertical_flip=true with data.mirror=true, which keep the shape"
         )

@@ -1,4 +1,4 @@
-"""Random augmentation of pairs and of whole batches: crop, mirror, rotation, scale, colours."""
+"""Random augmentation of pairs and of whole batches: crop, flips, turns, rotation, scale, colours."""
 
 import math
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Augment(BaseModel):
 
 
 class View(NamedTuple):
-    """One sample of all random choices, for both images of a pair: crop, mirror, and the changes of `Augment`."""
+    """One sample of all random choices, for both images of a pair: crop, flips, turn, and the changes of `Augment`."""
 
     top: int
     left: int
@@ -57,15 +57,26 @@ class View(NamedTuple):
     contrast: float = 1.0
     saturation: float = 1.0
     hue: float = 0.0  # turns, from red towards green
+    vertical_flip: bool = False
+    quarter_turns: int = 0  # 0 to 3, counterclockwise, after the flips
 
 
 def sample_view(
-    image_size: Sequence[int], crop_size: Sequence[int], limits: Augment, mirror: bool, random: np.random.Generator
+    image_size: Sequence[int],
+    crop_size: Sequence[int],
+    limits: Augment,
+    mirror: bool,
+    random: np.random.Generator,
+    *,
+    vertical_flip: bool = False,
+    quarter_turns: bool = False,
 ) -> View:
     """Samples a view; sizes are (height, width). Every number is drawn each time, so an option changes no other."""
     top, left = (int(random.integers(whole - part + 1)) for whole, part in zip(image_size, crop_size, strict=True))
     is_mirrored = bool(random.integers(2)) and mirror
     rotation, scale, brightness, contrast, saturation, hue = random.uniform(-1, 1, 6).tolist()
+    # The latest draws come last, so that earlier runs keep theirs.
+    is_flipped, turns = bool(random.integers(2)) and vertical_flip, int(random.integers(4))
     return View(
         *(top, left, is_mirrored),
         rotation=rotation * limits.rotation,
@@ -74,23 +85,26 @@ def sample_view(
         contrast=1 + contrast * limits.contrast,
         saturation=1 + saturation * limits.saturation,
         hue=hue * limits.hue,
+        vertical_flip=is_flipped,
+        quarter_turns=turns if quarter_turns else 0,
     )
 
 
 def crop(images: Images, views: Sequence[View], size: tuple[int, int]) -> Tensor:
-    """The crops (B, C, *size) at the corners of the views, mirrored where the view says so."""
+    """The crops (B, C, *size) at the corners of the views, flipped and turned as the views say."""
     crops = []
     for image, view in zip(images, views, strict=True):
         part = image[:, view.top : view.top + size[0], view.left : view.left + size[1]]
-        crops.append(hflip(part) if view.mirror else part)
+        crops.append(flip_and_turn(part, view))
     return torch.stack(crops) if len(crops) > 1 else crops[0][None]  # a single crop needs no copy
 
 
-def hflip(image: Tensor) -> Tensor:
-    """(C, H, W) with left and right exchanged."""
-    if image.dtype != torch.uint16:
-        return image.flip(-1)
-    return image.view(torch.int16).flip(-1).view(torch.uint16)  # torch cannot flip uint16
+def flip_and_turn(image: Tensor, view: View) -> Tensor:
+    """(C, H, W) with the mirror, the vertical flip and the quarter turns of a view; a turned image is square."""
+    axes = [-1] * view.mirror + [-2] * view.vertical_flip
+    pixels = image.view(torch.int16) if image.dtype == torch.uint16 else image  # torch cannot flip uint16
+    pixels = pixels.flip(axes) if axes else pixels
+    return (torch.rot90(pixels, view.quarter_turns, (-2, -1)) if view.quarter_turns else pixels).view(image.dtype)
 
 
 def rotate_scale(images: Tensor, views: Sequence[View], size: tuple[int, int], *, is_label_map: bool) -> Tensor:
@@ -100,7 +114,7 @@ def rotate_scale(images: Tensor, views: Sequence[View], size: tuple[int, int], *
     bicubically and clipped to [-1, 1].
     """
     height, width = images.shape[-2:]
-    # One matrix for crop, mirror, rotation and scale: the pixels are sampled once, and so blurred once.
+    # One matrix for crop, flips, turns, rotation and scale: the pixels are sampled once, and so blurred once.
     maps = torch.tensor([_affine_matrix(view, (height, width), size) for view in views])
     shape = [len(images), images.shape[1], *size]
     grid = F.affine_grid(copy_to_device(maps, images.device), shape, align_corners=False)
@@ -116,10 +130,14 @@ def _affine_matrix(view: View, image_size: tuple[int, int], size: tuple[int, int
     x, y = view.left + (crop_width - width) / 2, view.top + (crop_height - height) / 2
     # Rotation and scale in pixels, each row divided by half a side of the image: affine_grid's sides go from -1 to 1.
     signed_width = -crop_width if view.mirror else crop_width
-    return [
-        [cosine * signed_width / width, -sine * crop_height / width, 2 * (cosine * x - sine * y) / width],
-        [sine * signed_width / height, cosine * crop_height / height, 2 * (sine * x + cosine * y) / height],
+    signed_height = -crop_height if view.vertical_flip else crop_height
+    matrix = [
+        [cosine * signed_width / width, -sine * signed_height / width, 2 * (cosine * x - sine * y) / width],
+        [sine * signed_width / height, cosine * signed_height / height, 2 * (sine * x + cosine * y) / height],
     ]
+    for _ in range(view.quarter_turns):  # a turned view shows at (x, y) what lay at (-y, x)
+        matrix = [[of_y, -of_x, shift] for of_x, of_y, shift in matrix]
+    return matrix
 
 
 def color_jitter(images: Tensor, views: Sequence[View]) -> Tensor:

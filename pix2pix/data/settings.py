@@ -70,6 +70,8 @@ class DataSettings(Settings):
     width: Positive
     jitter: bool = True
     mirror: bool = True
+    vertical_flip: bool = False
+    quarter_turns: bool = False
     load_height: Positive
     load_width: Positive
     preprocess: Preprocess = "resize_and_crop"

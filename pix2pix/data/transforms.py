@@ -74,6 +74,8 @@ class JitterAndMirror(PairTransform):
         load_width: width before the crop; equal to `width` for no jitter.
         preprocess: how pictures are brought to the load size; see `pix2pix.data.images.resize`.
         mirror: whether to flip left and right with probability one half.
+        vertical_flip: whether to flip top and bottom with probability one half.
+        quarter_turns: whether to turn by 0, 90, 180 or 270 degrees, each with the same probability; for square sizes.
         augment: how far to rotate, scale and recolour at random; None for not at all.
         label_map: which image is a label map, and is rotated and scaled by its nearest pixels.
         source_palette: encodes the source, a label map, with one channel per class; None keeps its colours.
@@ -92,6 +94,8 @@ class JitterAndMirror(PairTransform):
         load_width: Pixels,
         preprocess: Preprocess = "resize_and_crop",
         mirror: bool = True,
+        vertical_flip: bool = False,
+        quarter_turns: bool = False,
         augment: Augment | None = None,
         label_map: Literal["source", "target"] | None = None,
         source_palette: PaletteChoice | None = None,
@@ -102,6 +106,7 @@ class JitterAndMirror(PairTransform):
         self.size, self.load_size = (height, width), (load_height, load_width)
         self.preprocess: Preprocess = preprocess
         self.mirror, self.augment = mirror, Augment.model_validate(augment or {})
+        self.vertical_flip, self.quarter_turns = vertical_flip, quarter_turns
         self.source = ImageEncoding(source_palette, source_range, is_label_map=label_map == "source")
         self.target = ImageEncoding(target_palette, target_range, is_label_map=label_map == "target")
 
@@ -117,9 +122,13 @@ class JitterAndMirror(PairTransform):
         return Pair(center_crop(resized.source, self.size), center_crop(resized.target, self.size), pair.name)
 
     def sample_view(self, resized: Pair, random: np.random.Generator) -> View:
-        """A corner, a mirror in half of the cases, and what `augment` allows."""
+        """A corner, a mirror in half of the cases, and what the other settings allow."""
         image = resized.source
-        return sample_view(image.shape[-2:], self._crop_size(image), self.augment, self.mirror, random)
+        return sample_view(
+            *(image.shape[-2:], self._crop_size(image), self.augment, self.mirror, random),
+            vertical_flip=self.vertical_flip,
+            quarter_turns=self.quarter_turns,
+        )
 
     def augment_batch(self, resized: Pair, views: Sequence[View]) -> Pair:
         """The views; brightness and colours change in the source alone."""

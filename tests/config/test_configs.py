@@ -243,6 +243,11 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
             ["data.augment.hue=0.1"],
             "brightness, contrast, saturation and hue are of grey and RGB sources, not of label",
         ),
+        (["data.quarter_turns=true", "data.width=128"], "a picture of 256x128 changes its shape when it is turned"),
+        (
+            ["data=maps", "data.quarter_turns=true", "data.preprocess=none"],
+            "a picture of any size (data.preprocess=none)",
+        ),
         (["data.depth=16"], "data.depth: these pairs are of 8 bits"),
         (["data=maps", "data.depth=12"], "data.depth=12: Input should be 8, 16, 32 or 'float'."),
         (["data=maps", "data.depth=32"], "data.source_depth=32: signed integers need data.source_range=[LOW,HIGH]"),

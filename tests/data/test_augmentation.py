@@ -1,5 +1,6 @@
 """One draw for both images: rotation, scale, and the source's colours."""
 
+import collections
 import math
 
 import numpy as np
@@ -57,6 +58,35 @@ def test_a_turn_by_nothing_is_the_plain_crop(labels, mirror):
     assert torch.allclose(found, crop(image, [view, view], (24, 32)), atol=1e-5)
 
 
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("flips", [(False, False), (True, False), (False, True), (True, True)])
+def test_flips_and_turns_are_the_same_when_the_pixels_are_sampled(labels, turns, flips):
+    image = noise(1, 3, 30, 40)
+    view = View(5, 3, mirror=flips[0], vertical_flip=flips[1], quarter_turns=turns)
+    expected = image[:, :, 5:25, 3:23]
+    expected = expected.flip(-1) if flips[0] else expected
+    expected = torch.rot90(expected.flip(-2) if flips[1] else expected, turns, (-2, -1))
+    assert torch.equal(crop(image, [view], (20, 20)), expected)
+    assert torch.allclose(rotate_scale(image, [view], (20, 20), is_label_map=labels), expected, atol=1e-5)
+
+
+def test_a_quarter_turn_takes_the_right_to_the_top():
+    image = torch.tensor([[[1, 2], [3, 4]]], dtype=torch.uint16)
+    assert crop([image], [View(0, 0, False, quarter_turns=1)], (2, 2)).tolist() == [[[[2, 4], [1, 3]]]]
+    assert crop([image], [View(0, 0, False, vertical_flip=True)], (2, 2)).tolist() == [[[[3, 4], [1, 2]]]]
+
+
+def test_all_eight_ways_to_lay_a_square_occur_equally_often_and_both_images_lie_alike():
+    transform = JitterAndMirror(height=2, width=2, load_height=2, load_width=2, vertical_flip=True, quarter_turns=True)
+    image = torch.tensor([[[0, 50], [100, 150]]] * 3, dtype=torch.uint8)
+    pairs = [transform.transform_for_training(Pair(image, image, ""), np.random.default_rng(i)) for i in range(800)]
+    assert all(torch.equal(pair.source, pair.target) for pair in pairs)
+    counts = collections.Counter(tuple(pair.source[0].flatten().tolist()) for pair in pairs)
+    assert len(counts) == 8
+    assert min(counts.values()) > 60  # of 100, with a standard deviation below 10
+
+
 def test_what_comes_from_beyond_the_borders_is_reflected():
     bright = torch.ones(1, 1, 40, 40)
     view = View(0, 0, mirror=False, rotation=45, scale=0.5)
@@ -98,6 +128,17 @@ def test_a_draw_that_is_switched_on_changes_no_other():
     assert drawn(hue=0.1) == drawn()._replace(hue=everything.hue)
     assert 0 < abs(everything.rotation) < 5
     assert everything == drawn(rotation=5, scale=0.1, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+    orders = {"vertical_flip": True, "quarter_turns": True}
+    turned = sample_view((30, 40), (24, 32), Augment(), True, np.random.default_rng(3), **orders)
+    assert turned._replace(vertical_flip=False, quarter_turns=0) == drawn()
+
+
+def test_the_draws_of_earlier_versions_are_those_of_this_one():
+    random = np.random.default_rng(11)
+    top, left, mirror = int(random.integers(7)), int(random.integers(9)), bool(random.integers(2))
+    rotation, scale = random.uniform(-1, 1, 6).tolist()[:2]
+    view = sample_view((30, 40), (24, 32), Augment(rotation=5, scale=0.5), True, np.random.default_rng(11))
+    assert view == View(top, left, mirror, rotation * 5, 1 + scale * 0.5)
 
 
 def test_draws_reach_as_far_as_they_may_to_both_sides():

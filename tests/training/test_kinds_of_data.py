@@ -230,6 +230,7 @@ def test_several_inputs_are_joined_and_translated_together(tmp_path):
 def test_every_augmentation_trains(tmp_path):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     words = [f"data.augment.{name}=0.2" for name in ("scale", "brightness", "contrast", "saturation", "hue")]
+    words += ["data.vertical_flip=true", "data.quarter_turns=true"]
     trained(tmp_path, "data=folder", f"data.path={data}", "data.augment.rotation=15", *words)
 
 

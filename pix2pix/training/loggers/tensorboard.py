@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMPARED_SETTINGS = (
     *("seed", "precision", "ema_decay", "trainer.max_epochs", "data.name", "data.direction", "data.batch_size"),
     *("data.height", "data.width", "data.jitter", "data.mirror", "data.operation"),
+    *("data.vertical_flip", "data.quarter_turns"),
 )
 COMPARED_GROUPS = ("generator.", "discriminator.", "objective.", "optimizer.")
 
