@@ -113,8 +113,9 @@ def translate(run: str, inputs: tuple[str, ...], named: tuple[str, ...], output:
     pix2pix translate outputs/facades - --output - < drawing.png > photo.png
     pix2pix translate outputs/holes --input mask=masks/ --input photo=photos/
     """
-    from pix2pix.inference.files import require_output_folder, translate_files, translate_stream
+    from pix2pix.inference.files import translate_files
     from pix2pix.inference.gallery import write_page
+    from pix2pix.inference.standard_streams import require_output_folder, translate_stream
     from pix2pix.inference.translator import load_translator
 
     file_options = {

@@ -1,8 +1,6 @@
 """`pix2pix translate`: translates files, folders and file patterns, reading and writing in parallel."""
 
 import logging
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,14 +11,16 @@ from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.prefetch import batch_by_size, read_run_write
-from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
+from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.geotiff import GeoTags, read_geo_tags
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.data.settings import DataSettings
-from pix2pix.inference.file_jobs import VIDEOS, TranslationJob, list_jobs
+from pix2pix.inference.file_jobs import TranslationJob, list_jobs
+from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.joined_inputs import list_joined_jobs
+from pix2pix.inference.requests import Request
 from pix2pix.inference.side_by_side import take_input_half, warn_of_pairs
 from pix2pix.inference.translator import Translator
 
@@ -79,12 +79,7 @@ def translate_files(
         OSError: when a result cannot be written.
     """
     keep_freed_memory()
-    suffix = (suffix or translator.trained.suffix).lstrip(".")
-    if isinstance(inputs, Mapping):
-        names = translator.trained.config.data.source_image_spec.folders
-        jobs = list_joined_jobs(names, inputs, output, suffix, samples)
-    else:
-        jobs = list_jobs(inputs, output, suffix, samples)
+    jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
     report = TranslationReport(jobs)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     report.skipped = len(jobs) - len(pending)
@@ -99,6 +94,20 @@ def translate_files(
                 progress.update()
     _log_failures(report)
     return report
+
+
+def _list_jobs(
+    trained: TrainedGenerator,
+    inputs: Sequence[str | Path] | Mapping[str, str | Path],
+    output: Path,
+    suffix: str | None,
+    samples: int | None,
+) -> list[TranslationJob]:
+    suffix = (suffix or trained.suffix).lstrip(".")
+    if isinstance(inputs, Mapping):
+        names = trained.config.data.source_image_spec.folders
+        return list_joined_jobs(names, inputs, output, suffix, samples)
+    return list_jobs(inputs, output, suffix, samples)
 
 
 def _log_failures(report: TranslationReport) -> None:
@@ -135,8 +144,8 @@ def _translate_pictures(
 
 
 @dataclass
-class _PictureJob:
-    """A job with its pictures and outputs, or the reason why it failed."""
+class _PictureTask:
+    """A job on its way from reader to writer: its pictures and outputs, or the reason why it failed."""
 
     job: TranslationJob
     pictures: tuple[Picture, ...] = ()
@@ -154,45 +163,44 @@ def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None
         return None
 
 
-def _read(job: TranslationJob) -> _PictureJob:
+def _read(job: TranslationJob) -> _PictureTask:
     try:
         pictures = tuple(open_picture(file) for file in (job.file, *job.others))
-        return _PictureJob(job, pictures, geo_tags=read_geo_tags(job.file))
+        return _PictureTask(job, pictures, geo_tags=read_geo_tags(job.file))
     except (ValueError, OSError) as error:
-        return _PictureJob(job, reason=str(error))
+        return _PictureTask(job, reason=str(error))
 
 
-def _read_input_half(data: DataSettings, job: TranslationJob) -> _PictureJob:
+def _read_input_half(data: DataSettings, job: TranslationJob) -> _PictureTask:
     item = _read(job)
     try:
         item.pictures = tuple(take_input_half(data, picture, job.file) for picture in item.pictures)
     except ValueError as error:
-        return _PictureJob(job, reason=str(error))
+        return _PictureTask(job, reason=str(error))
     return item
 
 
-def _translate(translator: Translator, samples: int, items: Sequence[_PictureJob]) -> Sequence[_PictureJob]:
+def _translate(translator: Translator, samples: int, items: Sequence[_PictureTask]) -> Sequence[_PictureTask]:
     """Translates the readable pictures in one batch; if that fails, each alone, to find the picture at fault."""
-    readable = [(item, item.pictures) for item in items if item.pictures]
-    names = [translator.trained.pair_name(item.job.file) for item, _ in readable]
+    readable = [item for item in items if item.pictures]
+    requests = [Request(item.pictures, translator.trained.pair_name(item.job.file)) for item in readable]
     first = translator.trained.inference.seed
     try:
         by_sample = [
-            translator.translate_batch([pictures for _, pictures in readable], names, first + number)
-            for number in range(samples if readable else 0)
+            translator.translate_batch(requests, first + number) for number in range(samples if readable else 0)
         ]
     except (ValueError, OSError) as error:
         if len(readable) > 1:
             return [each for item in items for each in _translate(translator, samples, [item])]
-        ((failed, _),) = readable
+        (failed,) = readable
         failed.reason = str(error).replace("picture:", f"{failed.job.file}:", 1)
     else:
-        for (item, _), outputs in zip(readable, zip(*by_sample, strict=True), strict=True):
+        for item, outputs in zip(readable, zip(*by_sample, strict=True), strict=True):
             item.outputs = list(outputs)
     return items
 
 
-def _write(item: _PictureJob) -> _PictureJob:
+def _write(item: _PictureTask) -> _PictureTask:
     for output, result in zip(item.outputs, item.job.results, strict=not item.reason):
         tags = _valid_geo_tags(item, output, result)
         item.loses_place = tags != item.geo_tags
@@ -200,7 +208,7 @@ def _write(item: _PictureJob) -> _PictureJob:
     return item
 
 
-def _valid_geo_tags(item: _PictureJob, output: Picture, result: Path) -> GeoTags:
+def _valid_geo_tags(item: _PictureTask, output: Picture, result: Path) -> GeoTags:
     """The place on earth of the input, where the file of the output holds it and its pixels are the same ones."""
     if not item.pictures or result.suffix.lower() not in TIFF_SUFFIXES:
         return {}
@@ -214,38 +222,3 @@ def _translate_video(translator: Translator, job: TranslationJob, smooth: float,
         report.videos[job.file] = str(translate_video(translator, job.file, job.results[0], smooth=smooth))
     except (ValueError, OSError) as error:
         report.failed[job.file] = str(error)
-
-
-def require_output_folder(output: Path, inputs: Sequence[str]) -> None:
-    """Raises ValueError for an output that looks like a file, or for `-` beside other inputs."""
-    if output.suffix.lower() in (*SUFFIXES, *VIDEOS):
-        raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
-    if "-" in (*inputs, str(output)) and len(inputs) > 1:
-        raise ValueError(
-            "- (standard input or output) takes exactly one picture. Translate the others in another command."
-        )
-
-
-def translate_stream(translator: Translator, inputs: Sequence[str], output: Path, suffix: str | None) -> None:
-    """Translates one picture from standard input or to standard output, both written `-`."""
-    (source,) = inputs
-    suffix = (suffix or translator.trained.suffix).lstrip(".")
-    file = Path(source)
-    picture, name = (
-        (_read_standard_input(), "") if source == "-" else (open_picture(file), translator.trained.pair_name(file))
-    )
-    result = translator.translate(picture, name=name)
-    if str(output) != "-":
-        save_picture(result, output / f"stdin.{suffix}")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"result.{suffix}"
-        save_picture(result, file)
-        sys.stdout.buffer.write(file.read_bytes())
-
-
-def _read_standard_input() -> Picture:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "standard input"
-        file.write_bytes(sys.stdin.buffer.read())
-        return open_picture(file)

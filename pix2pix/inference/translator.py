@@ -9,26 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from pix2pix.core.prefetch import batch_by_size
-from pix2pix.data.images.decode import Picture, array_to_picture, open_picture
+from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.resize import Size, reflect_pad
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.geometry import Canvas, pad_to_multiple, pad_to_size, picture_size, round_up
+from pix2pix.inference.requests import Input, Request, make_requests
 from pix2pix.inference.scale import Scale, find_training_scale
 from pix2pix.inference.tiling import Tiling
 from pix2pix.runs.run import DEFAULT_CHECKPOINT
 
 log = logging.getLogger(__name__)
-
-Input = Picture | str | Path
-Inputs = Input | tuple[Input, ...]
-"""A picture, or a tuple of pictures for a run whose source joins several folders."""
 
 
 class Translator:
@@ -109,28 +104,30 @@ class Translator:
             FileNotFoundError: for a path that does not exist.
         """
         is_single = not isinstance(pictures[0], list)
-        requests: Sequence[Inputs] = [pictures] if is_single else pictures[0]
-        inputs: list[tuple[Input, ...]] = [each if isinstance(each, tuple) else (each,) for each in requests]
-        names = [name] * len(inputs) if isinstance(name, str) else list(name)
-        if len(names) != len(inputs):
-            raise ValueError(f"{len(names)} names for {len(inputs)} pictures: give one name, or one for each.")
+        requests = make_requests([pictures] if is_single else pictures[0], name)
+        translator = self._with_options(scale, derive)
         first = self.trained.inference.seed if seed is None else seed
-        translator = self if scale is None and derive is None else self._with_options(scale, derive)
-        by_seed = [
-            [_match_type(*each) for each in zip(translator._translate_all(inputs, names, number), inputs, strict=True)]
-            for number in range(first, first + (samples or 1))
-        ]
+        by_seed = [translator._translate_all(requests, number) for number in range(first, first + (samples or 1))]
         results = [list(outputs) if samples else outputs[0] for outputs in zip(*by_seed, strict=True)]
         return results[0] if is_single else results
 
     def translate(self, *pictures: Input, name: str = "", seed: int | None = None) -> Picture:
         """Translates one picture at the depth of the targets; returns an array if Pillow cannot hold the output."""
-        (output,) = self._translate_all([pictures], [name], self.trained.inference.seed if seed is None else seed)
-        return output
+        seed = self.trained.inference.seed if seed is None else seed
+        return self.translate_batch([Request(pictures, name)], seed)[0]
 
-    def translate_batch(self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int) -> list[Picture]:
-        """Translates pictures that are of equal `size_of` in one batch, each under the noise of its own name."""
-        return self._translate_batch(list(zip(pictures, names, strict=True)), seed)
+    def translate_batch(self, requests: Sequence[Request], seed: int) -> list[Picture]:
+        """Translates pictures of equal `size_of` at once. All translations are made here."""
+        trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
+        sources = [self._read(request) for request in requests]
+        names = [request.name for request in requests]
+        height, width = sources[0].shape[1:]
+        with self._lock, _without_cudnn_benchmark():
+            if self.tile is not None and height * width > self.tile**2:
+                return [self._run_tiles(trained, *each) for each in zip(sources, names, strict=True)]
+            padded, top, left = self._pad(torch.stack([trained.encode_source(source) for source in sources]))
+            outputs = trained.generate(padded, names)
+            return [trained.to_picture(output[:, top : top + height, left : left + width]) for output in outputs]
 
     def size_of(self, picture: Input) -> Size:
         """Height and width at which a picture is translated; of a file, only the header is read."""
@@ -143,36 +140,25 @@ class Translator:
         other.derive = self.derive if derive is None else derive
         return other
 
-    def _translate_all(
-        self, pictures: Sequence[tuple[Input, ...]], names: Sequence[str], seed: int
-    ) -> Iterator[Picture]:
-        """Translates one picture after the other; neighbours of equal size share a batch."""
-        requests = zip(pictures, names, strict=True)
-        for batch in batch_by_size(requests, lambda request: self.size_of(request[0][0]), self.batch_size):
-            yield from self._translate_batch(batch, seed)
+    def _translate_all(self, requests: Sequence[Request], seed: int) -> list[Picture]:
+        """The translations in order, in the types of their inputs; neighbours of equal size share a batch."""
+        batches = batch_by_size(requests, lambda request: self.size_of(request.pictures[0]), self.batch_size)
+        return [
+            request.match_type(output)
+            for batch in batches
+            for request, output in zip(batch, self.translate_batch(batch, seed), strict=True)
+        ]
 
-    def _translate_batch(self, requests: Sequence[tuple[tuple[Input, ...], str]], seed: int) -> list[Picture]:
-        """Translates (pictures, noise name) of equal size."""
-        trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
-        names = [name for _, name in requests]
-        sources = [self._read(pictures, name) for pictures, name in requests]
-        height, width = sources[0].shape[1:]
-        with self._lock, _without_cudnn_benchmark():
-            if self.tile is not None and height * width > self.tile**2:
-                return [self._translate_tiles(trained, *each) for each in zip(sources, names, strict=True)]
-            padded, top, left = self._pad(torch.stack([trained.encode_source(source) for source in sources]))
-            outputs = trained.generate(padded, names)
-            return [trained.to_picture(output[:, top : top + height, left : left + width]) for output in outputs]
-
-    def _read(self, pictures: tuple[Input, ...], name: str) -> Tensor:
+    def _read(self, request: Request) -> Tensor:
         """The pixels (C, H, W) of an input, resized, and derived if they are a photo."""
-        images, title = [_open_picture(picture) for picture in pictures], _display_name(pictures)
+        images = request.open()
         own = picture_size(images[0])
         size = self.training_scale.size_of(own, self.scale)
         if not self._warned_of and (warning := self.training_scale.warning(own, size)):
-            self._warned_of.append(title)
-            log.warning("%s: %s", title, warning)
-        return self.trained.read_source(*images, size=size, derivation=name if self.derive else None, name=title)
+            self._warned_of.append(request.title)
+            log.warning("%s: %s", request.title, warning)
+        derivation = request.name if self.derive else None
+        return self.trained.read_source(*images, size=size, derivation=derivation, name=request.title)
 
     def _pad(self, sources: Tensor) -> tuple[Tensor, int, int]:
         """Inputs (B, C, H, W) padded as the network needs them, and where the pictures begin in that: top, left."""
@@ -183,7 +169,7 @@ class Translator:
             return padded, (data.height - height) // 2, (data.width - width) // 2
         return pad_to_multiple(sources, self.multiple), 0, 0
 
-    def _translate_tiles(self, trained: TrainedGenerator, source: Tensor, name: str) -> Picture:
+    def _run_tiles(self, trained: TrainedGenerator, source: Tensor, name: str) -> Picture:
         height, width = source.shape[1:]
 
         def read(top: int, left: int, rows: int, columns: int) -> Tensor:
@@ -251,29 +237,3 @@ def load_translator(
     """
     choices = {"tile": tile, "overlap": overlap, "batch_size": batch_size, "scale": scale, "derive": derive}
     return Translator(load_generator(path, checkpoint=weights or checkpoint, **options), **choices)
-
-
-def _match_type(output: Picture, inputs: Sequence[Input]) -> Picture:
-    """The output as an array for an array, otherwise as a Pillow picture."""
-    if isinstance(inputs[0], np.ndarray):
-        return np.asarray(output)
-    if not isinstance(output, Image.Image):
-        raise ValueError(
-            f"translations of this run have {output.shape[2]} channels of {output.dtype}, which no Pillow picture "
-            "holds. Translator.translate returns them as an array."
-        )
-    return output
-
-
-def _display_name(pictures: Sequence[Input]) -> str:
-    """The name of the pictures in error messages."""
-    return str(pictures[0]) if isinstance(pictures[0], str | Path) else "picture"
-
-
-def _open_picture(picture: Input) -> Picture:
-    """The picture in memory; a Pillow picture if Pillow can hold it."""
-    if isinstance(picture, str | Path):
-        return open_picture(Path(picture))
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
-        return array_to_picture(picture.reshape(*picture.shape[:2], -1))
-    return picture

@@ -1,0 +1,56 @@
+"""What a translator takes: pictures, arrays and files, each under the noise of its name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pix2pix.data.images.decode import Picture, array_to_picture, open_picture
+
+Input = Picture | str | Path
+
+
+class Request(NamedTuple):
+    """The picture to translate, or one for each folder that the source joins, and the name that selects the noise."""
+
+    pictures: tuple[Input, ...]
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name of the pictures in messages."""
+        return str(self.pictures[0]) if isinstance(self.pictures[0], str | Path) else "picture"
+
+    def open(self) -> list[Picture]:
+        """The pictures in memory; Pillow pictures where Pillow can hold them."""
+        return [_open(picture) for picture in self.pictures]
+
+    def match_type(self, output: Picture) -> Picture:
+        """The output as an array for an array, otherwise as a Pillow picture; ValueError if Pillow cannot hold it."""
+        if isinstance(self.pictures[0], np.ndarray):
+            return np.asarray(output)
+        if not isinstance(output, Image.Image):
+            raise ValueError(
+                f"translations of this run have {output.shape[2]} channels of {output.dtype}, which no Pillow picture "
+                "holds. Translator.translate returns them as an array."
+            )
+        return output
+
+
+def make_requests(inputs: Sequence[Input | tuple[Input, ...]], name: str | Sequence[str]) -> list[Request]:
+    """A request for each input: under one name for all, or under one for each."""
+    names = [name] * len(inputs) if isinstance(name, str) else list(name)
+    if len(names) != len(inputs):
+        raise ValueError(f"{len(names)} names for {len(inputs)} pictures: give one name, or one for each.")
+    pictures = [each if isinstance(each, tuple) else (each,) for each in inputs]
+    return [Request(*each) for each in zip(pictures, names, strict=True)]
+
+
+def _open(picture: Input) -> Picture:
+    if isinstance(picture, str | Path):
+        return open_picture(Path(picture))
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
+        return array_to_picture(picture.reshape(*picture.shape[:2], -1))
+    return picture
