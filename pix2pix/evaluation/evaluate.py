@@ -2,11 +2,10 @@
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from tqdm import tqdm
 
 from pix2pix.config.schema import RunConfig
@@ -14,41 +13,19 @@ from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.pair import Split
-from pix2pix.evaluation.bootstrap import Interval, mean_intervals
-from pix2pix.evaluation.confusion import ConfusionMatrix
+from pix2pix.evaluation.bootstrap import mean_intervals
+from pix2pix.evaluation.choose_metrics import ChosenMetrics, choose_metrics
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
 from pix2pix.evaluation.folders import evaluation_folder, keep_former_evaluation
 from pix2pix.evaluation.lab_histograms import LabHistograms
-from pix2pix.evaluation.own_metrics import OWN_METRICS, build_own_metrics, describe_own_metrics
+from pix2pix.evaluation.own_metrics import OWN_METRICS, describe_own_metrics
 from pix2pix.evaluation.perceptual import PerceptualMetrics
 from pix2pix.evaluation.record import make_record
 from pix2pix.evaluation.results import FILES, Evaluation, write_results
-from pix2pix.evaluation.select_pairs import select_pairs
+from pix2pix.evaluation.select_pairs import Selection, select_pairs
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.run import Run
-
-
-class LabelAccuracy:
-    """Agreement of generated label maps with the true ones (paper, table 6)."""
-
-    def __init__(self, trained: TrainedGenerator) -> None:
-        assert trained.palette is not None
-        self.palette = trained.palette
-        self.confusion = ConfusionMatrix(len(self.palette), self.palette.ignored)
-
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
-        """Adds label maps, coloured or one-hot."""
-        assert labels is not None
-        self.confusion.update(self.palette.classify(output), labels, names)
-
-    def compute(self) -> dict[str, float]:
-        """`pixel_accuracy`, `class_accuracy` and `class_iou`, each 0 to 1."""
-        return self.confusion.compute()
-
-    def intervals(self) -> dict[str, Interval]:
-        """Their 95 % intervals over pictures."""
-        return self.confusion.intervals()
 
 
 def evaluate(
@@ -70,8 +47,7 @@ def evaluate(
 
     Args:
         run: the run.
-        split: `train`, `val` or `test`, without augmentation. None: `val`; of a folder that has no `val`, `test`, then
-            `train`.
+        split: `train`, `val` or `test`, without augmentation. None: `val`; of a folder without it, `test` or `train`.
         data: a folder of other pairs, with splits or without: then all its pairs are evaluated.
         limit: the largest number of pairs, which are evenly spaced.
         output: a folder to write to instead; it must be empty or hold an earlier evaluation.
@@ -87,31 +63,20 @@ def evaluate(
             other files.
     """
     keep_freed_memory()
-    if output is None:
-        run.config()  # raises if this is no run directory, which the results are written to
-    else:
-        _require_own_output(output)
+    _require_writable(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)
-    set_metrics = _set_metrics(trained, scorer, perceptual, options.get("device", "auto"))
-    own = build_own_metrics(trained, metrics)
-    how = options | {"data": data, "samples": samples, "limit": limit}
-    folder = output or _choose_folder(run, trained.config, selection.split, **how)
-    record = make_record(trained, selection, samples, _scorer_file(set_metrics), perceptual)
-    record[OWN_METRICS] = describe_own_metrics(own)
-    with atomic_dir(folder) as part:
-        further = _further_metrics(set_metrics) | own
-        evaluator = PairEvaluator(trained, selection.pairs, set_metrics, samples, part / "images", further)
-        result = _evaluate_pairs(evaluator, folder, selection.describe())
-        record["data"]["pictures"] = evaluator.digest.digest()
-        write_results(part, run, record, result)
-        if output is None:
-            keep_former_evaluation(folder)
-    return result
+    chosen = choose_metrics(trained, scorer, perceptual, metrics, options.get("device", "auto"))
+    choices = options | {"data": data, "samples": samples, "limit": limit}
+    folder = output or _choose_folder(run, trained.config, selection.split, **choices)
+    return _evaluate_selection(run, trained, selection, chosen, samples, folder)
 
 
-def _require_own_output(folder: Path) -> None:
+def _require_writable(run: Run, folder: Path | None) -> None:
     """Raises ValueError for a folder that holds anything but an evaluation, because it is replaced."""
+    if folder is None:
+        run.config()  # raises if this is no run directory, which the results are written to
+        return
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--output {folder}: is a file. Name a folder.")
     others = sorted({file.name for file in folder.iterdir()} - FILES) if folder.is_dir() else []
@@ -125,6 +90,22 @@ def _choose_folder(run: Run, config: RunConfig, split: Split, **options: Any) ->
     return folder
 
 
+def _evaluate_selection(
+    run: Run, trained: TrainedGenerator, selection: Selection, chosen: ChosenMetrics, samples: int, folder: Path
+) -> Evaluation:
+    """Writes all files of the evaluation beside `folder`, which they replace once they are complete."""
+    record = make_record(trained, selection, samples, chosen.scorer_file, chosen.perceptual)
+    record[OWN_METRICS] = describe_own_metrics(chosen.own)
+    with atomic_dir(folder) as part:
+        evaluator = PairEvaluator(trained, selection.pairs, chosen.of_sets, samples, part / "images", chosen.of_pairs)
+        result = _evaluate_pairs(evaluator, folder, selection.describe())
+        record["data"]["pictures"] = evaluator.digest.digest()
+        write_results(part, run, record, result)
+        if folder.parent == run.evaluation:
+            keep_former_evaluation(folder)
+    return result
+
+
 def _evaluate_pairs(evaluator: PairEvaluator, folder: Path, description: str) -> Evaluation:
     """Evaluates all pairs, then the metrics of the whole set."""
     by_sample = _run_pairs(evaluator)
@@ -133,33 +114,6 @@ def _evaluate_pairs(evaluator: PairEvaluator, folder: Path, description: str) ->
     result.intervals = mean_intervals({name: [row[name] for row in result.rows] for name in result.totals})
     _add_set_metrics(result, evaluator.metrics)
     return result
-
-
-def _scorer_file(metrics: Sequence[SetMetric]) -> Path | None:
-    scorers = [measure.scorer.checkpoint for measure in metrics if isinstance(measure, SegmentationScore)]
-    return scorers[0] if scorers else None
-
-
-def _set_metrics(
-    trained: TrainedGenerator, scorer: str | Path | None, perceptual: bool, device: str
-) -> list[SetMetric]:
-    metrics: list[SetMetric] = []
-    labels = trained.config.data.label_map_side == "target"
-    if labels:
-        metrics.append(LabelAccuracy(trained))
-    elif trained.config.data.target_channels in {2, 3}:
-        metrics.append(LabHistograms())
-    if scorer is not None:
-        metrics.append(SegmentationScore(scorer, trained.config, device, trained.trust))
-    if perceptual and not labels:
-        metrics.append(PerceptualMetrics())
-    return metrics
-
-
-def _further_metrics(metrics: Sequence[SetMetric]) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """Metrics with a value for each picture, beside those of every evaluation."""
-    perceptual = [metric.pair_metrics() for metric in metrics if isinstance(metric, PerceptualMetrics)]
-    return perceptual[0] if perceptual else {}
 
 
 def _run_pairs(evaluator: PairEvaluator) -> list[list[Row]]:
