@@ -7,6 +7,7 @@
 | augmentation of a pair | seed, epoch, index |
 | dropout and penalties of a step | seed, step, rank |
 | holes and noise of derived inputs | seed of the data, name of the picture |
+| the same, drawn anew in training | seed, epoch, index |
 | dropout at test time | inference seed, name of the picture |
 | resamples of a bootstrap interval | number of pictures |
 """
@@ -51,6 +52,11 @@ def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> 
 def pair_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The source of the one random draw that both images of pair `index` share in epoch `epoch`."""
     return np.random.default_rng(derive_seed(seed, "augmentation", epoch, index))
+
+
+def derivation_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The source of the hole or the noise that the input of pair `index` gets in epoch `epoch`."""
+    return np.random.default_rng(derive_seed(seed, "derivation", epoch, index))
 
 
 def seed_weights(seed: int) -> None:

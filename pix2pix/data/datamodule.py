@@ -24,6 +24,7 @@ from pix2pix.data.transforms import PairTransform, View
 log = logging.getLogger(__name__)
 
 MAX_WORKERS = 8
+Redraw = Callable[[Pair, int, int, int], Pair]  # PairSource.redraw
 
 
 class TrainingBatch(NamedTuple):
@@ -36,12 +37,15 @@ class TrainingBatch(NamedTuple):
 class TrainingPairs(Dataset[tuple[Pair, View]]):
     """Resized pairs with a view of each. A view depends on seed and draw alone, not on the number of loader workers."""
 
-    def __init__(self, pairs: Sequence[Pair], transform: PairTransform, seed: int) -> None:
-        self.pairs, self.transform, self.seed = pairs, transform, seed
+    def __init__(
+        self, pairs: Sequence[Pair], transform: PairTransform, seed: int, redraw: Redraw | None = None
+    ) -> None:
+        self.pairs, self.transform, self.seed, self.redraw = pairs, transform, seed, redraw
         self.resized: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_training)  # a cache may replace it
 
     def __getitem__(self, draw: Draw) -> tuple[Pair, View]:
         pair = self.resized[draw.pair]
+        pair = self.redraw(pair, self.seed, *draw) if self.redraw else pair
         return pair, self.transform.sample_view(pair, pair_generator(self.seed, *draw))
 
 
@@ -97,7 +101,7 @@ class PairDataModule(pl.LightningDataModule):
         self.pairs, self.transform, self.num_workers = pairs, transform, num_workers
         training = pairs.split("train")
         training = SkipUnreadable(training, skip_limit) if on_error == "skip" else training
-        self.training = TrainingPairs(training, transform, seed)
+        self.training = TrainingPairs(training, transform, seed, pairs.redraw)
         self.validation = EvaluationPairs(pairs.split("val"), transform)
         self.training_plain = EvaluationPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed

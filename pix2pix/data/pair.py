@@ -62,6 +62,13 @@ class PairSource(ABC):
         height, width = self.split(split)[index].source.shape[-2:]
         return height, width
 
+    def redraw(self, pair: Pair, seed: int, epoch: int, index: int) -> Pair:
+        """Training pair `index` at load size with those random parts that are drawn anew in every epoch.
+
+        The draw is a function of the last three arguments. Here, and wherever nothing is random, the pair itself.
+        """
+        return pair
+
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order in which an epoch visits the `length` training pairs, a permutation of range(length)."""
         return epoch_order(seed, epoch, length)

@@ -33,7 +33,10 @@ def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Im
     rows = []
     for index in evenly_spaced(len(train), math.ceil(views / DRAWS)):
         pair = train[index]
-        drawn = [transform.transform_for_training(pair, pair_generator(seed, epoch, index)) for epoch in range(DRAWS)]
+        drawn = [
+            transform.transform_for_training(pairs.redraw(pair, *place), pair_generator(*place))
+            for place in ((seed, epoch, index) for epoch in range(DRAWS))
+        ]
         rows.append(
             [image for view in (transform.transform_for_eval(pair), *drawn) for image in _render_pair(view, data)]
         )

@@ -18,7 +18,13 @@ def derive_input(
     picture: Tensor, name: str, operation: Operation, amount: float | None, fill: str = "white", seed: int = 0
 ) -> Tensor:
     """Derives the input, uint8 (1 or 3, H, W), of an RGB picture, the same every time; any operation but `lab`."""
-    random = np.random.default_rng(derive_seed(seed, "derivation", name))
+    return draw_input(picture, np.random.default_rng(derive_seed(seed, "derivation", name)), operation, amount, fill)
+
+
+def draw_input(
+    picture: Tensor, random: np.random.Generator, operation: Operation, amount: float | None, fill: str
+) -> Tensor:
+    """Derives the input as `derive_input` does, with the hole or the noise that `random` gives."""
     if operation == "inpaint":
         return inpaint(picture, random, amount or 0.5, fill)
     if operation == "noise":
@@ -70,10 +76,11 @@ def blur(picture: Tensor, amount: float | None) -> Tensor:
 
 def noise(picture: Tensor, random: np.random.Generator, amount: float) -> Tensor:
     """Adds Gaussian noise with a standard deviation of `amount` levels of 255."""
-    grain = torch.from_numpy(random.normal(0, amount, tuple(picture.shape)))
+    grain = torch.from_numpy(random.normal(0, amount, tuple(picture.shape))).to(picture.device)
     return (picture + grain).round().clamp(0, 255).to(torch.uint8)
 
 
+RANDOM: tuple[Operation, ...] = ("inpaint", "noise")
 DETERMINISTIC = {"grayscale": grayscale, "edges": edges, "superres": superres, "blur": blur}
 
 

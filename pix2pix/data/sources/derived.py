@@ -9,12 +9,13 @@ from natsort import natsorted
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.core.randomness import derivation_generator
 from pix2pix.data.images.decode import read_pixels, read_size
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.resize import Preprocess, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
-from pix2pix.data.sources.derivations import Operation, derive_input, import_opencv
+from pix2pix.data.sources.derivations import RANDOM, Operation, derive_input, draw_input, import_opencv
 from pix2pix.data.sources.pair_names import files_by_pair_name, pair_name
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
 from pix2pix.data.sources.picture_folders import FolderTree, list_pictures
@@ -32,7 +33,7 @@ Pixels = Annotated[int, Field(ge=1)]
 
 
 class DerivedPairs(PairSource):
-    """Every picture of a folder is a target; its input is made from it, the same way every time.
+    """Every picture of a folder is a target; its input is made from it, by default the same way every time.
 
     Splits are the folders `train`, `val` and `test` where there are any; without `val`, a share of `train` is held
     out. Pictures are brought to the size they are used at first, so that an edge or a grain of noise is as large as
@@ -59,12 +60,14 @@ class DerivedPairs(PairSource):
         load_width: width of training pairs before the random crop.
         preprocess: how pictures are brought to that size; see `pix2pix.data.images.resize`.
         seed: seed of holes and noise.
+        redraw: whether a training draws a new hole or new noise in every epoch. Validation and test pairs keep theirs.
         val_share: the share of the training pictures that is held out where there is no validation split; None: as of
             `PairFolder`.
         split_seed: chooses the pictures that are held out.
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
+        ValueError: for `redraw` of an operation that draws nothing.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class DerivedPairs(PairSource):
         load_width: Pixels,
         preprocess: Preprocess = "resize_and_crop",
         seed: Annotated[int, Field(ge=0)] = 0,
+        redraw: bool = False,
         val_share: Share | None = DEFAULT_SHARE,
         split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
@@ -91,7 +95,12 @@ class DerivedPairs(PairSource):
         self.sizes = {"train": (load_height, load_width), "val": (height, width), "test": (height, width)}
         self.resize = functools.partial(resize_for_training, crop_size=(height, width), preprocess=preprocess)
         self.derivation = operation, amount, fill
-        self.seed = seed
+        self.seed, self.redraws = seed, redraw
+        if redraw and operation not in RANDOM:
+            raise ValueError(
+                f"data.source.redraw=true: {operation} draws nothing at random; {' and '.join(RANDOM)} do. "
+                "Leave it false, or choose another data.operation."
+            )
         if operation == "edges":
             import_opencv()
 
@@ -128,6 +137,14 @@ class DerivedPairs(PairSource):
     def inventory(self) -> Inventory:
         """The files, with their dates."""
         return inventory_splits(self.pictures.values(), self.path, repr((self.derivation, self.seed)))
+
+    def redraw(self, pair: Pair, seed: int, epoch: int, index: int) -> Pair:
+        """The pair with the hole or the noise of this epoch, made from its target, which is the picture."""
+        if not self.redraws:
+            return pair
+        operation, amount, fill = self.derivation
+        random = derivation_generator(seed, epoch, index)
+        return pair._replace(source=draw_input(pair.target, random, operation, amount, fill))
 
     def _derive_pair(self, picture: Tensor, name: str) -> Pair:
         operation, amount, fill = self.derivation

@@ -5,10 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
+from pix2pix.data.cache.cache import Cache
+from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.lab import join_lightness, split_lightness
 from pix2pix.data.images.value_range import normalize
+from pix2pix.data.samplers import Draw
 from pix2pix.data.sources.derivations import blur, edges, grayscale, inpaint, noise, superres
 from pix2pix.data.sources.derived import DerivedPairs
+from pix2pix.data.transforms import JitterAndMirror
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
 SIZES = {"height": 32, "width": 48, "load_height": 36, "load_width": 54}
@@ -48,6 +52,48 @@ def test_holes_and_noise_differ_between_pictures_and_seeds(folder):
         one, two = first(name)
         assert not torch.equal(one, two)
         assert not torch.equal(one, first(name, seed=1)[0])
+
+
+def redrawn(folder, operation, kind="off", **options):
+    """The data module of a training that draws its inputs anew, with its pairs in a cache of some kind."""
+    pairs = DerivedPairs(str(folder), operation=operation, redraw=True, **options, **SIZES)
+    data = PairDataModule(pairs, JitterAndMirror(**SIZES), seed=3)
+    cache = Cache(kind, folder / "cache")
+    data.training.resized = cache.store([data.training.resized], torch.device("cpu"))[1][0]
+    return data
+
+
+@pytest.mark.parametrize("kind", ["off", "memory", "disk", "device"])
+@pytest.mark.parametrize("operation", ["inpaint", "noise"])
+def test_redrawn_inputs_differ_between_epochs_and_come_again_the_same_from_every_cache(folder, operation, kind):
+    training = redrawn(folder, operation, kind).training
+    first, again, later = (training[Draw(epoch, 1)][0] for epoch in (0, 0, 1))
+    assert torch.equal(first.source, again.source)
+    assert not torch.equal(first.source, later.source)
+    assert torch.equal(first.target, later.target)
+    assert torch.equal(later.source, redrawn(folder, operation).training[Draw(1, 1)][0].source)
+
+
+def test_a_redrawn_hole_lies_in_the_picture_of_its_pair(folder):
+    pair, _ = redrawn(folder, "inpaint", amount=0.25).training[Draw(5, 2)]
+    hole = (pair.source != pair.target).any(dim=0)
+    assert 70 <= int(hole.sum()) <= 81  # 9x9; a white pixel of the picture may lie in it
+    assert (pair.source[:, hole] == 255).all()
+
+
+def test_validation_pairs_and_the_inputs_that_are_not_redrawn_stay(folder):
+    data = redrawn(folder, "inpaint")
+    plain = DerivedPairs(str(folder), operation="inpaint", **SIZES)
+    for split in ("train", "val"):
+        assert torch.equal(data.pairs.split(split)[0].source, plain.split(split)[0].source)
+    assert torch.equal(data.training_plain.pairs[0].source, plain.split("train")[0].source)
+    pair = plain.split("train")[0]
+    assert plain.redraw(pair, 3, 7, 0) is pair
+
+
+def test_an_operation_that_draws_nothing_is_not_redrawn(folder):
+    with pytest.raises(ValueError, match=r"redraw=true: blur draws nothing at random; inpaint and noise do"):
+        DerivedPairs(str(folder), operation="blur", redraw=True, **SIZES)
 
 
 def test_a_hole_is_square_white_and_leaves_the_rest():
