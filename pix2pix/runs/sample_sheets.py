@@ -1,4 +1,4 @@
-"""Sample sheets on disk: rows of source, output and target, named by step."""
+"""Sample sheets on disk: rows of source, output and target, named by epoch, and by step within an epoch."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from natsort import natsorted
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
@@ -46,20 +47,30 @@ class Sheet:
         return [page.crop((0, top, page.width, top + height)) for top in tops]
 
 
-def write_sheet(
-    folder: Path, kind: Kind, epoch: int, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]
-) -> Sheet:
-    """Writes `val_epoch0010.png`: one row of images (C, H, W) in [-1, 1] per pair."""
+def sheet_name(kind: Kind, epoch: int, step: int | None = None) -> str:
+    """`val_epoch0010.png` at the end of the tenth epoch, or `val_epoch0010-step0003500.png` within it.
+
+    The hyphen sorts before the dot: the sheets of an epoch's steps come before that of its end.
+    """
+    return f"{kind}_epoch{epoch:04d}{'' if step is None else f'-step{step:07d}'}.png"
+
+
+def list_sheets(folder: Path, kind: Kind | Literal["*"] = "*") -> list[Path]:
+    """The files of the sheets of a kind, or of all kinds one after the other, from the oldest to the newest."""
+    return natsorted(folder.glob(f"{kind}_epoch*.png"), key=lambda path: path.name)
+
+
+def write_sheet(path: Path, kind: Kind, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]) -> Sheet:
+    """Writes a sheet: one row of images (C, H, W) in [-1, 1] per pair."""
     about = PngImagePlugin.PngInfo()
     about.add_itxt(ABOUT, json.dumps({"kind": kind, "step": step, "names": list(names)}))
-    path = folder / f"{kind}_epoch{epoch:04d}.png"
     save_picture(make_contact_sheet(rows, titles=TITLES), path, pnginfo=about)
     return Sheet(path, kind, step, list(names))
 
 
 def read_sheets(folder: Path) -> Iterator[Sheet]:
-    """The sheets in the folder, in the order of their names. Logs a warning for a sheet that cannot be read."""
-    for path in sorted(folder.glob("*.png")):
+    """The sheets in the folder, those of a kind in their order. Logs a warning for a sheet that cannot be read."""
+    for path in list_sheets(folder):
         try:
             sheet = _read_sheet(path)
         except ValueError as error:
@@ -71,7 +82,7 @@ def read_sheets(folder: Path) -> Iterator[Sheet]:
 def newest_sheet(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
     """The last readable sheet of a kind, and the errors of those after it. No earlier sheet is opened."""
     errors: list[str] = []
-    for path in sorted(folder.glob(f"{kind}_*.png"), reverse=True):
+    for path in reversed(list_sheets(folder, kind)):
         try:
             sheet = _read_sheet(path)
         except ValueError as error:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from pix2pix.training.gan_ddp_strategy import average_over_processes
 from pix2pix.training.module import Pix2Pix
+from pix2pix.training.stopping import is_last_epoch
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ NETWORKS = ("generator", "discriminator")
 
 class TrainingLog(pl.Callback):
     """Every `trainer.log_every_n_steps` steps, logs means over the steps since the last row.
+
+    A training that ends before so many steps logs them once, at its last step.
 
     | logged | what it is |
     |---|---|
@@ -113,16 +116,24 @@ class TrainingLog(pl.Callback):
         elif trainer.is_last_batch:
             self._send_rows(trainer, {})
 
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stops the clock."""
+        self.validated = time.monotonic()
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sends what was logged during the validation, at the validated step."""
+        """Sends what was logged during the validation, at the validated step; the clock goes on."""
+        self.started += time.monotonic() - self.validated
         numbers = self._take_logged(trainer, pl_module, on_step=False)
         if not trainer.sanity_checking:
             self._send_rows(trainer, numbers)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sends means over the epoch."""
-        means = self._take_logged(trainer, pl_module, on_step=False, also=self.epoch_names)
+        """Sends means over the epoch, and of a short training its losses."""
+        means: dict[str, Any] = dict(self._take_logged(trainer, pl_module, on_step=False, also=self.epoch_names))
         self.epoch_names = set()
+        # The interval stays as it is: a training that goes on later logs the row that it would have logged.
+        if trainer.global_step < trainer.log_every_n_steps and is_last_epoch(trainer):  # pyright: ignore[reportAttributeAccessIssue]
+            means |= self._values(trainer)
         self._send_rows(trainer, means)
 
     def _take_logged(

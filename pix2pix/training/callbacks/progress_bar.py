@@ -1,31 +1,37 @@
-"""Progress bar: epoch, speed, time remaining, smoothed losses."""
+"""Progress on the console: epoch, step, smoothed losses, speed, time left."""
 
 import contextlib
 import shutil
 import sys
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
+from pydantic import Field
 from tqdm import tqdm
 
 
 class ProgressBar(pl.Callback):
     """One bar for the whole training: epoch, steps, images per second, time left, smoothed losses of the first process.
 
-    If the output is not a terminal (a file, CI), one line per epoch instead.
+    If the output is not a terminal (a file, CI), lines with the same numbers: one after each epoch, and one after the
+    step with which `every_n_seconds` have passed since the last line.
 
     Args:
         smoothing: weight of the past in the running mean of the losses.
+        every_n_seconds: how often a line is printed within an epoch; None prints none there.
     """
 
-    def __init__(self, *, smoothing: float = 0.98) -> None:
-        self.smoothing = smoothing
+    def __init__(
+        self, *, smoothing: float = 0.98, every_n_seconds: Annotated[float, Field(gt=0)] | None = 30.0
+    ) -> None:
+        self.smoothing, self.every_n_seconds = smoothing, every_n_seconds
         self.losses: dict[str, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar at the step the training starts from."""
         self.elapsed, self.images, self.started = 0.0, 0, time.monotonic()
+        self.begun, self.first_step, self.printed = self.started, trainer.global_step, self.started
         known_width = shutil.get_terminal_size((0, 0)).columns > 0  # some pseudo-terminals have none
         self.bar = tqdm(
             total=total_steps(trainer),
@@ -46,13 +52,15 @@ class ProgressBar(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Advances the bar, and smooths the losses without waiting for the device."""
+        """Smooths the losses without waiting for the device; advances the bar, or prints a line if it is due."""
         self.images += len(batch.name) * trainer.world_size
         self.elapsed = time.monotonic() - self.started
         for name, loss in outputs["losses"].items():
             # A running mean, on the device: loss + smoothing * (mean so far - loss).
             self.losses[name] = loss.lerp(self.losses.get(name, loss), self.smoothing)
         if self.bar.disable:
+            if self.every_n_seconds is not None and time.monotonic() - self.printed >= self.every_n_seconds:
+                self._print_line(trainer)
             return
         self.bar.update()
         if self.bar.n == self.bar.last_print_n:  # tqdm has just redrawn; fetching the numbers waits for the device
@@ -61,12 +69,9 @@ class ProgressBar(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of the epoch if there is no terminal."""
-        if self.bar.disable and trainer.is_global_zero:
+        if self.bar.disable:
             values = {n: v for n, v in trainer.callback_metrics.items() if n.startswith("val/")}
-            validated = "  ".join(f"{name} {float(value):.4g}" for name, value in values.items())
-            epoch = f"{format_epoch(trainer)}  step {trainer.global_step}"
-            with contextlib.suppress(OSError):  # a closed pipe must not stop the training
-                tqdm.write(f"{epoch}  {self._numbers()}  {validated}", file=sys.stderr)
+            self._print_line(trainer, *(f"{name} {float(value):.4g}" for name, value in values.items()))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""
@@ -76,6 +81,19 @@ class ProgressBar(pl.Callback):
         """Closes the bar, so that the error starts on its own line."""
         if hasattr(self, "bar"):
             self.bar.close()
+
+    def _print_line(self, trainer: pl.Trainer, *validated: str) -> None:
+        """Prints a line, on the first process only; fetching the losses waits for the device."""
+        self.printed = time.monotonic()
+        if not trainer.is_global_zero:
+            return
+        total, steps = total_steps(trainer), trainer.global_step - self.first_step
+        step = f"step {trainer.global_step}" + ("" if total is None else f"/{total}")
+        # The mean over this session, with validations and saving, which the remaining steps will have as well.
+        seconds = 0 if total is None else (total - trainer.global_step) * (self.printed - self.begun) / max(steps, 1)
+        left = [] if total is None else [f"{tqdm.format_interval(seconds)} left"]
+        with contextlib.suppress(OSError):  # a closed pipe must not stop the training
+            tqdm.write("  ".join([format_epoch(trainer), step, *left, self._numbers(), *validated]), file=sys.stderr)
 
     def _numbers(self) -> str:
         rate = self.images / max(self.elapsed, 1e-9)

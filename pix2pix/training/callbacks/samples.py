@@ -1,8 +1,8 @@
-"""Writes sample sheets (source, output, target) of the same pairs every N epochs."""
+"""Writes sample sheets (source, output, target) of the same pairs every N epochs or steps."""
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 from pydantic import Field
@@ -14,10 +14,10 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import select_channels
 from pix2pix.data.pair import Pair
-from pix2pix.runs.sample_sheets import Kind, write_sheet
+from pix2pix.runs.sample_sheets import Kind, sheet_name, write_sheet
 from pix2pix.training.loggers.base import SupportsSampleSheets
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.stopping import is_last_epoch
+from pix2pix.training.stopping import is_last_batch, is_last_epoch
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +27,39 @@ Count = Annotated[int, Field(ge=1)]
 class Samples(pl.Callback):
     """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`, and sends them to the loggers.
 
+    Within an epoch, here the tenth, they are `val_epoch0010-step0003500.png` and `train_epoch0010-step0003500.png`.
+
     Args:
         pairs: how many pairs of each set, evenly spaced over it and the same every time.
         every_n_epochs: how often; the first and the last epoch always have samples.
+        every_n_steps: also every N training steps; None for none within an epoch.
     """
 
-    def __init__(self, *, pairs: Count = 4, every_n_epochs: Count = 1) -> None:
-        self.pairs, self.every_n_epochs = pairs, every_n_epochs
+    def __init__(self, *, pairs: Count = 4, every_n_epochs: Count = 1, every_n_steps: Count | None = None) -> None:
+        self.pairs, self.every_n_epochs, self.every_n_steps = pairs, every_n_epochs, every_n_steps
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Writes both sheets after every N steps; those of the last step of an epoch are named by the epoch."""
+        if self._is_due_by_step(trainer) and not is_last_batch(trainer):
+            self._write_sheets(trainer, pl_module, trainer.global_step)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes both sheets, on the first process only."""
+        """Writes both sheets after every N epochs."""
         epoch = trainer.current_epoch + 1
-        due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last_epoch(trainer)
-        if not due or not trainer.is_global_zero:
+        is_due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last_epoch(trainer)
+        if is_due or self._is_due_by_step(trainer):
+            self._write_sheets(trainer, pl_module)
+
+    def _is_due_by_step(self, trainer: pl.Trainer) -> bool:
+        return self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0
+
+    def _write_sheets(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, step_within_epoch: int | None = None
+    ) -> None:
+        """Writes and logs the sheets of both sets, on the first process only."""
+        if not trainer.is_global_zero:
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
@@ -48,12 +68,13 @@ class Samples(pl.Callback):
         sets: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
         for kind, pairs in sets:
             try:
-                sheet = write_sheet(folder, kind, epoch, trainer.global_step, *self._generate(pl_module, pairs))
+                path = folder / sheet_name(kind, trainer.current_epoch + 1, step_within_epoch)
+                sheet = write_sheet(path, kind, trainer.global_step, *self._generate(pl_module, pairs))
                 for logger in trainer.loggers:
                     if isinstance(logger, SupportsSampleSheets):
                         logger.log_sheet(sheet)
             except OSError as error:  # a full disk must not stop the training
-                log.warning("%s: no samples of epoch %d (%s).", folder, epoch, error)
+                log.warning("%s: no samples of step %d (%s).", folder, trainer.global_step, error)
 
     def _generate(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
         """The names of the pairs, and the source, output and target of each as pictures (3, H, W) in [-1, 1]."""

@@ -4,6 +4,7 @@ Lightning's WandbLogger is not used. It numbers rows by its own calls instead of
 killed session lost, and calls the service from the training thread, so a hanging service stops the training.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -59,6 +60,7 @@ class WeightsAndBiases(RunLogger):
         self._worker: BackgroundWorker | None = None
         self._session: WandbSession | None = None
         self._step, self._row = 0, {}
+        self._sheets: list[Sheet] = []  # that wait for the next row: numbers of earlier steps may still come
         self._finished = False
 
     @property
@@ -74,7 +76,7 @@ class WeightsAndBiases(RunLogger):
     @rank_zero_only
     def log_sheet(self, sheet: Sheet) -> None:
         """Adds the pictures of a sheet. A pair has the same index in every run, so that W&B's panels line up."""
-        self._add(sheet.step, sheet_values(sheet))
+        self._sheets.append(sheet)
 
     @rank_zero_only
     def log_table(self, rows: Sequence[Mapping[str, Any]], step: int) -> None:
@@ -86,6 +88,7 @@ class WeightsAndBiases(RunLogger):
         """Ends the W&B run. After a failure the current row is incomplete and is left to the resumed training."""
         succeeded = status == "success"
         if succeeded:
+            self._add_sheets(math.inf)
             self._send_row()
         if self._worker is None and (self._finished or not succeeded):
             return
@@ -95,6 +98,15 @@ class WeightsAndBiases(RunLogger):
         self._finished = succeeded
 
     def _add(self, step: int, values: Values) -> None:
+        self._add_sheets(step)
+        self._add_to_row(step, values)
+
+    def _add_sheets(self, until: float) -> None:
+        while self._sheets and self._sheets[0].step <= until:
+            sheet = self._sheets.pop(0)
+            self._add_to_row(sheet.step, sheet_values(sheet))
+
+    def _add_to_row(self, step: int, values: Values) -> None:
         # W&B closes a row when it sees a later step, so all values of a step are collected and sent together.
         if step != self._step:
             self._send_row()

@@ -17,6 +17,7 @@ from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.data.images.pictures import SheetLayout, select_channels, to_picture
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.synthetic import draw_facade
+from pix2pix.runs.sample_sheets import list_sheets
 from pix2pix.web.demo.runs import LoadedRun
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def _read(file: Path) -> Image.Image:
 
 def _from_sheet(run: LoadedRun) -> list[Sample]:
     """Crops the pairs from the last sheet of validation pairs, whose rows are input, output, target."""
-    sheets = natsorted((run.path / "samples").glob("val_epoch*.png"), key=str)
+    sheets = list_sheets(run.path / "samples", "val")
     if not sheets:
         return []
     sheet, layout = _read(sheets[-1]), SheetLayout.for_images(run.size)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from pix2pix.training.build import sort_callbacks
@@ -124,3 +125,25 @@ def test_without_a_training_log_lightning_logs_as_it_does():
     fit(module(), Own(), pairs=5, max_epochs=1, log_every_n_steps=2, logger=[kept])
     assert [step for step, values in kept.rows if "every" in values]
     assert [step for step, values in kept.rows if "val/l1" in values]
+
+
+def test_a_training_of_fewer_steps_than_a_row_has_its_losses_once_at_its_last_step():
+    torch.manual_seed(0)
+    rows = trained(log_every_n_steps=50)
+    torch.manual_seed(0)
+    every = [loss for _, loss in steps_of(trained(log_every_n_steps=1), "loss/g_l1")]
+    assert steps_of(rows, "loss/g_l1") == [(10, pytest.approx(sum(every) / 10))]
+    (row,) = (values for _, values in rows if "loss/g_l1" in values)
+    assert {"lr/generator", "images_per_second"} <= row.keys()
+
+
+@pytest.mark.parametrize("ends", [{"max_steps": 3}, {"max_epochs": 2, "limit_train_batches": 1}], ids=str)
+def test_a_short_training_has_its_losses_however_it_ends(ends):
+    last = ends.get("max_steps", 2)
+    rows = trained(log_every_n_steps=50, **ends)
+    assert [step for step, _ in steps_of(rows, "loss/g_l1")] == [last]
+
+
+def test_a_training_whose_losses_have_a_row_adds_none_at_its_end():
+    rows = trained(log_every_n_steps=4)
+    assert [step for step, _ in steps_of(rows, "loss/g_l1")] == [4, 8]

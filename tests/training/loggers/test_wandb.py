@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
+from pix2pix.runs.sample_sheets import read_sheets
 from pix2pix.runs.wandb_id import run_id
 from pix2pix.training.loggers.wandb import WeightsAndBiases
 from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
@@ -173,3 +175,18 @@ def test_runs_of_a_sweep_share_a_group_and_one_alone_has_none():
     in_sweep = resolved("logger=wandb", "name=a", "run_dir='outputs/field/discriminator=pixel'")
     assert in_sweep["logger"]["wandb"]["group"] == "field"
     assert yaml.safe_load(yaml.safe_dump(in_sweep)) == in_sweep
+
+
+def test_a_sheet_within_an_epoch_waits_for_numbers_of_earlier_steps(run):
+    """A number that a callback logs at step 3 is sent with the next row, after the sheet of step 5 was made."""
+    logger = WeightsAndBiases(str(run.path), mode="offline")
+    sheet = next(read_sheets(run.path / "samples"))
+    logger.log_metrics({"loss/g_l1": 2.0}, 2)
+    logger.log_sheet(replace(sheet, step=5))
+    for step in (3, 8):
+        logger.log_metrics({"rare": 1.0}, step)
+    logger.log_sheet(replace(sheet, step=9))
+    logger.finalize("success")
+    rows = {row["_step"]: row for row in history(run)}
+    assert list(rows) == [2, 3, 5, 8, 9]
+    assert [step for step in rows if f"samples/{sheet.kind}.count" in rows[step]] == [5, 9]
