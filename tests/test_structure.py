@@ -37,7 +37,7 @@ def package_of(module: str) -> str:
 def test_the_listing_is_the_architecture():
     # what an old checkout leaves of folders that have moved has no files of ours
     entries = {path.name for path in PACKAGE.iterdir() if path.is_file() or any(path.glob("*.py"))}
-    assert entries == {*ORDER, "__init__.py", "__main__.py"}
+    assert entries == {*ORDER, "__init__.py", "__main__.py", "py.typed"}
 
 
 @pytest.mark.parametrize("package", ORDER)

@@ -42,15 +42,11 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: 
     """
     from pix2pix.core.atomic_files import write_text_atomic
     from pix2pix.evaluation import comparison_page as comparing
-    from pix2pix.runs.find import find_runs
+    from pix2pix.evaluation.compare import compare as compare_runs
 
-    runs = find_runs(paths)
-    which = {name: options[name] for name in ("checkpoint", "data", "trust")}
-    if options["evaluate"]:
-        how = {name: options[name] for name in ("scorer", "metrics", "device")}
-        comparing.evaluate_outdated(runs, split, **how, **which)
+    names = ("evaluate", "pictures", "scorer", "metrics", "device", "checkpoint", "data", "trust")
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
-    comparison = comparing.write_page(runs, split, page, pictures=options["pictures"], **which)
+    comparison = compare_runs(paths, split, page=page, **{name: options[name] for name in names})
     for warning in comparison.warnings():
         click.echo(warning, err=True)
     for file, text in ((options["csv_file"], comparing.to_csv), (options["markdown"], comparing.to_markdown)):

@@ -3,6 +3,7 @@
 Torch is imported where it is needed, so that `pix2pix train --help` and misspelt words are answered at once.
 """
 
+import json
 import os
 import re
 import sys
@@ -52,11 +53,19 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return update_setting_names(update_class_names(resolved))
 
 
-def compose_settings(words: Sequence[str]) -> dict[str, Any]:
-    """The settings that overrides make of the tree, without Hydra's command line: for use from Python."""
+def compose_settings(words: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
+    """The settings that overrides make of the tree, without Hydra's command line: for use from Python.
+
+    `config_dir`: a folder with further configuration groups. Raises ValueError, in the user's words, for settings that
+    do not exist.
+    """
     require_no_secrets_in(words)
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return resolve(hydra.compose(CONFIG, overrides=quote_words(words)))
+    folders = [f"hydra.searchpath={json.dumps([f'file://{Path(config_dir).resolve()}'])}"] if config_dir else []
+    try:
+        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            return resolve(hydra.compose(CONFIG, overrides=[*quote_words(words), *folders]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(describe_error(error)) from error
 
 
 def show_config(words: list[str]) -> None:

@@ -49,9 +49,11 @@ def build_trusted(component: Any, key: str, kind: type, *, source: str | Path, t
         raise ValueError(f"{source}: its {key} cannot be built ({type(error).__name__}: {error}).") from error
 
 
-def require_trusted(component: Any, key: str, kind: type, *, source: str | Path, trust: Trust = ()) -> None:
-    """Raises UntrustedError where `build_trusted` would, and constructs nothing."""
-    check = TrustCheck(kind, {*_parse_modules(trust), *read_trusted_modules()})
+def require_trusted(
+    component: Any, key: str, kind: type, *, source: str | Path, trust: Trust = (), factories: bool = False
+) -> None:
+    """Raises UntrustedError where `build_trusted` would, and constructs nothing. `factories`: see `TrustCheck`."""
+    check = TrustCheck(kind, {*_parse_modules(trust), *read_trusted_modules()}, factories=factories)
     if problems := check.find_problems(component, key):
         lines = [f"{source}: its configuration is not built:", *(f"  {problem}" for problem in problems)]
         raise UntrustedError("\n".join([*lines, *check.remedy()]))

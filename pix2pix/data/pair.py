@@ -1,9 +1,9 @@
 """The `Pair` type, and the interface of every source of pairs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from torch import Tensor
@@ -26,6 +26,28 @@ class Pair(NamedTuple):
     def images(self) -> tuple[Tensor, Tensor]:
         """Source and target."""
         return self.source, self.target
+
+
+def to_pair(batch: Any) -> Pair:
+    """A batch of any data loader as a `Pair`: a `Pair`, (source, target), or a mapping with `source` and `target`.
+
+    Both are (B, C, H, W) in [-1, 1]. A mapping may also have `name`, a name for each pair; without names they are "0",
+    "1" ... Raises TypeError for anything else.
+    """
+    match batch:
+        case Pair():
+            return batch
+        case {"source": Tensor() as source, "target": Tensor() as target}:
+            names = batch.get("name")
+        case [Tensor() as source, Tensor() as target]:
+            names = None
+        case _:
+            held = f"the keys {list(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
+            raise TypeError(
+                f"a batch of {held}: Pix2Pix takes (source, target), or a dictionary with `source` and `target`, "
+                "tensors (B, C, H, W) in [-1, 1]."
+            )
+    return Pair(source, target, names or [str(position) for position in range(len(source))])
 
 
 class PairSource(ABC):

@@ -11,6 +11,7 @@ from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
 from pix2pix.config.metric_names import METRICS, Metric
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.tables import make_table
 from pix2pix.runs.run import Run
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
@@ -169,6 +170,18 @@ class Comparison:
             return None
         is_close = any(top - value <= max(spread or 0, group.spread(metric) or 0) for value, group in others)
         return None if is_close else first
+
+    def table(self) -> Any:
+        """The metrics of each run, beside what tells it from the others.
+
+        A row for each run: a `pandas.DataFrame`, or without pandas a list of dictionaries.
+        """
+        return make_table(
+            [
+                {"run": str(entry.run.path)} | entry.distinct_settings | {"seed": entry.seed} | entry.metrics
+                for entry in self.entries
+            ]
+        )
 
     def differing_settings(self) -> dict[str, list[Any]]:
         """Maps every setting that differs to its value in each run."""

@@ -29,7 +29,7 @@ from pix2pix.runs.run import Run
 
 
 def evaluate(
-    run: Run,
+    run: Run | str | Path,
     *,
     split: Split | None = None,
     data: str | Path | None = None,
@@ -46,7 +46,7 @@ def evaluate(
     An evaluation on other data or with other options has its own folder, such as `evaluation/val,dropout=off/`.
 
     Args:
-        run: the run.
+        run: the run, or its directory.
         split: `train`, `val` or `test`, without augmentation. None: `val`; of a folder without it, `test` or `train`.
         data: a folder of other pairs, with splits or without: then all its pairs are evaluated.
         limit: the largest number of pairs, which are evenly spaced.
@@ -63,6 +63,7 @@ def evaluate(
             other files.
     """
     keep_freed_memory()
+    run = run if isinstance(run, Run) else Run(run)
     _require_writable(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)

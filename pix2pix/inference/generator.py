@@ -1,6 +1,6 @@
 """Loads a trained generator from a run directory or a file of weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +186,7 @@ def load_generator(
     """
     file, target = resolve_checkpoint(path, checkpoint), _select_device(device)
     content = read_weights(file, target)
-    if checkpoint == "ema" and not _select_prefix(AVERAGE, content["state_dict"]):
+    if checkpoint == "ema" and not select_prefix(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose last or best.")
     config = content["config"]
     generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
@@ -241,8 +241,9 @@ def read_state(file: Path) -> dict[str, Tensor]:
 
 
 def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return _select_prefix(AVERAGE, state) or _select_prefix("generator.", state)
+    return select_prefix(AVERAGE, state) or select_prefix("generator.", state)
 
 
-def _select_prefix(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def select_prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a state dict below `prefix`, without the prefix."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Rebuilds a generator from the configuration stored in its file of weights."""
+"""Rebuilds a network from the configuration stored in its file of weights."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -11,35 +11,42 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import instantiate, trust
+from pix2pix.core.instantiate import Component
 
 
 def build_generator(config: RunConfig, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()) -> nn.Module:
-    """Builds the generator of a configuration and loads the file's weights into it.
+    """The generator of a configuration with the file's weights; see `build_network`."""
+    return build_network(config.generator, "generator", state, file, trusted)
+
+
+def build_network(
+    node: Component, key: str, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()
+) -> nn.Module:
+    """Builds a network of a configuration, `generator` or `discriminator`, and loads the file's weights into it.
 
     It is first built on the meta device, so that a configuration that does not match the file allocates no memory.
 
     Raises:
-        ValueError: for a generator that is not trusted or cannot be built, or whose weights have other names or shapes,
+        ValueError: for a network that is not trusted or cannot be built, or whose weights have other names or shapes,
             or are not finite.
     """
-    node = config.generator
-    trust.require_trusted(node, "generator", nn.Module, source=file, trust=trusted)
+    trust.require_trusted(node, key, nn.Module, source=file, trust=trusted)
     try:
         # First without memory. A file with few weights must not describe a network that takes hours to construct.
         with torch.device("meta"), _limit_parameters(10 * len(state) + 1000):
             plan: nn.Module = instantiate.build(node)
         _require_matching_weights(plan, state, file)
-        generator = instantiate.build(node)
-        generator.load_state_dict(dict(state))
+        network = instantiate.build(node)
+        network.load_state_dict(dict(state))
     except Exception as error:  # a constructor may raise anything
         if isinstance(error, WeightsMismatchError):
             raise
-        raise ValueError(f"{file}: its generator cannot be built ({type(error).__name__}: {error}).") from error
-    return generator
+        raise ValueError(f"{file}: its {key} cannot be built ({type(error).__name__}: {error}).") from error
+    return network
 
 
 class WeightsMismatchError(ValueError):
-    """The weights in the file do not fit the generator in its configuration."""
+    """The weights in the file do not fit the network in its configuration."""
 
 
 @contextmanager
@@ -63,7 +70,7 @@ def _require_matching_weights(plan: nn.Module, state: Mapping[str, Tensor], file
     _require_matching_shapes(state, plan.state_dict(), file)
     memory = sum(weight.nbytes for weight in itertools.chain(plan.parameters(), plan.buffers()))
     if memory > 8 * file.stat().st_size + 2**20:
-        raise WeightsMismatchError(f"{file}: its generator takes {memory / 1e9:.1f} GB, far more than the file holds.")
+        raise WeightsMismatchError(f"{file}: its network takes {memory / 1e9:.1f} GB, far more than the file holds.")
     for name, value in state.items():
         if (value.is_floating_point() or value.is_complex()) and not bool(torch.isfinite(value).all()):
             raise WeightsMismatchError(f"{file}: {name} has NaN or infinite values. Choose another checkpoint.")

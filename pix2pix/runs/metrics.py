@@ -28,6 +28,16 @@ def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
     return [row for row in rows if row is not None], f"line {broken[0]}" if broken else ""
 
 
+def rows_by_step(path: Path) -> list[dict[str, float]]:
+    """The numbers of a metrics file, one row for each step: what was logged at that step, with `step` first."""
+    steps: dict[int, dict[str, float]] = {}
+    for row in read_metrics(path):
+        step = int(row["step"])
+        numbers = {name: float(value) for name, value in row.items() if value and name != "step"}
+        steps.setdefault(step, {"step": step}).update(numbers)
+    return [steps[step] for step in sorted(steps)]
+
+
 def _parse_row(columns: list[str], line: str) -> dict[str, str] | None:
     """A step and metrics, "" if not logged; None if the line is not a row."""
     cells = split_cells(line)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pix2pix.core.atomic_files import temporary_path, write_text_atomic
+from pix2pix.core.tables import make_table
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
 from pix2pix.runs.directory_lock import lock_directory, rename_aside
+from pix2pix.runs.metrics import rows_by_step
 from pix2pix.runs.provenance import describe_session, read_provenance
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class Run:
             return read_config(self.config_file)
         except UnreadableConfigError as error:
             raise self._config_error(str(error)) from error
+
+    def metrics(self) -> Any:
+        """All logged numbers, a row for each step: a `pandas.DataFrame`, or without pandas a list of dictionaries."""
+        return make_table(rows_by_step(self.path / "metrics.csv"))
 
     def provenance(self) -> dict[str, Any]:
         """What made the run, and whether it is finished; empty before the start. Raises ValueError if damaged."""

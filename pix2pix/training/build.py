@@ -55,8 +55,14 @@ def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
 
 def build_model(config: RunConfig) -> Pix2Pix:
     """Both networks, initialised from the seed, in the module that trains them."""
+    return build_module(config, *build_networks(config))
+
+
+def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Module | None) -> Pix2Pix:
+    """The module that trains these networks as a configuration says."""
     return Pix2Pix(
-        *build_networks(config),
+        generator,
+        discriminator,
         build(config.objective),
         {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
         decay_epochs=config.optimizer.decay_epochs,

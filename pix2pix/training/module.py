@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
@@ -15,8 +15,9 @@ from pix2pix.config.metric_names import PairMetric
 from pix2pix.config.saved import config_in_weights
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.randomness import seed_step
+from pix2pix.core.trust import Trust
 from pix2pix.data.images.palettes import Palette, to_displayable
-from pix2pix.data.pair import Pair
+from pix2pix.data.pair import Pair, to_pair
 from pix2pix.evaluation.metrics import pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LinearDecay
@@ -118,14 +119,20 @@ class Pix2Pix(pl.LightningModule):
         # `n_averaged` is on the device, and reading it waits for the device: once at the start, in no step.
         self.has_average_begun = self.average is not None and bool(self.average.n_averaged)
 
-    def training_step(self, batch: Pair, batch_index: int) -> StepResult:
-        """Trains on one batch, and counts it as one step: `global_step` counts batches, not optimizer steps."""
+    def training_step(self, batch: Any, batch_index: int) -> StepResult:
+        """Trains on one batch, and counts it as one step: `global_step` counts batches, not optimizer steps.
+
+        The batch is what `to_pair` takes. Without a TrainingLog the losses are logged here, as `loss/...`.
+        """
+        batch = to_pair(batch)
         seed_step(self.seed, self.global_step, self.global_rank)
         layout = self.execution.memory_format
         source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
         with count_one_step(self._optimizers()):
             result = (self.graph_step or self._step)(source, target)
         self.has_average_begun = self.average is not None
+        if self.logged is None:
+            self.log_dict({f"loss/{name}": loss for name, loss in result["losses"].items()}, batch_size=len(source))
         return result
 
     def _step(self, source: Tensor, target: Tensor) -> StepResult:
@@ -200,8 +207,9 @@ class Pix2Pix(pl.LightningModule):
         if listening and self.logged is not None:
             self.logged.add(name)
 
-    def validation_step(self, batch: Pair, batch_index: int) -> Tensor:
+    def validation_step(self, batch: Any, batch_index: int) -> Tensor:
         """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
+        batch = to_pair(batch)
         output = self.generate(batch.source, batch.name[0])
         target = to_displayable(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
@@ -222,11 +230,36 @@ class Pix2Pix(pl.LightningModule):
         checkpoint["config"] = self.config.to_mapping() if self.config else {}
         make_plain(checkpoint)
 
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, trust: Trust = (), **options: Any) -> Self:
+        """The module of a checkpoint, ready to train, validate or generate.
+
+        A checkpoint of `pix2pix train` holds the configuration that builds it. For one of a plain Trainer, give the
+        arguments of the constructor, as with any LightningModule.
+
+        Args:
+            checkpoint_path: the file, for example `outputs/facades/checkpoints/last.ckpt`.
+            args: further arguments of Lightning's method.
+            trust: modules outside pix2pix whose classes the configuration may build; see `pix2pix.core.trust`.
+            options: arguments of the constructor, and options of Lightning's method.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+            ValueError: for a damaged file, classes that are not trusted, or weights that do not fit.
+        """
+        if args or options:
+            return super().load_from_checkpoint(checkpoint_path, *args, weights_only=True, **options)
+        from pix2pix.training.load_module import load_module  # it builds this class
+
+        return load_module(Path(checkpoint_path), trust)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restores the types and devices of callback states, before Lightning loads them.
 
         Optimizers continue with the settings of this run, even if the checkpoint was saved with others.
         """
+        if self._trainer is None:
+            return  # `load_from_checkpoint` takes the weights alone
         update_callback_states(checkpoint)
         restore_types(checkpoint, self.trainer.strategy.root_device)
         states = checkpoint.get("optimizer_states", [])

@@ -1,0 +1,14 @@
+"""Tables for use from Python."""
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+
+def make_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The rows as a `pandas.DataFrame` where pandas is installed, otherwise as a list of dictionaries."""
+    if find_spec("pandas") is None:
+        return [dict(row) for row in rows]
+    import pandas as pd  # pyright: ignore[reportMissingImports]
+
+    return pd.DataFrame.from_records(rows)
