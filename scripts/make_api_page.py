@@ -1,6 +1,6 @@
 """Writes docs/api.md, the reference of the public names, from their docstrings.
 
-    python scripts/make_api_page.py
+python scripts/make_api_page.py
 """
 
 import ast
@@ -21,11 +21,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "evaluate": (),
     "compare": (),
     "load_translator": (),
-    "Translator": ("__call__", "translate_files"),
+    "Translator": ("__call__", "translate", "translate_batch"),
     "Run": ("config", "metrics", "provenance", "is_finished", "checkpoint"),
     "RunConfig": ("from_mapping", "to_mapping", "replace"),
     "Evaluation": ("describe",),
-    "Comparison": ("table", "best", "warnings"),
+    "Comparison": ("table", "warnings"),
     "Pix2Pix": ("generate", "load_from_checkpoint"),
 }
 INTRODUCTION = """# Python reference
@@ -56,8 +56,8 @@ def _render_member(member: Any, name: str) -> Iterator[str]:
 
 def _signature(member: Any) -> str:
     """The parameters as the source has them, one a line where they do not fit into one; empty where there are none."""
-    function = member.__dict__.get("__init__") if inspect.isclass(member) else member
-    if not inspect.isroutine(function) or "<string>" in function.__code__.co_filename:
+    function = inspect.unwrap(member.__dict__.get("__init__", dict) if inspect.isclass(member) else member)
+    if not (inspect.isfunction(function) or inspect.ismethod(function)) or "<string>" in function.__code__.co_filename:
         return ""  # a dataclass or a model of settings, whose docstring has the attributes
     node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     assert isinstance(node, ast.FunctionDef)

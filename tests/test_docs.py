@@ -1,10 +1,14 @@
 """The pages: their links lead somewhere, and the index knows them all."""
 
+import json
 import re
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import pix2pix as public
 from tests.conftest import pix2pix
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +39,9 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_index_has_each_page_once():
     index = ROOT / "docs" / "index.md"
-    assert sorted(link for link in links(index) if "/" not in link) == [page.name for page in DOCS if page != index]
+    assert sorted(link for link in links(index) if link.endswith(".md") and "/" not in link) == [
+        page.name for page in DOCS if page != index
+    ]
 
 
 def test_the_readme_leads_to_the_index():
@@ -64,3 +70,24 @@ def test_the_loss_of_the_architecture_page_trains(tmp_path, monkeypatch):
     small = ("data.size=64", "generator.base_channels=4", "discriminator.base_channels=4", "trainer.max_epochs=1")
     pix2pix(*command.split(), *small, "trainer.limit_train_batches=2", "trainer.limit_val_batches=2")
     assert "_target_: mylab.losses.Smoothed" in (tmp_path / "outputs" / "smoothed" / "config.yaml").read_text()
+
+
+def test_the_reference_of_python_is_made_of_the_docstrings_of_all_public_names():
+    make_api_page = runpy.run_path(str(ROOT / "scripts" / "make_api_page.py"))
+    assert (ROOT / "docs" / "api.md").read_text() == make_api_page["render_page"](), "python scripts/make_api_page.py"
+    assert make_api_page["NAMES"].keys() == {*public.__all__} - {"__version__"}
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*", "ignore:.*smaller than the logging interval.*")
+def test_the_notebook_runs(tmp_path, monkeypatch, capsys):
+    cells = json.loads((ROOT / "docs" / "getting_started.ipynb").read_text())["cells"]
+    monkeypatch.chdir(tmp_path)
+    shown: list[Any] = []
+    names: dict[str, Any] = {"display": shown.append}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            lines = "".join(cell["source"]).replace("from IPython.display import display\n", "")
+            exec(lines, names)
+    assert names["photo"].size == (256, 256)
+    assert len(shown) == 1
+    assert "l1 0." in capsys.readouterr().out

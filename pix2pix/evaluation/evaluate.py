@@ -34,7 +34,7 @@ def evaluate(
     split: Split | None = None,
     data: str | Path | None = None,
     limit: int | None = None,
-    output: Path | None = None,
+    output: str | Path | None = None,
     scorer: str | Path | None = None,
     perceptual: bool = False,
     metrics: Sequence[str] = (),
@@ -64,6 +64,7 @@ def evaluate(
     """
     keep_freed_memory()
     run = run if isinstance(run, Run) else Run(run)
+    output = Path(output) if output is not None else None
     _require_writable(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)

@@ -9,7 +9,6 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel
 
 from pix2pix.config.metric_names import PairMetric
 from pix2pix.config.saved import config_in_weights
@@ -25,6 +24,8 @@ from pix2pix.models.losses import Objective
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
+from pix2pix.training.moving_average import MovingAverage
+from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
 from pix2pix.training.step import StepResult, pix2pix_step
 from pix2pix.training.step_count import count_one_step
@@ -71,8 +72,7 @@ class Pix2Pix(pl.LightningModule):
         self.metrics = metrics or {}
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()
-        self.register_state_dict_post_hook(exclude_objective)
-        self.register_load_state_dict_post_hook(accept_missing_objective)
+        keep_objective_out_of_checkpoints(self)
         self.optimizer_factories = optimizers
         self.config, self.clip_norm, self.seed = config, clip_norm, seed
         self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()
@@ -89,8 +89,7 @@ class Pix2Pix(pl.LightningModule):
         # What a step calls, perhaps compiled. In a tuple, as torch would register the modules a second time.
         self.step_networks: tuple[Any, Any] = (generator, discriminator)
         self.graph_step: CUDAGraphStep | None = None
-        self.ema_decay, self.has_average_begun = ema_decay or 0.0, False
-        self.average = AveragedModel(generator) if ema_decay else None
+        self.average = MovingAverage(generator, ema_decay) if ema_decay else None
 
     def configure_optimizers(self) -> list[Optimizer]:
         """G's optimizer, then D's where there is a D."""
@@ -116,8 +115,8 @@ class Pix2Pix(pl.LightningModule):
         if self.execution.cuda_graph:
             warn_about_skipped_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
             self.graph_step = CUDAGraphStep(self._step, self.trainer.optimizers)
-        # `n_averaged` is on the device, and reading it waits for the device: once at the start, in no step.
-        self.has_average_begun = self.average is not None and bool(self.average.n_averaged)
+        if self.average is not None:
+            self.average.resume()
 
     def training_step(self, batch: Any, batch_index: int) -> StepResult:
         """Trains on one batch, and counts it as one step: `global_step` counts batches, not optimizer steps.
@@ -130,7 +129,8 @@ class Pix2Pix(pl.LightningModule):
         source, target = batch.source.contiguous(memory_format=layout), batch.target.contiguous(memory_format=layout)
         with count_one_step(self._optimizers()):
             result = (self.graph_step or self._step)(source, target)
-        self.has_average_begun = self.average is not None
+        if self.average is not None:
+            self.average.has_begun = True  # here, as a replayed CUDA graph runs no line of `update`
         if self.logged is None:
             self.log_dict({f"loss/{name}": loss for name, loss in result["losses"].items()}, batch_size=len(source))
         return result
@@ -146,25 +146,8 @@ class Pix2Pix(pl.LightningModule):
             update_discriminator=lambda loss: self._update(rest[0], loss),
         )
         if self.average is not None:
-            self._update_average(self.average)
+            self.average.update(self.generator)
         return result
-
-    def _update_average(self, average: AveragedModel) -> None:
-        """Moves the average towards G's weights; the first time it copies them. Never waits for the device.
-
-        torch's own update reads `n_averaged` in every step, which would wait. The private functions update all weights
-        in one call each, instead of one call for each weight.
-        """
-        own, weights = tuple(average.module.parameters()), tuple(self.generator.parameters())
-        with torch.no_grad():
-            if self.has_average_begun:
-                torch._foreach_lerp_(own, weights, 1 - self.ema_decay)  # pyright: ignore[reportPrivateImportUsage]
-            else:
-                torch._foreach_copy_(own, weights)  # pyright: ignore[reportPrivateImportUsage]
-            # Batch norm's running statistics are averages already.
-            for buffer, current in zip(average.module.buffers(), self.generator.buffers(), strict=True):
-                buffer.copy_(current)
-            average.n_averaged.add_(1)
 
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers: Any = self.optimizers()
@@ -239,9 +222,8 @@ class Pix2Pix(pl.LightningModule):
 
         Args:
             checkpoint_path: the file, for example `outputs/facades/checkpoints/last.ckpt`.
-            args: further arguments of Lightning's method.
+            args, options: arguments of Lightning's method and of the constructor.
             trust: modules outside pix2pix whose classes the configuration may build; see `pix2pix.core.trust`.
-            options: arguments of the constructor, and options of Lightning's method.
 
         Raises:
             FileNotFoundError: when there is no such file.
@@ -267,15 +249,3 @@ class Pix2Pix(pl.LightningModule):
             saved = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))
             apply_changed_settings(states, saved.trained_optimizers, self.config.trained_optimizers)
         self.resumed_rates = read_rates(states)
-
-
-def exclude_objective(_: nn.Module, state: dict[str, Any], prefix: str, __: Any) -> None:
-    """Removes the objective's networks from a state dict: they are not trained, and are built again with each start."""
-    for name in [name for name in state if name.startswith(f"{prefix}objective.")]:
-        del state[name]
-
-
-def accept_missing_objective(_: nn.Module, keys: Any) -> None:
-    """Lets a checkpoint load without the objective's networks, and also with them."""
-    for names in (keys.missing_keys, keys.unexpected_keys):
-        names[:] = [name for name in names if not name.startswith("objective.")]

@@ -27,12 +27,16 @@ def train(settings: Sequence[str] | Mapping[str, Any] | RunConfig, *, config_dir
         FileNotFoundError: for data that is not there.
         OSError: when the run directory cannot be written.
     """
-    config = settings if isinstance(settings, RunConfig) else parse_and_check(_compose(settings, config_dir))
+    config = parse_and_check(_compose(settings, config_dir))
     train_run(config)
     return Run(config.run_dir)
 
 
-def _compose(settings: Sequence[str] | Mapping[str, Any], config_dir: str | Path | None) -> Mapping[str, Any]:
+def _compose(
+    settings: Sequence[str] | Mapping[str, Any] | RunConfig, config_dir: str | Path | None
+) -> Mapping[str, Any]:
+    if isinstance(settings, RunConfig):
+        return settings.to_mapping()  # `RunConfig.replace` does not check what it is given
     if isinstance(settings, str):
         raise TypeError(f'settings={settings!r}: is a text. Give a list of words, such as ["experiment=demo"].')
     return settings if isinstance(settings, Mapping) else compose_settings(settings, config_dir)
