@@ -23,7 +23,7 @@ class Request(NamedTuple):
         """The name of the pictures in messages."""
         return str(self.pictures[0]) if isinstance(self.pictures[0], str | Path) else "picture"
 
-    def open(self) -> list[Picture]:
+    def open_pictures(self) -> list[Picture]:
         """The pictures in memory; Pillow pictures where Pillow can hold them."""
         return [_open(picture) for picture in self.pictures]
 

@@ -151,7 +151,7 @@ class Translator:
 
     def _read(self, request: Request) -> Tensor:
         """The pixels (C, H, W) of an input, resized, and derived if they are a photo."""
-        images = request.open()
+        images = request.open_pictures()
         own = picture_size(images[0])
         size = self.training_scale.size_of(own, self.scale)
         if not self._warned_of and (warning := self.training_scale.warning(own, size)):
