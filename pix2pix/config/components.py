@@ -16,6 +16,7 @@ from pix2pix.core import instantiate, trust, trusted_modules
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
 from pix2pix.models.losses import Objective
+from pix2pix.models.training_step import TrainingStep
 
 KINDS: dict[str, type] = {
     "data.source": PairSource,
@@ -23,6 +24,7 @@ KINDS: dict[str, type] = {
     "generator": nn.Module,
     "discriminator": nn.Module,
     "objective": Objective,
+    "training_step": TrainingStep,
     "optimizer.generator": torch.optim.Optimizer,
     "optimizer.discriminator": torch.optim.Optimizer,
     "trainer": pl.Trainer,

@@ -16,13 +16,13 @@ def load_size(size: int, jitter: bool) -> int:
     return round(size * 286 / 256) if jitter and isinstance(size, int) else size  # the schema judges types
 
 
-def unet_depth(height: int, width: int) -> int:
-    """How often height and width can be halved, and no more than the paper's 8, which take 256 down to 1x1."""
+def unet_depth(height: int, width: int, is_padded: bool = False) -> int:
+    """How often height and width, perhaps padded, can be halved, and no more than the paper's 8, from 256 to 1x1."""
     if not (isinstance(height, int) and isinstance(width, int)):
         return 1  # the schema judges types
-    from pix2pix.models.input_sizes import PAPER_DEPTH, count_halvings
+    from pix2pix.models.input_sizes import PAPER_DEPTH, count_halvings, padded_depth
 
-    return min(count_halvings(height, width), PAPER_DEPTH)
+    return padded_depth(height, width) if is_padded is True else min(count_halvings(height, width), PAPER_DEPTH)
 
 
 def in_file(image: str, direction: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
+from pix2pix.config.step_rules import find_broken_step_rules
 from pix2pix.core.instantiate import TARGET
 from pix2pix.models.learning_rates import LinearDecay
 
@@ -18,6 +19,7 @@ CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 def find_broken_rules(config: RunConfig) -> Iterator[str]:
     """What in a configuration does not fit together, one sentence each."""
     yield from find_broken_data_rules(config.data)
+    yield from find_broken_step_rules(config)
     for rule in (_check_objective, _check_label_losses, _check_trainer, _check_precision):
         yield from rule(config)
     for rule in (_check_monitors, _check_decay, _check_cuda_graph):
@@ -49,7 +51,10 @@ def _check_trainer(config: RunConfig) -> Iterator[str]:
     if trainer.get("gradient_clip_val") is not None:
         yield "trainer.gradient_clip_val does not reach two alternating players; set optimizer.clip_norm"
     if trainer.get("accumulate_grad_batches", 1) != 1:
-        yield "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead"
+        yield (
+            "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead, and "
+            "training_step.micro_batches to compute it in parts"
+        )
     if trainer.get("sync_batchnorm") and _is_on_cpu(config):
         yield "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"
 

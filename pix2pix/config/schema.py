@@ -12,7 +12,9 @@ from pix2pix.config.hardware import select_hardware
 from pix2pix.core.instantiate import TARGET, Component
 from pix2pix.core.settings import Settings
 from pix2pix.data.settings import DataSettings
+from pix2pix.models.initialisation import Scheme
 
+PIX2PIX_STEP = "pix2pix.training.Pix2PixStep"
 LIGHTNINGS_EPOCHS = 1000  # how long Lightning trains where neither epochs nor steps are set
 
 
@@ -37,6 +39,13 @@ class InferenceSettings(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+class InitSettings(Settings):
+    """The initial weights of the package's networks; see `pix2pix.models.initialise`."""
+
+    scheme: Scheme = "normal"
+    gain: Annotated[float, Field(gt=0)] | None = None
+
+
 class ExecutionSettings(Settings):
     """How a training step is executed; see `pix2pix.training.cuda_graph.Execution`."""
 
@@ -57,15 +66,18 @@ class RunConfig(Settings):
     resume: Annotated[str, Field(min_length=1)] = "auto"
     allow_changed_data: bool = False
     init_from: str | None = None
+    init: InitSettings = InitSettings()
     seed: Annotated[int, Field(ge=0)]
     precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"] = 32
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    ema_warmup: bool = False
     execution: ExecutionSettings = ExecutionSettings()
     inference: InferenceSettings = InferenceSettings()
     data: DataSettings
     generator: Component
     discriminator: Component | None
     objective: Component
+    training_step: Component = Field(default_factory=lambda: {TARGET: PIX2PIX_STEP})
     optimizer: OptimizerSettings
     trainer: Component
     metrics: dict[str, Component] = Field(default_factory=dict)

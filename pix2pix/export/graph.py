@@ -15,6 +15,7 @@ from pix2pix.data.settings import DataSettings
 from pix2pix.data.transforms import encode_pixels
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import has_custom_forward
+from pix2pix.models.input_sizes import round_up
 
 Pixels = Literal["uint8", "float"]
 MIN_SIDE = 32  # pixels; smaller pictures are too small for some networks
@@ -69,8 +70,8 @@ class InferenceGraph(nn.Module):
 
     @property
     def unit(self) -> int:
-        """The smallest multiple of `multiple` of at least MIN_SIDE pixels."""
-        return -(-MIN_SIDE // self.multiple) * self.multiple
+        """The smallest multiple of `multiple` of at least MIN_SIDE pixels that the network takes."""
+        return round_up(max(MIN_SIDE, getattr(self.generator, "smallest", 1)), self.multiple)
 
     def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
         """The translation, in the same format as the input."""

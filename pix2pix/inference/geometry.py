@@ -1,11 +1,9 @@
-"""Sizes, crops and padding of pictures, and the canvas that large pictures are assembled on."""
+"""Sizes of pictures, and the canvas that large pictures are assembled on."""
 
 from pathlib import Path
 
 import numpy as np
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
 from pix2pix.data.images.decode import Picture, read_size
 
@@ -31,24 +29,6 @@ class Canvas:
                 self.picture = np.empty((self.height, self.width, band.shape[2]), band.dtype)
             assert isinstance(self.picture, np.ndarray)
             self.picture[top : top + len(band)] = band
-
-
-def round_up(length: int, multiple: int) -> int:
-    """The smallest multiple of `multiple` that is at least `length`."""
-    return -(-length // multiple) * multiple
-
-
-def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Pads (B, C, H, W) by reflection, on the right and below, until `multiple` divides both sides."""
-    return pad_to_size(image, round_up(image.shape[2], multiple), round_up(image.shape[3], multiple))
-
-
-def pad_to_size(image: Tensor, height: int, width: int) -> Tensor:
-    """Pads (B, C, H, W) on the right and below: by reflection, or by edge pixels if the image is too small for that."""
-    # torch can reflect at most one pixel less than the image has.
-    right, below = width - image.shape[3], height - image.shape[2]
-    mode = "reflect" if right < image.shape[3] and below < image.shape[2] else "replicate"
-    return F.pad(image, (0, right, 0, below), mode=mode)
 
 
 def picture_size(picture: Picture | str | Path) -> tuple[int, int]:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from pix2pix.core.randomness import derive_seed
-from pix2pix.inference.geometry import round_up
 from pix2pix.inference.mode import InferenceMode, Noise, NormalizePicture
+from pix2pix.models.input_sizes import round_up
 
 CELL = 256  # pixels; the noise of a large picture is drawn in squares of about this side
 Read = Callable[[int, int, int, int], Tensor]

@@ -17,10 +17,11 @@ from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.resize import Size, reflect_pad
 from pix2pix.inference.generator import TrainedGenerator, load_generator
-from pix2pix.inference.geometry import Canvas, pad_to_multiple, pad_to_size, picture_size, round_up
+from pix2pix.inference.geometry import Canvas, picture_size
 from pix2pix.inference.requests import Input, Request, make_requests
 from pix2pix.inference.scale import Scale, find_training_scale
 from pix2pix.inference.tiling import Tiling
+from pix2pix.models.input_sizes import pad_to_multiple, pad_to_size, round_up
 from pix2pix.runs.run import DEFAULT_CHECKPOINT
 
 log = logging.getLogger(__name__)

@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as normalise_spectrum
 
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive
@@ -25,6 +27,8 @@ class PatchGAN(nn.Module):
         receptive_field: side of the square of pixels that decides one logit: 1, 16, 34, 70, 142 or 286.
         base_channels: channels after the first convolution.
         norm: the norm after every convolution but the first and the last.
+        spectral_norm: divide each convolution's weights by their largest singular value (Miyato et al., arXiv
+            1802.05957), beside the norm.
 
     Raises:
         ValueError: for any other receptive field or fewer than one channel; in `forward`, for too small an image.
@@ -37,6 +41,7 @@ class PatchGAN(nn.Module):
         receptive_field: int = 70,
         base_channels: Annotated[int, Field(ge=1)] = 64,
         norm: Norm = "batch",
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, base_channels=base_channels)
@@ -50,16 +55,33 @@ class PatchGAN(nn.Module):
             strided = STRIDED_CONVOLUTIONS[receptive_field]
             # The two convolutions of stride 1 take a pixel each, and one must be left: 3 pixels after all halvings.
             self.layers, self.smallest = _make_patch_layers(in_channels, base_channels, strided, norm), 3 * 2**strided
+        for layer in self.layers if spectral_norm else ():
+            if isinstance(layer, nn.Conv2d):
+                normalise_spectrum(layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits; higher means more real."""
+        self._require_size(x)
+        return self.layers(x)
+
+    def features(self, *images: Tensor) -> list[list[Tensor]]:
+        """The outputs of all activations and, last, the logits; in a list, as of one scale. Images are concatenated."""
+        x = torch.cat(images, dim=1)
+        self._require_size(x)
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                features.append(x)
+        return [[*features, x]]
+
+    def _require_size(self, x: Tensor) -> None:
         height, width = x.shape[-2:]
         if min(height, width) < self.smallest:
             raise ValueError(
                 f"image {height}x{width}: a discriminator with receptive field {self.receptive_field} needs at least "
                 f"{self.smallest}x{self.smallest}. Lower discriminator.receptive_field or raise data.size."
             )
-        return self.layers(x)
 
 
 def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) -> nn.Sequential:

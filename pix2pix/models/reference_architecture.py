@@ -57,6 +57,8 @@ def _describe_resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Ten
         "out_channels": last.shape[0],
         "base_channels": first.shape[0],
         "blocks": len(inside) // 2,
+        # Half of the others but the first and the last; the other half doubles the size again.
+        "downsamplings": (len(convolutions) - len(inside) - 2) // 2,
         "norm": _recognise_norm(state, list(convolutions)[:-1]),
         "dropout": 0.5 if has_dropout else 0.0,
     }

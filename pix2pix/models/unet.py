@@ -6,8 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pix2pix.models.input_sizes import require_multiple
+from pix2pix.models.input_sizes import pad_to_multiple, require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
+from pix2pix.models.upsampling import ResizeConvolution, Upsampling
 from pix2pix.models.validation import require_positive, require_probability
 
 MAX_WIDTH = 8  # times base_channels
@@ -34,9 +35,13 @@ class UNet(nn.Module):
         norm: the norm after every convolution but the first, the innermost and the last.
         dropout: the probability of dropout.
         dropout_placement: which decoder blocks have dropout: those of the `paper`, or of the PyTorch `reference`.
+        upsample: how the decoder doubles sizes: by `transposed` convolutions, as the paper, or by `ResizeConvolution`.
+        pad_to_multiple: accept any height and width: pad them by reflection, on the right and below, to multiples of
+            2**depth, and crop the output.
 
     Raises:
-        ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide.
+        ValueError: for an argument out of range; in `forward`, for a height or width that 2**depth does not divide,
+            unless it pads.
     """
 
     skips = True
@@ -51,6 +56,8 @@ class UNet(nn.Module):
         norm: Norm = "batch",
         dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
         dropout_placement: Literal["paper", "reference"] = "paper",
+        upsample: Upsampling = "transposed",
+        pad_to_multiple: bool = False,
     ) -> None:
         super().__init__()
         if depth < 2:
@@ -59,7 +66,7 @@ class UNet(nn.Module):
             raise ValueError(f"depth {depth}: a U-Net halves its input at most {MAX_DEPTH} times. Lower depth.")
         require_positive(in_channels=in_channels, out_channels=out_channels, base_channels=base_channels)
         require_probability(dropout=dropout)
-        self.multiple = 2**depth
+        self.multiple, self.pad_to_multiple = 2**depth, pad_to_multiple
         # The width doubles with each halving, up to eight times the first: 64, 128, 256, 512, 512, ...
         widths = [base_channels * min(2**level, MAX_WIDTH) for level in range(depth)]
         self.down = nn.ModuleList([_downsample(in_channels, widths[0], norm="none", first=True, bias=needs_bias(norm))])
@@ -75,12 +82,19 @@ class UNet(nn.Module):
             candidates = range(DROPOUT_BLOCKS) if dropout_placement == "paper" else range(1, depth)
             has_dropout = block in candidates and widths[level - 1] == MAX_WIDTH * base_channels
             inputs = widths[level] * (2 if self.skips and block else 1)
-            self.up.append(_upsample(inputs, widths[level - 1], norm, dropout if has_dropout else 0.0))
-        self.up.append(_output_block(widths[0] * (2 if self.skips else 1), out_channels))
+            self.up.append(_upsample(upsample, inputs, widths[level - 1], norm, dropout if has_dropout else 0.0))
+        self.up.append(_output_block(upsample, widths[0] * (2 if self.skips else 1), out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """The output, of the size of x."""
-        require_multiple(x, self.multiple, "Lower generator.depth or set data.size.")
+        height, width = x.shape[-2:]
+        if self.pad_to_multiple:
+            return self._translate(pad_to_multiple(x, self.multiple))[..., :height, :width]
+        remedy = "Lower generator.depth, set data.size, or set generator.pad_to_multiple=true."
+        require_multiple(x, self.multiple, remedy)
+        return self._translate(x)
+
+    def _translate(self, x: Tensor) -> Tensor:
         # The last features are the bottleneck; the others are the skips, which the decoder takes in reverse order.
         features = []
         for down in self.down:
@@ -99,11 +113,18 @@ def _downsample(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, 
     return nn.Sequential(*activation, convolution, *make_norm(norm, out_channels))
 
 
-def _upsample(in_channels: int, out_channels: int, norm: Norm, dropout: float) -> nn.Sequential:
-    convolution = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=needs_bias(norm))
+def _upsample(upsample: Upsampling, in_channels: int, out_channels: int, norm: Norm, dropout: float) -> nn.Sequential:
+    convolution = _double(upsample, in_channels, out_channels, bias=needs_bias(norm))
     noise = [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(nn.ReLU(), convolution, *make_norm(norm, out_channels), *noise)
 
 
-def _output_block(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1), nn.Tanh())
+def _output_block(upsample: Upsampling, in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.ReLU(), _double(upsample, in_channels, out_channels, bias=True), nn.Tanh())
+
+
+def _double(upsample: Upsampling, in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:
+    """The convolution that doubles height and width."""
+    if upsample == "resize":
+        return ResizeConvolution(in_channels, out_channels, bias=bias)
+    return nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=bias)

@@ -7,7 +7,10 @@ from pix2pix.core.lazy import lazy_getattr
 if TYPE_CHECKING:
     from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
     from pix2pix.training.module import Pix2Pix
+    from pix2pix.training.training_step import Pix2PixStep
 
-__all__ = ["GANDDPStrategy", "Pix2Pix"]
+__all__ = ["GANDDPStrategy", "Pix2Pix", "Pix2PixStep"]
 
-__getattr__ = lazy_getattr(__name__, {"Pix2Pix": "module", "GANDDPStrategy": "gan_ddp_strategy"})
+__getattr__ = lazy_getattr(
+    __name__, {"Pix2Pix": "module", "Pix2PixStep": "training_step", "GANDDPStrategy": "gan_ddp_strategy"}
+)

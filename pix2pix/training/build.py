@@ -34,8 +34,8 @@ def construct_generator(config: RunConfig) -> nn.Module:
 def build_networks(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
     """Generator and discriminator with their initial weights, which follow from the seed.
 
-    Networks of this package get those of the paper. Any other keeps the weights that it is constructed with, which may
-    have been trained elsewhere.
+    Networks of this package get those of the setting `init`, by default the paper's. Any other keeps the weights that
+    it is constructed with, which may have been trained elsewhere.
     """
     # Networks of other packages draw their own weights when they are constructed.
     seed_weights(config.seed)
@@ -44,7 +44,7 @@ def build_networks(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
     # Seeded again: what the constructors have drawn must not change the weights drawn here.
     seed_weights(config.seed)
     for network in filter(is_of_this_package, (generator, discriminator)):
-        initialise(network)
+        initialise(network, scheme=config.init.scheme, gain=config.init.gain)
     return generator, discriminator
 
 
@@ -65,9 +65,11 @@ def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Modu
         discriminator,
         build(config.objective),
         {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
+        step=build(config.training_step),
         decay_epochs=config.optimizer.decay_epochs,
         clip_norm=config.optimizer.clip_norm,
         ema_decay=config.ema_decay,
+        ema_warmup=config.ema_warmup,
         metrics={name: build(metric) for name, metric in config.metrics.items()},
         seed=config.seed,
         config=config,

@@ -58,7 +58,7 @@ def _describe_length(config: RunConfig) -> str:
 def advise_on_size(generator: nn.Module, config: RunConfig) -> None:
     """Warns of a size that leaves a U-Net shallow."""
     found = suggest_sizes(config.data.height, config.data.width)
-    if found and isinstance(generator, UNet):
+    if found and isinstance(generator, UNet) and not generator.pad_to_multiple:
         log.warning(found)
 
 

@@ -21,15 +21,17 @@ from pix2pix.evaluation.metrics import pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LinearDecay
 from pix2pix.models.losses import Objective
+from pix2pix.models.training_step import Players, StepResult, TrainingStep
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
 from pix2pix.training.moving_average import MovingAverage
 from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
-from pix2pix.training.step import StepResult, pix2pix_step
+from pix2pix.training.optimizer_update import OptimizerUpdate
 from pix2pix.training.step_count import count_one_step
 from pix2pix.training.stopping import update_callback_states
+from pix2pix.training.training_step import Pix2PixStep
 
 
 class Pix2Pix(pl.LightningModule):
@@ -43,10 +45,12 @@ class Pix2Pix(pl.LightningModule):
         discriminator: maps images to logits; None when the objective has no adversarial term.
         objective: the losses and their weights.
         optimizers: for each network, a factory that takes its parameters.
+        step: trains both networks on a batch; None: the paper's step.
         decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
         clip_norm: largest norm of a network's gradient, or None.
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
             made; None for no average.
+        ema_warmup: whether the average begins with smaller decays; see `MovingAverage`.
         metrics: further metrics of a validation.
         seed: of every random draw.
         config: the run's configuration, which is stored in every checkpoint. It says what the data mean, how the
@@ -60,9 +64,11 @@ class Pix2Pix(pl.LightningModule):
         objective: Objective,
         optimizers: dict[str, Callable[..., Optimizer]],
         *,
+        step: TrainingStep | None = None,
         decay_epochs: int = 0,
         clip_norm: float | None = None,
         ema_decay: float | None = None,
+        ema_warmup: bool = False,
         metrics: Mapping[str, PairMetric] | None = None,
         seed: int = 0,
         config: RunConfig | None = None,
@@ -73,7 +79,7 @@ class Pix2Pix(pl.LightningModule):
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()
         keep_objective_out_of_checkpoints(self)
-        self.optimizer_factories = optimizers
+        self.optimizer_factories, self.step = optimizers, step or Pix2PixStep()
         self.config, self.clip_norm, self.seed = config, clip_norm, seed
         self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()
         self.source_palette: Palette | None = config.data.source_palette if config else None
@@ -89,7 +95,7 @@ class Pix2Pix(pl.LightningModule):
         # What a step calls, perhaps compiled. In a tuple, as torch would register the modules a second time.
         self.step_networks: tuple[Any, Any] = (generator, discriminator)
         self.graph_step: CUDAGraphStep | None = None
-        self.average = MovingAverage(generator, ema_decay) if ema_decay else None
+        self.average = MovingAverage(generator, ema_decay, has_warm_up=ema_warmup) if ema_decay else None
 
     def configure_optimizers(self) -> list[Optimizer]:
         """G's optimizer, then D's where there is a D."""
@@ -136,15 +142,11 @@ class Pix2Pix(pl.LightningModule):
         return result
 
     def _step(self, source: Tensor, target: Tensor) -> StepResult:
-        optimizer_g, *rest = self._optimizers()
-        result = pix2pix_step(
-            source,
-            target,
-            *self.step_networks,
-            self.objective,
-            update_generator=lambda loss: self._update(optimizer_g, loss),
-            update_discriminator=lambda loss: self._update(rest[0], loss),
-        )
+        generator, discriminator = self.step_networks
+        updates = [OptimizerUpdate(self, optimizer) for optimizer in self._optimizers()]
+        # Without a discriminator there is one optimizer, and nobody calls the second update.
+        players = Players(generator, discriminator, self.objective, updates[0], updates[-1])
+        result = self.step(source, target, players, self.global_step)
         if self.average is not None:
             self.average.update(self.generator)
         return result
@@ -152,11 +154,6 @@ class Pix2Pix(pl.LightningModule):
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers: Any = self.optimizers()
         return optimizers if isinstance(optimizers, list) else [optimizers]
-
-    def _update(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
-        self.manual_backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()  # here, so that the gradients of one network take no memory in the step of the other
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clips the gradient of the network about to step. Lightning calls this after it removed a loss scale."""
@@ -211,6 +208,7 @@ class Pix2Pix(pl.LightningModule):
         """
         require_finite_state(checkpoint, self.trainer.default_root_dir)
         checkpoint["config"] = self.config.to_mapping() if self.config else {}
+        checkpoint["training_step"] = self.step.state_dict()
         make_plain(checkpoint)
 
     @classmethod
@@ -236,7 +234,7 @@ class Pix2Pix(pl.LightningModule):
         return load_module(Path(checkpoint_path), trust)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restores the types and devices of callback states, before Lightning loads them.
+        """Restores the types and devices of callback states, before Lightning loads them, and the step's state.
 
         Optimizers continue with the settings of this run, even if the checkpoint was saved with others.
         """
@@ -244,6 +242,7 @@ class Pix2Pix(pl.LightningModule):
             return  # `load_from_checkpoint` takes the weights alone
         update_callback_states(checkpoint)
         restore_types(checkpoint, self.trainer.strategy.root_device)
+        self.step.load_state_dict(checkpoint.get("training_step", {}))
         states = checkpoint.get("optimizer_states", [])
         if self.config and checkpoint.get("config"):
             saved = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))

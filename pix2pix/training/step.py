@@ -1,26 +1,14 @@
 """The training step of the paper: D and G are updated in turn, with one forward pass of G."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from pix2pix.models.losses import Objective
-
-Losses = dict[str, Tensor]
-Update = Callable[[Tensor], None]
-
-
-class StepResult(TypedDict):
-    """The losses of a step, and the share of D's logits that were right. All are detached scalars.
-
-    Each loss stands before its weight. Only `d_penalty` includes its own, which is a part of that loss.
-    """
-
-    losses: Losses
-    accuracy: dict[str, Tensor]
+from pix2pix.models.regularised_objective import RegularisedObjective
+from pix2pix.models.training_step import StepResult
 
 
 def pix2pix_step(
@@ -28,9 +16,9 @@ def pix2pix_step(
     target: Tensor,
     generator: nn.Module,
     discriminator: nn.Module | None,
-    objective: Objective,
-    update_generator: Update,
-    update_discriminator: Update,
+    objective: Objective | RegularisedObjective,
+    update_generator: Callable[[Tensor], None],
+    update_discriminator: Callable[[Tensor], None],
 ) -> StepResult:
     """One step of the paper's alternation (section 3.3): D on real and fake pairs, then G against the updated D.
 
@@ -60,6 +48,13 @@ def pix2pix_step(
         g_losses = objective.generator_terms(discriminator, source, target, fake)
         update_generator(sum_losses(objective.weights[name] * loss for name, loss in g_losses.items()))
 
+    return name_losses(d_losses, g_losses, accuracy)
+
+
+def name_losses(
+    d_losses: Mapping[str, Tensor], g_losses: Mapping[str, Tensor], accuracy: dict[str, Tensor]
+) -> StepResult:
+    """The result of a step."""
     losses = {f"d_{name}": loss.detach() for name, loss in d_losses.items()}
     losses |= {f"g_{name}": loss.detach() for name, loss in g_losses.items()}
     return {"losses": losses, "accuracy": accuracy}

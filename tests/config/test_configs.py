@@ -48,6 +48,7 @@ def test_all_groups_of_the_architecture_are_there():
         "callbacks",
         "logger",
         "metrics",
+        "training_step",
     }
     more = {"experiment", "sweep", "data/source", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
     assert expected | more == set(groups())

@@ -18,6 +18,7 @@ from pix2pix.export.onnx import export_onnx
 from pix2pix.export.parity import measure_difference
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.mode import InferenceMode, make_noise
+from pix2pix.models import LocalEnhancer, UNet, initialise
 from tests.conftest import TINY, pix2pix, typed
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -168,6 +169,24 @@ def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
     (output,) = session.run(None, {"image": pil_to_tensor(given, "RGB")[None].numpy()})
     expected = np.array(load_translator(tmp_path / "run", dropout="off")(given))
     assert np.abs(output[0].transpose(1, 2, 0).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "network",
+    [LocalEnhancer(base_channels=2, blocks=1), UNet(base_channels=2, depth=5, upsample="resize", pad_to_multiple=True)],
+    ids=["pix2pixhd", "padded"],
+)
+def test_other_generators_are_exported_for_any_size(network, tmp_path):
+    initialise(network)
+    config, inference = typed("data=folder", "data.path=x"), InferenceMode(dropout="off")
+    generator = network.eval().requires_grad_(False)
+    trained = TrainedGenerator(config, generator, inference, Path("last.ckpt"), 0, torch.device("cpu"))
+    graph = InferenceGraph(trained, pixels="float").eval()
+    program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
+    module = program.module(check_guards=False)
+    with torch.no_grad():
+        difference = measure_difference(lambda image, noise: module(image, list(noise)), trained, graph)
+    assert difference.largest < 1e-4
 
 
 class OwnDropout(nn.Dropout):

@@ -68,8 +68,9 @@ def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypa
         UNet(base_channels=2, depth=3, norm="none", dropout_placement="reference"),
         ResNet(base_channels=2, blocks=6),
         ResNet(1, 3, base_channels=2, blocks=2, norm="instance"),
+        ResNet(base_channels=2, blocks=2, downsamplings=4, norm="instance"),
     ],
-    ids=["unet", "unet instance", "unet none", "resnet", "resnet instance"],
+    ids=["unet", "unet instance", "unet none", "resnet", "resnet instance", "pix2pixhd"],
 )
 def test_options_are_read_off_the_tensors(network):
     theirs = in_reference_order(network.state_dict())

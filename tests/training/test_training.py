@@ -10,6 +10,7 @@ import torch
 import yaml
 from PIL import Image
 
+from pix2pix import load_translator
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, same_weights, started, wait_until, weights
@@ -199,6 +200,7 @@ def test_showing_the_configuration_of_a_sweep_starts_nothing(tmp_path, capsys, f
         [*LABELS, "callbacks.checkpoint.monitor=val/pixel_accuracy"],
         ["data.one_hot=true"],
         ["generator=resnet6", "generator.norm=instance", "data.width=64", "data.jitter=false", "data.mirror=false"],
+        ["generator.pad_to_multiple=true", "data.height=36", "data.width=44", "discriminator.spectral_norm=true"],
     ],
     ids=" ".join,
 )
@@ -208,6 +210,19 @@ def test_every_kind_of_run_trains(tmp_path, words):
     (loss, *_) = read_metrics(run.path / "metrics.csv")
     assert all(float(value) == float(value) for name, value in loss.items() if name.startswith("loss/"))
     assert all(value.isfinite().all() for value in weights(run).values())
+
+
+def test_an_enhancer_is_trained_around_a_global_generator_of_half_the_size(tmp_path):
+    words = ["train", *TINY, f"output_dir={tmp_path}", "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
+    pix2pix(*words, "name=coarse", "generator=pix2pixhd_global", "generator.blocks=1")
+    enhancer = ["generator=pix2pixhd_local", "generator.blocks=1", "generator.freeze_global=true"]
+    pix2pix(*words, "name=fine", "data.size=64", *enhancer, f"init_from={tmp_path}/coarse")
+    coarse, fine = weights(Run(tmp_path / "coarse")), weights(Run(tmp_path / "fine"))
+    taken = [name for name in coarse if name.startswith("generator.") and name in fine]
+    assert len(taken) == len([name for name in fine if name.startswith("generator.layers.")])
+    assert all(torch.equal(coarse[name], fine[name]) for name in taken)
+    picture = load_translator(tmp_path / "fine", tile=64)(Image.new("RGB", (150, 70)))
+    assert picture.size == (150, 70)
 
 
 def test_clipping_limits_both_players(tmp_path):

@@ -1,0 +1,67 @@
+"""Rules that the options of the training step keep with the rest of a configuration, each with a sentence."""
+
+from collections.abc import Iterator
+
+from pix2pix.config.schema import PIX2PIX_STEP, RunConfig
+from pix2pix.core.instantiate import TARGET
+
+D_OPTIONS = {"augmentation": [], "r1_weight": 0.0, "pool_size": 0}
+
+
+def find_broken_step_rules(config: RunConfig) -> Iterator[str]:
+    """What does not fit the options of the package's own training step, one sentence each."""
+    if config.ema_warmup and config.ema_decay is None:
+        yield "ema_warmup=true begins a moving average, but ema_decay=null keeps none; set ema_decay, such as 0.999"
+    if config.training_step[TARGET] != PIX2PIX_STEP:
+        return
+    for rule in (_check_discriminator, _check_batch, _check_pool, _check_cuda_graph):
+        yield from rule(config)
+
+
+def _check_discriminator(config: RunConfig) -> Iterator[str]:
+    step, discriminator = config.training_step, config.discriminator
+    asked = [name for name, none in D_OPTIONS.items() if step.get(name, none) != none]
+    asked += ["discriminator_steps"] * (step.get("discriminator_steps", 1) > 1)
+    if asked and discriminator is None:
+        yield f"training_step.{asked[0]} is for a discriminator, but discriminator=none; leave it out, or choose one"
+    if "r1_weight" in asked and (discriminator or {}).get("norm") == "batch":
+        yield (
+            "training_step.r1_weight: the penalty is of the gradient of each picture, which batch norm mixes; "
+            "set discriminator.norm=instance or none"
+        )
+
+
+def _check_batch(config: RunConfig) -> Iterator[str]:
+    parts, batch = config.training_step.get("micro_batches", 1), config.data.batch_size
+    if parts > batch:
+        yield f"training_step.micro_batches={parts}: a batch of {batch} has no more than {batch} parts; lower it"
+
+
+def _check_pool(config: RunConfig) -> Iterator[str]:
+    if not config.training_step.get("pool_size"):
+        return
+    if not config.is_single_process:
+        yield (
+            "training_step.pool_size: each process would have a pool of its own, and a checkpoint holds one; set "
+            "training_step.pool_size=0 or trainer.devices=1"
+        )
+    if not config.data.has_one_size:
+        yield (
+            "training_step.pool_size: pairs of several sizes cannot be exchanged; set training_step.pool_size=0, or "
+            "one size for all pairs"
+        )
+
+
+def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
+    step = config.training_step
+    found = {
+        "discriminator_steps=1": step.get("discriminator_steps", 1) > 1,
+        "r1_every=1": step.get("r1_weight") and step.get("r1_every", 16) > 1,
+        "pool_size=0": step.get("pool_size"),
+    }
+    needed = [f"training_step.{remedy}" for remedy, is_broken in found.items() if is_broken]
+    if config.execution.cuda_graph and needed:
+        yield (
+            f"execution.cuda_graph=true repeats one and the same step, and needs {' and '.join(needed)}; or set "
+            "execution.cuda_graph=false"
+        )

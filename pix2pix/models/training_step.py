@@ -1,0 +1,84 @@
+"""What a training step is: the component `training_step` of a configuration."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict
+
+from torch import Tensor, nn
+
+from pix2pix.models.losses import Objective
+
+Losses = dict[str, Tensor]
+
+
+class StepResult(TypedDict):
+    """The losses of a step, and the share of D's logits that were right. All are detached scalars.
+
+    Each loss stands before its weight. Only `d_penalty` and `d_r1` include their own, which is a part of them.
+    """
+
+    losses: Losses
+    accuracy: dict[str, Tensor]
+
+
+class Update(Protocol):
+    """Minimises a loss of one network by one step of its optimizer: `backward`, then `step`."""
+
+    def __call__(self, loss: Tensor) -> None:
+        """Backward, step, gradients back to zero."""
+        ...
+
+    def backward(self, loss: Tensor) -> None:
+        """Adds the gradient of a loss to those that wait for the step."""
+        ...
+
+    def step(self) -> None:
+        """One step of the optimizer; then the gradients are zero."""
+        ...
+
+
+@dataclass(frozen=True)
+class Players:
+    """What a step trains: the networks, what they minimise, and how.
+
+    Args:
+        generator: maps a source to a picture like the target.
+        discriminator: judges pairs; None when the objective has no adversarial term.
+        objective: the loss terms and their weights.
+        update_generator: minimises a loss by one step of G's optimizer.
+        update_discriminator: the same for D's optimizer.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module | None
+    objective: Objective
+    update_generator: Update
+    update_discriminator: Update
+
+
+class TrainingStep(ABC):
+    """Trains both networks on one batch. A step of your own derives from it, or from `pix2pix.training.Pix2PixStep`.
+
+    Random draws come from torch's global generators, which are seeded before each step from (seed, step, rank). What
+    else a step keeps from one call to the next belongs in `state_dict`, so that runs resume exactly. A CUDA graph
+    records a single call: `number` and everything else that Python sees is then the same in all steps.
+    """
+
+    @abstractmethod
+    def __call__(self, source: Tensor, target: Tensor, players: Players, number: int) -> StepResult:
+        """One step.
+
+        Args:
+            source: (B, C, H, W) in [-1, 1].
+            target: (B, C', H, W) in [-1, 1].
+            players: the networks.
+            number: of the step in the training, from 0.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the step keeps between calls: plain values and tensors, for the checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores it when a run resumes; a checkpoint of another step has nothing for it, {}."""
+        del state
