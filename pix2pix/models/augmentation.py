@@ -1,7 +1,7 @@
 """Differentiable augmentation of what the discriminator sees, for small data sets (Zhao et al., arXiv 2006.10738)."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,6 +10,15 @@ Transform = Literal["color", "translation", "cutout"]
 
 LARGEST_SHIFT = 1 / 8  # of each side
 CUTOUT = 1 / 2  # side of the square that is cut out, relative to that of the picture
+
+
+class Draw(NamedTuple):
+    """One draw for a batch: brightness, saturation and contrast (B, 1, 1, 1) in [0, 1); pixels down and right (B,); the
+    row and the column of the middle of the cutout (B,)."""
+
+    color: Sequence[Tensor]
+    shift: Sequence[Tensor]
+    middle: Sequence[Tensor]
 
 
 class AugmentedDiscriminator:
@@ -26,21 +35,32 @@ class AugmentedDiscriminator:
 
     def __init__(self, discriminator: Any, transforms: Sequence[Transform], channels: Sequence[int]) -> None:
         self.discriminator, self.transforms, self.channels = discriminator, transforms, list(channels)
+        self.draw_of_features: Draw | None = None
 
     def __call__(self, x: Tensor) -> Any:
-        """The logits for transformed pictures."""
-        pictures = x.split(self.channels, dim=1)
-        if "color" in self.transforms:
-            pictures = change_colors(pictures, *torch.rand(3, len(x), 1, 1, 1, device=x.device))
-        x = torch.cat(list(pictures), dim=1)
-        if "translation" in self.transforms:
-            x = translate(x, *(_draw_places(x, -_largest_shift(side), _largest_shift(side)) for side in x.shape[2:]))
-        if "cutout" in self.transforms:
-            x = cut_out(x, *(_draw_places(x, 0, side - 1) for side in x.shape[2:]))
-        return self.discriminator(x)
+        """The logits for transformed pictures; each call draws anew."""
+        return self.discriminator(self._transform(x, draw_transforms(x)))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.discriminator, name)  # such as `features`, which compare pictures as they are
+    def features(self, x: Tensor) -> Any:
+        """The features of transformed pictures. All calls share one draw, as features of two pictures are compared."""
+        self.draw_of_features = self.draw_of_features or draw_transforms(x)
+        return self.discriminator.features(self._transform(x, self.draw_of_features))
+
+    def _transform(self, x: Tensor, draw: Draw) -> Tensor:
+        if "color" in self.transforms:
+            x = torch.cat(change_colors(x.split(self.channels, dim=1), *draw.color), dim=1)
+        if "translation" in self.transforms:
+            x = translate(x, *draw.shift)
+        return cut_out(x, *draw.middle) if "cutout" in self.transforms else x
+
+
+def draw_transforms(x: Tensor) -> Draw:
+    """The draw for pictures (B, C, H, W)."""
+    shifts = [int(side * LARGEST_SHIFT + 0.5) for side in x.shape[2:]]
+    color = torch.rand(3, len(x), 1, 1, 1, device=x.device)
+    shift = [torch.randint(-largest, largest + 1, (len(x),), device=x.device) for largest in shifts]
+    middle = [torch.randint(side, (len(x),), device=x.device) for side in x.shape[2:]]
+    return Draw(list(color), shift, middle)
 
 
 def change_colors(pictures: Sequence[Tensor], brightness: Tensor, saturation: Tensor, contrast: Tensor) -> list[Tensor]:
@@ -86,11 +106,3 @@ def _is_within(places: Tensor, length: int) -> Tensor:
 def _rectangle(rows: Tensor, columns: Tensor) -> Tensor:
     """The mask (B, 1, H, W) of rows (B, H) and columns (B, W)."""
     return (rows[:, :, None] & columns[:, None, :])[:, None]
-
-
-def _largest_shift(side: int) -> int:
-    return int(side * LARGEST_SHIFT + 0.5)
-
-
-def _draw_places(x: Tensor, low: int, high: int) -> Tensor:
-    return torch.randint(low, high + 1, (len(x),), device=x.device)

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -48,10 +47,9 @@ class MultiscalePatchGAN(nn.Module):
         """The logits of each scale; higher means more real."""
         return [discriminator(image) for discriminator, image in self._pyramid(x)]
 
-    def features(self, *images: Tensor) -> list[list[Tensor]]:
-        """For each scale the outputs of all activations and, last, the logits. Images are concatenated."""
-        pyramid = self._pyramid(torch.cat(images, dim=1))
-        return [features for discriminator, image in pyramid for features in discriminator.features(image)]
+    def features(self, x: Tensor) -> list[list[Tensor]]:
+        """For each scale the outputs of all activations and, last, the logits."""
+        return [features for discriminator, image in self._pyramid(x) for features in discriminator.features(image)]
 
     def _pyramid(self, x: Tensor) -> list[tuple[PatchGAN, Tensor]]:
         """Each discriminator with the picture at its size."""

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalise_spectrum
@@ -64,9 +63,8 @@ class PatchGAN(nn.Module):
         self._require_size(x)
         return self.layers(x)
 
-    def features(self, *images: Tensor) -> list[list[Tensor]]:
-        """The outputs of all activations and, last, the logits; in a list, as of one scale. Images are concatenated."""
-        x = torch.cat(images, dim=1)
+    def features(self, x: Tensor) -> list[list[Tensor]]:
+        """The outputs of all activations and, last, the logits; in a list, as of one scale."""
         self._require_size(x)
         features = []
         for layer in self.layers:

@@ -66,11 +66,12 @@ class RegularisedObjective:
 def r1_penalty(discriminate: Callable[[Tensor], Tensor | Sequence[Tensor]], image: Tensor) -> Tensor:
     """E |grad_x D(x)|^2 at real pictures (B, C, H, W), half of it (Mescheder et al., arXiv 1801.04406, equation 9).
 
-    D(x) is the sum of a picture's logits, of all scales.
+    D(x) is the sum of a picture's logits. Of a discriminator of several scales it is the mean over them.
     """
     image = image.detach().float().requires_grad_()
     logits = discriminate(image)
-    total = logits.sum() if isinstance(logits, Tensor) else torch.stack([scale.sum() for scale in logits]).sum()
-    # A logit depends on its own picture alone. `create_graph`: the penalty is differentiated by D's weights.
-    (gradient,) = torch.autograd.grad(total, image, create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3)).mean() / 2
+    # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
+    # `create_graph`: the penalty is differentiated once more, by D's weights.
+    scales = [logits] if isinstance(logits, Tensor) else logits
+    gradients = [torch.autograd.grad(scale.sum(), image, create_graph=True)[0] for scale in scales]
+    return torch.stack([gradient.square().sum(dim=(1, 2, 3)).mean() / 2 for gradient in gradients]).mean()

@@ -33,15 +33,14 @@ def test_each_scale_judges_the_picture_halved_once_more():
         small = halve(small)
 
 
-def test_features_end_in_the_logits_and_join_the_source_and_the_image():
+def test_features_end_in_the_logits():
     torch.manual_seed(0)
     network = MultiscalePatchGAN(scales=2, base_channels=4)
-    source, image = torch.randn(2, 1, 3, 64, 64)
-    pair = torch.cat([source, image], dim=1)
-    features = network.features(source, image)
+    pair = torch.randn(1, 6, 64, 64)
+    features = network.features(pair)
     assert [[part.shape[1] for part in scale] for scale in features] == [[4, 8, 16, 32, 1]] * 2
     assert all(torch.equal(scale[-1], logits) for scale, logits in zip(features, network(pair), strict=True))
-    assert torch.equal(network.scales[0].features(source, image)[0][-1], network.scales[0](pair))
+    assert torch.equal(network.scales[0].features(pair)[0][-1], network.scales[0](pair))
 
 
 def test_a_picture_too_small_for_the_last_scale_is_refused_with_the_remedy():

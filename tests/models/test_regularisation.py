@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pix2pix.core.randomness import seed_step
+from pix2pix.models import PatchGAN
 from pix2pix.models.augmentation import AugmentedDiscriminator, change_colors, cut_out, translate
 from pix2pix.models.image_pool import ImagePool
 from pix2pix.models.losses import LeastSquares, Objective
@@ -25,8 +26,8 @@ def linear(*weights: float) -> nn.Conv2d:
 def test_r1_is_half_the_squared_gradient_at_real_pictures():
     # dD/dx is 3 at each of the 6 pixels, whatever the picture: 6 * 9 / 2.
     assert r1_penalty(linear(3), torch.randn(2, 1, 2, 3)).item() == pytest.approx(27)
-    # Of several scales the logits are added: 3 + 2 at each pixel.
-    assert r1_penalty(lambda x: [linear(3)(x), linear(2)(x)], torch.randn(1, 1, 2, 3)).item() == pytest.approx(75)
+    # Of scales with 3 and 2 the mean of 27 and 6 * 4 / 2.
+    assert r1_penalty(lambda x: [linear(3)(x), linear(2)(x)], torch.randn(1, 1, 2, 3)).item() == pytest.approx(19.5)
 
 
 def test_r1_trains_the_discriminator():
@@ -94,9 +95,13 @@ def test_gradients_pass_the_transformations():
     assert image.grad.abs().sum() > 0
 
 
-def test_what_else_the_discriminator_can_do_it_does_on_pictures_as_they_are():
-    discriminator = nn.Conv2d(3, 1, 1)
-    assert AugmentedDiscriminator(discriminator, ALL, [3]).weight is discriminator.weight
+def test_features_that_are_compared_are_of_pictures_under_the_same_draw():
+    discriminator = PatchGAN(3, receptive_field=16, base_channels=4)
+    image = torch.rand(2, 3, 16, 16)
+    augmented = AugmentedDiscriminator(discriminator, ALL, [3])
+    first, second = augmented.features(image)[0], augmented.features(image)[0]
+    assert all(torch.equal(*layers) for layers in zip(first, second, strict=True))
+    assert not torch.equal(first[0], discriminator.features(image)[0][0])
 
 
 def pairs(*numbers: int) -> list[torch.Tensor]:
