@@ -105,6 +105,11 @@ class RunConfig(Settings):
         return math.inf if epochs is None or epochs == -1 else epochs, math.inf if steps == -1 else steps
 
     @property
+    def endings(self) -> tuple[tuple[float, float], dict[str, Component]]:
+        """Whatever may end the training: its limits, and callbacks that are none of this package."""
+        return self.ends, {key: part for key, part in self.callbacks.items() if not part[TARGET].startswith("pix2pix.")}
+
+    @property
     def fast_dev_run(self) -> int:
         """Lightning's trial of a few batches, of which nothing is kept; 0 for a real training."""
         return int(self.trainer.get("fast_dev_run") or 0)

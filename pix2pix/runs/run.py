@@ -76,8 +76,8 @@ class Run:
             return False
 
     def is_done(self, config: "RunConfig") -> bool:
-        """Whether the training reached its end, and `config` asks for the same end."""
-        return self.is_finished() and self.config().ends == config.ends
+        """Whether the training ended, and nothing that may end it is different in `config`."""
+        return self.is_finished() and self.config().endings == config.endings
 
     def has_checkpoints(self) -> bool:
         """Whether any checkpoint was saved."""

@@ -240,7 +240,7 @@ class Pix2Pix(pl.LightningModule):
         """
         if self._trainer is None:
             return  # `load_from_checkpoint` takes the weights alone
-        update_callback_states(checkpoint)
+        update_callback_states(checkpoint, self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
         restore_types(checkpoint, self.trainer.strategy.root_device)
         self.step.load_state_dict(checkpoint.get("training_step", {}))
         states = checkpoint.get("optimizer_states", [])

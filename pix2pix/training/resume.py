@@ -159,10 +159,14 @@ def require_end(run: Run, config: RunConfig) -> None:
 
 
 def is_extended(run: Run, config: RunConfig) -> bool:
-    """Whether a finished run is to be trained longer than it was. Raises ValueError if for less."""
-    before, now = run.config().ends, config.ends
-    if before == now:
+    """Whether a finished run is to be trained longer than it was. Raises ValueError if for less.
+
+    A run that a callback ended before its limits, such as EarlyStopping, goes on without that callback or with another.
+    """
+    there = run.config()
+    if there.endings == config.endings:
         return False
+    before, now = there.ends, config.ends
     saved = run.resume_checkpoints()
     if not saved:
         raise ValueError(
@@ -172,7 +176,7 @@ def is_extended(run: Run, config: RunConfig) -> bool:
     so_far = read_progress(read_training_checkpoint(saved[0]))
     if so_far.is_past(now):
         raise ValueError(_too_long_message(run.path, so_far, config))
-    return not so_far.is_at(now) and any(n > b for n, b in zip(now, before, strict=True))
+    return not so_far.is_at(now) and (before == now or any(n > b for n, b in zip(now, before, strict=True)))
 
 
 def _too_long_message(path: Path, so_far: TrainingProgress, config: RunConfig) -> str:

@@ -1,9 +1,10 @@
 """Decides between two steps whether a training ends: by epochs, steps, callbacks or its time limit."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks import EarlyStopping, Timer
 
 from pix2pix.core.old_names import current_class_name
 
@@ -44,12 +45,18 @@ def mark_epoch_unfinished(checkpoint: dict[str, Any]) -> None:
         progress[count]["processed"] -= 1
 
 
-def update_callback_states(checkpoint: dict[str, Any]) -> None:
-    """Finds the states of callbacks by their present names, and drops the timer's: `max_time` counts each session."""
+def update_callback_states(checkpoint: dict[str, Any], callbacks: Iterable[pl.Callback]) -> None:
+    """Finds the states of callbacks by their present names, and drops what belongs to a session or to the settings.
+
+    `max_time` counts each session, so the timer starts anew. EarlyStopping would restore its earlier patience.
+    """
     states = checkpoint.get("callbacks", {})
     states.pop(Timer.__qualname__, None)
     for name in list(states):
         states[current_class_name(name)] = states.pop(name)
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping) and callback.state_key in states:
+            states[callback.state_key]["patience"] = callback.patience
 
 
 def _is_stopped(trainer: pl.Trainer) -> bool:

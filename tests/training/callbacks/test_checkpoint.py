@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import timer
+from pytorch_lightning.callbacks import EarlyStopping, timer
 
 from pix2pix.config.check import parse_and_check
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
+from pix2pix.training.stopping import update_callback_states
 from tests.conftest import TINY, pix2pix, resolved, same_weights
 from tests.small import fit, module
 
@@ -134,6 +135,30 @@ def test_a_limit_of_time_ends_a_sitting_and_the_same_command_goes_on_to_the_same
     said = capsys.readouterr().out
     assert said.count("Stopped: the time limit is reached. Run the same command again") == len(steps) - 1
     assert same_weights(run, tiny_run)
+
+
+EARLY = "_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/l1"
+
+
+def test_a_run_that_was_stopped_early_is_finished_and_goes_on_where_nothing_stops_it(tmp_path, tiny_run, capsys):
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
+    early = f"+callbacks.early={{{EARLY}, stopping_threshold: 10}}"  # which every loss is below
+    run = Run(tmp_path / "tiny")
+    pix2pix(*words, early)
+    assert torch.load(run.last_checkpoint, weights_only=True)["global_step"] == 6
+    assert run.is_finished()
+    pix2pix(*words, early)
+    assert "is finished; nothing to do" in capsys.readouterr().out
+    pix2pix(*words)
+    assert same_weights(run, tiny_run)
+
+
+def test_early_stopping_has_the_patience_of_the_settings_when_a_run_resumes():
+    before, now = (EarlyStopping("val/l1", patience=patience) for patience in (1, 5))
+    checkpoint = {"callbacks": {before.state_key: before.state_dict() | {"wait_count": 1}}}
+    update_callback_states(checkpoint, [now])
+    now.load_state_dict(checkpoint["callbacks"][now.state_key])
+    assert (now.patience, now.wait_count) == (5, 1)
 
 
 class StopAt(pl.Callback):

@@ -91,5 +91,5 @@ def test_a_generator_that_ignores_its_input_is_told_of(tmp_path, capsys):
 
 def test_the_state_of_a_callback_is_found_by_the_name_it_had_when_it_was_saved():
     checkpoint = {"callbacks": {"Diagnosis": {"steps": 7}, "Timer": {}, "mylab.Mine": {"a": 1}}}
-    update_callback_states(checkpoint)
+    update_callback_states(checkpoint, [])
     assert checkpoint["callbacks"] == {CollapseMonitor().state_key: {"steps": 7}, "mylab.Mine": {"a": 1}}
