@@ -57,6 +57,11 @@ def test_a_package_says_in_a_sentence_what_it_is(package):
     assert ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8")))
 
 
+def test_pictures_know_nothing_of_where_pairs_come_from():
+    of_images = [names & IMPORTS.keys() for module, names in IMPORTS.items() if ".data.images" in module]
+    assert not [name for names in of_images for name in names if name.startswith("pix2pix.data.sources")]
+
+
 def test_only_configuration_and_commands_know_hydra():
     knowing = {module for module, names in IMPORTS.items() if any(n.startswith(("hydra", "omegaconf")) for n in names)}
     assert knowing == {

@@ -33,7 +33,7 @@ def read_config(file: Path) -> RunConfig:
     """The configuration in a run's config.yaml.
 
     Raises:
-        UnreadableError: when the file is damaged, or another program's.
+        UnreadableConfigError: when the file is damaged, or another program's.
         ValueError: when it holds more than plain values.
     """
     return _parse(read_settings(file))
@@ -60,7 +60,7 @@ def config_in_weights(settings: Any, file: Path) -> RunConfig:
 
 
 def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
-    """The settings under their present names. Raises UnreadableError where parts are missing."""
+    """The settings under their present names. Raises UnreadableConfigError where parts are missing."""
     # Plain values before anything walks through them; present names before anything looks one up.
     require_plain_settings(settings, file)
     settings = update_setting_names(update_class_names(settings))

@@ -59,13 +59,9 @@ def evaluate(
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data do not exist.
-        ValueError: for a split that the data do not have, a scorer that does not fit the run, or an `output` that holds
-            other files.
+        ValueError: for a split that is not there, a scorer that does not fit, or an `output` that holds other files.
     """
-    keep_freed_memory()
-    run = run if isinstance(run, Run) else Run(run)
-    output = Path(output) if output is not None else None
-    _require_writable(run, output)
+    run, output = _open_places(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)
     chosen = choose_metrics(trained, scorer, perceptual, metrics, options.get("device", "auto"))
@@ -74,16 +70,19 @@ def evaluate(
     return _evaluate_selection(run, trained, selection, chosen, samples, folder)
 
 
-def _require_writable(run: Run, folder: Path | None) -> None:
-    """Raises ValueError for a folder that holds anything but an evaluation, because it is replaced."""
-    if folder is None:
+def _open_places(place: Run | str | Path, output: str | Path | None) -> tuple[Run, Path | None]:
+    """The run and the folder for the results. Raises ValueError for a folder that holds anything but an evaluation."""
+    run = place if isinstance(place, Run) else Run(place)
+    if output is None:
         run.config()  # raises if this is no run directory, which the results are written to
-        return
+        return run, None
+    folder = Path(output)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--output {folder}: is a file. Name a folder.")
     others = sorted({file.name for file in folder.iterdir()} - FILES) if folder.is_dir() else []
     if others:
         raise ValueError(f"--output {folder}: holds other files, such as {others[0]}. Name an empty or a new folder.")
+    return run, folder
 
 
 def _choose_folder(run: Run, config: RunConfig, split: Split, **options: Any) -> Path:
@@ -96,6 +95,7 @@ def _evaluate_selection(
     run: Run, trained: TrainedGenerator, selection: Selection, chosen: ChosenMetrics, samples: int, folder: Path
 ) -> Evaluation:
     """Writes all files of the evaluation beside `folder`, which they replace once they are complete."""
+    keep_freed_memory()
     record = make_record(trained, selection, samples, chosen.scorer_file, chosen.perceptual)
     record[OWN_METRICS] = describe_own_metrics(chosen.own)
     with atomic_dir(folder) as part:

@@ -78,20 +78,15 @@ def translate_files(
         ValueError: when two inputs have the same output file, or an output would replace its input.
         OSError: when a result cannot be written.
     """
-    keep_freed_memory()
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
-    report = TranslationReport(jobs)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
-    report.skipped = len(jobs) - len(pending)
+    report = TranslationReport(jobs, skipped=len(jobs) - len(pending))
     pictures = [job for job in pending if not job.is_video]
     if not side_by_side:
         warn_of_pairs(translator.trained.config.data, [job.file for job in pictures if not job.others])
     with tqdm(total=len(pending), unit="picture", disable=None) as progress:
         _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
-        for job in pending:
-            if job.is_video:
-                _translate_video(translator, job, smooth, report)
-                progress.update()
+        _translate_videos(translator, [job for job in pending if job.is_video], smooth, report, progress)
     _log_failures(report)
     return report
 
@@ -130,6 +125,7 @@ def _translate_pictures(
     progress: Any,
     side_by_side: bool,
 ) -> None:
+    keep_freed_memory()
     run = partial(_translate, translator, samples or 1)
     read = partial(_read_input_half, translator.trained.config.data) if side_by_side else _read
     size = partial(_size, translator) if not side_by_side else lambda job: None
@@ -215,10 +211,14 @@ def _valid_geo_tags(item: _PictureTask, output: Picture, result: Path) -> GeoTag
     return item.geo_tags if picture_size(output) == picture_size(item.pictures[0]) else {}
 
 
-def _translate_video(translator: Translator, job: TranslationJob, smooth: float, report: TranslationReport) -> None:
-    from pix2pix.inference.video import translate_video
+def _translate_videos(
+    translator: Translator, jobs: Sequence[TranslationJob], smooth: float, report: TranslationReport, progress: Any
+) -> None:
+    for job in jobs:
+        from pix2pix.inference.video import translate_video
 
-    try:
-        report.videos[job.file] = str(translate_video(translator, job.file, job.results[0], smooth=smooth))
-    except (ValueError, OSError) as error:
-        report.failed[job.file] = str(error)
+        try:
+            report.videos[job.file] = str(translate_video(translator, job.file, job.results[0], smooth=smooth))
+        except (ValueError, OSError) as error:
+            report.failed[job.file] = str(error)
+        progress.update()

@@ -39,7 +39,7 @@ class Run:
         self.provenance_file = self.path / "provenance.json"
         self.checkpoints = self.path / "checkpoints"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
-        self.data_files = self.path / "data_files.npz"
+        self.inventory_file = self.path / "data_files.npz"
         self.evaluation = self.path / "evaluation"
 
     def config(self) -> "RunConfig":
@@ -75,7 +75,7 @@ class Run:
         except ValueError:
             return False
 
-    def is_done(self, config: "RunConfig") -> bool:
+    def has_reached_end_of(self, config: "RunConfig") -> bool:
         """Whether the training ended, and nothing that may end it is different in `config`."""
         return self.is_finished() and self.config().endings == config.endings
 
@@ -123,7 +123,7 @@ class Run:
             "restore the data, or continue with these: allow_changed_data=true."
         )
 
-    def set_aside(self) -> Path | None:
+    def archive(self) -> Path | None:
         """Renames the directory to `NAME.before-1`, -2 ..., so that the run can start over; None without a run.
 
         Waits while another process trains it.
@@ -144,7 +144,7 @@ class Run:
         """
         with ExitStack() as stack:
             self._start_session(config, data_fingerprint, stack)
-            yield not self.is_done(config)
+            yield not self.has_reached_end_of(config)
 
     def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> None:
         # A run that was made here and cannot be written is removed again, so that its name stays free.
@@ -157,9 +157,9 @@ class Run:
                 if not config.allow_changed_data:
                     self.require_same_data(data_fingerprint)
             # Asked again under the lock: another process may have finished the run since the first time.
-            if self.is_done(config):
+            if self.has_reached_end_of(config):
                 return
-            self._note_session(config, data_fingerprint)
+            self._record_session(config, data_fingerprint)
         except OSError as error:
             if new:
                 self._remove_leftovers()
@@ -167,7 +167,7 @@ class Run:
                 f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
             ) from error
 
-    def _note_session(self, config: "RunConfig", data_fingerprint: str) -> None:
+    def _record_session(self, config: "RunConfig", data_fingerprint: str) -> None:
         """Writes the new configuration, and records what has changed in the provenance."""
         # The recorded configuration becomes the new one; what differed is kept with the session that changed it.
         changed = self.changes(config)
@@ -182,7 +182,7 @@ class Run:
         if changed.all() or not self.config_file.exists():
             write_text_atomic(self.config_file, yaml.safe_dump(config.to_mapping(), sort_keys=False))
 
-    def note_resumed_from(self, checkpoint: Path, step: int) -> None:
+    def record_resumption(self, checkpoint: Path, step: int) -> None:
         """Records the checkpoint and step from which the present session resumes."""
         content = self.provenance()
         content["sessions"][-1] |= {"checkpoint": str(checkpoint), "step": step}
@@ -192,7 +192,7 @@ class Run:
         """The number of threads of a training on the CPU; None if unknown or if it has no checkpoint."""
         return self.provenance().get("threads") if self.resume_checkpoints() else None
 
-    def note_threads(self, number: int) -> None:
+    def record_threads(self, number: int) -> None:
         """Records the threads of the present session. The run keeps those of its first session that saved."""
         content = self.provenance()
         if content.get("sessions"):
@@ -223,7 +223,7 @@ class Run:
         if not folder.resolve().is_relative_to(self.path.resolve()):
             raise ValueError(f"{folder}: leads out of the run, to {folder.resolve()}. Remove the link.")
 
-    def set_damaged_provenance_aside(self) -> None:
+    def archive_damaged_provenance(self) -> None:
         """Renames an unreadable provenance.json, which must not stop a training."""
         try:
             self.provenance()

@@ -31,7 +31,7 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
     if trainer.world_size > 1:
         os.environ[VARIABLE] = str(number)  # for processes that Lightning starts
     if trainer.is_global_zero:
-        run.note_threads(number)
+        run.record_threads(number)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -127,16 +127,19 @@ def _read_epoch(checkpoint: Path) -> int:
     return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"] + 1
 
 
-def silence_lightning() -> None:
-    """Leaves out what Lightning says to everyone and nobody here can act on."""
+@contextlib.contextmanager
+def silence_lightning() -> Iterator[None]:
+    """Leaves out what Lightning says to everyone and nobody here can act on. Warnings are as before after the block."""
     # Tips, and the table of devices, which `announce_training` says in one line.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for asked_for in ("profilers", "callbacks.model_summary"):
         logging.getLogger(f"pytorch_lightning.{asked_for}").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
-    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
-    warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint need to be provided.*", UserWarning)
-    warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
-    warnings.filterwarnings("ignore", ".*`srun` command is available.*", PossibleUserWarning)
-    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*", PossibleUserWarning)
-    warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not have many workers.*", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint.*", UserWarning)
+        warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
+        warnings.filterwarnings("ignore", ".*`srun` command is available.*", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*", PossibleUserWarning)
+        warnings.filterwarnings("ignore", ".*LeafSpec.*")
+        yield

@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-import warnings
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -60,8 +59,7 @@ def train(config: RunConfig) -> None:
 
     Raises:
         ValueError: for another configuration than the directory holds, or devices that are not there.
-        FileNotFoundError: for data that is not there.
-        OSError: when the run directory cannot be written.
+        OSError: for data that is not there, or a run directory that cannot be written.
     """
     if config.fast_dev_run:
         _run_trial(config)
@@ -74,13 +72,12 @@ def train(config: RunConfig) -> None:
     data = build_data(config)
     files = data.pairs.inventory()
     _require_same_data(run, config, files)
-    if _is_done(run, config):
+    if _is_complete(run, config):
         log.info(NOTHING_TO_DO, run.path)
         return
-    config = _note_source_size(config, data)
+    config = _with_source_size(config, data)
     prepare_process()
-    with warnings.catch_warnings():
-        silence_lightning()
+    with silence_lightning():
         model, trainer = build_model(config), build_trainer(config, run)
         _initialise_or_require_checkpoint(run, model, config, is_first=trainer.is_global_zero)
         if not trainer.is_global_zero:
@@ -89,15 +86,13 @@ def train(config: RunConfig) -> None:
         # Under the lock of the directory. Another process may have finished the same run while this one waited for it.
         with run.open_session(config, files.fingerprint) as is_unfinished:
             if is_unfinished:
-                record_inventory(run.data_files, files, anew=config.allow_changed_data or not run.resume_checkpoints())
+                _record_inventory(run, config, files)
                 del files  # of a million pairs it takes a hundred megabytes
                 advise_on_size(model.generator, config)
                 advise_on_class_numbers(data.training.pairs, config.data)
                 if not _fit(trainer, model, data, config, run):
                     return
-                require_saved(trainer, run)
-                run.finish(best := read_best_values(trainer))
-                announce_checkpoints(run, best)
+                _finish(run, trainer)
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
 
@@ -108,8 +103,7 @@ def _run_trial(config: RunConfig) -> None:
         name: part for name, part in config.callbacks.items() if not issubclass(locate(part[TARGET]), Checkpoints)
     }
     prepare_process()
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        silence_lightning()
+    with silence_lightning(), tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")
         trial = config.replace(callbacks=callbacks, logger={}, run_dir=str(run.path), resume="auto")
         model, trainer = build_model(trial), build_trainer(trial, run)
@@ -117,7 +111,7 @@ def _run_trial(config: RunConfig) -> None:
     log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", config.fast_dev_run)
 
 
-def _note_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
+def _with_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
     """The configuration with the size of the source's files, which translates pictures at the scale of the training."""
     if config.data.source_size is not None:
         return config
@@ -139,9 +133,9 @@ def _prepare_directory(run: Run, config: RunConfig) -> None:
     """Sets aside what `resume=never` replaces. Raises ValueError where the directory holds another run."""
     if not _is_first_process():
         return
-    if config.resume == "never" and (aside := run.set_aside()):
+    if config.resume == "never" and (aside := run.archive()):
         log.info("resume=never: the old run was renamed to %s.", aside)
-    run.set_damaged_provenance_aside()
+    run.archive_damaged_provenance()
     run.require_same(config)
     trusted_modules.remember_modules(config.to_mapping())
 
@@ -151,11 +145,24 @@ def _require_same_data(run: Run, config: RunConfig, files: Inventory) -> None:
     if config.allow_changed_data:
         return
     run.require_same_data(files.fingerprint)
-    if _is_first_process() and run.resume_checkpoints() and (why := describe_edits(run.data_files, files)):
+    if _is_first_process() and run.resume_checkpoints() and (why := describe_edits(run.inventory_file, files)):
         raise run.other_data_error(why)
 
 
-def _is_done(run: Run, config: RunConfig) -> bool:
+def _record_inventory(run: Run, config: RunConfig, files: Inventory) -> None:
+    # A run without a checkpoint starts over, on these files.
+    record_inventory(run.inventory_file, files, anew=config.allow_changed_data or not run.resume_checkpoints())
+
+
+def _finish(run: Run, trainer: pl.Trainer) -> None:
+    """Records the end in the run, whose last checkpoint must be there."""
+    require_saved(trainer, run)
+    best = read_best_values(trainer)
+    run.finish(best)
+    announce_checkpoints(run, best)
+
+
+def _is_complete(run: Run, config: RunConfig) -> bool:
     """Whether there is nothing left to train. Asked twice, as the first process may start it again meanwhile."""
     if config.resume == "never" and not _is_first_process():
         return False  # what is there may be the old run, which the first process is about to rename
@@ -206,7 +213,7 @@ def _fit_from_checkpoint(
         if checkpoint is None and not config.init_from:
             announce_own_weights(model.generator, model.discriminator)
         if checkpoint and so_far:
-            run.note_resumed_from(checkpoint, so_far.steps)
+            run.record_resumption(checkpoint, so_far.steps)
     try:
         trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     except TimeLimitReached:

@@ -72,7 +72,7 @@ def test_a_run_is_set_aside_only_when_no_process_trains_it(tiny_run, tmp_path, c
     caplog.set_level("INFO")
     run = Run(tmp_path / "run")
     with run.open_session(tiny_run.config(), "digest"):
-        thread, results = in_a_thread(run.set_aside)
+        thread, results = in_a_thread(run.archive)
         wait_until(lambda: caplog.messages)
         assert "is being trained by another process; waiting" in caplog.messages[0]
         assert not results
@@ -106,7 +106,7 @@ def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(t
 
 
 def test_nothing_is_set_aside_where_there_is_no_run(tmp_path):
-    assert Run(tmp_path / "run").set_aside() is None
+    assert Run(tmp_path / "run").archive() is None
     (tmp_path / "other").mkdir()
-    assert Run(tmp_path / "other").set_aside() is None
+    assert Run(tmp_path / "other").archive() is None
     assert [path.name for path in tmp_path.iterdir()] == ["other"]

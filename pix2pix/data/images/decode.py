@@ -19,10 +19,10 @@ from pix2pix.data.images.deep_formats import (
     read_numpy,
     read_numpy_size,
 )
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import FORMATS_BY_SUFFIX, UnsupportedError, open_image, report_unreadable
 from pix2pix.data.images.tiff import Bands
 from pix2pix.data.images.value_range import TYPES, Depth, depth_of, describe_type
-from pix2pix.data.sources.shard_member import File
 
 Picture = Image.Image | np.ndarray  # arrays are (H, W, C)
 

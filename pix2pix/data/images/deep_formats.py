@@ -12,9 +12,9 @@ from PIL import Image
 from pix2pix.data.images import tiff
 from pix2pix.data.images.extras import import_extra
 from pix2pix.data.images.geotiff import GeoTags, to_tifffile
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, read_npy, read_npy_shape
 from pix2pix.data.images.value_range import describe_type
-from pix2pix.data.sources.shard_member import File
 
 PILLOW_DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}  # more than 8 bits in one channel
 CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: its start, and the marker of its size (ITU-T T.800, A.5.1)

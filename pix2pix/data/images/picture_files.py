@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.core.free_memory import free_memory
-from pix2pix.data.sources.shard_member import File
+from pix2pix.data.images.memory_file import File
 
 # Pillow decodes these by itself. It hands others to programs: EPS to Ghostscript, whatever the suffix of the file.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -48,7 +48,7 @@ FILE_KINDS = {
 }
 
 
-class UnreadableError(ValueError):
+class UnreadablePictureError(ValueError):
     """A file that cannot be read as a picture."""
 
 
@@ -72,16 +72,18 @@ def require_regular_file(file: Path) -> int:
 
 @contextmanager
 def report_unreadable(path: File) -> Iterator[None]:
-    """Turns every error inside, except FileNotFoundError, into an UnreadableError that names the file."""
+    """Turns every error inside, except FileNotFoundError, into an UnreadablePictureError that names the file."""
     try:
         yield
     except FileNotFoundError:
         raise
     except UnsupportedError as error:
-        raise UnreadableError(f"{path}: {error}") from error
+        raise UnreadablePictureError(f"{path}: {error}") from error
     except Exception as error:  # a damaged file makes decoders raise errors of any type
         reason = str(error) or type(error).__name__
-        raise UnreadableError(f"{path}: cannot be read as a picture ({reason}). Replace or remove the file.") from error
+        raise UnreadablePictureError(
+            f"{path}: cannot be read as a picture ({reason}). Replace or remove the file."
+        ) from error
 
 
 @contextmanager

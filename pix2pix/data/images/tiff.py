@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.data.images.extras import import_extra
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, require_memory
-from pix2pix.data.sources.shard_member import File
 
 SUFFIXES = (".tif", ".tiff")
 # Tags of TIFF 6.0; EXIF has the orientation, too.

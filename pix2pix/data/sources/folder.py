@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, read_size
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Direction, PairSource, Split
 from pix2pix.data.sources import pair_list
@@ -21,7 +22,6 @@ from pix2pix.data.sources.image_spec import (
 )
 from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
-from pix2pix.data.sources.shard_member import File
 from pix2pix.data.sources.splits import (
     DEFAULT_SHARE,
     FolderLayout,

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, Picture, open_picture, to_pixels
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.picture_files import lift_pixel_limit
 from pix2pix.data.pair import Direction
-from pix2pix.data.sources.shard_member import File
 
 Folders = str | dict[str, Annotated[int, Field(ge=1)]]
 OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}

@@ -6,11 +6,11 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix.data.images.decode import open_picture, pil_to_tensor
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.pair import Direction, Pair
 from pix2pix.data.sources.image_spec import RGB_SPEC, ImageSpec, require_even, split_halves
 from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.sources.pair_paths import PairPaths
-from pix2pix.data.sources.shard_member import File
 
 
 class PairFiles(Sequence[Pair]):

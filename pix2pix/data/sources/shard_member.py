@@ -1,11 +1,12 @@
 """A picture file inside a WebDataset shard."""
 
-import io
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+
+from pix2pix.data.images.memory_file import MemoryFile
 
 
-class ShardMember(io.BytesIO):
-    """A file in memory, with its name and its shard for error messages; Pillow can read it.
+class ShardMember(MemoryFile):
+    """A file in memory, with its name and its shard for error messages.
 
     Args:
         content: the whole file.
@@ -14,11 +15,9 @@ class ShardMember(io.BytesIO):
     """
 
     def __init__(self, content: bytes, shard: str, member: str) -> None:
-        super().__init__(content)
         key, _, role = member.partition(".")
-        self.shard, self.name = shard, member
-        self.stem, self.suffix = unescape_key(key), PurePosixPath(role).suffix
-        self.role = role.removesuffix(self.suffix)
+        super().__init__(content, name=member, stem=unescape_key(key), suffix=PurePosixPath(role).suffix)
+        self.shard, self.role = shard, role.removesuffix(self.suffix)
         if (
             PurePosixPath(self.stem).name != self.stem or "\\" in self.stem
         ):  # results are written under this name, in their folder
@@ -26,9 +25,6 @@ class ShardMember(io.BytesIO):
 
     def __str__(self) -> str:
         return f"{self.shard}/{self.name}"
-
-
-File = Path | ShardMember
 
 
 def roles(files: int) -> tuple[str, ...]:

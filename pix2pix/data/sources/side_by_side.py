@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.data.images.decode import open_picture, read_size
-from pix2pix.data.images.picture_files import UnreadableError
+from pix2pix.data.images.picture_files import UnreadablePictureError
 from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.image_spec import odd_width_error
 from pix2pix.data.sources.picture_folders import fold
@@ -28,7 +28,7 @@ def count_sizes(folder: Path, names: Sequence[str], report: Report = raise_fault
     """(height, width) of some of the files, spread evenly, with their number. Reports those of odd width."""
     sizes: Counter[Size] = Counter()
     for name in names[:: -(-len(names) // WIDTHS_CHECKED)] if names else ():
-        with contextlib.suppress(UnreadableError):  # told when it is read: data.on_error says what becomes of it
+        with contextlib.suppress(UnreadablePictureError):  # told when it is read: data.on_error says what becomes of it
             height, width = read_size(folder / name)
             if width % 2:
                 report(Fault("odd-width", odd_width_error(width, folder / name), [folder / name]))
