@@ -15,6 +15,7 @@ from pix2pix.core.randomness import pair_generator
 from pix2pix.core.signals import ignore_stop_signals
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.preload import ResizedPairs, describe_content
+from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.resume import EpochLayout, align_progress, convert_progress, find_position
 from pix2pix.data.samplers import Draw, EpochBatches
@@ -107,6 +108,7 @@ class PairDataModule(pl.LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
         self.cache, self.cache_key = cache or Cache(), cache_key
         self.saved_layout: EpochLayout | None = None
+        self.fingerprint: str | None = None  # of the pairs, once their inventory was taken
 
     def setup(self, stage: str) -> None:
         """Reads the pairs into the cache, if there is one, before a training."""
@@ -124,8 +126,14 @@ class PairDataModule(pl.LightningDataModule):
         self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
 
     def _pairs_to_cache(self, split: Split, pairs: Sequence[Pair], resize: Callable[[Pair], Pair]) -> ResizedPairs:
-        content = functools.partial(describe_content, self.pairs, split, self.cache_key)
+        content = functools.partial(describe_content, self.pairs, split, self.cache_key, self.fingerprint)
         return ResizedPairs(pairs, resize, title=split, content=content)
+
+    def take_inventory(self) -> Inventory:
+        """The files of the pairs. Their fingerprint is kept, so that a cache need not look at all files again."""
+        files = self.pairs.inventory()
+        self.fingerprint = files.fingerprint
+        return files
 
     def state_dict(self) -> dict[str, int]:
         """How many processes and pairs make a step. A run that resumes with others converts its position by them."""

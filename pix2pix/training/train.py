@@ -70,7 +70,7 @@ def train(config: RunConfig) -> None:
     _prepare_directory(run, config)
     config = keep_recorded_splits(run, config)
     data = build_data(config)
-    files = data.pairs.inventory()
+    files = data.take_inventory()
     _require_same_data(run, config, files)
     if _is_complete(run, config):
         log.info(NOTHING_TO_DO, run.path)

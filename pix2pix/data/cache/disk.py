@@ -65,7 +65,7 @@ class DiskCache:
 
     def path(self, pairs: ResizedPairs) -> Path:
         """The folder of the cache of these pairs, whether it exists or not."""
-        return self.folder / hashlib.sha256(f"{FORMAT} {pairs.content()}".encode()).hexdigest()[:32]
+        return self.folder / hashlib.sha256(f"{FORMAT} {pairs.content}".encode()).hexdigest()[:32]
 
     def free_bytes(self) -> int:
         """The bytes that a new cache may take, if all others are removed."""
@@ -163,7 +163,7 @@ def _build(cache: Path, pairs: ResizedPairs) -> None:
             with (part / "pixels.bin").open("wb") as file:
                 header = _write_pixels(file, prefetch_all(pairs))
                 flush_to_disk(file)
-            (part / "header.json").write_text(json.dumps({"made_from": pairs.content(), **header}), encoding="utf-8")
+            (part / "header.json").write_text(json.dumps({"made_from": pairs.content, **header}), encoding="utf-8")
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

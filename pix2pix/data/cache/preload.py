@@ -1,5 +1,6 @@
 """Reads and resizes pairs for a cache, one by one or all in parallel."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -33,7 +34,7 @@ class ResizedPairs(Sequence[Pair]):
         title: str = "pairs",
         content: Callable[[], str] = str,
     ) -> None:
-        self.pairs, self.resize, self.title, self.content = pairs, resize, title, content
+        self.pairs, self.resize, self.title, self._describe_content = pairs, resize, title, content
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -41,15 +42,23 @@ class ResizedPairs(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.resize(self.pairs[index])
 
+    @functools.cached_property
+    def content(self) -> str:
+        """What the pixels depend on. Of a million files it takes seconds, so it is described once."""
+        return self._describe_content()
+
     def estimated_bytes(self) -> int:
         """The memory of all pairs, if all are as large as the first."""
         return len(self) * sum(image.nbytes for image in self[0].images) if len(self) else 0
 
 
-def describe_content(pairs: PairSource, split: Split, settings: str) -> str:
-    """All that the pixels of a split depend on: files with sizes and dates, settings, versions of packages."""
+def describe_content(pairs: PairSource, split: Split, settings: str, fingerprint: str | None = None) -> str:
+    """All that the pixels of a split depend on: files with sizes and dates, settings, versions of packages.
+
+    `fingerprint` is that of `pairs`, where it is known already.
+    """
     files = "\n".join(_describe_file(file) for files in pairs.files(split) for file in files)
-    digest = hashlib.sha256(f"{pairs.fingerprint()}\n{files}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{fingerprint or pairs.fingerprint()}\n{files}".encode()).hexdigest()
     return " ".join([split, digest, settings, *(f"{name} {version(name)}" for name in DECODERS)])
 
 

@@ -15,11 +15,7 @@ from pix2pix.data.sources import pair_list
 from pix2pix.data.sources.describe_splits import describe_splits
 from pix2pix.data.sources.faults import Report, raise_fault
 from pix2pix.data.sources.folder_layout import find_layout
-from pix2pix.data.sources.image_spec import (
-    OWN_FOLDERS,
-    Folders,
-    make_specs,
-)
+from pix2pix.data.sources.image_spec import OWN_FOLDERS, Folders, make_specs
 from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
 from pix2pix.data.sources.splits import (
@@ -150,8 +146,11 @@ class PairFolder(FilePairSource):
         return describe_splits(self.found, self._splits, self.held_out_by)
 
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
-        """Height and width of a pair's source, from the header of its file."""
-        files = self.files(split)[index]
+        """Height and width of a pair's source: that of all files that were looked at, or from the header of its own."""
+        files, known = self.files(split)[index], self._splits[split].sizes
+        if len(known) == 1:
+            ((height, width),) = known
+            return height, width // 2
         if len(files) == 1:
             height, width = read_size(files[0])
             return height, width // 2

@@ -1,5 +1,6 @@
 """Finds the files of each pair in a dataset folder."""
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,19 +26,8 @@ from pix2pix.data.sources.pair_names import (
     unmatched_message,
 )
 from pix2pix.data.sources.pair_paths import PairPaths
-from pix2pix.data.sources.picture_folders import (
-    FolderTree,
-    fold,
-    list_pictures,
-    list_subfolders,
-    walk_pictures,
-)
-from pix2pix.data.sources.side_by_side import (
-    are_single_beside,
-    count_sizes,
-    find_single_names,
-    split_by_image,
-)
+from pix2pix.data.sources.picture_folders import FolderTree, fold, list_pictures, list_subfolders, walk_pictures
+from pix2pix.data.sources.side_by_side import are_single_beside, count_sizes, find_single_names, split_by_image
 from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout, Layout, SplitFiles
 
 LAYOUTS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
@@ -81,8 +71,9 @@ def _find_layout(
     path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout, report: Report, depth: int
 ) -> FolderLayout | None:
     """The splits in `path` or, if it has none, in the folders below it; None if there are no pictures."""
+    tree = FolderTree(path)
     for is_nested in (False, True):
-        search = _Search(FolderTree(path), names, sources, layout, report, is_nested)
+        search = _Search(tree, names, sources, layout, report, is_nested)
         found = search.find_splits()
         if found.splits or found.notes or search.has_faults:
             return found
@@ -111,7 +102,8 @@ class _Search:
     ) -> None:
         self.tree, self.names, self.sources, self.layout, self.is_nested = tree, names, sources, layout, is_nested
         self._report, self.has_faults = report, False
-        self.list: Callable[[Path], list[str]] = walk_pictures if is_nested else list_pictures
+        # Several layouts look into one folder: each is listed once.
+        self.list: Callable[[Path], list[str]] = functools.cache(walk_pictures if is_nested else list_pictures)
         self.notes: list[str] = []
 
     def report(self, fault: Fault) -> None:
