@@ -15,7 +15,6 @@ from starlette.routing import Route, WebSocketRoute
 from pix2pix.core.instantiate import format_validation_error
 from pix2pix.web.demo.host_guard import HostGuard
 from pix2pix.web.demo.limits import (
-    ClientDisconnected,
     ConcurrencyLimit,
     Limits,
     RequestRejected,
@@ -32,7 +31,6 @@ from pix2pix.web.demo.worker import Worker, encode_picture
 
 log = logging.getLogger(__name__)
 
-CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
 MEDIA = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
@@ -120,13 +118,7 @@ def create_app(
         WebSocketRoute("/live", demo.live.__call__),
         *(Route(path, demo.file) for path in demo.files),
     ]
-    # Starlette looks for the handler of an exception's nearest class; the last one answers everything else.
-    handlers: Any = {
-        RequestRejected: _handle_rejection,
-        ClientDisconnected: _handle_disconnect,
-        HTTPException: _handle_http_error,
-        Exception: _handle_failure,
-    }
+    handlers: Any = {HTTPException: _answer_rejected, Exception: _answer_failed}
     return Starlette(routes=routes, middleware=[Middleware(HostGuard, names=names)], exception_handlers=handlers)
 
 
@@ -153,21 +145,10 @@ def _query(request: Request) -> TranslateQuery:
         raise RequestRejected(422, f"query {names}: {format_validation_error(error)}.") from error
 
 
-async def _handle_rejection(request: Request, error: RequestRejected) -> Response:
-    headers = {"Retry-After": "1"} if error.status == 503 else {}
-    if error.status in {408, 413}:
-        headers["Connection"] = "close"  # the rest of the body is not read
-    return JSONResponse({"error": str(error)}, error.status, headers)
-
-
-async def _handle_disconnect(request: Request, error: ClientDisconnected) -> Response:
-    return Response(status_code=CLIENT_CLOSED_REQUEST)  # the client does not read it
-
-
-async def _handle_http_error(request: Request, error: HTTPException) -> Response:
+async def _answer_rejected(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _handle_failure(request: Request, error: Exception) -> Response:
+async def _answer_failed(request: Request, error: Exception) -> Response:
     log.error("a request failed", exc_info=error)
     return JSONResponse({"error": "the translation failed; see the terminal of the demo for the reason."}, 500)

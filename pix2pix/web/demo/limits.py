@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
+# By status. The rest of a body that is too slow or too large is not read.
+HEADERS = {503: {"Retry-After": "1"}, 408: {"Connection": "close"}, 413: {"Connection": "close"}}
 T = TypeVar("T")
 
 
@@ -27,16 +31,18 @@ class Limits:
     seconds: float = 20.0
 
 
-class RequestRejected(Exception):  # noqa: N818 - an HTTP response, not a program error
+class RequestRejected(HTTPException):
     """A rejected request, with an HTTP status and the reason."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
+        super().__init__(status, reason, HEADERS.get(status))
 
 
-class ClientDisconnected(Exception):  # noqa: N818 - not a program error
-    """The client disconnected before the response."""
+class ClientDisconnected(HTTPException):
+    """The client disconnected before the response, which it does not read."""
+
+    def __init__(self) -> None:
+        super().__init__(CLIENT_CLOSED_REQUEST, "the client disconnected")
 
 
 class ConcurrencyLimit:

@@ -78,7 +78,7 @@ class LiveEndpoint:
             with self.concurrency.acquire():
                 await self._serve(socket)
         except RequestRejected as rejection:
-            await socket.close(1013, str(rejection))
+            await socket.close(1013, rejection.detail)
 
     async def _serve(self, socket: WebSocket) -> None:
         latest = LatestMessage()
@@ -111,7 +111,7 @@ class LiveEndpoint:
             for number in frame.runs:
                 yield await self.worker.run(self._translate, number, drawing, frame)
         except RequestRejected as rejection:
-            yield _message({"frame": _frame_number(header), "error": str(rejection)})
+            yield _message({"frame": _frame_number(header), "error": rejection.detail})
         except Exception as error:  # a failed drawing must not end the connection
             log.exception("a drawing could not be translated")
             yield _message(

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pix2pix.data.images.class_colours import CMP_FACADES as PALETTE
+from pix2pix.data.sources.synthetic.appearance import draw_appearance, usual_material
 from pix2pix.data.sources.synthetic.layout import plan_facade
-from pix2pix.data.sources.synthetic.look import draw_appearance, usual_material
 from pix2pix.data.sources.synthetic.render import Picture, Scene, render_labels, render_photo
 
 __all__ = ["PALETTE", "draw_facade"]

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pix2pix.data.images.class_colours import CMP_FACADES
-from pix2pix.data.sources.synthetic import openings, ornament, surfaces
+from pix2pix.data.sources.synthetic import opening_shaders, ornament_shaders, surface_shaders
+from pix2pix.data.sources.synthetic.appearance import Appearance, rgb
 from pix2pix.data.sources.synthetic.elements import KINDS, Element
-from pix2pix.data.sources.synthetic.light import draw_fields, occlusion, shadows
-from pix2pix.data.sources.synthetic.look import Appearance, rgb
+from pix2pix.data.sources.synthetic.lighting import draw_fields, occlusion, shadows
 from pix2pix.data.sources.synthetic.patch import DRAWS, Field, Patch, mix
 
 Picture = NDArray[np.uint8]
@@ -31,26 +31,26 @@ RELIEF: dict[str, float] = {
     "slab": 8.0,
 }
 SHADERS: dict[str, Callable[[Patch, Appearance], Field]] = {
-    "sky": surfaces.sky,
-    "neighbour": surfaces.neighbour,
-    "street": surfaces.street,
-    "chimney": surfaces.chimney,
-    "roof": surfaces.roof,
-    "wall": surfaces.wall,
-    "rustic": surfaces.rustic,
-    "pillar": ornament.pillar,
-    "band": ornament.band,
-    "deco": ornament.deco,
-    "window": openings.window,
-    "door": openings.door,
-    "blind": openings.blind,
-    "display": openings.display,
-    "sign": openings.sign,
-    "awning": openings.awning,
-    "sill": ornament.sill,
-    "hood": ornament.hood,
-    "eaves": ornament.eaves,
-    "slab": ornament.slab,
+    "sky": surface_shaders.sky,
+    "neighbour": surface_shaders.neighbour,
+    "street": surface_shaders.street,
+    "chimney": surface_shaders.chimney,
+    "roof": surface_shaders.roof,
+    "wall": surface_shaders.wall,
+    "rustic": surface_shaders.rustic,
+    "pillar": ornament_shaders.pillar,
+    "band": ornament_shaders.band,
+    "deco": ornament_shaders.deco,
+    "window": opening_shaders.window,
+    "door": opening_shaders.door,
+    "blind": opening_shaders.blind,
+    "display": opening_shaders.display,
+    "sign": opening_shaders.sign,
+    "awning": opening_shaders.awning,
+    "sill": ornament_shaders.sill,
+    "hood": ornament_shaders.hood,
+    "eaves": ornament_shaders.eaves,
+    "slab": ornament_shaders.slab,
 }
 CODES = {kind: code for code, kind in enumerate(KINDS)}
 LABEL_COLOURS = np.array([CMP_FACADES[label] for label in KINDS.values()], dtype=np.uint8)
@@ -99,7 +99,7 @@ def render_photo(scene: Scene, look: Appearance, rng: np.random.Generator) -> Pi
     pixels = np.flatnonzero(scene.front != scene.behind)
     if len(pixels):
         patch = Patch(pixels, scene.front.ravel()[pixels], scene.boxes, draws, fields, width)
-        photo[pixels] = mix(photo[pixels], *ornament.railing(patch, look))
+        photo[pixels] = mix(photo[pixels], *ornament_shaders.railing(patch, look))
     return _develop(photo.reshape(height, width, 3), fields["grain"])
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.sources.synthetic.look import PAINTS, Appearance, rgb
+from pix2pix.data.sources.synthetic.appearance import PAINTS, Appearance, rgb
 from pix2pix.data.sources.synthetic.patch import Field, Patch, line, mix, ramp, scatter, to_multiple, tone
 
 DARK = rgb(0.10, 0.12, 0.15)

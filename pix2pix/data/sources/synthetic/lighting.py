@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.sources.synthetic.look import Appearance
+from pix2pix.data.sources.synthetic.appearance import Appearance
 from pix2pix.data.sources.synthetic.patch import Field
 
 

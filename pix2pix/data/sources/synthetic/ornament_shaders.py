@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pix2pix.data.sources.synthetic.look import Appearance, rgb
+from pix2pix.data.sources.synthetic.appearance import Appearance, rgb
 from pix2pix.data.sources.synthetic.patch import Field, Patch, line, mix, ramp, scatter, to_multiple, tone
 
 IRON = rgb(0.13, 0.13, 0.15)
