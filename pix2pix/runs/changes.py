@@ -71,7 +71,11 @@ class Changes:
 
 
 def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
-    """What differs in `here` from `there`."""
+    """What differs in `here` from `there`.
+
+    Where a run lies is no decisive difference, nor is who watches it and how long it is trained: loggers and callbacks
+    may be added to a run and left out. Nor are the devices it is trained on.
+    """
     from pix2pix.config.defaults import fill_in_missing  # imports torch
 
     # A setting that only one version knows has its default in the other, so an upgrade alone changes nothing.
@@ -82,15 +86,6 @@ def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
         if difference.there != difference.here:
             getattr(found, _classify(key, there, here)).append(difference)
     return found
-
-
-def decisive_differences(there: "RunConfig", here: "RunConfig") -> list[Difference]:
-    """The settings in which two configurations differ so that they are not of the same run, by dotted name.
-
-    Where a run lies is no difference, nor is who watches it and how long it is trained: loggers and callbacks may be
-    added to a run and left out. Nor are the devices it is trained on.
-    """
-    return compare_configs(there, here).decisive
 
 
 def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:

@@ -12,7 +12,6 @@ from pix2pix.config.parse import parse_config
 from pix2pix.config.saved import read_config, read_settings
 from pix2pix.config.schema import RunConfig
 from pix2pix.runs.changes import compare_configs
-from pix2pix.runs.changes import decisive_differences as decisive
 from tests.conftest import TINY, resolved, typed
 
 EARLIER = Path(__file__).parents[1] / "earlier" / "config_of_8fb8244.yaml"
@@ -28,7 +27,7 @@ def without(config, key):
 
 
 def differences(there, here):
-    return decisive(parse_config(there), parse_config(here))
+    return compare_configs(parse_config(there), parse_config(here)).decisive
 
 
 def defaults_of(model: type[BaseModel]) -> dict:

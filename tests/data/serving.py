@@ -1,30 +1,28 @@
 """A web server on this machine that sends parts of files, as those of shards must; or breaks off, or sends it all."""
 
-import http.server
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from tests.local_server import LocalServer, Silent
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder at `address`; `breaks` answers break off halfway before one is whole.
+
+class FolderServer(LocalServer):
+    """Serves a folder at `url`; `breaks` answers break off halfway before one is whole.
 
     Where it has a `login`, requests must carry it in `Authorization`.
     """
 
     login: str | None = None
 
-    def __init__(self, folder: Path, *, knows_ranges: bool, breaks: int) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, folder: Path, *, knows_ranges: bool = True, breaks: int = 0) -> None:
+        super().__init__(Handler)
         self.folder, self.knows_ranges, self.breaks = folder, knows_ranges, breaks
         self.asked: list[str] = []
         self.sent = 0
-        self.address = f"http://127.0.0.1:{self.server_port}"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
+class Handler(Silent, BaseHTTPRequestHandler):
+    server: FolderServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -48,19 +46,3 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content, self.close_connection = content[: len(content) // 2], True
         self.server.sent += len(content)
         self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def served(folder: Path, *, knows_ranges: bool = True, breaks: int = 0) -> Iterator[Server]:
-    """The folder on a web server, until the end of the block."""
-    with Server(folder, knows_ranges=knows_ranges, breaks=breaks) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()

@@ -1,14 +1,14 @@
 """`pix2pix compare --wandb`: what is asked of W&B's server, by a stand-in for it on 127.0.0.1."""
 
-import http.server
 import json
 import shutil
-import threading
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from tests.conftest import command
 from tests.evaluation.test_compare_runs import sweep  # noqa: F401
+from tests.local_server import LocalServer, Silent
 
 pytest.importorskip("wandb_workspaces")
 
@@ -17,7 +17,7 @@ pytest.importorskip("wandb_workspaces")
 def server(monkeypatch, tmp_path):
     """Answers as W&B does to who asks and to a new view; keeps what it was asked."""
 
-    class Answers(http.server.BaseHTTPRequestHandler):
+    class Answers(Silent, BaseHTTPRequestHandler):
         asked: list[dict]
         refuses = False
 
@@ -37,18 +37,13 @@ def server(monkeypatch, tmp_path):
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *_):
-            pass
-
     Answers.asked = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as standing_in:
-        threading.Thread(target=standing_in.serve_forever, daemon=True).start()
-        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{standing_in.server_port}")
+    with LocalServer(Answers) as standing_in:
+        monkeypatch.setenv("WANDB_BASE_URL", standing_in.url)
         monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
         monkeypatch.delenv("WANDB_MODE", raising=False)
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         yield Answers
-        standing_in.shutdown()
 
 
 @pytest.fixture

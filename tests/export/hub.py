@@ -3,18 +3,17 @@
 import base64
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
+
+from tests.local_server import LocalServer, Silent
 
 LARGE = (".safetensors", ".png")  # what the real one stores through LFS
 TOKEN = "hf_secret_of_the_test"
 
 
-class Hub(ThreadingHTTPServer):
+class Hub(LocalServer):
     """The server, with what it was given.
 
     Attributes:
@@ -23,11 +22,8 @@ class Hub(ThreadingHTTPServer):
         refusals: paths that are answered by a status and headers instead.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
         self.repositories: dict[str, dict[str, dict[str, bytes]]] = {}
         self.blobs: dict[str, bytes] = {}
         self.asked: list[tuple[str, str, str | None]] = []
@@ -43,7 +39,7 @@ class Hub(ThreadingHTTPServer):
         return commit
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent, BaseHTTPRequestHandler):
     """Answers as https://huggingface.co does."""
 
     server: Hub
@@ -160,19 +156,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def is_owner(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def served() -> Iterator[Hub]:
-    """The hub, until the end of the block."""
-    with Hub() as hub:
-        thread = threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            hub.shutdown()
-            thread.join()

@@ -21,7 +21,7 @@ from pix2pix.runs.run import Run
 from pix2pix.runs.safetensors import read_safetensors, write_safetensors
 from pix2pix.web.demo.runs import load_runs
 from tests.conftest import command, pix2pix
-from tests.export.hub import TOKEN, Hub, served
+from tests.export.hub import TOKEN, Hub
 from tests.export.published import authors_unet, saved
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
@@ -43,7 +43,7 @@ def hub(tmp_path, monkeypatch) -> Hub:
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # between attempts
-    with served() as server:
+    with Hub() as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"

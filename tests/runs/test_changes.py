@@ -37,7 +37,7 @@ def compare_configs(there: Config, here: Config) -> Changes:
 
 
 def decisive_differences(there: Config, here: Config) -> list[Difference]:
-    return changes.decisive_differences(parse_config(there), parse_config(here))
+    return changes.compare_configs(parse_config(there), parse_config(here)).decisive
 
 
 def test_differences_are_named_by_their_dotted_key(config):

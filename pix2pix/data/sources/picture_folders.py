@@ -32,11 +32,6 @@ def list_pictures(folder: Path) -> list[str]:
     return names
 
 
-def list_picture_paths(folder: Path) -> list[Path]:
-    """The picture files directly in `folder`, in natural order: 2.jpg before 10.jpg."""
-    return [folder / name for name in natsorted(list_pictures(folder))]
-
-
 def list_subfolders(folder: Path) -> list[Path]:
     """The folders directly in `folder` that may hold data, in natural order."""
     if not folder.is_dir():

@@ -2,16 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
 
 OnError = Literal["fail", "skip"]
-Limit = Annotated[int, Field(ge=0)]
 
 
 class SkipUnreadable(Sequence[Pair]):

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pix2pix.datasets.download.pins import Pins
-
 HOST = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MB = 10**6
@@ -133,11 +131,6 @@ def find_dataset(name: str) -> PublicDataset:
     if name not in CATALOGUE:
         raise ValueError(f"data set {name!r} is unknown. Choose from {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]
-
-
-def read_pins(root: Path) -> dict[str, dict[str, object]]:
-    """The entry of each downloaded data set in `root`/datasets.lock: url, bytes, sha256, pairs, date."""
-    return Pins(lock_file(root)).read()
 
 
 def lock_file(root: Path) -> Path:

@@ -25,7 +25,7 @@ from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.datasets import write_shards as sharding
 from pix2pix.datasets.write_shards import write_shards
 from tests.conftest import DATASETS, command, needs_datasets, pix2pix
-from tests.data.serving import served
+from tests.data.serving import FolderServer
 
 
 def noise(path: Path, size: tuple[int, int], seed: int) -> None:
@@ -206,8 +206,8 @@ def loaded(source: ShardedPairs, *, first: int = 0, workers: int = 0, rank: int 
 
 def test_an_epoch_over_http_is_taken_up_in_the_middle_by_any_number_of_workers(several):
     local = loaded(ShardedPairs(str(several), window=2))
-    with served(several) as server:
-        source = ShardedPairs(server.address, window=2)
+    with FolderServer(several) as server:
+        source = ShardedPairs(server.url, window=2)
         assert loaded(source) == local
         server.sent = 0
         assert loaded(source, first=4, workers=2) == local[4:]
@@ -237,26 +237,26 @@ def test_processes_on_several_machines_share_an_epoch(several):
 def test_a_broken_connection_is_tried_again(several, monkeypatch, caplog):
     monkeypatch.setattr(remote_files, "RETRY_DELAYS", (0.0, 0.0, 0.0))
     caplog.set_level("INFO")
-    with served(several, breaks=3) as server:
-        assert len(ShardedPairs(server.address).split("val")) == 3
+    with FolderServer(several, breaks=3) as server:
+        assert len(ShardedPairs(server.url).split("val")) == 3
         assert "trying again" in caplog.text
         server.breaks = 9
         with pytest.raises(OSError, match=r"index\.json: cannot be read \(ClientPayloadError"):
-            ShardedPairs(str(server.address)).split("train")
+            ShardedPairs(str(server.url)).split("train")
 
 
 def test_a_server_without_ranges_is_named_with_the_way_out(several, tmp_path):
-    with served(several, knows_ranges=False) as server:
-        source = ShardedPairs(server.address)
+    with FolderServer(several, knows_ranges=False) as server:
+        source = ShardedPairs(server.url)
         with pytest.raises(ValueError, match=r"sends the whole file instead of the requested range.*filecache::http"):
             source.split("train")[0]
-        copied = ShardedPairs(f"filecache::{server.address}")
+        copied = ShardedPairs(f"filecache::{server.url}")
         assert same(copied.split("train"), ShardedPairs(str(several)).split("train"))
 
 
 def test_nothing_there_is_said(several, tmp_path):
-    with served(tmp_path) as server, pytest.raises(FileNotFoundError, match=r"no index\.json in 'http"):
-        ShardedPairs(server.address)
+    with FolderServer(tmp_path) as server, pytest.raises(FileNotFoundError, match=r"no index\.json in 'http"):
+        ShardedPairs(server.url)
     with pytest.raises(ValueError, match=r"s3://bucket/shards/index\.json: this kind of address needs another package"):
         ShardedPairs("s3://bucket/shards")
 
@@ -314,8 +314,8 @@ def test_a_training_on_shards_is_the_training_on_the_folder(tmp_path, capsys):
     assert said[-1] == f"pix2pix train data=shards data.path={tmp_path / 'shards'}"
     common = [f"output_dir={tmp_path / 'runs'}", *SMALL]
     pix2pix("train", "data=folder", f"data.path={few}", "name=files", "data.num_workers=0", *common)
-    with served(tmp_path / "shards") as server:
-        pix2pix("train", "data=shards", f"data.path={server.address}", "name=web", "data.num_workers=2", *common)
+    with FolderServer(tmp_path / "shards") as server:
+        pix2pix("train", "data=shards", f"data.path={server.url}", "name=web", "data.num_workers=2", *common)
     states = [
         torch.load(tmp_path / "runs" / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for name in ("files", "web")
@@ -483,8 +483,8 @@ LOGIN = "Basic " + base64.b64encode(b"user:TOPSECRET").decode()
 @pytest.mark.parametrize("chain", ["", "simplecache::"])
 def test_a_login_opens_shards_and_stands_in_no_message(several, monkeypatch, tmp_path, way, chain):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with served(several) as server:
-        server.login, address = LOGIN, server.address
+    with FolderServer(several) as server:
+        server.login, address = LOGIN, server.url
         if way == "netrc":
             (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password TOPSECRET")
         elif way == "environment":
@@ -506,8 +506,8 @@ def test_a_login_opens_shards_and_stands_in_no_message(several, monkeypatch, tmp
 
 def test_a_server_that_wants_a_login_is_told_with_where_to_put_it(several, monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with served(several) as server:
+    with FolderServer(several) as server:
         server.login = LOGIN
         with pytest.raises(OSError, match=r"index\.json: cannot be read \(.*401.*~/\.netrc .* or PIX2PIX_LOGINS="):
-            ShardedPairs(server.address)
+            ShardedPairs(server.url)
         assert len(server.asked) == 1

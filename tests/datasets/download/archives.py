@@ -2,15 +2,15 @@
 
 import io
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 from PIL import Image
 
 from pix2pix.datasets.download.catalogue import CATALOGUE
+from tests.local_server import LocalServer, Silent
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -49,16 +49,13 @@ def facades(**fewer: int) -> bytes:
     return archive(*(member(name, jpeg) for name in names))
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent, BaseHTTPRequestHandler):
     """One answer; `server.answer` decides which."""
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
         with suppress(BrokenPipeError, ConnectionResetError):
             self.server.answer(self)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 def send(handler: Handler, content: bytes, *, status: int = 200, length: int | None = -1, **headers: str) -> None:
@@ -89,15 +86,8 @@ def well(content: bytes, tag: str = '"one"') -> Callable[[Handler], None]:
 
 
 @contextmanager
-def served(answer: Callable[[Handler], None]) -> Iterator[ThreadingHTTPServer]:
+def served(answer: Callable[[Handler], None]) -> Iterator[LocalServer]:
     """A server on this machine, its address in `url`, what it was asked for in `asked`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.answer, server.asked = answer, []
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
+    with LocalServer(Handler) as server:
+        server.answer, server.asked = answer, []
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -13,7 +13,8 @@ import pytest
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.datasets.download import download as downloading
 from pix2pix.datasets.download import http_download, mirrors
-from pix2pix.datasets.download.catalogue import CATALOGUE, lock_file, read_pins
+from pix2pix.datasets.download.catalogue import CATALOGUE, lock_file
+from pix2pix.datasets.download.pins import Pins
 from tests.conftest import command, pix2pix, started, wait_until
 from tests.datasets.download.archives import archive, facades, member, picture, send, served, well
 
@@ -55,7 +56,7 @@ def test_a_data_set_is_downloaded_to_where_training_looks_for_it(tmp_path, good,
     assert [len(PairFolder(str(tmp_path / "facades")).split(split)) for split in FACADES.splits] == [400, 100, 106]
     assert visible(tmp_path) == ["datasets.lock", "facades"]
     assert not (tmp_path / ".facades.tar.gz").exists()
-    pin = read_pins(tmp_path)["facades"]
+    pin = Pins(lock_file(tmp_path)).read()["facades"]
     assert (pin["bytes"], len(str(pin["sha256"]))) == (len(good), 64)
 
 

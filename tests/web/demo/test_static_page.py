@@ -7,7 +7,6 @@ import http.server
 import io
 import json
 import tarfile
-import threading
 import urllib.request
 
 import numpy as np
@@ -19,6 +18,7 @@ from pix2pix.export import onnxruntime_web
 from pix2pix.export.web_page import export_web
 from pix2pix.inference.translator import load_translator
 from tests.conftest import pix2pix
+from tests.local_server import LocalServer
 from tests.web.demo.conftest import Page
 
 pytest.importorskip("onnxruntime")
@@ -54,10 +54,8 @@ def hosted(folder):
             asked.append(self.path)
 
     asked: list[str] = []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/", asked
-        server.shutdown()
+    with LocalServer(functools.partial(Files, directory=folder)) as server:
+        yield f"{server.url}/", asked
 
 
 def test_the_static_page_translates_while_one_draws(browser, hosted, tiny_run, tmp_path):

@@ -14,7 +14,7 @@ def wall(p: Patch, look: Appearance) -> Field:
         surface = _masonry(p, look, course=look.course, length=2.0, spread=0.13, joint=-0.22)
     else:
         surface = _plaster(p, look)
-    return _weather(p, look, surface)
+    return _weather(p, surface)
 
 
 def rustic(p: Patch, look: Appearance) -> Field:
@@ -91,7 +91,7 @@ def _plaster(p: Patch, look: Appearance) -> Field:
     return tone(look.wall, shade - 0.05 * patches)
 
 
-def _weather(p: Patch, look: Appearance, surface: Field) -> Field:
+def _weather(p: Patch, surface: Field) -> Field:
     """Streaks where rain runs down, dirt that rises from the street."""
     streaks = ramp(p.noise("streaks"), 0.15, 1.0) * (0.4 + 0.6 * ramp(p.noise("soft"), -0.4, 0.4))
     dirt = ramp(p.v, 0.75, 1.05)
