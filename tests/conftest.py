@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pix2pix import cli
 from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
+from pix2pix.data.pair import Pair
 from pix2pix.runs.run import Run
 
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
@@ -153,6 +154,14 @@ def noise_pairs(folder: Path, count: int) -> Path:
 def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
     """The weights in a checkpoint of a run."""
     return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]
+
+
+def same_pairs(a: Iterable[Pair], b: Iterable[Pair]) -> bool:
+    """Whether these are the same pairs, by name and bit for bit."""
+    return all(
+        p.name == q.name and torch.equal(p.source, q.source) and torch.equal(p.target, q.target)
+        for p, q in zip(a, b, strict=True)
+    )
 
 
 def same_weights(a: Run, b: Run) -> bool:

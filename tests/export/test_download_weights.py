@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from pix2pix import load_translator
-from pix2pix.datasets.download import http_download, mirrors
+from pix2pix.datasets.download import mirrors
 from pix2pix.datasets.download.pins import Pins
 from pix2pix.export import download_weights as downloading
 from pix2pix.export.published_weights import MEGABYTES, PUBLISHED, find_downloaded
@@ -19,7 +19,7 @@ from pix2pix.models import PatchGAN
 from pix2pix.runs.run import Run
 from pix2pix.web.demo.runs import describe_canvas, load_runs
 from tests.conftest import pix2pix, started, wait_until
-from tests.datasets.download.archives import send, served, well
+from tests.datasets.download.archives import send, served, stalling, stay_on_this_machine, well
 from tests.export.published import authors_unet, saved
 
 NAME = "facades_label2photo"
@@ -32,11 +32,7 @@ def good() -> bytes:
 
 @pytest.fixture(autouse=True)
 def _this_machine_only(monkeypatch, tmp_path):
-    """No proxy, no waiting, and no way to the authors' server."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(http_download.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(downloading, "HOST", "http://127.0.0.1:9")
-    monkeypatch.delenv("PIX2PIX_MIRRORS", raising=False)
+    stay_on_this_machine(monkeypatch, downloading)
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
 
@@ -149,13 +145,7 @@ def test_an_interrupted_download_leaves_no_run_and_is_continued_by_the_same_comm
     half, done = len(good) // 2, threading.Event()
     part = tmp_path / "desk" / "outputs" / f".{NAME}.pth"
 
-    def slow(handler):
-        if handler.headers.get("Range"):
-            return well(good)(handler)
-        send(handler, good[:half], length=len(good), ETag='"one"')
-        return done.wait(30)
-
-    with served(slow) as server:
+    with served(stalling(good, done)) as server:
         words = ["models", "download", NAME, "--mirror", server.url]
         with started(*words, env=os.environ | {"no_proxy": "127.0.0.1"}) as process:
             wait_until(lambda: part.exists() and part.stat().st_size >= half, process)

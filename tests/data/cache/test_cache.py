@@ -21,8 +21,9 @@ from pix2pix.data.cache.preload import ResizedPairs, describe_content, prefetch_
 from pix2pix.data.datamodule import collate_list
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
+from pix2pix.runs.run import Run
 from pix2pix.training.build import build_data
-from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved, typed
+from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved, same_pairs, same_weights, typed
 
 CPU = torch.device("cpu")
 Trainer = namedtuple("Trainer", "strategy num_devices")
@@ -38,13 +39,6 @@ def pairs(count: int = 9, *, content: str = "noise", **options) -> ResizedPairs:
     return ResizedPairs(made, lambda pair: pair, content=lambda: content)
 
 
-def same(a, b) -> bool:
-    return all(
-        p.name == q.name and torch.equal(p.source, q.source) and torch.equal(p.target, q.target)
-        for p, q in zip(a, b, strict=True)
-    )
-
-
 @pytest.fixture
 def disk(tmp_path) -> DiskCache:
     return DiskCache(tmp_path / "caches", 10**6)
@@ -54,8 +48,8 @@ def disk(tmp_path) -> DiskCache:
 def test_wherever_they_are_kept_the_pairs_are_the_same(kind, tmp_path):
     chosen, (train, val) = Cache(kind, tmp_path).store([pairs(), pairs(3, content="val")], CPU)
     assert chosen == kind
-    assert same(train, pairs())
-    assert same(val, pairs(3))
+    assert same_pairs(train, pairs())
+    assert same_pairs(val, pairs(3))
     assert isinstance(train, ResizedPairs) == (kind == "off")
 
 
@@ -64,7 +58,7 @@ def test_any_type_of_pixels_and_pairs_of_several_sizes_are_kept(disk, dtype):
     shapes = [(3, 10, 12), (3, 7, 5), (1, 1, 1)]
     made = [Pair(noise(n, shape, dtype), noise(n, shape), str(n)) for n, shape in enumerate(shapes)]
     kept = disk.open_or_build(ResizedPairs(made, lambda pair: pair))
-    assert same(kept, made)
+    assert same_pairs(kept, made)
     assert [pair.source.dtype for pair in kept] == [made[0].source.dtype] * 3
 
 
@@ -79,23 +73,23 @@ def test_a_cache_is_built_once_and_told_apart_by_content(disk):
 
 def test_writing_to_a_cached_pair_does_not_reach_the_cache(disk):
     disk.open_or_build(pairs())[0].source.zero_()
-    assert same(disk.open_or_build(pairs()), pairs())
+    assert same_pairs(disk.open_or_build(pairs()), pairs())
 
 
 def test_a_cache_cut_short_is_built_again(disk):
     file = disk.open_or_build(pairs()).file
     file.write_bytes(file.read_bytes()[:100])
-    assert same(disk.open_or_build(pairs()), pairs())
+    assert same_pairs(disk.open_or_build(pairs()), pairs())
     header = file.with_name("header.json")
     header.write_text(header.read_text()[:50])
-    assert same(disk.open_or_build(pairs()), pairs())
+    assert same_pairs(disk.open_or_build(pairs()), pairs())
 
 
 def test_a_cache_travels_to_another_process_by_its_name(disk):
     kept = disk.open_or_build(pairs())
     message = pickle.dumps(kept)
     assert len(message) < kept.file.stat().st_size / 2
-    assert same(pickle.loads(message), pairs())
+    assert same_pairs(pickle.loads(message), pairs())
 
 
 def test_a_file_that_cannot_be_read_ends_the_building_and_leaves_nothing(disk):
@@ -107,7 +101,7 @@ def test_a_file_that_cannot_be_read_ends_the_building_and_leaves_nothing(disk):
     with pytest.raises(ValueError, match=r"5\.jpg: cannot be read"):
         disk.open_or_build(ResizedPairs(pairs(), load, content=lambda: "noise"))
     assert [file.name for file in disk.folder.iterdir()] == [".lock"]
-    assert same(disk.open_or_build(pairs()), pairs())
+    assert same_pairs(disk.open_or_build(pairs()), pairs())
 
 
 def begun_building(disk: DiskCache, folder: Path) -> multiprocessing.Process:
@@ -132,7 +126,7 @@ def test_a_killed_building_is_begun_again_by_the_next_process(disk, tmp_path):
     process.kill()
     process.join()
     assert [file.suffix for file in disk.folder.iterdir() if file.is_dir()] == [".part"]
-    assert same(disk.open_or_build(pairs()), pairs())
+    assert same_pairs(disk.open_or_build(pairs()), pairs())
     assert not list(disk.folder.glob("*.part"))
 
 
@@ -143,7 +137,7 @@ def test_processes_that_need_the_same_cache_build_it_once(disk, tmp_path):
         assert process.exitcode == 0
     read = [file.name.rpartition(" ")[0] for file in tmp_path.glob("pair *")]
     assert sorted(read) == [pair.name for pair in pairs()]
-    assert same(disk.open_or_build(pairs()), pairs())
+    assert same_pairs(disk.open_or_build(pairs()), pairs())
 
 
 def test_caches_used_longest_ago_make_room(tmp_path):
@@ -181,7 +175,7 @@ def test_auto_takes_memory_then_disk_then_nothing_and_says_so(
     caplog.set_level("INFO")
     kind, (kept,) = Cache("auto", tmp_path, gigabytes).store([pairs()], CPU, processes)
     assert kind == choice
-    assert same(kept, pairs())
+    assert same_pairs(kept, pairs())
     assert f"data.cache=auto: {choice}; the pairs take 0 MB" in caplog.text
 
 
@@ -264,11 +258,7 @@ def test_a_changed_file_and_other_settings_make_another_cache(tmp_path):
 def test_a_training_from_a_cache_is_the_training_from_files(tiny_run, tmp_path, kind):
     words = [*TINY, f"output_dir={tmp_path}", "name=cached", f"data.cache={kind}", f"data.cache_dir={tmp_path}/caches"]
     pix2pix("train", *words)
-    states = [
-        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for folder in (tiny_run.path, tmp_path / "cached")
-    ]
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert same_weights(tiny_run, Run(tmp_path / "cached"))
 
 
 def test_workers_on_a_cache_in_memory_of_the_device_are_refused():

@@ -24,7 +24,8 @@ from pix2pix.data.sources.shards import ShardedPairs
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.datasets import write_shards as sharding
 from pix2pix.datasets.write_shards import write_shards
-from tests.conftest import DATASETS, command, needs_datasets, pix2pix
+from pix2pix.runs.run import Run
+from tests.conftest import DATASETS, command, needs_datasets, pix2pix, same_pairs, same_weights
 from tests.data.serving import FolderServer
 
 
@@ -58,13 +59,6 @@ def read_by_webdataset(*shards: Path) -> list[dict]:
         return list(group_by_keys(tar_file_expander(streams)))
 
 
-def same(a, b) -> bool:
-    return all(
-        p.name == q.name and torch.equal(p.source, q.source) and torch.equal(p.target, q.target)
-        for p, q in zip(a, b, strict=True)
-    )
-
-
 def test_shards_hold_the_pairs_of_the_folder(folder, several):
     assert sorted(file.name for file in several.glob("*.tar")) == [
         *(f"train-00000{number}.tar" for number in range(4)),
@@ -73,7 +67,7 @@ def test_shards_hold_the_pairs_of_the_folder(folder, several):
     how = {"direction": "BtoA", "val_share": None}
     ours, theirs = ShardedPairs(str(several), **how), PairFolder(str(folder), **how)
     for split in ("train", "val", "test"):
-        assert same(ours.split(split), theirs.split(split))
+        assert same_pairs(ours.split(split), theirs.split(split))
 
 
 def test_webdataset_reads_them(several, folder):
@@ -92,8 +86,8 @@ def test_two_folders_and_names_with_dots_and_long_ones_come_back(tmp_path):
     source = PairFolder(str(tmp_path / "pairs"))
     write_shards(source, tmp_path / "shards")
     ours = ShardedPairs(str(tmp_path / "shards"))
-    assert same(ours.split("train"), source.split("train"))
-    assert same(ours.split("val"), source.split("val"))
+    assert same_pairs(ours.split("train"), source.split("train"))
+    assert same_pairs(ours.split("val"), source.split("val"))
     samples = read_by_webdataset(tmp_path / "shards" / "train-000000.tar")
     assert len(samples) == len(ours.split("train"))
     assert all({"a.png", "b.tiff"} <= sample.keys() for sample in samples)
@@ -111,7 +105,7 @@ def test_pairs_of_several_inputs_and_deep_pixels_come_back(tmp_path):
     words = ["--a", "mask", "--a", "photo", "--b", "depth"]
     pix2pix("data", "shard", tmp_path / "pairs", tmp_path / "shards", *words)
     ours = ShardedPairs(str(tmp_path / "shards"), **how).split("train")
-    assert same(ours, source.split("train"))
+    assert same_pairs(ours, source.split("train"))
     assert ours[1].source.shape == (4, 6, 8)
     assert ours[1].target.dtype == torch.uint16
 
@@ -222,7 +216,7 @@ def test_an_object_store_is_read_like_a_folder(several, folder):
     store = fsspec.filesystem("memory")
     store.put(str(several), "/bucket/shards", recursive=True)
     try:
-        assert same(ShardedPairs("memory://bucket/shards").split("train"), PairFolder(str(folder)).split("train"))
+        assert same_pairs(ShardedPairs("memory://bucket/shards").split("train"), PairFolder(str(folder)).split("train"))
     finally:
         store.rm("/bucket", recursive=True)
 
@@ -251,7 +245,7 @@ def test_a_server_without_ranges_is_named_with_the_way_out(several, tmp_path):
         with pytest.raises(ValueError, match=r"sends the whole file instead of the requested range.*filecache::http"):
             source.split("train")[0]
         copied = ShardedPairs(f"filecache::{server.url}")
-        assert same(copied.split("train"), ShardedPairs(str(several)).split("train"))
+        assert same_pairs(copied.split("train"), ShardedPairs(str(several)).split("train"))
 
 
 def test_nothing_there_is_said(several, tmp_path):
@@ -316,11 +310,7 @@ def test_a_training_on_shards_is_the_training_on_the_folder(tmp_path, capsys):
     pix2pix("train", "data=folder", f"data.path={few}", "name=files", "data.num_workers=0", *common)
     with FolderServer(tmp_path / "shards") as server:
         pix2pix("train", "data=shards", f"data.path={server.url}", "name=web", "data.num_workers=2", *common)
-    states = [
-        torch.load(tmp_path / "runs" / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for name in ("files", "web")
-    ]
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert same_weights(Run(tmp_path / "runs" / "files"), Run(tmp_path / "runs" / "web"))
 
 
 def test_a_missing_folder_is_a_sentence(tmp_path):
@@ -492,7 +482,7 @@ def test_a_login_opens_shards_and_stands_in_no_message(several, monkeypatch, tmp
         else:  # as in runs of before, and in programs of one's own
             address = address.replace("://", "://user:TOPSECRET@")
         pairs = ShardedPairs(f"{chain}{address}").split("train")
-        assert same(pairs, ShardedPairs(str(several)).split("train"))
+        assert same_pairs(pairs, ShardedPairs(str(several)).split("train"))
         (several / "train-000002.tar").write_bytes(b"x" * 20_000)
         (several / "train-000003.tar").unlink()
         (several / "val.offsets.npy").unlink()

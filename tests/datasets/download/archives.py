@@ -2,13 +2,17 @@
 
 import io
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
+from types import ModuleType
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pix2pix.datasets.download import http_download
 from pix2pix.datasets.download.catalogue import CATALOGUE
 from tests.local_server import LocalServer, Silent
 
@@ -67,6 +71,27 @@ def send(handler: Handler, content: bytes, *, status: int = 200, length: int | N
         handler.send_header("Content-Length", str(len(content) if length == -1 else length))
     handler.end_headers()
     handler.wfile.write(content)
+
+
+def stalling(content: bytes, end: threading.Event) -> Callable[[Handler], None]:
+    """A server that stops halfway until `end`, and sends the rest to whoever asks for it."""
+
+    def answer(handler: Handler) -> None:
+        if handler.headers.get("Range"):
+            return well(content)(handler)
+        send(handler, content[: len(content) // 2], length=len(content), ETag='"one"')
+        end.wait(30)
+        return None
+
+    return answer
+
+
+def stay_on_this_machine(monkeypatch: pytest.MonkeyPatch, downloading: ModuleType) -> None:
+    """No proxy, no waiting, and no way to the authors' server."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(http_download.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(downloading, "HOST", "http://127.0.0.1:9")
+    monkeypatch.delenv("PIX2PIX_MIRRORS", raising=False)
 
 
 def well(content: bytes, tag: str = '"one"') -> Callable[[Handler], None]:

@@ -16,7 +16,17 @@ from pix2pix.datasets.download import http_download, mirrors
 from pix2pix.datasets.download.catalogue import CATALOGUE, lock_file
 from pix2pix.datasets.download.pins import Pins
 from tests.conftest import command, pix2pix, started, wait_until
-from tests.datasets.download.archives import archive, facades, member, picture, send, served, well
+from tests.datasets.download.archives import (
+    archive,
+    facades,
+    member,
+    picture,
+    send,
+    served,
+    stalling,
+    stay_on_this_machine,
+    well,
+)
 
 FACADES = CATALOGUE["facades"]
 
@@ -28,11 +38,7 @@ def good() -> bytes:
 
 @pytest.fixture(autouse=True)
 def _this_machine_only(monkeypatch):
-    """No proxy, no waiting, and no way to the authors' server."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(http_download.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(downloading, "HOST", "http://127.0.0.1:9")
-    monkeypatch.delenv("PIX2PIX_MIRRORS", raising=False)
+    stay_on_this_machine(monkeypatch, downloading)
 
 
 def fetched(root, *answers):
@@ -187,14 +193,7 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(tmp_path, good, monke
 def test_a_killed_download_leaves_nothing_that_looks_complete_and_is_continued(tmp_path, good, moment):
     half, ended = len(good) // 2, threading.Event()
 
-    def slow(handler):
-        if handler.headers.get("Range"):
-            return well(good)(handler)
-        send(handler, good[:half], length=len(good), ETag='"one"')
-        ended.wait(30)
-        return None
-
-    with served(slow if moment == "downloading" else well(good)) as server:
+    with served(stalling(good, ended) if moment == "downloading" else well(good)) as server:
         with downloader(tmp_path, server.url, stop_unpacking=moment == "unpacking") as process:
             wait_until(lambda: size(tmp_path / ".facades.tar.gz") >= half, process)
             if moment == "unpacking":

@@ -50,23 +50,22 @@ def test_what_is_no_run_is_refused_in_words(tmp_path):
         pix2pix("demo", str(tmp_path), "--no-browser")
 
 
-@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
-def test_the_address_is_one_that_this_machine_can_open(host, shown):
+def listen_or_skip(host):
     try:
-        listening = serve.listen(host, 0)
+        return serve.listen(host, 0)
     except OSError:
         pytest.skip(f"this machine has no {host}")
-    with listening:
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_address_is_one_that_this_machine_can_open(host, shown):
+    with listen_or_skip(host) as listening:
         assert serve.url(listening) == f"http://{shown}:{listening.getsockname()[1]}/"
 
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)])
 def test_who_may_enter_is_said_where_that_is_not_this_machine_alone(host, warned):
-    try:
-        listening = serve.listen(host, 0)
-    except OSError:
-        pytest.skip(f"this machine has no {host}")
-    with listening:
+    with listen_or_skip(host) as listening:
         said = serve.exposure_warning(listening)
         assert bool(said) == warned
         if said:
