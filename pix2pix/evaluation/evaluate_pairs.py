@@ -112,15 +112,12 @@ class PairEvaluator:
             outputs = _with_seed(self.trained, number).generate(inputs, names)
             for metric in self.metrics:
                 metric.update(outputs, target, labels, names)
-            rows = _rows(pair_metrics(outputs, target) | self._measure_further(outputs, target))
+            further = {name: measure(outputs, target) for name, measure in self.further_metrics.items()}
+            rows = _rows(pair_metrics(outputs, target) | further)
             for example, output, row in zip(examples, outputs, rows, strict=True):
                 example.outputs.append(output)
                 example.rows.append({"name": example.name} | row)
         return examples
-
-    def _measure_further(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The further metrics, a value for each picture."""
-        return {name: measure(outputs, target) for name, measure in self.further_metrics.items()}
 
     def write(self, example: EvaluatedPair) -> list[Row]:
         """Writes the pictures of the pair, with its first output; returns its metrics, a row per sample."""

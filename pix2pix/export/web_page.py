@@ -53,12 +53,8 @@ def export_web(
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     return (
         f"onnxruntime against PyTorch: {difference}\n{size:.0f} MB for any web server; "
-        f"to view it on this machine: {_serve_command(folder)}"
+        f"to view it on this machine: python -m http.server --bind 127.0.0.1 --directory {folder}"
     )
-
-
-def _serve_command(folder: Path) -> str:
-    return f"python -m http.server --bind 127.0.0.1 --directory {folder}"
 
 
 def _require_earlier_export(folder: Path) -> None:

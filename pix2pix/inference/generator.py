@@ -189,7 +189,8 @@ def load_generator(
     if checkpoint == "ema" and not select_prefix(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose last or best.")
     config = content["config"]
-    generator = build_generator(config, _generator_state(content["state_dict"]), file, trust)
+    state = select_prefix(AVERAGE, content["state_dict"]) or select_prefix("generator.", content["state_dict"])
+    generator = build_generator(config, state, file, trust)
     if half:
         _cast_convolutions(generator, _half_dtype(target))
     inference = _inference_mode(config, normalization=normalization, dropout=dropout, seed=seed)
@@ -238,10 +239,6 @@ def _select_device(name: str) -> torch.device:
 def read_state(file: Path) -> dict[str, Tensor]:
     """Reads the weights of a checkpoint, of all networks. Raises ValueError for another kind of file."""
     return read_weights(file, torch.device("cpu"))["state_dict"]
-
-
-def _generator_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return select_prefix(AVERAGE, state) or select_prefix("generator.", state)
 
 
 def select_prefix(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -111,15 +111,11 @@ def _spectral_norm(weight: Tensor, left: Tensor, right: Tensor | None) -> Tensor
 
 def order_layers(state: Mapping[str, Tensor]) -> list[str]:
     """The layers with weights of a reference network, in the order of its forward pass."""
-    return sorted(_list_layers(state), key=_layer_numbers)
+    return sorted(_list_layers(state), key=lambda layer: [int(number) for number in re.findall(r"\d+", layer)])
 
 
 def _list_layers(state: Mapping[str, Tensor]) -> list[str]:
     return [key.removesuffix(".weight") for key in state if key.endswith(".weight")]
-
-
-def _layer_numbers(layer: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", layer)]
 
 
 def _require_same_shapes(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:

@@ -21,7 +21,8 @@ def is_out_of_time(trainer: pl.Trainer) -> bool:
     """Whether the time limit of this session has passed. All processes agree, as `should_stop` is the same in all."""
     if not _is_stopped(trainer):
         return False
-    remaining = [timer.time_remaining() for timer in _timers(trainer)]
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # pyright: ignore
+    remaining = [timer.time_remaining() for timer in timers]
     # `should_stop` has other causes, too, such as early stopping. The clocks of processes differ a little: any counts.
     passed = any(seconds is not None and seconds <= 0 for seconds in remaining)
     return trainer.strategy.reduce_boolean_decision(passed, all=False)
@@ -61,7 +62,3 @@ def update_callback_states(checkpoint: dict[str, Any], callbacks: Iterable[pl.Ca
 
 def _is_stopped(trainer: pl.Trainer) -> bool:
     return trainer.should_stop and trainer.fit_loop._can_stop_early  # not before min_epochs and min_steps
-
-
-def _timers(trainer: pl.Trainer) -> list[Timer]:
-    return [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # pyright: ignore

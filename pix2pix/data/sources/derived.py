@@ -177,11 +177,7 @@ def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Call
     if operation is None or operation == "lab":
         return None
     known = {name: settings[name] for name in ("amount", "fill", "seed") if name in settings}
-    return functools.partial(_derive, operation=operation, **{"amount": None} | known)
-
-
-def _derive(picture: Tensor, name: str, *, operation: Operation, **settings: Any) -> Tensor:
-    return derive_input(picture, name, operation, **settings)
+    return functools.partial(derive_input, operation=operation, **{"amount": None} | known)
 
 
 def _find_splits(path: Path) -> dict[Split, SplitFiles]:

@@ -40,7 +40,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
         try:
             system, path = url_to_fs(url, **login)
             _require_file(system, path)
-            return _to_bytes(system.cat_file(path, start, end))
+            return bytes(system.cat_file(path, start, end))
         except (FileNotFoundError, PermissionError) as error:
             raise type(error)(f"{where}: {error.strerror or 'there is no such file'}") from error
         except ImportError as error:
@@ -68,7 +68,3 @@ def _require_file(system: Any, path: str) -> None:
 
     if isinstance(system, LocalFileSystem) and not Path(path).is_file():
         raise FileNotFoundError(path)
-
-
-def _to_bytes(content: Any) -> bytes:
-    return content if isinstance(content, bytes) else bytes(content)
