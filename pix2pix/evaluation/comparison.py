@@ -185,9 +185,9 @@ class Comparison:
 
     def differing_settings(self) -> dict[str, list[Any]]:
         """Maps every setting that differs to its value in each run."""
-        runs = [_comparable_settings(entry.config) for entry in self.entries]
-        keys = sorted({key for settings in runs for key in settings})
-        table = {key: [settings.get(key, "") for settings in runs] for key in keys}
+        by_run = [_comparable_settings(entry.config) for entry in self.entries]
+        keys = sorted({key for each in by_run for key in each})
+        table = {key: [each.get(key, "") for each in by_run] for key in keys}
         return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
 
     def data_sets(self) -> list[str]:

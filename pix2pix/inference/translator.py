@@ -222,13 +222,7 @@ def load_translator(
         path: the run or file; or the name of a built-in translator, see `pix2pix.inference.builtin`.
         checkpoint: checkpoint of a run: `last`, `best`, `ema` (moving average in the last one), `epoch=N`, or a path.
         weights: the earlier name of `checkpoint`.
-        tile: side of the tiles of large pictures, in pixels; None never tiles.
-        overlap: overlap of neighbouring tiles, in pixels; a quarter of `tile` by default.
-        batch_size: how many pictures of equal size run at once. None: chosen by their size.
-        scale: `training` resizes pictures as the training did, `own` keeps their size, a number is a factor. None:
-            `training`, or `own` for a run of an earlier version that does not record its scale.
-        derive: derive the inputs of a run on edges, holes and so on from the pictures; False if they are inputs
-            already.
+        tile, overlap, batch_size, scale, derive: as of `Translator`.
         options: options of `pix2pix.inference.generator.load_generator`: device, half, normalization, dropout, seed;
             and `trust`, modules outside pix2pix whose classes the configuration may build, for example trust=["mylab"].
 

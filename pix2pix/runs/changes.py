@@ -21,10 +21,7 @@ OBSERVATION_SETTINGS = {
     *("limit_predict_batches", "num_sanity_val_steps", "enable_progress_bar", "enable_model_summary", "profiler"),
     *("enable_checkpointing", "enable_autolog_hparams", "detect_anomaly", "inference_mode", "default_root_dir"),
 }
-ERROR_SETTINGS = {
-    "data.on_error",
-    "data.skip_limit",
-}  # an unreadable pair may be skipped on resuming
+ERROR_SETTINGS = {"data.on_error", "data.skip_limit"}  # an unreadable pair may be skipped on resuming
 # How validation pairs are chosen: runs of earlier versions did not record it, and keep the pairs that they have.
 VALIDATION_SETTINGS = {f"data.{part}{name}" for part in ("", "source.") for name in ("val_share", "split_seed")}
 # Lightning's callbacks that observe or end a training; its others may change the weights.

@@ -131,10 +131,7 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bo
     try:
         there = config_in_weights(content["config"], path)
         # Everything that differs is collected first, because one sentence at a time would take many attempts.
-        found = [
-            *_differing_weights(content["state_dict"], model),
-            *_differing_optimizers(there, config),
-        ]
+        found = [*_differing_weights(content["state_dict"], model), *_differing_optimizers(there, config)]
         so_far = read_progress(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is not a checkpoint of `pix2pix train` ({error!r}).") from error

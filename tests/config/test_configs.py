@@ -206,10 +206,7 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
         (["generator.depth=7", "data.size=64"], "image 64x64: height and width must be divisible by 128. Lower"),
         (["data.size=30"], "a U-Net halves its input at least twice. Set a size that 4 divides."),
-        (
-            ["data.size=64", "discriminator=image"],
-            "64x64: a discriminator with receptive field 286 needs at least",
-        ),
+        (["data.size=64", "discriminator=image"], "64x64: a discriminator with receptive field 286 needs at least"),
         (["data.load_height=200"], "data.load_height x data.load_width = 200x286 is smaller than the crop 256x256"),
         (["trainer.gradient_clip_val=1"], "set optimizer.clip_norm"),
         (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
@@ -260,10 +257,7 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         ),
         (["data=facades", "data.palette=[[300,0,0]]"], "a number of classes (2 to 256), or their colours"),
         (["data=facades", "data.palette=ade"], "palette 'ade': unknown. Choose from cmp_facades"),
-        (
-            ["data=facades", "data.palette=[[1,2,3],[1,2,3]]"],
-            "two or more classes, each with a colour of its own",
-        ),
+        (["data=facades", "data.palette=[[1,2,3],[1,2,3]]"], "two or more classes, each with a colour of its own"),
         (
             ["data=folder", "data.path=x", "objective.dice_weight=1"],
             "objective.dice_weight: cross-entropy and Dice need",

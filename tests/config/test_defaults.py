@@ -71,10 +71,7 @@ def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_differenc
 def test_a_setting_that_is_absent_there_and_has_another_value_here_is_one():
     today = resolved(*TINY, "execution.compiled=true", "generator.norm=instance")
     earlier = without(without(today, "execution.compiled"), "generator.norm")
-    assert differences(earlier, today) == [
-        ("execution.compiled", False, True),
-        ("generator.norm", "batch", "instance"),
-    ]
+    assert differences(earlier, today) == [("execution.compiled", False, True), ("generator.norm", "batch", "instance")]
 
 
 def test_tuples_and_paths_of_python_are_those_of_a_file(tmp_path):

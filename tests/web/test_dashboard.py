@@ -128,8 +128,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(
-    ("name", "damage"),
-    [(name, damage) for name, damages in DAMAGES.items() for damage in damages],
+    ("name", "damage"), [(name, damage) for name, damages in DAMAGES.items() for damage in damages]
 )
 def test_one_damaged_file_of_one_run_is_named_and_takes_nothing_else_down(run, caplog, name, damage):
     shutil.copytree(run.path, run.path.with_name("other"))

@@ -22,14 +22,7 @@ from pix2pix.data.images.memory_file import File
 # Pillow decodes these by itself. It hands others to programs: EPS to Ghostscript, whatever the suffix of the file.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 # Formats that are read only from files with these suffixes.
-FORMATS_BY_SUFFIX = {
-    ".jp2": "JPEG2000",
-    ".avif": "AVIF",
-    ".ppm": "PPM",
-    ".pgm": "PPM",
-    ".pbm": "PPM",
-    ".pnm": "PPM",
-}
+FORMATS_BY_SUFFIX = {".jp2": "JPEG2000", ".avif": "AVIF", ".ppm": "PPM", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM"}
 MAX_PIXELS_PER_BYTE = {"raw": 8, "zip": 8 * 1032}  # by decoder of Pillow: one bit a pixel, times deflate's limit
 BYTES_PER_PIXEL = 8  # in memory: Pillow's pixel and the tensor made from it
 # FFmpeg's names of self-contained videos. Its other formats are lists of files and addresses that it would open.

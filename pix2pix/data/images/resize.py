@@ -81,12 +81,7 @@ def _fit(size: Size, into: Size) -> Size:
 
 
 def resize_for_eval(
-    image: Tensor,
-    size: Size,
-    preprocess: Preprocess,
-    *,
-    is_label_map: bool = False,
-    partner: Size | None = None,
+    image: Tensor, size: Size, preprocess: Preprocess, *, is_label_map: bool = False, partner: Size | None = None
 ) -> Tensor:
     """An image (C, H, W) at the size for evaluation: (C, *size), or its own size in mode `none`."""
     image = resize_for_training(image, size, size, preprocess, is_label_map=is_label_map, partner=partner)

@@ -35,11 +35,7 @@ MAX_DEPTH = 3  # levels of folders that are searched for a data set
 
 
 def find_layout(
-    path: Path,
-    names: Sequence[str],
-    sources: Sequence[int],
-    layout: Layout = "auto",
-    report: Report = raise_fault,
+    path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout = "auto", report: Report = raise_fault
 ) -> FolderLayout:
     """The splits of a data set. `PairFolder` describes where they may be.
 

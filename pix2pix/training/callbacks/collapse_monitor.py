@@ -30,11 +30,7 @@ class CollapseMonitor(pl.Callback):
     """
 
     def __init__(
-        self,
-        *,
-        window: Annotated[int, Field(ge=1)] = 2000,
-        accuracy: Share = 0.99,
-        min_variation: Share = 0.05,
+        self, *, window: Annotated[int, Field(ge=1)] = 2000, accuracy: Share = 0.99, min_variation: Share = 0.05
     ) -> None:
         self.window, self.accuracy, self.min_variation = window, accuracy, min_variation
         self.state: dict[str, Any] = {"steps": 0, "right": 0.0, "warned": []}
