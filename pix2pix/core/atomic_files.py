@@ -1,4 +1,4 @@
-"""Writes files and folders atomically: under a temporary name first, then renamed.
+"""Writes files and folders atomically: under a temporary name first, then renamed. A kill leaves no half of them.
 
 The temporary name is fixed, so that what a killed process leaves is overwritten by the next one, which a `tempfile`
 would not do.

@@ -1,4 +1,4 @@
-"""Generators and discriminators: plain modules with typed arguments, free of configuration objects."""
+"""Generators, discriminators and losses: plain modules with typed arguments, free of configuration objects."""
 
 from pix2pix.models.encoder_decoder import EncoderDecoder
 from pix2pix.models.initialisation import initialise

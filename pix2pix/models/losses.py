@@ -191,7 +191,7 @@ class Objective(_EvalModeModule):
     def generator_terms(
         self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
-        """What G minimises; the terms are not yet multiplied by `weights`."""
+        """What G minimises: adversarial term and pixel losses, not yet multiplied by `weights`."""
         terms = {}
         fake = self._hide_unlabelled(fake, target)
         if discriminator is not None and self.adversarial is not None:

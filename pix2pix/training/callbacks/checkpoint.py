@@ -1,4 +1,4 @@
-"""Decides when to save checkpoints, and refuses to save weights that are not finite."""
+"""Decides when to save checkpoints, and refuses weights that are not finite. `runs/checkpoints.py` writes them."""
 
 import logging
 import math
