@@ -1,5 +1,6 @@
 """Downloads weights that the authors of pix2pix published and makes a run of them."""
 
+import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pix2pix.datasets.download.http_download import delete_partial, resume_download
-from pix2pix.datasets.download.mirrors import require_room, try_mirrors
+from pix2pix.datasets.download.mirrors import require_beginning, require_room, try_mirrors
 from pix2pix.datasets.download.pins import Pins
 from pix2pix.export.import_reference import import_reference, quote
 from pix2pix.export.published_weights import HOST, MEGABYTES, PublishedWeights
@@ -65,9 +66,11 @@ def _part(known: PublishedWeights, run: Run) -> Path:
 def _import_from(url: str, known: PublishedWeights, run: Run) -> None:
     """Downloads the file from one URL and imports it. Raises ValueError, and removes the file, when it is wrong."""
     part = _part(known, run)
-    resume_download(url, part, lambda coming: _admit(known, part, coming), most=LARGEST)
+    words = {"contents": "weights and run together", "remedy": "set --output to a folder on another disk"}
+    admit = functools.partial(require_room, known.name, part, megabytes=MEGABYTES, most=LARGEST, **words)
+    resume_download(url, part, admit, most=LARGEST)
     try:
-        _require_weights(part, url)
+        require_beginning(part, url, BEGINNINGS, "no PyTorch weights")
         pins = Pins(part.with_name(LOCK_FILE))
         digest = pins.require_match(known.name, part, url)
         known.require_network(recognise_generator(read_state_dict(part)))
@@ -76,23 +79,6 @@ def _import_from(url: str, known: PublishedWeights, run: Run) -> None:
         delete_partial(part)  # resuming a wrong file would never mend it
         raise ValueError(f"{url}: {str(error).removeprefix(f'{url}: ')}") from error
     pins.add(known.name, {"url": url, "bytes": part.stat().st_size, "sha256": digest})
-
-
-def _admit(known: PublishedWeights, part: Path, coming: int | None) -> None:
-    """Refuses a file that is too large, or for which there is no room with the run beside it."""
-    if coming is not None and coming > LARGEST:
-        raise ValueError(f"{known.name}: the server offers {coming} bytes, but it has about {MEGABYTES} MB.")
-    expected = MEGABYTES * 10**6
-    needed = (expected if coming is None else coming) + expected
-    contents, remedy = "weights and run together", "set --output to a folder on another disk"
-    require_room(known.name, part, needed, contents=contents, remedy=remedy)
-
-
-def _require_weights(part: Path, url: str) -> None:
-    with part.open("rb") as file:
-        beginning = file.read(15)
-    if not beginning.startswith(BEGINNINGS):
-        raise ValueError(f"{url}: no PyTorch weights, it begins with {beginning!r}.")
 
 
 def _import(known: PublishedWeights, part: Path, run: Run, url: str) -> None:

@@ -1,5 +1,6 @@
 """Downloads and verifies a data set of the catalogue; the same command continues an interrupted download."""
 
+import functools
 import logging
 import shutil
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from filelock import FileLock
 
 from pix2pix.datasets.download.catalogue import HOST, PublicDataset, lock_file
 from pix2pix.datasets.download.http_download import delete_partial, resume_download
-from pix2pix.datasets.download.mirrors import require_room, try_mirrors
+from pix2pix.datasets.download.mirrors import require_beginning, require_room, try_mirrors
 from pix2pix.datasets.download.pins import Pins
 from pix2pix.datasets.download.safe_extract import Limits, safe_extract
 
@@ -46,34 +47,18 @@ def download(known: PublicDataset, root: Path, mirrors: Sequence[str] = ()) -> P
 
 def _download_from(known: PublicDataset, root: Path, url: str) -> None:
     archive = _archive(known, root)
-    resume_download(
-        url, archive, lambda coming: _check_size_and_space(known, root, coming), most=known.max_archive_bytes
-    )
+    words = {"contents": "archive and pictures together", "remedy": "set --root (PIX2PIX_DATA) to another disk"}
+    sizes = {"megabytes": known.megabytes, "most": known.max_archive_bytes}
+    admit = functools.partial(require_room, known.name, archive, **sizes, **words)
+    resume_download(url, archive, admit, most=known.max_archive_bytes)
     try:
-        _require_gzip(archive, url)
+        require_beginning(archive, url, (b"\x1f\x8b",), "not a gzip archive")
         digest = Pins(lock_file(root)).require_match(known.name, archive, url)
         pin = {"url": url, "bytes": archive.stat().st_size, "sha256": digest, "pairs": known.splits}
         _unpack(known, root, archive, pin)
     except ValueError:
         delete_partial(archive)  # resuming a wrong file would never correct it
         raise
-
-
-def _check_size_and_space(known: PublicDataset, root: Path, coming: int | None) -> None:
-    """Raises ValueError for a size that cannot be the archive's, OSError without space for it and its pictures."""
-    if coming is not None and coming > known.max_archive_bytes:
-        raise ValueError(f"{known.name}: the server offers {coming} bytes, but it has about {known.megabytes} MB.")
-    expected = known.megabytes * 10**6
-    needed = (expected if coming is None else coming) + expected
-    contents, remedy = "archive and pictures together", "set --root (PIX2PIX_DATA) to another disk"
-    require_room(known.name, _archive(known, root), needed, contents=contents, remedy=remedy)
-
-
-def _require_gzip(archive: Path, url: str) -> None:
-    with archive.open("rb") as file:
-        beginning = file.read(15)
-    if not beginning.startswith(b"\x1f\x8b"):
-        raise ValueError(f"{url}: not a gzip archive, it begins with {beginning!r}.")
 
 
 def _unpack(known: PublicDataset, root: Path, archive: Path, pin: dict[str, object]) -> None:

@@ -50,16 +50,24 @@ def try_mirrors(name: str, file: str, mirrors: Sequence[str], download: Callable
     raise OSError(f"{name} could not be downloaded:\n  " + "\n  ".join(failures) + "\nName another with --mirror.")
 
 
-def require_room(name: str, part: Path, needed: int, *, contents: str, remedy: str) -> None:
-    """Raises OSError when the disk of `part` has fewer than `needed` free bytes.
+def require_room(
+    name: str, part: Path, coming: int | None, *, megabytes: int, most: int, contents: str, remedy: str
+) -> None:
+    """Raises ValueError for a size that cannot be the file's, OSError without space for it and what is made of it.
 
     Args:
         name: of the download.
         part: the unfinished file.
-        needed: bytes still to be written, with what is made of them.
-        contents: what these bytes are.
+        coming: bytes still to come, None if unknown.
+        megabytes: about what the file has, and what is made of it.
+        most: bytes beyond which it cannot be the right one.
+        contents: what is written, in words.
         remedy: how to choose another disk.
     """
+    if coming is not None and coming > most:
+        raise ValueError(f"{name}: the server offers {coming} bytes, but it has about {megabytes} MB.")
+    expected = megabytes * 10**6
+    needed = (expected if coming is None else coming) + expected
     free = shutil.disk_usage(part.parent).free
     if free < needed:
         size = f"{part.stat().st_size // 10**6} MB" if part.exists() else ""
@@ -68,3 +76,11 @@ def require_room(name: str, part: Path, needed: int, *, contents: str, remedy: s
             f"{name} needs about {needed // 10**6} MB in {part.parent}, {contents}; "
             f"{free // 10**6} MB are free{unfinished}. Make room, or {remedy}."
         )
+
+
+def require_beginning(file: Path, url: str, beginnings: tuple[bytes, ...], kind: str) -> None:
+    """Raises ValueError for a downloaded file that does not begin as one of its kind does."""
+    with file.open("rb") as content:
+        beginning = content.read(15)
+    if not beginning.startswith(beginnings):
+        raise ValueError(f"{url}: {kind}, it begins with {beginning!r}.")
