@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pix2pix.core.atomic_files import atomic_file
+from pix2pix.core.extras import import_extra
 from pix2pix.export.graph import InferenceGraph, Pixels, describe, dynamic_shapes
 from pix2pix.export.parity import Difference, measure_difference, require_agreement
 from pix2pix.inference.generator import TrainedGenerator, load_generator
@@ -61,11 +62,8 @@ def export_onnx(
 
 
 def _require_packages() -> None:
-    try:
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ValueError(f"{error.name} is not installed; ONNX needs it. pip install 'pix2pix[export]'") from error
+    for package in ("onnxruntime", "onnxscript"):
+        import_extra(package, "ONNX", "export")
 
 
 def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:

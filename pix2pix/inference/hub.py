@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from pix2pix.core.extras import import_extra
+
 SCHEME = "hf://"
 ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+/[\w.-]+?)(?:@(\S+))?/?")  # a Path keeps one slash of two
 CACHED = re.compile(r"models--(.+?)--(.+)")  # the folder of a repository in the cache of huggingface_hub
@@ -29,12 +31,7 @@ def parse_address(address: str | Path) -> tuple[str, str | None]:
 
 def import_hub() -> ModuleType:
     """Returns the package huggingface_hub. Raises ValueError naming the extra that installs it."""
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise ValueError(
-            "the Hugging Face Hub needs huggingface_hub, which is not installed: pip install 'pix2pix[hub]'"
-        ) from error
+    huggingface_hub = import_extra("huggingface_hub", "the Hugging Face Hub", "hub")
     for name in ("httpx", "httpx2"):  # which log every request
         logging.getLogger(name).setLevel(logging.WARNING)
     return huggingface_hub

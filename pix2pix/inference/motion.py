@@ -1,8 +1,8 @@
 """Measures the flicker of a translated video, and smooths its frames along the motion of the input."""
 
-from typing import Any
-
 import numpy as np
+
+from pix2pix.core.extras import import_extra
 
 TOLERANCE = 12.0  # levels of 8 bits by which a moved input may differ before what it shows counts as another thing
 SMALLEST = 12  # pixels of a side; the flow compares patches of 8
@@ -46,7 +46,7 @@ class MotionSmoother:
     """
 
     def __init__(self, weight: float) -> None:
-        self.cv2, self.weight = _import_opencv(), weight
+        self.cv2, self.weight = import_extra("cv2", "--smooth", "video"), weight
         self.flow = self.cv2.DISOpticalFlow_create(self.cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -68,11 +68,3 @@ class MotionSmoother:
         rows, columns = np.indices(source.shape[:2], np.float32)
         places = columns + flow[..., 0], rows + flow[..., 1]
         return [cv2.remap(frame, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE) for frame in before]
-
-
-def _import_opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise ValueError("--smooth needs OpenCV: pip install 'pix2pix[video]'") from error
-    return cv2

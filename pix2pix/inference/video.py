@@ -16,6 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file
+from pix2pix.core.extras import import_extra
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.picture_files import CONTAINERS, report_unreadable, require_regular_file
 from pix2pix.datasets.prepare.video_frames import to_upright_image
@@ -67,11 +68,7 @@ def open_video(file: Path) -> Any:
 
 
 def _import_av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise ValueError("videos need PyAV. pip install 'pix2pix[video]'") from error
-    return av
+    return import_extra("av", "a video", "video")
 
 
 class _Transcoder:

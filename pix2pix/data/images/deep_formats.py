@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from pix2pix.core.extras import import_extra
 from pix2pix.data.images import tiff
-from pix2pix.data.images.extras import import_extra
 from pix2pix.data.images.geotiff import GeoTags, to_tifffile
 from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, read_npy, read_npy_shape
@@ -76,7 +76,7 @@ def read_exactly(path: File, kind: str | None) -> np.ndarray:
 
 def _read_with_opencv(path: File) -> np.ndarray:
     """A PNG or PPM of 16 bits, uint16 (H, W, C)."""
-    cv2 = import_extra("cv2", "PNG or PPM in 16-bit colour")
+    cv2 = import_extra("cv2", "PNG or PPM in 16-bit colour", "scientific")
     array = cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise ValueError("a damaged file")
@@ -85,7 +85,7 @@ def _read_with_opencv(path: File) -> np.ndarray:
 
 def _read_jpeg2000(path: File) -> np.ndarray:
     """The values of a JPEG 2000 as they are, (H, W, C)."""
-    array = import_extra("imagecodecs", "JPEG 2000 of more than 8 bits").jpeg2k_decode(read_bytes(path))
+    array = import_extra("imagecodecs", "JPEG 2000 of more than 8 bits", "scientific").jpeg2k_decode(read_bytes(path))
     return array.reshape(*array.shape[:2], -1)
 
 
@@ -117,10 +117,12 @@ def encode_array(pixels: np.ndarray, suffix: str, geo_tags: GeoTags | None = Non
         np.save(file, pixels)
     elif suffix in tiff.SUFFIXES:
         colour = "rgb" if pixels.shape[2] in {3, 4} else "minisblack"
-        tifffile = import_extra("tifffile", "writing such a TIFF")
+        tifffile = import_extra("tifffile", "writing such a TIFF", "scientific")
         tifffile.imwrite(file, pixels, photometric=colour, planarconfig="contig", extratags=to_tifffile(geo_tags or {}))
     elif suffix == ".png" and pixels.dtype == np.uint16 and pixels.shape[2] in {3, 4}:
-        file.write(import_extra("cv2", "PNG in 16-bit colour").imencode(".png", _swap_red_and_blue(pixels))[1])
+        file.write(
+            import_extra("cv2", "PNG in 16-bit colour", "scientific").imencode(".png", _swap_red_and_blue(pixels))[1]
+        )
     else:
         found = f"{describe_type(pixels.dtype)} in {pixels.shape[2]} channels"
         raise ValueError(f"{found} cannot be written as {suffix}. Choose tif or npy.")

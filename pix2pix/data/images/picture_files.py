@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image
 
+from pix2pix.core.extras import MissingExtraError
 from pix2pix.core.free_memory import free_memory
 from pix2pix.data.images.memory_file import File
 
@@ -70,7 +71,7 @@ def report_unreadable(path: File) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except UnsupportedError as error:
+    except (UnsupportedError, MissingExtraError) as error:
         raise UnreadablePictureError(f"{path}: {error}") from error
     except Exception as error:  # a damaged file makes decoders raise errors of any type
         reason = str(error) or type(error).__name__

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pix2pix.data.images.extras import import_extra
+from pix2pix.core.extras import MissingExtraError, import_extra
 from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, require_memory
 
@@ -68,7 +68,7 @@ def count_full_pages(image: Image.Image) -> int:
 
 def read_tiff(path: File) -> np.ndarray:
     """The pages of full size, with pages and samples as channels, (H, W, C); `Bands` where these are no colours."""
-    tifffile = import_extra("tifffile", "TIFF of several pages, many channels or deep colour")
+    tifffile = import_extra("tifffile", "TIFF of several pages, many channels or deep colour", "scientific")
     content = read_bytes(path)
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         series = _full_series(file)
@@ -81,7 +81,7 @@ def read_tiff(path: File) -> np.ndarray:
 
 def read_tiff_size(path: File) -> tuple[int, int]:
     """Height and width of the pages of full size, from their headers."""
-    tifffile = import_extra("tifffile", "TIFF of several pages, many channels or deep colour")
+    tifffile = import_extra("tifffile", "TIFF of several pages, many channels or deep colour", "scientific")
     with tifffile.TiffFile(path if isinstance(path, io.BytesIO) else str(path)) as file:
         keyframe = _full_series(file)[0].keyframe
         return keyframe.imagelength, keyframe.imagewidth
@@ -123,8 +123,7 @@ def _read_series(series: Any, length: int) -> np.ndarray:
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        name = page.compression.name
-        raise UnsupportedError(f"{name} compression needs an extra: pip install 'pix2pix[scientific]'.") from error
+        raise MissingExtraError(f"{page.compression.name} compression", "scientific") from error
     array = np.moveaxis(array, (axes.index("Y"), axes.index("X")), (0, 1))
     array = array.reshape(*array.shape[:2], -1)
     return _invert(array, page) if page.tags.valueof(PHOTOMETRIC) == WHITE_IS_ZERO else array

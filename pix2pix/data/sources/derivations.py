@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pix2pix.core.extras import import_extra
 from pix2pix.core.randomness import derive_seed
 from pix2pix.data.images.resize import resize
 
@@ -86,8 +87,4 @@ DETERMINISTIC = {"grayscale": grayscale, "edges": edges, "superres": superres, "
 
 def import_opencv() -> ModuleType:
     """OpenCV. Raises ValueError, with the command that installs it, when it is missing."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise ValueError("data.operation=edges needs OpenCV: pip install 'pix2pix[edges]'") from error
-    return cv2
+    return import_extra("cv2", "data.operation=edges", "edges")

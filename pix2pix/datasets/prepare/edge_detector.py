@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pix2pix.core.extras import import_extra
+
 
 def detect_edges(picture: Image.Image, model: str) -> Image.Image:
     """Detects the edges of a picture with the ONNX file `model`. Returns them black on white, mode L.
@@ -32,10 +34,7 @@ def detect_edges(picture: Image.Image, model: str) -> Image.Image:
 
 @cache
 def _load_session(model: str) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ValueError("--detector needs onnxruntime: pip install 'pix2pix[detector]'") from error
+    onnxruntime = import_extra("onnxruntime", "--detector", "detector")
     try:
         return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions have no common public parent

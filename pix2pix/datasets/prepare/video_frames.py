@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from pix2pix.core.extras import import_extra
 from pix2pix.data.images.picture_files import CONTAINERS
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.prepare.match import Matches, PairSpec
@@ -150,10 +151,7 @@ def _decode_frames(video: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _open_video(video: Path) -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise ValueError("videos need PyAV: pip install 'pix2pix[video]'") from error
+    av = import_extra("av", "a video", "video")
     if not video.is_file():
         raise FileNotFoundError(f"no film {str(video)!r}.")
     try:

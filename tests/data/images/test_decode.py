@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from pix2pix.data.images import extras
+from pix2pix.core import extras
 from pix2pix.data.images.decode import read_picture, read_pixels, read_size
 
 RANDOM = np.random.default_rng(0)
