@@ -418,6 +418,18 @@ def plain(name, content=b"", **header):
     return member
 
 
+def replace_first_pair(shards: Path, *members: tarfile.TarInfo) -> None:
+    """The first shard holds these members instead, as its first pair."""
+    with tarfile.open(shards / "train-000000.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for member in members:
+            tar.addfile(member)
+    size = (shards / "train-000000.tar").stat().st_size
+    places = np.load(shards / "train.offsets.npy")
+    places[0] = 0, size
+    np.save(shards / "train.offsets.npy", places)
+    (shards / "index.json").write_text(changed(shards, bytes=size))
+
+
 @pytest.mark.parametrize(
     "members",
     [
@@ -435,26 +447,13 @@ def plain(name, content=b"", **header):
     ids=["link", "loop", "folder", "pipe", "sparse", "half", "turned", "two", "no-utf8", "nothing"],
 )
 def test_members_that_are_no_pair_are_told_with_their_shard(several, members):
-    with tarfile.open(several / "train-000000.tar", "w", format=tarfile.PAX_FORMAT) as tar:
-        for member in members:
-            tar.addfile(member)
-    size = (several / "train-000000.tar").stat().st_size
-    places = np.load(several / "train.offsets.npy")
-    places[0] = 0, size
-    np.save(several / "train.offsets.npy", places)
-    (several / "index.json").write_text(changed(several, bytes=size))
+    replace_first_pair(several, *members)
     with pytest.raises(ValueError, match=r"train-000000\.tar: no pair begins at byte 0 \(.+\)"):
         ShardedPairs(str(several)).split("train")[0]
 
 
 def test_a_member_of_no_bytes_is_named(several):
-    with tarfile.open(several / "train-000000.tar", "w") as tar:
-        tar.addfile(plain("1.ab.png"))
-    size = (several / "train-000000.tar").stat().st_size
-    (several / "index.json").write_text(changed(several, bytes=size))
-    places = np.load(several / "train.offsets.npy")
-    places[0] = 0, size
-    np.save(several / "train.offsets.npy", places)
+    replace_first_pair(several, plain("1.ab.png"))
     with pytest.raises(ValueError, match=r"train-000000\.tar/1\.ab\.png: cannot be read as a picture"):
         ShardedPairs(str(several)).split("train")[0]
 
