@@ -4,6 +4,7 @@ They hold on this machine and for a training that starts now: a saved configurat
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pix2pix.config.data_rules import find_broken_data_rules
@@ -18,6 +19,8 @@ CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 
 def find_broken_rules(config: RunConfig) -> Iterator[str]:
     """What in a configuration does not fit together, one sentence each."""
+    if ".." in Path(config.name).parts:
+        yield f"name={config.name}: leads out of output_dir; give a name without .., or another output_dir"
     yield from find_broken_data_rules(config.data)
     yield from find_broken_step_rules(config)
     for rule in (_check_objective, _check_label_losses, _check_trainer, _check_precision):

@@ -113,7 +113,7 @@ def test_every_experiment_builds_on_the_real_data(experiment):
         ("facades_reverse", 200, 1, 286, True, "AtoB"),
         ("cityscapes", 200, 1, 286, True, "BtoA"),
         ("cityscapes_reverse", 200, 1, 286, True, "AtoB"),
-        ("night2day", 17, 4, 286, True, "AtoB"),
+        ("night2day", 17, 4, 286, True, "BtoA"),
         ("colorization", 6, 4, 256, True, "AtoB"),
         ("inpainting", 25, 4, 256, True, "AtoB"),
         ("thermal", 10, 4, 286, True, "AtoB"),
@@ -225,6 +225,7 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         ),
         (["optimizer.decay_epochs=300"], "optimizer.decay_epochs=300 is more than trainer.max_epochs=200"),
         (["objective/adversarial=wasserstein"], "set discriminator.norm=instance or none"),
+        (["name=../elsewhere"], "name=../elsewhere: leads out of output_dir"),
         (["discriminator=none"], "the objective has an adversarial term but discriminator=none"),
         (["objective=l1", "objective.l1_weight=0"], "the objective has no term"),
         (

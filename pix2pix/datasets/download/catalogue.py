@@ -115,9 +115,9 @@ CATALOGUE = {
         ),
         PublicDataset(
             name="night2day",
-            splits={"train": 17823, "val": 2287, "test": 2297},
+            splits={"train": 17823, "val": 10, "test": 2287},
             megabytes=2000,
-            halves="A and B: one place at two hours",
+            halves="A photo by night, B by day",
             owner="Transient Attributes, Laffont and others, Brown University (SIGGRAPH 2014); webcam pictures",
             terms="no licence is given; published for research, cite the data set",
             homepage="http://transattr.cs.brown.edu/",
