@@ -19,6 +19,7 @@ from pix2pix.runs.run import Run
 
 Scale = Literal["training", "own"] | float
 LARGEST = 1.3  # side of a picture, in sides of the training pictures, that is translated without a warning
+SMALLEST = 0.25  # likewise; a smaller picture is a whole one in few pixels, and no part of one at the training's scale
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class TrainingScale:
         """What the training, or an evaluation, would resize a picture to; its own size if that is not known."""
         if not self.is_known or self.source_size is None:
             return size
-        if self.source_size == "mixed":
+        if self.source_size == "mixed" or _is_tiny(size, self.source_size):
             return self._resize_for_training(size)
         new = self._resize_for_training(self.source_size)
         return _scale_size(size, (new[0] / self.source_size[0], new[1] / self.source_size[1]))
@@ -80,18 +81,36 @@ class TrainingScale:
         return self._resize_for_training(self.source_size) if isinstance(self.source_size, tuple) else self.data.shape
 
     def warning(self, own: Size, size: Size) -> str:
-        """What to say of a picture of size `own` that is translated at `size`; empty if it is not unusually large."""
-        trained = self.trained_size
-        ratio = math.sqrt(math.prod(size) / math.prod(trained)) if trained else 1.0
-        if trained is None or ratio <= LARGEST:
+        """What to say of a picture of size `own` that is translated at `size`; empty if that is not unusual."""
+        trained, files = self.trained_size, self.source_size
+        if trained is None:
             return ""
-        remedy = "training" if self.is_known and self._training_size(own) < size else f"{size[0] / own[0] / ratio:.2g}"
+        if isinstance(files, tuple) and _is_tiny(own, files) and size == self._training_size(own) != own:
+            return (
+                f"{own[1]}x{own[0]} pixels are less than a quarter of the side of the training's files "
+                f"({files[1]}x{files[0]}), so it is taken for a whole picture and translated at {size[1]}x{size[0]} "
+                "pixels. If it is a small part of one, set the scale to a factor (--scale 0.5)."
+            )
+        ratio, is_reduced = _side_ratio(size, trained), math.prod(size) < math.prod(own)
+        if ratio > LARGEST:
+            reason = "If its objects are larger than in the training, rather than more of them, the result is worse"
+        elif _is_tiny(size, trained) and is_reduced:
+            reason = "So few pixels show next to nothing"
+        else:
+            return ""
+        remedy = self._remedy(own, size, ratio)
         unknown = "" if self.is_known else " The run does not say how large its files were."
         return (
-            f"translated at {size[1]}x{size[0]} pixels, {ratio:.1f} times the side of the pictures that the run was "
-            f"trained at ({trained[1]}x{trained[0]}).{unknown} If its objects are larger than in the training, rather "
-            f"than more of them, the result is worse: set the scale to {remedy} (--scale {remedy})."
+            f"translated at {size[1]}x{size[0]} pixels, {ratio:{'.1f' if ratio > 1 else '.2f'}} times the side of the "
+            f"pictures that the run was trained at ({trained[1]}x{trained[0]}).{unknown} {reason}: set the scale to "
+            f"{remedy} (--scale {remedy})."
         )
+
+    def _remedy(self, own: Size, size: Size, ratio: float) -> str:
+        """The scale that brings a picture near the size of the training: its scale, or else a factor."""
+        training = math.prod(self._training_size(own)) if self.is_known else math.prod(size)
+        is_nearer = training < math.prod(size) if ratio > 1 else training > math.prod(size)
+        return "training" if is_nearer else f"{size[0] / own[0] / ratio:.2g}"
 
 
 def find_training_scale(trained: TrainedGenerator) -> TrainingScale:
@@ -113,6 +132,15 @@ def _derive_source_size(trained: TrainedGenerator) -> SourceSize | None:
             return measure_source_size(pairs)
     known = CATALOGUE.get(data.name)
     return (known.side, known.side) if known and data.has_folder and folder.name == known.name else None
+
+
+def _side_ratio(size: Size, other: Size) -> float:
+    """The side of a picture in sides of another, as squares of equal area."""
+    return math.sqrt(math.prod(size) / math.prod(other))
+
+
+def _is_tiny(size: Size, other: Size) -> bool:
+    return _side_ratio(size, other) < SMALLEST
 
 
 def _scale_size(size: Size, factors: tuple[float, float]) -> Size:

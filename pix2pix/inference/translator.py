@@ -157,7 +157,7 @@ class Translator:
         size = self.training_scale.size_of(own, self.scale)
         if not self._warned_of and (warning := self.training_scale.warning(own, size)):
             self._warned_of.append(request.title)
-            log.warning("%s: %s", request.title, warning)
+            log.warning("%s: %s", request.name or request.title, warning)
         derivation = request.name if self.derive else None
         return self.trained.read_source(*images, size=size, derivation=derivation, name=request.title)
 

@@ -148,7 +148,7 @@ def test_sizes_follow_from_the_mode_of_the_training():
     assert scale_of((600, 300)).size_of((600, 300), None) == (64, 64)
     assert scale_of("mixed").size_of((1200, 300), None) == (64, 64)
     assert scale_of("mixed", "data.preprocess=pad").size_of((1200, 300), None) == (64, 16)
-    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").size_of((30, 10), None) == (19, 6)
+    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").size_of((150, 50), None) == (96, 32)
     for mode in ("crop", "none"):
         assert scale_of("mixed", f"data.preprocess={mode}").size_of((1200, 300), "training") == (1200, 300)
 
@@ -160,6 +160,26 @@ def test_only_larger_pictures_than_those_of_the_training_are_warned_of():
     assert "1.3 times" in scale.warning((600, 600), (84, 84))
     assert "set the scale to 0.053" in scale.warning((1200, 1200), (128, 128))
     assert not scale_of("mixed", "data.preprocess=none").warning((4000, 4000), (4000, 4000))
+
+
+def test_a_picture_far_smaller_than_the_files_is_translated_whole_at_the_size_of_the_training():
+    scale = scale_of((600, 600))
+    assert scale.size_of((150, 150), None) == (16, 16)
+    assert scale.size_of((50, 40), None) == scale.size_of((50, 40), "training") == (64, 64)
+    assert scale.size_of((50, 40), "own") == (50, 40)
+    assert "taken for a whole picture and translated at 64x64" in scale.warning((50, 40), (64, 64))
+    assert scale_of((600, 600), "data.preprocess=pad").size_of((50, 40), None) == (64, 51)
+    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").size_of((30, 10), None) == (192, 64)
+    assert scale_of((600, 600), "data.preprocess=crop").size_of((50, 40), None) == (50, 40)
+    assert not scale_of((600, 600), "data.preprocess=crop").warning((50, 40), (50, 40))
+
+
+def test_a_factor_that_leaves_next_to_nothing_is_warned_of():
+    scale = scale_of((600, 600))
+    assert "0.05 times the side" in scale.warning((600, 600), (3, 3))
+    assert "set the scale to training" in scale.warning((600, 600), (3, 3))
+    assert not scale.warning((16, 16), (16, 16))
+    assert not scale.warning((600, 600), (16, 16))
 
 
 def test_files_are_measured_in_both_directions_and_layouts(tmp_path):
