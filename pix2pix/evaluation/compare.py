@@ -42,9 +42,11 @@ def compare(
         trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
 
     Raises:
-        FileNotFoundError: for a path without runs.
+        FileNotFoundError: for a path without runs, or data that are not there.
         ValueError: for a run that is damaged.
     """
+    if data is not None and "://" not in str(data) and not Path(data).exists():
+        raise FileNotFoundError(f"--data {data}: there is no such folder or table of pairs.")
     given = [runs] if isinstance(runs, Run | str | Path) else runs
     found = find_runs(run.path if isinstance(run, Run) else run for run in given)
     if evaluate:

@@ -19,6 +19,8 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
         FileNotFoundError: when the run does not exist.
     """
     path = output or _default_path(Path(run), SUFFIXES[kind])
+    if kind != "web" and path.is_dir():  # before a minute of work
+        raise ValueError(f"--output {path}: is a folder. Name a file, such as {path / f'generator{SUFFIXES[kind]}'}.")
     if output is None and Path(run).is_dir():
         Run(run).require_inside(path.parent)
     return f"{WRITERS[kind](run, path, {name: value for name, value in options.items() if value})}\n{path}"

@@ -52,7 +52,6 @@ def push(
         ValueError: for a malformed name, or when huggingface_hub is not installed.
         OSError: when the hub refuses it or cannot be reached.
     """
-    parse_address(f"{SCHEME}{repository}")
     hub = import_hub()
     with tempfile.TemporaryDirectory() as folder:
         files = write_folder(run, repository, Path(folder), **options)
@@ -89,8 +88,9 @@ def write_folder(
         The files, the weights last.
 
     Raises:
-        ValueError: when the folder holds other files.
+        ValueError: for a malformed name, or when the folder holds other files.
     """
+    parse_address(f"{SCHEME}{repository}")
     _require_own(folder)
     trained = load_generator(run, device="cpu", **options)
     place = Run(run) if Path(run).is_dir() else None

@@ -108,7 +108,9 @@ def _list_folder(pattern: Path, root: Path, files: Iterable[Path], output: Path)
     ]
     pictures = [(file, place) for file, place in pictures if not any(part.startswith(".") for part in place.parts)]
     if not pictures:
-        raise FileNotFoundError(f"{pattern}: no pictures in this folder.")
+        raise FileNotFoundError(
+            f"{pattern}: no pictures in this folder." if pattern.is_dir() else f"{pattern}: no picture has such a name."
+        )
     yield from natsorted(pictures, key=lambda pair: str(pair[1]))
 
 

@@ -12,9 +12,11 @@ from pix2pix.inference.translator import Translator
 
 
 def require_output_folder(output: Path, inputs: Sequence[str]) -> None:
-    """Raises ValueError for an output that looks like a file, or for `-` beside other inputs."""
+    """Raises ValueError for an output that is or looks like a file, or for `-` beside other inputs."""
     if output.suffix.lower() in (*SUFFIXES, *VIDEOS):
         raise ValueError(f"--output {output}: give the folder for the results; each is named after its input.")
+    if output.is_file():
+        raise ValueError(f"--output {output}: is a file. Give a folder for the results.")
     if "-" in (*inputs, str(output)) and len(inputs) > 1:
         raise ValueError(
             "- (standard input or output) takes exactly one picture. Translate the others in another command."

@@ -172,6 +172,11 @@ def test_runs_that_differ_in_much_go_by_their_own_names(tiny_run, tmp_path):
     assert sorted(label.rpartition("/")[2] for label in labels) == ["much", "tiny"]
 
 
+def test_data_that_are_not_there_are_named_before_anything_is_evaluated(sweep, tmp_path):
+    with pytest.raises(SystemExit, match=r"--data .*nowhere: there is no such folder or table"):
+        pix2pix("compare", sweep, "--data", tmp_path / "nowhere")
+
+
 def test_a_folder_without_runs_is_named(tmp_path):
     with pytest.raises(SystemExit, match="no runs here"):
         pix2pix("compare", tmp_path)

@@ -113,6 +113,12 @@ def test_a_file_that_disagrees_is_not_written(deep_run, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_no_file_to_export_to(deep_run, tmp_path):
+    with pytest.raises(SystemExit, match=r"is a folder\. Name a file, such as .*generator\.onnx"):
+        pix2pix("export", deep_run, "-o", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_exported_program_runs_without_this_package(deep_run, tmp_path, capsys):
     pix2pix("export", deep_run, "--format", "exported-program", "-o", tmp_path / "a.pt2")
     assert "the file against the run: largest" in capsys.readouterr().out

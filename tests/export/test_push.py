@@ -204,6 +204,13 @@ def test_a_folder_with_other_files_is_left_alone(evaluated, tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.name != "settings"] == ["thesis.txt"]
 
 
+def test_a_name_that_the_hub_would_refuse_is_refused_before_a_folder_is_written(evaluated, tmp_path):
+    for name in ("ada", "a b/c d", "a/b/c"):
+        with pytest.raises(SystemExit, match=r"no address of the hub\. Write hf://USER/NAME"):
+            pix2pix("push", evaluated.path, name, "--output", tmp_path / "card")
+    assert not (tmp_path / "card").exists()
+
+
 def test_a_revision_is_a_model_of_its_own(hub, evaluated, tmp_path):
     pix2pix("push", evaluated.path, NAME)
     commit = next(name for name in hub.repositories[NAME] if name != "main")

@@ -121,6 +121,15 @@ def test_missing_and_empty_inputs_are_named(tiny_run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match="no pictures in this folder"):
         pix2pix("translate", tiny_run.path, tmp_path / "empty", "-o", tmp_path / "out")
+    with pytest.raises(SystemExit, match=r"\*\.gif: no picture has such a name"):
+        pix2pix("translate", tiny_run.path, tmp_path / "*.gif", "-o", tmp_path / "out")
+
+
+def test_a_file_is_no_place_for_results(tiny_run, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(SystemExit, match=r"--output .*notes: is a file\. Give a folder"):
+        pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tiny_run, tmp_path):
@@ -151,6 +160,8 @@ def test_a_device_that_is_not_there_is_said(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="torch sees no CUDA device here"):
         pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--device", "cuda")
+    with pytest.raises(SystemExit, match="device 'tpu': torch knows no such device"):
+        pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--device", "tpu")
 
 
 def pixels(*seeds, size=(32, 32)):

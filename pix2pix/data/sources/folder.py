@@ -208,6 +208,10 @@ def find_pairs(
 
 def require_folder(path: Path) -> None:
     """Raises FileNotFoundError for what is neither a folder nor a table of pairs."""
+    if path.is_file() and not pair_list.is_table(path):
+        raise ValueError(
+            f"{path}: neither a folder of pairs nor a table of them, which is a .csv or .tsv file. Name one."
+        )
     if not path.is_dir() and not pair_list.is_table(path):
         raise FileNotFoundError(
             f"no folder {str(path)!r}: the pairs are looked for there. "

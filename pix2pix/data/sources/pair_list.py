@@ -29,20 +29,16 @@ def read_pair_list(table: Path, names: Sequence[str], report: Report = raise_fau
     Args:
         table: the CSV file; columns are separated by commas, semicolons or tabs.
         names: of A's and B's images: the columns to read where there are such; else `input` is A and `target` is B.
-
         report: takes the fault of each row. By default it raises the first.
 
     Raises:
         ValueError: for a table without these columns, a row that lacks a value, an unknown split, a file that is no
-            picture or does not exist, naming the row.
+            picture or does not exist, a pair that is listed twice, naming the row.
     """
-    text = table.read_text(encoding="utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
+    reader = _open_reader(table)
     columns = _find_columns(table, reader.fieldnames or [], names)
     rows: dict[Split, list[list[str]]] = defaultdict(list)
-    notes = 0
+    notes, lines = 0, dict[tuple[str, ...], int]()
     for row in reader:
         values = {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key is not None}
         if not any(values.values()):
@@ -55,6 +51,8 @@ def read_pair_list(table: Path, names: Sequence[str], report: Report = raise_fau
                 notes += 1
                 continue
             _require_files(table.parent, files, columns, where)
+            if (first_line := lines.setdefault(tuple(files), reader.line_num)) != reader.line_num:
+                raise ValueError(f"{where}: lists the pair of line {first_line} again. Remove one of the two lines.")
         except ValueError as error:
             report(Fault("row", error))
             continue
@@ -62,6 +60,22 @@ def read_pair_list(table: Path, names: Sequence[str], report: Report = raise_fau
     left_out = [f"{notes} rows of {table.name} without targets: left out"] if notes else []
     splits: dict[Split, SplitFiles] = {split: _make_split(table, found) for split, found in rows.items() if found}
     return FolderLayout(table.parent, splits, left_out, has_splits="split" in (reader.fieldnames or []))
+
+
+def _open_reader(table: Path) -> "csv.DictReader[str]":
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{table}: byte {error.start} is not UTF-8, so this is no table in plain text, or one of another encoding. "
+            "Save it as CSV in UTF-8."
+        ) from error
+    if not text.strip():
+        raise ValueError(
+            f"{table}: is empty. Write a first line with the columns input,target and a line for each pair."
+        )
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    return csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
 
 
 def table_digest(table: Path) -> str:

@@ -181,6 +181,27 @@ def table(root: Path, content: str) -> str:
     return str(root / "pairs.csv")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "pairs.csv: is empty. Write a first line with the columns input,target"),
+        (b"\xff\xfei\x00n\x00", "pairs.csv: byte 0 is not UTF-8.*Save it as CSV in UTF-8"),
+        ("input,target\nbild\xe9.png,b.png".encode("latin-1"), "pairs.csv: byte 17 is not UTF-8"),
+    ],
+    ids=["empty", "utf-16", "latin-1"],
+)
+def test_a_table_that_is_no_text_is_named(tmp_path, content, said):
+    (tmp_path / "pairs.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        PairFolder(str(tmp_path / "pairs.csv"))
+
+
+def test_a_picture_is_no_table_of_pairs(tmp_path):
+    fill(tmp_path, "photos/{}.png", count=1)
+    with pytest.raises(ValueError, match=r"0\.png: neither a folder of pairs nor a table of them"):
+        PairFolder(str(tmp_path / "photos" / "0.png"))
+
+
 def test_a_table_lists_pairs(tmp_path):
     fill(tmp_path, "photos/{}.png", "maps/m{}.png", count=4)
     rows = [f"photos/{n}.png;maps/m{n}.png;{split}" for n, split in enumerate(("train", "", "val", "test"))]
@@ -199,6 +220,7 @@ def test_a_table_lists_pairs(tmp_path):
         ("input,target\np/0.png,p/9.png\n", r"line 2: there is no file p/9\.png"),
         ("input,target\np/0.png,\n", r"line 2: has no target"),
         ("input,target\np/0.png,p/0.png\n", r"line 2: p/0\.png is its own partner"),
+        ("input,target,split\np/0.png,p/1.png\np/0.png,p/1.png,val\n", "line 3: lists the pair of line 2 again"),
         ("input,target,split\np/0.png,p/1.png,dev\n", r"split 'dev' is not train, val or test"),
     ],
 )
