@@ -104,7 +104,7 @@ def _list_folder(pattern: Path, root: Path, files: Iterable[Path], output: Path)
     pictures = [
         (file, file.relative_to(root))
         for file in files
-        if file.suffix.lower() in known and not (inside and file.resolve().is_relative_to(results))
+        if file.name.lower().endswith(known) and not (inside and file.resolve().is_relative_to(results))
     ]
     pictures = [(file, place) for file, place in pictures if not any(part.startswith(".") for part in place.parts)]
     if not pictures:

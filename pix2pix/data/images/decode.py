@@ -1,17 +1,19 @@
 """Decodes picture files of any bit depth and number of channels into arrays.
 
 Pillow reads what it holds without loss. `deep_formats` and `tiff` read what Pillow would silently cut to 8 bits or one
-channel.
+channel, `medical` DICOM and NIfTI.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from pix2pix.data.images import tiff
+from pix2pix.data.images import medical, tiff
 from pix2pix.data.images.deep_formats import (
     PILLOW_DEEP_MODES,
     exceeds_pillow,
@@ -27,12 +29,27 @@ from pix2pix.data.images.value_range import TYPES, Depth, depth_of, describe_typ
 Picture = Image.Image | np.ndarray  # arrays are (H, W, C)
 
 JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
-SUFFIXES = (*JPEG, ".png", ".webp", ".bmp", ".gif", *tiff.SUFFIXES, *FORMATS_BY_SUFFIX, ".npy")
+SUFFIXES = (*JPEG, ".png", ".webp", ".bmp", ".gif", *tiff.SUFFIXES, *FORMATS_BY_SUFFIX, ".npy", *medical.SUFFIXES)
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 INT32 = np.iinfo(np.int32)
 ANIMATED = {"GIF", "WEBP", "PNG", "AVIF"}
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange height and width
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow
+
+
+class _Reader(NamedTuple):
+    """Reads the pixels (H, W, C), or the height and width alone, of a format that Pillow does not know."""
+
+    read: Callable[[File], np.ndarray]
+    read_size: Callable[[File], tuple[int, int]]
+
+
+READERS = {
+    ".npy": _Reader(read_numpy, read_numpy_size),
+    ".dcm": _Reader(medical.read_dicom, medical.read_dicom_size),
+    ".nii": _Reader(medical.read_nifti, medical.read_nifti_size),
+    ".gz": _Reader(medical.read_nifti, medical.read_nifti_size),  # no other compressed files are listed
+}
 
 
 def read_pixels(path: Path, channels: int, depth: Depth = 8) -> Tensor:
@@ -87,8 +104,8 @@ def read_picture(path: Path) -> Image.Image:
 def open_picture(path: File) -> Picture:
     """The picture in a file, upright: of Pillow where Pillow holds it without loss, else an array (H, W, C)."""
     with report_unreadable(path):
-        if path.suffix.lower() == ".npy":
-            return read_numpy(path)
+        if reader := READERS.get(path.suffix.lower()):
+            return reader.read(path)
         try:
             with open_image(path) as image:
                 _refuse_animation(image)
@@ -114,8 +131,8 @@ def array_to_picture(pixels: np.ndarray) -> Picture:
 def read_size(path: Path) -> tuple[int, int]:
     """Height and width of the upright picture in a file, from its header alone."""
     with report_unreadable(path):
-        if path.suffix.lower() == ".npy":
-            return read_numpy_size(path)
+        if reader := READERS.get(path.suffix.lower()):
+            return reader.read_size(path)
         try:
             with open_image(path) as image:
                 if image.format == "TIFF" and tiff.count_full_pages(image) != 1:

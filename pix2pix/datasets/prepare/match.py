@@ -122,7 +122,9 @@ def list_pictures(folder: Path) -> list[Path]:
     """Lists all pictures below a folder, in natural order. Raises FileNotFoundError if it does not exist."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {str(folder)!r}. Give a folder of pictures.")
-    found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not _is_hidden(file, folder)]
+    found = [
+        file for file in folder.rglob("*") if file.name.lower().endswith(SUFFIXES) and not _is_hidden(file, folder)
+    ]
     require_utf8_names(folder, [str(file.relative_to(folder)) for file in found])
     return natsorted(found, key=str)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pix2pix.data.pair import Direction
 from pix2pix.datasets.check.measure import measure_pairs
 from pix2pix.datasets.check.scan import scan_folder
 from pix2pix.datasets.check.suggest_command import suggest_command
@@ -83,10 +84,15 @@ def prepare(preparation: Preparation) -> Iterator[str]:
         write.mark_finished(preparation.output)
         yield f"{preparation.output}: {summary}"
     yield from _describe_unmatched(preparation)
-    scan = scan_folder(preparation.output)
-    readings = measure_pairs(scan.pairs[:: max(1, len(scan.pairs) // SAMPLE)], preparation.workers)
     direction = "AtoB" if preparation.recipe.operation or preparation.videos else None
-    yield f"train:  {suggest_command(scan, readings, direction=direction)}"
+    yield suggest_training(preparation.output, direction, preparation.workers)
+
+
+def suggest_training(output: Path, direction: Direction | None, workers: int | None = None) -> str:
+    """The last line of a report: the command that trains on the prepared pairs."""
+    scan = scan_folder(output)
+    readings = measure_pairs(scan.pairs[:: max(1, len(scan.pairs) // SAMPLE)], workers)
+    return f"train:  {suggest_command(scan, readings, direction=direction)}"
 
 
 def dry_run(preparation: Preparation) -> Iterator[str]:
