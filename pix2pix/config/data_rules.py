@@ -2,23 +2,41 @@
 
 from collections.abc import Iterator
 
+from pix2pix.data.images.input_kinds import has_classes, has_kinds
 from pix2pix.data.settings import DataSettings
 
 
 def find_broken_data_rules(data: DataSettings) -> Iterator[str]:
     """What in the `data` settings does not fit together, one sentence each."""
-    for rule in (_check_label_maps, _check_loading, _check_channels, _check_label_channels, _check_ranges):
+    for rule in (_check_label_maps, _check_inputs, _check_loading, _check_channels):
         yield from rule(data)
-    for rule in (_check_colours, _check_sizes, _check_turns):
+    for rule in (_check_label_channels, _check_ranges, _check_colours, _check_sizes, _check_turns):
         yield from rule(data)
 
 
 def _check_label_maps(data: DataSettings) -> Iterator[str]:
-    if (data.palette is None) != (data.label_map is None) or (data.one_hot and data.palette is None):
+    has_label_map = data.label_map is not None or has_classes(data.source_inputs)
+    if (data.palette is None) == has_label_map or (data.one_hot and data.palette is None):
         yield (
             f"data.palette={data.palette}, data.label_map={data.label_map}, data.one_hot={data.one_hot}: "
-            "a palette and which image is the label map (A or B) belong together, and one_hot needs both"
+            "a palette and which image is the label map (A or B) belong together, and one_hot needs both; with "
+            "`classes` in data.folders a palette is enough"
         )
+
+
+def _check_inputs(data: DataSettings) -> Iterator[str]:
+    inputs = data.source_inputs
+    if has_kinds(data.folders.get("B" if data.source_letter == "A" else "A")):
+        yield (
+            "data.folders: only inputs are joined of classes and boundaries; a target is a picture, or a label map by "
+            "data.label_map"
+        )
+    if inputs and data.source_depth != 8:
+        yield f"data.source_depth={data.source_depth}: what is joined with classes or boundaries has 8 bits"
+    if inputs and data.label_map_side == "source":
+        yield f"data.label_map={data.label_map}: the inputs say what they are, {inputs}; set data.label_map=null"
+    if inputs and "folders" not in data.source:
+        yield "data.folders: these pairs are not in folders of their own"
 
 
 def _check_loading(data: DataSettings) -> Iterator[str]:
@@ -57,7 +75,8 @@ def _check_ranges(data: DataSettings) -> Iterator[str]:
 
 
 def _check_colours(data: DataSettings) -> Iterator[str]:
-    if data.augment.changes_colours and (data.label_map_side == "source" or data.source_channels not in {1, 3}):
+    is_coded = data.label_map_side == "source" or data.source_inputs is not None
+    if data.augment.changes_colours and (is_coded or data.source_channels not in {1, 3}):
         yield (
             "data.augment: brightness, contrast, saturation and hue are of grey and RGB sources, not of label maps "
             "or other channels"

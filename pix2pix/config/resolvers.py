@@ -32,8 +32,27 @@ def in_file(image: str, direction: str) -> str:
 
 def channels_of(image: str, direction: str, folders: Mapping[str, Any]) -> int:
     """Channels of the source (`A`) or the target (`B`): RGB, or what several folders have together."""
-    names = folders.get(in_file(image, direction)) if isinstance(folders, Mapping) else None
-    return sum(names.values()) if isinstance(names, Mapping) else 3
+    names = _folders_of(image, direction, folders)
+    if not isinstance(names, Mapping):
+        return 3
+    from pix2pix.data.images.input_kinds import stored_channels
+
+    try:
+        return sum(map(stored_channels, names.values()))
+    except (KeyError, TypeError):
+        return 3  # the schema judges folders
+
+
+def source_inputs(direction: str, folders: Any) -> Any:
+    """What the folders of the source hold, where these are not pictures alone; else None."""
+    from pix2pix.data.images.input_kinds import has_kinds
+
+    names = _folders_of("A", direction, folders)
+    return names if has_kinds(names) else None
+
+
+def _folders_of(image: str, direction: str, folders: Any) -> Any:
+    return folders.get(in_file(image, direction)) if isinstance(folders, Mapping) else None
 
 
 def label_map_side(label_map: str | None, direction: str) -> str | None:
@@ -41,20 +60,30 @@ def label_map_side(label_map: str | None, direction: str) -> str | None:
     return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(label_map)
 
 
-def one_hot_palette(image: str, direction: str, one_hot: bool, palette: Any, label_map: str | None) -> Any:
+def one_hot_palette(
+    image: str, direction: str, one_hot: bool, palette: Any, label_map: str | None, inputs: Any = None
+) -> Any:
     """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
-    return palette if one_hot is True and in_file(image, direction) == label_map else None
+    from pix2pix.data.images.input_kinds import has_classes
+
+    is_coded = one_hot is True and in_file(image, direction) == label_map
+    return palette if is_coded or has_classes(inputs) else None
 
 
-def coded_channels(palette: Any, channels: int) -> int:
-    """Channels of an image as the networks see it: one for each class of the palette, or those of the picture."""
+def coded_channels(palette: Any, channels: int, inputs: Any = None) -> int:
+    """Channels of an image as the networks see it: one for each class of the palette, or those of the picture.
+
+    `inputs` says what each file holds, where an image joins several and these are not pictures alone.
+    """
     if palette is None:
         return channels
+    from pix2pix.data.images import input_kinds
     from pix2pix.data.images.class_colours import resolve_colours
 
     try:
-        return len(resolve_colours(palette))
-    except (ValueError, TypeError):
+        classes = len(resolve_colours(palette))
+        return sum(input_kinds.coded_channels(kind, classes) for kind in inputs.values()) if inputs else classes
+    except (ValueError, TypeError, KeyError):
         return channels  # the schema judges palettes
 
 
@@ -114,6 +143,7 @@ def without_slashes(name: str) -> str:
 PREFIX = "pix2pix."  # of their names in configuration files: other Hydra programs of this machine have names, too
 RESOLVERS = (
     *(absolute_path, pairs_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of),
+    source_inputs,
     label_map_side,
     *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from pix2pix.core.instantiate import TARGET, Component
 from pix2pix.core.settings import Settings
@@ -11,11 +11,12 @@ from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
 from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
 from pix2pix.data.images.decode import Depth
+from pix2pix.data.images.input_kinds import STORED_CHANNELS, Inputs
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.resize import Preprocess
 from pix2pix.data.images.value_range import Limits
 from pix2pix.data.pair import Direction
-from pix2pix.data.sources.image_spec import OWN_FOLDERS, ImageSpec, make_spec
+from pix2pix.data.sources.image_spec import OWN_FOLDERS, Folders, ImageSpec, make_spec
 from pix2pix.data.sources.skip_unreadable import OnError
 from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share
 
@@ -52,6 +53,15 @@ def _require_coding(transform: dict[str, Any]) -> dict[str, Any]:
     return transform
 
 
+def _require_kinds(folders: Any) -> Any:
+    """Refuses what no file can hold, in fewer words than the types of the setting take."""
+    for name, kind in folders.items() if isinstance(folders, dict) else ():
+        if kind not in STORED_CHANNELS and not (type(kind) is int and kind > 0):
+            kinds = " or ".join(STORED_CHANNELS)
+            raise ValueError(f"data.folders: {name}={kind}; give the channels of its pictures, or {kinds}")
+    return folders
+
+
 Range = Annotated[tuple[float, float], AfterValidator(_require_rising)]
 
 
@@ -86,7 +96,9 @@ class DataSettings(Settings):
     layout: Layout = "auto"
     val_share: Share | None = DEFAULT_SHARE
     split_seed: Annotated[int, Field(ge=0)] = 0
-    folders: dict[Letter, str | dict[str, Positive]] = Field(default_factory=lambda: dict(OWN_FOLDERS))
+    folders: dict[Letter, Annotated[Folders, BeforeValidator(_require_kinds)]] = Field(
+        default_factory=lambda: dict(OWN_FOLDERS)
+    )
     source_channels: Positive
     target_channels: Positive
     operation: str | None = None
@@ -190,7 +202,13 @@ class DataSettings(Settings):
         """How the source of a pair is read from its files."""
         letter = self.source_letter
         palette = self.palette if self.label_map == letter else None
-        return make_spec(self.folders.get(letter, letter), self.source_channels, self.source_depth, palette)
+        folders = self.folders.get(letter, letter)
+        return make_spec(folders, self.source_channels, self.source_depth, palette, self.palette)
+
+    @property
+    def source_inputs(self) -> Inputs | None:
+        """What the files of the source hold, where they are not pictures alone."""
+        return self.transform.get("source_inputs")
 
     @property
     def output_depth(self) -> Depth:

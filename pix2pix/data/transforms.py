@@ -17,11 +17,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop, rotate_scale, sample_view
+from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop, sample_view
+from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PaletteChoice
-from pix2pix.data.images.palettes import Palette
+from pix2pix.data.images.input_kinds import Inputs
 from pix2pix.data.images.resize import Preprocess, Size, center_crop, resize_for_training
-from pix2pix.data.images.value_range import Limits, normalize
+from pix2pix.data.images.value_range import Limits
 from pix2pix.data.pair import Pair
 
 Pixels = Annotated[int, Field(ge=1)]
@@ -83,6 +84,8 @@ class JitterAndMirror(PairTransform):
         source_range: the values of the source that become -1 and 1; values beyond them are clipped. None stands for
             the whole range of an integer type, and for 0 to 1 of floats.
         target_range: the same for the target.
+        source_inputs: what the files of a source hold that joins label maps or boundaries with pictures; None for
+            other sources.
     """
 
     def __init__(
@@ -102,13 +105,14 @@ class JitterAndMirror(PairTransform):
         target_palette: PaletteChoice | None = None,
         source_range: Limits | None = None,
         target_range: Limits | None = None,
+        source_inputs: Inputs | None = None,
     ) -> None:
         self.size, self.load_size = (height, width), (load_height, load_width)
         self.preprocess: Preprocess = preprocess
         self.mirror, self.augment = mirror, Augment.model_validate(augment or {})
         self.vertical_flip, self.quarter_turns = vertical_flip, quarter_turns
-        self.source = ImageEncoding(source_palette, source_range, is_label_map=label_map == "source")
-        self.target = ImageEncoding(target_palette, target_range, is_label_map=label_map == "target")
+        self.source = make_encoding(source_palette, source_range, source_inputs, is_label_map=label_map == "source")
+        self.target = make_encoding(target_palette, target_range, is_label_map=label_map == "target")
 
     def resize_for_training(self, pair: Pair) -> Pair:
         """Both images at the load size, as far as `preprocess` uses it."""
@@ -140,14 +144,13 @@ class JitterAndMirror(PairTransform):
         """Both images in [-1, 1], otherwise unchanged."""
         return Pair(self.source.encode(resized.source), self.target.encode(resized.target), resized.name)
 
-    def _apply_views(self, images: Images, views: Sequence[View], encoding: "ImageEncoding") -> Tensor:
+    def _apply_views(self, images: Images, views: Sequence[View], encoding: Encoding) -> Tensor:
         size = self._crop_size(images[0])
         # A crop without rotation cuts the pixels of the file, one memory copy, before they become floats.
         if not self.augment.resamples:
             return encoding.encode(crop(images, views, size))
         if isinstance(images, Tensor):
-            normalized = encoding.normalize(images)
-            return encoding.one_hot(rotate_scale(normalized, views, size, is_label_map=encoding.is_label_map))
+            return encoding.encode_views(images, views, size)
         # images of several sizes are sampled one by one
         parts = [self._apply_views(image[None], [view], encoding) for image, view in zip(images, views, strict=True)]
         return torch.cat(parts)
@@ -161,9 +164,9 @@ class JitterAndMirror(PairTransform):
         try:
             self.source.require_range(pair.source, "source")
             self.target.require_range(pair.target, "target")
-            source = resize(pair.source, is_label_map=self.source.palette is not None)
+            source = self.source.resize(pair.source, resize)
             shape = (pair.source.shape[1], pair.source.shape[2])
-            target = resize(pair.target, is_label_map=self.target.palette is not None, partner=shape)
+            target = self.target.resize(pair.target, functools.partial(resize, partner=shape))
         except ValueError as error:
             raise ValueError(f"pair {pair.name}: {error}") from error
         if source.shape[1:] != target.shape[1:]:
@@ -173,48 +176,6 @@ class JitterAndMirror(PairTransform):
                 "must agree. Resize the files, or set data.preprocess=resize_and_crop."
             )
         return Pair(source, target, pair.name)
-
-
-class ImageEncoding:
-    """Encodes one image of a pair as float32 in [-1, 1]: by its range of values, or with one channel per class.
-
-    Args:
-        palette: of a label map that becomes one channel per class; None for other images.
-        limits: the values that become -1 and 1; see `pix2pix.data.images.value_range.normalize`.
-        is_label_map: whether augmentation must not blend neighbouring pixels.
-    """
-
-    def __init__(self, palette: PaletteChoice | None, limits: Limits | None, *, is_label_map: bool = False) -> None:
-        self.palette = Palette(palette) if palette else None
-        self.limits, self.is_label_map = limits, is_label_map
-
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, C, H, W) of any type as the networks see them."""
-        return encode_pixels(pixels, self.palette, self.limits)
-
-    def normalize(self, pixels: Tensor) -> Tensor:
-        """The pixels in [-1, 1], in their own channels."""
-        return normalize(pixels, self.limits)
-
-    def one_hot(self, image: Tensor) -> Tensor:
-        """An image in [-1, 1] with one channel per class of the palette; unchanged without a palette."""
-        return image if self.palette is None else self.palette.encode(image)
-
-    def require_range(self, pixels: Tensor, image: str) -> None:
-        """Raises ValueError for floats outside 0 to 1 without a configured range; `image` is source or target."""
-        if self.limits is None and pixels.dtype == torch.float32 and self.palette is None:
-            low, high = float(pixels.min()), float(pixels.max())
-            if low < 0 or high > 1:
-                raise ValueError(
-                    f"its {image} holds values from {low:g} to {high:g}, but floats must lie between 0 and 1. "
-                    f"Set data.{image}_range=[LOW,HIGH] to the range of your data."
-                )
-
-
-def encode_pixels(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
-    """Pixels (..., C, H, W) as float32 in [-1, 1]: in their own channels, or one channel per class of the palette."""
-    image = normalize(pixels, limits)
-    return image if palette is None else palette.encode(image)
 
 
 def _batch_of(pair: Pair) -> Pair:

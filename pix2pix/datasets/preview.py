@@ -46,7 +46,7 @@ def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Im
 
 
 def _render_pair(pair: Pair, data: DataSettings) -> tuple[Tensor, Tensor]:
-    source = select_channels(to_displayable(pair.source, data.source_palette), data.source_image_spec.channels)
+    source = data.source_image_spec.show(pair.source, data.source_palette)
     return _shrink(source), _shrink(select_channels(to_displayable(pair.target, data.target_palette, pair.source)))
 
 

@@ -87,14 +87,14 @@ class PairEvaluator:
         raw = self.pairs.pairs[index]
         self.digest.add(index, raw)
         trained, pair = self.trained, self.pairs.transform.transform_for_eval(raw)
-        source = to_displayable(pair.source, trained.source_palette)
+        source = trained.config.data.source_image_spec.show(pair.source, trained.source_palette)
         target = to_displayable(pair.target, trained.target_palette, pair.source)
         return EvaluatedPair(pair.name, pair.source, source, target, self._true_labels(raw))
 
     def _true_labels(self, raw: Pair) -> Tensor | None:
         """The classes (H, W) of the pair's label map, read from the file's pixels before any resampling of colours."""
         data = self.trained.config.data
-        if self.trained.palette is None:
+        if self.trained.palette is None or data.label_map_side is None:
             return None
         image = raw.target if data.label_map_side == "target" else raw.source
         partner = (raw.source.shape[1], raw.source.shape[2])
@@ -130,7 +130,7 @@ class PairEvaluator:
         picture = trained.to_picture(output)
         is_labels = trained.target_palette is not None
         pictures = {
-            "input": to_picture(select_channels(example.source, trained.config.data.source_image_spec.channels)),
+            "input": to_picture(example.source),
             "target": to_picture(select_channels(example.target)),
             "output": picture if is_labels else to_picture(select_channels(output)),
         }

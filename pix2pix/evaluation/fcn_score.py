@@ -59,7 +59,7 @@ def resolve_scorer(scorer: str | Path) -> Path:
 
 def _require_fit(name: str | Path, scorer: RunConfig, config: RunConfig) -> None:
     data, scorer_data = config.data, scorer.data
-    if data.palette is None or data.label_map_side == "target":
+    if data.palette is None or data.label_map_side != "source":
         raise ValueError(f"--scorer {name}: a scorer needs photos made from label maps, which this run does not make.")
     if scorer_data.label_map_side != "target" or scorer_data.palette != data.palette:
         raise ValueError(

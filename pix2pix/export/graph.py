@@ -12,7 +12,6 @@ from pix2pix.config.identity import hide_whereabouts
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.settings import DataSettings
-from pix2pix.data.transforms import encode_pixels
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import has_custom_forward
 from pix2pix.models.input_sizes import round_up
@@ -59,10 +58,10 @@ class InferenceGraph(nn.Module):
         self.multiple: int = getattr(trained.generator, "multiple", 1)
         data = trained.config.data
         self.from_lightness = data.has_lab_targets
-        self.source_palette, self.palette = trained.source_palette, trained.target_palette
+        self.encoding, self.palette = trained.encoding, trained.target_palette
         if pixels == "uint8":
             _require_bytes(data)
-        network_channels = len(self.source_palette) if self.source_palette else data.source_channels
+        network_channels = data.input_channels
         self.channels = network_channels if pixels == "float" else 3 if self.from_lightness else data.source_channels
         self.output_channels, self.noise = _trace_shapes(self, network_channels)
         if half:
@@ -90,7 +89,7 @@ class InferenceGraph(nn.Module):
     def preprocess(self, image: Tensor) -> Tensor:
         """Converts uint8 pictures to the network's input."""
         lightness = split_lightness(image)[0] if self.from_lightness else image
-        return encode_pixels(lightness, self.source_palette)
+        return self.encoding.encode(lightness)
 
     def postprocess(self, output: Tensor, source: Tensor) -> Tensor:
         """Converts the network's output for `source` to uint8 pictures."""

@@ -1,5 +1,6 @@
 """Loads a trained generator from a run directory or a file of weights."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.trust import Trust
+from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import Palette, to_displayable
@@ -21,7 +23,7 @@ from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.derived import input_derivation
 from pix2pix.data.sources.pair_names import pair_name
-from pix2pix.data.transforms import ImageEncoding, PairTransform
+from pix2pix.data.transforms import PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.inference.rebuild import build_generator
@@ -117,21 +119,22 @@ class TrainedGenerator:
             pixels = to_pixels(pictures[0], 3, name=name)
         else:
             pixels = data.source_image_spec.combine(pictures, name)
-            self._encoding.require_range(pixels, "source")
+            self.encoding.require_range(pixels, "source")
         if size is not None:
-            pixels = resize(pixels, size, is_label_map=self.source_palette is not None)
+            pixels = self.encoding.resize(pixels, functools.partial(resize, size=size))
         return derive(pixels, derivation or "") if derive else pixels
 
     def encode_source(self, pixels: Tensor) -> Tensor:
         """Converts what `read_source` returns, or a part of it, to the generator's input, (C, H, W) in [-1, 1]."""
         if self.config.data.has_lab_targets:
             return normalize(split_lightness(pixels)[0])
-        return self._encoding.encode(pixels[None])[0]
+        return self.encoding.encode(pixels[None])[0]
 
     @property
-    def _encoding(self) -> ImageEncoding:
+    def encoding(self) -> Encoding:
+        """How the pixels of a source become the generator's input."""
         data = self.config.data
-        return ImageEncoding(data.transform.get("source_palette"), data.coded_source_range)
+        return make_encoding(data.transform.get("source_palette"), data.coded_source_range, data.source_inputs)
 
     def to_picture(self, output: Tensor) -> Picture:
         """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 
 from pix2pix import load_translator
+from pix2pix.data.images.decode import open_picture, read_pixels
+from pix2pix.data.images.value_range import normalize
 from pix2pix.runs.run import Run
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
@@ -225,6 +227,70 @@ def test_several_inputs_are_joined_and_translated_together(tmp_path):
     assert translator(data / "trainmask" / "0.png", data / "trainphoto" / "0.jpg", scale="own").size == (48, 40)
     with pytest.raises(ValueError, match=r"0\.png: the input needs 2 pictures \(mask, photo\), but got 1"):
         translator(data / "trainmask" / "0.png")
+
+
+def instances() -> np.ndarray:
+    """Ids as of Cityscapes, of which no two neighbours are equal, in squares of eight pixels."""
+    return (np.arange(30, dtype=np.uint16).reshape(5, 6) * 1000).repeat(8, axis=0).repeat(8, axis=1)
+
+
+JOINED = "data.folders={A: {labels: classes, instances: boundaries, photo: 3}, B: day}"
+
+
+def joined_folders(root: Path) -> Path:
+    return folders(
+        root,
+        trainlabels=("png", classes),
+        traininstances=("png", instances),
+        trainphoto=("jpg", photo),
+        trainday=("png", photo),
+    )
+
+
+def test_classes_boundaries_and_a_photo_are_joined_each_as_it_is(tmp_path):
+    data = joined_folders(tmp_path / "data")
+    run = trained(tmp_path, "data=folder", f"data.path={data}", JOINED, "data.palette=4", "data.augment.rotation=5")
+    assert run.config().data.input_channels == 4 + 1 + 3
+    files = [data / "trainlabels" / "0.png", data / "traininstances" / "0.png", data / "trainphoto" / "0.jpg"]
+    named = zip(("labels", "instances", "photo"), files, strict=True)
+    words = [word for name, file in named for word in ("--input", f"{name}={file}")]
+    pix2pix("translate", run.path, *words, "-o", tmp_path / "out", "--scale", "own")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["0.png"]
+    # the generator sees what is in the files
+    trained_generator = load_translator(run.path).trained
+    source = trained_generator.encode_source(trained_generator.read_source(*map(open_picture, files)))
+    with Image.open(files[0]) as labels:
+        assert np.array_equal(source[:4].argmax(dim=0).numpy(), np.asarray(labels))
+    assert source[:5].unique().tolist() == [-1, 1]
+    inner = np.zeros((5, 6))  # of each square of 8x8, what touches no other square
+    inner[1:-1, 1:-1], inner[[0, -1], 1:-1], inner[1:-1, [0, -1]] = 6 * 6, 7 * 6, 6 * 7
+    inner[[0, 0, -1, -1], [0, -1, 0, -1]] = 7 * 7
+    assert int((source[4] == -1).sum()) == inner.sum()
+    assert torch.equal(source[5:], normalize(read_pixels(files[2], 3)))
+    # the page shows the classes in their colours
+    (shown,) = (run.evaluation / "val" / "images").glob("*_input.png")
+    with Image.open(shown) as picture:
+        assert {colour for _, colour in picture.getcolors()} <= {(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "with `classes` in data.folders a palette is enough"),
+        (["data.palette=4", "data.source_depth=16"], "what is joined with classes or boundaries has 8 bits"),
+        (["data.palette=4", "data.label_map=A"], "set data.label_map=null"),
+        (["data.palette=4", "data.direction=BtoA"], "only inputs are joined of classes and boundaries"),
+        (
+            ["data.folders={A: {photo: clases}, B: day}"],
+            "photo=clases; give the channels of its pictures, or",
+        ),
+        (["data.palette=4", "data.augment.hue=0.1"], "not of label maps or other channels"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused_in_words(tmp_path, words, said):
+    with pytest.raises(SystemExit) as refused:
+        pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=run", "data=folder", "data.path=x", JOINED, *words)
+    assert said in str(refused.value)
 
 
 def test_every_augmentation_trains(tmp_path):

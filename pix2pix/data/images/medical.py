@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pix2pix.core.extras import import_extra
+from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, require_memory
-from pix2pix.data.sources.shard_member import File
 
 SUFFIXES = (".dcm", ".nii", ".nii.gz")
 GREY = ("MONOCHROME1", "MONOCHROME2")

@@ -1,22 +1,24 @@
 """How to read images A and B: channels, bit depth and palette, in separate files or side by side."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, Picture, open_picture, to_pixels
+from pix2pix.data.images.input_kinds import InputKind, Inputs, coded_channels, has_classes, has_kinds, stored_channels
+from pix2pix.data.images.instances import find_boundaries
 from pix2pix.data.images.memory_file import File
-from pix2pix.data.images.palettes import Palette
+from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.images.picture_files import lift_pixel_limit
+from pix2pix.data.images.pictures import select_channels
 from pix2pix.data.pair import Direction
 
-Folders = str | dict[str, Annotated[int, Field(ge=1)]]
+Folders = str | Inputs
 OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
 
 
@@ -27,6 +29,7 @@ class ImageSpec(NamedTuple):
     depth: Depth = 8
     palette: Palette | None = None
     folders: tuple[str, ...] = ()
+    inputs: Inputs | None = None  # what each file holds, where these are not pictures alone
 
     @property
     def is_plain_rgb(self) -> bool:
@@ -42,16 +45,38 @@ class ImageSpec(NamedTuple):
         if len(images) != len(self.channels):
             names = ", ".join(self.folders)
             raise ValueError(f"{name}: the input needs {len(self.channels)} pictures ({names}), but got {len(images)}.")
-        if self.palette is not None:
+        if self.palette is not None and self.inputs is None:
             return self.palette.decode_label_map(images[0], name)
-        parts = [
-            to_pixels(image, channels, self.depth, name=name)
-            for image, channels in zip(images, self.channels, strict=True)
-        ]
+        kinds = self.inputs.values() if self.inputs else self.channels
+        parts = [self._read_part(image, kind, name) for image, kind in zip(images, kinds, strict=True)]
         if len({part.shape[1:] for part in parts}) > 1:
             sizes = ", ".join(f"{part.shape[2]}x{part.shape[1]}" for part in parts)
             raise ValueError(f"{name}: its inputs have different sizes, {sizes} pixels. Resize the files.")
         return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _read_part(self, image: Picture, kind: InputKind, name: str) -> Tensor:
+        if kind == "boundaries":
+            return find_boundaries(image)
+        if kind == "classes":
+            assert self.palette is not None
+            return self.palette.decode_label_map(image, name)
+        assert isinstance(kind, int)
+        return to_pixels(image, kind, self.depth, name=name)
+
+    def show(self, image: Tensor, palette: Palette | None) -> Tensor:
+        """What a picture can show of a generator's input (C, H, W): classes in their colours, of several one in colour.
+
+        `palette` is that of an input with one channel per class.
+        """
+        if self.inputs is None:
+            return select_channels(to_displayable(image, palette), self.channels)
+        kinds = self.inputs.values()
+        parts = image.split([coded_channels(kind, len(palette or ())) for kind in kinds])
+        painted = [
+            to_displayable(part, palette if kind == "classes" else None)
+            for part, kind in zip(parts, kinds, strict=True)
+        ]
+        return select_channels(torch.cat(painted), self.channels)
 
 
 RGB_SPEC = ImageSpec()
@@ -73,15 +98,26 @@ def make_specs(
     """The specs of A and B. `channels` and `depths` are those of source and target, in this order."""
     order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
     return {
-        image: make_spec(folders[image], count, depth, palette if label_map == image else None)
+        image: make_spec(folders[image], count, depth, palette if label_map == image else None, palette)
         for image, count, depth in zip(order, channels, depths, strict=True)
     }
 
 
-def make_spec(folders: Folders, channels: int, depth: Depth = 8, palette: PaletteChoice | None = None) -> ImageSpec:
-    """The spec of an image in one folder with `channels`, or in the folders of a mapping to their channels."""
-    counts = (channels,) if isinstance(folders, str) else tuple(folders.values())
-    return ImageSpec(counts, depth, Palette(palette) if palette else None, tuple(folder_names(folders)))
+def make_spec(
+    folders: Folders,
+    channels: int,
+    depth: Depth = 8,
+    palette: PaletteChoice | None = None,
+    classes: PaletteChoice | None = None,
+) -> ImageSpec:
+    """The spec of an image in one folder with `channels`, or in the folders of a mapping to what they hold.
+
+    `palette` is that of an image which is a label map, `classes` that of label maps which are joined with others.
+    """
+    counts = (channels,) if isinstance(folders, str) else tuple(map(stored_channels, folders.values()))
+    choice = classes if has_classes(folders) else palette
+    inputs = None if isinstance(folders, str) or not has_kinds(folders) else folders
+    return ImageSpec(counts, depth, Palette(choice) if choice else None, tuple(folder_names(folders)), inputs)
 
 
 @overload

@@ -60,9 +60,11 @@ def find_folder_pixels(readings: Sequence[PairStats], folders: FolderNames) -> l
                 files[file] = reading.file_infos[file]
         if files:
             depths = Counter[Depth](info.depth for info in files.values())
-            is_grey = _is_grey(readings, letter, is_first=name == folders[letter][0])
+            is_first = name == folders[letter][0]  # of several inputs the first is measured
+            is_grey = _is_grey(readings, letter, is_first=is_first)
             channels = _choose_channels(list(files.values()), is_grey=is_grey)
-            found.append(FolderPixels(letter, name, files, depths.most_common(1)[0][0], channels, classes[letter]))
+            numbers = classes[letter] if is_first else None
+            found.append(FolderPixels(letter, name, files, depths.most_common(1)[0][0], channels, numbers))
     return found
 
 
@@ -106,7 +108,9 @@ def suggest_pixel_settings(readings: Sequence[PairStats], folders: FolderNames, 
     """The settings of depths, ranges, channels, label map and palette, and of folders with names of their own."""
     found = find_folder_pixels(readings, folders)
     label_map = next((folder for folder in found if folder.classes is not None), None)
-    words = _folder_settings(found, folders)
+    source_letter = LETTERS[0] if direction == "AtoB" else LETTERS[1]
+    is_joined = label_map is not None and label_map.letter == source_letter and len(folders[source_letter]) > 1
+    words = _folder_settings(found, folders, label_map if is_joined else None)
     depths = {folder.letter: folder.depth for folder in found if folder is not label_map}
     if set(depths.values()) <= {8}:
         depths = {}
@@ -119,17 +123,25 @@ def suggest_pixel_settings(readings: Sequence[PairStats], folders: FolderNames, 
         ranges = [part.value_range for part in parts if part.value_range]
         if ranges:
             words.append(f"data.{image}_range=[{min(low for low, _ in ranges):g},{max(high for _, high in ranges):g}]")
-        if len(parts) == 1 and parts[0].channels != 3:
+        if len(folders[letter]) == len(parts) == 1 and parts[0].channels != 3:
             words.append(f"data.{image}_channels={parts[0].channels}")
-    return words + (label_settings(label_map.classes or 2, label_map.letter) if label_map else [])
+    labels = label_settings(label_map.classes or 2, label_map.letter) if label_map else []
+    return words + [word for word in labels if not (is_joined and word.startswith("data.label_map"))]
 
 
-def _folder_settings(found: Sequence[FolderPixels], folders: FolderNames) -> list[str]:
+def _folder_settings(
+    found: Sequence[FolderPixels], folders: FolderNames, joined: FolderPixels | None = None
+) -> list[str]:
+    """The folders by their names, with the channels of several; `joined` is a label map among several inputs."""
     if folders == {"A": ("A",), "B": ("B",)}:
         return []
     shown = []
     for letter in LETTERS:
-        parts = [f"{_quote(folder.name)}: {folder.channels}" for folder in found if folder.letter == letter]
+        parts = [
+            f"{_quote(folder.name)}: {'classes' if folder is joined else folder.channels}"
+            for folder in found
+            if folder.letter == letter
+        ]
         names = _quote(folders[letter][0]) if len(folders[letter]) == 1 else f"{{{', '.join(parts)}}}"
         shown.append(f"{letter}: {names}")
     return [f"data.folders={{{', '.join(shown)}}}"]

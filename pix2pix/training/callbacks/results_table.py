@@ -50,10 +50,7 @@ class ResultsTable(pl.Callback):
 def _row(trained: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
     output, target = trained.generate(source, pair.name), to_displayable(target, trained.target_palette, source)
-    # A joined source of several folders is shown by the channels of its first picture.
-    seen = select_channels(
-        to_displayable(source, trained.source_palette)[0], trained.config.data.source_image_spec.channels
-    )
+    seen = trained.config.data.source_image_spec.show(pair.source, trained.source_palette)
     pictures = {"input": seen, "output": select_channels(output[0]), "target": select_channels(target[0])}
     metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
     return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

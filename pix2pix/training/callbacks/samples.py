@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from pix2pix.core.sequences import evenly_spaced
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import to_displayable
-from pix2pix.data.images.pictures import select_channels
 from pix2pix.data.pair import Pair
+from pix2pix.data.sources.image_spec import RGB_SPEC
 from pix2pix.runs.sample_sheets import Kind, sheet_name, write_sheet
 from pix2pix.training.loggers.base import SupportsSampleSheets
 from pix2pix.training.module import Pix2Pix
@@ -79,11 +79,11 @@ class Samples(pl.Callback):
     def _generate(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
         """The names of the pairs, and the source, output and target of each as pictures (3, H, W) in [-1, 1]."""
         names, rows = [], []
-        inputs = model.config.data.source_image_spec.channels if model.config else ()
+        spec = model.config.data.source_image_spec if model.config else RGB_SPEC
         for index in evenly_spaced(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
             output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            shown_source = select_channels(to_displayable(source, model.source_palette), inputs)
+            shown_source = spec.show(source, model.source_palette)
             rows.append((shown_source, output[0], to_displayable(target, model.target_palette, source)))
             names.append(name)
         return names, rows

@@ -66,7 +66,8 @@ def _from_data(run: LoadedRun) -> list[Sample]:
     samples = []
     for index in evenly_spaced(len(pairs), MAX_SAMPLES):
         source, target, _ = transform.transform_for_eval(pairs[index])
-        images = to_displayable(source, palette), to_displayable(target, palette, source)
+        shown = data.source_image_spec.show(source, palette)
+        images = shown, to_displayable(target, palette, source)
         samples.append(Sample(*(to_picture(select_channels(image)) for image in images)))
     return samples
 

@@ -8,7 +8,7 @@ from PIL import Image
 from pix2pix.data.images.class_colours import CMP_FACADES, voc_colour
 from pix2pix.data.images.decode import open_picture, pil_to_tensor, read_picture
 from pix2pix.data.images.palettes import Palette, to_displayable
-from pix2pix.data.transforms import normalize
+from pix2pix.data.images.value_range import normalize
 from tests.conftest import DATASETS, needs_datasets
 
 NUMBERS = np.random.default_rng(0).integers(0, 5, (6, 8), np.uint8)

@@ -257,6 +257,15 @@ def test_folders_that_are_joined_are_named_with_their_channels(tmp_path):
     require_trainable(result)
 
 
+def test_a_label_map_that_is_joined_with_a_photo_is_named_as_classes(tmp_path):
+    write_folders(tmp_path / "set", "trainphoto", "trainresult")
+    write_folders(tmp_path / "set", "trainlabels", "trainresult", of_a=lambda file, rgb: save(file, rgb[..., 0] // 100))
+    result = check(tmp_path / "set", folders={"A": ("labels", "photo"), "B": ("result",)})
+    words = {"data.folders={A: {labels: classes, photo: 3}, B: result}", "data.palette=3"}
+    assert words <= set(shlex.split(result.command))
+    require_trainable(result)
+
+
 def test_what_no_command_trains_is_an_error(tmp_path):
     write_folders(tmp_path / "set", "one", "two", pairs=4)
     write_folders(tmp_path / "set", "three", "two", pairs=4)
