@@ -66,5 +66,5 @@ def test_only_configuration_and_commands_know_hydra():
     knowing = {module for module, names in IMPORTS.items() if any(n.startswith(("hydra", "omegaconf")) for n in names)}
     assert knowing == {
         *("pix2pix.config.compose", "pix2pix.config.quoting"),
-        *("pix2pix.cli.launch", "pix2pix.cli.sweep_jobs"),
+        *("pix2pix.cli.launch", "pix2pix.cli.show", "pix2pix.cli.sweep_jobs"),
     }

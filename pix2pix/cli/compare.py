@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="RUN_OR_SWEEP...")
+@click.argument("paths", nargs=-1, required=True, shell_complete=complete_path, metavar="RUN_OR_SWEEP...")
 @SPLIT
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="HTML page to write. Default: comparison.html in the sweep."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from pix2pix.cli.completion import complete_setting
 from pix2pix.cli.prepare import prepare
 
 ROOT = click.option(
@@ -123,7 +124,7 @@ def check(
 
 
 @data.command(context_settings={"ignore_unknown_options": True})
-@click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+@click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_setting)
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Picture to write. Default: preview_NAME.png.")
 @click.option("--views", type=click.IntRange(min=1), default=20, show_default=True, help="Number of pairs.")
 def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None:

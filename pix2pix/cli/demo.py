@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.argument("runs", nargs=-1, shell_complete=complete_path, metavar="[RUN...]")
 @click.option(
     "--host",
     default="127.0.0.1",

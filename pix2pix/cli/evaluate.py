@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, METRIC, NORMALIZATION, SEED, TRUST
 
 
@@ -21,7 +22,7 @@ def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, shell_complete=complete_path, metavar="RUN...")
 @click.option(
     "--split",
     type=click.Choice(["train", "val", "test"]),

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_path)
 @click.option(
     "--format",
     "kind",

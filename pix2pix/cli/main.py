@@ -5,6 +5,7 @@ import logging
 import click
 
 from pix2pix.cli.compare import compare
+from pix2pix.cli.completion import PROGRAM, completion
 from pix2pix.cli.dashboard import dashboard
 from pix2pix.cli.data import data
 from pix2pix.cli.demo import demo
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (compare, dashboard, data, demo, evaluate, export, import_, models, push, train, translate):
+for command in (compare, completion, dashboard, data, demo, evaluate, export, import_, models, push, train, translate):
     cli.add_command(command)
 
 
@@ -40,7 +41,7 @@ def main() -> None:
     ensure_utf8()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with exit_with_message():
-        cli()
+        cli(prog_name=PROGRAM)
 
 
 if __name__ == "__main__":

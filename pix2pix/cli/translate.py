@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
 
 
@@ -35,8 +36,8 @@ def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict
 
 
 @click.command()
-@click.argument("run")
-@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.argument("run", shell_complete=complete_path)
+@click.argument("inputs", nargs=-1, shell_complete=complete_path, metavar="INPUT...")
 @click.option(
     "--input",
     "named",

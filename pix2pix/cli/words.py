@@ -2,7 +2,7 @@
 
 import difflib
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pix2pix.config.quoting import FLAGS_WITH_VALUE
 
@@ -10,6 +10,10 @@ FLAGS = {
     *FLAGS_WITH_VALUE,
     *("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
     *("--shell-completion", "-sc", "--experimental-rerun"),
+}
+FULL_NAMES = {
+    **{"-c": "--cfg", "-p": "--package", "-cp": "--config-path", "-cn": "--config-name", "-cd": "--config-dir"},
+    **{"-i": "--info", "-h": "--help", "-m": "--multirun", "-r": "--run", "-sc": "--shell-completion"},
 }
 # The options of other programs that train pix2pix, and the settings that they are here.
 ELSEWHERE = {
@@ -37,6 +41,26 @@ ELSEWHERE = {
         "beta1": "optimizer.betas",
     },
 }
+
+
+def split_flags(words: Sequence[str]) -> tuple[list[str], dict[str, str | None]]:
+    """Splits the words into overrides and Hydra's flags, these by their full names and with their values."""
+    overrides: list[str] = []
+    flags: dict[str, str | None] = {}
+    parts = iter([part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])])
+    for word in parts:
+        flag = FULL_NAMES.get(word, word)
+        if not word.startswith("-"):
+            overrides.append(word)
+        else:
+            flags[flag] = next(parts, "") if flag in FLAGS_WITH_VALUE else None
+    return overrides, flags
+
+
+def join_flags(flags: Mapping[str, str | None], *left_out: str) -> list[str]:
+    """The flags as words again, without some of them."""
+    pairs = ((flag, value) for flag, value in flags.items() if flag not in left_out)
+    return [word for pair in pairs for word in pair if word is not None]
 
 
 def require_settings(words: Sequence[str]) -> None:

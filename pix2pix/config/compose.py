@@ -3,6 +3,7 @@
 Torch is imported where it is needed, so that `pix2pix train --help` and misspelt words are answered at once.
 """
 
+import difflib
 import json
 import os
 import re
@@ -20,10 +21,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from pix2pix.config.old_settings import present_name, update_setting_names
+from pix2pix.config.own_configs import add_own_configs
 from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
 from pix2pix.core import instantiate
-from pix2pix.core.addresses import hide_secrets, require_no_secrets_in
+from pix2pix.core.addresses import require_no_secrets_in
 from pix2pix.core.errors import exit_with_message
 from pix2pix.core.old_names import update_class_names
 
@@ -38,6 +40,8 @@ CONFIG = "train"  # the primary configuration
 KNOWN = {resolver.__name__ for resolver in RESOLVERS}
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
+
+UNKNOWN_OPTION = re.compile(r"Could not find '(.+)/(.+)'\n\nAvailable options in '\1':\n((?:\t.*\n?)+)")
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -68,11 +72,6 @@ def compose_settings(words: Sequence[str], config_dir: str | Path | None = None)
         raise ValueError(describe_error(error)) from error
 
 
-def show_config(words: list[str]) -> None:
-    """Prints the settings as config.yaml would hold them; runs nothing."""
-    run_with_hydra(lambda cfg: print(hide_secrets(OmegaConf.to_yaml(OmegaConf.create(resolve(cfg)))), end=""), words)
-
-
 def compose_command_line(words: list[str]) -> dict[str, Any]:
     """The settings that a command line of `pix2pix train` makes."""
     composed: list[dict[str, Any]] = []
@@ -91,6 +90,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes the configuration and calls `job` with it; in a sweep, once for each of its jobs."""
     _check_named_runs(words)
     require_no_secrets_in(words)  # before an error message repeats them
+    words = add_own_configs(words, CONFIGS)
     own = HYDRA_SETTINGS if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *own, *quote_words(words)]  # Hydra reads sys.argv
 
@@ -147,4 +147,18 @@ def describe_error(error: Exception) -> str:
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return instantiate.unknown_key_message(cause.full_key or str(cause.key), [str(name) for name in node])
+    if unknown := UNKNOWN_OPTION.search(str(error)):
+        group, option, options = unknown.groups()
+        return _describe_unknown_option(group, option, list(filter(is_public, options.split())))
     return str(error).partition("\nConfig search path")[0]
+
+
+def is_public(option: str) -> bool:
+    """Whether an option of a group can be chosen: those that begin with `_` are parts of others."""
+    return not option.startswith("_")
+
+
+def _describe_unknown_option(group: str, option: str, options: list[str]) -> str:
+    near = difflib.get_close_matches(option, options, n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    return f"{group}={option}: there is no such option; {guess}Choose from {', '.join(options)}."

@@ -10,12 +10,13 @@ WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it is resumed is not what
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 WHEREABOUTS |= {"data.source_size"}  # measured of the data, which the fingerprint tells apart
 WHEREABOUTS |= {"execution.cuda_graph", "execution.channels_last"}  # nor any number, but for its rounding
+LABELS = {"tags", "notes"}  # what is said about a run
 # A run may be resumed on other devices, and says what that changes; `data.batch_size` may keep the pairs of a step.
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 
 
 def hide_whereabouts(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The settings for others to read: folders of this machine by name alone, no loggers."""
+    """The settings for others to read: folders of this machine by name alone, no loggers, tags or notes."""
     return {
         key: {}
         if f"{prefix}{key}" == "logger"
@@ -25,6 +26,7 @@ def hide_whereabouts(settings: Mapping[str, Any], prefix: str = "") -> dict[str,
         if f"{prefix}{key}" in WHEREABOUTS and isinstance(value, str)
         else value
         for key, value in settings.items()
+        if f"{prefix}{key}" not in LABELS
     }
 
 

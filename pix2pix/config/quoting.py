@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 PATHS = {"output_dir", "run_dir", "resume", "init_from", "data.root", "data.path", "data.list", "data.cache_dir"}
 PATHS |= {"data.pairs.path", "data.source.path"}
 NAMES = {"name", "sweep_name", "data.name"}
+TEXTS = {"notes"}  # whole texts, commas included: they are never swept over
 FOLDERS = {"data.folders": 1, "data.folders.A": 0, "data.folders.B": 0}  # the depth in the mapping of what is a name
 NULLABLE = {"init_from", "data.path", "data.list", "data.pairs.path", "data.source.path"}
 FLAGS_WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
@@ -43,6 +44,8 @@ def quote_word(word: str) -> str:
         return word
     if setting in FOLDERS and value.lstrip().startswith("{"):
         return f"{key}={_quote_parts(value, FOLDERS[setting])}"
+    if setting in TEXTS:
+        return f"{key}={_quote_text(value, is_path=False, is_nullable=True)}"
     if setting in {*PATHS, *NAMES, *FOLDERS}:
         return f"{key}={_quote_texts(value, setting)}"
     return word if _parse(word) else _quote_unreadable(key, value)

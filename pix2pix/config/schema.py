@@ -54,6 +54,12 @@ class ExecutionSettings(Settings):
     compiled: bool = False
 
 
+class ProvenanceSettings(Settings):
+    """What is recorded of where a run comes from. `code`: commits and diffs of the repositories of the user's code."""
+
+    code: bool = True
+
+
 class RunConfig(Settings):
     """The resolved configuration of one run.
 
@@ -63,6 +69,8 @@ class RunConfig(Settings):
     name: Annotated[str, Field(min_length=1)]
     output_dir: str
     run_dir: str
+    tags: list[str] = Field(default_factory=list)
+    notes: str | None = None
     resume: Annotated[str, Field(min_length=1)] = "auto"
     allow_changed_data: bool = False
     init_from: str | None = None
@@ -71,6 +79,7 @@ class RunConfig(Settings):
     precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"] = 32
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     ema_warmup: bool = False
+    provenance: ProvenanceSettings = ProvenanceSettings()
     execution: ExecutionSettings = ExecutionSettings()
     inference: InferenceSettings = InferenceSettings()
     data: DataSettings

@@ -16,6 +16,7 @@ from pix2pix.runs.run import Run
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
 IGNORED_SETTINGS = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.source.path", "logger.")
+IGNORED_SETTINGS += ("tags", "notes", "provenance.")
 
 
 @dataclass
@@ -43,6 +44,12 @@ class RunEntry:
     def is_final(self) -> bool:
         """Whether its metrics are final: the run is finished and was evaluated as requested."""
         return self.is_finished and self.evaluation is not None and not self.mismatches
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The tags and notes of the run, as far as it has any."""
+        labels = {"tags": ", ".join(self.config.tags), "notes": self.config.notes or ""}
+        return {name: text for name, text in labels.items() if text}
 
     def state(self) -> str:
         """Progress and evaluation, for example `unfinished, not evaluated`."""

@@ -129,17 +129,19 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def to_csv(comparison: Comparison) -> str:
-    """The comparison as CSV, a row for each run: path, settings, state, protocol and metrics."""
+    """The comparison as CSV, a row for each run: path, settings, state, protocol, tags, notes and metrics."""
     text = io.StringIO()
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.distinct_settings))
     writer = csv.writer(text, lineterminator="\n")
     keys = [key for key in keys if key != "seed"]
-    writer.writerow(["run", *keys, "seed", "state", "evaluation", *comparison.metrics])
+    labels = list(dict.fromkeys(name for entry in comparison.entries for name in entry.labels))
+    writer.writerow(["run", *keys, "seed", "state", "evaluation", *labels, *comparison.metrics])
     for entry in comparison.entries:
         settings = [entry.distinct_settings.get(key, "") for key in keys]
         numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
         protocol = " ".join(f"{name}={value}" for name, value in entry.protocol.items())
-        writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *numbers])
+        said = [entry.labels.get(name, "") for name in labels]
+        writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *said, *numbers])
     return text.getvalue()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pix2pix.config.identity import DEVICES, WHEREABOUTS, flatten
+from pix2pix.config.identity import DEVICES, LABELS, WHEREABOUTS, flatten
 
 if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
@@ -22,6 +22,7 @@ OBSERVATION_SETTINGS = {
     *("enable_checkpointing", "enable_autolog_hparams", "detect_anomaly", "inference_mode", "default_root_dir"),
 }
 ERROR_SETTINGS = {"data.on_error", "data.skip_limit"}  # an unreadable pair may be skipped on resuming
+OBSERVATION_GROUPS = {"logger", "inference", "metrics", "provenance"}
 # How validation pairs are chosen: runs of earlier versions did not record it, and keep the pairs that they have.
 VALIDATION_SETTINGS = {f"data.{part}{name}" for part in ("", "source.") for name in ("val_share", "split_seed")}
 # Lightning's callbacks that observe or end a training; its others may change the weights.
@@ -102,8 +103,10 @@ def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
         return "length"
     if group == "callbacks":
         return _classify_callback(name, there, here)
-    watching = group in {"logger", "inference", "metrics"} or (group == "trainer" and name in OBSERVATION_SETTINGS)
-    return "other" if watching or key in ERROR_SETTINGS else "decisive"
+    watching = group in {"logger", "inference", "metrics", "provenance"} or (
+        group == "trainer" and name in OBSERVATION_SETTINGS
+    )
+    return "other" if watching or key in ERROR_SETTINGS | LABELS else "decisive"
 
 
 def _classify_callback(name: str, there: "RunConfig", here: "RunConfig") -> str:

@@ -1,16 +1,27 @@
 """Records and reads what made a run: command, machine and package versions."""
 
 import datetime
+import hashlib
 import json
 import platform
 import shlex
 import subprocess
 import sys
-from importlib.metadata import version
+from collections.abc import Collection, Iterator
+from importlib.metadata import Distribution, distributions, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pix2pix.core.addresses import hide_secrets
+from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.trusted_modules import foreign_modules
+from pix2pix.runs.repositories import describe_repository, find_repositories
+
+if TYPE_CHECKING:
+    from pix2pix.config.schema import RunConfig
+
+FOLDER = "provenance"  # of the run: packages and diffs, each once
+MAIN_PACKAGES = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
 
 TYPES: dict[str, type] = {"sessions": list, "best": dict}  # of the values that are read back
 
@@ -34,9 +45,10 @@ def read_provenance(file: Path) -> dict[str, Any]:
     )
 
 
-def describe_session() -> dict[str, Any]:
-    """What is recorded of a training session when it starts."""
-    packages = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
+def describe_session(run: Path, config: "RunConfig") -> dict[str, Any]:
+    """What is recorded of a training session when it starts. Long texts are written to the run's folder."""
+    folder = run / FOLDER
+    modules = foreign_modules(config.to_mapping()) if config.provenance.code else None
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": hide_secrets(f"{sys.argv[0]} {shlex.join(sys.argv[1:])}"),
@@ -44,9 +56,40 @@ def describe_session() -> dict[str, Any]:
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in packages},
+        "versions": {package: version(package) for package in MAIN_PACKAGES},
+        "packages": _write(folder, "packages", ".txt", "\n".join(list_packages()) + "\n"),
         "git_commit": _git_commit(),
-    }
+    } | ({} if modules is None else {"repositories": list(_describe_repositories(folder, modules))})
+
+
+def list_packages() -> list[str]:
+    """The installed packages as `pip freeze` lists them: NAME==VERSION, or NAME @ ADDRESS."""
+    return sorted({hide_secrets(_describe_package(package)) for package in distributions()}, key=str.lower)
+
+
+def _describe_package(package: Distribution) -> str:
+    try:
+        origin = json.loads(package.read_text("direct_url.json") or "{}")
+    except ValueError:
+        origin = {}
+    source, url = origin.get("vcs_info"), origin.get("url")
+    if source:
+        return f"{package.name} @ {source.get('vcs')}+{url}@{source.get('commit_id')}"
+    return f"{package.name} @ {url}" if url else f"{package.name}=={package.version}"
+
+
+def _describe_repositories(folder: Path, modules: Collection[str]) -> Iterator[dict[str, Any]]:
+    for repository in find_repositories(modules):
+        state, diff = describe_repository(repository)
+        yield state | ({"diff": _write(folder, repository.name, ".diff", diff)} if diff else {})
+
+
+def _write(folder: Path, stem: str, suffix: str, text: str) -> str:
+    """Writes a text under a name that tells its content, once for all sessions; returns the name in the run."""
+    file = folder / f"{stem}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:8]}{suffix}"
+    if not file.is_file():
+        write_text_atomic(file, text)
+    return f"{FOLDER}/{file.name}"
 
 
 def _git_commit() -> str | None:

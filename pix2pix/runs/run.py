@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from pix2pix.core.tables import make_table
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
 from pix2pix.runs.directory_lock import lock_directory, rename_aside
 from pix2pix.runs.metrics import rows_by_step
-from pix2pix.runs.provenance import describe_session, read_provenance
+from pix2pix.runs.provenance import FOLDER, describe_session, read_provenance
 
 if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
@@ -174,9 +175,9 @@ class Run:
         log_changes(self.path, changed)
         before = self.provenance()
         before.pop("best", None)
-        now = describe_session() | (
-            {"changed": {c.key: [c.there, c.here] for c in changed.all()}} if changed.all() else {}
-        )
+        now = describe_session(self.path, config)
+        if changed.all():
+            now["changed"] = {c.key: [c.there, c.here] for c in changed.all()}
         sessions = {"sessions": [*before.get("sessions", []), now]}
         self._write_provenance(**before | {"finished": False, "data_fingerprint": data_fingerprint} | sessions)
         if changed.all() or not self.config_file.exists():
@@ -247,10 +248,9 @@ class Run:
         write_text_atomic(self.provenance_file, json.dumps(content, indent=2) + "\n")
 
     def _remove_leftovers(self) -> None:
-        if not self.path.is_dir():
-            return
-        for leftover in (self.config_file, self.provenance_file):
-            leftover.unlink(missing_ok=True)
-        for folder in (self.checkpoints, self.path):
-            if folder.is_dir():
+        if self.path.is_dir():
+            shutil.rmtree(self.path / FOLDER, ignore_errors=True)
+            for file in (self.config_file, self.provenance_file):
+                file.unlink(missing_ok=True)
+            for folder in filter(Path.is_dir, (self.checkpoints, self.path)):
                 folder.rmdir()

@@ -105,6 +105,8 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
         )
     except MisconfigurationException as error:
         raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
+    except ModuleNotFoundError as error:  # a logger or callback of a package that is not installed
+        raise ValueError(f"{error.msg.rstrip('.')}. Install this package, or choose another logger.") from error
     if trainer.world_size > 1 and not isinstance(trainer.strategy, GANDDPStrategy):
         raise ValueError(
             f"the trainer has {trainer.world_size} devices, but its strategy does not know of two networks. "

@@ -23,6 +23,10 @@ from pix2pix.training.build import is_of_this_package
 
 log = logging.getLogger(__name__)
 
+NOTHING_TO_DO = (
+    "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, choose "
+    "another name: name=..."
+)
 SAMPLES = 8  # pairs that are looked at before a training
 
 

@@ -20,10 +20,13 @@ from pix2pix.data.source_size import measure_source_size
 from pix2pix.runs.checkpoints import find_resumable
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import keep_thread_count
+from pix2pix.runs.train_log import TrainLog, collect_messages
 from pix2pix.training.build import build_data, build_model, build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.initial_weights import load_initial_weights
+from pix2pix.training.loggers.base import log_settings
 from pix2pix.training.messages import (
+    NOTHING_TO_DO,
     advise_on_class_numbers,
     advise_on_size,
     announce_checkpoints,
@@ -47,10 +50,6 @@ from pix2pix.training.resume import (
 
 log = logging.getLogger(__name__)
 
-NOTHING_TO_DO = (
-    "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, choose "
-    "another name: name=..."
-)
 TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
 
 
@@ -64,6 +63,11 @@ def train(config: RunConfig) -> None:
     if config.fast_dev_run:
         _run_trial(config)
         return
+    with collect_messages() as train_log:
+        _train(config, train_log)
+
+
+def _train(config: RunConfig, train_log: TrainLog) -> None:
     # All that can be wrong is found before the process prepares devices or writes into the run.
     run = Run(config.run_dir)
     config = keep_outputs_in_run(config, run)
@@ -86,6 +90,7 @@ def train(config: RunConfig) -> None:
         # Under the lock of the directory. Another process may have finished the same run while this one waited for it.
         with run.open_session(config, files.fingerprint) as is_unfinished:
             if is_unfinished:
+                train_log.open(run.path)
                 _record_inventory(run, config, files)
                 del files  # of a million pairs it takes a hundred megabytes
                 advise_on_size(model.generator, config)
@@ -209,6 +214,7 @@ def _fit_from_checkpoint(
     so_far = checkpoint and require_compatible(checkpoint, model, config, given=checkpoint == given)
     if trainer.is_global_zero:
         announce_training(run, config, checkpoint)
+        log_settings(trainer.loggers, config)
         announce_data(data.pairs)
         if checkpoint is None and not config.init_from:
             announce_own_weights(model.generator, model.discriminator)

@@ -109,6 +109,20 @@ def test_jobs_find_their_configuration_where_the_sweep_does(planned, tmp_path):
     assert [(job.name, composed_alone(job)["seed"]) for job in jobs] == [("0", 7), ("1", 8)]
 
 
+def test_jobs_find_the_folder_of_configurations_that_the_sweep_has_found(planned, tmp_path):
+    an_experiment(tmp_path / "configs", "first")
+    an_experiment(tmp_path / "configs", "second", "seed: 8")
+    jobs = planned("experiment=first,second")
+    found = [(job.name, composed_alone(job)["seed"]) for job in jobs]
+    assert found == [("experiment=first", 7), ("experiment=second", 8)]
+
+
+def test_a_sweep_of_debug_runs_uses_up_no_name(planned):
+    first, _second = planned("debug=fast", "seed=1,2")
+    assert first.run.path == Path("outputs/debug/synthetic_facades_sweep/seed=1")
+    assert composed_alone(first)["resume"] == "never"
+
+
 def test_a_sweep_in_which_nothing_differs_is_named_shortly(planned):
     (job,) = planned("seed=0", "name=n", "output_dir=o")
     assert job.run.path == Path("o", "n_sweep", "seed=0")

@@ -13,7 +13,11 @@ from pix2pix.training.build import build_data, build_model
 from tests.conftest import DATASETS, needs_datasets, resolved, typed
 
 NOT_HERE = {"cityscapes", "cityscapes_reverse", "edges2handbags", "night2day"}  # too large to lie beside the repository
-FRAGMENTS = {"data": {"_settings"}, "objective": {"_terms"}}  # shared by others of their group, not for use alone
+FRAGMENTS = {
+    "data": {"_settings"},
+    "objective": {"_terms"},
+    "debug": {"_run"},
+}  # shared by others of their group, not for use alone
 EXTRA = {
     ("data", "folder"): ["data.path=somewhere"],
     ("data", "derived"): ["data.path=somewhere"],
@@ -50,7 +54,7 @@ def test_all_groups_of_the_architecture_are_there():
         "metrics",
         "training_step",
     }
-    more = {"experiment", "sweep", "data/source", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
+    more = {"experiment", "sweep", "debug", "data/source", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
     assert expected | more == set(groups())
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.compare_runs import load_comparison
-from pix2pix.evaluation.comparison_page import to_markdown, write_page
+from pix2pix.evaluation.comparison_page import to_csv, to_markdown, write_page
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.paper_tables import loss_name, matching_tables
@@ -175,6 +175,20 @@ def test_runs_that_differ_in_much_go_by_their_own_names(tiny_run, tmp_path):
 def test_data_that_are_not_there_are_named_before_anything_is_evaluated(sweep, tmp_path):
     with pytest.raises(SystemExit, match=r"--data .*nowhere: there is no such folder or table"):
         pix2pix("compare", sweep, "--data", tmp_path / "nowhere")
+
+
+def test_tags_and_notes_are_shown_and_divide_no_group(tiny_run, tmp_path):
+    for name, notes in (("a", "first try"), ("b", "null")):
+        shutil.copytree(tiny_run.path, tmp_path / name)
+        config = tmp_path / name / "config.yaml"
+        text = config.read_text().replace("tags: []", "tags: [paper, final]")
+        config.write_text(text.replace("notes: null", f"notes: {notes}").replace("seed: 0", f"seed: {len(notes)}", 1))
+    runs = [Run(tmp_path / name) for name in "ab"]
+    comparison = write_page(runs, "val", tmp_path / "page.html", pictures=0)
+    assert len(comparison.groups) == 1
+    assert "paper, final · first try" in (tmp_path / "page.html").read_text()
+    rows = list(csv.DictReader(to_csv(comparison).splitlines()))
+    assert [(row["tags"], row["notes"]) for row in rows] == [("paper, final", "first try"), ("paper, final", "")]
 
 
 def test_a_folder_without_runs_is_named(tmp_path):

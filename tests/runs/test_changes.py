@@ -67,6 +67,9 @@ def test_differences_are_named_by_their_dotted_key(config):
         ("logger.csv", {"_target_": "pytorch_lightning.loggers.CSVLogger"}),
         ("inference.dropout", "off"),
         ("data.on_error", "skip"),
+        ("tags", ["final"]),
+        ("notes", "with the new labels"),
+        ("provenance.code", False),
     ],
 )
 def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, value):

@@ -1,11 +1,13 @@
 """Interfaces of the loggers. metrics.csv and samples/ are the complete record; other loggers display it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from pix2pix.config.schema import RunConfig
+from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import Sheet
 
@@ -52,3 +54,10 @@ class SupportsTables(Protocol):
 
     def log_table(self, rows: Sequence[Mapping[str, Any]], step: int) -> None:
         """Logs rows with equal columns; pictures are Pillow images."""
+
+
+def log_settings(loggers: Iterable[Logger], config: RunConfig) -> None:
+    """Sends the settings to the loggers as hyperparameters. Most of ours ignore them: the run holds its settings."""
+    settings = {name: value for name, value in hide_secrets_in(config.to_mapping()).items() if name != "logger"}
+    for logger in loggers:
+        logger.log_hyperparams(settings)

@@ -33,6 +33,8 @@ class WeightsAndBiases(RunLogger):
         group: the W&B group of the run.
         tags: tags to filter by.
         notes: a note on the run.
+        job_type: what kind of job the run is, to group runs by.
+        save_code: whether W&B keeps the git remote, commit and diff of the working directory.
         mode: `auto` takes WANDB_MODE if it is set, else `online` with an API key and `offline` without.
         checkpoint_artifact: whether to upload `best.ckpt` and `last.ckpt` when the run is finished.
         patience: seconds to wait for the last uploads at the end of the training.
@@ -49,12 +51,16 @@ class WeightsAndBiases(RunLogger):
         group: str | None = None,
         tags: Sequence[str] = (),
         notes: str | None = None,
+        job_type: str | None = "train",
+        save_code: bool = False,
         mode: Mode | Literal["auto"] = "auto",
         checkpoint_artifact: bool = False,
         patience: Annotated[float, Field(gt=0)] = 120.0,
     ) -> None:
         super().__init__(directory)
         self.about = {"project": project, "entity": entity, "group": group, "tags": list(tags), "notes": notes}
+        self.about["job_type"] = job_type
+        self.save_code = save_code
         self.mode: Mode | Literal["auto"] = mode
         self.checkpoint_artifact, self.timeout = checkpoint_artifact, patience
         self._worker: BackgroundWorker | None = None
@@ -125,7 +131,7 @@ class WeightsAndBiases(RunLogger):
         def run_task() -> None:
             # Started in the worker's thread: starting may wait for the server.
             if self._session is None:
-                self._session = WandbSession(self.run, self.about, self.mode)
+                self._session = WandbSession(self.run, self.about, self.mode, save_code=self.save_code)
             task(self._session)
 
         self._worker.submit(run_task)

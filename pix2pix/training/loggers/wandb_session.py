@@ -39,15 +39,16 @@ class WandbSession:
 
     Args:
         run: the run that is logged.
-        about: project, entity, group, tags and notes.
+        about: project, entity, group, tags, notes and job type.
         mode: how W&B runs; see `WeightsAndBiases`.
+        save_code: whether W&B keeps the state of the git repository.
     """
 
-    def __init__(self, run: Run, about: Values, mode: Mode | Literal["auto"]) -> None:
+    def __init__(self, run: Run, about: Values, mode: Mode | Literal["auto"], *, save_code: bool = False) -> None:
         self.run = run
         # Listed before the session starts, which adds a file of its own.
         earlier = list((run.path / "wandb").glob(f"*run-*/run-{run_id(run)}.wandb"))
-        self._wandb = _start_wandb_run(run, about, mode)
+        self._wandb = _start_wandb_run(run, about, mode, save_code)
         # W&B has every earlier step: on its server or, offline, in the files of earlier sessions.
         self.first_step = self._wandb.starting_step
         if self._wandb.offline:
@@ -117,11 +118,13 @@ def last_step(file: Path) -> int:
     return max((item.get("_step", -1) for item in items), default=-1)
 
 
-def _start_wandb_run(run: Run, about: Values, mode: Mode | Literal["auto"]) -> "wandb.Run":
+def _start_wandb_run(run: Run, about: Values, mode: Mode | Literal["auto"], save_code: bool) -> "wandb.Run":
     """Starts or resumes the W&B run; offline if its server cannot be reached."""
     import wandb
 
-    settings = wandb.Settings(console="off", silent=True, disable_git=True, disable_job_creation=True)
+    settings = wandb.Settings(
+        console="off", silent=True, disable_job_creation=True, disable_git=not save_code, save_code=save_code
+    )
     options = about | {"id": run_id(run), "name": run.path.name, "config": _config(run), "dir": str(run.path)}
     start = functools.partial(wandb.init, **options, resume="allow", settings=settings)
     try:
@@ -164,7 +167,12 @@ def _config(run: Run) -> Values:
     return hide_secrets_in(run.config().to_mapping()) | {
         "provenance": {key: session.get(key) for key in ("versions", "git_commit", "python", "platform")}
         | {"data_fingerprint": provenance.get("data_fingerprint")}
+        | {"repositories": {Path(each["path"]).name: _commit(each) for each in session.get("repositories", [])}}
     }
+
+
+def _commit(repository: Values) -> str:
+    return f"{repository['commit']}{' with changes' if repository['dirty'] else ''}"
 
 
 def sheet_values(sheet: Sheet) -> Values:

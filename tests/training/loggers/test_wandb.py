@@ -2,14 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
+from pix2pix.config.compose import compose_command_line
+from pix2pix.config.identity import flatten
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import read_sheets
@@ -45,8 +49,8 @@ def history(run: Run) -> list[dict]:
 
 def test_an_offline_run_holds_what_is_promised(tmp_path):
     words = [
-        "logger.wandb.tags=[small,drawn]",
-        "logger.wandb.notes='a word'",
+        "tags=[small,drawn]",
+        "notes=a word, or two",
         "callbacks.training_log.gradient_norms=true",
     ]
     ended = command(
@@ -57,7 +61,8 @@ def test_an_offline_run_holds_what_is_promised(tmp_path):
     run = Run(tmp_path / "sweep" / "one")
     about = next(record["run"] for record in records(run) if record["type"] == "run")
     assert (about["project"], about["run_group"], about["display_name"]) == ("pix2pix", "sweep", "one")
-    assert (about["tags"], about["notes"]) == (["small", "drawn"], "a word")
+    assert (about["tags"], about["notes"]) == (["small", "drawn"], "a word, or two")
+    assert about["job_type"] == "train"
     assert about["run_id"] == (run.path / "wandb" / "id").read_text().strip()
     config = about["config"]["update"]
     assert config["discriminator"]["receptive_field"] == 16
@@ -168,6 +173,26 @@ def test_a_run_that_an_agent_starts_goes_by_the_id_it_was_given(tmp_path, monkey
     assert run_id(run) == "r77"
     monkeypatch.setenv("WANDB_RUN_ID", "r78")
     assert run_id(run) == "r77"
+
+
+def test_the_recipe_for_agents_gives_each_run_its_own_name(monkeypatch):
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    page = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    recipe = yaml.safe_load(re.search(r"```yaml\n(method: bayes.*?)```", page, re.DOTALL)[1])
+    monkeypatch.setenv("WANDB_RUN_ID", "r77")
+    command_of_agent = create_sweep_command(recipe["command"])
+    arguments = create_sweep_command_args({"args": {"optimizer.lr": {"value": 0.001}}})
+    # as `wandb agent` puts the arguments in
+    words = [
+        each
+        for word in command_of_agent
+        for each in (arguments["args_no_hyphens"] if word == "${args_no_hyphens}" else [word])
+    ]
+    assert words[:2] == ["pix2pix", "train"]
+    config = compose_command_line(words[2:])
+    assert (config["run_dir"], config["optimizer"]["lr"]) == ("outputs/agent_r77", 0.001)
+    assert set(recipe["parameters"]) <= {key for key, _ in flatten(config)}
 
 
 def test_runs_of_a_sweep_share_a_group_and_one_alone_has_none():

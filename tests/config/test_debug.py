@@ -1,0 +1,36 @@
+"""`debug=...`: short runs that use up no name and start anew each time."""
+
+import pytest
+
+from pix2pix.runs.run import Run
+from tests.conftest import TINY, pix2pix, resolved
+
+SMALL = [word for word in TINY if not word.startswith("trainer.")]
+
+
+def test_debug_runs_use_up_no_name_and_start_anew(tmp_path, capsys):
+    words = ["train", *SMALL, f"output_dir={tmp_path}", "name=mine", "debug=fast"]
+    pix2pix(*words)
+    said = capsys.readouterr()
+    assert "Trainable params" in said.out + said.err
+    pix2pix(*words)
+    assert {path.name for path in (tmp_path / "debug").iterdir()} == {"mine", "mine.before-1"}
+    assert not (tmp_path / "mine").exists()
+    assert Run(tmp_path / "debug" / "mine").is_finished()
+
+
+def test_the_report_of_the_profiler_is_shown_and_kept(tmp_path, capsys):
+    pix2pix("train", *SMALL, f"output_dir={tmp_path}", "debug=profile", "trainer.limit_train_batches=2")
+    said = capsys.readouterr()
+    log = (tmp_path / "debug" / "synthetic_facades" / "train.log").read_text()
+    for text in (said.out + said.err, log):
+        assert "FIT Profiler Report" in text
+        assert "Trainable params" in text
+
+
+@pytest.mark.parametrize("option", ["fast", "overfit", "profile"])
+def test_debug_comes_after_the_experiment_and_before_the_command_line(option):
+    config = resolved("experiment=edges2shoes", f"debug={option}")
+    assert (config["run_dir"], config["resume"]) == ("outputs/debug/edges2shoes", "never")
+    assert config["trainer"]["max_epochs"] in {1, 300}
+    assert resolved("experiment=facades", f"debug={option}", "trainer.max_epochs=7")["trainer"]["max_epochs"] == 7
