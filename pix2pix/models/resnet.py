@@ -115,7 +115,8 @@ class LocalEnhancer(ResNet):
         super().__init__(in_channels, out_channels, **shared, norm=norm, dropout=dropout, upsample=upsample)
         require_positive(local_blocks=local_blocks)
         self.multiple, self.smallest = 2 * self.multiple, 2 * self.smallest
-        self.layers = self.layers[: -len(_output_block(1, 1))].requires_grad_(not freeze_global)
+        layers = list(self.layers.children())[: -len(_output_block(1, 1))]
+        self.layers = nn.Sequential(*layers).requires_grad_(not freeze_global)
         half = base_channels // 2
         self.enhancer_input = nn.Sequential(
             *_input_block(in_channels, half, norm), *_downsample(half, base_channels, norm)
@@ -167,8 +168,7 @@ def _upsample(in_channels: int, out_channels: int, norm: Norm, upsample: Upsampl
         convolution: nn.Module = ResizeConvolution(in_channels, out_channels, bias=bias, padding_mode="reflect")
     else:
         # `output_padding` makes the output exactly twice the input: the transposed size is ambiguous by one.
-        shape = {"stride": 2, "padding": 1, "output_padding": 1}
-        convolution = nn.ConvTranspose2d(in_channels, out_channels, 3, **shape, bias=bias)
+        convolution = nn.ConvTranspose2d(in_channels, out_channels, 3, 2, 1, output_padding=1, bias=bias)
     return [convolution, *make_norm(norm, out_channels), nn.ReLU()]
 
 

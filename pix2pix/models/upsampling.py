@@ -20,7 +20,7 @@ class ResizeConvolution(nn.Conv2d):
     ) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1, bias=bias, padding_mode=padding_mode)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - torch calls it input
         """The features at twice the size."""
         # Sizes in integers, not a factor, so that exporters can prove that the skips fit.
         height, width = x.shape[-2:]
