@@ -119,7 +119,8 @@ def _link_pictures(folder: Path, counts: dict[str, int]) -> None:
 
 def runs(count: int, folder: Path) -> Seconds:
     """Measures the comparison of `count` finished runs, and the front page of the dashboard."""
-    from pix2pix.evaluation.comparison_page import to_markdown, write_page
+    from pix2pix.evaluation.compare import compare
+    from pix2pix.evaluation.comparison_tables import to_markdown
     from pix2pix.runs.find import find_runs
     from pix2pix.web.dashboard import front_page
 
@@ -127,7 +128,7 @@ def runs(count: int, folder: Path) -> Seconds:
     page = folder.parent / f"comparison_{count}.html"
     seconds = {
         "find the runs": median_seconds(lambda: find_runs([folder])),
-        "comparison": median_seconds(lambda: to_markdown(write_page(find_runs([folder]), "val", page))),
+        "comparison": median_seconds(lambda: to_markdown(compare(folder, page=page, evaluate=False))),
         "dashboard": median_seconds(lambda: front_page(folder)),
     }
     return seconds | {"page, MB": page.stat().st_size / 1e6}

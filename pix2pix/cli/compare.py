@@ -1,12 +1,15 @@
 """`pix2pix compare`: compares runs on one HTML page."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
+
+if TYPE_CHECKING:
+    from pix2pix.evaluation.comparison import Comparison
 
 
 @click.command()
@@ -19,6 +22,16 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
 @click.option(
     "--markdown", type=click.Path(path_type=Path), help="Markdown file to write, with mean and spread over seeds."
 )
+@click.option("--latex", type=click.Path(path_type=Path), help="LaTeX file to write, a table for the package booktabs.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="Compare only runs with this setting, such as generator=unet or seed=1,2. Repeatable.",
+)
+@click.option("--metrics", "columns", metavar="NAME,NAME", help="Metrics to show, in this order. Default: all.")
+@click.option("--sort", metavar="NAME", help="Metric, whose best comes first, or setting to sort by.")
+@click.option("--paired", is_flag=True, help="Also test the differences from the best, over pictures and over seeds.")
 @click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="Number of inputs to show.")
 @click.option("--scorer", metavar="RUN", help="Run from photos to labels that segments the generated photos.")
 @click.option("--data", metavar="DIR", help="Folder of pairs for all runs. Default: each run's own.")
@@ -33,29 +46,47 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
 @CHECKPOINT
 @TRUST
 @DEVICE
-def compare(paths: tuple[str, ...], split: Any, output: Path | None, **options: Any) -> None:
+def compare(paths: tuple[str, ...], split: Any, output: Path | None, columns: str | None, **options: Any) -> None:
     """Compare runs on one HTML page.
 
     The page shows metrics, curves, settings, and the same pictures side by side.
 
     \b
     pix2pix compare outputs/receptive_field --split test
+    pix2pix compare outputs/ --where generator=unet --metrics l1,ssim --sort l1 --latex table.tex --paired
     """
     from pix2pix.core.atomic_files import write_text_atomic
-    from pix2pix.evaluation import comparison_page as comparing
+    from pix2pix.evaluation import comparison_tables as tables
     from pix2pix.evaluation.compare import compare as compare_runs
 
-    names = ("evaluate", "pictures", "scorer", "metrics", "device", "checkpoint", "data", "trust")
+    names = ("where", "sort", "evaluate", "pictures", "scorer", "metrics", "device", "checkpoint", "data", "trust")
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
-    comparison = compare_runs(paths, split, page=page, **{name: options[name] for name in names})
+    chosen = {name: options[name] for name in names} | {"columns": _split_names(columns)}
+    comparison = compare_runs(paths, split, page=page, **chosen)
     for warning in comparison.warnings():
         click.echo(warning, err=True)
-    for file, text in ((options["csv_file"], comparing.to_csv), (options["markdown"], comparing.to_markdown)):
-        if file is not None:
-            write_text_atomic(file, text(comparison))
-    click.echo(f"{comparing.to_markdown(comparison)}\n{page}")
+    for name, write in (("csv_file", tables.to_csv), ("markdown", tables.to_markdown), ("latex", tables.to_latex)):
+        if options[name] is not None:
+            write_text_atomic(options[name], write(comparison))
+    click.echo(tables.to_markdown(comparison))
+    if options["paired"]:
+        click.echo(_paired_tests(comparison))
+    click.echo(page)
     if options["project"]:
         from pix2pix.evaluation.wandb_workspace import save_workspace
 
         name = ", ".join(Path(path).name for path in paths)
         click.echo(save_workspace(comparison, project=options["project"], entity=options["entity"], name=name))
+
+
+def _split_names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []
+
+
+def _paired_tests(comparison: "Comparison") -> str:
+    from pix2pix.evaluation.paired_tests import compare_with_best, paired_tests_to_markdown
+
+    tests = [test for name in comparison.metrics for test in compare_with_best(comparison, name)]
+    if not tests:
+        return "No paired tests: they need two groups of finished runs that were evaluated on the same pictures.\n"
+    return paired_tests_to_markdown(tests)

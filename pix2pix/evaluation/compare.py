@@ -1,66 +1,112 @@
 """Compares runs: evaluates what is missing, reads the numbers, and writes the page."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison import Comparison
-from pix2pix.evaluation.comparison_page import evaluate_outdated, write_page
+from pix2pix.evaluation.comparison_page import write_page
+from pix2pix.evaluation.evaluate import evaluate as evaluate_run
+from pix2pix.evaluation.evaluation_spec import EvaluationSpec
+from pix2pix.evaluation.fcn_score import resolve_scorer
+from pix2pix.evaluation.own_metrics import parse_names
+from pix2pix.evaluation.record import Record
+from pix2pix.evaluation.select_runs import select_runs
 from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
+
+log = logging.getLogger(__name__)
 
 
 def compare(
     runs: Run | str | Path | Iterable[Run | str | Path],
     split: Split = "val",
     *,
+    where: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    sort: str | None = None,
     page: str | Path | None = None,
     pictures: int = 8,
     evaluate: bool = True,
-    checkpoint: str = DEFAULT_CHECKPOINT,
-    data: str | Path | None = None,
-    scorer: str | None = None,
-    metrics: Sequence[str] = (),
-    device: str = "auto",
-    trust: Trust = (),
+    **options: Any,
 ) -> Comparison:
     """Compares runs as `pix2pix compare` does; `Comparison.table()` holds the numbers.
 
     Args:
         runs: runs, or folders of runs such as a sweep.
         split: the split on which the runs are compared.
+        where: conditions that the runs must meet, such as `"generator=unet"`; see `select_runs`.
+        columns: the metrics to show, in this order; all by default.
+        sort: a metric, whose best comes first, or a setting that differs.
         page: an HTML file to write; None for no page.
         pictures: number of inputs that the page shows.
         evaluate: whether to evaluate first the runs whose results are missing, outdated or made with other options.
-        checkpoint: the evaluated checkpoint of each run.
-        data: a folder of pairs for all runs; None: each run's own.
-        scorer: a run from photos to labels that segments the outputs.
-        metrics: classes of your own metrics, as CLASS or NAME=CLASS.
-        device: where the runs are evaluated: `auto`, `cpu`, `cuda`.
-        trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
+        options: options of `pix2pix.evaluate` for all runs: checkpoint, data, scorer, metrics, device, trust.
 
     Raises:
         FileNotFoundError: for a path without runs, or data that are not there.
-        ValueError: for a run that is damaged.
+        ValueError: for a damaged run, a condition that no run meets, or a metric that no run has.
     """
+    _require_data(options.get("data"))
+    given = [runs] if isinstance(runs, Run | str | Path) else runs
+    found = select_runs(find_runs(run.path if isinstance(run, Run) else run for run in given), where)
+    if evaluate:
+        evaluate_outdated(found, split, **options)
+    which = {name: options[name] for name in ("checkpoint", "data", "trust") if name in options}
+    comparison = load_comparison(found, split, **which).arrange(columns, sort)
+    if page is not None:
+        write_page(comparison, Path(page), pictures=pictures)
+    return comparison
+
+
+def _require_data(data: str | Path | None) -> None:
     if data is not None and "://" not in str(data) and not Path(data).exists():
         raise FileNotFoundError(f"--data {data}: there is no such folder or table of pairs.")
-    given = [runs] if isinstance(runs, Run | str | Path) else runs
-    found = find_runs(run.path if isinstance(run, Run) else run for run in given)
-    if evaluate:
-        evaluate_outdated(
-            found,
-            split,
-            checkpoint=checkpoint,
-            data=data,
-            scorer=scorer,
-            metrics=metrics,
-            device=device,
-            trust=trust,
-        )
-    which = {"checkpoint": checkpoint, "data": data, "trust": trust}
-    if page is None:
-        return load_comparison(found, split, **which)
-    return write_page(found, split, Path(page), pictures=pictures, **which)
+
+
+def evaluate_outdated(
+    runs: Sequence[Run],
+    split: Split,
+    *,
+    checkpoint: str = DEFAULT_CHECKPOINT,
+    data: str | Path | None = None,
+    scorer: str | None = None,
+    metrics: Sequence[str] = (),
+    device: str = "auto",
+    trust: Trust = (),
+) -> None:
+    """Evaluates the runs whose evaluation is missing, outdated or made with other options.
+
+    Takes the options of `evaluate`. A run that cannot be evaluated is logged, and the others are still evaluated.
+    """
+    spec = EvaluationSpec(
+        split, checkpoint, data, resolve_scorer(scorer) if scorer else None, trust, tuple(parse_names(metrics))
+    )
+    for run in runs:
+        try:
+            config = run.config()
+            _, record = spec.find_evaluation(run, config)
+            reason = "; ".join(spec.find_mismatches(run, config, record)) if record else "not evaluated yet"
+            if reason:
+                log.info("evaluating %s: %s", run.path, reason)
+                options: dict[str, Any] = {
+                    "checkpoint": checkpoint,
+                    "device": device,
+                    "trust": trust,
+                    "metrics": metrics,
+                }
+                evaluate_run(run, split=split, data=data, **options, **_previous_options(record, scorer))
+        except (ValueError, OSError) as error:  # the other runs are still evaluated
+            log.error("%s: not evaluated: %s", run.path, error)
+
+
+def _previous_options(record: Record | None, scorer: str | None) -> dict[str, Any]:
+    """The optional metrics of the previous evaluation, which the new one computes again."""
+    record = record or {}
+    previous = (record.get("scorer") or {}).get("path")
+    perceptual = record.get("perceptual", "fid" in record.get("metrics", {}))
+    return {"perceptual": perceptual, "scorer": scorer or (previous if previous and Path(previous).is_file() else None)}

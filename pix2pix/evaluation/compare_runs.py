@@ -39,7 +39,7 @@ def load_comparison(
     entries = [_read_entry(run, spec) for run in runs]
     _drop_common_data(entries)
     differing = Comparison(entries, split).differing_settings()
-    names = [_parse_settings(entry.run.path.name) for entry in entries]
+    names = [parse_folder_name(entry.run.path.name) for entry in entries]
     # Directories of one sweep are named by the settings that differ.
     is_sweep = all(names) and len({tuple(name) for name in names}) == 1
     for position, entry in enumerate(entries):
@@ -108,7 +108,7 @@ def _distinct_settings(entry: RunEntry, position: int, differing: dict[str, list
     return {key: values[position] for key, values in differing.items()}
 
 
-def _parse_settings(directory: str) -> dict[str, str]:
+def parse_folder_name(directory: str) -> dict[str, str]:
     """Parses a directory name such as `a=1,b=2`; returns an empty mapping for other names."""
     parts = directory.split(",")
     if not all("=" in part for part in parts):

@@ -3,9 +3,12 @@
 import json
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
+
+from natsort import natsorted
 
 from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
@@ -115,6 +118,21 @@ class Comparison:
 
     entries: list[RunEntry]
     split: str
+    shown: tuple[str, ...] = ()  # the metrics to show, in this order; empty: all
+    sort: str | None = None  # a metric or a setting by which the groups are sorted
+
+    def arrange(self, columns: Sequence[str] = (), sort: str | None = None) -> "Comparison":
+        """The same runs with some of the metrics, in the order of `columns`, sorted by a metric or a setting.
+
+        The best of a metric comes first. Raises ValueError for a name that there is not.
+        """
+        for name in columns:
+            if name not in self.metrics:
+                raise ValueError(f"--metrics {name}: no run has this metric. There are: {', '.join(self.metrics)}.")
+        if sort is not None and sort not in {*self.metrics, *self.columns}:
+            names = ", ".join([*self.metrics, *self.columns])
+            raise ValueError(f"--sort {sort}: neither a metric nor a setting that differs. There are: {names}.")
+        return Comparison(self.entries, self.split, tuple(columns), sort)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -137,11 +155,24 @@ class Comparison:
             for by_protocol in by_configuration.values()
             for entries in by_protocol.values()
         ]
-        return [Group(entries) for entries in sorted(groups, key=lambda entries: order[id(entries[0])])]
+        ordered = [Group(entries) for entries in sorted(groups, key=lambda entries: order[id(entries[0])])]
+        return ordered if self.sort is None else natsorted(ordered, key=self._sort_key)
+
+    def _sort_key(self, group: Group) -> tuple[bool, Any]:
+        """Groups without a value come last."""
+        assert self.sort is not None
+        if self.sort not in self.known_metrics:
+            value = group.distinct_settings.get(self.sort)
+            return value is None, str(value)
+        mean = group.mean(self.sort)
+        sign = -1 if self.known_metrics[self.sort].higher_is_better else 1
+        return mean is None, sign * (mean or 0.0)
 
     @cached_property
     def metrics(self) -> list[str]:
-        """The metrics of any run, in documented order."""
+        """The metrics to show: those that `arrange` was given, or all of any run in documented order."""
+        if self.shown:
+            return list(self.shown)
         available = {name for entry in self.entries for name in entry.metrics}
         return [name for name in self.known_metrics if name in available]
 

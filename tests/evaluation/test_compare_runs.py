@@ -12,12 +12,15 @@ import pytest
 from PIL import Image
 
 from pix2pix.core.checksums import file_sha256
+from pix2pix.evaluation.compare import compare
 from pix2pix.evaluation.compare_runs import load_comparison
-from pix2pix.evaluation.comparison_page import to_csv, to_markdown, write_page
+from pix2pix.evaluation.comparison_tables import to_csv, to_markdown
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
+from pix2pix.evaluation.paired_tests import compare_with_best, correct_holm, flip_signs
 from pix2pix.evaluation.paper_tables import loss_name, matching_tables
 from pix2pix.evaluation.record import read_record
+from pix2pix.evaluation.select_runs import select_runs
 from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, TINY_FOLDER, pix2pix, typed
@@ -105,7 +108,7 @@ def test_runs_that_go_on_or_are_not_evaluated_take_part(sweep, tmp_path):
     provenance = json.loads(run.provenance_file.read_text()) | {"finished": False}
     run.provenance_file.write_text(json.dumps(provenance))
     shutil.rmtree(run.evaluation)
-    comparison = write_page(find_runs([tmp_path / "going"]), "val", tmp_path / "page.html")
+    comparison = compare([tmp_path / "going"], page=tmp_path / "page.html", evaluate=False)
     page = (tmp_path / "page.html").read_text()
     assert "1 of the runs is unfinished" in page
     entry = next(entry for entry in comparison.entries if entry.run.path == run.path)
@@ -232,7 +235,7 @@ def test_a_run_that_diverged_is_not_the_best_and_does_not_break_the_page(sweep, 
     numbers(Run(tmp_path / "bad" / "discriminator=pixel,seed=2"), l1=None)
     file = tmp_path / "bad" / "discriminator=pixel,seed=1" / "metrics.csv"
     file.write_text(re.sub(r"0\.\d+", "nan", file.read_text()))
-    comparison = write_page(find_runs([tmp_path / "bad"]), "val", tmp_path / "page.html")
+    comparison = compare([tmp_path / "bad"], page=tmp_path / "page.html", evaluate=False)
     assert comparison.best("l1").label == "patch16"
     assert "NaN" not in re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1]
 
@@ -379,7 +382,7 @@ def test_runs_can_be_compared_on_a_folder_that_is_named(both, two_copies, capsys
 def test_pictures_of_different_data_do_not_stand_in_one_row(both, two_copies, tmp_path):
     evaluate(Run(both / "b"))
     evaluate(Run(both / "a"), data=two_copies / "other").folder.rename(both / "a" / "evaluation" / "val")
-    write_page(find_runs([both]), "val", tmp_path / "page.html")
+    compare([both], page=tmp_path / "page.html", evaluate=False)
     data = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1])
     assert [len(row["outputs"]) for row in data["rows"]] == [1, 1, 1, 1]
 
@@ -428,3 +431,75 @@ def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
     record = read_record(run.evaluation / "val") | {"scorer": {"path": "x", "sha256": file_sha256(tmp_path / "same")}}
     mismatches = list(EvaluationSpec("val", scorer=tmp_path / asked).find_mismatches(run, run.config(), record))
     assert mismatches == ([] if asked == "same" else ["not evaluated with this scorer"])
+
+
+def test_runs_are_selected_by_settings_and_the_table_is_arranged(sweep, capsys):
+    pix2pix("compare", sweep, "--where", "discriminator=pixel", "--metrics", "ssim,l1", "--no-evaluate")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| discriminator | runs | ssim | l1 |"
+    assert len([line for line in lines if line.startswith("| ")]) == 3  # header, ---, the one group
+
+    by_ssim = compare(sweep, columns=["ssim"], sort="ssim", evaluate=False)
+    means = [group.mean("ssim") for group in by_ssim.groups]
+    assert means == sorted(means, reverse=True)
+    assert [run.path.name for run in select_runs(find_runs([sweep]), ["generator=unet", "lr=2e-4", "seed=2"])] == [
+        "discriminator=patch16,seed=2",
+        "discriminator=pixel,seed=2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--where", "discriminator"], "write SETTING=VALUE"),
+        (["--where", "discriminater=pixel"], r"no run has this setting\. Did you mean discriminator\?"),
+        (["--where", "seed=7"], r"none of the 4 runs\. They have seed: 1, 2\."),
+        (["--metrics", "lpips"], r"--metrics lpips: no run has this metric\. There are: l1, l2"),
+        (["--sort", "colour"], r"--sort colour: neither a metric nor a setting that differs\. There are: .*discrimin"),
+    ],
+)
+def test_a_wrong_selection_is_refused_with_what_there_is(words, message, sweep):
+    with pytest.raises(SystemExit, match=message):
+        pix2pix("compare", sweep, "--no-evaluate", *words)
+
+
+def test_the_latex_table_escapes_names_and_marks_directions(sweep, tmp_path):
+    pix2pix("compare", sweep, "--no-evaluate", "--latex", tmp_path / "t.tex", "--metrics", "l1,lab_l")
+    text = (tmp_path / "t.tex").read_text()
+    assert text.startswith(
+        "\\begin{tabular}{llrr}\n\\toprule\ndiscriminator & runs & l1 $\\downarrow$ & lab\\_l $\\uparrow$"
+    )
+    assert text.count("$\\pm$") == 4  # two groups of two metrics
+    assert text.rstrip().endswith("\\end{tabular}")
+
+
+def test_paired_tests_are_of_the_same_pictures_and_seeds(sweep, capsys):
+    pix2pix("compare", sweep, "--no-evaluate", "--metrics", "l1", "--paired")
+    assert "| metric | group | best | difference (95 %) | p over pictures (n) |" in capsys.readouterr().out
+    (test,) = compare_with_best(compare(sweep, evaluate=False), "l1")
+    runs = {
+        name: [Run(sweep / f"discriminator={name},seed={seed}") for seed in (1, 2)] for name in ("pixel", "patch16")
+    }
+
+    def picture_means(name):
+        tables = [list(csv.DictReader((r.evaluation / "val" / "per_image.csv").open())) for r in runs[name]]
+        return [statistics.fmean(float(row["l1"]) for row in rows) for rows in zip(*tables, strict=True)]
+
+    differences = [a - b for a, b in zip(picture_means(test.group), picture_means(test.best), strict=True)]
+    assert test.difference == pytest.approx(statistics.fmean(differences))
+    assert test.difference >= 0  # the best has the lowest l1
+    assert (test.pictures, test.seeds) == (len(differences), 2)
+    assert test.p_pictures == flip_signs(differences)
+    assert test.interval[0] <= test.difference <= test.interval[1]
+
+
+def test_sign_flips_by_hand():
+    assert flip_signs([1.0, 2.0, 3.0]) == 2 / 8  # only +++ and --- are as far from 0
+    assert flip_signs([1.0, 1.0, -1.0]) == 1.0  # every sum is at least 1 from 0
+    assert flip_signs([0.0, 0.0]) == 1.0
+    assert flip_signs([0.1] * 30) == pytest.approx(1 / 20_001)  # beyond 14 differences, random signs
+
+
+def test_holm_by_hand():
+    assert correct_holm([0.01, None, 0.04, 0.03]) == [0.03, None, 0.06, 0.06]
+    assert correct_holm([0.9, 0.8]) == [1.0, 1.0]

@@ -1,0 +1,81 @@
+"""Writes the table of a comparison as Markdown, LaTeX or CSV."""
+
+import csv
+import io
+from collections.abc import Callable
+
+from pix2pix.evaluation.comparison import Comparison, Group
+
+# The characters that LaTeX reads as commands.
+LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+)
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The table in Markdown, with the best groups (`Comparison.best`) in bold."""
+    header, rows = _table(comparison, bold="**{}**".format)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def to_latex(comparison: Comparison) -> str:
+    """The table in LaTeX for the package booktabs, with the best groups in bold and an arrow to the better side."""
+    header, rows = _table(comparison, bold=r"\textbf{{{}}}".format, escape=lambda text: text.translate(LATEX))
+    settings = len(header) - len(comparison.metrics)
+    directions = [comparison.known_metrics[name].higher_is_better for name in comparison.metrics]
+    better = [r"$\uparrow$" if is_higher else r"$\downarrow$" for is_higher in directions]
+    header[settings:] = [f"{name} {arrow}" for name, arrow in zip(header[settings:], better, strict=True)]
+    lines = [r"\begin{tabular}{" + "l" * settings + "r" * len(better) + "}", r"\toprule", _latex_row(header)]
+    return "\n".join([*lines, r"\midrule", *map(_latex_row, rows), r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _latex_row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def to_csv(comparison: Comparison) -> str:
+    """The comparison as CSV, a row for each run: path, settings, state, protocol, tags, notes and metrics."""
+    text = io.StringIO()
+    keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.distinct_settings))
+    writer = csv.writer(text, lineterminator="\n")
+    keys = [key for key in keys if key != "seed"]
+    labels = list(dict.fromkeys(name for entry in comparison.entries for name in entry.labels))
+    writer.writerow(["run", *keys, "seed", "state", "evaluation", *labels, *comparison.metrics])
+    for entry in comparison.entries:
+        settings = [entry.distinct_settings.get(key, "") for key in keys]
+        numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
+        protocol = " ".join(f"{name}={value}" for name, value in entry.protocol.items())
+        said = [entry.labels.get(name, "") for name in labels]
+        writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *said, *numbers])
+    return text.getvalue()
+
+
+def _table(
+    comparison: Comparison, *, bold: Callable[[str], str], escape: Callable[[str], str] = str
+) -> tuple[list[str], list[list[str]]]:
+    """The header, and a row for each group: settings, number of runs, and mean ± spread (n) of each metric.
+
+    Numbers in parentheses are provisional: of unfinished runs, or not evaluated as requested.
+    """
+    header = [*(comparison.columns or ["run"]), "runs", *comparison.metrics]
+    rows = []
+    for group in comparison.groups:
+        settings = [str(group.distinct_settings.get(key, "")) for key in comparison.columns] or [group.label]
+        numbers = []
+        for name in comparison.metrics:
+            is_best = len(comparison.groups) > 1 and comparison.best(name) is group
+            number = escape(_number(group, name))
+            numbers.append(bold(number) if is_best else number)
+        rows.append([*map(escape, [*settings, group.describe_size()]), *numbers])
+    return [escape(name) for name in header], rows
+
+
+def _number(group: Group, metric: str) -> str:
+    mean, spread = group.mean(metric), group.spread(metric)
+    if mean is None:
+        return ""
+    text = f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")
+    text += f" (n={len(group.values(metric))})" if len(group.entries) > 1 else ""
+    return f"({text})" if group.is_provisional else text

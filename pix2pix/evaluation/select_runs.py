@@ -1,0 +1,78 @@
+"""Selects runs by their settings: `--where generator=unet`."""
+
+import difflib
+from collections.abc import Sequence
+
+from pix2pix.config.defaults import fill_in_defaults
+from pix2pix.config.identity import flatten
+from pix2pix.core.instantiate import TARGET
+from pix2pix.evaluation.compare_runs import parse_folder_name
+from pix2pix.runs.run import Run
+
+
+def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
+    """The runs that meet all conditions, in their order.
+
+    A condition is SETTING=VALUE, or SETTING=VALUE,VALUE for one of several values. SETTING is the name of a setting,
+    its last part (`lr`), a choice in the name of a sweep's folder, or a component, whose value is its class without
+    regard to case (`generator=unet`).
+
+    Raises:
+        ValueError: for a condition of another form, a setting that no run has, or conditions that no run meets.
+    """
+    if not conditions:
+        return list(runs)
+    wanted = [_parse(condition) for condition in conditions]
+    settings = [_named_settings(run) for run in runs]
+    known = sorted({name for each in settings for name in each})
+    for name, _ in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"Did you mean {near[0]}?" if near else "Name a setting of config.yaml, such as data.size."
+            raise ValueError(f"--where {name}: no run has this setting. {remedy}")
+    selected = [
+        run
+        for run, named in zip(runs, settings, strict=True)
+        if all(_matches(named.get(name, set()), values) for name, values in wanted)
+    ]
+    if not selected:
+        values = {name: sorted({text for each in settings for text in each.get(name, ())}) for name, _ in wanted}
+        there = "; ".join(f"{name}: {', '.join(each)}" for name, each in values.items())
+        raise ValueError(f"--where {' '.join(conditions)}: none of the {len(runs)} runs. They have {there}.")
+    return selected
+
+
+def _parse(condition: str) -> tuple[str, list[str]]:
+    name, equals, value = condition.partition("=")
+    if not (name and equals and value):
+        raise ValueError(f"--where {condition}: write SETTING=VALUE, for example --where generator=unet.")
+    return name, value.split(",")
+
+
+def _named_settings(run: Run) -> dict[str, set[str]]:
+    """Every name that a condition may use for a setting of the run, with the texts that its value may be given by."""
+    exact: dict[str, set[str]] = {}
+    for key, value in flatten(fill_in_defaults(run.config())):
+        # A component is named by its class: `generator._target_: pix2pix.models.UNet` is `generator=unet`.
+        is_class = key.endswith(f".{TARGET}")
+        name, text = (key.removesuffix(f".{TARGET}"), str(value).rpartition(".")[2]) if is_class else (key, str(value))
+        exact.setdefault(name, set()).add(text)
+    for key, text in parse_folder_name(run.path.name).items():
+        exact.setdefault(key, set()).add(text)
+    short: dict[str, set[str]] = {}
+    for key, texts in exact.items():
+        short.setdefault(key.rpartition(".")[2], set()).update(texts)
+    return short | exact  # `seed` is the seed of the run, not `inference.seed`
+
+
+def _matches(texts: set[str], wanted: Sequence[str]) -> bool:
+    return any(_is_equal(text, value) for text in texts for value in wanted)
+
+
+def _is_equal(text: str, value: str) -> bool:
+    """Whether both are the same number (1e-4 is 0.0001), or the same text but for case and underscores."""
+    try:
+        return float(text) == float(value)
+    except ValueError:
+        text, value = (each.casefold().replace("_", "") for each in (text, value))
+        return text == value
