@@ -15,6 +15,7 @@ from pix2pix.core.atomic_files import temporary_path, write_text_atomic
 from pix2pix.core.tables import make_table
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
 from pix2pix.runs.directory_lock import lock_directory, rename_aside
+from pix2pix.runs.errors import other_data_error, unusable_config_error
 from pix2pix.runs.metrics import rows_by_step
 from pix2pix.runs.provenance import FOLDER, describe_session, read_provenance
 
@@ -59,7 +60,7 @@ class Run:
         try:
             return read_config(self.config_file)
         except UnreadableConfigError as error:
-            raise self._config_error(str(error)) from error
+            raise unusable_config_error(self.config_file, str(error), self.resume_checkpoints()) from error
 
     def metrics(self) -> Any:
         """All logged numbers, a row for each step: a `pandas.DataFrame`, or without pandas a list of dictionaries."""
@@ -115,14 +116,7 @@ class Run:
         """
         recorded = self.provenance().get("data_fingerprint", fingerprint)
         if recorded != fingerprint and self.resume_checkpoints():
-            raise self.other_data_error("files were added, removed or changed, or the path is another")
-
-    def other_data_error(self, reason: str) -> ValueError:
-        """The error for pairs that differ from those that the run was trained on."""
-        return ValueError(
-            f"{self.path}: was trained on other data than these: {reason}. Give this run a name of its own, name=..., "
-            "restore the data, or continue with these: allow_changed_data=true."
-        )
+            raise other_data_error(self.path, "files were added, removed or changed, or the path is another")
 
     def archive(self) -> Path | None:
         """Renames the directory to `NAME.before-1`, -2 ..., so that the run can start over; None without a run.
@@ -234,15 +228,6 @@ class Run:
                 "%s cannot be read. It was renamed to %s. The run continues; the history of its sessions is lost.",
                 *(self.provenance_file, aside.name),
             )
-
-    def _config_error(self, reason: str) -> ValueError:
-        """The error for an unusable config.yaml."""
-        saved = self.resume_checkpoints()
-        other = f" Or continue it under another name: name=... resume={saved[0]}." if saved else ""
-        return ValueError(
-            f"{self.config_file}: {reason}. Restore a copy; each checkpoint holds the same configuration, under "
-            f"`config`.{other} Or start over with resume=never: the old run is renamed."
-        )
 
     def _write_provenance(self, **content: Any) -> None:
         write_text_atomic(self.provenance_file, json.dumps(content, indent=2) + "\n")

@@ -18,6 +18,7 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import Inventory, describe_edits, record_inventory
 from pix2pix.data.source_size import measure_source_size
 from pix2pix.runs.checkpoints import find_resumable
+from pix2pix.runs.errors import other_data_error
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import keep_thread_count
 from pix2pix.runs.train_log import TrainLog, collect_messages
@@ -151,7 +152,7 @@ def _require_same_data(run: Run, config: RunConfig, files: Inventory) -> None:
         return
     run.require_same_data(files.fingerprint)
     if _is_first_process() and run.resume_checkpoints() and (why := describe_edits(run.inventory_file, files)):
-        raise run.other_data_error(why)
+        raise other_data_error(run.path, why)
 
 
 def _record_inventory(run: Run, config: RunConfig, files: Inventory) -> None:
