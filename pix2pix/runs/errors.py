@@ -1,0 +1,21 @@
+"""Errors of run directories that need several sentences."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def other_data_error(run: Path, reason: str) -> ValueError:
+    """The error for pairs that differ from those that the run was trained on."""
+    return ValueError(
+        f"{run}: was trained on other data than these: {reason}. Give this run a name of its own, name=..., "
+        "restore the data, or continue with these: allow_changed_data=true."
+    )
+
+
+def unusable_config_error(file: Path, reason: str, checkpoints: Sequence[Path]) -> ValueError:
+    """The error for a config.yaml that cannot be used; `checkpoints` are those that the run can resume from."""
+    other = f" Or continue it under another name: name=... resume={checkpoints[0]}." if checkpoints else ""
+    return ValueError(
+        f"{file}: {reason}. Restore a copy; each checkpoint holds the same configuration, under "
+        f"`config`.{other} Or start over with resume=never: the old run is renamed."
+    )
