@@ -477,12 +477,11 @@ def test_paired_tests_are_of_the_same_pictures_and_seeds(sweep, capsys):
     pix2pix("compare", sweep, "--no-evaluate", "--metrics", "l1", "--paired")
     assert "| metric | group | best | difference (95 %) | p over pictures (n) |" in capsys.readouterr().out
     (test,) = compare_with_best(compare(sweep, evaluate=False), "l1")
-    runs = {
-        name: [Run(sweep / f"discriminator={name},seed={seed}") for seed in (1, 2)] for name in ("pixel", "patch16")
-    }
 
     def picture_means(name):
-        tables = [list(csv.DictReader((r.evaluation / "val" / "per_image.csv").open())) for r in runs[name]]
+        runs = [Run(sweep / f"discriminator={name},seed={seed}") for seed in (1, 2)]
+        texts = [(run.evaluation / "val" / "per_image.csv").read_text() for run in runs]
+        tables = [list(csv.DictReader(text.splitlines())) for text in texts]
         return [statistics.fmean(float(row["l1"]) for row in rows) for rows in zip(*tables, strict=True)]
 
     differences = [a - b for a, b in zip(picture_means(test.group), picture_means(test.best), strict=True)]
