@@ -5,11 +5,15 @@ from typing import Any
 
 import torch
 
+from pix2pix.core.devices import find_gpu
+
 AUTO = "auto"
 
 
 def has_fast_bf16(accelerator: Any) -> bool:
     """Whether bfloat16 is faster than float32 here: with instructions for it, on the CPU AVX512-BF16 or AMX."""
+    if accelerator == "mps":
+        return False  # autocast to bfloat16 was not tried on Apple's GPUs
     if accelerator == "gpu":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
@@ -17,7 +21,7 @@ def has_fast_bf16(accelerator: Any) -> bool:
 
 
 def select_hardware(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: bool = False) -> dict[str, Any]:
-    """Chooses what `trainer` and `precision` leave open: one CUDA GPU if there is one, else the CPU.
+    """Chooses what `trainer` and `precision` leave open: one GPU if there is one, else the CPU.
 
     Only one device, because a second one would double the pairs of a step and so change the training; `trainer=ddp`
     takes all. float32, unless `precision` is auto and the device has instructions for bfloat16. On the CPU the same
@@ -31,9 +35,11 @@ def select_hardware(trainer: Mapping[str, Any], precision: Any, *, sizes_vary: b
     # Only settings that are `auto` or unset are chosen; whatever the user has set stays.
     accelerator, found = trainer.get("accelerator"), {}
     if accelerator == AUTO:
-        accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+        accelerator = {"cuda": "gpu", "mps": "mps", None: "cpu"}[find_gpu()]
         choice = {"devices": 1, "deterministic": accelerator == "cpu"}
         found = {name: value for name, value in choice.items() if trainer.get(name) in {AUTO, None}}
+    if accelerator == "gpu" and find_gpu() == "mps":
+        accelerator = "mps"  # as Lightning understands it
     if precision == AUTO:
         found["precision"] = "bf16-mixed" if has_fast_bf16(accelerator) else 32
     # cuDNN's trials depend on the choices above, so they are decided last.
@@ -57,6 +63,8 @@ def describe_hardware(found: Mapping[str, Any], precision: Any) -> str:
     """Describes the chosen device, its threads and precision, and what would be faster."""
     number = found.get("precision", precision)
     how = f"precision {number}{' (picked)' if 'precision' in found else ''}"
+    if found["accelerator"] == "mps":
+        return f"the Apple GPU, {how}"
     if found["accelerator"] != "gpu":
         threads = f"{torch.get_num_threads()} threads" if torch.get_num_threads() > 1 else "1 thread"
         faster = precision in {32, "32", "32-true"} and has_fast_bf16("cpu")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
+from pix2pix.core.devices import find_gpu
 from pix2pix.core.trust import Trust
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
@@ -232,11 +233,13 @@ def resolve_checkpoint(path: str | Path, which: str = DEFAULT_CHECKPOINT) -> Pat
 
 def _select_device(name: str) -> torch.device:
     try:
-        device = torch.device(name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+        device = torch.device(name if name != "auto" else find_gpu() or "cpu")
     except RuntimeError as error:
-        raise ValueError(f"device {name!r}: torch knows no such device. Use cpu, cuda, cuda:1 or auto.") from error
+        raise ValueError(f"device {name!r}: torch knows no such device. Use cpu, cuda, cuda:1, mps or auto.") from error
     if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
         raise ValueError(f"device {name!r}: torch sees no CUDA device here of this name. Use cpu or auto.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"device {name!r}: torch sees no Apple GPU here. Use cpu or auto.")
     return device
 
 

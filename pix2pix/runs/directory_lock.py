@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
@@ -15,16 +17,20 @@ except ImportError:  # Windows has no such locks
 
 log = logging.getLogger(__name__)
 
+WAITING = "%s is being trained by another process; waiting for it to end."
+
 
 @contextmanager
 def lock_directory(directory: Path) -> Iterator[None]:
-    """Holds a lock on the directory itself, which ends with the process, however that ends. No lock on Windows.
+    """Holds a lock on the directory itself, which ends with the process, however that ends.
 
-    A lock file would stay behind after a kill, or would have to move with a directory that is renamed.
+    A lock file would stay behind after a kill, or would have to move with a directory that is renamed. Windows cannot
+    lock directories: there it is a hidden file beside it, `.NAME.lock`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if fcntl is None:
-        yield
+        with _hold_lock_file(directory):
+            yield
         return
     # While this process waited, the directory may have been renamed (`resume=never`): the lock is then on the old one.
     while (descriptor := _open_locked(directory)) is None:
@@ -35,13 +41,27 @@ def lock_directory(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def _hold_lock_file(directory: Path) -> Iterator[None]:
+    lock = FileLock(directory.with_name(f".{directory.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info(WAITING, directory)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _open_locked(directory: Path) -> int | None:
     """The descriptor that holds the lock; None if the directory was renamed while we waited for the lock."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        log.info("%s is being trained by another process; waiting for it to end.", directory)
+        log.info(WAITING, directory)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     if directory.is_dir() and os.path.samestat(os.fstat(descriptor), directory.stat()):
         return descriptor

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from pix2pix.core.cpu_cores import count_cores
+from pix2pix.core.processes import KILL, signal_tree
 from pix2pix.core.signals import STOP_SIGNALS, USER_SIGNALS
 from pix2pix.runs.sweep import STOPPED, Job
 
@@ -166,7 +167,7 @@ class JobPool:
             if process.poll() is None:
                 if self.stop_signal is None and job.run.path not in self.pruned and self.should_prune(job):
                     self.pruned.add(job.run.path)
-                    os.killpg(process.pid, signal.SIGTERM)
+                    signal_tree(process, signal.SIGTERM)
                 continue
             del self.running[process]
             self.slots.free += slots
@@ -192,14 +193,14 @@ class JobPool:
         self._send_signal(number)
         while self.running:
             yield from self._collect_results()
-            if time.monotonic() > deadline and number != signal.SIGKILL:
-                number = signal.SIGKILL
+            if time.monotonic() > deadline and number != KILL:
+                number = KILL
                 self._send_signal(number)
             time.sleep(POLL_SECONDS)
 
     def _send_signal(self, number: int) -> None:
         for process in self.running:
-            os.killpg(process.pid, number)  # and to the processes that the job started
+            signal_tree(process, number)  # and to the processes that the job started
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
@@ -212,7 +213,7 @@ class JobPool:
             yield
         finally:
             # SIGTERM after an error here, so that jobs can save. After a stop signal they had their time: SIGKILL.
-            self._send_signal(signal.SIGTERM if self.stop_signal is None else signal.SIGKILL)
+            self._send_signal(signal.SIGTERM if self.stop_signal is None else KILL)
             deadline = time.monotonic() + GRACE_SECONDS
             for process in self.running:
                 _wait_or_kill(process, deadline)
@@ -235,4 +236,4 @@ def _wait_or_kill(process: subprocess.Popen[bytes], deadline: float) -> None:
     try:
         process.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        signal_tree(process, KILL)

@@ -126,3 +126,12 @@ def test_freed_memory_is_kept_unless_the_user_says_otherwise():
         kept, faults = kept_and_faults(**environment)
         assert kept == "False"
         assert faults > 1000
+
+
+@pytest.mark.parametrize("accelerator", ["auto", "gpu"])
+def test_an_apple_gpu_is_taken_in_float32(accelerator, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    found = select_hardware({"accelerator": accelerator}, "auto")
+    assert (found["accelerator"], found["precision"], found["benchmark"]) == ("mps", 32, False)
+    assert describe_hardware(found, "auto") == "the Apple GPU, precision 32 (picked)"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pix2pix.runs import directory_lock
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, pix2pix, wait_until
 
@@ -110,3 +111,21 @@ def test_nothing_is_set_aside_where_there_is_no_run(tmp_path):
     (tmp_path / "other").mkdir()
     assert Run(tmp_path / "other").archive() is None
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_system_without_locks_of_directories_locks_a_file_beside_them(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(directory_lock, "fcntl", None)  # as on Windows
+    caplog.set_level("INFO")
+    order = []
+
+    def wait_for_it():
+        with directory_lock.lock_directory(tmp_path / "run"):
+            order.append("second")
+
+    with directory_lock.lock_directory(tmp_path / "run"):
+        second = threading.Thread(target=wait_for_it)
+        second.start()
+        wait_until(lambda: "waiting for it to end" in caplog.text)
+        order.append("first")
+    second.join(60)
+    assert order == ["first", "second"]

@@ -1,0 +1,28 @@
+"""Ending a process with those that it started, also on systems without process groups."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from pix2pix.core.processes import signal_tree
+from tests.conftest import wait_until
+
+PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+
+
+@pytest.mark.parametrize("system", ["with process groups", "without"])
+def test_the_whole_tree_ends(system, monkeypatch):
+    if system == "without":  # as on Windows
+        monkeypatch.delattr(os, "killpg")
+    with subprocess.Popen([sys.executable, "-c", PARENT], start_new_session=True) as process:
+        wait_until(lambda: psutil.Process(process.pid).children(), process)
+        children = psutil.Process(process.pid).children()
+        signal_tree(process, signal.SIGTERM)
+        process.wait(60)
+        assert psutil.wait_procs(children, 60)[1] == []
+        if system == "without":
+            signal_tree(process, signal.SIGTERM)  # what has ended is no error
