@@ -11,7 +11,8 @@ import pytest
 from pix2pix.core.processes import signal_tree
 from tests.conftest import wait_until
 
-PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+CHILD = "import time; time.sleep(60)"
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {CHILD!r}]); {CHILD}"
 
 
 @pytest.mark.parametrize("system", ["with process groups", "without"])
