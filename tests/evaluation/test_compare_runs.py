@@ -187,7 +187,7 @@ def test_tags_and_notes_are_shown_and_divide_no_group(tiny_run, tmp_path):
         text = config.read_text().replace("tags: []", "tags: [paper, final]")
         config.write_text(text.replace("notes: null", f"notes: {notes}").replace("seed: 0", f"seed: {len(notes)}", 1))
     runs = [Run(tmp_path / name) for name in "ab"]
-    comparison = write_page(runs, "val", tmp_path / "page.html", pictures=0)
+    comparison = compare(runs, page=tmp_path / "page.html", pictures=0, evaluate=False)
     assert len(comparison.groups) == 1
     assert "paper, final · first try" in (tmp_path / "page.html").read_text()
     rows = list(csv.DictReader(to_csv(comparison).splitlines()))
