@@ -41,7 +41,7 @@ class Stopwatch(pl.Callback):
 
 def seconds_a_step(words: list[str], steps: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        limits = [f"+trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
+        limits = [f"trainer.max_steps={steps}", "trainer.limit_val_batches=0", f"run_dir='{folder}/run'"]
         quiet = ["~callbacks.samples", "~callbacks.checkpoint", "~callbacks.progress"]
         config = parse_config(compose_settings([*words, *limits, *quiet]))
         run, data = Run(config.run_dir), build.build_data(config)

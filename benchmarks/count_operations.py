@@ -15,7 +15,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pix2pix.models import EncoderDecoder, PatchGAN, ResNet, UNet
-from pix2pix.models.losses import CrossEntropy, Objective
+from pix2pix.models.losses import CrossEntropy
+from pix2pix.models.objective import Objective
 from pix2pix.training.step import pix2pix_step
 
 FLOAT = 4  # bytes

@@ -27,7 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.machine import machine
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.models import PatchGAN, UNet
-from pix2pix.models.losses import CrossEntropy, Objective
+from pix2pix.models.losses import CrossEntropy
+from pix2pix.models.objective import Objective
 from pix2pix.training.step import pix2pix_step
 
 WARM_UP = 3

@@ -10,12 +10,13 @@ from PIL import Image
 
 BASE = [
     *("data.size=32", "data.batch_size=2", "generator.base_channels=4"),
-    *("trainer.max_epochs=4", "trainer.log_every_n_steps=3", "optimizer.decay_epochs=2"),
+    *("trainer.max_epochs=4", "trainer.log_every_n_steps=3", "schedule=linear", "schedule.decay=2"),
     *("callbacks.checkpoint.every_n_steps=2", "callbacks.checkpoint.every_n_epochs=2", "logger=csv"),
 ]
 DRAWN = ["data.source.train_pairs=24", "data.source.val_pairs=4", "data.num_workers=0"]
 PATCHES = ["discriminator.base_channels=4", "discriminator.receptive_field=16"]
 PLAIN = [*DRAWN, *PATCHES]
+STEPS = ["trainer.max_steps=50", "trainer.val_check_interval=5"]
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 
 
@@ -71,7 +72,9 @@ KINDS = {
     "plain": Kind(PLAIN),
     "ema": Kind([*PLAIN, "ema_decay=0.9"]),
     "bf16": Kind([*PLAIN, "precision=bf16-mixed"]),
-    "decay": Kind([*PLAIN, "optimizer.decay_epochs=4", "optimizer.clip_norm=1"]),
+    "decay": Kind([*PLAIN, "schedule.decay=4", "optimizer.clip_norm=1"]),
+    "steps": Kind([*PLAIN, "schedule=cosine", "schedule.warmup=4", "trainer.max_epochs=null", *STEPS]),
+    "plateau": Kind([*PLAIN, "schedule=plateau", "schedule.patience=0"]),
     "wasserstein": Kind([*PLAIN, "objective/adversarial=wasserstein", "discriminator.norm=instance"]),
     "labels": Kind([*DRAWN, "objective=labels", "discriminator=none", "data.direction=AtoB", "data.one_hot=true"]),
     "derived": Kind([*PATCHES, "data=derived", "data.operation=inpaint", "data.num_workers=2"], pictures),

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from pix2pix.data.pair import Pair
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 from pix2pix.training.module import Pix2Pix
 
 RATE = 2e-4

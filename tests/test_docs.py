@@ -1,15 +1,18 @@
 """The pages: their links lead somewhere, and the index knows them all."""
 
 import json
+import math
 import re
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pix2pix as public
-from tests.conftest import pix2pix
+from pix2pix.runs.metrics import read_metrics
+from tests.conftest import TINY, pix2pix
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -58,6 +61,39 @@ def test_the_architecture_page_names_modules_and_packages_that_exist():
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in existing)] == []
 
 
+@pytest.fixture
+def mylab():
+    """Forgets the package of the pages before and after a test: each page has its own."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
+        del sys.modules[name]
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("mylab")
+def test_the_loss_and_the_schedule_of_the_page_on_extending_train(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "extending.md").read_text()
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 4
+    for name, content in blocks:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    words = [
+        "objective/terms=colours",
+        "schedule=inverse_square_root",
+        "schedule.warmup=2",
+        "trainer.max_epochs=1",
+        "logger=csv",
+    ]
+    pix2pix("train", "--config-dir", tmp_path / "configs", *TINY, *words, f"output_dir={tmp_path}", "name=own")
+    (row,) = read_metrics(tmp_path / "own" / "metrics.csv")[:1]
+    assert float(row["loss/g_colours"]) > 0
+    assert float(row["lr/generator"]) == pytest.approx(2e-4 / math.sqrt(1 + 1 / 1000))
+
+
+@pytest.mark.usefixtures("mylab")
 def test_the_loss_of_the_architecture_page_trains(tmp_path, monkeypatch):
     text = (ROOT / "docs" / "architecture.md").read_text()
     (loss,), (settings,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))

@@ -15,7 +15,8 @@ from benchmarks.gpu.recovery import trainings
 from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.core.randomness import seed_step
-from pix2pix.models.losses import CrossEntropy, LeastSquares, Objective
+from pix2pix.models.losses import CrossEntropy, LeastSquares
+from pix2pix.models.objective import Objective
 from pix2pix.training import build
 from pix2pix.training.cuda_graph import CUDAGraphStep
 from pix2pix.training.step import pix2pix_step

@@ -21,7 +21,7 @@ ELSEWHERE = {
     **dict.fromkeys(("n_epochs", "niter", "epochs", "num_epochs", "max_epochs", "epoch"), "trainer.max_epochs"),
     **dict.fromkeys(("crop_size", "finesize", "image_size", "img_size", "imsize", "resolution"), "data.size"),
     **dict.fromkeys(("load_size", "loadsize", "scale_size"), "data.load_height"),
-    **dict.fromkeys(("n_epochs_decay", "niter_decay"), "optimizer.decay_epochs"),
+    **dict.fromkeys(("n_epochs_decay", "niter_decay"), "schedule=linear schedule.decay"),
     **dict.fromkeys(("gpu_ids", "gpus", "gpu", "devices"), "trainer.devices"),
     **dict.fromkeys(("num_threads", "nthreads", "workers", "num_workers"), "data.num_workers"),
     **dict.fromkeys(("checkpoints_dir", "output", "out", "outdir", "save_dir"), "output_dir"),

@@ -11,10 +11,11 @@ from pix2pix.config.identity import flatten
 from pix2pix.config.old_settings import find_old_names
 from pix2pix.config.parse import find_unknown_settings, parse_config
 from pix2pix.config.rules import find_broken_rules
+from pix2pix.config.schedules import require_known_end
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.instantiate import build
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 
 
 def parse_and_check(settings: Mapping[str, Any]) -> RunConfig:
@@ -24,6 +25,10 @@ def parse_and_check(settings: Mapping[str, Any]) -> RunConfig:
         ValueError: with every problem of a configuration that cannot be run, one a line, in the user's words.
     """
     config = parse_and_check_settings(settings)
+    try:
+        require_known_end(config)
+    except ValueError as error:
+        raise _unfit([str(error)]) from error
     _rehearse(config)
     return config
 
@@ -62,6 +67,9 @@ def _rehearse(config: RunConfig) -> None:
                 raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
             objective: Objective = build(config.objective)
             if config.discriminator:
-                objective.discriminate(build(config.discriminator), source, fake)
+                discriminator = build(config.discriminator)
+                objective.discriminate(discriminator, source, fake)
+                if objective.matches_features:
+                    objective.find_features(discriminator, source, fake)
         except (ValueError, RuntimeError) as error:
             raise _unfit([str(error)]) from error

@@ -15,7 +15,8 @@ from pix2pix.config.metric_names import PairMetric
 from pix2pix.core import instantiate, trust, trusted_modules
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
+from pix2pix.models.schedules import Schedule
 from pix2pix.models.training_step import TrainingStep
 
 KINDS: dict[str, type] = {
@@ -27,6 +28,7 @@ KINDS: dict[str, type] = {
     "training_step": TrainingStep,
     "optimizer.generator": torch.optim.Optimizer,
     "optimizer.discriminator": torch.optim.Optimizer,
+    "schedule": Schedule,
     "trainer": pl.Trainer,
     "metrics": PairMetric,
     "callbacks": pl.Callback,

@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from pix2pix.config.old_settings import present_name, update_setting_names
+from pix2pix.config.old_settings import describe_renamed, present_name, update_settings
 from pix2pix.config.own_configs import add_own_configs
 from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
@@ -54,7 +54,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         OmegaConf.update(cfg, "discriminator", None)
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
-    return update_setting_names(update_class_names(resolved))
+    return update_settings(update_class_names(resolved))
 
 
 def compose_settings(words: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def describe_error(error: Exception) -> str:
         return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
     typed = [str(getattr(cause, "full_key", "")), *re.findall(r"'([\w./]+)'", str(error))]
     if renamed := next(((name, present) for name in typed if (present := present_name(name))), None):
-        return f"{renamed[0]} is now {renamed[1]}."
+        return describe_renamed(*renamed)
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return instantiate.unknown_key_message(cause.full_key or str(cause.key), [str(name) for name in node])

@@ -76,12 +76,13 @@ def validation_metrics(height: int, width: int, *, labels: bool) -> list[str]:
     return names + ["ms_ssim"] * (min(height, width) >= MS_SSIM_LEAST) + ["pixel_accuracy"] * labels
 
 
-def higher_is_better(name: str, mode: Mode | None = None) -> bool:
+def higher_is_better(name: str, mode: Mode | None = None, *, setting: str = "callbacks.checkpoint.mode") -> bool:
     """Whether more of the metric is better: as `mode` says, or as it is known of ours.
 
     Args:
         name: of the metric, with or without `val/`.
         mode: `max` where more is better, `min` where less is; needed of a metric that is none of ours.
+        setting: where the mode is set, for the message.
 
     Raises:
         ValueError: when nobody has said it.
@@ -90,9 +91,7 @@ def higher_is_better(name: str, mode: Mode | None = None) -> bool:
         return mode == "max"
     known = METRICS | DIAGNOSES
     if (short := name.removeprefix("val/")) not in known:
-        raise ValueError(
-            f"{name}: nothing says whether more or less of it is better. Set callbacks.checkpoint.mode=max or min."
-        )
+        raise ValueError(f"{name}: nothing says whether more or less of it is better. Set {setting}=max or min.")
     return known[short].higher_is_better
 
 

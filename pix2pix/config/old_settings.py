@@ -29,6 +29,32 @@ ARGUMENTS = {
 """Earlier and present names of arguments, by class."""
 
 
+DECAY = "optimizer.decay_epochs"
+"""In earlier versions the only schedule. 0 was the constant rate."""
+
+TRAINER = {"max_steps": -1, "val_check_interval": 1.0}
+"""What earlier versions left to Lightning, as Lightning takes it."""
+
+
+def update_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an earlier version as those of today; classes must have their present names already."""
+    updated = _move_decay(update_setting_names(settings))
+    trainer = updated.get("trainer")
+    if isinstance(trainer, Mapping) and trainer.get(TARGET) == "pytorch_lightning.Trainer":
+        updated["trainer"] = dict(trainer) | {name: v for name, v in TRAINER.items() if name not in trainer}
+    return updated
+
+
+def _move_decay(settings: dict[str, Any]) -> dict[str, Any]:
+    optimizer = settings.get("optimizer")
+    if "schedule" in settings or not isinstance(optimizer, Mapping) or "decay_epochs" not in optimizer:
+        return settings
+    decay = optimizer["decay_epochs"]
+    linear = {TARGET: "pix2pix.models.LinearDecay", "unit": "epoch", "warmup": 0, "decay": decay}
+    rest = {name: value for name, value in optimizer.items() if name != "decay_epochs"}
+    return settings | {"optimizer": rest} | ({"schedule": linear} if decay else {})
+
+
 def update_setting_names(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The settings under their present names and in their order; classes must have theirs already.
 
@@ -58,6 +84,8 @@ def find_old_names(settings: Mapping[str, Any], prefix: str = "") -> Iterator[st
         key, present = f"{prefix}{name}", arguments.get(name) or _present_setting(f"{prefix}{name}", value)
         if present:
             yield f"{key} is now {prefix}{present}."
+        elif key == DECAY:
+            yield describe_renamed(key, "schedule.decay")
         elif isinstance(value, Mapping):
             yield from find_old_names(value, f"{key}.")
 
@@ -68,12 +96,17 @@ def present_name(key: str) -> str | None:
     The name of a configuration group, `data/pairs`, is a setting's as well.
     """
     dotted, mark = key.lstrip("+~").replace("/", "."), "/" if "/" in key else "."
-    for earlier, present in (SETTINGS | _typed_arguments()).items():
+    for earlier, present in (SETTINGS | _typed_arguments() | {DECAY: "schedule.decay"}).items():
         if dotted == earlier or dotted.startswith(f"{earlier}."):
             rest = dotted.removeprefix(earlier)
             renamed = present_name(f"{present}{rest}") or f"{present}{rest}"
             return renamed.replace(".", mark)
     return None
+
+
+def describe_renamed(key: str, present: str) -> str:
+    """The sentence for whoever typed an earlier name."""
+    return f"{key} is now {present}" + (", a setting of schedule=linear." if key.lstrip("+~") == DECAY else ".")
 
 
 def _renamed_arguments(part: Mapping[str, Any]) -> Mapping[str, str]:

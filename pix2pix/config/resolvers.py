@@ -140,10 +140,16 @@ def without_slashes(name: str) -> str:
     return name.replace("/", ".")
 
 
+def validation_epochs(val_check_interval: Any) -> int | None:
+    """Epochs between validations: None where steps are counted, which may be more than an epoch has."""
+    return None if type(val_check_interval) is int else 1
+
+
 PREFIX = "pix2pix."  # of their names in configuration files: other Hydra programs of this machine have names, too
 RESOLVERS = (
     *(absolute_path, pairs_path, sweep_of, without_slashes, one_hot_palette, coded_channels, channels_of),
     source_inputs,
     label_map_side,
+    validation_epochs,
     *(derived_channels, derived_target_channels, load_size, unet_depth, discriminator_channels, known_precision),
 )

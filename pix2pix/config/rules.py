@@ -5,15 +5,14 @@ They hold on this machine and for a training that starts now: a saved configurat
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
 from pix2pix.config.step_rules import find_broken_step_rules
-from pix2pix.core.instantiate import TARGET
-from pix2pix.models.learning_rates import LinearDecay
+from pix2pix.core.instantiate import TARGET, Component, is_component
 
+OF_LABELS = {"pix2pix.models.LabelCrossEntropy", "pix2pix.models.Dice"}
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 
 
@@ -25,7 +24,7 @@ def find_broken_rules(config: RunConfig) -> Iterator[str]:
     yield from find_broken_step_rules(config)
     for rule in (_check_objective, _check_label_losses, _check_trainer, _check_precision):
         yield from rule(config)
-    for rule in (_check_monitors, _check_decay, _check_cuda_graph):
+    for rule in (_check_monitors, _check_cuda_graph):
         yield from rule(config)
 
 
@@ -42,6 +41,8 @@ def _check_objective(config: RunConfig) -> Iterator[str]:
 
 def _check_label_losses(config: RunConfig) -> Iterator[str]:
     of_labels = [name for name in ("cross_entropy_weight", "dice_weight") if config.objective.get(name)]
+    terms = config.objective.get("terms") or {}
+    of_labels += [f"terms.{name}" for name, term in terms.items() if is_component(term) and term[TARGET] in OF_LABELS]
     if of_labels and config.data.target_palette is None:
         yield (
             f"objective.{of_labels[0]}: cross-entropy and Dice need label maps as targets, one channel a class; "
@@ -78,21 +79,29 @@ def _check_precision(config: RunConfig) -> Iterator[str]:
 def _check_monitors(config: RunConfig) -> Iterator[str]:
     for name in config.metrics.keys() & (METRICS | DIAGNOSES).keys():
         yield f"metrics.{name}: a built-in metric has this name; choose another one"
-    ours = {name: component for name, component in config.callbacks.items() if component[TARGET].startswith("pix2pix.")}
-    # Only callbacks of this package: what those of others call `monitor` may be anything.
+    strangers = [part for part in config.callbacks.values() if not part[TARGET].startswith("pix2pix.")]
     logged = _list_validation_metrics(config)
-    for name, component in ours.items():
+    for name, component in _list_observers(config).items():
         monitor = component.get("monitor")
         # a callback of the user's own may log more than we know of
-        if isinstance(monitor, str) and len(ours) == len(config.callbacks) and monitor not in logged:
-            yield f"callbacks.{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
+        if isinstance(monitor, str) and not strangers and monitor not in logged:
+            yield f"{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
         elif isinstance(monitor, str):
-            yield from _check_direction(monitor, component, config)
+            yield from _check_direction(name, component, config)
 
 
-def _check_direction(monitor: str, component: dict[str, Any], config: RunConfig) -> Iterator[str]:
+def _list_observers(config: RunConfig) -> dict[str, Component]:
+    """Callbacks and schedules of this package: what those of others call `monitor` may be anything."""
+    parts = {f"callbacks.{name}": component for name, component in config.callbacks.items()}
+    parts |= {"schedule" if is_component(config.schedule) else f"schedule.{n}": s for n, s in config.schedules.items()}
+    return {name: component for name, component in parts.items() if component[TARGET].startswith("pix2pix.")}
+
+
+def _check_direction(name: str, component: Component, config: RunConfig) -> Iterator[str]:
+    monitor = component["monitor"]
     try:
-        higher_is_better(monitor, find_mode(monitor, component.get("mode"), config.metrics))
+        mode = find_mode(monitor, component.get("mode"), config.metrics)
+        higher_is_better(monitor, mode, setting=f"{name}.mode")
     except ValueError as error:
         yield str(error)
 
@@ -102,17 +111,6 @@ def _list_validation_metrics(config: RunConfig) -> list[str]:
     names = validation_metrics(data.height, data.width, labels=data.label_map_side == "target")
     diagnosed = any(component[TARGET].endswith(".CollapseMonitor") for component in config.callbacks.values())
     return [f"val/{name}" for name in [*names, *config.metrics, *(DIAGNOSES if diagnosed else ())]]
-
-
-def _check_decay(config: RunConfig) -> Iterator[str]:
-    epochs, decay = config.trainer.get("max_epochs"), config.optimizer.decay_epochs
-    try:
-        LinearDecay(decay).require_last_epoch(epochs)
-    except ValueError as error:
-        yield str(error)
-    else:
-        if decay and decay > (epochs or 0):
-            yield f"optimizer.decay_epochs={decay} is more than trainer.max_epochs={epochs}"
 
 
 def _check_cuda_graph(config: RunConfig) -> Iterator[str]:

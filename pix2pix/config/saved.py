@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pix2pix.config.old_settings import update_setting_names
+from pix2pix.config.old_settings import update_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET
@@ -63,7 +63,7 @@ def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
     """The settings under their present names. Raises UnreadableConfigError where parts are missing."""
     # Plain values before anything walks through them; present names before anything looks one up.
     require_plain_settings(settings, file)
-    settings = update_setting_names(update_class_names(settings))
+    settings = update_settings(update_class_names(settings))
     lacking = [part for part in parts if not isinstance(settings.get(part), Mapping)]
     if not lacking:
         data = settings["data"]

@@ -6,24 +6,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from pix2pix.config.hardware import select_hardware
-from pix2pix.core.instantiate import TARGET, Component
+from pix2pix.core.instantiate import TARGET, Component, is_component
 from pix2pix.core.settings import Settings
 from pix2pix.data.settings import DataSettings
 from pix2pix.models.initialisation import Scheme
 
 PIX2PIX_STEP = "pix2pix.training.Pix2PixStep"
+NETWORKS = ("generator", "discriminator")
+CONSTANT = "pix2pix.models.ConstantRate"
 LIGHTNINGS_EPOCHS = 1000  # how long Lightning trains where neither epochs nor steps are set
 
 
+def _require_schedule(value: Any) -> Any:
+    is_for_each = isinstance(value, dict) and value.keys() == set(NETWORKS) and all(map(is_component, value.values()))
+    if not is_component(value) and not is_for_each:
+        raise ValueError(
+            f"schedule: must be a schedule for both networks, or have one for each, {' and '.join(NETWORKS)}"
+        )
+    return value
+
+
 class OptimizerSettings(Settings):
-    """Both networks' optimizers and what they share. `decay_epochs`: the last epochs, in which the rate falls to 0."""
+    """Both networks' optimizers and what they share."""
 
     lr: Annotated[float, Field(gt=0)]
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
-    decay_epochs: Annotated[int, Field(ge=0)] = 0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     generator: Component
     discriminator: Component
@@ -88,6 +98,9 @@ class RunConfig(Settings):
     objective: Component
     training_step: Component = Field(default_factory=lambda: {TARGET: PIX2PIX_STEP})
     optimizer: OptimizerSettings
+    schedule: Annotated[dict[str, Any], BeforeValidator(_require_schedule)] = Field(
+        default_factory=lambda: {TARGET: CONSTANT}
+    )
     trainer: Component
     metrics: dict[str, Component] = Field(default_factory=dict)
     callbacks: dict[str, Component]
@@ -167,6 +180,12 @@ class RunConfig(Settings):
         """The optimizer of each network that is trained. `optimizer` has one for D even where there is no D."""
         both = {"generator": self.optimizer.generator, "discriminator": self.optimizer.discriminator}
         return both if self.discriminator else {"generator": self.optimizer.generator}
+
+    @property
+    def schedules(self) -> dict[str, Component]:
+        """The learning-rate schedule of each network that is trained."""
+        both = self.schedule
+        return {name: both if is_component(both) else both[name] for name in self.trained_optimizers}
 
     @property
     def generator_class(self) -> str:

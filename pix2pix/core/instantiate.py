@@ -1,7 +1,8 @@
 """Builds and validates components: mappings with the name of a class (`_target_`) and its arguments.
 
 The signature of the class is the schema of the mapping, with types and ranges (`Annotated[int, Field(ge=1)]`). So a new
-network, loss or callback needs no registration. `hydra.utils.instantiate` would call any function that a file names.
+network, loss or callback needs no registration. On one's own command line a function may stand for a class. What a file
+may name is judged by `core/trust.py`; `hydra.utils.instantiate` would call any function.
 """
 
 import difflib
@@ -11,7 +12,7 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -42,13 +43,50 @@ def build(component: Mapping[str, Any], **extra: Any) -> Any:
     With `_partial_: true` the result is a factory that takes the remaining arguments.
     """
     settings = {key: value for key, value in component.items() if key not in {TARGET, PARTIAL}}
-    arguments = {key: build(value) if is_component(value) else value for key, value in settings.items()} | extra
-    target = locate(component[TARGET])
+    arguments = {key: _build_within(value) for key, value in settings.items()} | extra
+    target = locate_factory(component[TARGET])
     return functools.partial(target, **arguments) if component.get(PARTIAL) else target(**arguments)
+
+
+def _build_within(value: Any) -> Any:
+    """A value with all components in it built, also those in lists and mappings."""
+    if is_component(value):
+        return build(value)
+    if not holds_component(value):
+        return value
+    if isinstance(value, Mapping):
+        return {name: _build_within(each) for name, each in value.items()}
+    return [_build_within(each) for each in value]
+
+
+def holds_component(value: Any) -> bool:
+    """Whether a value is a component, or a list or mapping with one in it."""
+    return is_component(value) or any(holds_component(each) for _, each in list_parts(value))
+
+
+def list_parts(value: Any) -> list[tuple[Any, Any]]:
+    """What is in a list or mapping, with its place; nothing for other values."""
+    if isinstance(value, Mapping):
+        return list(value.items())
+    return list(enumerate(value)) if isinstance(value, list | tuple) else []
 
 
 def locate(path: str) -> type:
     """Imports the class at a dotted path, old names included. Raises ValueError if there is none."""
+    target = locate_factory(path)
+    if not isinstance(target, type):
+        raise ValueError(f"{path!r} is a {type(target).__name__}, not a class. Give the full dotted path of a class.")
+    return target
+
+
+def names_kind(component: Mapping[str, Any], kind: type) -> bool:
+    """Whether a component names a class that derives from `kind`; of a function nobody knows before it is called."""
+    target = locate_factory(component[TARGET])
+    return isinstance(target, type) and issubclass(target, kind)
+
+
+def locate_factory(path: str) -> Callable[..., Any]:
+    """Imports the class or the Python function at a dotted path. Raises ValueError if there is none."""
     if not isinstance(path, str):
         raise ValueError(f"{path!r} is no class. Give the full dotted path of a class.")
     module, _, name = current_name(path).rpartition(".")
@@ -56,7 +94,7 @@ def locate(path: str) -> type:
         target = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"cannot import {path!r} ({error}). Give the full dotted path of a class.") from error
-    if not isinstance(target, type):
+    if not isinstance(target, type | types.FunctionType):
         raise ValueError(f"{path!r} is a {type(target).__name__}, not a class. Give the full dotted path of a class.")
     return target
 
@@ -64,19 +102,20 @@ def locate(path: str) -> type:
 def find_component_problems(component: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
     """Yields a sentence for each problem of the component at `key`, which must derive from `kind`."""
     try:
-        target = locate(component[TARGET])
+        target = locate_factory(component[TARGET])
     except ValueError as error:
         yield f"{key}.{TARGET}: {error}"
         return
     # Arguments of a class of the wrong kind would only confuse: one sentence is enough.
-    if not issubclass(target, kind):
+    made = target if isinstance(target, type) else returned_class(target)
+    if made is not None and not issubclass(made, kind):
         yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
     yield from find_argument_problems(component, key, target)
 
 
-def find_argument_problems(component: Mapping[str, Any], key: str, target: type) -> Iterator[str]:
-    """Yields a sentence for each problem of a mapping as the arguments of a class."""
+def find_argument_problems(component: Mapping[str, Any], key: str, target: Callable[..., Any]) -> Iterator[str]:
+    """Yields a sentence for each problem of a mapping as the arguments of a class or function."""
     parameters = constructor_parameters(target)
     # `**settings` takes any name, as in a subclass that passes them on to its base.
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -87,11 +126,31 @@ def find_argument_problems(component: Mapping[str, Any], key: str, target: type)
             yield unknown_key_message(f"{key}.{name}", parameters)
             continue
         annotation = argument_annotation(target, name) if name in parameters else Any
-        if is_component(value):
-            kind: Any = annotation if _names_classes(annotation) else object
-            yield from find_component_problems(value, f"{key}.{name}", kind)
-        else:
-            yield from find_value_problems(value, f"{key}.{name}", annotation)
+        yield from _find_problems_within(value, f"{key}.{name}", annotation)
+
+
+def _find_problems_within(value: Any, key: str, annotation: Any) -> Iterator[str]:
+    if is_component(value):
+        kind: Any = annotation if _names_classes(annotation) else object
+        yield from find_component_problems(value, key, kind)
+    elif holds_component(value):
+        for place, part in list_parts(value):
+            yield from _find_problems_within(part, f"{key}.{place}", element_annotation(annotation))
+    else:
+        yield from find_value_problems(value, key, annotation)
+
+
+def element_annotation(annotation: Any) -> Any:
+    """What the annotation of a list or mapping says of the values in it; Any if nothing."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return element_annotation(arguments[0])
+    if origin in {types.UnionType, typing.Union}:
+        found = [element_annotation(each) for each in arguments if each is not types.NoneType]
+        return found[0] if len(found) == 1 else Any
+    if isinstance(origin, type) and issubclass(origin, Collection):
+        return next((each for each in reversed(arguments) if each is not Ellipsis), Any)
+    return Any
 
 
 def _names_classes(annotation: Any) -> bool:
@@ -111,20 +170,27 @@ def find_value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
         yield f"{key}={format_value(value)}: {format_validation_error(error)}."
 
 
-def constructor_parameters(target: type) -> Mapping[str, inspect.Parameter]:
-    """The parameters of a class by name; `**arguments` for a class without a signature."""
+def constructor_parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a class or function by name; `**arguments` for a class without a signature."""
     try:
         return inspect.signature(target).parameters
     except (ValueError, TypeError):  # a class written in C
         return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
 
 
-def argument_annotation(target: type, name: str) -> Any:
+def argument_annotation(target: Callable[..., Any], name: str) -> Any:
     """The annotation of an argument; Any if there is none."""
     try:
-        return typing.get_type_hints(target.__init__, include_extras=True).get(name, Any)
+        function = target.__init__ if isinstance(target, type) else target
+        return typing.get_type_hints(function, include_extras=True).get(name, Any)
     except (NameError, TypeError):
         return Any
+
+
+def returned_class(function: Callable[..., Any]) -> type | None:
+    """The class that a function is annotated to return; None if it says no class."""
+    returned = argument_annotation(function, "return")
+    return returned if isinstance(returned, type) and returned is not Any else None
 
 
 def unknown_key_message(key: str, known: Iterable[str]) -> str:
@@ -139,7 +205,14 @@ def unknown_key_message(key: str, known: Iterable[str]) -> str:
 
 def format_validation_error(error: ValidationError) -> str:
     """The distinct messages of a validation error in one line, the choices of a union joined with 'or'."""
-    return " or ".join(dict.fromkeys(part["msg"].lower().removeprefix("value error, ") for part in error.errors()))
+    found = (
+        # pydantic's words for a plain value where an object is wanted are about JSON
+        f"input should be a mapping with {TARGET}"
+        if part["type"] == "needs_python_object"
+        else part["msg"].lower().removeprefix("value error, ")
+        for part in error.errors()
+    )
+    return " or ".join(dict.fromkeys(found))
 
 
 def format_value(value: Any) -> str:

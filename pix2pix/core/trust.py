@@ -10,7 +10,7 @@ before (`core/trusted_modules.py`).
 
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,10 +127,15 @@ class TrustCheck:
                 continue
             if not isinstance(name, str) or name.startswith("_"):
                 yield f"{key}.{name}: not an argument; in a file only {TARGET} may begin with an underscore."
-            elif is_component(value):
-                yield from self._check_names(value, f"{key}.{name}")
-            elif _hides_a_component(value):
-                yield f"{key}.{name}: has {TARGET} within plain values, where no component is built."
+            else:
+                yield from self._check_names_within(value, f"{key}.{name}")
+
+    def _check_names_within(self, value: Any, key: str) -> Iterator[str]:
+        if is_component(value):
+            yield from self._check_names(value, key)
+        else:
+            for place, part in instantiate.list_parts(value):
+                yield from self._check_names_within(part, f"{key}.{place}")
 
     def _check_target(self, path: Any, key: str) -> Iterator[str]:
         if not isinstance(path, str) or "." not in path or not is_dotted_name(path):
@@ -142,27 +147,42 @@ class TrustCheck:
 
     def _check_classes(self, component: Any, key: str, kind: Any) -> Iterator[str]:
         try:
-            target = instantiate.locate(component[TARGET])
+            target = instantiate.locate_factory(component[TARGET])
         except ValueError as error:
             yield f"{key}.{TARGET}: {error}"
             return
-        if not (_is_own_class(target) or _is_covered(f"{target.__module__}.{target.__qualname__}", self.trusted)):
+        is_covered = _is_covered(f"{target.__module__}.{target.__qualname__}", self.trusted)
+        made = target if isinstance(target, type) else instantiate.returned_class(target)
+        if not (_is_own_class(target) or is_covered):
             yield self._refuse_module(f"{key}.{TARGET}={component[TARGET]}, of {target.__module__}", target.__module__)
-        elif not issubclass(target, kind):
+        elif made is None:
+            yield (
+                f"{key}.{TARGET}={component[TARGET]}: is a function that does not say what it returns; from a file it "
+                f"is called only if its annotation does, as `-> {getattr(kind, '__name__', kind)}`."
+            )
+        elif not issubclass(made, kind):
             yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         else:
             for name, value in component.items():
                 if name not in {TARGET, PARTIAL}:
                     yield from self._check_argument(value, f"{key}.{name}", target, name)
 
-    def _check_argument(self, value: Any, key: str, target: type, name: str) -> Iterator[str]:
+    def _check_argument(self, value: Any, key: str, target: Callable[..., Any], name: str) -> Iterator[str]:
         parameters = instantiate.constructor_parameters(target)
         # The annotation of the argument decides: plain values are validated, components must be of the class it names.
         if name not in parameters and not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
             yield instantiate.unknown_key_message(key, parameters)
             return
         annotation = instantiate.argument_annotation(target, name) if name in parameters else Any
-        if not is_component(value):
+        yield from self._check_within(value, key, annotation, target)
+
+    def _check_within(self, value: Any, key: str, annotation: Any, target: Callable[..., Any]) -> Iterator[str]:
+        if not is_component(value) and instantiate.holds_component(value):
+            for place, part in instantiate.list_parts(value):
+                yield from self._check_within(
+                    part, f"{key}.{place}", instantiate.element_annotation(annotation), target
+                )
+        elif not is_component(value):
             yield from instantiate.find_value_problems(value, key, annotation)
         elif (wanted := _component_classes(annotation)) is not None:
             yield from self._check_classes(value, key, wanted)
@@ -182,19 +202,14 @@ def _is_own_module(module: str) -> bool:
     return package == OWN_PACKAGE and exists and not any(part.startswith("_") for part in parts)
 
 
-def _is_own_class(target: type) -> bool:
-    return target.__module__.split(".")[0] == OWN_PACKAGE
+def _is_own_class(target: Callable[..., Any]) -> bool:
+    """Whether it is a class of pix2pix; no function of pix2pix is called for a file."""
+    return isinstance(target, type) and target.__module__.split(".")[0] == OWN_PACKAGE
 
 
 def _is_covered(path: str, trusted: Iterable[str]) -> bool:
     """Whether a module of the path is trusted: `mylab` covers `mylab.Net` and `mylab.x.Net`, not `mylab2.Net`."""
     return any(path.startswith(f"{module}.") for module in trusted)
-
-
-def _hides_a_component(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return TARGET in value or any(map(_hides_a_component, value.values()))
-    return isinstance(value, list | tuple) and any(map(_hides_a_component, value))
 
 
 def _component_classes(annotation: Any) -> Any:

@@ -34,7 +34,7 @@ def foreign_modules(tree: Any) -> set[str]:
     path = tree.get(TARGET)
     if isinstance(path, str) and path.split(".")[0] != OWN_PACKAGE and not path.startswith(USUAL_CLASSES):
         with contextlib.suppress(ValueError):  # among plain values it need not be a class
-            found |= {instantiate.locate(path).__module__, path.rpartition(".")[0]}
+            found |= {instantiate.locate_factory(path).__module__, path.rpartition(".")[0]}
     return {module for module in found if module.split(".")[0] not in {*sys.stdlib_module_names, OWN_PACKAGE}}
 
 

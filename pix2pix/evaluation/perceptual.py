@@ -7,16 +7,16 @@ file; the others are still computed.
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pix2pix.evaluation.bootstrap import Interval
+from pix2pix.models.perceptual import LPIPS_WEIGHTS, describe_missing, load_lpips
 
 WEIGHTS = {
-    "lpips": "alexnet-owt-7be5be79.pth",
+    "lpips": LPIPS_WEIGHTS["alex"],
     "fid": "weights-inception-2015-12-05-6726825d.pth",
     "kid": "weights-inception-2015-12-05-6726825d.pth",
 }
@@ -79,11 +79,8 @@ class PerceptualMetrics:
     def _try_make(self, name: str, make: Callable[[], Any]) -> Any:
         try:
             return make()
-        except ModuleNotFoundError:
-            self.missing[name] = "needs the extra: pip install 'pix2pix[perceptual]'"
         except Exception as error:  # downloads raise many kinds of errors
-            place = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS[name]
-            self.missing[name] = f"could not download its weights ({error}). Put {WEIGHTS[name]} at {place}"
+            self.missing[name] = describe_missing(error, WEIGHTS[name])
         return None
 
     def _fid(self) -> Any:
@@ -99,13 +96,11 @@ class PerceptualMetrics:
             return KernelInceptionDistance(feature=self.features or 2048, subset_size=KID_SUBSET)
 
 
-def _lpips() -> Any:
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-
-    return LearnedPerceptualImagePatchSimilarity(net_type="alex")
+def _lpips() -> torch.nn.Module:
+    return load_lpips("alex")
 
 
 @torch.no_grad()
-def _measure_lpips(metric: Any, output: Tensor, target: Tensor) -> Tensor:
+def _measure_lpips(net: torch.nn.Module, output: Tensor, target: Tensor) -> Tensor:
     """LPIPS of each picture, (B,)."""
-    return metric.net(output.clamp(-1, 1), target.clamp(-1, 1), normalize=False).flatten()
+    return net(output.clamp(-1, 1), target.clamp(-1, 1), normalize=False).flatten()

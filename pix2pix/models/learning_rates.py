@@ -1,85 +1,95 @@
-"""Decays learning rates, and carries them over when a training resumes."""
+"""Sets the learning rates of optimizers by their schedules."""
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, SupportsFloat
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pix2pix.models.schedules import Schedule, Unit
 
-def linear_decay(epoch: int, epochs: int, decay_epochs: int) -> float:
-    """The factor of an epoch: 1, then a line that would reach 0 one epoch after the last, as in the reference.
-
-    Always 1 when `decay_epochs` is 0; never below 0.
-    """
-    if not decay_epochs:
-        return 1.0
-    # decay_epochs + 1 equal falls: the last epoch still trains, with 1 / (decay_epochs + 1) of the rate.
-    return max(0.0, 1 - max(0, epoch + 1 - (epochs - decay_epochs)) / (decay_epochs + 1))
+Time = Mapping[Unit, float]
+"""A moment of a training or its end, in epochs and in steps."""
 
 
-class LinearDecay:
-    """Decays the configured learning rates linearly over the last epochs of a training.
+class LearningRates:
+    """The learning rates of several optimizers, each by its schedule.
 
-    With `epochs=0` it changes nothing and callbacks are free to. Otherwise the rates depend on the epoch alone, and a
-    callback that sets other rates is an error, because the next epoch would overwrite them.
+    A schedule that stays at the configured rate sets nothing, and callbacks are free to. Otherwise the rate depends on
+    the schedule alone. A callback that sets another one is an error, because the next step would overwrite it.
 
     Args:
-        epochs: number of last epochs over which the rates fall.
+        schedules: for each network.
     """
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.optimizers: Sequence[Optimizer] = ()
+    def __init__(self, schedules: Mapping[str, Schedule]) -> None:
+        self.schedules = schedules
+        self.optimizers: dict[str, Optimizer] = {}
+        self.resumed: Sequence[float] | None = None
         self.configured: list[float] = []
         self.expected: list[float] = []
 
-    def start(self, optimizers: Sequence[Optimizer], resumed: Sequence[float] | None = None) -> None:
-        """Takes the rates of new optimizers as the configured ones; `resumed` are the rates in a checkpoint."""
-        # A resumed optimizer is built with the configured rates; its checkpoint brings the decayed ones afterwards.
-        self.optimizers = optimizers
-        self.configured = self._rates()
-        self.expected = list(resumed or self.configured)
+    def start(self, optimizers: Mapping[str, Optimizer]) -> None:
+        """Takes the rates of new optimizers as the configured ones."""
+        # A resumed optimizer is built with the configured rates; its checkpoint brings the scheduled ones afterwards.
+        self.optimizers = {name: each for name, each in optimizers.items() if self.schedules[name].sets_rates}
+        every = [float(group["lr"]) for each in optimizers.values() for group in each.param_groups]
+        is_scheduled = [name in self.optimizers for name, each in optimizers.items() for _ in each.param_groups]
+        self.configured, self.expected = (
+            [rate for rate, chosen in zip(rates, is_scheduled, strict=True) if chosen]
+            for rates in (every, self.resumed or every)
+        )
+        self.resumed = None
 
-    def require_last_epoch(self, max_epochs: int | None) -> None:
-        """Raises ValueError when the last epoch is unknown, as in a training that is limited by steps."""
-        if self.epochs and (max_epochs is None or max_epochs < 0):
-            raise ValueError(
-                f"optimizer.decay_epochs={self.epochs}: the rate falls over the last epochs, but trainer.max_epochs="
-                f"{max_epochs} sets no last epoch. Set trainer.max_epochs, or optimizer.decay_epochs=0."
-            )
+    def check(self, end: Time) -> None:
+        """Raises ValueError where a schedule does not fit a training until `end`."""
+        for schedule in self.schedules.values():
+            schedule.check(end[schedule.unit])
 
-    def set_rates(self, epoch: int, max_epochs: int) -> None:
-        """Sets the rates of an epoch. Raises ValueError when something else has changed them."""
-        if not self.epochs:
-            return
-        self.require_own_rates()
-        factor = linear_decay(epoch, max_epochs, self.epochs)
-        self.expected = [rate * factor for rate in self.configured]
-        for group, rate in zip(self._groups(), self.expected, strict=True):
+    def set_rates(self, now: Mapping[Unit, int], end: Time) -> None:
+        """Sets the rates of a step. Raises ValueError when something else has changed them."""
+        self._require_own_rates()
+        # One factor for each group, of which most optimizers have one.
+        factors = [schedule(now[schedule.unit], end[schedule.unit]) for _, schedule in self._groups()]
+        rates = [rate * factor for rate, factor in zip(self.configured, factors, strict=True)]
+        for (group, _), rate, before in zip(self._groups(), rates, self.expected, strict=True):
+            if rate == before:
+                continue
             if isinstance(group["lr"], Tensor):  # a CUDA graph or a compiled step reads this memory
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
+        self.expected = rates
 
-    def require_own_rates(self) -> None:
-        """Raises ValueError when something else has changed the rates since `set_rates`."""
-        if not self.epochs:
-            return
-        actual = self._rates()
+    def observe(self, metrics: Mapping[str, SupportsFloat]) -> None:
+        """Shows the metrics of a validation to the schedules."""
+        for schedule in self.schedules.values():
+            schedule.observe(metrics)
+
+    def state_dict(self) -> dict[str, dict[str, Any]]:
+        """The states of the schedules that have one, by network."""
+        return {name: state for name, schedule in self.schedules.items() if (state := schedule.state_dict())}
+
+    def load_state_dict(self, states: Mapping[str, Mapping[str, Any]], rates: Sequence[float]) -> None:
+        """Restores them before `start`; `rates` are those of all optimizers in the checkpoint."""
+        self.resumed = rates
+        for name, schedule in self.schedules.items():
+            if name in states and states[name].keys() == schedule.state_dict().keys():
+                schedule.load_state_dict(states[name])
+
+    def _groups(self) -> Iterator[tuple[dict[str, Any], Schedule]]:
+        for name, optimizer in self.optimizers.items():
+            yield from ((group, self.schedules[name]) for group in optimizer.param_groups)
+
+    def _require_own_rates(self) -> None:
+        actual = [float(group["lr"]) for group, _ in self._groups()]
         if not all(map(_is_same, actual, self.expected)):
+            names = ", ".join(sorted({type(schedule).__name__ for _, schedule in self._groups()}))
             raise ValueError(
-                f"a callback has set the learning rates to {actual}, but optimizer.decay_epochs={self.epochs} "
-                f"sets them to {self.expected}. Only one of them can. "
-                "Set optimizer.decay_epochs=0, or remove the callback."
+                f"a callback has set the learning rates to {actual}, but the schedule ({names}) sets them to "
+                f"{self.expected}. Only one of them can. Set schedule=constant, or remove the callback."
             )
-
-    def _groups(self) -> Iterator[dict[str, Any]]:
-        return (group for optimizer in self.optimizers for group in optimizer.param_groups)
-
-    def _rates(self) -> list[float]:
-        return [float(group["lr"]) for group in self._groups()]
 
 
 def _is_same(rate: float, other: float) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pix2pix.models.augmentation import AugmentedDiscriminator, Transform
 from pix2pix.models.image_pool import ImagePool
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 
 
 class RegularisedObjective:

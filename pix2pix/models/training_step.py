@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypedDict
 
 from torch import Tensor, nn
 
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 
 Losses = dict[str, Tensor]
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,18 @@ def find_resumable(run: Run, instead: Path | None = None) -> Path | None:
         f"cannot be resumed. Restore a copy; or resume from another checkpoint, such as {run.checkpoints}/best.ckpt: "
         "resume=PATH; or start over with resume=never, which renames this run."
     )
+
+
+def link_names(file: Path, names: Iterable[str]) -> OSError | None:
+    """Gives a checkpoint further names in its folder. Returns the error if the disk refuses."""
+    for name in names:
+        try:
+            link_checkpoint(file, file.parent / name)
+        except OSError as error:
+            return OSError(
+                f"{file.parent / name}: could not be saved ({error}). Free some space: the previous checkpoint is kept."
+            )
+    return None
 
 
 def link_checkpoint(file: Path, name: Path) -> None:

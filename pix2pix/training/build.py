@@ -12,6 +12,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 from torch import nn
 
 from pix2pix.config.metric_names import find_mode
+from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import Component, build
 from pix2pix.core.randomness import seed_weights
@@ -66,7 +67,7 @@ def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Modu
         build(config.objective),
         {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
         step=build(config.training_step),
-        decay_epochs=config.optimizer.decay_epochs,
+        schedules=build_schedules(config),
         clip_norm=config.optimizer.clip_norm,
         ema_decay=config.ema_decay,
         ema_warmup=config.ema_warmup,

@@ -11,7 +11,8 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core.trust import Trust, require_trusted
 from pix2pix.inference.generator import select_prefix
 from pix2pix.inference.rebuild import build_network
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
+from pix2pix.models.schedules import Schedule
 from pix2pix.models.training_step import TrainingStep
 from pix2pix.runs.safetensors import read_weights
 from pix2pix.training.build import build_module
@@ -36,9 +37,11 @@ def load_module(file: Path, trust: Trust = ()) -> Pix2Pix:
 
 
 def _require_trusted(config: RunConfig, file: Path, trust: Trust) -> None:
-    """Raises UntrustedError for a loss, training step, metric or optimizer of a module that is not trusted."""
+    """Raises UntrustedError for a loss, step, schedule, metric or optimizer of a module that is not trusted."""
     require_trusted(config.objective, "objective", Objective, source=file, trust=trust)
     require_trusted(config.training_step, "training_step", TrainingStep, source=file, trust=trust)
+    for name, schedule in config.schedules.items():
+        require_trusted(schedule, f"schedule.{name}", Schedule, source=file, trust=trust)
     for name, metric in config.metrics.items():
         require_trusted(metric, f"metrics.{name}", PairMetric, source=file, trust=trust)
     # The configurations of this package name torch's own optimizers.

@@ -24,8 +24,8 @@ from pix2pix.training.build import is_of_this_package
 log = logging.getLogger(__name__)
 
 NOTHING_TO_DO = (
-    "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs. For another run, choose "
-    "another name: name=..."
+    "%s is finished; nothing to do. To train it longer, set a larger trainer.max_epochs or max_steps. For another "
+    "run, choose another name: name=..."
 )
 SAMPLES = 8  # pairs that are looked at before a training
 
@@ -116,19 +116,20 @@ def announce_checkpoints(run: Run, best: Mapping[str, float]) -> None:
     """
     if not run.last_checkpoint.is_file():
         return
-    last, best_file = _read_epoch(run.last_checkpoint), run.checkpoints / "best.ckpt"
+    (last, last_step), best_file = _read_moment(run.last_checkpoint), run.checkpoints / "best.ckpt"
     log.info("%s (epoch %d) is what evaluate, translate, demo and export load.", run.last_checkpoint, last)
     if not best or not best_file.is_file():
         log.info("There is no best.ckpt: no epoch was validated by a metric that chooses it.")
         return
-    epoch, (metric, value) = _read_epoch(best_file), next(iter(best.items()))
-    which = "the same epoch" if epoch == last else f"epoch {epoch}"
+    (epoch, step), (metric, value) = _read_moment(best_file), next(iter(best.items()))
+    which = f"epoch {epoch}" if epoch != last else "the same epoch" if step == last_step else f"step {step} of it"
     log.info("best.ckpt is %s: %s %.4g. Load it with --checkpoint best.", which, metric, value)
 
 
-def _read_epoch(checkpoint: Path) -> int:
-    """The epoch of a checkpoint, counted from 1; the weights are not read."""
-    return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"] + 1
+def _read_moment(checkpoint: Path) -> tuple[int, int]:
+    """The epoch of a checkpoint, counted from 1, and its step; the weights are not read."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return content["epoch"] + 1, content["global_step"]
 
 
 @contextlib.contextmanager

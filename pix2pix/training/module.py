@@ -19,12 +19,14 @@ from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.pair import Pair, to_pair
 from pix2pix.evaluation.metrics import pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
-from pix2pix.models.learning_rates import LinearDecay
-from pix2pix.models.losses import Objective
+from pix2pix.models.learning_rates import LearningRates
+from pix2pix.models.objective import Objective
+from pix2pix.models.schedules import ConstantRate, Schedule
 from pix2pix.models.training_step import Players, StepResult, TrainingStep
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
+from pix2pix.training.length import find_end
 from pix2pix.training.moving_average import MovingAverage
 from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
@@ -46,7 +48,7 @@ class Pix2Pix(pl.LightningModule):
         objective: the losses and their weights.
         optimizers: for each network, a factory that takes its parameters.
         step: trains both networks on a batch; None: the paper's step.
-        decay_epochs: over how many of the last epochs the learning rate falls linearly to zero.
+        schedules: the learning-rate schedule of each network; None for constant rates.
         clip_norm: largest norm of a network's gradient, or None.
         ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
             made; None for no average.
@@ -65,7 +67,7 @@ class Pix2Pix(pl.LightningModule):
         optimizers: dict[str, Callable[..., Optimizer]],
         *,
         step: TrainingStep | None = None,
-        decay_epochs: int = 0,
+        schedules: Mapping[str, Schedule] | None = None,
         clip_norm: float | None = None,
         ema_decay: float | None = None,
         ema_warmup: bool = False,
@@ -75,18 +77,16 @@ class Pix2Pix(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.metrics = metrics or {}
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()
         keep_objective_out_of_checkpoints(self)
-        self.optimizer_factories, self.step = optimizers, step or Pix2PixStep()
+        self.optimizer_factories, self.metrics, self.step = optimizers, metrics or {}, step or Pix2PixStep()
         self.config, self.clip_norm, self.seed = config, clip_norm, seed
         self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()
         self.source_palette: Palette | None = config.data.source_palette if config else None
         self.target_palette: Palette | None = config.data.target_palette if config else None
         self.target_labels: Palette | None = config.data.target_label_palette if config else None
-        self.decay = LinearDecay(decay_epochs)
-        self.resumed_rates: list[float] | None = None
+        self.rates = LearningRates(schedules or dict.fromkeys(optimizers, ConstantRate()))
         self.logged: set[str] | None = None
         """The names of numbers that wait for a TrainingLog to send them to the loggers; None without a TrainingLog."""
         self.execution = Execution(**config.execution.model_dump()) if config else Execution()
@@ -99,18 +99,16 @@ class Pix2Pix(pl.LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """G's optimizer, then D's where there is a D."""
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        optimizers = [self.optimizer_factories[name](n.parameters()) for name, n in networks.items() if n is not None]
-        self.decay.start(optimizers, self.resumed_rates)
-        self.resumed_rates = None
-        return optimizers
-
-    def on_fit_start(self) -> None:
-        """Raises ValueError if the learning rate is to fall over the last epochs, and the last one is unknown."""
-        self.decay.require_last_epoch(self.trainer.max_epochs)
+        networks = {"generator": self.generator}
+        networks |= {} if self.discriminator is None else {"discriminator": self.discriminator}
+        optimizers = {name: self.optimizer_factories[name](each.parameters()) for name, each in networks.items()}
+        self.rates.start(optimizers)
+        return list(optimizers.values())
 
     def on_train_start(self) -> None:
-        """Prepares the steps as `execution` says: memory format, compilation, CUDA graph."""
+        """Checks the schedules, and prepares the steps as `execution` says: memory format, compilation, CUDA graph."""
+        if not self.trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
+            self.rates.check(find_end(self.trainer))
         for optimizer in self.trainer.optimizers:
             match_memory_format(optimizer)
         if self.execution.compiled:
@@ -161,13 +159,9 @@ class Pix2Pix(pl.LightningModule):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             nn.utils.clip_grad_norm_(parameters, self.clip_norm)
 
-    def on_train_epoch_start(self) -> None:
-        """Sets the learning rates of the epoch, if they fall over the last epochs."""
-        self.decay.set_rates(self.current_epoch, self.trainer.max_epochs or 0)
-
     def on_train_batch_start(self, batch: Pair, batch_idx: int) -> None:
-        """Raises ValueError if something else has set learning rates that the next epoch would overwrite."""
-        self.decay.require_own_rates()
+        """Sets the learning rates of the step. Raises ValueError if something else has set scheduled rates."""
+        self.rates.set_rates({"epoch": self.current_epoch, "step": self.global_step}, find_end(self.trainer))
 
     def generate(self, source: Tensor, name: str) -> Tensor:
         """Generates the picture for `source`, with the run's test-time settings and the noise of `name`."""
@@ -200,6 +194,11 @@ class Pix2Pix(pl.LightningModule):
         self.log_dict(means, batch_size=len(output), sync_dist=True)
         return output
 
+    def on_validation_epoch_end(self) -> None:
+        """Shows the metrics to the learning-rate schedules, before a checkpoint of this step is saved."""
+        if not self.trainer.sanity_checking:
+            self.rates.observe(self.trainer.callback_metrics)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the configuration: a checkpoint alone is enough to rebuild the translator.
 
@@ -208,7 +207,7 @@ class Pix2Pix(pl.LightningModule):
         """
         require_finite_state(checkpoint, self.trainer.default_root_dir)
         checkpoint["config"] = self.config.to_mapping() if self.config else {}
-        checkpoint["training_step"] = self.step.state_dict()
+        checkpoint |= {"training_step": self.step.state_dict(), "schedules": self.rates.state_dict()}
         make_plain(checkpoint)
 
     @classmethod
@@ -247,4 +246,4 @@ class Pix2Pix(pl.LightningModule):
         if self.config and checkpoint.get("config"):
             saved = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))
             apply_changed_settings(states, saved.trained_optimizers, self.config.trained_optimizers)
-        self.resumed_rates = read_rates(states)
+        self.rates.load_state_dict(checkpoint.get("schedules", {}), read_rates(states))

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from pix2pix.config.saved import config_in_weights
+from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET
 from pix2pix.core.integrity import describe_unreadable, require_intact
-from pix2pix.models.learning_rates import linear_decay
+from pix2pix.models.schedules import Unit
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -205,18 +206,28 @@ def _differing_optimizers(there: RunConfig, here: RunConfig) -> Iterator[str]:
 
 
 def warn_about_schedule(run: Run, so_far: TrainingProgress, there: RunConfig, here: RunConfig) -> None:
-    """Warns if a new end changes a learning rate that falls over the last epochs."""
-    decay, before, now = here.optimizer.decay_epochs, there.ends[0], here.ends[0]
-    if not decay or before == now or math.isinf(before) or math.isinf(now):
-        return
-    epoch = so_far.started_epochs
-    # The factors of every epoch so far and of the next one, under the old end and under the new.
-    old, new = ([linear_decay(e, int(end), decay) for e in range(epoch + 1)] for end in (before, now))
-    if old[:epoch] == new[:epoch]:
-        return  # it has not fallen yet, so the schedule is that of a training with this end from the start
-    log.warning(
-        "%s: the learning rate falls over the last %d epochs (optimizer.decay_epochs). By epoch %d it had fallen to "
-        "%.3g of itself; with trainer.max_epochs=%d it is %.3g in the epoch after that, and falls from epoch %d on. "
-        "This schedule differs from that of a single training of %d epochs, and gives other weights.",
-        *(run.path, decay, epoch, old[epoch - 1], now, new[epoch], now - decay + 1, now),
-    )
+    """Warns if a new end changes learning rates that depend on the end of the training."""
+    for network, schedule in build_schedules(here).items():
+        before, now = (_find_end(config, schedule.unit, so_far) for config in (there, here))
+        at = so_far.started_epochs if schedule.unit == "epoch" else so_far.steps
+        if not schedule.needs_end or not at or before == now or math.isinf(before) or math.isinf(now):
+            continue
+        # The factors so far and the next one, under the old end and under the new.
+        old, new = ([schedule(moment, end) for moment in range(at + 1)] for end in (before, now))
+        if old[:at] != new[:at]:  # else this is the schedule of a training with the new end from the start
+            log.warning(
+                "%s: the learning rate of the %s follows the length of the training (schedule). After %s %d it was "
+                "%.3g of the configured one; with the new end, %s %d, it goes on with %.3g. This differs from a single "
+                "training of that length, and gives other weights.",
+                *(run.path, network, schedule.unit, at, old[at - 1], schedule.unit, now, new[at]),
+            )
+            return
+
+
+def _find_end(config: RunConfig, unit: Unit, so_far: TrainingProgress) -> float:
+    """The end of a training in epochs or steps, with as many steps in an epoch as it had so far."""
+    epochs, steps = config.ends
+    batches = so_far.steps / so_far.started_epochs if so_far.started_epochs else math.inf
+    if unit == "step":
+        return min(steps, epochs * batches)
+    return epochs if math.isfinite(epochs) or math.isinf(steps) else math.ceil(steps / batches)

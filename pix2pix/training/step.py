@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective
 from pix2pix.models.training_step import StepResult
 

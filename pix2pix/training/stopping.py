@@ -12,9 +12,23 @@ from pix2pix.core.old_names import current_class_name
 def is_last_epoch(trainer: pl.Trainer) -> bool:
     """Whether the training is over after this epoch; `trainer.max_time` only interrupts it."""
     # Lightning's limits are -1 (epochs also None) where there is none.
-    by_steps = 0 <= trainer.max_steps <= trainer.global_step
     by_epochs = 0 <= (-1 if trainer.max_epochs is None else trainer.max_epochs) <= trainer.current_epoch + 1
-    return by_steps or by_epochs or (_is_stopped(trainer) and not is_out_of_time(trainer))
+    return by_epochs or _is_ended(trainer)
+
+
+def is_epoch_over(trainer: pl.Trainer) -> bool:
+    """Whether no further step follows in this epoch. A time limit does not end an epoch, but interrupts it."""
+    return is_last_batch(trainer) or _is_ended(trainer)
+
+
+def is_validation_due(trainer: pl.Trainer) -> bool:
+    """Whether a validation follows the present step, apart from one that Lightning adds where it stops."""
+    stopped, trainer.should_stop = trainer.should_stop, False
+    try:
+        loop = trainer.fit_loop
+        return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # pyright: ignore[reportArgumentType]
+    finally:
+        trainer.should_stop = stopped
 
 
 def is_out_of_time(trainer: pl.Trainer) -> bool:
@@ -58,6 +72,12 @@ def update_callback_states(checkpoint: dict[str, Any], callbacks: Iterable[pl.Ca
     for callback in callbacks:
         if isinstance(callback, EarlyStopping) and callback.state_key in states:
             states[callback.state_key]["patience"] = callback.patience
+
+
+def _is_ended(trainer: pl.Trainer) -> bool:
+    """Whether the training ends at the present step, by `max_steps` or by a callback."""
+    by_steps = 0 <= trainer.max_steps <= trainer.global_step
+    return by_steps or (_is_stopped(trainer) and not is_out_of_time(trainer))
 
 
 def _is_stopped(trainer: pl.Trainer) -> bool:

@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trusted_modules
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.instantiate import TARGET, locate
+from pix2pix.core.instantiate import names_kind
 from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import Inventory, describe_edits, record_inventory
@@ -105,9 +105,7 @@ def _train(config: RunConfig, train_log: TrainLog) -> None:
 def _run_trial(config: RunConfig) -> None:
     """Lightning's `fast_dev_run`: a few batches of training and validation. Nothing of it is kept, not the name."""
     # Checkpoints of Lightning skip a trial by themselves; those of this package would save.
-    callbacks = {
-        name: part for name, part in config.callbacks.items() if not issubclass(locate(part[TARGET]), Checkpoints)
-    }
+    callbacks = {name: part for name, part in config.callbacks.items() if not names_kind(part, Checkpoints)}
     prepare_process()
     with silence_lightning(), tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pix2pix.models.augmentation import Transform
 from pix2pix.models.image_pool import ImagePool
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective
 from pix2pix.models.training_step import Players, StepResult, TrainingStep
 from pix2pix.training.accumulated_step import accumulated_step

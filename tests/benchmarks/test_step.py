@@ -13,7 +13,8 @@ import torch
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.initialisation import initialise
-from pix2pix.models.losses import CrossEntropy, Objective
+from pix2pix.models.losses import CrossEntropy
+from pix2pix.models.objective import Objective
 from pix2pix.models.reference_weights import convert_reference_weights
 from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, command

@@ -27,6 +27,8 @@ EARLIER = Path(__file__).parents[1] / "earlier"
         ("generator.noise=reference", "generator.noise is now generator.dropout_placement."),
         ("+generator.noise=reference", "generator.noise is now generator.dropout_placement."),
         ("+data.pairs={}", "data.pairs is now data.source."),
+        ("optimizer.decay_epochs=1", "optimizer.decay_epochs is now schedule.decay, a setting of schedule=linear."),
+        ("+optimizer.decay_epochs=1", "optimizer.decay_epochs is now schedule.decay, a setting of schedule=linear."),
         ("~callbacks.watch", "callbacks.watch is now callbacks.nan_guard."),
         ("callbacks.diagnosis.likeness=0.1", "callbacks.diagnosis is now callbacks.collapse_monitor."),
         ("callbacks.collapse_monitor.likeness=0.1", "likeness is now callbacks.collapse_monitor.min_variation."),
@@ -63,6 +65,17 @@ def test_an_earlier_configuration_has_the_present_names():
     assert list(config.callbacks)[2:4] == ["nan_guard", "collapse_monitor"]
     assert config.callbacks["collapse_monitor"]["min_variation"] == 0.05
     assert not config.execution.compiled
+
+
+@pytest.mark.parametrize("decay", [0, 3])
+def test_an_earlier_decay_of_the_last_epochs_is_the_linear_schedule(tmp_path, decay):
+    settings = yaml.safe_load((EARLIER / "config_of_8fb8244.yaml").read_text())
+    settings["optimizer"]["decay_epochs"] = decay
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    config = read_config(tmp_path / "config.yaml")
+    typed_today = ["schedule=linear", f"schedule.decay={decay}"] if decay else []
+    assert fill_in_defaults(config)["schedule"] == fill_in_defaults(typed(*TINY, *typed_today))["schedule"]
+    assert not config.optimizer.model_extra
 
 
 def test_comparing_an_earlier_run_with_one_of_today_shows_no_renamed_setting(tmp_path):

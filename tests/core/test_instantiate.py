@@ -1,5 +1,6 @@
 """Signatures as schemas."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from pix2pix.core.instantiate import build, find_component_problems
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 
 HERE = __name__
 
@@ -36,6 +37,52 @@ def said(node, kind=nn.Module) -> list[str]:
 def test_a_component_is_built_with_its_parts():
     whole = build({"_target_": f"{HERE}.Whole", "part": part(size=3, kind="b")})
     assert whole.part.settings == (3, "b", 0.5)
+
+
+class Several(nn.Module):
+    def __init__(self, parts: Sequence[Part] = (), named: Mapping[str, Part] | None = None, free=None) -> None:
+        super().__init__()
+        self.parts, self.named, self.free = parts, named, free
+
+
+def make_part(size: Annotated[int, Field(ge=1)], *, double: bool = False) -> Part:
+    return Part(2 * size if double else size)
+
+
+def several(**arguments) -> dict:
+    return {"_target_": f"{HERE}.Several", **arguments}
+
+
+def test_components_in_lists_and_mappings_are_built_too():
+    node = several(parts=[part(size=1), part(size=2)], named={"a": part(size=3)}, free={"b": [5, {"c": part(size=4)}]})
+    assert said(node) == []
+    built = build(node)
+    assert [each.settings[0] for each in built.parts] == [1, 2]
+    assert built.named["a"].settings[0] == 3
+    assert built.free["b"][0] == 5
+    assert built.free["b"][1]["c"].settings[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("node", "sentence"),
+    [
+        (several(parts=[part(size=1), part(size=0)]), "key.parts.1.size=0: input should be greater"),
+        (several(named={"a": {"_target_": "torch.nn.ReLU"}}), "key.named.a._target_=torch.nn.ReLU: must be a Part."),
+        (several(named={"a": part(size=1), "b": 5}), "key.named.b=5: input should be a mapping with _target_."),
+        (several(free=[{"a": part(sise=1)}]), "key.free.0.a.sise: there is no setting 'sise' here; did you mean size?"),
+    ],
+)
+def test_what_does_not_fit_in_lists_and_mappings_is_said_with_its_place(node, sentence):
+    (problem,) = said(node)
+    assert problem.startswith(sentence)
+
+
+def test_a_function_may_stand_for_a_class():
+    node = {"_target_": f"{HERE}.make_part", "size": 2, "double": True}
+    assert said(node) == []
+    assert build(node).settings[0] == 4
+    assert said(node | {"size": 0}) == ["key.size=0: input should be greater than or equal to 1."]
+    assert said(node, nn.Linear) == [f"key._target_={HERE}.make_part: must be a Linear."]
 
 
 def test_a_partial_component_waits_for_the_rest():

@@ -20,7 +20,7 @@ from pix2pix.core.trust import UntrustedError, require_trusted
 from pix2pix.core.trusted_modules import read_trusted_modules, trusted_modules_file
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
-from pix2pix.models.losses import Objective
+from pix2pix.models.objective import Objective
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.web.demo.runs import load_runs
 from pix2pix.web.demo.sample_pictures import find_samples
@@ -28,7 +28,7 @@ from tests.conftest import TINY, pix2pix
 
 OWN = """
 import torch
-from subprocess import Popen
+from subprocess import Popen, run
 from torch import nn
 from pix2pix.data.sources.synthetic.pairs import SyntheticFacades
 from pix2pix.data.transforms import JitterAndMirror
@@ -37,6 +37,18 @@ from pix2pix.models import UNet
 
 class Net(UNet):
     pass
+
+
+def make_net(depth: int) -> nn.Module:
+    return UNet(depth=depth)
+
+
+def make_anything(**options):
+    return UNet()
+
+
+def make_text() -> str:
+    return ""
 
 
 class Any(nn.Module):
@@ -170,7 +182,19 @@ def test_a_trusted_class_that_takes_anything_takes_trusted_classes_only(mylab):
     assert "must be a Module" in judged("mylab", _target_="mylab.Any", other={"_target_": "pix2pix.runs.run.Run"})
     for inner in (popen(Path()), {"_target_": "mylab.Any", "x": popen(Path())}):
         assert "subprocess.Popen" in judged("mylab", _target_="mylab.Any", other=inner)
-        assert "within plain values" in judged("mylab", _target_="mylab.Any", other=[inner])
+        for place in ([inner], {"a": [1, {"b": inner}]}):
+            assert "subprocess.Popen" in judged("mylab", _target_="mylab.Any", other=place)
+    assert judged("mylab", _target_="mylab.Any", other={"a": [{"_target_": "mylab.Helper"}]}) == "built"
+    assert "must be a Module" in judged("mylab", _target_="mylab.Any", other=[{"_target_": "pix2pix.runs.run.Run"}])
+
+
+def test_a_function_of_a_file_is_called_only_if_it_is_trusted_and_says_what_it_makes(mylab):
+    assert judged("mylab", _target_="mylab.make_net", depth=4) == "built"
+    assert "--trust mylab" in judged(_target_="mylab.make_net", depth=4)
+    assert "is a function that does not say what it returns" in judged("mylab", _target_="mylab.make_anything")
+    assert "must be a Module" in judged("mylab", _target_="mylab.make_text")
+    assert "not a class of pix2pix or" in judged("mylab", _target_="mylab.run", args=["true"])
+    assert "not a class of pix2pix or" in judged(_target_="pix2pix.models.initialise")
 
 
 @pytest.mark.parametrize("name", ["", "my lab", "mylab/../x", ".mylab", "a..b", "5"])

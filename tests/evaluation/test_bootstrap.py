@@ -3,7 +3,6 @@
 import json
 import math
 import statistics
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -68,7 +67,7 @@ def test_lpips_has_intervals_kid_a_spread_and_fid_the_number_of_pictures(run, mo
 
     from torchmetrics.image import fid, kid
 
-    monkeypatch.setattr("pix2pix.evaluation.perceptual._lpips", lambda: SimpleNamespace(net=net))
+    monkeypatch.setattr("pix2pix.evaluation.perceptual._lpips", lambda: net)
     monkeypatch.setattr("pix2pix.evaluation.perceptual.KID_SUBSET", 5)
     monkeypatch.setattr(fid, "FrechetInceptionDistance", inception(fid.FrechetInceptionDistance))
     monkeypatch.setattr(kid, "KernelInceptionDistance", inception(kid.KernelInceptionDistance))

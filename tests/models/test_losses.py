@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from pix2pix.models.losses import AdversarialLoss, CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein, dice_loss
+from pix2pix.models import PatchGAN
+from pix2pix.models.losses import AdversarialLoss, CrossEntropy, Hinge, LeastSquares, Wasserstein
+from pix2pix.models.objective import Objective
+from pix2pix.models.terms import L1, FeatureMatching, dice_loss
 from tests.small import fit, module
 
 LOGITS = torch.tensor([[-2.0, 0.0], [1.0, 3.0]])
@@ -60,8 +63,8 @@ SOURCE, TARGET, FAKE = (torch.full((2, 1, 2, 2), value) for value in (0.5, 1.0, 
 
 def test_a_conditional_discriminator_sees_the_source_and_an_unconditional_one_does_not():
     conditional, blind = Objective(LeastSquares()), Objective(LeastSquares(), conditional=False)
-    assert (conditional.discriminate(Mean(1, 10), SOURCE, TARGET) == 10.5).all()
-    assert (blind.discriminate(Mean(10), SOURCE, TARGET) == 10).all()
+    assert (conditional.discriminate(Mean(1, 10), SOURCE, TARGET)[0] == 10.5).all()
+    assert (blind.discriminate(Mean(10), SOURCE, TARGET)[0] == 10).all()
 
 
 def test_the_generator_gets_each_term_before_its_weight():
@@ -69,6 +72,74 @@ def test_the_generator_gets_each_term_before_its_weight():
     terms = objective.generator_terms(Mean(1, 1), SOURCE, TARGET, FAKE)
     assert {name: term.item() for name, term in terms.items()} == {"gan": 2.25, "l1": 2, "l2": 4, "smooth_l1": 1.5}
     assert objective.weights == {"gan": 1, "l1": 100, "l2": 3, "smooth_l1": 1, "cross_entropy": 0, "dice": 0}
+
+
+class Scales(nn.Module):
+    """Judges by several scales, each the mean of the channels times a factor."""
+
+    def __init__(self, *factors: float) -> None:
+        super().__init__()
+        self.factors = factors
+
+    def forward(self, x):
+        return [factor * Mean(1, 1)(x) for factor in self.factors]
+
+    def features(self, x):
+        return [[factor * x, 2 * factor * x, factor * Mean(1, 1)(x)] for factor in self.factors]
+
+
+def test_losses_and_accuracies_are_means_over_the_scales_of_a_discriminator():
+    # Logits of the real pair: 0.5 + 1 times the factor, of the fake one: 0.5 - 1 times the factor.
+    objective = Objective(LeastSquares(), terms={"features": FeatureMatching(10)})
+    terms, accuracy = objective.discriminator_terms(Scales(1, -1), SOURCE, TARGET, FAKE)
+    assert terms["real"].item() == pytest.approx(((1.5 - 1) ** 2 + (-1.5 - 1) ** 2) / 2)
+    assert terms["fake"].item() == pytest.approx(0.25)
+    assert {name: share.item() for name, share in accuracy.items()} == {"fake": 0.5, "real": 0.5}
+    terms = objective.generator_terms(Scales(1, -1), SOURCE, TARGET, FAKE)
+    assert terms["gan"].item() == pytest.approx(((-0.5 - 1) ** 2 + (0.5 - 1) ** 2) / 2)
+
+
+def test_the_gradient_penalty_is_the_mean_over_the_scales():
+    # Slopes 1 and 3 on each of 4 pixels: ((2 - 1)^2 + (6 - 1)^2) / 2.
+    terms, _ = Objective(Wasserstein(1.0)).discriminator_terms(Scales(1, 3), SOURCE, TARGET, FAKE)
+    assert terms["penalty"].item() == pytest.approx(13)
+
+
+def test_features_of_the_discriminator_are_compared_without_its_logits():
+    # Equation 2: of the image's channel, half of what D sees, the fake differs by 2. So 1 and 2 in the two layers.
+    objective = Objective(LeastSquares(), l1_weight=0, terms={"features": FeatureMatching(10)})
+    (_, loss) = objective.generator_terms(Scales(1), SOURCE, TARGET, FAKE).values()
+    assert loss.item() == pytest.approx(1 + 2)
+    (_, loss) = objective.generator_terms(Scales(1, 3), SOURCE, TARGET, FAKE).values()
+    assert loss.item() == pytest.approx((3 + 9) / 2)
+
+
+@pytest.mark.parametrize("receptive_field", [1, 16])
+def test_the_last_features_of_a_patchgan_are_its_logits(receptive_field):
+    discriminator, x = (
+        PatchGAN(6, receptive_field=receptive_field, base_channels=2, norm="instance"),
+        torch.rand(2, 6, 16, 16),
+    )
+    ((*features, logits),) = discriminator.features(x)
+    assert torch.equal(logits, discriminator(x))
+    assert len(features) == 2
+    assert all((layer < 0).any() for layer in features)  # after the leaky activation
+
+
+def test_a_discriminator_without_features_cannot_have_them_compared():
+    objective = Objective(LeastSquares(), terms={"features": FeatureMatching()})
+    with pytest.raises(ValueError, match=r"needs a discriminator with `features\(x\)`, which Mean has not"):
+        objective.generator_terms(Mean(1, 1), SOURCE, TARGET, FAKE)
+    with pytest.raises(ValueError, match="feature matching compares D's features, but there is no adversarial loss"):
+        Objective(None, terms={"features": FeatureMatching()})
+
+
+def test_a_name_is_one_term():
+    with pytest.raises(ValueError, match=r"objective\.terms\.l1: objective\.l1_weight=100 is this term"):
+        Objective(None, terms={"l1": L1()})
+    with pytest.raises(ValueError, match=r"objective\.terms\.gan: the adversarial term has this name"):
+        Objective(None, terms={"gan": L1()})
+    assert list(Objective(None, l1_weight=0, terms={"l1": L1(5)}).weights.items())[1] == ("l1", 5)
 
 
 def test_dice_is_the_overlap_of_each_class_however_rare():

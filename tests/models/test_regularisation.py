@@ -8,7 +8,8 @@ from pix2pix.core.randomness import seed_step
 from pix2pix.models import PatchGAN
 from pix2pix.models.augmentation import AugmentedDiscriminator, change_colors, cut_out, translate
 from pix2pix.models.image_pool import ImagePool
-from pix2pix.models.losses import LeastSquares, Objective
+from pix2pix.models.losses import LeastSquares
+from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective, r1_penalty
 from pix2pix.training.moving_average import MovingAverage
 

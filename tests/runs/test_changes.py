@@ -83,7 +83,7 @@ def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, valu
     [
         ("seed", 1),
         ("objective.l1_weight", 10),
-        ("optimizer.decay_epochs", 1),
+        ("schedule.warmup", 1),
         ("data.batch_size", 3),
         ("generator.base_channels", 5),
         ("precision", "bf16-mixed"),

@@ -14,7 +14,8 @@ from pytorch_lightning.callbacks import LambdaCallback
 
 from pix2pix.config import check
 from pix2pix.models import PatchGAN, UNet
-from pix2pix.models.losses import CrossEntropy, Hinge, LeastSquares, Objective, Wasserstein
+from pix2pix.models.losses import CrossEntropy, Hinge, LeastSquares, Wasserstein
+from pix2pix.models.objective import Objective
 from pix2pix.runs.run import Run
 from pix2pix.training import build, cuda_graph
 from pix2pix.training.callbacks.checkpoint import Checkpoints
@@ -186,7 +187,7 @@ def test_a_step_waits_for_no_number_and_moves_nothing_between_devices(loss, monk
 
 def train(folder, monkeypatch, *overrides):
     """What `pix2pix train` does, of the runs that are refused without a GPU."""
-    config = typed(*TINY, f"output_dir={folder}", "data.batch_size=4", "optimizer.decay_epochs=1", *overrides)
+    config = typed(*TINY, f"output_dir={folder}", "data.batch_size=4", "schedule=linear", *overrides)
     run, data, model = Run(config.run_dir), build.build_data(config), build.build_model(config)
     trainer = build.build_trainer(config, run)
     players = model.generator, model.discriminator

@@ -10,8 +10,8 @@ from torch import nn
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import seed_weights
 from pix2pix.models import PatchGAN, UNet, initialise
-from pix2pix.models.learning_rates import linear_decay
-from pix2pix.models.losses import AdversarialLoss, CrossEntropy, LeastSquares, Objective
+from pix2pix.models.losses import AdversarialLoss, CrossEntropy, LeastSquares
+from pix2pix.models.objective import Objective
 from pix2pix.training.build import build_model
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.step import pix2pix_step
@@ -106,11 +106,6 @@ def test_without_a_discriminator_the_step_is_plain_regression():
 
     losses = pix2pix_step(source, target, generator, None, Objective(None), updater(generator), no_update)["losses"]
     assert list(losses) == ["g_l1"]
-
-
-def test_the_rate_is_constant_then_falls_in_a_line():
-    assert [linear_decay(epoch, 4, 0) for epoch in range(4)] == [1, 1, 1, 1]
-    assert [linear_decay(epoch, 6, 3) for epoch in range(6)] == [1, 1, 1, 0.75, 0.5, 0.25]
 
 
 class Pretrained(nn.Module):

@@ -25,9 +25,7 @@ def history(run: Run) -> list[dict[str, str]]:
     return rows
 
 
-@pytest.mark.parametrize(
-    "first", [["trainer.max_epochs=1"], ["+trainer.max_steps=4"], ["+trainer.max_steps=6"]], ids=str
-)
+@pytest.mark.parametrize("first", [["trainer.max_epochs=1"], ["trainer.max_steps=4"], ["trainer.max_steps=6"]], ids=str)
 def test_a_run_that_is_trained_longer_ends_as_one_that_was_begun_so(tmp_path, tiny_run, words, first, capsys):
     """A finished run; its end may lie within an epoch. One history: metrics.csv, samples, what was run when."""
     pix2pix(*words, *first)
@@ -42,7 +40,7 @@ def test_a_run_that_is_trained_longer_ends_as_one_that_was_begun_so(tmp_path, ti
     ((key, (before, now)),) = run.provenance()["sessions"][1]["changed"].items()
     assert f"{key}={before}" in first[0]
     assert now == {"trainer.max_epochs": 2, "trainer.max_steps": -1}[key]
-    assert run.provenance()["sessions"][1]["step"] == (4 if first == ["+trainer.max_steps=4"] else 6)
+    assert run.provenance()["sessions"][1]["step"] == (4 if first == ["trainer.max_steps=4"] else 6)
     assert run.config().trainer["max_epochs"] == 2
 
 
@@ -95,19 +93,19 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
         (
             TrainingProgress(3, 3, 18),
             (3, 5),
-            r"By epoch 3 it had fallen to 0\.333 of itself; with .*=5 it is 0\.667 .* epoch 4",
+            r"After epoch 3 it was 0\.333 of the .*; with the new end, epoch 5, it goes on with 0\.667",
         ),
         (TrainingProgress(1, 1, 6), (3, 5), None),  # it had not begun to fall
         (
             TrainingProgress(2, 3, 15),
             (5, 4),
-            r"By epoch 3 it had fallen to 1 of itself; with .*=4 it is 0\.333 .* epoch 3",
+            r"After epoch 3 it was 1 of the .*; with the new end, epoch 4, it goes on with 0\.333",
         ),
         (TrainingProgress(3, 3, 18), (3, 3), None),
     ],
 )
 def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, said):
-    config = typed(*TINY, "optimizer.decay_epochs=2")
+    config = typed(*TINY, "schedule=linear", "schedule.decay=2")
     there, here = (config.replace(trainer=config.trainer | {"max_epochs": end}) for end in ends)
     warn_about_schedule(Run("outputs/x"), so_far, there, here)
     assert bool(caplog.records) == bool(said)

@@ -7,7 +7,8 @@ import torch
 
 from pix2pix.config.check import parse_and_check
 from pix2pix.models import PatchGAN, UNet
-from pix2pix.models.losses import CrossEntropy, Objective
+from pix2pix.models.losses import CrossEntropy
+from pix2pix.models.objective import Objective
 from pix2pix.models.training_step import Players, TrainingStep
 from pix2pix.runs.run import Run
 from pix2pix.training.training_step import Pix2PixStep
@@ -92,9 +93,9 @@ OPTIONS = [
 
 def test_a_run_with_every_option_that_stopped_within_an_epoch_ends_as_an_unbroken_one(tmp_path):
     words = ["train", *TINY, f"output_dir={tmp_path}", *OPTIONS]
-    pix2pix(*words, "name=unbroken", "+trainer.max_steps=9")
-    pix2pix(*words, "name=stopped", "+trainer.max_steps=5")
-    pix2pix(*words, "name=stopped", "+trainer.max_steps=9")
+    pix2pix(*words, "name=unbroken", "trainer.max_steps=9")
+    pix2pix(*words, "name=stopped", "trainer.max_steps=5")
+    pix2pix(*words, "name=stopped", "trainer.max_steps=9")
     assert same_weights(Run(tmp_path / "unbroken"), Run(tmp_path / "stopped"))
     content = torch.load(Run(tmp_path / "stopped").last_checkpoint, weights_only=True)
     assert [part.shape for part in content["training_step"]["pool"]["pairs"]] == [(3, 3, 32, 32)] * 3

@@ -10,7 +10,8 @@ from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from pix2pix.training.callbacks.progress_bar import format_epoch, total_steps
+from pix2pix.training.callbacks.progress_bar import format_epoch
+from pix2pix.training.length import count_steps
 from tests.conftest import TINY, pix2pix, typed
 
 
@@ -47,7 +48,7 @@ def test_lightnings_flags_for_trying_things_out_do_what_they_promise(tmp_path, c
 
 @pytest.mark.parametrize("epochs", ["-1", "null"])
 def test_a_training_of_so_many_steps_says_so_and_shows_its_last_epoch(tmp_path, capsys, epochs):
-    words = [f"trainer.max_epochs={epochs}", "+trainer.max_steps=12", "callbacks.samples.every_n_epochs=10"]
+    words = [f"trainer.max_epochs={epochs}", "trainer.max_steps=12", "callbacks.samples.every_n_epochs=10"]
     pix2pix("train", *TINY, *words, f"output_dir={tmp_path}", "name=run", "logger=csv")
     said = "".join(capsys.readouterr())
     assert "32x32; max_steps=12)" in said
@@ -67,7 +68,7 @@ def test_progress_counts_to_the_end_that_comes_first():
 
     def said(epochs, steps):
         Trainer.max_epochs, Trainer.max_steps = epochs, steps
-        return total_steps(Trainer()), format_epoch(Trainer())  # pyright: ignore[reportArgumentType]
+        return count_steps(Trainer()), format_epoch(Trainer())  # pyright: ignore[reportArgumentType]
 
     assert said(5, -1) == (50, "epoch 5/5")
     assert said(5, 12) == (12, "epoch 5/5")

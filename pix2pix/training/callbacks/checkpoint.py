@@ -3,7 +3,6 @@
 import logging
 import math
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,27 +15,28 @@ from torch import Tensor
 
 from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
 from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_names
 from pix2pix.runs.plain_state import require_savable_states
 from pix2pix.training.agreement import is_wanted_anywhere
 from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
+from pix2pix.training.disk_space import warn_if_disk_is_small
 from pix2pix.training.divergence import require_finite_losses
 from pix2pix.training.gan_ddp_strategy import average_over_processes
 from pix2pix.training.stopping import (
     is_epoch_cut_short,
+    is_epoch_over,
     is_last_batch,
     is_last_epoch,
     is_out_of_time,
+    is_validation_due,
     mark_epoch_unfinished,
 )
 
 log = logging.getLogger(__name__)
 
-COPIES = 3  # last, previous and best
-
 
 class Checkpoints(Checkpoint):
-    """Saves `last.ckpt` after every epoch and at intervals within it; keeps the best one as `best.ckpt`.
+    """Saves `last.ckpt` after every epoch and validation, and at intervals; keeps the best one as `best.ckpt`.
 
     A checkpoint is saved between steps, and only if losses and weights are finite. SIGTERM, Ctrl-C and the signals of
     clusters end the training after the current step and save it; so does an error between steps, such as that of an
@@ -79,7 +79,7 @@ class Checkpoints(Checkpoint):
         resumed = Path(trainer.ckpt_path or "")
         if resumed.parent != _folder(trainer):
             self.best = None  # the best value of another run does not count here
-        elif trainer.is_global_zero and (error := self._link(trainer, resumed, names)):
+        elif trainer.is_global_zero and (error := link_names(resumed, names)):
             log.warning("%s", error)
         if is_out_of_time(trainer):
             raise TimeLimitReached
@@ -91,14 +91,14 @@ class Checkpoints(Checkpoint):
         self._require_enough_pairs(trainer)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         if trainer.is_global_zero:
-            self._warn_if_disk_is_small(trainer, pl_module)
+            warn_if_disk_is_small(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves if it is due. The last step of an epoch is saved after its validation."""
+        """Saves if it is due. A step that is validated, and the last one of an epoch, are saved after that."""
         self.losses = outputs["losses"]
-        if is_last_batch(trainer):
+        if is_last_batch(trainer) or is_validation_due(trainer):
             return
         is_asked, is_late = is_wanted_anywhere(trainer, self.signals.received is not None), is_out_of_time(trainer)
         if is_asked or is_late or self._is_due(trainer):
@@ -106,19 +106,21 @@ class Checkpoints(Checkpoint):
         if is_asked or is_late:
             self._stop()
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves after a validation within an epoch."""
+        if not trainer.sanity_checking and not is_epoch_over(trainer):
+            self._save_validated(trainer, must=is_out_of_time(trainer))
+            self._stop_if_asked(trainer)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves once; other names are links to the same file. The last save of a training must succeed."""
-        epoch, is_last, is_late = trainer.current_epoch + 1, is_last_epoch(trainer), is_out_of_time(trainer)
-        # `_is_better` sets the new best value, which the saved state holds; it is taken back if the disk refuses.
+        epoch, is_last = trainer.current_epoch + 1, is_last_epoch(trainer)
         is_kept = self.every_n_epochs and epoch % self.every_n_epochs == 0 and not is_epoch_cut_short(trainer)
-        best = self.best
-        names = ["best.ckpt"] * self._is_better(trainer) + ([f"epoch={epoch}.ckpt"] if is_kept else [])
         self.is_epoch_cut = is_epoch_cut_short(trainer)
-        if not self._save(trainer, names, must=is_last or is_late):
-            self.best = best  # `best.ckpt` is still the old one
+        self._save_validated(trainer, [f"epoch={epoch}.ckpt"] * bool(is_kept), must=is_last or is_out_of_time(trainer))
         self.is_epoch_cut = False
-        if not is_last and (is_late or is_wanted_anywhere(trainer, self.signals.received is not None, now=True)):
-            self._stop()
+        if not is_last:
+            self._stop_if_asked(trainer)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -185,24 +187,25 @@ class Checkpoints(Checkpoint):
         io = trainer.strategy.checkpoint_io
         self.error = io.error if isinstance(io, AtomicCheckpointIO) else None
         if not self.error and trainer.is_global_zero:
-            self.error = self._link(trainer, last, names)
+            self.error = link_names(last, names)
         if self.error and must:
             raise self.error
         if self.error:
             log.warning("step %d: %s", trainer.global_step, self.error)
         return self.error is None
 
-    def _link(self, trainer: pl.Trainer, file: Path, names: Sequence[str]) -> OSError | None:
-        """Gives the checkpoint other names, too. Returns the error if the disk refuses."""
-        for name in names:
-            path = _folder(trainer) / name
-            try:
-                link_checkpoint(file, path)
-            except OSError as error:
-                return OSError(
-                    f"{path}: could not be saved ({error}). Free some space: the previous checkpoint is kept."
-                )
-        return None
+    def _save_validated(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool) -> None:
+        """Saves, also as `best.ckpt` if the value of the last validation is the best so far."""
+        # `_is_better` sets the new best value, which the saved state holds; it is taken back if the disk refuses.
+        best = self.best
+        if not self._save(trainer, ["best.ckpt"] * self._is_better(trainer) + list(names), must=must):
+            self.best = best  # `best.ckpt` is still the old one
+
+    def _stop_if_asked(self, trainer: pl.Trainer) -> None:
+        """Ends the training after a save, if the time limit has passed or a process has received a signal."""
+        is_late = is_out_of_time(trainer)
+        if is_late or is_wanted_anywhere(trainer, self.signals.received is not None, now=True):
+            self._stop()
 
     def _stop(self) -> None:
         self.signals.restore()
@@ -212,7 +215,7 @@ class Checkpoints(Checkpoint):
         raise TrainingInterrupted(self.signals.received)
 
     def _is_better(self, trainer: pl.Trainer) -> bool:
-        """Whether this epoch was validated and its value is the best so far. The first value is."""
+        """Whether the value of the last validation is the best so far. The first value is."""
         if self.monitor not in trainer.callback_metrics:
             if not trainer.callback_metrics:
                 return False
@@ -233,16 +236,6 @@ class Checkpoints(Checkpoint):
             raise ValueError(
                 f"callbacks.checkpoint.monitor={self.monitor}: it needs at least {MIN_PAIRS} validation pairs, and "
                 f"this run has {pairs:.0f}. Choose another metric, such as val/ssim, or add pairs."
-            )
-
-    def _warn_if_disk_is_small(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        weights = sum(tensor.nbytes for tensor in pl_module.state_dict().values())
-        needed = COPIES * 3 * weights  # the weights and Adam's two moments of each
-        free = shutil.disk_usage(trainer.default_root_dir).free
-        if free < needed:
-            log.warning(
-                "%s: %.1f GB are free, the checkpoints need about %.1f GB. Make room before the first epoch ends.",
-                *(trainer.default_root_dir, free / 1e9, needed / 1e9),
             )
 
 

@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from pydantic import Field
 from tqdm import tqdm
 
+from pix2pix.training.length import count_steps
+
 
 class ProgressBar(pl.Callback):
     """One bar for the whole training: epoch, steps, images per second, time left, smoothed losses of the first process.
@@ -34,7 +36,7 @@ class ProgressBar(pl.Callback):
         self.begun, self.first_step, self.printed = self.started, trainer.global_step, self.started
         known_width = shutil.get_terminal_size((0, 0)).columns > 0  # some pseudo-terminals have none
         self.bar = tqdm(
-            total=total_steps(trainer),
+            total=count_steps(trainer),
             initial=trainer.global_step,
             unit="step",
             dynamic_ncols=known_width,
@@ -87,7 +89,7 @@ class ProgressBar(pl.Callback):
         self.printed = time.monotonic()
         if not trainer.is_global_zero:
             return
-        total, steps = total_steps(trainer), trainer.global_step - self.first_step
+        total, steps = count_steps(trainer), trainer.global_step - self.first_step
         step = f"step {trainer.global_step}" + ("" if total is None else f"/{total}")
         # The mean over this session, with validations and saving, which the remaining steps will have as well.
         seconds = 0 if total is None else (total - trainer.global_step) * (self.printed - self.begun) / max(steps, 1)
@@ -99,14 +101,6 @@ class ProgressBar(pl.Callback):
         rate = self.images / max(self.elapsed, 1e-9)
         losses = "  ".join(f"{name} {float(loss):.3f}" for name, loss in self.losses.items())
         return f"{rate:.1f} img/s  {losses}"
-
-
-def total_steps(trainer: pl.Trainer) -> int | None:
-    """The number of steps in the whole training, by `max_epochs` or `max_steps`; None if neither limits it."""
-    epochs, steps = trainer.max_epochs or 0, trainer.max_steps
-    # Each limit counts only if it is set; the smaller one ends the training.
-    ends = [int(trainer.num_training_batches * epochs)] * (epochs > 0) + [steps] * (steps > 0)
-    return min(ends, default=None)
 
 
 def format_epoch(trainer: pl.Trainer) -> str:

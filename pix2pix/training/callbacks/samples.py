@@ -17,7 +17,7 @@ from pix2pix.data.sources.image_spec import RGB_SPEC
 from pix2pix.runs.sample_sheets import Kind, sheet_name, write_sheet
 from pix2pix.training.loggers.base import SupportsSampleSheets
 from pix2pix.training.module import Pix2Pix
-from pix2pix.training.stopping import is_last_batch, is_last_epoch
+from pix2pix.training.stopping import is_epoch_over, is_last_batch, is_last_epoch, is_validation_due
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,14 @@ class Samples(pl.Callback):
 
     Args:
         pairs: how many pairs of each set, evenly spaced over it and the same every time.
-        every_n_epochs: how often; the first and the last epoch always have samples.
+        every_n_epochs: how often; the first and the last epoch always have samples. None: after every validation, and
+            at the end of the training.
         every_n_steps: also every N training steps; None for none within an epoch.
     """
 
-    def __init__(self, *, pairs: Count = 4, every_n_epochs: Count = 1, every_n_steps: Count | None = None) -> None:
+    def __init__(
+        self, *, pairs: Count = 4, every_n_epochs: Count | None = 1, every_n_steps: Count | None = None
+    ) -> None:
         self.pairs, self.every_n_epochs, self.every_n_steps = pairs, every_n_epochs, every_n_steps
 
     def on_train_batch_end(
@@ -45,11 +48,16 @@ class Samples(pl.Callback):
         if self._is_due_by_step(trainer) and not is_last_batch(trainer):
             self._write_sheets(trainer, pl_module, trainer.global_step)
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes both sheets after a validation within an epoch, where these are what counts."""
+        if self.every_n_epochs is None and not trainer.sanity_checking and not is_epoch_over(trainer):
+            self._write_sheets(trainer, pl_module, trainer.global_step)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes both sheets after every N epochs."""
-        epoch = trainer.current_epoch + 1
-        is_due = epoch % self.every_n_epochs == 0 or epoch == 1 or is_last_epoch(trainer)
-        if is_due or self._is_due_by_step(trainer):
+        """Writes both sheets after every N epochs, or after an epoch whose last step was validated."""
+        epoch, every = trainer.current_epoch + 1, self.every_n_epochs
+        is_counted = is_validation_due(trainer) if every is None else epoch % every == 0 or epoch == 1
+        if is_counted or is_last_epoch(trainer) or self._is_due_by_step(trainer):
             self._write_sheets(trainer, pl_module)
 
     def _is_due_by_step(self, trainer: pl.Trainer) -> bool:

@@ -9,7 +9,9 @@ from pix2pix.data.images.palettes import NO_CLASS, Palette, to_displayable
 from pix2pix.data.images.value_range import normalize
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.metrics import pixel_accuracy
-from pix2pix.models.losses import CrossEntropy, Objective, cross_entropy, dice_loss
+from pix2pix.models.losses import CrossEntropy
+from pix2pix.models.objective import Objective
+from pix2pix.models.terms import cross_entropy, dice_loss
 
 NUMBERS = np.array([[0, 1, 2, 3], [255, 255, 1, 0]], np.uint8)
 CLASSES = [[0, 1, 2, 3], [-1, -1, 1, 0]]

@@ -173,8 +173,8 @@ class StopAt(pl.Callback):
 
 ENDS = {
     "epochs": (["trainer.max_epochs=1"], 6),
-    "steps": (["+trainer.max_steps=4"], 4),
-    "steps of whole epochs": (["+trainer.max_steps=6"], 6),
+    "steps": (["trainer.max_steps=4"], 4),
+    "steps of whole epochs": (["trainer.max_steps=6"], 6),
     "a callback": ([f"+callbacks.stop={{_target_: {HERE}.StopAt, step: 4}}"], 4),
     "a part of each epoch": (["trainer.max_epochs=1", "trainer.limit_train_batches=3"], 3),
 }
@@ -209,7 +209,7 @@ def test_a_training_that_ended_within_an_epoch_can_be_trained_longer(tmp_path, t
 
 
 @pytest.mark.parametrize(
-    "words", [["trainer.limit_train_batches=0"], ["trainer.max_epochs=0"], ["+trainer.max_steps=0"]]
+    "words", [["trainer.limit_train_batches=0"], ["trainer.max_epochs=0"], ["trainer.max_steps=0"]]
 )
 def test_a_training_without_a_step_is_not_finished(tmp_path, words):
     with pytest.raises(SystemExit, match="no step was trained, so no checkpoint was saved"):

@@ -41,7 +41,7 @@ def test_the_last_step_of_an_epoch_has_one_sheet_though_no_epoch_is_due(tmp_path
 def test_a_sheet_changes_no_weight_and_a_resumed_run_makes_the_same(often, tiny_run, tmp_path):
     assert same_weights(often, tiny_run)
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=often", "callbacks.samples.every_n_steps=4"]
-    pix2pix(*words, "+trainer.max_steps=7")  # within the second epoch, before its first sheet
+    pix2pix(*words, "trainer.max_steps=7")  # within the second epoch, before its first sheet
     pix2pix(*words)
     ours, unbroken = (
         {file.name: file.read_bytes() for file in (run.path / "samples").iterdir()}

@@ -1,0 +1,184 @@
+"""The objective: an adversarial loss and the terms beside it, each with its weight (paper, section 3.1).
+
+Losses are computed in float32 whatever the precision of the networks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pix2pix.models.eval_mode import EvalModeModule
+from pix2pix.models.losses import AdversarialLoss
+from pix2pix.models.terms import L1, L2, Dice, LabelCrossEntropy, SmoothL1, Term, Weight, label_mask
+
+
+class Objective(EvalModeModule):
+    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G), and its ablations (equation 4, table 1).
+
+    Its terms and a subclass may hold networks, such as the features of a perceptual loss. They move to the device of
+    the training and stay in evaluation mode. They are not trained and not saved in checkpoints: each start builds them
+    again.
+
+    Args:
+        adversarial: the adversarial term; None trains without a discriminator.
+        conditional: whether the discriminator sees the source beside the image (equation 1) or the image alone (2).
+        gan_weight: weight of the adversarial term.
+        l1_weight: weight of the term `L1`, on images in [-1, 1]; the paper's lambda.
+        l2_weight: weight of the term `L2`.
+        smooth_l1_weight: weight of the term `SmoothL1`.
+        cross_entropy_weight: weight of the term `LabelCrossEntropy`.
+        dice_weight: weight of the term `Dice`.
+        terms: further terms by their names, under which they are logged.
+
+    Raises:
+        ValueError: when every weight is zero, a name is taken, or a term needs a discriminator that is not there.
+    """
+
+    def __init__(
+        self,
+        adversarial: AdversarialLoss | None,
+        *,
+        conditional: bool = True,
+        gan_weight: Annotated[float, Field(gt=0)] = 1.0,
+        l1_weight: Weight = 100.0,
+        l2_weight: Weight = 0.0,
+        smooth_l1_weight: Weight = 0.0,
+        cross_entropy_weight: Weight = 0.0,
+        dice_weight: Weight = 0.0,
+        terms: Mapping[str, Term] = MappingProxyType({}),
+    ) -> None:
+        super().__init__()
+        # A user's loss that forgot `super().__init__()` would fail only when it is moved to a device.
+        if adversarial is not None and "_modules" not in vars(adversarial):
+            nn.Module.__init__(adversarial)
+        self.adversarial = adversarial
+        self.conditional = conditional
+        short = {
+            "l1": L1(l1_weight),
+            "l2": L2(l2_weight),
+            "smooth_l1": SmoothL1(smooth_l1_weight),
+            "cross_entropy": LabelCrossEntropy(cross_entropy_weight),
+            "dice": Dice(dice_weight),
+        }
+        every = short | _require_free_names(terms, short)
+        self.weights = {"gan": gan_weight} | {name: term.weight for name, term in every.items()}
+        self.terms = nn.ModuleDict({name: term for name, term in every.items() if term.weight})
+        self.matches_features = any(term.compares == "features" for term in self._terms().values())
+        self._require_terms()
+
+    def _terms(self) -> dict[str, Term]:
+        return dict(self.terms.items())  # pyright: ignore[reportReturnType] - every module of it is one
+
+    def _require_terms(self) -> None:
+        if self.adversarial is None and not self.terms:
+            raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
+        if self.adversarial is None and self.matches_features:
+            raise ValueError(
+                "objective.terms: feature matching compares D's features, but there is no adversarial loss."
+            )
+
+    def discriminate(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> list[Tensor]:
+        """The logits for an image, of each scale of the discriminator; most have one."""
+        logits = discriminator(self._concatenate(source, image))
+        return [scale.float() for scale in (logits if isinstance(logits, list | tuple) else [logits])]
+
+    def find_features(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> list[list[Tensor]]:
+        """The outputs of the discriminator's layers for an image, the logits last, for each of its scales."""
+        if not hasattr(discriminator, "features"):
+            raise ValueError(
+                f"objective.terms: feature matching needs a discriminator with `features(x)`, which "
+                f"{type(discriminator).__qualname__} has not. Add that method, or leave the term out."
+            )
+        features = discriminator.features(self._concatenate(source, image))  # pyright: ignore[reportCallIssue]
+        return [[layer.float() for layer in scale] for scale in features]
+
+    def _concatenate(self, source: Tensor, image: Tensor) -> Tensor:
+        """What D sees: the image, with its source when conditional."""
+        return torch.cat([source, image], dim=1) if self.conditional else image
+
+    def discriminator_terms(
+        self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What D minimises: its losses on real and fake pairs, and the gradient penalty if the loss has one.
+
+        The second mapping holds its accuracies: the shares of logits on the right side of the loss's boundary, if any.
+        """
+        assert self.adversarial is not None
+        fake = self._hide_unlabelled(fake, target)
+        on_fake = self.discriminate(discriminator, source, fake)
+        on_real = self.discriminate(discriminator, source, target)
+        terms = {
+            "fake": mean_over_scales(self.adversarial.fake, on_fake),
+            "real": mean_over_scales(self.adversarial.real, on_real),
+        }
+        if self.adversarial.gradient_penalty:
+            penalty = self._gradient_penalty(discriminator, source, target, fake)
+            terms["penalty"] = self.adversarial.gradient_penalty * penalty
+        boundary = self.adversarial.boundary
+        if boundary is None:
+            return terms, {}
+        return terms, {
+            "fake": mean_over_scales(lambda logits: (logits < boundary).float().mean(), on_fake),
+            "real": mean_over_scales(lambda logits: (logits > boundary).float().mean(), on_real),
+        }
+
+    def generator_terms(
+        self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        """What G minimises; the terms are not yet multiplied by `weights`."""
+        terms, features = {}, ()
+        fake = self._hide_unlabelled(fake, target)
+        if discriminator is not None and self.adversarial is not None:
+            if self.matches_features:
+                with torch.no_grad():
+                    features_of_target = self.find_features(discriminator, source, target)
+                features = (self.find_features(discriminator, source, fake), features_of_target)
+                logits = [scale[-1] for scale in features[0]]
+            else:
+                logits = self.discriminate(discriminator, source, fake)
+            terms["gan"] = mean_over_scales(self.adversarial.generator, logits)
+        pictures = fake.float(), target.float()
+        for name, term in self._terms().items():
+            terms[name] = term(*(features if term.compares == "features" else pictures))
+        return terms
+
+    def _hide_unlabelled(self, fake: Tensor, target: Tensor) -> Tensor:
+        """The output, with the target in its place where a one-hot target has no class: no term counts these pixels."""
+        is_one_hot = any(term.of_label_maps for term in self._terms().values())
+        return torch.where(label_mask(target), fake, target.to(fake.dtype)) if is_one_hot else fake
+
+    def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
+        """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
+        position = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
+        image = torch.lerp(fake.float(), target.float(), position).requires_grad_()
+
+        def penalise(logits: Tensor) -> Tensor:
+            # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
+            # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
+            (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
+            return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+        return mean_over_scales(penalise, self.discriminate(discriminator, source, image))
+
+
+def mean_over_scales(loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor]) -> Tensor:
+    """The mean of a loss over the scales of a discriminator."""
+    losses = [loss(scale) for scale in logits]
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+
+
+def _require_free_names(terms: Mapping[str, Term], short: Mapping[str, Term]) -> Mapping[str, Term]:
+    """The terms. Raises ValueError where one has the name of another."""
+    for name in terms:
+        if name == "gan":
+            raise ValueError("objective.terms.gan: the adversarial term has this name. Choose another one.")
+        if name in short and short[name].weight:
+            raise ValueError(
+                f"objective.terms.{name}: objective.{name}_weight={short[name].weight:g} is this term. "
+                f"Set objective.{name}_weight=0, or choose another name."
+            )
+    return terms
