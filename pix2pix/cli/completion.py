@@ -28,7 +28,9 @@ def completion_script(shell: str) -> str:
     """The script of a shell that asks this program for completions."""
     kind = get_completion_class(shell)
     assert kind is not None
-    return kind(click.Group(PROGRAM), {}, PROGRAM, VARIABLE).source()
+    script = kind(click.Group(PROGRAM), {}, PROGRAM, VARIABLE).source()
+    # Only bash's script has this line: no space after `generator=`, which is not the whole word.
+    return script.replace("    return 0\n", "    [[ ${COMPREPLY[0]} == *[=.] ]] && compopt -o nospace\n    return 0\n")
 
 
 def complete_path(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

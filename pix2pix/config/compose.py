@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pix2pix.config.old_settings import describe_renamed, present_name, update_settings
 from pix2pix.config.own_configs import add_own_configs
@@ -40,12 +41,16 @@ CONFIG = "train"  # the primary configuration
 KNOWN = {resolver.__name__ for resolver in RESOLVERS}
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
+COLLECTIONS = {"callbacks", "logger", "metrics"}  # groups of components by their names
 
 UNKNOWN_OPTION = re.compile(r"Could not find '(.+)/(.+)'\n\nAvailable options in '\1':\n((?:\t.*\n?)+)")
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """The settings as plain values, with every reference resolved; no discriminator without an adversarial term."""
+    """The settings as plain values, with every reference resolved.
+
+    There is no discriminator without an adversarial term, and no callback, logger or metric that is set to null.
+    """
     cfg = cfg.copy()
     with open_dict(cfg):
         for about_sweeps in ("hydra", "sweep_name"):
@@ -54,6 +59,8 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         OmegaConf.update(cfg, "discriminator", None)
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
+    for group in COLLECTIONS & resolved.keys():
+        resolved[group] = {name: part for name, part in (resolved[group] or {}).items() if part is not None}
     return update_settings(update_class_names(resolved))
 
 
@@ -133,7 +140,7 @@ def _check_named_runs(words: Sequence[str]) -> None:
 
 def friendly_errors() -> AbstractContextManager[None]:
     """Ends the command with a sentence for an error of Hydra, OmegaConf or this package."""
-    return exit_with_message(HydraException, OmegaConfBaseException, describe=describe_error)
+    return exit_with_message(HydraException, OmegaConfBaseException, yaml.YAMLError, describe=describe_error)
 
 
 def describe_error(error: Exception) -> str:
@@ -144,6 +151,8 @@ def describe_error(error: Exception) -> str:
     typed = [str(getattr(cause, "full_key", "")), *re.findall(r"'([\w./]+)'", str(error))]
     if renamed := next(((name, present) for name in typed if (present := present_name(name))), None):
         return describe_renamed(*renamed)
+    if isinstance(cause, MissingMandatoryValue):
+        return f"{cause.full_key}: is not set, and has no default. Set {cause.full_key}=VALUE."
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return instantiate.unknown_key_message(cause.full_key or str(cause.key), [str(name) for name in node])

@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
-from pix2pix.cli.completion import join_at_equals
+from pix2pix.cli.completion import completion_script, join_at_equals
 from tests.conftest import command_line, pix2pix
 
 
@@ -122,6 +124,20 @@ def test_commands_settings_and_choices_are_completed(words, position, offered):
     found = completed(words, position)
     assert offered <= set(found)
     assert "_settings" not in found
+
+
+def test_bash_puts_no_space_after_the_name_of_a_setting():
+    function = """compopt() { echo "$@"; }; COMP_WORDS=(pix2pix train generator.base_ch); COMP_CWORD=2
+        _pix2pix_completion pix2pix; echo "${COMPREPLY[@]}"
+    """
+    ended = subprocess.run(
+        ["bash", "-c", f"{completion_script('bash')}\n{function}"],
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.splitlines() == ["-o nospace", "generator.base_channels="]
 
 
 def test_a_shell_that_keeps_a_setting_together_gets_it_together():

@@ -123,6 +123,19 @@ def test_a_sweep_of_debug_runs_uses_up_no_name(planned):
     assert composed_alone(first)["resume"] == "never"
 
 
+def test_a_value_that_a_file_leaves_to_the_user_is_asked_for(tmp_path):
+    (tmp_path / "generator").mkdir()
+    (tmp_path / "generator" / "mine.yaml").write_text("_target_: pix2pix.models.UNet\nbase_channels: ???\n")
+    with pytest.raises(SystemExit, match=r"generator\.base_channels: is not set.*Set generator\.base_channels=VALUE"):
+        pix2pix("train", "--cfg", "job", "--config-dir", str(tmp_path), "generator=mine")
+
+
+def test_a_file_that_is_no_yaml_is_named_with_the_place(tmp_path):
+    an_experiment(tmp_path, content="generator: {base_channels: [}")
+    with pytest.raises(SystemExit, match=r"mine\.yaml(.|\n)*line 2, column"):
+        pix2pix("train", "--cfg", "job", "--config-dir", str(tmp_path), "experiment=mine")
+
+
 def test_a_sweep_in_which_nothing_differs_is_named_shortly(planned):
     (job,) = planned("seed=0", "name=n", "output_dir=o")
     assert job.run.path == Path("o", "n_sweep", "seed=0")

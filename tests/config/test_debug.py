@@ -2,6 +2,7 @@
 
 import pytest
 
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, pix2pix, resolved
 
@@ -26,6 +27,20 @@ def test_the_report_of_the_profiler_is_shown_and_kept(tmp_path, capsys):
     for text in (said.out + said.err, log):
         assert "FIT Profiler Report" in text
         assert "Trainable params" in text
+
+
+def test_one_batch_is_learnt_without_a_checkpoint_after_each_step(tmp_path, capsys):
+    words = ["trainer.max_epochs=40", "trainer.log_every_n_steps=20", "optimizer.lr=0.002"]
+    pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=one", "debug=overfit", *words)
+    run = Run(tmp_path / "debug" / "one")
+    assert not any(run.checkpoints.iterdir())
+    early, late = (float(row["loss/g_l1"]) for row in read_metrics(run.path / "metrics.csv") if row["loss/g_l1"])
+    assert late < 0.9 * early
+
+
+def test_a_callback_that_is_set_to_null_is_left_out():
+    assert "samples" not in resolved("callbacks.samples=null")["callbacks"]
+    assert resolved("logger.tensorboard=null")["logger"].keys() == {"metrics_csv"}
 
 
 @pytest.mark.parametrize("option", ["fast", "overfit", "profile"])
