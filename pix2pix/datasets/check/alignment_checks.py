@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pix2pix.datasets.check.findings import Finding, pluralize
-from pix2pix.datasets.check.measure import GRID, ImageStats, PairStats
-from pix2pix.datasets.check.pair_similarity import edge_similarity, normalize_maps, pair_similarity, stack_edges
+from pix2pix.datasets.check.measure import PairStats
+from pix2pix.datasets.check.pair_similarity import edge_similarity, pair_similarity
+from pix2pix.datasets.check.shift_checks import Sides, check_shift
 
 MIN_PAIRS = 24  # with fewer, nothing is reported
 MIN_SPREAD = 2  # in 255ths; a flatter image has nothing to compare
 RIDGE = 1e-2
-CELL_PERCENT = 100 / GRID  # a cell of the edge grid, in per cent of the picture
-Sides = tuple[ImageStats, ImageStats]
 
 
 def check_alignment(readings: Sequence[PairStats]) -> Iterator[Finding]:
@@ -30,43 +29,17 @@ def check_alignment(readings: Sequence[PairStats]) -> Iterator[Finding]:
     ]
     if len(some) < MIN_PAIRS:
         return
-    # A shift explains wrong partners, so these are looked for only where there is none.
-    a, b = ([sides[which] for _, sides in some] for which in (0, 1))
-    shifted = list(_check_shift(a, b))
+    shifted = list(check_shift(some))
+    yield from shifted
+    # A shift explains what looks like wrong partners, so these are looked for among the other pairs.
+    moved = {file for finding in shifted for file in finding.files}
+    rest = [(reading, sides) for reading, sides in some if moved.isdisjoint(reading.entry.files)]
+    if any(finding.kind == "shifted" for finding in shifted) or len(rest) < MIN_PAIRS:
+        return
+    a, b = ([sides[which] for _, sides in rest] for which in (0, 1))
     match = pair_similarity(a, b)
-    yield from shifted or [*_check_order(match), *_check_mismatches([r for r, _ in some], match, edge_similarity(a, b))]
-
-
-def _check_shift(a: Sequence[ImageStats], b: Sequence[ImageStats]) -> Iterator[Finding]:
-    """Reports a shift of all B against all A: the mean cross-correlation of their edges peaks away from 0."""
-    # Cross-correlation of A's and B's edges for all cyclic displacements at once, by the convolution theorem.
-    spectra = [np.fft.rfft2(normalize_maps(stack_edges(sides)).reshape(-1, GRID, GRID)) for sides in (a, b)]
-    surfaces = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], s=(GRID, GRID))
-    (down, right), (other_down, other_right) = (_find_peak(surfaces[half::2].mean(axis=0)) for half in (0, 1))
-    surface = surfaces.mean(axis=0)
-    # A clear peak, away from 0, at the same place in two halves of the set: chance does not repeat itself.
-    height = (surface.max() - np.median(surface)) / (surface.std() + 1e-12)
-    is_clear = height > 6 and surface.max() > 1.5 * surface[0, 0] and max(abs(down), abs(right)) > 1
-    if is_clear and abs(down - other_down) <= 1 and abs(right - other_right) <= 1:
-        directions = ((down, "below", "above"), (right, "right of", "left of"))
-        where = [
-            f"{abs(steps) * CELL_PERCENT:.0f}% {more if steps > 0 else less}"
-            for steps, more, less in directions
-            if steps
-        ]
-        yield Finding(
-            "error",
-            "shifted",
-            f"B lies {' and '.join(where)} where A has it, throughout the set",
-            "Move or crop one of them; look at the contact sheet (--sheet).",
-        )
-
-
-def _find_peak(surface: np.ndarray) -> tuple[int, int]:
-    """The maximum of a cyclic surface, as displacements down and right."""
-    row, column = np.unravel_index(surface.argmax(), surface.shape)
-    half = GRID // 2
-    return (int(row) + half) % GRID - half, (int(column) + half) % GRID - half
+    yield from _check_order(match)
+    yield from _check_mismatches([reading for reading, _ in rest], match, edge_similarity(a, b))
 
 
 def _check_order(match: np.ndarray) -> Iterator[Finding]:

@@ -116,6 +116,8 @@ def _describe_direction(guess: suggest_command.DirectionGuess) -> str:
     if guess.direction is None:
         return f"not clear from the pictures ({measured}); AtoB makes B from A"
     simple, rich = ("A", "B") if guess.direction == "AtoB" else ("B", "A")
+    if guess.is_by_size:
+        return f"{guess.direction}, if the large pictures ({rich}) are to be made from the small ones ({simple})"
     return f"{guess.direction}, if the photos ({rich}) are to be made from the simpler images ({simple}): {measured}"
 
 

@@ -22,6 +22,7 @@ SCALE = 256  # both images are measured at this size
 GRID = 64
 STEPS = (2, 6, 12, 24, 48)  # differences of neighbours, in 255ths
 SAMPLE = 600  # pairs whose edges are kept and compared with each other; those of a million would fill the memory
+FINE_SAMPLE = 200  # pairs whose edges are kept in full resolution, to measure shift and scale
 
 
 class ImageStats(NamedTuple):
@@ -35,6 +36,7 @@ class ImageStats(NamedTuple):
         mean: of all pixels, in 255ths.
         colours: square roots of the shares of 64 colours, then the shares of neighbours that differ by at most STEPS.
         edges: strength of edges on a grid, (64, 64); None where nobody asked for it.
+        fine_edges: the same in full resolution, uint8 (256, 256); None where nobody asked for it.
         is_grey: whether no pixel has a colour.
         highest_class: the highest class, where the values look like the classes of a label map; None for a picture.
     """
@@ -46,6 +48,7 @@ class ImageStats(NamedTuple):
     mean: float
     colours: np.ndarray
     edges: np.ndarray | None
+    fine_edges: np.ndarray | None
     is_grey: bool
     highest_class: int | None
 
@@ -75,18 +78,20 @@ class PairStats:
 def measure_pairs(pairs: Sequence[ScannedPair], workers: int | None = None, files_of_a: int = 1) -> list[PairStats]:
     """Reads and measures all pairs in threads. A file that cannot be read is noted in the result, not raised.
 
-    Edges are kept of every n-th pair only, of SAMPLE pairs in all. Where A has several files, the first is measured.
+    Edges are kept of every n-th pair only, of SAMPLE pairs in all, and in full resolution of FINE_SAMPLE. Where A has
+    several files, the first is measured.
     """
-    step = -(-len(pairs) // SAMPLE)
+    step, fine_step = -(-len(pairs) // SAMPLE), -(-len(pairs) // FINE_SAMPLE)
 
     def measure(number: int) -> PairStats:
-        return measure_pair(pairs[number], files_of_a=files_of_a, edges=number % step == 0)
+        kept = {"edges": number % step == 0, "fine_edges": number % fine_step == 0}
+        return measure_pair(pairs[number], files_of_a=files_of_a, **kept)
 
     stats = map_in_threads(measure, range(len(pairs)), threads=workers)
     return list(tqdm(stats, total=len(pairs), unit="pair", desc="reading", disable=None))
 
 
-def measure_pair(pair: ScannedPair, *, files_of_a: int = 1, edges: bool = True) -> PairStats:
+def measure_pair(pair: ScannedPair, *, files_of_a: int = 1, edges: bool = True, fine_edges: bool = False) -> PairStats:
     """Reads and measures one pair."""
     infos, pictures, unreadable = {}, {}, {}
     for file in dict.fromkeys(pair.files):
@@ -101,7 +106,8 @@ def measure_pair(pair: ScannedPair, *, files_of_a: int = 1, edges: bool = True) 
     first = pair.files[0]
     both = split_halves(pictures[first], first) if len(pair.files) == 1 else None
     a, b = both or (pictures[first], pictures[pair.files[files_of_a]])
-    return PairStats(pair, infos, (measure_image(a, edges=edges), measure_image(b, edges=edges)))
+    kept = {"edges": edges, "fine_edges": fine_edges}
+    return PairStats(pair, infos, (measure_image(a, **kept), measure_image(b, **kept)))
 
 
 def to_rgb(picture: Picture) -> Image.Image:
@@ -116,7 +122,7 @@ def to_rgb(picture: Picture) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(values))
 
 
-def measure_image(picture: Picture, *, edges: bool = True) -> ImageStats:
+def measure_image(picture: Picture, *, edges: bool = True, fine_edges: bool = False) -> ImageStats:
     """Measures one image of a pair."""
     image = to_rgb(picture)
     # Nearest pixels keep the values of a label map, where averages would invent new ones.
@@ -124,6 +130,7 @@ def measure_image(picture: Picture, *, edges: bool = True) -> ImageStats:
     statistics = ImageStat.Stat(nearest)
     points = np.asarray(nearest).astype(np.int16)
     small = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX)).astype(np.int16)
+    strength = _edge_strength(image) if edges or fine_edges else np.empty(0)
     grey = bool((points == points[..., :1]).all())
     return ImageStats(
         image.size,
@@ -132,7 +139,8 @@ def measure_image(picture: Picture, *, edges: bool = True) -> ImageStats:
         spread=max(statistics.stddev),
         mean=sum(statistics.mean) / 3,
         colours=_color_features(small, points),
-        edges=_edge_grid(image) if edges else None,
+        edges=_edge_grid(strength) if edges else None,
+        fine_edges=strength.astype(np.uint8) if fine_edges else None,
         is_grey=grey,
         highest_class=_find_highest_class(picture, image, points),
     )
@@ -154,13 +162,17 @@ def _color_features(small: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.concatenate([np.sqrt(shares), [(steps <= step).mean() for step in STEPS]]).astype(np.float32)
 
 
-def _edge_grid(image: Image.Image) -> np.ndarray:
-    """Strength of edges, (GRID, GRID), cut at the 95th percentile so that strong edges do not hide the others."""
+def _edge_strength(image: Image.Image) -> np.ndarray:
+    """Strength of edges, (SCALE, SCALE), cut at the 95th percentile so that strong edges do not hide the others."""
     smooth = np.asarray(image.resize((SCALE, SCALE), Image.Resampling.BILINEAR)).astype(np.int16)
     steps = np.pad(_neighbour_differences(smooth), ((0, 1), (0, 1))).astype(np.float32)
-    cut = np.minimum(steps, np.percentile(steps, 95) + 1)
+    return np.minimum(steps, np.percentile(steps, 95) + 1)
+
+
+def _edge_grid(strength: np.ndarray) -> np.ndarray:
+    """Mean strength of edges in the cells of a grid, (GRID, GRID)."""
     cell = SCALE // GRID
-    return cut.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)).astype(np.float16)
+    return strength.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)).astype(np.float16)
 
 
 def _neighbour_differences(pixels: np.ndarray) -> np.ndarray:

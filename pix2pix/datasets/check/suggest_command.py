@@ -13,19 +13,23 @@ from pix2pix.datasets.check.pixel_settings import suggest_pixel_settings
 from pix2pix.datasets.check.scan import FolderScan
 from pix2pix.datasets.download.catalogue import CATALOGUE
 
+MIN_GROWTH = 1.5  # from one image to the other, in height, from which the smaller one is taken for the input
 LARGE_SET = 10_000  # pairs; the paper trains larger sets without jitter, in batches of four
 
 
 class DirectionGuess(NamedTuple):
-    """Which image is simpler, and so probably the input: labels, edges, a drawing.
+    """Which image is simpler, and so probably the input: labels, edges, a drawing, or the same picture in small.
 
     Args:
-        direction: from the simpler image to the other; None if they are alike.
+        direction: from the simpler image to the other; of images as simple, from the smaller one; None if they are
+            alike in both.
         flat: the flat shares of A and of B, each in [0, 1].
+        is_by_size: whether the sizes tell the direction.
     """
 
     direction: Direction | None
     flat: tuple[float, float]
+    is_by_size: bool = False
 
     @property
     def photo(self) -> int:
@@ -34,13 +38,18 @@ class DirectionGuess(NamedTuple):
 
 
 def guess_direction(readings: Sequence[PairStats]) -> DirectionGuess:
-    """Guesses the direction by the flat shares of A and B."""
+    """Guesses the direction by the flat shares of A and B, and where these are alike by their sizes."""
     step = -len(STEPS) + STEPS.index(6)
     shares = [[side.colours[step] for side in reading.sides] for reading in readings if reading.sides]
     if not shares:
         return DirectionGuess(None, (0.0, 0.0))
     a, b = (float(share) for share in np.mean(shares, axis=0))
-    return DirectionGuess(None if abs(a - b) < 0.05 else ("AtoB" if a > b else "BtoA"), (a, b))
+    if abs(a - b) >= 0.05:
+        return DirectionGuess("AtoB" if a > b else "BtoA", (a, b))
+    heights = [[side.size[1] for side in reading.sides] for reading in readings if reading.sides]
+    growth = float(np.median([of_b / of_a for of_a, of_b in heights]))
+    by_size: Direction | None = "AtoB" if growth >= MIN_GROWTH else "BtoA" if growth <= 1 / MIN_GROWTH else None
+    return DirectionGuess(by_size, (a, b), is_by_size=by_size is not None)
 
 
 def suggest_command(

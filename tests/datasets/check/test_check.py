@@ -328,18 +328,24 @@ def test_a_set_whose_targets_are_displaced_is_noticed(name, drawn, tmp_path):
         a, b = parted(file)
         moved = Image.fromarray(np.roll(np.asarray(b), b.width // 10, axis=1))
         joined(a, moved).reduce(b.height // 64).save(tmp_path / "train" / f"{file.stem}.png")
-    assert check(tmp_path).findings[0].message.endswith("right of where A has it, throughout the set")
+    finding = check(tmp_path).findings[0]
+    assert finding.severity == "error"
+    assert "px right of where A has it, throughout the set" in finding.message
 
 
 @needs_datasets
-def test_single_strangers_are_named_where_partners_are_easily_told(tmp_path):
+def test_single_strangers_and_misaligned_pairs_are_named_where_partners_are_easily_told(tmp_path):
     (tmp_path / "train").mkdir()
     files = sorted((DATASETS / "edges2shoes" / "train").iterdir())[:120]
     for file in files[2:]:
         shutil.copy(file, tmp_path / "train" / file.name)
     for file, other in (files[:2], files[1::-1]):
         joined(parted(file)[0], parted(other)[1]).save(tmp_path / "train" / file.name, quality=95)
-    assert sorted(found(tmp_path)["mismatched"]) == sorted(file.name for file in files[:2])
+    a, b = parted(files[20])
+    joined(a, Image.fromarray(np.roll(np.asarray(b), 12, axis=1))).save(tmp_path / "train" / files[20].name, quality=95)
+    findings = found(tmp_path)
+    assert sorted(findings["mismatched"]) == sorted(file.name for file in files[:2])
+    assert findings["misaligned"] == [files[20].name]
 
 
 @needs_datasets

@@ -78,6 +78,10 @@ def array(file: Path, pixels: np.ndarray) -> None:
     np.save(file, pixels)
 
 
+def quarter(file: Path, pixels: np.ndarray) -> None:
+    save(file, pixels[::4, ::4])
+
+
 def channels_first(file: Path, pixels: np.ndarray) -> None:
     np.save(file, np.moveaxis(pixels, -1, 0))
 
@@ -205,6 +209,8 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
     "floats of 0 to 1": (target(unit_floats, ".npy"), ("_depth=float", "_channels=1")),
     "arrays": (both(array, ".npy"), ()),
     "channels first": (both(channels_first, ".npy"), ()),
+    "smaller inputs": (lambda root: write_folders(root, of_a=quarter), (f"data.size={SIDE}",)),
+    "smaller B": (lambda root: write_folders(root, of_b=quarter), ("data.direction=BtoA", f"data.size={SIDE}")),
     "five bands": (both(bands, ".tif"), ("data.source_channels=5", "data.target_channels=5")),
     "masks of 0 and 1": (target(mask), ("data.label_map=B", "data.palette=2")),
     "masks of 0 and 1 in A": (
