@@ -54,7 +54,10 @@ def _check_loading(data: DataSettings) -> Iterator[str]:
 def _check_channels(data: DataSettings) -> Iterator[str]:
     channels = data.source_channels, data.target_channels
     if data.has_lab_targets and data.operation != "lab":
-        yield "data.target_channels=2: two channels are Lab's a and b, of data=derived data.operation=lab"
+        yield (
+            "data.source_channels=1, data.target_channels=2: two channels made from one are Lab's a and b, of "
+            "data=derived data.operation=lab; read grey sources with data.source_channels=3"
+        )
     if {data.source_depth, data.target_depth} != {8} and "source_depth" not in data.source:
         yield "data.depth: these pairs are of 8 bits; convert deeper files, or make them pairs of files"
     if "source_channels" not in data.source and data.operation is None and channels != (3, 3):

@@ -218,17 +218,23 @@ class DataSettings(Settings):
     @property
     def output_suffix(self) -> str:
         """The file format of generated pictures: `.png`, or `.tif` for what PNG cannot hold."""
-        return ".png" if self.output_depth in {8, 16} and self.target_channels <= 4 else ".tif"
+        return ".png" if self.output_depth in {8, 16} and self.output_picture_channels in {1, 3, 4} else ".tif"
 
     @property
     def has_deep_outputs(self) -> bool:
-        """Whether an 8-bit picture of at most four channels, over the whole range, would lose part of an output."""
-        return self.output_depth != 8 or self.target_channels > 4 or self.coded_target_range is not None
+        """Whether an 8-bit picture of 1, 3 or 4 channels, over the whole range, would lose part of an output."""
+        is_picture = self.output_depth == 8 and self.output_picture_channels in {1, 3, 4}
+        return not is_picture or self.coded_target_range is not None
+
+    @property
+    def output_picture_channels(self) -> int:
+        """Channels of generated pictures: Lab's a and b are joined with the lightness of the source."""
+        return 3 if self.has_lab_targets else self.target_channels
 
     @property
     def has_lab_targets(self) -> bool:
         """Whether the targets are Lab's a and b, which colour the lightness that is the source."""
-        return self.target_channels == 2
+        return (self.source_channels, self.target_channels) == (1, 2)
 
     @property
     def description(self) -> str:

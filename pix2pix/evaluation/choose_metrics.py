@@ -74,7 +74,7 @@ def choose_metrics(
     labels = trained.config.data.label_map_side == "target"
     if labels:
         metrics.append(LabelAccuracy(trained))
-    elif trained.config.data.target_channels in {2, 3}:
+    elif trained.config.data.output_picture_channels == 3:
         metrics.append(LabHistograms())
     if scorer is not None:
         metrics.append(SegmentationScore(scorer, trained.config, device, trained.trust))

@@ -225,7 +225,7 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
         (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
         (["precision=16-mixed"], "precision=16-mixed needs a GPU"),
         (["precision=16-mixed", "trainer=gpu", "optimizer.clip_norm=1"], "optimizer.clip_norm cannot see through"),
-        (["data.target_channels=2"], "two channels are Lab's a and b"),
+        (["data.source_channels=1", "data.target_channels=2"], "two channels made from one are Lab's a and b"),
         (["data.source_channels=1"], "these pairs are RGB, 3 channels each"),
         (["data=facades", "data.source_channels=1"], "label maps are read by their colours, which takes 3 channels"),
         (["generator._target_=5"], "5 is no class"),

@@ -96,16 +96,17 @@ def test_floats_come_back_as_floats_in_their_range(tmp_path):
         assert -1000 <= values.min() < -50 < 50 < values.max() <= 1000
 
 
-def test_many_channels_go_in_and_out(tmp_path):
-    bands = lambda: RANDOM.integers(0, 65536, (40, 48, 7), np.uint16)  # noqa: E731
-    masks = lambda: RANDOM.integers(0, 256, (40, 48, 5), np.uint8)  # noqa: E731
+@pytest.mark.parametrize(("inputs", "outputs"), [(7, 5), (7, 2)])
+def test_any_number_of_channels_goes_in_and_out(inputs, outputs, tmp_path):
+    bands = lambda: RANDOM.integers(0, 65536, (40, 48, inputs), np.uint16)  # noqa: E731
+    masks = lambda: RANDOM.integers(0, 256, (40, 48, outputs), np.uint8)  # noqa: E731
     data = folders(tmp_path / "data", trainA=("tif", bands), trainB=("npy", masks))
     run = trained(
         *(tmp_path, "data=folder", f"data.path={data}", "data.source_depth=16"),
-        *("data.source_channels=7", "data.target_channels=5"),
+        *(f"data.source_channels={inputs}", f"data.target_channels={outputs}"),
     )
     result = tifffile.imread(translated(run, data / "trainA" / "0.tif", tmp_path))
-    assert (result.dtype, result.shape) == (np.uint8, (40, 48, 5))
+    assert (result.dtype, result.shape) == (np.uint8, (40, 48, outputs))
     with pytest.raises(ValueError, match=r"Translator\.translate returns them as an array"):
         load_translator(run.path)(data / "trainA" / "0.tif")
 

@@ -165,9 +165,11 @@ def _is_binary(numbers: np.ndarray) -> bool:
 def to_displayable(image: Tensor, palette: Palette | None, source: Tensor | None = None) -> Tensor:
     """Converts an image of the networks (..., C, H, W) to one that can be shown, both in [-1, 1].
 
-    An image with one channel per class of `palette` is painted in its colours. Two channels are Lab's a and b, and are
-    joined with the lightness in `source`. Other images are returned as they are.
+    An image with one channel per class of `palette` is painted in its colours. Two channels made from a `source` of one
+    are Lab's a and b, and are joined with it, the lightness. Other images are returned as they are.
     """
     if palette is not None and image.shape[-3] == len(palette):
         return palette.paint(image.argmax(dim=-3).masked_fill((image == -1).all(dim=-3), NO_CLASS))
-    return join_lightness(source, image) if image.shape[-3] == 2 and source is not None else image
+    if source is not None and (source.shape[-3], image.shape[-3]) == (1, 2):
+        return join_lightness(source, image)
+    return image

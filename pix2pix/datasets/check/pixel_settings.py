@@ -117,13 +117,16 @@ def suggest_pixel_settings(readings: Sequence[PairStats], folders: FolderNames, 
     elif len(depths) == 2 and len(set(depths.values())) == 1:
         words.append(f"data.depth={next(iter(depths.values()))}")
         depths = {}
+    makes_two_channels = any(folder.letter != source_letter and folder.channels == 2 for folder in found)
     for letter, image in zip(LETTERS if direction == "AtoB" else LETTERS[::-1], ("source", "target"), strict=True):
         parts = [folder for folder in found if folder.letter == letter and folder is not label_map]
         words += [f"data.{image}_depth={depths[letter]}"] if depths.get(letter, 8) != 8 else []
         ranges = [part.value_range for part in parts if part.value_range]
         if ranges:
             words.append(f"data.{image}_range=[{min(low for low, _ in ranges):g},{max(high for _, high in ranges):g}]")
-        if len(folders[letter]) == len(parts) == 1 and parts[0].channels != 3:
+        # Two channels made from one are Lab's a and b: grey inputs of other two channels are read as RGB.
+        read_as_rgb = {1, 3} if image == "source" and makes_two_channels else {3}
+        if len(folders[letter]) == len(parts) == 1 and parts[0].channels not in read_as_rgb:
             words.append(f"data.{image}_channels={parts[0].channels}")
     labels = label_settings(label_map.classes or 2, label_map.letter) if label_map else []
     return words + [word for word in labels if not (is_joined and word.startswith("data.label_map"))]

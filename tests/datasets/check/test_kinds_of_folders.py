@@ -78,6 +78,15 @@ def array(file: Path, pixels: np.ndarray) -> None:
     np.save(file, pixels)
 
 
+def two_channels(file: Path, pixels: np.ndarray) -> None:
+    np.save(file, pixels[..., :2])
+
+
+def flow(file: Path, pixels: np.ndarray) -> None:
+    """Two channels of signed floats, such as the motion of each pixel."""
+    np.save(file, pixels[..., :2].astype(np.float32) / 10 - 12)
+
+
 def quarter(file: Path, pixels: np.ndarray) -> None:
     save(file, pixels[::4, ::4])
 
@@ -168,6 +177,10 @@ def target(write: Write, suffix: str = ".png", a: str = "trainA", b: str = "trai
     return lambda root: write_folders(root, a, b, suffixes=(".png", suffix), of_b=write)
 
 
+def grey_to_two_channels(root: Path) -> None:
+    write_folders(root, suffixes=(".png", ".npy"), of_a=grey16, of_b=two_channels)
+
+
 def inputs_alone(letter: str) -> Callable[[Path], None]:
     def write(root: Path) -> None:
         write_folders(root)
@@ -209,6 +222,10 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
     "floats of 0 to 1": (target(unit_floats, ".npy"), ("_depth=float", "_channels=1")),
     "arrays": (both(array, ".npy"), ()),
     "channels first": (both(channels_first, ".npy"), ()),
+    "two channels in B": (target(two_channels, ".npy"), ("_channels=2",)),
+    "two channels in both": (both(two_channels, ".npy"), ("data.source_channels=2", "data.target_channels=2")),
+    "two channels of grey": (grey_to_two_channels, ("data.target_channels=2",)),
+    "signed floats of two channels": (target(flow, ".npy"), ("_depth=float", "_channels=2", "_range=[-12,14]")),
     "smaller inputs": (lambda root: write_folders(root, of_a=quarter), (f"data.size={SIDE}",)),
     "smaller B": (lambda root: write_folders(root, of_b=quarter), ("data.direction=BtoA", f"data.size={SIDE}")),
     "five bands": (both(bands, ".tif"), ("data.source_channels=5", "data.target_channels=5")),
