@@ -133,6 +133,21 @@ def started(*words: str, first: str = "", **options) -> Iterator[subprocess.Pope
             process.kill()
 
 
+@contextmanager
+def forget_package(name: str) -> Iterator[None]:
+    """Imports a package anew in the block, and forgets it afterwards: other tests have others of its name."""
+
+    def forget() -> None:
+        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+            del sys.modules[module]
+
+    forget()
+    try:
+        yield
+    finally:
+        forget()
+
+
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
     """Waits for what `process` is to bring about; fails where it ends before, or after two minutes."""
     until = time.monotonic() + 120

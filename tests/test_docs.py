@@ -1,18 +1,16 @@
 """The pages: their links lead somewhere, and the index knows them all."""
 
 import json
-import math
 import re
 import runpy
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import pix2pix as public
-from pix2pix.runs.metrics import read_metrics
-from tests.conftest import TINY, pix2pix
+from tests.conftest import forget_package, pix2pix
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -51,60 +49,34 @@ def test_the_readme_leads_to_the_index():
     assert "docs/index.md" in links(ROOT / "README.md")
 
 
+def test_the_citation_names_the_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == public.__version__
+    assert citation["preferred-citation"]["url"] in (ROOT / "README.md").read_text()
+
+
 def test_the_architecture_page_names_modules_and_packages_that_exist():
     text = re.sub(r"```.*?```", "", (ROOT / "docs" / "architecture.md").read_text(), flags=re.DOTALL)
     named = set(re.findall(r"`([\w/]+(?:\.py|/))`", text))
     assert len(named) > 30
-    tree = [ROOT / top for top in ("pix2pix", "configs", "hydra_plugins", "scripts", "benchmarks", "tests")]
+    tree = [ROOT / top for top in ("pix2pix", "configs", "examples", "hydra_plugins", "scripts", "benchmarks", "tests")]
     tree += [path for top in (tree[0], tree[-1]) for path in top.rglob("*") if path.suffix == ".py" or path.is_dir()]
     existing = [f"/{path.relative_to(ROOT).as_posix()}" + "/" * path.is_dir() for path in tree]
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in existing)] == []
 
 
-@pytest.fixture
-def mylab():
-    """Forgets the package of the pages before and after a test: each page has its own."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
-        del sys.modules[name]
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
-        del sys.modules[name]
-
-
-@pytest.mark.usefixtures("mylab")
-def test_the_loss_and_the_schedule_of_the_page_on_extending_train(tmp_path, monkeypatch):
-    text = (ROOT / "docs" / "extending.md").read_text()
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 4
-    for name, content in blocks:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content)
-    monkeypatch.syspath_prepend(tmp_path)
-    words = [
-        "objective/terms=colours",
-        "schedule=inverse_square_root",
-        "schedule.warmup=2",
-        "trainer.max_epochs=1",
-        "logger=csv",
-    ]
-    pix2pix("train", "--config-dir", tmp_path / "configs", *TINY, *words, f"output_dir={tmp_path}", "name=own")
-    (row,) = read_metrics(tmp_path / "own" / "metrics.csv")[:1]
-    assert float(row["loss/g_colours"]) > 0
-    assert float(row["lr/generator"]) == pytest.approx(2e-4 / math.sqrt(1 + 1 / 1000))
-
-
-@pytest.mark.usefixtures("mylab")
 def test_the_loss_of_the_architecture_page_trains(tmp_path, monkeypatch):
     text = (ROOT / "docs" / "architecture.md").read_text()
     (loss,), (settings,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
-    for name, content in {"mylab/losses.py": loss, "myconfigs/objective/adversarial/smoothed.yaml": settings}.items():
+    for name, content in {"mylab/losses.py": loss, "configs/objective/adversarial/smoothed.yaml": settings}.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (command,) = re.findall(r"^PYTHONPATH=\. pix2pix (.*)$", text, re.MULTILINE)
     small = ("data.size=64", "generator.base_channels=4", "discriminator.base_channels=4", "trainer.max_epochs=1")
-    pix2pix(*command.split(), *small, "trainer.limit_train_batches=2", "trainer.limit_val_batches=2")
+    with forget_package("mylab"):
+        pix2pix(*command.split(), *small, "trainer.limit_train_batches=2", "trainer.limit_val_batches=2")
     assert "_target_: mylab.losses.Smoothed" in (tmp_path / "outputs" / "smoothed" / "config.yaml").read_text()
 
 

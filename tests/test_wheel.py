@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,10 @@ def test_the_installed_package_trains_from_an_empty_folder(installed, tmp_path):
     assert ended.stdout.startswith(str(installed))
     assert Run(tmp_path / "empty" / "outputs" / "synthetic_facades").is_finished()
 
+    new = [*python, "new", "facelab"]
+    subprocess.run(new, env=os.environ | {"PYTHONPATH": str(installed)}, cwd=tmp_path, capture_output=True, check=True)
+    assert (tmp_path / "facelab" / "facelab" / "networks.py").is_file()
+
 
 @pytest.mark.parametrize("builder", [WheelBuilder, SdistBuilder])
 def test_what_is_built_holds_the_translators_in_the_box(builder):
@@ -48,3 +53,15 @@ def test_what_is_built_holds_the_translators_in_the_box(builder):
     for known in BUILTIN.values():
         for file in (known.file, known.card):
             assert file.relative_to(Path(pix2pix.__file__).parents[1]).as_posix() in carried
+
+
+@pytest.mark.slow
+def test_tests_pass_in_an_unpacked_sdist(tmp_path):
+    (archive,) = SdistBuilder(str(REPOSITORY)).build(directory=str(tmp_path))
+    with tarfile.open(archive) as file:
+        file.extractall(tmp_path, filter="data")
+    files = ("tests/test_docs.py", "tests/test_structure.py", "tests/test_examples.py")
+    words = [sys.executable, "-m", "pytest", "-q", *files]
+    folder = Path(archive).with_name(Path(archive).name.removesuffix(".tar.gz"))
+    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout

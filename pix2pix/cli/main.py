@@ -13,6 +13,7 @@ from pix2pix.cli.evaluate import evaluate
 from pix2pix.cli.export import export
 from pix2pix.cli.import_ import import_
 from pix2pix.cli.models import models
+from pix2pix.cli.new import new
 from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
@@ -32,7 +33,11 @@ def cli() -> None:
     """
 
 
-for command in (compare, completion, dashboard, data, demo, evaluate, export, import_, models, push, train, translate):
+COMMANDS = (
+    *(compare, completion, dashboard, data, demo, evaluate, export),
+    *(import_, models, new, push, train, translate),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

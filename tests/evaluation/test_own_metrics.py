@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix
+from tests.conftest import TINY, forget_package, pix2pix
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 CLASS = "mylab.metrics.EdgeError"
@@ -27,9 +26,8 @@ def mylab(tmp_path, monkeypatch):
     (tmp_path / "path" / "mylab").mkdir(parents=True)
     (tmp_path / "path" / "mylab" / "metrics.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path / "path")
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
-        del sys.modules[name]
+    with forget_package("mylab"):
+        yield
 
 
 def test_the_command_line_names_a_metric_for_any_run(mylab, run, capsys):

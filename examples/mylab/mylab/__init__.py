@@ -1,0 +1,1 @@
+"""Our own parts for pix2pix."""
