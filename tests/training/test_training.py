@@ -23,7 +23,7 @@ def test_a_run_directory_tells_all(tiny_run):
     assert (config["data"]["load_height"], config["generator"]["depth"]) == (36, 5)
     provenance = tiny_run.provenance()
     assert provenance["finished"]
-    assert provenance["sessions"][0]["versions"]["torch"] == torch.__version__
+    assert provenance["sessions"][0]["versions"]["torch"] in {torch.__version__, torch.__version__.partition("+")[0]}
     assert "trainer.max_epochs=2" in provenance["sessions"][0]["command"]
     sheets = {file.name for file in (tiny_run.path / "samples").iterdir()}
     assert sheets == {f"{split}_epoch000{n}.png" for split in ("train", "val") for n in (1, 2)}
