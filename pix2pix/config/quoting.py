@@ -20,6 +20,7 @@ NULLABLE = {"init_from", "data.path", "data.list", "data.pairs.path", "data.sour
 FLAGS_WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"}
 FLAGS_WITH_VALUE |= {"--config-dir", "-cd", "--info", "-i"}
 
+ADDED = re.compile(r"\+\w+(\.\w+)+")  # a setting that is added, not a group of choices
 CHOICES = re.compile(r"(choice|shuffle|sort)\((.*)\)", re.DOTALL)
 FUNCTION = re.compile(
     r"(choice|range|interval|glob|shuffle|sort|tag|int|float|str|bool|json_str|extend_list)\(.*\)", re.DOTALL
@@ -39,6 +40,9 @@ def quote_words(words: Sequence[str]) -> list[str]:
 def quote_word(word: str) -> str:
     """`KEY=VALUE` quoted where that is necessary; choices of a sweep, references and quoted values stay as they are."""
     key, equals, value = word.partition("=")
+    if ADDED.fullmatch(key):
+        key = f"+{key}"  # `++` also sets what exists: an earlier version may not have had the setting
+        word = f"+{word}"
     setting = key.lstrip("+")
     if not (equals and value.strip()) or word.startswith(("-", "~")):
         return word

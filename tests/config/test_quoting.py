@@ -77,3 +77,8 @@ def test_commas_in_quotes_and_brackets_separate_no_choices():
     assert split_choices("'a, b',[c,d],e(f,g),h") == ["'a, b'", "[c,d]", "e(f,g)", "h"]
     assert split_choices("Tom's,Ann's") == ["Tom's", "Ann's"]
     assert split_choices("a (b,c") == ["a (b,c"]
+
+
+def test_a_plus_before_a_setting_that_exists_sets_it():
+    config = compose_command_line(["experiment=demo", "+trainer.max_steps=12", "+trainer.profiler=simple"])
+    assert (config["trainer"]["max_steps"], config["trainer"]["profiler"]) == (12, "simple")
