@@ -61,7 +61,7 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, columns: st
 
     names = ("where", "sort", "evaluate", "pictures", "scorer", "metrics", "device", "checkpoint", "data", "trust")
     page = output or (Path(paths[0]) if len(paths) == 1 else Path()) / "comparison.html"
-    chosen = {name: options[name] for name in names} | {"columns": _split_names(columns)}
+    chosen: dict[str, Any] = {name: options[name] for name in names} | {"columns": _split_names(columns)}
     comparison = compare_runs(paths, split, page=page, **chosen)
     for warning in comparison.warnings():
         click.echo(warning, err=True)

@@ -2,11 +2,15 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pix2pix.cli.completion import complete_setting
 from pix2pix.cli.prepare import prepare
+
+if TYPE_CHECKING:
+    from pix2pix.data.sources.image_spec import Folders
 
 ROOT = click.option(
     "--root",
@@ -190,6 +194,6 @@ def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ..
     click.echo(f"pix2pix train data=shards data.path={output}")
 
 
-def _folder_setting(names: tuple[str, ...]) -> str | dict[str, int]:
+def _folder_setting(names: tuple[str, ...]) -> "Folders":
     """A folder name, or a mapping of several whose files are joined. The 3 channels are nominal: training sets them."""
     return names[0] if len(names) == 1 else dict.fromkeys(names, 3)

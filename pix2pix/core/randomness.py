@@ -19,7 +19,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["weights", "order", "augmentation", "step", "inference", "derivation", "validation", "bootstrap"]
+Purpose = Literal[
+    "weights", "order", "augmentation", "step", "inference", "derivation", "validation", "bootstrap", "signs"
+]
 
 
 def derive_seed(seed: int, purpose: Purpose, *position: int | str) -> int:

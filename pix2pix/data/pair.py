@@ -38,16 +38,17 @@ def to_pair(batch: Any) -> Pair:
         case Pair():
             return batch
         case {"source": Tensor() as source, "target": Tensor() as target}:
-            names = batch.get("name")
+            given = batch.get("name")
         case [Tensor() as source, Tensor() as target]:
-            names = None
+            given = None
         case _:
             held = f"the keys {list(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
             raise TypeError(
                 f"a batch of {held}: Pix2Pix takes (source, target), or a dictionary with `source` and `target`, "
                 "tensors (B, C, H, W) in [-1, 1]."
             )
-    return Pair(source, target, names or [str(position) for position in range(len(source))])
+    names: Any = given or [str(position) for position in range(len(source))]
+    return Pair(source, target, names)
 
 
 class PairSource(ABC):

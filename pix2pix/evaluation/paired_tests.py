@@ -99,7 +99,7 @@ def flip_signs(differences: Sequence[float]) -> float:
     if len(values) <= MAX_EXACT:
         signs = np.array(list(itertools.product((-1.0, 1.0), repeat=len(values))))
         return float((abs(signs @ values) >= observed).mean())
-    generator = np.random.default_rng(derive_seed(0, "sign flips", len(values)))
+    generator = np.random.default_rng(derive_seed(0, "signs", len(values)))
     signs = generator.choice((-1.0, 1.0), (DRAWS, len(values)))
     return float(((abs(signs @ values) >= observed).sum() + 1) / (DRAWS + 1))
 

@@ -57,14 +57,14 @@ class Objective(EvalModeModule):
             nn.Module.__init__(adversarial)
         self.adversarial = adversarial
         self.conditional = conditional
-        short = {
+        short: dict[str, Term] = {
             "l1": L1(l1_weight),
             "l2": L2(l2_weight),
             "smooth_l1": SmoothL1(smooth_l1_weight),
             "cross_entropy": LabelCrossEntropy(cross_entropy_weight),
             "dice": Dice(dice_weight),
         }
-        every = short | _require_free_names(terms, short)
+        every = {**short, **_require_free_names(terms, short)}
         self.weights = {"gan": gan_weight} | {name: term.weight for name, term in every.items()}
         self.terms = nn.ModuleDict({name: term for name, term in every.items() if term.weight})
         self.matches_features = any(term.compares == "features" for term in self._terms().values())

@@ -30,6 +30,9 @@ class Perceptual(Term):
     Raises ValueError where its weights are not there and cannot be downloaded.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, weight: Weight = 10.0) -> None:
         super().__init__(weight)
         self.vgg = _explain_missing("objective.terms: perceptual", VGG19, _load_vgg)
@@ -93,9 +96,9 @@ def describe_missing(error: Exception, file: str) -> str:
     return f"could not download its weights ({error}). Put {file} at {place}"
 
 
-def _load_vgg() -> nn.Module:
-    from torchvision.models import VGG19_Weights
-    from torchvision.models.vgg import cfgs, make_layers
+def _load_vgg() -> nn.Sequential:
+    from torchvision.models import VGG19_Weights  # pyright: ignore[reportMissingImports]
+    from torchvision.models.vgg import cfgs, make_layers  # pyright: ignore[reportMissingImports]
 
     layers = make_layers(cfgs["E"])[: max(LAYERS) + 1]
     saved: dict[str, Any] = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from pix2pix.config.metric_names import PairMetric
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.instantiate import Component
 from pix2pix.core.trust import Trust, require_trusted
 from pix2pix.inference.generator import select_prefix
 from pix2pix.inference.rebuild import build_network
@@ -25,12 +26,12 @@ def load_module(file: Path, trust: Trust = ()) -> Pix2Pix:
     config: RunConfig = content["config"]
     state = content["state_dict"]
     _require_trusted(config, file, trust)
-    networks: list[nn.Module | None] = [
-        node and build_network(node, key, select_prefix(f"{key}.", state), file, trust)
-        for key, node in (("generator", config.generator), ("discriminator", config.discriminator))
-    ]
-    generator, discriminator = networks
-    assert generator is not None
+
+    def load_network(node: Component, key: str) -> nn.Module:
+        return build_network(node, key, select_prefix(f"{key}.", state), file, trust)
+
+    generator = load_network(config.generator, "generator")
+    discriminator = load_network(config.discriminator, "discriminator") if config.discriminator else None
     module = build_module(config, generator, discriminator)
     module.load_state_dict(state)
     return module

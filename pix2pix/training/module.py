@@ -230,7 +230,7 @@ class Pix2Pix(pl.LightningModule):
             return super().load_from_checkpoint(checkpoint_path, *args, weights_only=True, **options)
         from pix2pix.training.load_module import load_module  # it builds this class
 
-        return load_module(Path(checkpoint_path), trust)
+        return load_module(Path(checkpoint_path), trust)  # pyright: ignore[reportReturnType]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restores the types and devices of callback states, before Lightning loads them, and the step's state.

@@ -28,7 +28,8 @@ def test_a_run_directory_tells_all(tiny_run):
     sheets = {file.name for file in (tiny_run.path / "samples").iterdir()}
     assert sheets == {f"{split}_epoch000{n}.png" for split in ("train", "val") for n in (1, 2)}
     assert {file.name for file in tiny_run.path.iterdir()} == {
-        *("config.yaml", "provenance.json", "checkpoints", "metrics.csv", "samples", "tensorboard")
+        *("config.yaml", "provenance.json", "provenance", "train.log", "checkpoints", "metrics.csv", "samples"),
+        "tensorboard",
     }
 
 
