@@ -139,13 +139,13 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     """
     from pix2pix.cli.words import require_settings
     from pix2pix.config import compose
-    from pix2pix.config.check import parse_and_check_settings
+    from pix2pix.config.check import parse_without_networks
     from pix2pix.data.images.pictures import save_picture
     from pix2pix.datasets.preview import draw_preview as draw
 
     require_settings(overrides)
     with compose.friendly_errors():
-        config = parse_and_check_settings(compose.compose_command_line(list(overrides)))
+        config = parse_without_networks(compose.compose_command_line(list(overrides)))
     path = output or Path(f"preview_{config.data.name}.png")
     save_picture(draw(config.data, config.seed, views), path)
     click.echo(path)

@@ -30,28 +30,34 @@ def run_or_sweep(words: list[str]) -> None:
 
 
 def _train_job(cfg: DictConfig) -> float | None:
+    """Trains one run. Hydra's sweepers take the result of a job, its best value, to choose the next settings."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return _run_foreign_job(cfg)
+    _train(cfg)
+    return None  # a single run has no sweeper
+
+
+def _train(cfg: DictConfig) -> None:
     from pix2pix.config.check import parse_and_check
     from pix2pix.training.train import train
 
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _run_foreign_job(cfg)
     train(parse_and_check(resolve(cfg)))
-    return None
 
 
 def _run_foreign_job(cfg: DictConfig) -> float | None:
-    """A job of a sweep whose launcher calls us within a process of its own; its error is left where ours would be."""
-    from pix2pix.config.check import parse_and_check
-    from pix2pix.training.train import train
+    """Trains one sweep job for a launcher of another package (SLURM, joblib).
 
-    # A launcher of another package (SLURM, joblib) calls this in a process of its own, which knows only `cfg`.
+    It runs in that launcher's process; errors go to the same log as ours.
+    """
+    # That process knows only `cfg`. The job needs Hydra's part of the configuration, too.
     whole = cfg.copy()
     with open_dict(whole):
         whole.hydra = HydraConfig.get()
     job = job_of(whole, [])
+    # Overrides name the directory. OmegaConf would take a `${` in that name as a reference.
     OmegaConf.update(cfg, "run_dir", literal(str(job.run.path)))
     try:
-        train(parse_and_check(resolve(cfg)))
+        _train(cfg)
     except SystemExit as end:
         job.write_log(f"{STOPPED} (exit code {end.code}); run the same command again to resume it")
         raise

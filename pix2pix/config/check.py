@@ -24,37 +24,38 @@ def parse_and_check(settings: Mapping[str, Any]) -> RunConfig:
     Raises:
         ValueError: with every problem of a configuration that cannot be run, one a line, in the user's words.
     """
-    config = parse_and_check_settings(settings)
+    config = parse_without_networks(settings)
     try:
         require_known_end(config)
     except ValueError as error:
-        raise _unfit([str(error)]) from error
-    _rehearse(config)
+        raise _configuration_error([str(error)]) from error
+    _check_shapes(config)
     return config
 
 
-def parse_and_check_settings(settings: Mapping[str, Any]) -> RunConfig:
-    """The same without sending shapes through the networks: enough for what reads the data alone."""
+def parse_without_networks(settings: Mapping[str, Any]) -> RunConfig:
+    """Like `parse_and_check`, but the networks are not tried. For commands that only read data."""
     require_no_secrets((key, str(value)) for key, value in flatten(settings))
     if old := list(find_old_names(settings)):
-        raise _unfit(old)
+        raise _configuration_error(old)
     try:
         config = parse_config(settings)
     except ValueError as error:
-        raise _unfit(str(error).splitlines()) from error
-    # Classes are imported only where the settings are sound: their messages would follow from the others.
+        raise _configuration_error(str(error).splitlines()) from error
+    # Components are checked only if the settings are valid, because their errors would only repeat the ones above.
     found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_wrong_components(settings))
     if found:
-        raise _unfit(found)
+        raise _configuration_error(found)
     return config
 
 
-def _unfit(problems: Iterable[str]) -> ValueError:
+def _configuration_error(problems: Iterable[str]) -> ValueError:
+    """One error with every problem, each on its own line."""
     return ValueError("\n".join(["the configuration cannot be run:", *(f"  {problem}" for problem in problems)]))
 
 
-def _rehearse(config: RunConfig) -> None:
-    """Sends one batch of shapes through both networks on the meta device: shapes that do not fit fail here."""
+def _check_shapes(config: RunConfig) -> None:
+    """Sends one batch through both networks on the meta device, and raises ValueError if shapes do not fit."""
     data = config.data
     # Tensors on the meta device have shapes and no memory, so even the largest networks take a moment.
     with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
@@ -72,4 +73,4 @@ def _rehearse(config: RunConfig) -> None:
                 if objective.matches_features:
                     objective.find_features(discriminator, source, fake)
         except (ValueError, RuntimeError) as error:
-            raise _unfit([str(error)]) from error
+            raise _configuration_error([str(error)]) from error

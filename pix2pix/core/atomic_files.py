@@ -31,15 +31,29 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """Yields a temporary folder for the block to create, which replaces the folder `path` when the block succeeds."""
-    part = temporary_path(path)
+    """Yields a temporary folder for the block to create, which replaces the folder `path` when the block succeeds.
+
+    A kill leaves the old folder or the new one, complete. Between two renames `path` is missing for a moment; after a
+    kill in that moment, the next write first brings the old folder back.
+    """
+    part, former = temporary_path(path), temporary_path(path.with_name(f"{path.name}.former"))
+    _restore(former, path)
     shutil.rmtree(part, ignore_errors=True)
     try:
         yield part
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            path.replace(former)  # one step, where deleting the old folder takes many
         part.replace(path)
     finally:
+        _restore(former, path)
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _restore(former: Path, path: Path) -> None:
+    """Brings the old folder back if nothing has replaced it, and deletes it otherwise."""
+    if former.exists() and not path.exists():
+        former.replace(path)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def write_text_atomic(path: Path, text: str) -> None:

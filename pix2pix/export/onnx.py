@@ -38,8 +38,8 @@ def export_onnx(
         pixels: `uint8` for 8-bit pixels as in files, `float` for values in [-1, 1].
         half: compute in float16.
         opset: the ONNX operator set version; None: torch's default.
-        options: options of `pix2pix.inference.generator.load`; with `dropout="on"` the file has inputs `noise_0`,
-            `noise_1` ...
+        options: options of `pix2pix.inference.generator.load_generator`; with `dropout="on"` the file has inputs
+            `noise_0`, `noise_1` ...
 
     Returns:
         The description, which the metadata of the file holds under the key `pix2pix`, and the difference from PyTorch.

@@ -17,7 +17,8 @@ def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False,
         run: a run directory or checkpoint.
         path: the file to write.
         half: store the weights in float16; they are converted to float32 when read.
-        options: options of `pix2pix.inference.generator.load`; given test-time settings become those of the file.
+        options: options of `pix2pix.inference.generator.load_generator`; test-time settings among them are stored
+            in the file.
     """
     trained = load_generator(run, device="cpu", **options)
     config = hide_whereabouts(trained.config.to_mapping()) | {"inference": vars(trained.inference)}

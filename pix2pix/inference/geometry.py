@@ -1,4 +1,7 @@
-"""Sizes of pictures, and the canvas that large pictures are assembled on."""
+"""Reads the size of a picture, and assembles large pictures on a canvas.
+
+`pix2pix.inference.scale` decides at which size a picture is translated.
+"""
 
 from pathlib import Path
 

@@ -1,12 +1,13 @@
 """The scale at which a translator sees pictures: that of the training, their own, or a factor.
 
-A network knows objects at the size that they had in its training. Files of 256 pixels that were trained at 64 were seen
-at a quarter of their size. A picture of the same kind is translated best at that scale, as in an evaluation.
+A network knows objects at the size that they had in its training. If files of 256 pixels were trained at 64 pixels, it
+saw objects at a quarter of their size. Other pictures of the same kind are translated best at the same scale.
 """
 
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from pix2pix.runs.run import Run
 
 Scale = Literal["training", "own"] | float
 LARGEST = 1.3  # side of a picture, in sides of the training pictures, that is translated without a warning
-SMALLEST = 0.25  # likewise; a smaller picture is a whole one in few pixels, and no part of one at the training's scale
+SMALLEST = 0.25  # likewise. A smaller picture is taken for a whole one in few pixels, not for a part of a larger one.
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,18 @@ class TrainingScale:
         """Whether the size at which the training would have seen a picture is known."""
         return self.source_size is not None or self.data.preprocess in {"crop", "none"}
 
-    def size_of(self, size: Size, scale: Scale | None) -> Size:
+    def require_valid(self, scale: Scale | None) -> None:
+        """Raises ValueError for `training` if it is not known, another word, or a factor that is not above 0."""
+        if scale == "training" and not self.is_known:
+            raise ValueError(
+                "scale=training: this run does not say how large its files were. Set scale to own or to a factor, "
+                "such as 0.5."
+            )
+        is_factor = isinstance(scale, Real) and math.isfinite(scale) and scale > 0
+        if scale not in {None, "training", "own"} and not is_factor:
+            raise ValueError(f"scale={scale}: must be training, own, or a factor above 0.")
+
+    def target_size(self, size: Size, scale: Scale | None) -> Size:
         """The size at which a picture of `size` (height, width) is translated.
 
         Args:
@@ -47,22 +59,16 @@ class TrainingScale:
             scale: `training`, `own`, or a factor; None for `training` if it is known, otherwise `own`.
 
         Raises:
-            ValueError: for `training` if it is not known, or another word.
+            ValueError: as `require_valid`.
         """
+        self.require_valid(scale)
         if scale is None or scale == "training":
-            if scale and not self.is_known:
-                raise ValueError(
-                    "scale=training: this run does not say how large its files were. Set scale to own or to a factor, "
-                    "such as 0.5."
-                )
             return self._training_size(size)
         factor = 1.0 if scale == "own" else float(scale)
-        if not (math.isfinite(factor) and factor > 0):
-            raise ValueError(f"scale={scale}: must be training, own, or a factor above 0.")
         return _scale_size(size, (factor, factor))
 
     def _training_size(self, size: Size) -> Size:
-        """What the training, or an evaluation, would resize a picture to; its own size if that is not known."""
+        """The size to which the training would resize a picture; its own size if that is not known."""
         if not self.is_known or self.source_size is None:
             return size
         if self.source_size == "mixed" or _is_tiny(size, self.source_size):
@@ -75,13 +81,13 @@ class TrainingScale:
 
     @property
     def trained_size(self) -> Size | None:
-        """The size at which the training saw its pictures; None if it kept files of many sizes."""
+        """The size of the pictures in training; None if the training kept files of many sizes."""
         if self.data.preprocess in {"crop", "none"}:
             return self.source_size if isinstance(self.source_size, tuple) else None
         return self._resize_for_training(self.source_size) if isinstance(self.source_size, tuple) else self.data.shape
 
     def warning(self, own: Size, size: Size) -> str:
-        """What to say of a picture of size `own` that is translated at `size`; empty if that is not unusual."""
+        """The warning about a picture of size `own` that is translated at `size`; empty if there is none."""
         trained, files = self.trained_size, self.source_size
         if trained is None:
             return ""
@@ -107,7 +113,7 @@ class TrainingScale:
         )
 
     def _remedy(self, own: Size, size: Size, ratio: float) -> str:
-        """The scale that brings a picture near the size of the training: its scale, or else a factor."""
+        """The scale that brings a picture near the size of the training: `training`, or else a factor."""
         training = math.prod(self._training_size(own)) if self.is_known else math.prod(size)
         is_nearer = training < math.prod(size) if ratio > 1 else training > math.prod(size)
         return "training" if is_nearer else f"{size[0] / own[0] / ratio:.2g}"

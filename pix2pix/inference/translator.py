@@ -35,10 +35,11 @@ class Translator:
     translator("drawing.png").save("photo.png")
     ```
 
-    A picture is resized as the training resized its files: a source file gives the picture that an evaluation of its
-    pair gives. If the network needs a multiple of some size, pictures are padded by reflection and the output is
-    cropped. A picture of more pixels than a tile is translated in tiles, which takes the memory of one tile, and half a
-    translation more for each norm that uses the statistics of the picture.
+    A picture is resized as in training, so translating a source file gives the same result as evaluating its pair. If
+    the network needs a multiple of some size, pictures are padded by reflection and the output is cropped.
+
+    Larger pictures are translated tile by tile. Memory stays that of one tile; time grows by about half a translation
+    for each norm that uses the picture's statistics.
 
     Args:
         trained: the generator and its test-time settings.
@@ -72,7 +73,7 @@ class Translator:
         self.training_scale = find_training_scale(trained)
         self.scale: Scale | None = scale
         self.derive = derive
-        self.training_scale.size_of((1, 1), scale)  # raises for a wrong scale
+        self.training_scale.require_valid(scale)
         self._warned_of: list[str] = []  # pictures; shared with the copies of `_with_options`
         self.multiple: int = getattr(trained.generator, "multiple", 1)
         self._lock = threading.Lock()  # the generator's modes change while it runs
@@ -118,7 +119,7 @@ class Translator:
         return self.translate_batch([Request(pictures, name)], seed)[0]
 
     def translate_batch(self, requests: Sequence[Request], seed: int) -> list[Picture]:
-        """Translates pictures of equal `size_of` at once. All translations are made here."""
+        """Translates pictures of one size in one batch. Every other method ends here."""
         trained = replace(self.trained, inference=self.trained.inference.with_seed(seed))
         sources = [self._read(request) for request in requests]
         names = [request.name for request in requests]
@@ -132,10 +133,10 @@ class Translator:
 
     def size_of(self, picture: Input) -> Size:
         """Height and width at which a picture is translated; of a file, only the header is read."""
-        return self.training_scale.size_of(picture_size(picture), self.scale)
+        return self.training_scale.target_size(picture_size(picture), self.scale)
 
     def _with_options(self, scale: Scale | None, derive: bool | None) -> "Translator":
-        """The same translator with other choices for one call."""
+        """A copy of this translator with other options, for one call."""
         other = copy(self)
         other.scale = self.scale if scale is None else scale
         other.derive = self.derive if derive is None else derive
@@ -154,7 +155,7 @@ class Translator:
         """The pixels (C, H, W) of an input, resized, and derived if they are a photo."""
         images = request.open_pictures()
         own = picture_size(images[0])
-        size = self.training_scale.size_of(own, self.scale)
+        size = self.training_scale.target_size(own, self.scale)
         if not self._warned_of and (warning := self.training_scale.warning(own, size)):
             self._warned_of.append(request.title)
             log.warning("%s: %s", request.name or request.title, warning)
@@ -162,7 +163,7 @@ class Translator:
         return self.trained.read_source(*images, size=size, derivation=derivation, name=request.title)
 
     def _pad(self, sources: Tensor) -> tuple[Tensor, int, int]:
-        """Inputs (B, C, H, W) padded as the network needs them, and where the pictures begin in that: top, left."""
+        """The inputs (B, C, H, W), padded as the network needs them, and the rows and columns added above and left."""
         height, width = sources.shape[2:]
         data = self.trained.config.data
         if data.preprocess == "pad" and height <= data.height and width <= data.width:
@@ -171,6 +172,7 @@ class Translator:
         return pad_to_multiple(sources, self.multiple), 0, 0
 
     def _run_tiles(self, trained: TrainedGenerator, source: Tensor, name: str) -> Picture:
+        """Translates the pixels (C, H, W) of a large input tile by tile, and assembles the output in bands."""
         height, width = source.shape[1:]
 
         def read(top: int, left: int, rows: int, columns: int) -> Tensor:
@@ -178,8 +180,14 @@ class Translator:
             return pad_to_size(part[None], rows, columns)[0]
 
         assert self.tile is not None
-        size = {"tile": self.tile, "overlap": self.overlap}
-        tiling = Tiling(trained.generator, trained.inference, self.multiple, **size, precision=trained.precision)
+        tiling = Tiling(
+            trained.generator,
+            trained.inference,
+            self.multiple,
+            tile=self.tile,
+            overlap=self.overlap,
+            precision=trained.precision,
+        )
         canvas = Canvas(height, width)
         padded = round_up(height, self.multiple), round_up(width, self.multiple)
         for top, band in tiling.translate(read, *padded, name):

@@ -25,11 +25,12 @@ ERROR_SETTINGS = {"data.on_error", "data.skip_limit"}  # an unreadable pair may 
 OBSERVATION_GROUPS = {"logger", "inference", "metrics", "provenance"}
 # How validation pairs are chosen: runs of earlier versions did not record it, and keep the pairs that they have.
 VALIDATION_SETTINGS = {f"data.{part}{name}" for part in ("", "source.") for name in ("val_share", "split_seed")}
-# Lightning's callbacks that observe or end a training; its others may change the weights.
+# Lightning's callbacks that observe a training and those that end it; its others may change the weights.
 OBSERVING_CALLBACKS = {
-    *("DeviceStatsMonitor", "EarlyStopping", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary"),
-    *("OnExceptionCheckpoint", "RichModelSummary", "RichProgressBar", "ThroughputMonitor", "Timer", "TQDMProgressBar"),
+    *("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "OnExceptionCheckpoint"),
+    *("RichModelSummary", "RichProgressBar", "ThroughputMonitor", "TQDMProgressBar"),
 }
+ENDING_CALLBACKS = {"EarlyStopping", "Timer"}
 MISSING = "nothing"
 
 
@@ -103,10 +104,8 @@ def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
         return "length"
     if group == "callbacks":
         return _classify_callback(name, there, here)
-    watching = group in {"logger", "inference", "metrics", "provenance"} or (
-        group == "trainer" and name in OBSERVATION_SETTINGS
-    )
-    return "other" if watching or key in ERROR_SETTINGS | LABELS else "decisive"
+    is_observation = group in OBSERVATION_GROUPS or (group == "trainer" and name in OBSERVATION_SETTINGS)
+    return "other" if is_observation or key in ERROR_SETTINGS | LABELS else "decisive"
 
 
 def _classify_callback(name: str, there: "RunConfig", here: "RunConfig") -> str:
@@ -119,8 +118,13 @@ def _classify_callback(name: str, there: "RunConfig", here: "RunConfig") -> str:
 def _classify_class(path: str) -> str:
     package, name = path.partition(".")[0], path.rpartition(".")[2]
     if package in {"pytorch_lightning", "lightning"}:
-        return "other" if name in OBSERVING_CALLBACKS else "decisive"
+        return "other" if name in OBSERVING_CALLBACKS | ENDING_CALLBACKS else "decisive"
     return "other" if package == "pix2pix" else "unknown"
+
+
+def only_observes(path: str) -> bool:
+    """Whether a callback of this class neither changes the weights nor ends the training."""
+    return _classify_class(path) == "other" and path.rpartition(".")[2] not in ENDING_CALLBACKS
 
 
 def summarize(differences: Iterable[Difference]) -> str:

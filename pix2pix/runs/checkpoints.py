@@ -49,14 +49,16 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
         # are written before the first rename, and those of files that are gone are removed after the last.
         sums, new = Checksums(path.parent), file_sha256(part)
         before = sums.by_name.get(path.name, [])
-        moves = {path.name: [new]} | ({PREVIOUS: list(before)} if path.name == "last.ckpt" and path.is_file() else {})
-        for name, own in moves.items():
-            sums.add(name, own)
+        sums_of_file = {path.name: [new]}
+        if path.name == "last.ckpt" and path.is_file():
+            sums_of_file[PREVIOUS] = list(before)
+        for name, checksums in sums_of_file.items():
+            sums.add(name, checksums)
         sums.write()
-        if PREVIOUS in moves:
+        if PREVIOUS in sums_of_file:
             _link_or_move(path, path.with_name(PREVIOUS))
-    for name, own in moves.items():
-        sums.replace(name, own)
+    for name, checksums in sums_of_file.items():
+        sums.replace(name, checksums)
     sums.write()
     _sync_folder(path.parent)
 
@@ -74,11 +76,11 @@ def _link_or_move(path: Path, name: Path) -> None:
         path.replace(name)  # a copy might not fit on the disk
 
 
-def find_resumable(run: Run, instead: Path | None = None) -> Path | None:
-    """The newest undamaged checkpoint of a run; `instead` if it has none.
+def find_resumable(run: Run, fallback: Path | None = None) -> Path | None:
+    """The newest undamaged checkpoint of a run; `fallback` if it has none.
 
     Raises:
-        ValueError: if all of them are damaged and `instead` is None.
+        ValueError: if all of them are damaged and `fallback` is None.
     """
     checkpoints = run.resume_checkpoints()
     for path in checkpoints:
@@ -89,8 +91,8 @@ def find_resumable(run: Run, instead: Path | None = None) -> Path | None:
         if not known:
             log.warning("%s has no checksum in %s. It is used, as its own checksums are correct.", path, SUMS)
         return path
-    if not checkpoints or instead:
-        return instead
+    if not checkpoints or fallback:
+        return fallback
     raise ValueError(
         f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in checkpoints)}), so the run "
         f"cannot be resumed. Restore a copy; or resume from another checkpoint, such as {run.checkpoints}/best.ckpt: "
@@ -116,8 +118,8 @@ def link_checkpoint(file: Path, name: Path) -> None:
         return
     # The sums of the new file are added before it takes the name, and those of the old one are removed after.
     sums = Checksums(file.parent)
-    own = list(sums.by_name.get(file.name, []))
-    sums.add(name.name, own)
+    checksums = list(sums.by_name.get(file.name, []))
+    sums.add(name.name, checksums)
     sums.write()
     with atomic_file(name) as part:
         part.unlink(missing_ok=True)
@@ -127,7 +129,7 @@ def link_checkpoint(file: Path, name: Path) -> None:
             shutil.copyfile(file, part)
             with part.open("rb+") as copy:
                 flush_to_disk(copy)
-    sums.replace(name.name, own)
+    sums.replace(name.name, checksums)
     sums.write()
 
 

@@ -105,7 +105,7 @@ class Sweep:
         """Adds a job before it is started."""
         if job.run.path not in self.jobs:
             self.jobs[job.run.path] = job
-            if _is_finished(job.run):
+            if job.run.is_finished():
                 self.finished_before[job.run.path] = _sessions(job.run)
 
     def record_result(self, job: Job, state: str, detail: str) -> None:
@@ -114,7 +114,7 @@ class Sweep:
 
     def outcome(self, job: Job) -> tuple[str, str]:
         """The state of a job and a detail: `finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`."""
-        if _is_finished(job.run):
+        if job.run.is_finished():
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
             return "skipped" if self.finished_before.get(job.run.path) == _sessions(job.run) else "finished", best
         result = self.results.get(job.run.path)
@@ -140,13 +140,6 @@ class Sweep:
     def has_failures(self) -> bool:
         """Whether a run is neither finished nor pruned."""
         return any(self.outcome(job)[0] in {"stopped", "failed", "not run"} for job in self.jobs.values())
-
-
-def _is_finished(run: Run) -> bool:
-    try:
-        return run.is_finished()
-    except ValueError:  # a damaged file, which the job itself reports
-        return False
 
 
 def _sessions(run: Run) -> int:

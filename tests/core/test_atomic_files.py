@@ -1,8 +1,28 @@
 """Files and folders whole or absent."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pix2pix.core.atomic_files import atomic_dir, atomic_file, write_text_atomic
+
+KILLED_WRITE = """
+import os, sys
+from pathlib import Path
+from pix2pix.core.atomic_files import atomic_dir
+
+with atomic_dir(Path(sys.argv[1])) as part:
+    part.mkdir()
+    (part / "new_1").touch()
+    (part / "new_2").touch()
+    changes = iter(range(int(sys.argv[2])))
+    def end_process(event, args):
+        if event in {"os.rename", "os.remove", "os.rmdir"} and next(changes, None) is None:
+            os._exit(9)
+    sys.addaudithook(end_process)
+"""
+"""Writes a folder, and ends without any clean-up before the n-th change that it makes to the names on the disk."""
 
 
 def test_a_write_that_fails_leaves_the_former_file(tmp_path):
@@ -47,3 +67,26 @@ def test_a_folder_that_breaks_off_leaves_the_one_before(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         build()
     assert [str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")] == ["page", "page/old"]
+
+
+def files(folder):
+    return {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+
+
+def test_a_folder_whose_writer_is_killed_is_the_old_one_or_the_new_one(tmp_path):
+    old, new, codes = {"old_1", "old_2"}, {"new_1", "new_2"}, []
+    while 0 not in codes:  # one process for every place at which it can be killed
+        place = tmp_path / f"{len(codes)}" / "page"
+        place.mkdir(parents=True)
+        for name in old:
+            (place / name).touch()
+        words = [sys.executable, "-c", KILLED_WRITE, str(place), str(len(codes))]
+        codes.append(subprocess.run(words, check=False).returncode)
+        found = files(place)
+        assert found in (old, new, set())
+        with pytest.raises(KeyError), atomic_dir(place):
+            raise KeyError
+        assert files(place) == (found or old)
+        assert files(place.parent) == {"page"}
+    # Two renames, then two files and a folder are deleted.
+    assert codes == [9] * 5 + [0]

@@ -126,11 +126,11 @@ def test_the_scale_of_an_earlier_run_follows_from_its_files_if_they_are_the_same
     (data / "trainA" / "0.png").write_bytes((data / "trainA" / "1.png").read_bytes())
     scale = find_training_scale(of_earlier_version(run))
     assert not scale.is_known
-    assert scale.size_of((128, 100), None) == (128, 100)
+    assert scale.target_size((128, 100), None) == (128, 100)
     assert "The run does not say how large its files were" in scale.warning((128, 128), (128, 128))
     assert "set the scale to 0.25" in scale.warning((128, 128), (128, 128))
     with pytest.raises(ValueError, match="does not say how large its files were"):
-        scale.size_of((128, 128), "training")
+        scale.target_size((128, 128), "training")
 
 
 def test_the_scale_of_an_earlier_run_follows_from_a_public_data_set_or_drawn_pairs(tiny_run):
@@ -144,13 +144,13 @@ def scale_of(source_size, *words):
 
 
 def test_sizes_follow_from_the_mode_of_the_training():
-    assert scale_of((600, 600)).size_of((1200, 300), None) == (128, 32)
-    assert scale_of((600, 300)).size_of((600, 300), None) == (64, 64)
-    assert scale_of("mixed").size_of((1200, 300), None) == (64, 64)
-    assert scale_of("mixed", "data.preprocess=pad").size_of((1200, 300), None) == (64, 16)
-    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").size_of((150, 50), None) == (96, 32)
+    assert scale_of((600, 600)).target_size((1200, 300), None) == (128, 32)
+    assert scale_of((600, 300)).target_size((600, 300), None) == (64, 64)
+    assert scale_of("mixed").target_size((1200, 300), None) == (64, 64)
+    assert scale_of("mixed", "data.preprocess=pad").target_size((1200, 300), None) == (64, 16)
+    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").target_size((150, 50), None) == (96, 32)
     for mode in ("crop", "none"):
-        assert scale_of("mixed", f"data.preprocess={mode}").size_of((1200, 300), "training") == (1200, 300)
+        assert scale_of("mixed", f"data.preprocess={mode}").target_size((1200, 300), "training") == (1200, 300)
 
 
 def test_only_larger_pictures_than_those_of_the_training_are_warned_of():
@@ -164,13 +164,13 @@ def test_only_larger_pictures_than_those_of_the_training_are_warned_of():
 
 def test_a_picture_far_smaller_than_the_files_is_translated_whole_at_the_size_of_the_training():
     scale = scale_of((600, 600))
-    assert scale.size_of((150, 150), None) == (16, 16)
-    assert scale.size_of((50, 40), None) == scale.size_of((50, 40), "training") == (64, 64)
-    assert scale.size_of((50, 40), "own") == (50, 40)
+    assert scale.target_size((150, 150), None) == (16, 16)
+    assert scale.target_size((50, 40), None) == scale.target_size((50, 40), "training") == (64, 64)
+    assert scale.target_size((50, 40), "own") == (50, 40)
     assert "taken for a whole picture and translated at 64x64" in scale.warning((50, 40), (64, 64))
-    assert scale_of((600, 600), "data.preprocess=pad").size_of((50, 40), None) == (64, 51)
-    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").size_of((30, 10), None) == (192, 64)
-    assert scale_of((600, 600), "data.preprocess=crop").size_of((50, 40), None) == (50, 40)
+    assert scale_of((600, 600), "data.preprocess=pad").target_size((50, 40), None) == (64, 51)
+    assert scale_of((300, 100), "data.preprocess=scale_width_and_crop").target_size((30, 10), None) == (192, 64)
+    assert scale_of((600, 600), "data.preprocess=crop").target_size((50, 40), None) == (50, 40)
     assert not scale_of((600, 600), "data.preprocess=crop").warning((50, 40), (50, 40))
 
 

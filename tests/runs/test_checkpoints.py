@@ -186,4 +186,4 @@ def test_damaged_checkpoints_are_refused_with_every_way_on_and_replaced_by_one_t
         path.write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"are damaged \(last.ckpt, previous.ckpt\).*resume=PATH.*resume=never"):
         find_resumable(saved)
-    assert find_resumable(saved, instead=other) == other
+    assert find_resumable(saved, fallback=other) == other

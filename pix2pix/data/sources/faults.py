@@ -25,6 +25,18 @@ Report = Callable[[Fault], None]
 """Takes a fault. If it returns, the reader leaves out what has the fault and continues."""
 
 
+class FaultLog:
+    """Passes faults on to `report`, and remembers whether there were any."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self.has_faults = report, False
+
+    def report(self, fault: Fault) -> None:
+        """Reports a fault."""
+        self.has_faults = True
+        self._report(fault)
+
+
 def raise_fault(fault: Fault) -> None:
     """Raises the error of a fault."""
     raise fault.error

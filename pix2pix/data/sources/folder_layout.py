@@ -9,7 +9,7 @@ from typing import Literal
 from natsort import natsorted
 
 from pix2pix.data.pair import Split
-from pix2pix.data.sources.faults import Fault, Report, raise_fault
+from pix2pix.data.sources.faults import Fault, FaultLog, Report, raise_fault
 from pix2pix.data.sources.layout_faults import (
     describe_several,
     describe_single_inputs,
@@ -30,7 +30,7 @@ from pix2pix.data.sources.picture_folders import FolderTree, fold, list_pictures
 from pix2pix.data.sources.side_by_side import are_single_beside, count_sizes, find_single_names, split_by_image
 from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout, Layout, SplitFiles
 
-LAYOUTS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
+FOLDER_PATTERNS = ("{split}{name}", "{name}/{split}", "{split}/{name}", "{split}_{name}")
 MAX_DEPTH = 3  # levels of folders that are searched for a data set
 
 
@@ -50,36 +50,31 @@ def find_layout(
         FileNotFoundError: when there are no pairs.
         ValueError: when names do not match, or files cannot be side by side.
     """
-    faults: list[Fault] = []
-
-    def note_fault(fault: Fault) -> None:
-        faults.append(fault)
-        report(fault)
-
-    found = _find_layout(path, names, sources, layout, note_fault, MAX_DEPTH) or FolderLayout(path)
-    if not found.splits and not faults:
+    log = FaultLog(report)
+    found = _search_below(path, names, sources, layout, log, MAX_DEPTH) or FolderLayout(path)
+    if not found.splits and not log.has_faults:
         message = " ".join([no_pictures_message(path, names), *found.notes])
         report(Fault("empty", FileNotFoundError(message)))
     return found
 
 
-def _find_layout(
-    path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout, report: Report, depth: int
+def _search_below(
+    path: Path, names: Sequence[str], sources: Sequence[int], layout: Layout, log: FaultLog, depth: int
 ) -> FolderLayout | None:
     """The splits in `path` or, if it has none, in the folders below it; None if there are no pictures."""
     tree = FolderTree(path)
     for is_nested in (False, True):
-        search = _Search(tree, names, sources, layout, report, is_nested)
-        found = search.find_splits()
-        if found.splits or found.notes or search.has_faults:
+        log_here = FaultLog(log.report)
+        found = _Search(tree, names, sources, layout, log_here, is_nested).find_splits()
+        if found.splits or found.notes or log_here.has_faults:
             return found
     if depth == 0:
         return None
     folders = list_subfolders(path)
-    inner = [(folder, _find_layout(folder, names, sources, layout, report, depth - 1)) for folder in folders]
+    inner = [(folder, _search_below(folder, names, sources, layout, log, depth - 1)) for folder in folders]
     candidates = [(folder, found) for folder, found in inner if found]
     if len(candidates) > 1:
-        report(describe_several(path, [folder for folder, _ in candidates]))
+        log.report(describe_several(path, [folder for folder, _ in candidates]))
         return FolderLayout(path)
     return candidates[0][1] if candidates else None
 
@@ -93,19 +88,14 @@ class _Search:
         names: Sequence[str],
         sources: Sequence[int],
         layout: Layout,
-        report: Report,
+        log: FaultLog,
         is_nested: bool,
     ) -> None:
         self.tree, self.names, self.sources, self.layout, self.is_nested = tree, names, sources, layout, is_nested
-        self._report, self.has_faults = report, False
-        # Several layouts look into one folder: each is listed once.
+        self.report = log.report
+        # Several patterns give the same folder: each is listed once.
         self.list: Callable[[Path], list[str]] = functools.cache(walk_pictures if is_nested else list_pictures)
         self.notes: list[str] = []
-
-    def report(self, fault: Fault) -> None:
-        """Reports a fault, and remembers that there was one."""
-        self.has_faults = True
-        self._report(fault)
 
     def find_splits(self) -> FolderLayout:
         """All splits in the folder; without any, its pictures are training pairs."""
@@ -114,17 +104,20 @@ class _Search:
             if files := self._find_split(split):
                 splits[split] = files
         has_splits = bool(splits)
-        if "train" not in splits and (not splits or not self.is_nested) and (files := self._find_split("")):
+        # Beside val/ or test/, the training pairs may lie in the folder itself. A search of the folders below it would
+        # find those of val/ again.
+        may_be_unsplit = not splits or not self.is_nested
+        if "train" not in splits and may_be_unsplit and (files := self._find_split("")):
             splits["train"] = files
         self._leave_out_singles(splits)
         return FolderLayout(self.tree.root, splits, self.notes, has_splits)
 
     def _find_split(self, split: Split | Literal[""]) -> SplitFiles | None:
-        """The pairs of one split in the first layout that has files; the split "" is the folder itself."""
+        """The pairs of one split in the first place that has files; the split "" is the folder itself."""
         words = SPLIT_NAMES[split]
         if self.layout != "side_by_side":
-            for word, layout in itertools.product(words, LAYOUTS):
-                folders = [self.tree.find(layout.format(split=word, name=name).strip("/_")) for name in self.names]
+            for word, pattern in itertools.product(words, FOLDER_PATTERNS):
+                folders = [self.tree.find(pattern.format(split=word, name=name).strip("/_")) for name in self.names]
                 files = [self.list(folder) for folder in folders]
                 if any(files):
                     return self._match(split, folders, files)
@@ -151,28 +144,35 @@ class _Search:
         self, split: str, folders: Sequence[Path], files: Sequence[list[str]], drop_folder: bool = False
     ) -> SplitFiles | None:
         """Matches files by their names, in the natural order of the first folder's."""
-        parts = zip(folders, [natsorted(files[0]), *files[1:]], self.names, strict=True)
-        by_name = [self._name_files(folder, names, image) for folder, names, image in parts]
-        if drop_folder:
-            images = zip(by_name, self.names, strict=True)
-            by_name = [{drop_folder_name(key, image): file for key, file in keys.items()} for keys, image in images]
-        return self._pair(split, folders, match_names(by_name, self.names))
+        by_pair_name = []
+        for folder, files_of_folder, image_name in zip(
+            folders, [natsorted(files[0]), *files[1:]], self.names, strict=True
+        ):
+            named = self._name_files(folder, files_of_folder, image_name)
+            if drop_folder:
+                named = {drop_folder_name(pair_name, image_name): file for pair_name, file in named.items()}
+            by_pair_name.append(named)
+        return self._pair(split, folders, match_names(by_pair_name, self.names))
 
-    def _name_files(self, folder: Path, files: Sequence[str], name: str = "") -> dict[str, str]:
-        return files_by_pair_name(folder, files, name, self.report)
+    def _name_files(self, folder: Path, files: Sequence[str], image_name: str = "") -> dict[str, str]:
+        return files_by_pair_name(folder, files, image_name, self.report)
 
-    def _pair(self, split: str, folders: Sequence[Path], files: list[dict[str, str]]) -> SplitFiles | None:
+    def _pair(self, split: str, folders: Sequence[Path], by_pair_name: list[dict[str, str]]) -> SplitFiles | None:
         """The pairs of all names; inputs of a split other than train may be without targets."""
         place = " and ".join(dict.fromkeys(f"{self._relative_path(folder)}/" for folder in folders))
-        if (by_name := self._leave_out_unpaired(split, folders, files)) is None:
+        if split in {"val", "test"} and not all(by_pair_name):
+            self._note_missing_partners(folders, by_pair_name)
             return None
-        if any(keys.keys() != by_name[0].keys() for keys in by_name):
-            by_name = self._report_unmatched(folders, by_name)
-        names = [[keys[name] for name in by_name[0]] for keys in by_name]
-        if error := find_same_folder(folders, names, place):
+        if split == "test":
+            by_pair_name = self._leave_out_single_inputs(folders, by_pair_name)
+        if any(named.keys() != by_pair_name[0].keys() for named in by_pair_name):
+            by_pair_name = self._report_unmatched(folders, by_pair_name)
+        pair_names = list(by_pair_name[0])
+        files = [[named[name] for name in pair_names] for named in by_pair_name]
+        if error := find_same_folder(folders, files, place):
             self.report(Fault("layout", error))
-        pair_names = list(by_name[0]) if self.is_nested else None
-        return SplitFiles(PairPaths(folders, names, pair_names), place) if names[0] else None
+        shown_names = pair_names if self.is_nested else None
+        return SplitFiles(PairPaths(folders, files, shown_names), place) if pair_names else None
 
     def _report_unmatched(self, folders: Sequence[Path], named: list[dict[str, str]]) -> list[dict[str, str]]:
         """Reports files without a partner, and returns the others."""
@@ -186,23 +186,24 @@ class _Search:
         self.report(Fault("unmatched", ValueError(message), alone))
         return [{key: file for key, file in files.items() if key in shared} for files in named]
 
-    def _leave_out_unpaired(
-        self, split: str, folders: Sequence[Path], named: list[dict[str, str]]
-    ) -> list[dict[str, str]] | None:
-        """Without the inputs that have no target, which training does not need; None where there is no pair."""
+    def _note_missing_partners(self, folders: Sequence[Path], named: list[dict[str, str]]) -> None:
+        """Notes that pictures are left out because another folder of their split is empty."""
         empty = [self._relative_path(folder) for folder, files in zip(folders, named, strict=True) if not files]
         full = [f"{self._relative_path(folder)}/" for folder, files in zip(folders, named, strict=True) if files]
-        if split in {"val", "test"} and empty:
-            count = max(map(len, named))
-            holds = f"holds {count} {'picture' if count == 1 else 'pictures'}"
-            self.notes.append(f"{' and '.join(full)} {holds} with no partners in {'/, '.join(empty)}/: left out")
-            return None
-        shared = set.intersection(*(set(files) for n, files in enumerate(named) if n not in self.sources))
-        alone = set.intersection(*(set(named[n]) for n in self.sources)) - shared
-        if split == "test" and alone and all(set(files) <= shared | alone for files in named):
-            self.notes.append(f"{len(alone)} inputs in {full[self.sources[0]]} without targets: left out")
-            return [{key: file for key, file in files.items() if key in shared} for files in named]
-        return named
+        count = max(map(len, named))
+        holds = f"holds {count} {'picture' if count == 1 else 'pictures'}"
+        self.notes.append(f"{' and '.join(full)} {holds} with no partners in {'/, '.join(empty)}/: left out")
+
+    def _leave_out_single_inputs(self, folders: Sequence[Path], named: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Leaves out test inputs without targets, with a note, if every other file has its partners."""
+        # A pair has all targets. Inputs that have all their own parts but not all targets were made without them.
+        with_targets = set.intersection(*(set(files) for n, files in enumerate(named) if n not in self.sources))
+        alone = set.intersection(*(set(named[n]) for n in self.sources)) - with_targets
+        if not alone or not all(set(files) <= with_targets | alone for files in named):
+            return named
+        place = self._relative_path(folders[self.sources[0]])
+        self.notes.append(f"{len(alone)} inputs in {place}/ without targets: left out")
+        return [{key: file for key, file in files.items() if key in with_targets} for files in named]
 
     def _find_side_by_side(self, folder: Path) -> SplitFiles | None:
         names = list(self._name_files(folder, natsorted(self.list(folder))).values())
