@@ -77,9 +77,11 @@ class Run:
         except ValueError:
             return False
 
-    def has_reached_end_of(self, config: "RunConfig") -> bool:
-        """Whether the training ended, and nothing that may end it is different in `config`."""
-        return self.is_finished() and self.config().endings == config.endings
+    def is_complete_for(self, config: "RunConfig") -> bool:
+        """Whether the run is finished and `config` does not train it further; see `pix2pix.runs.progress`."""
+        from pix2pix.runs.progress import is_complete_for  # imports torch
+
+        return is_complete_for(self, config)
 
     def has_checkpoints(self) -> bool:
         """Whether any checkpoint was saved."""
@@ -100,11 +102,11 @@ class Run:
             raise ValueError(refusal_message(self.path, changed, next(iter(self.resume_checkpoints()), None)))
 
     def changes(self, config: "RunConfig") -> Changes:
-        """In what `config` differs from the configuration that the run was trained by, as far as it has any."""
+        """How `config` differs from the recorded configuration; no changes if the run has none yet."""
         return compare_configs(self.config(), config) if self.config_file.is_file() else Changes()
 
     def _is_unstarted(self) -> bool:
-        """Whether it holds only what a run leaves that is killed before its configuration is written."""
+        """Whether it contains only leftovers of a run killed before it wrote its configuration."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
         return {file.name for file in self.path.iterdir()} <= {"checkpoints", temporary_path(self.config_file).name}
@@ -134,14 +136,14 @@ class Run:
     def open_session(self, config: "RunConfig", data_fingerprint: str) -> Iterator[bool]:
         """Locks the directory for one training, and writes configuration and provenance atomically.
 
-        Waits while another process trains the same run, and yields False if that process finished it. Raises ValueError
-        if the directory now holds another run, and OSError if it cannot be written.
+        Waits while another process trains the same run, and yields False if that process left nothing to train. Raises
+        ValueError if the directory now holds another run, and OSError if it cannot be written.
         """
         with ExitStack() as stack:
-            self._start_session(config, data_fingerprint, stack)
-            yield not self.has_reached_end_of(config)
+            yield self._start_session(config, data_fingerprint, stack)
 
-    def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> None:
+    def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> bool:
+        """Locks the directory and records the session; False if there is nothing to train."""
         # A run that was made here and cannot be written is removed again, so that its name stays free.
         new = not self.path.exists()
         try:
@@ -151,10 +153,11 @@ class Run:
                 self.require_same(config)
                 if not config.allow_changed_data:
                     self.require_same_data(data_fingerprint)
-            # Asked again under the lock: another process may have finished the run since the first time.
-            if self.has_reached_end_of(config):
-                return
+            # Checked again under the lock: another process may have finished the run since the first check.
+            if self.is_complete_for(config):
+                return False
             self._record_session(config, data_fingerprint)
+            return True
         except OSError as error:
             if new:
                 self._remove_leftovers()

@@ -2,56 +2,41 @@
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.rank_zero import rank_zero_only
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trusted_modules
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.instantiate import names_kind
-from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import Inventory, describe_edits, record_inventory
 from pix2pix.data.source_size import measure_source_size
-from pix2pix.runs.checkpoints import find_resumable
 from pix2pix.runs.errors import other_data_error
+from pix2pix.runs.progress import is_training_checkpoint
 from pix2pix.runs.run import Run
-from pix2pix.runs.threads import keep_thread_count
 from pix2pix.runs.train_log import TrainLog, collect_messages
 from pix2pix.training.build import build_data, build_model, build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
+from pix2pix.training.fit import find_given_checkpoint, fit
 from pix2pix.training.initial_weights import load_initial_weights
-from pix2pix.training.loggers.base import log_settings
 from pix2pix.training.messages import (
     NOTHING_TO_DO,
     advise_on_class_numbers,
     advise_on_size,
     announce_checkpoints,
-    announce_data,
-    announce_own_weights,
-    announce_training,
-    is_out_of_memory,
-    out_of_memory_message,
     silence_lightning,
 )
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.outcome import read_best_values, require_saved
 from pix2pix.training.output_paths import keep_outputs_in_run
-from pix2pix.training.resume import (
-    is_extended,
-    is_training_checkpoint,
-    keep_recorded_splits,
-    require_compatible,
-    warn_about_schedule,
-)
+from pix2pix.training.resume import keep_recorded_splits, require_compatible, warn_about_schedule
 
 log = logging.getLogger(__name__)
-
-TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
 
 
 def train(config: RunConfig) -> None:
@@ -69,22 +54,21 @@ def train(config: RunConfig) -> None:
 
 
 def _train(config: RunConfig, train_log: TrainLog) -> None:
-    # All that can be wrong is found before the process prepares devices or writes into the run.
+    # All errors of users are found before the process prepares devices or writes into the run.
     run = Run(config.run_dir)
-    config = keep_outputs_in_run(config, run)
+    config = _adapt_to_run(config, run)
     _prepare_directory(run, config)
-    config = keep_recorded_splits(run, config)
     data = build_data(config)
     files = data.take_inventory()
     _require_same_data(run, config, files)
     if _is_complete(run, config):
         log.info(NOTHING_TO_DO, run.path)
         return
-    config = _with_source_size(config, data)
+    config = _add_source_size(config, data)
     prepare_process()
     with silence_lightning():
         model, trainer = build_model(config), build_trainer(config, run)
-        _initialise_or_require_checkpoint(run, model, config, is_first=trainer.is_global_zero)
+        _prepare_start(run, model, config, is_first=trainer.is_global_zero)
         if not trainer.is_global_zero:
             _follow_first_process(trainer, model, data, config, run)
             return
@@ -96,27 +80,36 @@ def _train(config: RunConfig, train_log: TrainLog) -> None:
                 del files  # of a million pairs it takes a hundred megabytes
                 advise_on_size(model.generator, config)
                 advise_on_class_numbers(data.training.pairs, config.data)
-                if not _fit(trainer, model, data, config, run):
+                if not fit(trainer, model, data, config, run):
                     return
                 _finish(run, trainer)
         log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
 
 
 def _run_trial(config: RunConfig) -> None:
-    """Lightning's `fast_dev_run`: a few batches of training and validation. Nothing of it is kept, not the name."""
-    # Checkpoints of Lightning skip a trial by themselves; those of this package would save.
+    """Lightning's `fast_dev_run`: a few batches of training and validation.
+
+    Nothing is kept, and the run's name stays free.
+    """
+    # Lightning's checkpoint callbacks save nothing in a trial; those of this package would.
     callbacks = {name: part for name, part in config.callbacks.items() if not names_kind(part, Checkpoints)}
     prepare_process()
     with silence_lightning(), tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")
         trial = config.replace(callbacks=callbacks, logger={}, run_dir=str(run.path), resume="auto")
         model, trainer = build_model(trial), build_trainer(trial, run)
-        _fit(trainer, model, build_data(trial), trial, run)
+        fit(trainer, model, build_data(trial), trial, run)
     log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", config.fast_dev_run)
 
 
-def _with_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
-    """The configuration with the size of the source's files, which translates pictures at the scale of the training."""
+def _adapt_to_run(config: RunConfig, run: Run) -> RunConfig:
+    """The configuration with the paths in this run, and with the validation pairs that the run had."""
+    # Neither needs another check: the paths only lead into the run, and the pairs are those of a checked configuration.
+    return keep_recorded_splits(run, keep_outputs_in_run(config, run))
+
+
+def _add_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
+    """Adds the measured size of the source files; translation needs it to resize pictures as in training."""
     if config.data.source_size is not None:
         return config
     return config.replace(data=config.data.replace(source_size=measure_source_size(data.pairs)))
@@ -125,7 +118,8 @@ def _with_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
 def prepare_process() -> None:
     """Makes the steps of this process faster, without a change to any number."""
     keep_freed_memory()
-    # Deterministic algorithms would fill all new memory with NaN, to show what reads it unwritten: a seventh of a step.
+    # Deterministic algorithms would fill new memory with NaN, to expose reads of unwritten memory. That costs a seventh
+    # of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -134,7 +128,7 @@ def _is_first_process() -> bool:
 
 
 def _prepare_directory(run: Run, config: RunConfig) -> None:
-    """Sets aside what `resume=never` replaces. Raises ValueError where the directory holds another run."""
+    """Renames the run that `resume=never` replaces. Raises ValueError if the directory holds another run."""
     if not _is_first_process():
         return
     if config.resume == "never" and (aside := run.archive()):
@@ -145,7 +139,7 @@ def _prepare_directory(run: Run, config: RunConfig) -> None:
 
 
 def _require_same_data(run: Run, config: RunConfig, files: Inventory) -> None:
-    """Raises ValueError where the run was trained on other pairs than these files hold."""
+    """Raises ValueError if the run was trained on other pairs than those in `files`."""
     if config.allow_changed_data:
         return
     run.require_same_data(files.fingerprint)
@@ -159,7 +153,7 @@ def _record_inventory(run: Run, config: RunConfig, files: Inventory) -> None:
 
 
 def _finish(run: Run, trainer: pl.Trainer) -> None:
-    """Records the end in the run, whose last checkpoint must be there."""
+    """Marks the run as finished. Raises an error if its last checkpoint is missing."""
     require_saved(trainer, run)
     best = read_best_values(trainer)
     run.finish(best)
@@ -167,83 +161,42 @@ def _finish(run: Run, trainer: pl.Trainer) -> None:
 
 
 def _is_complete(run: Run, config: RunConfig) -> bool:
-    """Whether there is nothing left to train. Asked twice, as the first process may start it again meanwhile."""
+    """Whether there is nothing left to train."""
     if config.resume == "never" and not _is_first_process():
-        return False  # what is there may be the old run, which the first process is about to rename
-    return run.is_finished() and not is_extended(run, config) and run.is_finished()
+        return False  # the directory may still hold the old run, which the first process is about to rename
+    return run.is_complete_for(config)
 
 
-def _initialise_or_require_checkpoint(run: Run, model: Pix2Pix, config: RunConfig, *, is_first: bool) -> None:
-    """Gives a new training the weights of `init_from`; raises ValueError where it cannot start, or be resumed.
+def _prepare_start(run: Run, model: Pix2Pix, config: RunConfig, *, is_first: bool) -> None:
+    """Checks the checkpoint that the training resumes from, or gives a new training the weights of `init_from`.
 
-    All before anything is written: a mistake in a path uses up no name.
+    This runs before anything is written, so a wrong path leaves no run directory behind.
     """
-    # The run's own checkpoint comes before `resume=PATH` and `init_from`, which only say how a run began.
-    given = _given_checkpoint(config)
-    if own := next(filter(is_training_checkpoint, run.resume_checkpoints()), None):
-        so_far = require_compatible(own, model, config)
-        if is_first:
-            warn_about_schedule(run, so_far, run.config(), config)
-    elif given and not run.resume_checkpoints():
+    # A run's own checkpoints come first: `resume=PATH` and `init_from` only say how a run begins.
+    if saved := run.resume_checkpoints():
+        _check_own_checkpoint(run, saved, model, config, is_first=is_first)
+    elif given := find_given_checkpoint(config):
         require_compatible(given, model, config, given=True)
-    elif config.init_from and not run.resume_checkpoints():
+    elif config.init_from:
         load_initial_weights(config.init_from, model)
+
+
+def _check_own_checkpoint(
+    run: Run, saved: Sequence[Path], model: Pix2Pix, config: RunConfig, *, is_first: bool
+) -> None:
+    """Checks the newest readable checkpoint of a run. Damaged ones are reported when the training resumes."""
+    newest = next(filter(is_training_checkpoint, saved), None)
+    if newest is None:
+        return
+    progress = require_compatible(newest, model, config)
+    if is_first:
+        warn_about_schedule(run, progress, run.config(), config)
 
 
 def _follow_first_process(
     trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run
 ) -> None:
-    """Trains as one of the other processes, which neither log nor write the run directory."""
+    """Trains in a process other than the first. It neither logs nor writes into the run."""
     logging.getLogger("pix2pix").setLevel(logging.ERROR)
-    trainer.strategy.setup_environment()  # waits for the first process, which decides what is resumed
-    _fit(trainer, model, data, config, run)
-
-
-def _fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run) -> bool:
-    """Trains to the end; False where the time limit passed before."""
-    with keep_thread_count(run, trainer):
-        return _fit_from_checkpoint(trainer, model, data, config, run)
-
-
-def _fit_from_checkpoint(
-    trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run
-) -> bool:
-    given = _given_checkpoint(config)
-    checkpoint = find_resumable(run, instead=given)
-    so_far = checkpoint and require_compatible(checkpoint, model, config, given=checkpoint == given)
-    if trainer.is_global_zero:
-        announce_training(run, config, checkpoint)
-        log_settings(trainer.loggers, config)
-        announce_data(data.pairs)
-        if checkpoint is None and not config.init_from:
-            announce_own_weights(model.generator, model.discriminator)
-        if checkpoint and so_far:
-            run.record_resumption(checkpoint, so_far.steps)
-    try:
-        trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
-    except TimeLimitReached:
-        log.info(
-            "Stopped: the time limit is reached. Run the same command again to resume %s from its last checkpoint.",
-            run.path,
-        )
-        return False
-    except (TrainingInterrupted, SIGTERMException, KeyboardInterrupt) as stopped:
-        raise _exit_after_stop(run, stopped) from stopped
-    except (RuntimeError, MemoryError) as error:
-        if trainer.received_sigterm:  # loader workers may get the signal, too, and complain first
-            raise _exit_after_stop(run, error) from error
-        if not is_out_of_memory(error):
-            raise
-        raise ValueError(out_of_memory_message(config, error)) from error
-    return True
-
-
-def _given_checkpoint(config: RunConfig) -> Path | None:
-    """The checkpoint given as `resume=PATH`, for continuing a training from another run."""
-    return None if config.resume in {"auto", "never"} else Path(config.resume)
-
-
-def _exit_after_stop(run: Run, why: BaseException) -> SystemExit:
-    log.info("Stopped. Run the same command again to resume %s from its last checkpoint.", run.path)
-    interrupted = isinstance(why, KeyboardInterrupt)
-    return SystemExit(why.code if isinstance(why, TrainingInterrupted) else INTERRUPTED if interrupted else TERMINATED)
+    trainer.strategy.setup_environment()  # waits for the first process, which chooses the checkpoint to resume from
+    fit(trainer, model, data, config, run)

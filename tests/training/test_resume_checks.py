@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pix2pix.runs.metrics import read_metrics
+from pix2pix.runs.progress import TrainingProgress, read_progress
 from pix2pix.runs.run import Run
-from pix2pix.training.resume import TrainingProgress, read_progress, warn_about_schedule
+from pix2pix.training.resume import warn_about_schedule
 from tests.conftest import TINY, pix2pix, same_weights, typed
 
 
@@ -50,6 +51,18 @@ def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
         pix2pix(*words, "trainer.max_epochs=1")
     assert run.config_file.read_bytes() == before
     assert run.is_finished()
+
+
+def test_a_finished_run_is_left_alone_by_a_limit_that_it_has_reached(run, words, capsys):
+    """By a process that finds it finished, and by one that waited for its lock."""
+    before = [file.read_bytes() for file in (run.config_file, run.provenance_file)]
+    pix2pix(*words, "+trainer.max_steps=12")
+    assert "is finished" in capsys.readouterr().out
+    config = run.config()
+    config = config.replace(trainer=config.trainer | {"max_steps": 12})
+    with run.open_session(config, run.provenance()["data_fingerprint"]) as is_unfinished:
+        assert not is_unfinished
+    assert [file.read_bytes() for file in (run.config_file, run.provenance_file)] == before
 
 
 def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, words, capsys):

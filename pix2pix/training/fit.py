@@ -1,0 +1,97 @@
+"""Runs Lightning's fit for a run: from its newest checkpoint, and with what ends a training before its end."""
+
+import logging
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from pix2pix.config.schema import RunConfig
+from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
+from pix2pix.data.datamodule import PairDataModule
+from pix2pix.runs.checkpoints import find_resumable
+from pix2pix.runs.run import Run
+from pix2pix.runs.threads import keep_thread_count
+from pix2pix.training.loggers.base import log_settings
+from pix2pix.training.messages import (
+    announce_data,
+    announce_own_weights,
+    announce_training,
+    is_out_of_memory,
+    out_of_memory_message,
+)
+from pix2pix.training.module import Pix2Pix
+from pix2pix.training.resume import require_compatible
+
+log = logging.getLogger(__name__)
+
+TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
+
+
+def find_given_checkpoint(config: RunConfig) -> Path | None:
+    """The checkpoint given as `resume=PATH`, for continuing a training from another run."""
+    return None if config.resume in {"auto", "never"} else Path(config.resume)
+
+
+def fit(trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run) -> bool:
+    """Trains to the end; False if the time limit passed before.
+
+    Raises:
+        SystemExit: with the exit code of the signal that stopped the training.
+        ValueError: if memory ran out, or the checkpoint does not fit.
+    """
+    with keep_thread_count(run, trainer):
+        checkpoint = _announce_start(trainer, model, data, config, run)
+        return _fit_from_checkpoint(trainer, model, data, config, run, checkpoint)
+
+
+def _announce_start(
+    trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run
+) -> Path | None:
+    """Logs what is trained from where, and returns the checkpoint to resume from."""
+    given = find_given_checkpoint(config)
+    checkpoint = find_resumable(run, fallback=given)
+    progress = checkpoint and require_compatible(checkpoint, model, config, given=checkpoint == given)
+    if trainer.is_global_zero:
+        announce_training(run, config, checkpoint)
+        log_settings(trainer.loggers, config)
+        announce_data(data.pairs)
+        if checkpoint is None and not config.init_from:
+            announce_own_weights(model.generator, model.discriminator)
+        if checkpoint and progress:
+            run.record_resumption(checkpoint, progress.steps)
+    return checkpoint
+
+
+def _fit_from_checkpoint(
+    trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run, checkpoint: Path | None
+) -> bool:
+    try:
+        trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+    except TimeLimitReached:
+        _log_stop("Stopped: the time limit is reached.", run)
+        return False
+    except (TrainingInterrupted, SIGTERMException, KeyboardInterrupt) as cause:
+        _log_stop("Stopped.", run)
+        raise SystemExit(_exit_code(cause)) from cause
+    except (RuntimeError, MemoryError) as error:
+        if trainer.received_sigterm:  # loader workers may get the signal, too, and fail before this process does
+            _log_stop("Stopped.", run)
+            raise SystemExit(TERMINATED) from error
+        if not is_out_of_memory(error):
+            raise
+        raise ValueError(out_of_memory_message(config, error)) from error
+    return True
+
+
+def _log_stop(reason: str, run: Run) -> None:
+    log.info("%s Run the same command again to resume %s from its last checkpoint.", reason, run.path)
+
+
+def _exit_code(cause: BaseException) -> int:
+    if isinstance(cause, TrainingInterrupted):
+        assert isinstance(cause.code, int)
+        return cause.code
+    if isinstance(cause, KeyboardInterrupt):
+        return INTERRUPTED
+    return TERMINATED
