@@ -205,7 +205,7 @@ def _write(item: _PictureTask) -> _PictureTask:
 
 
 def _valid_geo_tags(item: _PictureTask, output: Picture, result: Path) -> GeoTags:
-    """The place on earth of the input, where the file of the output holds it and its pixels are the same ones."""
+    """The geographic position of the input, if the output's format can store it and its size is the same."""
     if not item.pictures or result.suffix.lower() not in TIFF_SUFFIXES:
         return {}
     return item.geo_tags if picture_size(output) == picture_size(item.pictures[0]) else {}

@@ -153,7 +153,7 @@ def has_custom_forward(dropout: _DropoutNd) -> bool:
 
 
 def _run_custom_dropout(dropout: _DropoutNd, noise: Noise, x: Tensor) -> Tensor:
-    """Runs it in training mode on each picture alone, with torch's global generator seeded from the noise."""
+    """Runs a custom dropout in training mode on each picture alone. The noise seeds torch's global generator."""
     device = [x.device] if x.is_cuda else []
     # The foreign forward draws by torch's global generator: a seed of random bits for each picture makes it follow the
     # picture's noise.

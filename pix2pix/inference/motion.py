@@ -61,7 +61,7 @@ class MotionSmoother:
         return output
 
     def _move(self, source: np.ndarray, *before: np.ndarray) -> list[np.ndarray]:
-        """The frames before, the input's first, moved to where `source` shows their pixels."""
+        """Moves earlier frames, the input first, along the motion to the present input `source`."""
         cv2 = self.cv2
         grey = [cv2.cvtColor(frame.astype(np.uint8), cv2.COLOR_RGB2GRAY) for frame in (source, before[0])]
         flow = self.flow.calc(*grey, None)

@@ -1,4 +1,4 @@
-"""What a translator takes: pictures, arrays and files, each under the noise of its name."""
+"""The inputs of a translator: pictures, arrays and files, each with a name that selects its noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ class Request(NamedTuple):
 
 
 def make_requests(inputs: Sequence[Input | tuple[Input, ...]], name: str | Sequence[str]) -> list[Request]:
-    """A request for each input: under one name for all, or under one for each."""
+    """A request for each input, with one name for all or one name for each."""
     names = [name] * len(inputs) if isinstance(name, str) else list(name)
     if len(names) != len(inputs):
         raise ValueError(f"{len(names)} names for {len(inputs)} pictures: give one name, or one for each.")

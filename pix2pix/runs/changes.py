@@ -70,10 +70,10 @@ class Changes:
 
 
 def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
-    """What differs in `here` from `there`.
+    """The settings in which `here` differs from `there`.
 
-    Where a run lies is no decisive difference, nor is who watches it and how long it is trained: loggers and callbacks
-    may be added to a run and left out. Nor are the devices it is trained on.
+    A run stays the same training if it is moved, trained longer or on other devices, or if loggers and observing
+    callbacks are added or left out.
     """
     from pix2pix.config.defaults import fill_in_missing  # imports torch
 

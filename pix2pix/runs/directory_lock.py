@@ -1,4 +1,4 @@
-"""Locks a run directory for one training, and renames what is in the way of a new one."""
+"""Locks a run directory for one training, and renames files and directories that a new one would overwrite."""
 
 import itertools
 import logging

@@ -15,7 +15,7 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
 
 
 def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
-    """The rows, and which line is the first that is not a row, or "". A power cut may leave half a last line."""
+    """The rows, and the place of the first damaged line, such as `line 7`; "" if no line is damaged."""
     lines = path.read_text(encoding=ENCODING, errors="replace").splitlines() if path.is_file() else []
     if not any(lines):
         return [], ""
@@ -23,7 +23,7 @@ def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
     if "step" not in columns or len({*columns}) < len(columns):
         return [], "line 1"
     rows = [_parse_row(columns, line) for line in lines[1:]]
-    # Half a last line is what a power cut leaves, and no fault; empty lines are none either.
+    # A power cut may leave half a last line. That is no damage, and neither are empty lines.
     broken = [number for number, row in enumerate(rows[:-1], start=2) if row is None and lines[number - 1]]
     return [row for row in rows if row is not None], f"line {broken[0]}" if broken else ""
 

@@ -24,7 +24,7 @@ def find_repositories(modules: Iterable[str]) -> list[Path]:
 
 
 def _find_folders(modules: Iterable[str]) -> Iterator[Path]:
-    """The folders of modules that are imported; those of installed packages are told by their versions."""
+    """The folders of imported modules, without installed packages, whose versions are recorded elsewhere."""
     for name in sorted(modules):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file and "site-packages" not in Path(file).parts:
@@ -52,7 +52,7 @@ def describe_repository(repository: Path) -> tuple[dict[str, Any], str]:
 
 
 def _run_git(folder: Path, *command: str) -> str | None:
-    """What a command of git prints, cut where it is longer than a diff may be; None where it fails or is slow."""
+    """The output of a git command, cut to the greatest length of a diff; None if git fails or is slow."""
     try:
         git = subprocess.Popen(
             [*GIT, "-C", str(folder), *command],

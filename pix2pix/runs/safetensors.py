@@ -24,7 +24,7 @@ SUM = "sha256"  # the key of the checksum in it; files of version 0.1.0 have non
 
 
 def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
-    """What a file of weights holds: `config`, `global_step` and `state_dict`, known to be sound as far as can be told.
+    """The content of a file of weights: `config`, `global_step` and `state_dict`, checked before it is returned.
 
     Raises:
         ValueError: for a file that is damaged, or holds something else.
@@ -39,7 +39,7 @@ def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
 
 
 def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
-    """What a checkpoint holds, of any kind: tensors and plain values. Raises ValueError when it is damaged or none."""
+    """The tensors and plain values of any checkpoint. Raises ValueError if the file is damaged or no checkpoint."""
     require_intact(file)
     try:
         return torch.load(file, map_location=device, weights_only=True)
@@ -72,7 +72,7 @@ def write_safetensors(path: Path, state: dict[str, Tensor], config: Mapping[str,
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:
-    """What a checkpoint of the same generator holds: `config`, `global_step` and, in float32, `state_dict`."""
+    """The same content as in a checkpoint: `config`, `global_step` and, in float32, `state_dict`."""
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(METADATA)

@@ -1,4 +1,4 @@
-"""The training step of the paper on a batch in parts: gradients add up, and memory is needed for one part at a time."""
+"""The training step of the paper on a batch in parts. Gradients add up, so memory holds one part at a time."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,8 @@ def accumulated_step(
 ) -> StepResult:
     """`pix2pix_step` with the gradients of `micro_batches` parts: D on all of them, then G against the updated D.
 
-    Each part passes G once for D, and once again for G, with other dropout noise: no activations are kept meanwhile.
+    Each part passes through G twice, once for D's update and once for G's, with other dropout noise. So no activations
+    are kept between the updates.
     Batch norm sees one part at a time.
     """
     parts = list(split_batch(source, target, micro_batches))

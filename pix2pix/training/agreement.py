@@ -6,7 +6,7 @@ AGREE_EVERY = 10  # steps between two agreements of several processes to save; o
 
 
 def is_wanted_anywhere(trainer: pl.Trainer, wanted: bool, *, now: bool = False) -> bool:
-    """Whether any process wants it. Several processes ask each other only every `AGREE_EVERY` steps, or `now`."""
+    """Whether any process wants to save. Several processes ask each other every `AGREE_EVERY` steps, or `now`."""
     if trainer.world_size == 1:
         return wanted
     if not now and trainer.global_step % AGREE_EVERY:

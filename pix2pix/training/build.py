@@ -124,20 +124,20 @@ def _with_mode(callback: Component, config: RunConfig) -> Component:
 
 
 def _cluster_plugins(config: RunConfig) -> list[LightningEnvironment]:
-    """One process needs no cluster: Lightning must ignore the variables of a Slurm shell that it runs in.
+    """Makes Lightning ignore the variables of a Slurm shell if a single process trains.
 
-    It would refuse one device in a job of several tasks, or put the job into the queue again by itself.
+    Otherwise Lightning would refuse one device in a job of several tasks, or queue the job again by itself.
     """
     return [LightningEnvironment()] if config.is_single_process else []
 
 
 def sort_callbacks(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
-    """The training log last, as it sends what the others log; Lightning puts those that save behind it."""
+    """Puts the training log behind the callbacks whose numbers it sends. Lightning puts those that save behind it."""
     return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog))
 
 
 class NoProfiler(PassThroughProfiler):
-    """Lightning's profiler that does nothing, faster: it is asked some 70 times a step."""
+    """A faster version of Lightning's profiler that does nothing. Lightning calls it about 70 times a step."""
 
     nothing: Any = contextlib.nullcontext()
 

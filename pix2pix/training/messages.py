@@ -46,7 +46,7 @@ def announce_data(pairs: PairSource) -> None:
 
 
 def announce_own_weights(generator: nn.Module, discriminator: nn.Module | None) -> None:
-    """Logs which networks are not of this package, and so keep the weights that they construct themselves with."""
+    """Logs which networks come from other packages. These keep the weights that their constructors draw."""
     for role, network in (("generator", generator), ("discriminator", discriminator)):
         if network is not None and not is_of_this_package(network):
             name = type(network).__qualname__
@@ -98,7 +98,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def out_of_memory_message(config: RunConfig, error: Exception) -> str:
-    """What happened, and which settings take less memory."""
+    """The message that memory ran out, with the settings that need less."""
     data, reason = config.data, str(error).splitlines()[0] if str(error) else "the system gives no more"
     return (
         f"out of memory with data.batch_size={data.batch_size} at {data.height}x{data.width} ({reason}). "
@@ -134,7 +134,7 @@ def _read_moment(checkpoint: Path) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def silence_lightning() -> Iterator[None]:
-    """Leaves out what Lightning says to everyone and nobody here can act on. Warnings are as before after the block."""
+    """Hides messages of Lightning that users cannot act on. After the block, warnings are as before."""
     # Tips, and the table of devices, which `announce_training` says in one line.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for asked_for in ("profilers", "callbacks.model_summary"):

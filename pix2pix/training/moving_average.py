@@ -8,8 +8,8 @@ from torch.optim.swa_utils import AveragedModel
 class MovingAverage(AveragedModel):
     """A copy of a network whose weights follow the network's: w <- decay * w + (1 - decay) * network's w.
 
-    It makes the pictures wherever a run makes any. torch's own update reads `n_averaged` in every step, which would
-    wait for the device; this one never waits.
+    The average makes all pictures of a run. torch's own update waits for the device in every step, because it reads
+    `n_averaged` there. This one never waits.
 
     Args:
         network: the network; the first update copies its weights.
@@ -23,7 +23,7 @@ class MovingAverage(AveragedModel):
         self.decay, self.has_warm_up, self.has_begun = decay, has_warm_up, False
 
     def resume(self) -> None:
-        """Finds out whether weights were loaded; reads a number from the device: once at the start, in no step."""
+        """Finds out whether weights were loaded. That waits for the device, so it is done once, at the start."""
         self.has_begun = bool(self.n_averaged)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What a training that has ended leaves in its run: the best values, and at least one checkpoint."""
+"""Reads the best values of a training that has ended, and checks that it has saved a checkpoint."""
 
 import pytorch_lightning as pl
 
@@ -16,7 +16,7 @@ def _checkpoint_callbacks(trainer: pl.Trainer) -> list[Checkpoints]:
 
 
 def require_saved(trainer: pl.Trainer, run: Run) -> None:
-    """Raises ValueError where there was nothing to train, and so nothing to save."""
+    """Raises ValueError if nothing was saved because there was nothing to train."""
     if _checkpoint_callbacks(trainer) and not run.resume_checkpoints():
         limits = ("max_epochs", "max_steps", "limit_train_batches")
         raise ValueError(

@@ -23,7 +23,7 @@ def logger_arguments(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
 
 
 def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
-    """The configuration without what would write into another run, as a `config.yaml` of another run has it.
+    """The configuration without paths into another run, such as those in a copied `config.yaml`.
 
     Loggers of this package always write to the run; a `directory` in their settings is ignored, with a log line.
 

@@ -13,7 +13,7 @@ def count_one_step(optimizers: Sequence[LightningOptimizer]) -> Iterator[None]:
     In manual optimization Lightning counts the steps of every optimizer: two of them would double every step number.
     A step that is replayed as a CUDA graph calls no optimizer, and would count as none.
     """
-    # Lightning counts in these two hooks of an optimizer: they are taken from all, and called once for the block.
+    # Lightning counts in these two hooks of an optimizer. They are removed from all optimizers, and called once.
     first, *_ = optimizers
     begin, end = first._on_before_step, first._on_after_step
     for optimizer in optimizers:

@@ -36,8 +36,7 @@ class DerivedPairs(PairSource):
     """Every picture of a folder is a target; its input is made from it, by default the same way every time.
 
     Splits are the folders `train`, `val` and `test` where there are any; without `val`, a share of `train` is held
-    out. Pictures are brought to the size they are used at first, so that an edge or a grain of noise is as large as
-    it says.
+    out. Pictures are first resized to the size at which they are used, and inputs are derived after that.
 
     | operation | input | `amount` and its default |
     |---|---|---|
@@ -170,7 +169,7 @@ class DerivedFiles(Sequence[Pair]):
 
 
 def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Callable[[Tensor, str], Tensor] | None:
-    """What makes an input from a picture and its name, as `DerivedPairs` of these settings does.
+    """The function that derives an input from a picture and its name, as `DerivedPairs` with these settings does.
 
     None for an operation that leaves the picture as it is: no operation, and `lab`, whose input is part of the picture.
     """

@@ -67,7 +67,7 @@ class EvaluationFolder(FilePairSource):
         return self.found[split]
 
     def missing_split_message(self, split: Split) -> str:
-        """What the folder lacks, and what it has."""
+        """The message that names the missing split and the splits that there are."""
         there = ", ".join(f"{name} ({len(files)} pairs)" for name, files in self.found.items())
         there = there if self.has_splits else f"no splits, {len(self.found[split])} pairs in all"
         return f"--split {split}: {self.path} has no {split} split; it has {there}. Choose one of these, or add pairs."

@@ -54,7 +54,7 @@ class FilePairSource(PairSource):
 
     @property
     def image_names(self) -> list[str]:
-        """What the folders of A and then of B are called."""
+        """The names of A's folders, then of B's."""
         return [*self.specs["A"].folders, *self.specs["B"].folders]
 
     def find_pairs(self, path: Path, layout: Layout = "auto", report: Report = raise_fault) -> FolderLayout:
@@ -146,7 +146,7 @@ class PairFolder(FilePairSource):
         return describe_splits(self.found, self._splits, self.held_out_by)
 
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
-        """Height and width of a pair's source: that of all files that were looked at, or from the header of its own."""
+        """Height and width of a pair's source: the one size of all measured files, or else from the header of its file."""
         files, known = self.files(split)[index], self._splits[split].sizes
         if len(known) == 1:
             ((height, width),) = known

@@ -64,9 +64,9 @@ class ImageSpec(NamedTuple):
         return to_pixels(image, kind, self.depth, name=name)
 
     def show(self, image: Tensor, palette: Palette | None) -> Tensor:
-        """What a picture can show of a generator's input (C, H, W): classes in their colours, of several one in colour.
+        """The channels of a generator's input (C, H, W) that a picture can show, with classes in their colours.
 
-        `palette` is that of an input with one channel per class.
+        `palette` gives the colours if the input has one channel per class.
         """
         if self.inputs is None:
             return select_channels(to_displayable(image, palette), self.channels)

@@ -79,7 +79,7 @@ def _open_reader(table: Path) -> "csv.DictReader[str]":
 
 
 def table_digest(table: Path) -> str:
-    """A digest of what the table says, which decides what is paired with what."""
+    """A digest of the rows of a table, because these decide which files form a pair."""
     return hashlib.sha256(table.read_bytes()).hexdigest()
 
 

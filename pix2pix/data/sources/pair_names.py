@@ -1,4 +1,4 @@
-"""Names of pairs: what two files are called that belong together."""
+"""Names of pairs: files belong together if the same name of a pair follows from their names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def _strip_ending(stem: str, endings: Iterable[str]) -> str:
 def files_by_pair_name(
     folder: Path, files: Iterable[str], shows: str = "", report: Report = raise_fault
 ) -> dict[str, str]:
-    """The files of a folder by the names of their pairs; `shows` is what the folder is called by.
+    """The files of a folder by the names of their pairs; `shows` is the name of the image in that folder.
 
     Reports two files of one name; the first of them counts.
     """

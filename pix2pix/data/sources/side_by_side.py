@@ -47,7 +47,7 @@ def are_single_beside(sizes: Iterable[Size], pairs: Iterable[Size]) -> bool:
 
 
 def find_images_in_names(names: Sequence[str]) -> list[str]:
-    """What the images of a pair are called where each pair has its files in one folder: `1_sat.png`, `1_mask.png`.
+    """The names of a pair's images, if all files lie in one folder: mask and sat for `1_mask.png` and `1_sat.png`.
 
     Empty unless every name consists of a pair's name and one of a few words, and every pair has a file of each word.
     """
@@ -110,7 +110,7 @@ def look_single(files: Sequence[Path]) -> bool:
 
 
 def _measure_seam(file: Path) -> float | None:
-    """How the two middle columns differ, by how neighbours elsewhere do; None where that tells nothing."""
+    """The difference of the two middle columns, relative to that of other neighbours; None if it shows nothing."""
     try:
         picture = open_picture(file)
     except (ValueError, OSError):

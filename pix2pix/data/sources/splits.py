@@ -62,7 +62,7 @@ class FolderLayout:
 
 
 def hold_out(pairs: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the pairs that stay, and of those that are held out: a random share, at least one of each.
+    """Divides the numbers of the pairs into those that stay and a random share that is held out, at least one of each.
 
     They depend on the number of pairs, the share and the seed alone.
     """
@@ -81,7 +81,7 @@ def hold_out_every_tenth(pairs: int) -> tuple[np.ndarray, np.ndarray]:
 def complete_splits(
     found: Mapping[Split, SplitFiles], path: Path, val_share: float | None, seed: int
 ) -> dict[Split, SplitFiles]:
-    """The splits with a validation split, which is held out of the training pairs where there is none.
+    """Adds a validation split, held out of the training pairs, if there is none.
 
     With `val_share=None` the splits are those of earlier versions: test pairs are validated on where there is no
     validation split, validation pairs are tested on where there is no test split, and every tenth pair is held out

@@ -128,7 +128,7 @@ class TrainingLog(pl.Callback):
             self._send_rows(trainer, numbers)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sends means over the epoch, and of a short training its losses."""
+        """Sends the means over the epoch, and the losses of a training that is shorter than an interval."""
         means: dict[str, Any] = dict(self._take_logged(trainer, pl_module, on_step=False, also=self.epoch_names))
         self.epoch_names = set()
         # The interval stays as it is: a training that goes on later logs the row that it would have logged.

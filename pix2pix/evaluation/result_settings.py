@@ -12,7 +12,7 @@ from pix2pix.runs.changes import OBSERVATION_SETTINGS, only_observes
 UNEVALUATED_GROUPS = {"logger", "metrics", "provenance"}
 
 
-def comparable_settings(config: RunConfig) -> dict[str, Any]:
+def result_settings(config: RunConfig) -> dict[str, Any]:
     """The settings by their dotted names, with defaults. `data.batch_size` counts the pairs of a step on all devices.
 
     What a setting changes in the data is not looked at here: the fingerprint of the data tells.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pix2pix.evaluation.comparable_settings import comparable_settings
+from pix2pix.evaluation.result_settings import result_settings
 from tests.conftest import typed
 
 EARLY = "{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/l1}"
@@ -21,7 +21,7 @@ EARLY = "{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/l1}"
 )
 def test_settings_that_cannot_change_a_result_divide_no_group(words):
     usual = typed("data.batch_size=4") if "data.batch_size=2" in words else typed()
-    assert comparable_settings(typed(*words)) == comparable_settings(usual)
+    assert result_settings(typed(*words)) == result_settings(usual)
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_settings_that_cannot_change_a_result_divide_no_group(words):
     ],
 )
 def test_settings_that_can_change_a_result_do(words):
-    assert comparable_settings(typed(*words)) != comparable_settings(typed())
+    assert result_settings(typed(*words)) != result_settings(typed())
