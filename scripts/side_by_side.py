@@ -13,9 +13,9 @@ from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.data.images.value_range import normalize
-from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison import RunEntry
 from pix2pix.evaluation.comparison_page import picture_names
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.find import find_runs
 
 

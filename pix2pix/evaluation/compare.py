@@ -7,12 +7,12 @@ from typing import Any
 
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
-from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.comparison_page import write_page
 from pix2pix.evaluation.evaluate import evaluate as evaluate_run
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.fcn_score import resolve_scorer
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.evaluation.own_metrics import parse_names
 from pix2pix.evaluation.record import Record
 from pix2pix.evaluation.select_runs import select_runs

@@ -1,115 +1,19 @@
 """Groups runs by settings and evaluation protocol, and finds the best group of each metric."""
 
 import json
-import math
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
 from natsort import natsorted
 
-from pix2pix.config.defaults import fill_in_defaults
-from pix2pix.config.identity import flatten
 from pix2pix.config.metric_names import METRICS, Metric
-from pix2pix.config.schema import RunConfig
 from pix2pix.core.tables import make_table
-from pix2pix.runs.run import Run
+from pix2pix.evaluation.result_settings import result_settings
+from pix2pix.evaluation.run_groups import Group, RunEntry
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
-IGNORED_SETTINGS = ("name", "run_dir", "output_dir", "data.root", "data.path", "data.source.path", "logger.")
-IGNORED_SETTINGS += ("tags", "notes", "provenance.")
-
-
-@dataclass
-class RunEntry:
-    """One run of a comparison."""
-
-    run: Run
-    config: RunConfig
-    label: str
-    distinct_settings: dict[str, Any] = field(default_factory=dict)  # those that tell it from the others
-    metrics: dict[str, float] = field(default_factory=dict)
-    evaluation: str | None = None  # name of the folder with the evaluation that gave the metrics
-    is_finished: bool = False
-    data: str = ""
-    protocol: dict[str, str] = field(default_factory=dict)  # evaluation settings that affect the metrics
-    own_metrics: dict[str, Metric] = field(default_factory=dict)  # those that are not built in
-    mismatches: tuple[str, ...] = ()  # why the evaluation is not the requested one
-
-    @property
-    def seed(self) -> int:
-        """The seed of the run."""
-        return self.config.seed
-
-    @property
-    def is_final(self) -> bool:
-        """Whether its metrics are final: the run is finished and was evaluated as requested."""
-        return self.is_finished and self.evaluation is not None and not self.mismatches
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The tags and notes of the run, as far as it has any."""
-        labels = {"tags": ", ".join(self.config.tags), "notes": self.config.notes or ""}
-        return {name: text for name, text in labels.items() if text}
-
-    def state(self) -> str:
-        """Progress and evaluation, for example `unfinished, not evaluated`."""
-        progress = "finished" if self.is_finished else "unfinished"
-        words = [progress, "" if self.evaluation else "not evaluated", *self.mismatches]
-        return ", ".join(filter(None, words))
-
-
-@dataclass(eq=False)
-class Group:
-    """Runs that differ only in the seed and were evaluated under the same protocol."""
-
-    entries: list[RunEntry]
-
-    @property
-    def label(self) -> str:
-        """The settings that distinguish the group; else the name of its run or configuration."""
-        if len(self.distinct_settings) == 1:
-            return str(next(iter(self.distinct_settings.values())))
-        settings = ", ".join(f"{key}={value}" for key, value in self.distinct_settings.items())
-        return settings or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config.name)
-
-    @property
-    def distinct_settings(self) -> dict[str, Any]:
-        """The settings that tell the group from the others, by short names."""
-        first = next((entry for entry in self.entries if entry.evaluation), self.entries[0])
-        return {key: value for key, value in first.distinct_settings.items() if key != "seed"}
-
-    @property
-    def is_provisional(self) -> bool:
-        """Whether no run of the group has final metrics."""
-        return not any(entry.is_final for entry in self.entries)
-
-    @property
-    def shown_entries(self) -> list[RunEntry]:
-        """The runs whose metrics are shown: those with final metrics, or all if there are none."""
-        return [entry for entry in self.entries if entry.is_final] or self.entries
-
-    def describe_size(self) -> str:
-        """The number of runs; `2 of 3` if not all have final metrics."""
-        final = sum(entry.is_final for entry in self.entries)
-        return f"{final} of {len(self.entries)}" if final < len(self.entries) else str(final)
-
-    def mean(self, metric: str) -> float | None:
-        """The mean over the shown runs; None if none has the metric."""
-        values = self.values(metric)
-        return statistics.fmean(values) if values else None
-
-    def spread(self, metric: str) -> float | None:
-        """The standard deviation over seeds; None for a single run."""
-        values = self.values(metric)
-        return statistics.stdev(values) if len(values) > 1 else None
-
-    def values(self, metric: str) -> list[float]:
-        """The finite values of the metric over the shown runs."""
-        values = [entry.metrics.get(metric, math.nan) for entry in self.shown_entries]
-        return [value for value in values if math.isfinite(value)]
 
 
 @dataclass(eq=False)
@@ -147,7 +51,9 @@ class Comparison:
         for entry in sorted(self.entries, key=lambda entry: entry.evaluation is None):
             by_protocol = by_configuration.setdefault(_configuration_key(entry), {})
             key = json.dumps([entry.protocol, str(entry.run.path) if entry.mismatches else ""], sort_keys=True)
-            by_protocol.setdefault(key if entry.evaluation else next(iter(by_protocol), ""), []).append(entry)
+            if not entry.evaluation:
+                key = next(iter(by_protocol), "")
+            by_protocol.setdefault(key, []).append(entry)
         # Back to the order in which the runs were given, within the groups and among them.
         order = {id(entry): number for number, entry in enumerate(self.entries)}
         groups = [
@@ -184,15 +90,15 @@ class Comparison:
 
     @cached_property
     def columns(self) -> list[str]:
-        """The settings that differ, by short names."""
+        """The settings that differ between groups, by their dotted names."""
         return list(dict.fromkeys(key for group in self.groups for key in group.distinct_settings))
 
     @cache  # noqa: B019 - a comparison lives as long as its command
     def best(self, metric: str) -> Group | None:
         """The group that is better than all others by more than the spread over seeds.
 
-        None if the next group is within the spread, the spread is unknown (one seed), the metrics are provisional, or
-        data or protocols differ.
+        None if the next group is within the spread, the spread is unknown (one seed), or data or protocols differ. A
+        provisional group cannot be the best: None if one has the best mean or is within the spread of it.
         """
         if len(self.data_sets()) > 1 or len(self.protocols()) > 1:
             return None
@@ -223,7 +129,7 @@ class Comparison:
 
     def differing_settings(self) -> dict[str, list[Any]]:
         """Maps every setting that differs to its value in each run."""
-        by_run = [_comparable_settings(entry.config) for entry in self.entries]
+        by_run = [result_settings(entry.config) for entry in self.entries]
         keys = sorted({key for each in by_run for key in each})
         table = {key: [each.get(key, "") for each in by_run] for key in keys}
         return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
@@ -272,9 +178,5 @@ class Comparison:
 
 def _configuration_key(entry: RunEntry) -> str:
     """Equal for runs of one group: their settings without the seed, and their data."""
-    settings = {key: value for key, value in _comparable_settings(entry.config).items() if key != "seed"}
+    settings = {key: value for key, value in result_settings(entry.config).items() if key != "seed"}
     return json.dumps([settings, entry.data], sort_keys=True)
-
-
-def _comparable_settings(config: RunConfig) -> dict[str, Any]:
-    return {key: value for key, value in flatten(fill_in_defaults(config)) if not key.startswith(IGNORED_SETTINGS)}

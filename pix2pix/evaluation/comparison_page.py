@@ -10,8 +10,9 @@ from typing import Any
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.html_page import render_page
 from pix2pix.data.images.picture_files import open_image, report_unreadable
-from pix2pix.evaluation.comparison import Comparison, RunEntry
+from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.paper_tables import matching_tables
+from pix2pix.evaluation.run_groups import RunEntry
 from pix2pix.inference.gallery import webp_data_uri
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run

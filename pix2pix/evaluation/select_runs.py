@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
 from pix2pix.core.instantiate import TARGET
-from pix2pix.evaluation.compare_runs import parse_folder_name
+from pix2pix.evaluation.load_comparison import parse_folder_name
 from pix2pix.runs.run import Run
 
 

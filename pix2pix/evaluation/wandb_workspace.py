@@ -1,7 +1,7 @@
 """Saves a comparison of runs as a W&B workspace."""
 
 from pix2pix.config.metric_names import METRICS
-from pix2pix.evaluation.compare_runs import Comparison
+from pix2pix.evaluation.comparison import Comparison
 from pix2pix.runs.wandb_id import run_id
 
 PANELS_A_ROW = 3

@@ -10,7 +10,7 @@ from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
 from pix2pix.config.old_settings import present_name, update_setting_names
 from pix2pix.config.saved import read_config
-from pix2pix.evaluation.compare_runs import load_comparison
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, pix2pix, resolved, typed
 

@@ -6,7 +6,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.chromium import chromium, needs_chromium
-from tests.evaluation.test_compare_runs import sweep  # noqa: F401
+from tests.evaluation.test_load_comparison import sweep  # noqa: F401
 
 pytestmark = needs_chromium
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from pix2pix.core import prefetch
 from pix2pix.core.checksums import file_sha256
-from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.folders import evaluation_folder
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.run import Run
 from tests.conftest import DATASETS, TINY, TINY_FOLDER, needs_datasets, noise_pairs, pix2pix
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pix2pix.config.metric_names import find_mode
-from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.evaluate import evaluate
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from tests.conftest import TINY, forget_package, pix2pix

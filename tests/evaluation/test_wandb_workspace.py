@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from tests.conftest import command
-from tests.evaluation.test_compare_runs import sweep  # noqa: F401
+from tests.evaluation.test_load_comparison import sweep  # noqa: F401
 from tests.local_server import LocalServer, Silent
 
 pytest.importorskip("wandb_workspaces")

@@ -146,7 +146,7 @@ class PairFolder(FilePairSource):
         return describe_splits(self.found, self._splits, self.held_out_by)
 
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
-        """Height and width of a pair's source: the one size of all measured files, or else from the header of its file."""
+        """Height and width of a pair's source: the one size of all measured files, or else read from its own file."""
         files, known = self.files(split)[index], self._splits[split].sizes
         if len(known) == 1:
             ((height, width),) = known

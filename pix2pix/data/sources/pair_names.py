@@ -1,4 +1,4 @@
-"""Names of pairs: files belong together if the same name of a pair follows from their names."""
+"""Finds the names of pairs from names of files. Files with the same name of a pair belong together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -8,10 +8,11 @@ from typing import Any
 from pix2pix.config.old_settings import present_name
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
-from pix2pix.evaluation.comparison import Comparison, RunEntry
+from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import Record
+from pix2pix.evaluation.run_groups import RunEntry
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 

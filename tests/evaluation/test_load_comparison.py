@@ -9,14 +9,15 @@ import statistics
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.compare import compare
-from pix2pix.evaluation.compare_runs import load_comparison
 from pix2pix.evaluation.comparison_tables import to_csv, to_markdown
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.evaluation.paired_tests import compare_with_best, correct_holm, flip_signs
 from pix2pix.evaluation.paper_tables import loss_name, matching_tables
 from pix2pix.evaluation.record import read_record
@@ -192,6 +193,16 @@ def test_tags_and_notes_are_shown_and_divide_no_group(tiny_run, tmp_path):
     assert "paper, final · first try" in (tmp_path / "page.html").read_text()
     rows = list(csv.DictReader(to_csv(comparison).splitlines()))
     assert [(row["tags"], row["notes"]) for row in rows] == [("paper, final", "first try"), ("paper, final", "")]
+
+
+def test_a_seed_that_was_trained_again_on_other_workers_stays_in_its_group(tiny_run, tmp_path):
+    for name in ("first", "again"):
+        shutil.copytree(tiny_run.path, tmp_path / name)
+    config = tiny_run.config()
+    again = config.replace(seed=1, resume="never", data=config.data.replace(num_workers=config.data.num_workers + 1))
+    Run(tmp_path / "again").config_file.write_text(yaml.safe_dump(again.to_mapping()))
+    (group,) = load_comparison(find_runs([tmp_path]), "val").groups
+    assert len(group.entries) == 2
 
 
 def test_a_folder_without_runs_is_named(tmp_path):

@@ -1,0 +1,100 @@
+"""The runs of a comparison and their groups: runs that differ only in the seed."""
+
+import math
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+from pix2pix.config.metric_names import Metric
+from pix2pix.config.schema import RunConfig
+from pix2pix.runs.run import Run
+
+
+@dataclass
+class RunEntry:
+    """One run of a comparison."""
+
+    run: Run
+    config: RunConfig
+    label: str
+    distinct_settings: dict[str, Any] = field(default_factory=dict)  # those that tell it from the others
+    metrics: dict[str, float] = field(default_factory=dict)
+    evaluation: str | None = None  # name of the folder with the evaluation that gave the metrics
+    is_finished: bool = False
+    data: str = ""
+    protocol: dict[str, str] = field(default_factory=dict)  # evaluation settings that affect the metrics
+    own_metrics: dict[str, Metric] = field(default_factory=dict)  # those that are not built in
+    mismatches: tuple[str, ...] = ()  # why the evaluation is not the requested one
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self.config.seed
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its metrics are final: the run is finished and was evaluated as requested."""
+        return self.is_finished and self.evaluation is not None and not self.mismatches
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The tags and notes of the run, as far as it has any."""
+        labels = {"tags": ", ".join(self.config.tags), "notes": self.config.notes or ""}
+        return {name: text for name, text in labels.items() if text}
+
+    def state(self) -> str:
+        """Progress and evaluation, for example `unfinished, not evaluated`."""
+        progress = "finished" if self.is_finished else "unfinished"
+        words = [progress, "" if self.evaluation else "not evaluated", *self.mismatches]
+        return ", ".join(filter(None, words))
+
+
+@dataclass(eq=False)
+class Group:
+    """Runs that differ only in the seed and were evaluated under the same protocol."""
+
+    entries: list[RunEntry]
+
+    @property
+    def label(self) -> str:
+        """The settings that distinguish the group; else the name of its run or configuration."""
+        if len(self.distinct_settings) == 1:
+            return str(next(iter(self.distinct_settings.values())))
+        settings = ", ".join(f"{key}={value}" for key, value in self.distinct_settings.items())
+        return settings or (self.entries[0].label if len(self.entries) == 1 else self.entries[0].config.name)
+
+    @property
+    def distinct_settings(self) -> dict[str, Any]:
+        """The settings that distinguish the group from the others, by their dotted names."""
+        first = next((entry for entry in self.entries if entry.evaluation), self.entries[0])
+        return {key: value for key, value in first.distinct_settings.items() if key != "seed"}
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether no run of the group has final metrics."""
+        return not any(entry.is_final for entry in self.entries)
+
+    @property
+    def shown_entries(self) -> list[RunEntry]:
+        """The runs whose metrics are shown: those with final metrics, or all if there are none."""
+        return [entry for entry in self.entries if entry.is_final] or self.entries
+
+    def describe_size(self) -> str:
+        """The number of runs; `2 of 3` if not all have final metrics."""
+        final = sum(entry.is_final for entry in self.entries)
+        return f"{final} of {len(self.entries)}" if final < len(self.entries) else str(final)
+
+    def mean(self, metric: str) -> float | None:
+        """The mean over the shown runs; None if none has the metric."""
+        values = self.values(metric)
+        return statistics.fmean(values) if values else None
+
+    def spread(self, metric: str) -> float | None:
+        """The standard deviation over seeds; None for a single run."""
+        values = self.values(metric)
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def values(self, metric: str) -> list[float]:
+        """The finite values of the metric over the shown runs."""
+        values = [entry.metrics.get(metric, math.nan) for entry in self.shown_entries]
+        return [value for value in values if math.isfinite(value)]
