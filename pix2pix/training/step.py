@@ -54,7 +54,7 @@ def pix2pix_step(
 def name_losses(
     d_losses: Mapping[str, Tensor], g_losses: Mapping[str, Tensor], accuracy: dict[str, Tensor]
 ) -> StepResult:
-    """The result of a step."""
+    """Names the losses `d_...` and `g_...`, and detaches them."""
     losses = {f"d_{name}": loss.detach() for name, loss in d_losses.items()}
     losses |= {f"g_{name}": loss.detach() for name, loss in g_losses.items()}
     return {"losses": losses, "accuracy": accuracy}
