@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import Callable
 
-from pix2pix.evaluation.comparison import Comparison, Group
+from pix2pix.evaluation.comparison import Comparison
+from pix2pix.evaluation.run_groups import Group
 
 # The characters that LaTeX reads as commands.
 LATEX = str.maketrans(

@@ -17,7 +17,8 @@ import numpy as np
 
 from pix2pix.core.randomness import derive_seed
 from pix2pix.evaluation.bootstrap import Interval, mean_intervals
-from pix2pix.evaluation.comparison import Comparison, Group, RunEntry
+from pix2pix.evaluation.comparison import Comparison
+from pix2pix.evaluation.run_groups import Group, RunEntry
 
 MAX_EXACT = 14  # differences, whose 2^14 signs are all tried
 DRAWS = 20_000  # random signs beyond that
