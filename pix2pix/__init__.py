@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pix2pix.inference.translator import Translator, load_translator
     from pix2pix.runs.run import Run
     from pix2pix.training.module import Pix2Pix
-    from pix2pix.training.start import train
+    from pix2pix.training.train_from_python import train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -46,6 +46,6 @@ __getattr__ = lazy_getattr(
         "compare": "evaluation.compare",
         "evaluate": "evaluation.evaluate",
         "load_translator": "inference.translator",
-        "train": "training.start",
+        "train": "training.train_from_python",
     },
 )

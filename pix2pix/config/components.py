@@ -17,7 +17,7 @@ from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
 from pix2pix.models.objective import Objective
 from pix2pix.models.schedules import Schedule
-from pix2pix.models.training_step import TrainingStep
+from pix2pix.models.step_interface import TrainingStep
 
 KINDS: dict[str, type] = {
     "data.source": PairSource,

@@ -18,7 +18,7 @@ def require_known_end(config: RunConfig) -> None:
 
     How many steps an epoch has is known with the data; `LearningRates.check` asks once more.
     """
-    epochs, steps = config.ends
+    epochs, steps = config.limits
     has_no_end = math.isinf(min(epochs, steps))
     for schedule in build_schedules(config).values():
         end = epochs if schedule.unit == "epoch" else steps

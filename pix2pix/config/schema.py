@@ -118,18 +118,19 @@ class RunConfig(Settings):
         return self.model_dump(mode="json")
 
     @property
-    def ends(self) -> tuple[float, float]:
-        """The epochs and the training steps after which the training ends; infinite where there is no such end."""
+    def limits(self) -> tuple[float, float]:
+        """The numbers of epochs and of training steps after which the training ends; infinite without a limit."""
         epochs, steps = self.trainer.get("max_epochs"), self.trainer.get("max_steps", -1)
         if epochs is None and steps == -1:
             epochs = LIGHTNINGS_EPOCHS
-        # -1 is Lightning's word for no end.
+        # -1 is Lightning's word for no limit.
         return math.inf if epochs is None or epochs == -1 else epochs, math.inf if steps == -1 else steps
 
     @property
-    def endings(self) -> tuple[tuple[float, float], dict[str, Component]]:
-        """Whatever may end the training: its limits, and callbacks that are none of this package."""
-        return self.ends, {key: part for key, part in self.callbacks.items() if not part[TARGET].startswith("pix2pix.")}
+    def stop_conditions(self) -> tuple[tuple[float, float], dict[str, Component]]:
+        """Everything that may end the training: its limits, and callbacks of other packages."""
+        foreign = {key: part for key, part in self.callbacks.items() if not part[TARGET].startswith("pix2pix.")}
+        return self.limits, foreign
 
     @property
     def fast_dev_run(self) -> int:

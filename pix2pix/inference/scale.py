@@ -7,7 +7,6 @@ saw objects at a quarter of their size. Other pictures of the same kind are tran
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Literal
 
@@ -47,8 +46,9 @@ class TrainingScale:
                 "scale=training: this run does not say how large its files were. Set scale to own or to a factor, "
                 "such as 0.5."
             )
-        is_factor = isinstance(scale, Real) and math.isfinite(scale) and scale > 0
-        if scale not in {None, "training", "own"} and not is_factor:
+        if scale is None or scale in ("training", "own"):
+            return
+        if isinstance(scale, str) or not (math.isfinite(scale) and scale > 0):
             raise ValueError(f"scale={scale}: must be training, own, or a factor above 0.")
 
     def target_size(self, size: Size, scale: Scale | None) -> Size:

@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.models.eval_mode import EvalModeModule
+from pix2pix.models.eval_mode import KeepsNetworksInEvalMode
 
 
-class AdversarialLoss(EvalModeModule, ABC):
+class AdversarialLoss(KeepsNetworksInEvalMode, ABC):
     """The losses of the discriminator on real and fake pairs, and of the generator on its fakes."""
 
     gradient_penalty: float = 0.0
+    """Weight of the gradient penalty; 0 has none."""
     boundary: float | None = 0.0
     """Logits above it mean "real"; None if a logit alone has no such meaning."""
 

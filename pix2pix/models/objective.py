@@ -11,12 +11,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pix2pix.models.eval_mode import EvalModeModule
+from pix2pix.models.eval_mode import KeepsNetworksInEvalMode
 from pix2pix.models.losses import AdversarialLoss
 from pix2pix.models.terms import L1, L2, Dice, LabelCrossEntropy, SmoothL1, Term, Weight, label_mask
 
 
-class Objective(EvalModeModule):
+class Objective(KeepsNetworksInEvalMode):
     """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G), and its ablations (equation 4, table 1).
 
     Its terms and a subclass may hold networks, such as the features of a perceptual loss. They move to the device of
@@ -35,7 +35,8 @@ class Objective(EvalModeModule):
         terms: further terms by their names, under which they are logged.
 
     Raises:
-        ValueError: when every weight is zero, a name is taken, or a term needs a discriminator that is not there.
+        ValueError: when there is neither an adversarial loss nor another term with a positive weight, a name is taken,
+            or a term needs a discriminator that is not there.
     """
 
     def __init__(
@@ -75,7 +76,10 @@ class Objective(EvalModeModule):
 
     def _require_terms(self) -> None:
         if self.adversarial is None and not self.terms:
-            raise ValueError("the objective has no term: give it an adversarial loss or a positive l1_weight.")
+            raise ValueError(
+                "the objective has no term: set objective.adversarial, a positive weight such as "
+                "objective.l1_weight=100, or a term in objective.terms."
+            )
         if self.adversarial is None and self.matches_features:
             raise ValueError(
                 "objective.terms: feature matching compares D's features, but there is no adversarial loss."
@@ -105,7 +109,8 @@ class Objective(EvalModeModule):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What D minimises: its losses on real and fake pairs, and the gradient penalty if the loss has one.
 
-        The second mapping holds its accuracies: the shares of logits on the right side of the loss's boundary, if any.
+        D's terms carry their weights; G's are weighted in the step. The second mapping holds D's accuracies: the shares
+        of logits on the right side of the loss's boundary, if it has one.
         """
         assert self.adversarial is not None
         fake = self._hide_unlabelled(fake, target)
@@ -116,7 +121,7 @@ class Objective(EvalModeModule):
             "real": mean_over_scales(self.adversarial.real, on_real),
         }
         if self.adversarial.gradient_penalty:
-            penalty = self._gradient_penalty(discriminator, source, target, fake)
+            penalty = self._penalize_gradient(discriminator, source, target, fake)
             terms["penalty"] = self.adversarial.gradient_penalty * penalty
         boundary = self.adversarial.boundary
         if boundary is None:
@@ -147,11 +152,14 @@ class Objective(EvalModeModule):
         return terms
 
     def _hide_unlabelled(self, fake: Tensor, target: Tensor) -> Tensor:
-        """The output, with the target in its place where a one-hot target has no class: no term counts these pixels."""
+        """The output, with the target's values at the pixels where a one-hot target has no class.
+
+        There the output equals the target, so D cannot tell them apart and no term has a gradient.
+        """
         is_one_hot = any(term.of_label_maps for term in self._terms().values())
         return torch.where(label_mask(target), fake, target.to(fake.dtype)) if is_one_hot else fake
 
-    def _gradient_penalty(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
+    def _penalize_gradient(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
         position = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
         image = torch.lerp(fake.float(), target.float(), position).requires_grad_()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from pix2pix.models.eval_mode import EvalModeModule
+from pix2pix.models.eval_mode import KeepsNetworksInEvalMode
 
 LOGITS_PER_OUTPUT = 5.0
 """Scales outputs in [-1, 1] to logits: with twelve classes, a softmax can then reach a probability of 0.9995."""
@@ -18,7 +18,7 @@ IGNORED = -100  # in class maps for torch's cross-entropy: pixels of no class
 Weight = Annotated[float, Field(ge=0)]
 
 
-class Term(EvalModeModule, ABC):
+class Term(KeepsNetworksInEvalMode, ABC):
     """A term of what the generator minimises. Derive from it for one of your own.
 
     Networks in it follow the training to its device. They are in evaluation mode, and neither trained nor saved.
@@ -188,7 +188,7 @@ def dice_loss(fake: Tensor, target: Tensor) -> Tensor:
 
     p are the probabilities of one-hot label maps (B, classes, H, W) in [-1, 1], t the true ones, the sums over pixels.
     Pixels of no class, with no channel at 1, are in no sum.
-    The added ones give a class that is absent from both a loss of 0. Rare classes count as much as frequent ones.
+    The two +1 make the loss 0 for a class that neither map contains. Rare classes count as much as frequent ones.
     """
     p, t = (LOGITS_PER_OUTPUT * fake).softmax(dim=1) * label_mask(target), (target + 1) / 2
     overlap, total = (p * t).sum(dim=(2, 3)), (p + t).sum(dim=(2, 3))

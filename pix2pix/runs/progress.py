@@ -48,7 +48,7 @@ def is_complete_for(run: Run, config: "RunConfig") -> bool:
 
 def require_no_shorter_end(run: Run, config: "RunConfig") -> None:
     """Raises ValueError if a finished run is to be trained for less than it was, or has no checkpoint to go on from."""
-    if not run.is_finished() or run.config().endings == config.endings:
+    if not run.is_finished() or run.config().stop_conditions == config.stop_conditions:
         return
     if not run.resume_checkpoints():
         raise ValueError(
@@ -56,7 +56,7 @@ def require_no_shorter_end(run: Run, config: "RunConfig") -> None:
             f"new run from its weights: name=... init_from={run.path}"
         )
     progress = _read_last_progress(run)
-    if progress.is_past(config.ends):
+    if progress.is_past(config.limits):
         raise too_short_error(run.path, progress, config)
 
 
@@ -66,9 +66,10 @@ def _is_extended(run: Run, config: "RunConfig") -> bool:
     A run that a callback ended before its limits, such as EarlyStopping, goes on without that callback or with another.
     """
     before = run.config()
-    if before.endings == config.endings or _read_last_progress(run).is_at(config.ends):
+    if before.stop_conditions == config.stop_conditions or _read_last_progress(run).is_at(config.limits):
         return False
-    return before.ends == config.ends or any(new > old for new, old in zip(config.ends, before.ends, strict=True))
+    has_larger_limit = any(new > old for new, old in zip(config.limits, before.limits, strict=True))
+    return has_larger_limit or before.limits == config.limits
 
 
 def _read_last_progress(run: Run) -> TrainingProgress:
@@ -77,7 +78,7 @@ def _read_last_progress(run: Run) -> TrainingProgress:
 
 def too_short_error(path: Path, progress: TrainingProgress, config: "RunConfig") -> ValueError:
     """The error for limits that a training has already reached."""
-    limits = zip(("max_epochs", "max_steps"), config.ends, (progress.started_epochs, progress.steps), strict=True)
+    limits = zip(("max_epochs", "max_steps"), config.limits, (progress.started_epochs, progress.steps), strict=True)
     reached = " and ".join(f"trainer.{name}={config.trainer[name]}" for name, limit, done in limits if done >= limit)
     return ValueError(
         f"{path}: was trained for {progress} already, and {reached} asks for no more. Training cannot be undone: "

@@ -7,7 +7,7 @@ from pix2pix.core.lazy import lazy_getattr
 if TYPE_CHECKING:
     from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
     from pix2pix.training.module import Pix2Pix
-    from pix2pix.training.training_step import Pix2PixStep
+    from pix2pix.training.step_options import Pix2PixStep
 
 __all__ = ["GANDDPStrategy", "Pix2Pix", "Pix2PixStep"]
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective
-from pix2pix.models.training_step import StepResult, Update
+from pix2pix.models.step_interface import StepResult, Update
 from pix2pix.training.step import freeze, name_losses, sum_losses
 
 Part = tuple[float, Tensor, Tensor]

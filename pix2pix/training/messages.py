@@ -54,7 +54,7 @@ def announce_own_weights(generator: nn.Module, discriminator: nn.Module | None) 
 
 
 def _describe_length(config: RunConfig) -> str:
-    epochs, steps = config.ends
+    epochs, steps = config.limits
     length = [f"max_epochs={epochs}"] * (not math.isinf(epochs)) + [f"max_steps={steps}"] * (not math.isinf(steps))
     return " ".join(length) or "without end"
 

@@ -22,7 +22,7 @@ from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LearningRates
 from pix2pix.models.objective import Objective
 from pix2pix.models.schedules import ConstantRate, Schedule
-from pix2pix.models.training_step import Players, StepResult, TrainingStep
+from pix2pix.models.step_interface import Players, StepResult, TrainingStep
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
@@ -32,8 +32,8 @@ from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
 from pix2pix.training.optimizer_update import OptimizerUpdate
 from pix2pix.training.step_count import count_one_step
+from pix2pix.training.step_options import Pix2PixStep
 from pix2pix.training.stopping import update_callback_states
-from pix2pix.training.training_step import Pix2PixStep
 
 
 class Pix2Pix(pl.LightningModule):
@@ -78,16 +78,16 @@ class Pix2Pix(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
-        self.objective = objective.requires_grad_(False).train()
+        self.objective = objective.requires_grad_(False).train()  # the losses; their networks stay in evaluation mode
         keep_objective_out_of_checkpoints(self)
         self.optimizer_factories, self.metrics, self.step = optimizers, metrics or {}, step or Pix2PixStep()
         self.config, self.clip_norm, self.seed = config, clip_norm, seed
         self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()
         self.source_palette: Palette | None = config.data.source_palette if config else None
         self.target_palette: Palette | None = config.data.target_palette if config else None
-        self.target_labels: Palette | None = config.data.target_label_palette if config else None
+        self.target_label_palette: Palette | None = config.data.target_label_palette if config else None
         self.rates = LearningRates(schedules or dict.fromkeys(optimizers, ConstantRate()))
-        self.logged: set[str] | None = None
+        self.unsent_names: set[str] | None = None
         """The names of numbers that wait for a TrainingLog to send them to the loggers; None without a TrainingLog."""
         self.execution = Execution(**config.execution.model_dump()) if config else Execution()
         if self.execution.channels_last:
@@ -134,8 +134,8 @@ class Pix2Pix(pl.LightningModule):
         with count_one_step(self._optimizers()):
             result = (self.graph_step or self._step)(source, target)
         if self.average is not None:
-            self.average.has_begun = True  # here, as a replayed CUDA graph runs no line of `update`
-        if self.logged is None:
+            self.average.has_begun = True  # Set here: a replayed CUDA graph does not run the Python code of `update`.
+        if self.unsent_names is None:
             self.log_dict({f"loss/{name}": loss for name, loss in result["losses"].items()}, batch_size=len(source))
         return result
 
@@ -171,15 +171,15 @@ class Pix2Pix(pl.LightningModule):
     def log(
         self, name: str, value: Any, prog_bar: bool = False, logger: bool | None = None, *args: Any, **options: Any
     ) -> None:
-        """Lightning's `log`, except that a TrainingLog, if there is one, sends the number in the row of its step."""
+        """Lightning's `log`, but the loggers get the number from TrainingLog, if it is used, in the row of its step."""
         results = self.trainer._results
         if results is not None and isinstance(results.batch, Pair) and options.get("batch_size") is None:
             # The weight in means over an epoch. Lightning would take it from the first tensor that it finds.
             options["batch_size"] = len(results.batch.source)
-        listening = self.logged is not None and logger is not False
-        super().log(name, value, prog_bar, False if listening else logger, *args, **options)
-        if listening and self.logged is not None:
-            self.logged.add(name)
+        if self.unsent_names is not None and logger is not False:
+            self.unsent_names.add(name)
+            logger = False
+        super().log(name, value, prog_bar, logger, *args, **options)
 
     def validation_step(self, batch: Any, batch_index: int) -> Tensor:
         """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
@@ -187,7 +187,7 @@ class Pix2Pix(pl.LightningModule):
         output = self.generate(batch.source, batch.name[0])
         target = to_displayable(batch.target, self.target_palette, batch.source)
         metrics = pair_metrics(output, target)
-        if (labels := self.target_labels) is not None:
+        if (labels := self.target_label_palette) is not None:
             metrics["pixel_accuracy"] = pixel_accuracy(output, target, labels)
         metrics |= {name: measure(output, target) for name, measure in self.metrics.items()}
         means = {f"val/{name}": value.mean() for name, value in metrics.items()}
@@ -233,15 +233,16 @@ class Pix2Pix(pl.LightningModule):
         return load_module(Path(checkpoint_path), trust)  # pyright: ignore[reportReturnType]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restores the types and devices of callback states, before Lightning loads them, and the step's state.
-
-        Optimizers continue with the settings of this run, even if the checkpoint was saved with others.
-        """
+        """Prepares the states of callbacks and optimizers, before Lightning loads them, and restores the step's."""
         if self._trainer is None:
             return  # `load_from_checkpoint` takes the weights alone
         update_callback_states(checkpoint, self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
         restore_types(checkpoint, self.trainer.strategy.root_device)
         self.step.load_state_dict(checkpoint.get("training_step", {}))
+        self._prepare_optimizer_states(checkpoint)
+
+    def _prepare_optimizer_states(self, checkpoint: dict[str, Any]) -> None:
+        """Gives the optimizers and schedules the settings of this run, even if the checkpoint was saved with others."""
         states = checkpoint.get("optimizer_states", [])
         if self.config and checkpoint.get("config"):
             saved = config_in_weights(checkpoint["config"], Path(str(self.trainer.ckpt_path)))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class OptimizerUpdate:
-    """Minimises a loss of one network by one step of its optimizer; see `pix2pix.models.training_step.Update`."""
+    """Minimises a loss of one network by one step of its optimizer; see `pix2pix.models.step_interface.Update`."""
 
     def __init__(self, module: pl.LightningModule, optimizer: LightningOptimizer) -> None:
         self.module, self.optimizer = module, optimizer

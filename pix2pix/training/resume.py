@@ -81,7 +81,7 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bo
             f"name=... init_from={path}"
         )
     # A run whose own checkpoint is at the end is finished, which is no error. From another run's, nothing would train.
-    if progress.is_past(config.ends) or (progress.is_at(config.ends) and given):
+    if progress.is_past(config.limits) or (progress.is_at(config.limits) and given):
         raise too_short_error(path, progress, config)
     return progress
 
@@ -125,7 +125,7 @@ def warn_about_schedule(run: Run, so_far: TrainingProgress, there: RunConfig, he
 
 def _find_end(config: RunConfig, unit: Unit, so_far: TrainingProgress) -> float:
     """The end of a training in epochs or steps, with as many steps in an epoch as it had so far."""
-    epochs, steps = config.ends
+    epochs, steps = config.limits
     batches = so_far.steps / so_far.started_epochs if so_far.started_epochs else math.inf
     if unit == "step":
         return min(steps, epochs * batches)

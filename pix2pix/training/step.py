@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective
-from pix2pix.models.training_step import StepResult
+from pix2pix.models.step_interface import StepResult
 
 
 def pix2pix_step(

@@ -122,11 +122,11 @@ def test_the_end_is_told_apart(config):
         == compare_configs(config, longer).all()
         == [("trainer.max_epochs", 2, 9)]
     )
-    ends = [parse_config(each).ends for each in (config, longer)]
+    limits = [parse_config(each).limits for each in (config, longer)]
     assert ends == [(2, float("inf")), (9, float("inf"))]
     for epochs in (None, -1):
         trainer = config["trainer"] | {"max_epochs": epochs, "max_steps": 5}
-        assert parse_config(config | {"trainer": trainer}).ends == (float("inf"), 5)
+        assert parse_config(config | {"trainer": trainer}).limits == (float("inf"), 5)
 
 
 def test_callbacks_of_the_users_own_go_on_with_a_warning(config, caplog):

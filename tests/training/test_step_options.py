@@ -9,9 +9,9 @@ from pix2pix.config.check import parse_and_check
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.losses import CrossEntropy
 from pix2pix.models.objective import Objective
-from pix2pix.models.training_step import Players, TrainingStep
+from pix2pix.models.step_interface import Players, TrainingStep
 from pix2pix.runs.run import Run
-from pix2pix.training.training_step import Pix2PixStep
+from pix2pix.training.step_options import Pix2PixStep
 from tests.conftest import TINY, pix2pix, resolved, same_weights, weights
 
 

@@ -58,12 +58,12 @@ class TrainingLog(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Starts to collect what callbacks log."""
         if isinstance(pl_module, Pix2Pix):
-            pl_module.logged = set()
+            pl_module.unsent_names = set()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Stops collecting."""
         if isinstance(pl_module, Pix2Pix):
-            pl_module.logged = None
+            pl_module.unsent_names = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock."""
@@ -139,8 +139,8 @@ class TrainingLog(pl.Callback):
     def _take_logged(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, on_step: bool, also: Collection[str] = ()
     ) -> dict[str, Tensor]:
-        """What was logged since the last call: values of the step or means, by the names that loggers use."""
-        names: set[str] = getattr(pl_module, "logged", None) or set()
+        """The numbers logged since the last call, values of the step or means, by the names that loggers use."""
+        names: set[str] = getattr(pl_module, "unsent_names", None) or set()
         if not names and not also:
             return {}
         # Lightning offers the numbers in a private table only; its public `callback_metrics` mixes steps and means.

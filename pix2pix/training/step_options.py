@@ -10,7 +10,7 @@ from pix2pix.models.augmentation import Transform
 from pix2pix.models.image_pool import ImagePool
 from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective
-from pix2pix.models.training_step import Players, StepResult, TrainingStep
+from pix2pix.models.step_interface import Players, StepResult, TrainingStep
 from pix2pix.training.accumulated_step import accumulated_step
 from pix2pix.training.step import pix2pix_step
 
