@@ -134,7 +134,7 @@ class Pix2Pix(pl.LightningModule):
         with count_one_step(self._optimizers()):
             result = (self.graph_step or self._step)(source, target)
         if self.average is not None:
-            self.average.has_begun = True  # Set here: a replayed CUDA graph does not run the Python code of `update`.
+            self.average.has_begun = True  # set here: a replayed CUDA graph does not run the Python code of `update`.
         if self.unsent_names is None:
             self.log_dict({f"loss/{name}": loss for name, loss in result["losses"].items()}, batch_size=len(source))
         return result

@@ -123,7 +123,7 @@ def test_the_end_is_told_apart(config):
         == [("trainer.max_epochs", 2, 9)]
     )
     limits = [parse_config(each).limits for each in (config, longer)]
-    assert ends == [(2, float("inf")), (9, float("inf"))]
+    assert limits == [(2, float("inf")), (9, float("inf"))]
     for epochs in (None, -1):
         trainer = config["trainer"] | {"max_epochs": epochs, "max_steps": 5}
         assert parse_config(config | {"trainer": trainer}).limits == (float("inf"), 5)
