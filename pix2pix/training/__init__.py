@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 __all__ = ["GANDDPStrategy", "Pix2Pix", "Pix2PixStep"]
 
 __getattr__ = lazy_getattr(
-    __name__, {"Pix2Pix": "module", "Pix2PixStep": "training_step", "GANDDPStrategy": "gan_ddp_strategy"}
+    __name__, {"Pix2Pix": "module", "Pix2PixStep": "step_options", "GANDDPStrategy": "gan_ddp_strategy"}
 )
