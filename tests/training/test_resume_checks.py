@@ -56,7 +56,7 @@ def test_fewer_epochs_than_there_were_are_refused_in_words(run, words):
 def test_a_finished_run_is_left_alone_by_a_limit_that_it_has_reached(run, words, capsys):
     """By a process that finds it finished, and by one that waited for its lock."""
     before = [file.read_bytes() for file in (run.config_file, run.provenance_file)]
-    pix2pix(*words, "+trainer.max_steps=12")
+    pix2pix(*words, "trainer.max_steps=12")
     assert "is finished" in capsys.readouterr().out
     config = run.config()
     config = config.replace(trainer=config.trainer | {"max_steps": 12})
