@@ -22,7 +22,7 @@ def picture(path, size=(32, 32), seed=0):
 
 @pytest.mark.parametrize("size", [(32, 32), (64, 32), (37, 51), (200, 75), (5, 3), (1, 1)])
 def test_pictures_come_back_at_their_own_size(tiny_run, size, tmp_path):
-    translator = package.load_translator(tiny_run.path)
+    translator = package.load_translator(tiny_run.path, scale="own")
     source = Image.open(picture(tmp_path / "a.png", size))
     assert translator(source).size == size
 
