@@ -43,6 +43,11 @@ def desk(tmp_path_factory) -> Path:
     return folder
 
 
+def shorten(word: str) -> str:
+    """A setting of thousands of steps becomes one of two."""
+    return re.sub(r"=\d{4,}$", "=2", word)
+
+
 def test_there_are_commands():
     assert len(COMMANDS) > 5
 
@@ -52,7 +57,7 @@ def test_every_command_runs_in_the_order_of_the_pages(desk, monkeypatch):
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: [listening.close() for listening in sockets])
     monkeypatch.setattr("webbrowser.open", lambda address: None)
     for line in COMMANDS:
-        words = shlex.split(line, comments=True)[1:]
+        words = [shorten(word) for word in shlex.split(line, comments=True)[1:]]
         pix2pix(*words, *(SMALL if words[0] == "train" else []))
     assert (desk / "translated" / "photo.png").is_file()
     assert (desk / "translated" / "drawing.png").is_file()
