@@ -45,7 +45,7 @@ def _check_loading(data: DataSettings) -> Iterator[str]:
             f"data.num_workers={data.num_workers}: other processes do not reach pairs that are kept on the device; "
             "set data.num_workers=auto, or data.cache=memory"
         )
-    if data.source_path is None and data.has_folder:
+    if not data.source_path and data.has_folder:
         yield "data.path is not set; give the folder of your pairs, data.path=my/pairs, or a table, data.list=pairs.csv"
     if data.list is not None and not data.source_class.endswith(".PairFolder"):
         yield f"data.list={data.list}: only data=folder reads a table of pairs"

@@ -41,7 +41,7 @@ def _describe(error: ErrorDetails) -> str:
         return f"{key}: is missing."
     if error["type"] == "value_error" and not isinstance(error["input"], str | int | float):
         return message  # a rule of ours, which names the setting itself
-    return f"{key}={format_value(error['input'])}: {message}."
+    return f"{key}={format_value(error['input'])}: {message.removesuffix('.')}."
 
 
 def _known_settings(location: tuple[int | str, ...]) -> list[str]:

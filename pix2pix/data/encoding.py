@@ -50,7 +50,7 @@ class ImageEncoding:
             if low < 0 or high > 1:
                 raise ValueError(
                     f"its {image} holds values from {low:g} to {high:g}, but floats must lie between 0 and 1. "
-                    f"Set data.{image}_range=[LOW,HIGH] to the range of your data."
+                    f"Scale the files, or train with the range of your data, data.{image}_range=[LOW,HIGH]."
                 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.geotiff import GeoTags, read_geo_tags
@@ -23,6 +24,7 @@ from pix2pix.inference.joined_inputs import list_joined_jobs
 from pix2pix.inference.requests import Request
 from pix2pix.inference.side_by_side import take_input_half, warn_of_pairs
 from pix2pix.inference.translator import Translator
+from pix2pix.inference.written_files import claim_files
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +43,10 @@ class TranslationReport:
     def summary(self, output: Path) -> str:
         """A line for each video, and one of what was written."""
         videos = len(self.videos)
-        counts = [f"{self.written} pictures"] if self.written or not videos else []
-        counts += [f"{videos} video{'s' if videos > 1 else ''}"] if videos else []
+        counts = [pluralize(self.written, "picture", "pictures")] if self.written or not videos else []
+        counts += [pluralize(videos, "video", "videos")] if videos else []
         parts = [f"{' and '.join(counts)} in {output}"]
-        parts += [f"{self.skipped} exist already"] if self.skipped else []
+        parts += [pluralize(self.skipped, "exists already", "exist already")] if self.skipped else []
         parts += [f"{len(self.failed)} could not be read"] if self.failed else []
         return "\n".join([*(f"{file}: {measured}" for file, measured in self.videos.items()), ", ".join(parts)])
 
@@ -75,11 +77,13 @@ def translate_files(
 
     Raises:
         FileNotFoundError: when an input does not exist or holds no pictures; nothing is written then.
-        ValueError: when two inputs have the same output file, or an output would replace its input.
+        ValueError: when two inputs have the same output file, or an output would replace its input or another file that
+            no translation wrote.
         OSError: when a result cannot be written.
     """
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
+    claim_files((result for job in pending for result in job.results), output)
     report = TranslationReport(jobs, skipped=len(jobs) - len(pending))
     pictures = [job for job in pending if not job.is_video]
     if not side_by_side:

@@ -16,12 +16,18 @@ from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.inference.files import TranslationJob, TranslationReport
+from pix2pix.inference.written_files import claim_files
 
 PREVIEW_SIDE = 320  # pixels; previews are embedded in the page and link to the files
 
 
 def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
-    """Writes `index.html` into `output`, with all inputs that have translations, and the failures."""
+    """Writes `index.html` into `output`, with all inputs that have translations, and the failures.
+
+    Raises ValueError if there is a page that no translation wrote.
+    """
+    file = output / "index.html"
+    claim_files([file], output)
     done = [job for job in report.jobs if job.is_done]
     rows = list(map_in_threads(lambda job: _row(job, output), done))
     failed = [
@@ -29,8 +35,8 @@ def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
     ]
     template = Path(__file__).with_name("translate_page.html")
     page = render_page(template, run=run.resolve().name, rows=rows, failed=failed)
-    write_text_atomic(output / "index.html", page)
-    return output / "index.html"
+    write_text_atomic(file, page)
+    return file
 
 
 def _row(job: TranslationJob, output: Path) -> dict[str, Any]:

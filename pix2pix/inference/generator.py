@@ -240,6 +240,8 @@ def _select_device(name: str) -> torch.device:
         raise ValueError(f"device {name!r}: torch sees no CUDA device here of this name. Use cpu or auto.")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device {name!r}: torch sees no Apple GPU here. Use cpu or auto.")
+    if device.type == "cpu" and device.index:
+        raise ValueError(f"device {name!r}: the CPU is one device and has no number. Use cpu.")
     return device
 
 

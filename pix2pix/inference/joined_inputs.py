@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.inference.file_jobs import TranslationJob, list_files, make_jobs
 
@@ -30,9 +31,9 @@ def list_joined_jobs(
     first = files[0]
     if alone := {file for each in files for key, (file, _) in each.items() if not all(key in other for other in files)}:
         listed = ", ".join(sorted(map(str, alone))[:NAMED])
+        pictures = pluralize(len(alone), "picture has", "pictures have")
         raise ValueError(
-            f"{len(alone)} pictures have no partner of the same name in the other inputs, among them {listed}. Rename "
-            "or remove them."
+            f"{pictures} no partner of the same name in the other inputs, among them {listed}. Rename or remove them."
         )
     places = dict(first.values())
     others = {first[key][0]: tuple(each[key][0] for each in files[1:]) for key in first}

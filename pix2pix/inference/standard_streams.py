@@ -9,6 +9,7 @@ from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.inference.file_jobs import VIDEOS
 from pix2pix.inference.translator import Translator
+from pix2pix.inference.written_files import claim_files
 
 
 def require_output_folder(output: Path, inputs: Sequence[str]) -> None:
@@ -33,7 +34,9 @@ def translate_stream(translator: Translator, inputs: Sequence[str], output: Path
     )
     result = translator.translate(picture, name=name)
     if str(output) != "-":
-        save_picture(result, output / f"stdin.{suffix}")
+        file = output / f"stdin.{suffix}"
+        claim_files([file], output)
+        save_picture(result, file)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"result.{suffix}"

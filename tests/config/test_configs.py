@@ -295,6 +295,7 @@ def test_the_data_root_comes_from_the_environment(monkeypatch):
             "objective.dice_weight: cross-entropy and Dice need",
         ),
         (["data=folder"], "data.path is not set; give the folder of your pairs"),
+        (["data=folder", "data.path="], "data.path is not set; give the folder of your pairs"),
         (["generator._target_=os.system"], "not a class"),
         (["generator._target_=subprocess.Popen"], "generator._target_=subprocess.Popen: must be a Module."),
         (["generator.out_channels=1"], "the generator makes (1, 1, 256, 256), the targets are (1, 3, 256, 256)."),
@@ -306,6 +307,7 @@ def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
     with pytest.raises(ValueError, match="the configuration cannot be run") as refused:
         parse_and_check(resolved(*overrides))
     assert sentence in str(refused.value)
+    assert not str(refused.value).endswith("..")
 
 
 def test_checking_takes_no_memory_for_weights():

@@ -153,7 +153,7 @@ def test_a_folder_with_only_test_pairs_is_measured_on_these(folder_run, tmp_path
     write_noise(tmp_path / "other" / "test" / "1.png", 64)
     pix2pix("evaluate", folder_run.path, "--data", tmp_path / "other")
     assert f"1 pair: split test of {tmp_path}/other" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"--split val: .*/other has no val split; it has test \(1 pairs\)"):
+    with pytest.raises(SystemExit, match=r"--split val: .*/other has no val split; it has test \(1 pair\)"):
         pix2pix("evaluate", folder_run.path, "--data", tmp_path / "other", "--split", "val")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit, match=r"no pairs in .*/empty.*A and B side by side"):

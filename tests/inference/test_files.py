@@ -20,12 +20,13 @@ from pix2pix.data.sources.folder import PairFolder
 from pix2pix.inference import files as module
 from pix2pix.inference.file_jobs import list_jobs
 from pix2pix.inference.generator import load_generator
+from pix2pix.inference.written_files import RECORD
 from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, started, wait_until
 from tests.inference.test_translator import picture
 
 
 def below(folder):
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file() and file.name != RECORD)
 
 
 def test_folders_are_walked_and_their_structure_is_kept(tiny_run, tmp_path):
@@ -40,7 +41,7 @@ def test_patterns_keep_what_is_below_their_fixed_part(tmp_path):
         picture(tmp_path / "in" / place)
     jobs = list_jobs([f"{tmp_path}/in/**/*.png"], tmp_path / "out", "png")
     assert [str(job.results[0].relative_to(tmp_path)) for job in jobs] == ["out/x/a.png", "out/x/y/b.png"]
-    with pytest.raises(FileNotFoundError, match=r"\*\.gif: no pictures"):
+    with pytest.raises(FileNotFoundError, match=r"\*\.gif: no picture has such a name"):
         list_jobs([f"{tmp_path}/in/**/*.gif"], tmp_path / "out", "png")
 
 
@@ -58,8 +59,30 @@ def test_what_is_there_is_skipped_when_asked(tiny_run, tmp_path, capsys):
     before = (tmp_path / "out" / "a.png").read_bytes()
     pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
     assert (tmp_path / "out" / "a.png").read_bytes() == before
-    assert "1 pictures in" in (said := capsys.readouterr().out)
-    assert "1 exist already" in said
+    assert f"1 picture in {tmp_path / 'out'}, 1 exists already" in capsys.readouterr().out
+
+
+def test_a_file_that_no_translation_wrote_is_never_replaced(tiny_run, tmp_path):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    target = picture(tmp_path / "out" / "b.png")
+    before = target.read_bytes()
+    words = ("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
+    with pytest.raises(SystemExit, match=r"out/b\.png is there already.*Choose another --output"):
+        pix2pix(*words)
+    assert below(tmp_path / "out") == ["b.png"]
+    assert target.read_bytes() == before
+    target.unlink()
+    pix2pix(*words)
+    translated = target.read_bytes()
+    target.write_bytes(b"damaged")
+    pix2pix(*words, "--page")  # over what this command wrote before
+    assert target.read_bytes() == translated
+    (tmp_path / "out" / RECORD).unlink()
+    with pytest.raises(SystemExit, match=r"out/a\.png and 1 more are there already"):
+        pix2pix(*words)
+    with pytest.raises(SystemExit, match=r"out/index\.html is there already"):
+        pix2pix(*words, "--page", "--skip-existing")
 
 
 def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path):

@@ -160,6 +160,8 @@ def test_a_device_that_is_not_there_is_said(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="torch sees no CUDA device here"):
         pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--device", "cuda")
+    with pytest.raises(SystemExit, match=r"device 'cpu:3': the CPU is one device and has no number\. Use cpu\."):
+        pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "--device", "cpu:3")
     with pytest.raises(SystemExit, match="device 'tpu': torch knows no such device"):
         pix2pix("translate", tiny_run.path, picture(tmp_path / "a.png"), "-o", tmp_path / "out", "--device", "tpu")
 

@@ -86,7 +86,7 @@ def test_floats_come_back_as_floats_in_their_range(tmp_path):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("tif", draw))
     words = ["data=folder", f"data.path={data}", "data.target_depth=float", "data.target_channels=1"]
     with pytest.raises(
-        SystemExit, match=r"pair \d: its target holds values from -.*Set data\.target_range=\[LOW,HIGH\]"
+        SystemExit, match=r"pair \d: its target holds values from -.*train with .*data\.target_range=\[LOW,HIGH\]"
     ):
         pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=refused", *words)
     run = trained(tmp_path, *words, "data.target_range=[-1000,1000]")

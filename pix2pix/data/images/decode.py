@@ -157,7 +157,8 @@ def _require_type(found: np.dtype, depth: Depth, name: str) -> None:
     if found != TYPES[depth]:
         raise ValueError(
             f"{name}: {describe_type(found)}, where {describe_type(TYPES[depth])} are expected. "
-            f"Set data.depth={depth_of(found)}, or data.source_depth or data.target_depth for one image alone."
+            f"Convert the file, or train with data.depth={depth_of(found)}: for one image alone, with "
+            "data.source_depth or data.target_depth."
         )
 
 
@@ -196,6 +197,6 @@ def _convert_channels(array: np.ndarray, channels: int, name: str, *, has_colour
 
 def _channels_message(name: str, found: int, channels: int) -> str:
     return (
-        f"{name}: {found} channels, where {channels} are expected. Set data.source_channels or data.target_channels "
-        f"to {found}, or convert the files."
+        f"{name}: {found} channels, where {channels} are expected. Convert the files, or train with {found} as "
+        "data.source_channels or data.target_channels."
     )

@@ -87,7 +87,8 @@ class Palette:
             wrong = classes.min() if classes.min() < NO_CLASS else classes.max()
             raise ValueError(
                 f"{name}: holds class {wrong}, where data.palette has {len(self)} classes, 0 to {len(self) - 1}, and "
-                f"{VOID} is no class. Set data.palette to the number of classes, or give a colour to each."
+                f"{VOID} is no class. Correct the file, or train with the number of classes as data.palette, or with "
+                "a colour for each."
             )
         colours = torch.cat([self.pixels, torch.tensor([self.void], dtype=torch.uint8)])
         return colours[torch.from_numpy(classes)].permute(2, 0, 1).contiguous()

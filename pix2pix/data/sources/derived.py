@@ -9,6 +9,7 @@ from natsort import natsorted
 from pydantic import Field
 from torch import Tensor
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.randomness import derivation_generator
 from pix2pix.data.images.decode import read_pixels, read_size
 from pix2pix.data.images.lab import split_lightness
@@ -127,7 +128,8 @@ class DerivedPairs(PairSource):
     def describe(self) -> list[str]:
         """How many pictures there are, and what is validated on."""
         counts = {split: len(files) for split, files in self.pictures.items()}
-        return [f"{self.path}: {counts['train']} pictures; {describe_held_out(counts, self.held_out_by)}."]
+        pictures = pluralize(counts["train"], "picture", "pictures")
+        return [f"{self.path}: {pictures}; {describe_held_out(counts, self.held_out_by)}."]
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files, and of the derivation."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.decode import read_size
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.side_by_side import look_single
@@ -27,15 +28,11 @@ def describe_splits(found: FolderLayout, splits: Mapping[Split, SplitFiles], hel
     """
     train = splits["train"]
     return [
-        f"{found.root}: {_count(len(train.files), 'pair')}{_describe_files(train)}; "
+        f"{found.root}: {pluralize(len(train.files), 'pair', 'pairs')}{_describe_files(train)}; "
         f"validation: {_describe_validation(splits, held_out_by)}; {_describe_test(splits)}.",
         *(f"{found.root}: {note}." for note in found.notes),
         *(f"{found.root}: {warning}" for warning in find_doubts(train)),
     ]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _describe_files(train: SplitFiles) -> str:
@@ -76,9 +73,8 @@ def _read_size(file: Path) -> tuple[int, int] | None:
 def _describe_validation(splits: Mapping[Split, SplitFiles], held_out_by: int | None) -> str:
     val = splits["val"]
     if splits.get("test") is val:
-        return (
-            f"{_count(len(val.files), 'pair')} of {val.place}, which are the test pairs, too, and so choose best.ckpt"
-        )
+        pairs = pluralize(len(val.files), "pair", "pairs")
+        return f"{pairs} of {val.place}, which are the test pairs, too, and so choose best.ckpt"
     if held_out_by is not None:
         return f"{len(val.files)} more, held out of {val.place} by data.split_seed={held_out_by}"
     return f"{len(val.files)} of {val.place}"

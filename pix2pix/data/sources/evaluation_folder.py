@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Split
@@ -68,8 +69,8 @@ class EvaluationFolder(FilePairSource):
 
     def missing_split_message(self, split: Split) -> str:
         """The message that names the missing split and the splits that there are."""
-        there = ", ".join(f"{name} ({len(files)} pairs)" for name, files in self.found.items())
-        there = there if self.has_splits else f"no splits, {len(self.found[split])} pairs in all"
+        there = ", ".join(f"{name} ({pluralize(len(files), 'pair', 'pairs')})" for name, files in self.found.items())
+        there = there if self.has_splits else f"no splits, {pluralize(len(self.found[split]), 'pair', 'pairs')} in all"
         return f"--split {split}: {self.path} has no {split} split; it has {there}. Choose one of these, or add pairs."
 
     def fingerprint(self) -> str:

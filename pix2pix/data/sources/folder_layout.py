@@ -8,6 +8,7 @@ from typing import Literal
 
 from natsort import natsorted
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.faults import Fault, FaultLog, Report, raise_fault
 from pix2pix.data.sources.layout_faults import (
@@ -74,7 +75,9 @@ def _search_below(
     inner = [(folder, _search_below(folder, names, sources, layout, log, depth - 1)) for folder in folders]
     candidates = [(folder, found) for folder, found in inner if found]
     if len(candidates) > 1:
-        log.report(describe_several(path, [folder for folder, _ in candidates]))
+        splits = [files for _, found in candidates for files in found.splits.values()]
+        lacking = names if all(files.is_side_by_side for files in splits) else ()
+        log.report(describe_several(path, [folder for folder, _ in candidates], lacking))
         return FolderLayout(path)
     return candidates[0][1] if candidates else None
 
@@ -190,8 +193,7 @@ class _Search:
         """Notes that pictures are left out because another folder of their split is empty."""
         empty = [self._relative_path(folder) for folder, files in zip(folders, named, strict=True) if not files]
         full = [f"{self._relative_path(folder)}/" for folder, files in zip(folders, named, strict=True) if files]
-        count = max(map(len, named))
-        holds = f"holds {count} {'picture' if count == 1 else 'pictures'}"
+        holds = f"holds {pluralize(max(map(len, named)), 'picture', 'pictures')}"
         self.notes.append(f"{' and '.join(full)} {holds} with no partners in {'/, '.join(empty)}/: left out")
 
     def _leave_out_single_inputs(self, folders: Sequence[Path], named: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -202,7 +204,8 @@ class _Search:
         if not alone or not all(set(files) <= with_targets | alone for files in named):
             return named
         place = self._relative_path(folders[self.sources[0]])
-        self.notes.append(f"{len(alone)} inputs in {place}/ without targets: left out")
+        inputs = pluralize(len(alone), "input", "inputs")
+        self.notes.append(f"{inputs} in {place}/ without targets: left out")
         return [{key: file for key, file in files.items() if key in with_targets} for files in named]
 
     def _find_side_by_side(self, folder: Path) -> SplitFiles | None:

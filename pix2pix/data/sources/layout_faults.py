@@ -8,6 +8,7 @@ from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.sources.faults import Fault
+from pix2pix.data.sources.image_spec import OWN_FOLDERS
 from pix2pix.data.sources.picture_folders import walk_pictures
 from pix2pix.data.sources.splits import SplitFiles
 
@@ -45,10 +46,16 @@ def find_images_below(folder: Path, names: Sequence[str]) -> Fault | None:
     return None
 
 
-def describe_several(path: Path, folders: Sequence[Path]) -> Fault:
-    """The fault of a folder that holds several which might be the data set, or the two images of its pairs."""
+def describe_several(path: Path, folders: Sequence[Path], lacking: Sequence[str]) -> Fault:
+    """The fault of a folder that holds several which might be the data set, or the two images of its pairs.
+
+    `lacking` are names of A's and B's folders that none of them has.
+    """
     shown = ", ".join(f"{folder.name}/" for folder in folders[:PLACES_SHOWN])
-    message = f"{path}: holds pictures in {len(folders)} folders, {shown}. Set data.path to the one that is meant"
+    message = f"{path}: holds pictures in {len(folders)} folders, {shown}"
+    if set(lacking) - set(OWN_FOLDERS):
+        message += f"; data.folders names others, {', '.join(lacking)}, which are not there"
+    message += ". Set data.path to the one that is meant"
     names = None
     if len(folders) == 2:
         a, b = names = folders[0].name, folders[1].name

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from natsort import natsorted
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.picture_folders import fold
 
@@ -73,6 +74,12 @@ def _fold_key(key: str, folder: str) -> str:
 
 def unmatched_message(root: Path, places: Sequence[str], named: Sequence[Mapping[str, str]]) -> str:
     """The message that names pictures without partner, of every folder that has any."""
+    if empty := [f"{place}/" for place, files in zip(places, named, strict=True) if not files]:
+        full = [f"{place}/" for place, files in zip(places, named, strict=True) if files]
+        return (
+            f"{root}: {' and '.join(full)} holds pictures, but their partners are missing: no pictures in "
+            f"{' and '.join(empty)}. Put them there, or give their folder its own name in data.folders."
+        )
     everywhere = set.intersection(*(set(files) for files in named))
     alone = [
         natsorted(f"{place}/{files[key]}" for key in files.keys() - everywhere)
@@ -80,8 +87,9 @@ def unmatched_message(root: Path, places: Sequence[str], named: Sequence[Mapping
     ]
     shown = natsorted(name for names in alone for name in names[:NAMES_SHOWN])
     lacking = " and ".join(f"{place}/" for place, names in zip(places, alone, strict=True) if names)
+    pictures = pluralize(sum(map(len, alone)), "picture has", "pictures have")
     return (
-        f"{root}: {sum(map(len, alone))} pictures have no partner of the same name, among them {', '.join(shown)}. "
+        f"{root}: {pictures} no partner of the same name, among them {', '.join(shown)}. "
         f"Rename or remove them (all in {lacking}), or list the pairs in a table: data.list=pairs.csv."
     )
 

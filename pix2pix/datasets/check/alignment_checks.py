@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pix2pix.datasets.check.findings import Finding, pluralize
+from pix2pix.core.plurals import pluralize
+from pix2pix.datasets.check.findings import Finding
 from pix2pix.datasets.check.measure import PairStats
 from pix2pix.datasets.check.pair_similarity import edge_similarity, pair_similarity
 from pix2pix.datasets.check.shift_checks import Sides, check_shift

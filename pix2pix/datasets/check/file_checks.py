@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.class_numbers import advise_on_classes
 from pix2pix.data.images.decode import JPEG
 from pix2pix.datasets.check.file_info import FileInfo
-from pix2pix.datasets.check.findings import Finding, Severity, pluralize
+from pix2pix.datasets.check.findings import Finding, Severity
 from pix2pix.datasets.check.measure import ImageStats, PairStats
 from pix2pix.datasets.check.pixel_settings import count_class_numbers
 from pix2pix.datasets.near_duplicates import find_near_duplicates

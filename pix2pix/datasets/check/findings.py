@@ -33,8 +33,3 @@ class Finding:
         """The finding of an error of training, whose first sentence is the message."""
         message, _, remedy = str(error).partition(". ")
         return cls(severity, kind, message.removesuffix("."), remedy)
-
-
-def pluralize(number: int, one: str, many: str) -> str:
-    """Puts a number before its singular or plural: `1 pair is`, `3 pairs are`."""
-    return f"{number} {one if number == 1 else many}"

@@ -7,11 +7,12 @@ from math import ceil, floor
 from pathlib import Path
 from typing import NamedTuple
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.class_numbers import count_classes, label_settings
 from pix2pix.data.images.value_range import Depth
 from pix2pix.data.pair import Direction
 from pix2pix.datasets.check.file_info import FileInfo
-from pix2pix.datasets.check.findings import Finding, pluralize
+from pix2pix.datasets.check.findings import Finding
 from pix2pix.datasets.check.measure import PairStats
 from pix2pix.datasets.check.scan import FolderNames, Letter
 

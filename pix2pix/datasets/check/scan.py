@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 from natsort import natsorted
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Direction, Split
 from pix2pix.data.sources.describe_splits import NO_BORDER, find_doubts
@@ -18,7 +19,7 @@ from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.picture_folders import list_subfolders, walk_pictures
 from pix2pix.data.sources.side_by_side import PICTURES_VIEWED
 from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout
-from pix2pix.datasets.check.findings import Finding, pluralize
+from pix2pix.datasets.check.findings import Finding
 
 Letter = Literal["A", "B"]
 FolderNames = Mapping[Letter, Sequence[str]]

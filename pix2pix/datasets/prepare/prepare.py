@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.pair import Direction
 from pix2pix.datasets.check.measure import measure_pairs
 from pix2pix.datasets.check.scan import scan_folder
@@ -24,16 +25,19 @@ def require_matched(matched: Matches, where: str, allow_unmatched: bool) -> None
     if matched.unmatched and not allow_unmatched:
         names = "\n  ".join(map(str, matched.unmatched[:MAX_NAMES]))
         more = f"\n  and {len(matched.unmatched) - MAX_NAMES} more" if len(matched.unmatched) > MAX_NAMES else ""
+        pairs = pluralize(len(matched.pairs), "pair", "pairs")
         raise ValueError(
-            f"{where}: {len(matched.pairs)} pairs, but {len(matched.unmatched)} pictures have no partner. Rename them, "
-            f"--strip what differs in their names, or leave them out with --allow-unmatched.\n  {names}{more}"
+            f"{where}: {pairs}, but {pluralize(len(matched.unmatched), 'picture has', 'pictures have')} no partner. "
+            "Rename them, --strip what differs in their names, or leave them out with --allow-unmatched.\n"
+            f"  {names}{more}"
         )
     if not matched.pairs:
         raise ValueError(f"{where}: no pictures to make pairs from.")
     twos = [item.files for item in matched.pairs if len(item.files) == 2]
     own = [a for a, b in twos if a.resolve() == b.resolve()]
     if own:
-        raise ValueError(f"{where}: {len(own)} pictures are their own partners, among them {own[0]}. Name two folders.")
+        pictures = pluralize(len(own), "picture is its own partner", "pictures are their own partners")
+        raise ValueError(f"{where}: {pictures}, among them {own[0]}. Name two folders.")
 
 
 class Preparation(NamedTuple):

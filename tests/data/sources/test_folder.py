@@ -188,6 +188,16 @@ def test_names_without_partner_are_listed(tmp_path):
         PairFolder(str(tmp_path))
 
 
+def test_names_of_folders_that_are_not_there_are_said_with_those_that_are(tmp_path):
+    for name in ("images/1.png", "labels/1.png"):
+        picture(tmp_path / name, "red")
+    words = r"images/, labels/; data\.folders names others, photos, masks, which are not there.*images, B: labels"
+    with pytest.raises(ValueError, match=words):
+        PairFolder(str(tmp_path), folders={"A": "photos", "B": "masks"})
+    with pytest.raises(ValueError, match=r"images/ holds pictures, .* no pictures in masks/\..*data\.folders"):
+        PairFolder(str(tmp_path), folders={"A": "images", "B": "masks"})
+
+
 def test_two_pictures_of_one_name_in_a_folder_are_refused(tmp_path):
     for name in ("trainA/1.png", "trainA/1.jpg", "trainB/1.png"):
         picture(tmp_path / name, "red")

@@ -99,7 +99,7 @@ def test_inputs_without_targets_are_left_out_and_said(tmp_path):
     fill(tmp_path, "testB/{}.png", count=3)
     source = PairFolder(str(tmp_path))
     assert names(source, "test") == ["0", "1", "2"]
-    assert "1 inputs in testA/ without targets" in source.describe()[1]
+    assert "1 input in testA/ without targets" in source.describe()[1]
 
 
 def test_single_pictures_beside_pairs_are_not_halved(tmp_path):

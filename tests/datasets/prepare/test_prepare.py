@@ -109,7 +109,7 @@ def test_pairs_by_order_need_equal_numbers(tmp_path, ab):
     (b / "x11.png").rename(b / "z.png")
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out", "--by", "order")
     (a / "x9.png").unlink()
-    assert "1 pictures have no partner" in refused("pairs", a, b, "-o", tmp_path / "o", "--by", "order")
+    assert "1 picture has no partner" in refused("pairs", a, b, "-o", tmp_path / "o", "--by", "order")
 
 
 def test_near_duplicates_and_copies_never_part(tmp_path):
