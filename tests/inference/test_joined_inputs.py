@@ -37,7 +37,7 @@ def test_folders_of_several_inputs_are_matched_by_name_and_translated_as_evaluat
     named = [f"--input={name}={data / f'val{name}'}" for name in ("photo", "mask")]
     pix2pix("translate", run.path, *named, "-o", tmp_path)
     pix2pix("evaluate", run.path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == [f"{name}_mask.png" for name in range(3)]
+    assert sorted(file.name for file in tmp_path.glob("*.png")) == [f"{name}_mask.png" for name in range(3)]
     for name in range(3):
         evaluated = run.evaluation / "val" / "images" / f"{name}_output.png"
         assert np.array_equal(read(tmp_path / f"{name}_mask.png"), read(evaluated))
@@ -47,7 +47,7 @@ def test_single_files_need_no_common_name(joined, tmp_path):
     run, data = joined
     words = [f"--input=mask={data}/valmask/1_mask.png", f"--input=photo={data}/valphoto/2_photo.png"]
     pix2pix("translate", run.path, *words, "-o", tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["1_mask.png"]
+    assert [file.name for file in tmp_path.glob("*.png")] == ["1_mask.png"]
 
 
 def test_wrong_names_and_files_without_a_partner_are_refused(joined, tmp_path, capsys):

@@ -78,7 +78,7 @@ def test_files_and_folders_become_files_of_their_names(tiny_run, tmp_path, capsy
     (tmp_path / "in" / "notes.txt").write_text("no picture")
     one = picture(tmp_path / "a.webp")
     pix2pix("translate", tiny_run.path, one, tmp_path / "in", "--output", tmp_path / "out", "--format", "jpg")
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.jpg", "b.jpg", "c.jpg"}
+    assert {file.name for file in (tmp_path / "out").glob("[!.]*")} == {"a.jpg", "b.jpg", "c.jpg"}
     with Image.open(tmp_path / "out" / "c.jpg") as translated:
         assert translated.size == (40, 30)
     assert "3 pictures in" in capsys.readouterr().out
@@ -91,7 +91,7 @@ def test_an_unreadable_picture_is_reported_and_does_not_stop_the_rest(tiny_run, 
     with pytest.raises(SystemExit) as ended:
         pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
     assert ended.value.code == 1
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {"a.png", "c.png"}
+    assert {file.name for file in (tmp_path / "out").glob("[!.]*")} == {"a.png", "c.png"}
     assert "b.png: cannot be read as a picture" in caplog.text
 
 
