@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
-from pix2pix.core.devices import find_gpu
+from pix2pix.core.devices import select_device
 from pix2pix.core.trust import Trust
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
@@ -188,7 +188,7 @@ def load_generator(
         FileNotFoundError: when the run or checkpoint does not exist.
         ValueError: when the file is damaged, is no checkpoint of pix2pix, or names classes that are not trusted.
     """
-    file, target = resolve_checkpoint(path, checkpoint), _select_device(device)
+    file, target = resolve_checkpoint(path, checkpoint), select_device(device)
     content = read_weights(file, target)
     if checkpoint == "ema" and not select_prefix(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose last or best.")
@@ -229,20 +229,6 @@ def resolve_checkpoint(path: str | Path, which: str = DEFAULT_CHECKPOINT) -> Pat
     run = Run(location)
     run.config()  # raises FileNotFoundError if this is no run directory
     return run.checkpoint("last" if which == "ema" else which)
-
-
-def _select_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name if name != "auto" else find_gpu() or "cpu")
-    except RuntimeError as error:
-        raise ValueError(f"device {name!r}: torch knows no such device. Use cpu, cuda, cuda:1, mps or auto.") from error
-    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
-        raise ValueError(f"device {name!r}: torch sees no CUDA device here of this name. Use cpu or auto.")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(f"device {name!r}: torch sees no Apple GPU here. Use cpu or auto.")
-    if device.type == "cpu" and device.index:
-        raise ValueError(f"device {name!r}: the CPU is one device and has no number. Use cpu.")
-    return device
 
 
 def read_state(file: Path) -> dict[str, Tensor]:
