@@ -13,7 +13,7 @@ def claim_files(files: Iterable[Path], output: Path) -> None:
     Raises ValueError, and records nothing, if one of them is there already and the record does not name it.
     """
     record = output / RECORD
-    known = set(record.read_text("ascii", errors="replace").splitlines()) if record.exists() else set()
+    known = set(record.read_text(encoding="ascii", errors="replace").splitlines()) if record.exists() else set()
     # As JSON, every file name is one line of ASCII.
     lines = {json.dumps(file.relative_to(output).as_posix()): file for file in files}
     new = {line: file for line, file in lines.items() if line not in known}

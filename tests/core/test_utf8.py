@@ -29,7 +29,7 @@ def is_text(call: ast.Call) -> bool:
             return False  # what is opened is given, so it is no method of a path
         modes = [word.value for word in call.args if isinstance(word, ast.Constant)] + [given.get("mode")]
         return not any("b" in str(mode) for mode in modes if mode)
-    return name in TEXT
+    return name in TEXT and owner != "package"  # an installed package, whose files importlib.metadata reads as UTF-8
 
 
 def says_how(call: ast.Call) -> bool:

@@ -112,7 +112,7 @@ def test_a_broken_video_is_reported_and_leaves_nothing(tiny_run, tmp_path, caplo
     with pytest.raises(SystemExit):
         pix2pix("translate", tiny_run.path, tmp_path / "broken.mp4", "-o", tmp_path / "out")
     assert "broken.mp4: cannot be read as a video" in caplog.text
-    assert not list(tmp_path.glob("out/*"))
+    assert not list(tmp_path.glob("out/[!.]*"))
 
 
 def test_smoothing_follows_the_motion_and_leaves_no_trail():
