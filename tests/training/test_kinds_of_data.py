@@ -58,7 +58,7 @@ def classes(count: int = 4) -> np.ndarray:
 
 def translated(run: Run, file: Path, tmp_path: Path) -> Path:
     pix2pix("translate", run.path, file, "-o", tmp_path / "out", "--scale", "own")
-    (result,) = (tmp_path / "out").iterdir()
+    (result,) = (tmp_path / "out").glob("[!.]*")
     return result
 
 
@@ -256,7 +256,7 @@ def test_classes_boundaries_and_a_photo_are_joined_each_as_it_is(tmp_path):
     named = zip(("labels", "instances", "photo"), files, strict=True)
     words = [word for name, file in named for word in ("--input", f"{name}={file}")]
     pix2pix("translate", run.path, *words, "-o", tmp_path / "out", "--scale", "own")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["0.png"]
+    assert [file.name for file in (tmp_path / "out").glob("[!.]*")] == ["0.png"]
     # the generator sees what is in the files
     trained_generator = load_translator(run.path).trained
     source = trained_generator.encode_source(trained_generator.read_source(*map(open_picture, files)))
