@@ -17,7 +17,7 @@ from pix2pix.data.images.resize import resize_for_eval
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.pair import Pair
 from pix2pix.evaluation.bootstrap import Interval
-from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics
 from pix2pix.evaluation.record import PairsDigest
 from pix2pix.inference.generator import TrainedGenerator
 
@@ -110,10 +110,11 @@ class PairEvaluator:
         names = [example.name for example in examples]
         for number in range(self.samples):
             outputs = _with_seed(self.trained, number).generate(inputs, names)
+            measured = hide_unlabelled(outputs, target, self.trained.config.data.target_label_palette)
             for metric in self.metrics:
-                metric.update(outputs, target, labels, names)
-            further = {name: measure(outputs, target) for name, measure in self.further_metrics.items()}
-            rows = _rows(pair_metrics(outputs, target) | further)
+                metric.update(measured, target, labels, names)
+            further = {name: measure(measured, target) for name, measure in self.further_metrics.items()}
+            rows = _rows(pair_metrics(measured, target) | further)
             for example, output, row in zip(examples, outputs, rows, strict=True):
                 example.outputs.append(output)
                 example.rows.append({"name": example.name} | row)

@@ -33,6 +33,11 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     return metrics | _similarities(output, target)
 
 
+def hide_unlabelled(output: Tensor, target: Tensor, palette: Palette | None) -> Tensor:
+    """The output, with the target in its place where a label map (B, 3, H, W) has no class; the output of pictures."""
+    return output if palette is None else torch.where(palette.find_labelled(target), output, target)
+
+
 def pixel_accuracy(output: Tensor, target: Tensor, palette: Palette) -> Tensor:
     """The share of pixels whose class is the true one, 0 to 1, between label maps (B, 3, H, W) in [-1, 1].
 

@@ -68,6 +68,9 @@ class Objective(KeepsNetworksInEvalMode):
         every = {**short, **_require_free_names(terms, short)}
         self.weights = {"gan": gan_weight} | {name: term.weight for name, term in every.items()}
         self.terms = nn.ModuleDict({name: term for name, term in every.items() if term.weight})
+        is_one_hot = any(term.of_label_maps for term in self._terms().values())
+        self.find_labelled: Callable[[Tensor], Tensor] | None = label_mask if is_one_hot else None
+        """Finds the pixels of a target that have a class, a mask (B, 1, H, W); None where every pixel counts."""
         self.matches_features = any(term.compares == "features" for term in self._terms().values())
         self._require_terms()
 
@@ -149,15 +152,24 @@ class Objective(KeepsNetworksInEvalMode):
         pictures = fake.float(), target.float()
         for name, term in self._terms().items():
             terms[name] = term(*(features if term.compares == "features" else pictures))
+            if term.is_pixel_mean:
+                terms[name] = self._take_mean_of_labelled(terms[name], target)
         return terms
 
     def _hide_unlabelled(self, fake: Tensor, target: Tensor) -> Tensor:
-        """The output, with the target's values at the pixels where a one-hot target has no class.
+        """The output, with the target's values at the pixels where the target has no class.
 
         There the output equals the target, so D cannot tell them apart and no term has a gradient.
         """
-        is_one_hot = any(term.of_label_maps for term in self._terms().values())
-        return torch.where(label_mask(target), fake, target.to(fake.dtype)) if is_one_hot else fake
+        if self.find_labelled is None:
+            return fake
+        return torch.where(self.find_labelled(target), fake, target.to(fake.dtype))
+
+    def _take_mean_of_labelled(self, mean: Tensor, target: Tensor) -> Tensor:
+        """The mean over the pixels with a class, of a mean over all pixels to which the others add nothing."""
+        if self.find_labelled is None:
+            return mean
+        return mean / self.find_labelled(target).float().mean().clamp(min=1e-9)
 
     def _penalize_gradient(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""

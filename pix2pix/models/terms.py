@@ -30,6 +30,8 @@ class Term(KeepsNetworksInEvalMode, ABC):
     compares: ClassVar[Literal["pictures", "features"]] = "pictures"
     """What it is given: pictures, or D's features of them."""
     of_label_maps: ClassVar[bool] = False
+    is_pixel_mean: ClassVar[bool] = False
+    """Whether it is a mean over pixels, each compared alone; then the mean is over the pixels that count."""
 
     def __init__(self, weight: Weight = 1.0) -> None:
         super().__init__()
@@ -43,6 +45,8 @@ class Term(KeepsNetworksInEvalMode, ABC):
 class L1(Term):
     """The mean absolute error (equation 3)."""
 
+    is_pixel_mean = True
+
     def forward(self, fake: Tensor, target: Tensor) -> Tensor:
         """The mean of |y - G(x)|."""
         return F.l1_loss(fake, target)
@@ -51,6 +55,8 @@ class L1(Term):
 class L2(Term):
     """The mean squared error."""
 
+    is_pixel_mean = True
+
     def forward(self, fake: Tensor, target: Tensor) -> Tensor:
         """The mean of (y - G(x))^2."""
         return F.mse_loss(fake, target)
@@ -58,6 +64,8 @@ class L2(Term):
 
 class SmoothL1(Term):
     """The Huber-like error with its corner at 1."""
+
+    is_pixel_mean = True
 
     def forward(self, fake: Tensor, target: Tensor) -> Tensor:
         """d^2 / 2 where |d| < 1, else |d| - 1/2."""

@@ -19,6 +19,8 @@ from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.models.initialisation import initialise
+from pix2pix.models.objective import Objective
+from pix2pix.models.terms import label_mask
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
@@ -59,12 +61,20 @@ def build_model(config: RunConfig) -> Pix2Pix:
     return build_module(config, *build_networks(config))
 
 
+def build_objective(config: RunConfig) -> Objective:
+    """The objective, which leaves out the pixels of no class where the targets are label maps."""
+    objective: Objective = build(config.objective)
+    if (palette := config.data.target_label_palette) is not None:
+        objective.find_labelled = label_mask if config.data.target_palette else palette.find_labelled
+    return objective
+
+
 def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Module | None) -> Pix2Pix:
     """The module that trains these networks as a configuration says."""
     return Pix2Pix(
         generator,
         discriminator,
-        build(config.objective),
+        build_objective(config),
         {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
         step=build(config.training_step),
         schedules=build_schedules(config),

@@ -17,7 +17,7 @@ from pix2pix.core.randomness import seed_step
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.pair import Pair, to_pair
-from pix2pix.evaluation.metrics import pair_metrics, pixel_accuracy
+from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.learning_rates import LearningRates
 from pix2pix.models.objective import Objective
@@ -186,12 +186,12 @@ class Pix2Pix(pl.LightningModule):
         batch = to_pair(batch)
         output = self.generate(batch.source, batch.name[0])
         target = to_displayable(batch.target, self.target_palette, batch.source)
-        metrics = pair_metrics(output, target)
-        if (labels := self.target_label_palette) is not None:
-            metrics["pixel_accuracy"] = pixel_accuracy(output, target, labels)
-        metrics |= {name: measure(output, target) for name, measure in self.metrics.items()}
-        means = {f"val/{name}": value.mean() for name, value in metrics.items()}
-        self.log_dict(means, batch_size=len(output), sync_dist=True)
+        measured = hide_unlabelled(output, target, self.target_label_palette)
+        metrics = pair_metrics(measured, target)
+        if self.target_label_palette is not None:
+            metrics["pixel_accuracy"] = pixel_accuracy(measured, target, self.target_label_palette)
+        metrics |= {name: measure(measured, target) for name, measure in self.metrics.items()}
+        self.log_dict({f"val/{n}": v.mean() for n, v in metrics.items()}, batch_size=len(output), sync_dist=True)
         return output
 
     def on_validation_epoch_end(self) -> None:

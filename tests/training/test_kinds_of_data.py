@@ -1,5 +1,6 @@
 """Trainings on data of every kind, from files to translations: each run is trained, evaluated and used."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from PIL import Image
 
 from pix2pix import load_translator
 from pix2pix.data.images.decode import open_picture, read_pixels
+from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.value_range import normalize
+from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
 
@@ -216,6 +219,25 @@ def test_255_is_no_class_of_inputs_and_of_targets(tmp_path, letter):
     result = translated(run, data / "trainA" / "0.png", tmp_path)
     with Image.open(result) as picture:
         assert picture.mode == ("P" if letter == "B" else "RGB")
+
+
+@pytest.mark.parametrize("one_hot", ["true", "false"])
+def test_pixels_of_no_class_cost_nothing_in_the_metrics(tmp_path, one_hot):
+    data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", classes_with_borders))
+    labels = ["data.label_map=B", "data.palette=4", f"data.one_hot={one_hot}", "data.jitter=false"]
+    run = trained(tmp_path, "data=folder", f"data.path={data}", *labels, "data.preprocess=crop", "objective=l1")
+    folder = run.evaluation / "val"
+    (row,) = csv.DictReader((folder / "per_image.csv").read_text().splitlines())
+    output, target = (
+        np.asarray(Image.open(folder / "images" / f"{row['name']}_{kind}.png").convert("RGB")).astype(float)
+        for kind in ("output", "target")
+    )
+    is_labelled = ~(target == Palette(4).void).all(axis=-1, keepdims=True)
+    assert 0 < is_labelled.mean() < 1
+    assert float(row["l1"]) == pytest.approx((np.abs(output - target) * is_labelled).mean() / 255, abs=1e-3)
+    assert float(row["l1"]) < np.abs(output - target).mean() / 255 - 2e-3
+    (validated,) = [value for line in read_metrics(run.path / "metrics.csv") if (value := line["val/l1"])]
+    assert float(validated) == pytest.approx(float(row["l1"]), abs=1e-4)
 
 
 def test_several_inputs_are_joined_and_translated_together(tmp_path):

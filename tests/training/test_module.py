@@ -9,10 +9,11 @@ from torch import nn
 
 from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import seed_weights
+from pix2pix.data.images.palettes import NO_CLASS, Palette
 from pix2pix.models import PatchGAN, UNet, initialise
 from pix2pix.models.losses import AdversarialLoss, CrossEntropy, LeastSquares
 from pix2pix.models.objective import Objective
-from pix2pix.training.build import build_model
+from pix2pix.training.build import build_model, build_objective
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, typed
@@ -168,6 +169,18 @@ def test_networks_of_the_package_begin_with_the_weights_of_the_paper_in_one_orde
     for ours, theirs in ((model.generator, generator), (model.discriminator, discriminator)):
         state = theirs.state_dict()
         assert all(torch.equal(state[name], value) for name, value in ours.state_dict().items())
+
+
+@pytest.mark.parametrize("one_hot", ["true", "false"])
+def test_no_loss_counts_pixels_of_no_class_of_label_maps(one_hot):
+    words = ["data.label_map=B", "data.palette=4", f"data.one_hot={one_hot}", "objective=l1"]
+    objective = build_objective(typed("data=folder", "data.path=x", *words))
+    colours = Palette(4).paint(torch.tensor([[[0, 1], [NO_CLASS, 3]]]))
+    target = Palette(4).encode(colours) if one_hot == "true" else colours
+    fake = torch.zeros_like(target, requires_grad=True)
+    objective.generator_terms(None, target, target, fake)["l1"].backward()
+    assert fake.grad is not None
+    assert (fake.grad.abs().amax(dim=1) > 0).tolist() == [[[True, True], [False, True]]]
 
 
 class Features(Objective):

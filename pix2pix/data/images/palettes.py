@@ -62,6 +62,10 @@ class Palette:
         colour = device_constant((self.void_colour,), image.device)[0]
         return (image.movedim(-3, -1) - colour).abs().amax(dim=-1) < HALF_A_LEVEL
 
+    def find_labelled(self, image: Tensor) -> Tensor:
+        """The pixels with a class, a mask (..., 1, H, W) of a label map (..., 3, H, W) in [-1, 1]."""
+        return ~self.find_void(image).unsqueeze(-3)
+
     def true_classes(self, image: Tensor) -> Tensor:
         """The class of each pixel of a label map, as from `classify`, but NO_CLASS for pixels without one."""
         return self.classify(image).masked_fill(self.find_void(image), NO_CLASS)

@@ -11,7 +11,7 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import select_channels, to_picture
 from pix2pix.data.pair import Pair
-from pix2pix.evaluation.metrics import pair_metrics
+from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics
 from pix2pix.inference import generator
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.samples import Count
@@ -52,5 +52,6 @@ def _row(trained: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     output, target = trained.generate(source, pair.name), to_displayable(target, trained.target_palette, source)
     seen = trained.config.data.source_image_spec.show(pair.source, trained.source_palette)
     pictures = {"input": seen, "output": select_channels(output[0]), "target": select_channels(target[0])}
-    metrics = {name: float(value) for name, value in pair_metrics(output, target).items()}
+    measured = hide_unlabelled(output, target, trained.config.data.target_label_palette)
+    metrics = {name: float(value) for name, value in pair_metrics(measured, target).items()}
     return {"pair": pair.name} | {name: to_picture(image) for name, image in pictures.items()} | metrics

@@ -9,9 +9,9 @@ from pix2pix.data.images.palettes import NO_CLASS, Palette, to_displayable
 from pix2pix.data.images.value_range import normalize
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.metrics import pixel_accuracy
-from pix2pix.models.losses import CrossEntropy
+from pix2pix.models.losses import CrossEntropy, Wasserstein
 from pix2pix.models.objective import Objective
-from pix2pix.models.terms import cross_entropy, dice_loss
+from pix2pix.models.terms import cross_entropy, dice_loss, label_mask
 
 NUMBERS = np.array([[0, 1, 2, 3], [255, 255, 1, 0]], np.uint8)
 CLASSES = [[0, 1, 2, 3], [-1, -1, 1, 0]]
@@ -97,15 +97,70 @@ def test_losses_are_those_of_the_labelled_pixels_alone():
     assert float(cross_entropy(fake, everywhere)) == float(dice_loss(fake, everywhere)) == 0
 
 
-def test_no_term_of_an_objective_has_a_gradient_where_there_is_no_class():
+ADVERSARIAL = {"gan": CrossEntropy, "wgan": Wasserstein}
+OBJECTIVES = {
+    "all": {"l2_weight": 1, "cross_entropy_weight": 1, "dice_weight": 1},
+    "l1": {},
+    "gan": {"l1_weight": 0},
+    "wgan": {"l1_weight": 0},
+    "smooth_l1": {"l1_weight": 0, "smooth_l1_weight": 1},
+}
+
+
+def objective_of(kind: str) -> tuple[Objective, torch.nn.Module]:
+    adversarial = ADVERSARIAL[kind]() if kind in ADVERSARIAL else None
+    torch.manual_seed(0)
+    return Objective(adversarial, **OBJECTIVES[kind]), torch.nn.Conv2d(5, 1, 3)
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_no_term_of_an_objective_has_a_gradient_where_there_is_no_class(kind):
     fake, target, labelled = coded_pair(Palette(4))
-    fake.requires_grad_()
-    objective = Objective(CrossEntropy(), l2_weight=1, cross_entropy_weight=1, dice_weight=1)
-    discriminator = torch.nn.Conv2d(5, 1, 1)
-    terms = objective.generator_terms(discriminator, target[:, :1], target, fake)
+    objective, discriminator = objective_of(kind)
+    objective.find_labelled = label_mask
+    terms = objective.generator_terms(discriminator, target[:, :1], target, fake.requires_grad_())
     (gradient,) = torch.autograd.grad(torch.stack(list(terms.values())).sum(), fake)
-    moves = gradient.abs().amax(dim=1) > 0
-    assert torch.equal(moves, labelled)
+    assert torch.equal(gradient.abs().amax(dim=1) > 0, labelled)
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_a_discriminator_cannot_see_what_was_drawn_where_there_is_no_class(kind):
+    fake, target, labelled = coded_pair(Palette(4))
+    objective, discriminator = objective_of(kind)
+    objective.find_labelled = label_mask
+    seen = []
+    for image in (fake, torch.where(labelled[:, None], fake, -fake)):
+        torch.manual_seed(1)  # of the point between real and fake
+        seen.append(objective.discriminator_terms(discriminator, target[:, :1], target, image))
+    assert seen[0] == seen[1]
+
+
+def test_means_over_pixels_are_over_those_with_a_class_in_colours_too():
+    palette = Palette(4)
+    fake, target, labelled = coded_pair(palette)
+    colours = palette.paint(target.argmax(dim=1).masked_fill(~labelled, NO_CLASS))
+    objective = Objective(None, l2_weight=1)
+    for find, true in ((label_mask, target), (palette.find_labelled, colours)):
+        objective.find_labelled = find
+        output = fake[:, : true.shape[1]]
+        difference = (output - true).movedim(1, -1)[labelled]
+        terms = objective.generator_terms(None, true, true, output)
+        assert torch.allclose(terms["l1"], difference.abs().mean())
+        assert torch.allclose(terms["l2"], difference.square().mean())
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_where_all_pixels_have_a_class_the_losses_are_the_same_bits(kind):
+    fake, target, _ = coded_pair(Palette(4))
+    target = Palette(4).one_hot(target.argmax(dim=1))
+    objective, discriminator = objective_of(kind)
+    found = []
+    for find in (None, label_mask):
+        objective.find_labelled = find
+        output = fake.clone().requires_grad_()
+        terms = objective.generator_terms(discriminator, target[:, :1], target, output)
+        found.append([*terms.values(), *torch.autograd.grad(torch.stack(list(terms.values())).sum(), output)])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_metrics_count_the_labelled_pixels_alone():
