@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pix2pix.datasets.check.findings import Finding, Severity, pluralize
+from pix2pix.core.plurals import pluralize
+from pix2pix.datasets.check.findings import Finding, Severity
 from pix2pix.datasets.check.measure import SCALE, ImageStats, PairStats
 from pix2pix.datasets.check.phase_correlation import Alignment, Shift, estimate_alignment
 
