@@ -1,7 +1,5 @@
 """Every configuration composes and fits; every wrong one is refused in words."""
 
-import itertools
-
 import pytest
 import torch
 
@@ -72,7 +70,7 @@ def test_every_option_composes_and_can_be_run(group, option, monkeypatch):
 
 
 @pytest.mark.parametrize("objective", groups()["objective"])
-def test_every_allowed_combination_of_players_and_losses_can_be_run(objective):
+def test_every_generator_and_every_loss_can_be_run_with_every_discriminator(objective):
     all_groups = groups()
     extra = EXTRA.get(("objective", objective), [])
     generators = [resolved(f"generator={g}", "data.size=128", *extra)["generator"] for g in all_groups["generator"]]
@@ -80,10 +78,14 @@ def test_every_allowed_combination_of_players_and_losses_can_be_run(objective):
     for name in all_groups["discriminator"]:
         config = resolved(f"objective={objective}", f"discriminator={name}", "data.size=128", *extra)
         adversarial = config["objective"]["adversarial"]
-        for node, (kind, loss) in itertools.product(generators, losses.items()):
+        # A loss sees logits alone, so it need not meet every generator.
+        with_one_loss = [(node, next(iter(losses))) for node in generators]
+        with_one_generator = [(generators[0], kind) for kind in losses if adversarial]
+        for node, kind in [*with_one_loss, *with_one_generator]:
             trial = config | {"generator": node}
             if adversarial:
-                trial["objective"] = config["objective"] | {"adversarial": loss["objective"]["adversarial"]}
+                loss = losses[kind]["objective"]["adversarial"]
+                trial["objective"] = config["objective"] | {"adversarial": loss}
             # Batch norm and a gradient penalty exclude each other.
             mixes = kind == "wasserstein" and (config["discriminator"] or {}).get("norm") == "batch"
             if adversarial and (name == "none" or mixes):

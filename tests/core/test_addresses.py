@@ -15,7 +15,7 @@ from pix2pix.core.addresses import authorization_header, hide_secrets, hide_secr
 from pix2pix.evaluation import record
 from pix2pix.runs.provenance import describe_session
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, resolved
+from tests.conftest import TINY, pix2pix, resolved, typed
 
 SECRET = "TOPSECRET"
 WITH_SECRETS = [
@@ -110,9 +110,9 @@ def test_a_link_with_a_query_may_stand_in_a_note():
     require_no_secrets_in(["logger.wandb.notes=https://host/search?q=pix2pix"])
 
 
-def test_the_command_line_is_written_down_without_secrets(monkeypatch):
+def test_the_command_line_is_written_down_without_secrets(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["train.py", *shlex.split(f"--from {WITH_SECRETS[0]} --and '{WITH_SECRETS[11]}'")])
-    assert SECRET not in json.dumps(describe_session())
+    assert SECRET not in json.dumps(describe_session(tmp_path, typed("provenance.code=false")))
 
 
 def test_a_run_of_before_goes_on_without_its_password_and_hands_it_to_nobody(run):

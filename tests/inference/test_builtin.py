@@ -76,10 +76,10 @@ def test_a_name_that_is_none_is_answered_with_those_there_are():
 
 
 def test_the_command_line_takes_the_name(tmp_path, capsys):
-    drawing(60, 50).save("drawing.png")
+    drawing(160, 90).save("drawing.png")
     pix2pix("translate", "facades", "drawing.png")
     with Image.open(tmp_path / "here" / "translated" / "drawing.png") as photo:
-        assert photo.size == (60, 50)
+        assert photo.size == (160, 90)
     pix2pix("export", "facades", "--format", "safetensors", "--half")
     assert load_translator(tmp_path / "here" / "facades.safetensors").trained.step == 80000
 
