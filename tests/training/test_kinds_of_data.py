@@ -80,7 +80,7 @@ def test_a_16_bit_tiff_set_comes_back_in_16_bits(tmp_path):
 
 def test_the_depth_of_a_16_bit_set_is_asked_for(tmp_path):
     data = folders(tmp_path / "data", trainA=("tif", grey16), trainB=("tif", grey16))
-    with pytest.raises(SystemExit, match=r"\.tif: pixels of 16 bits, where .* Set data\.depth=16"):
+    with pytest.raises(SystemExit, match=r"\.tif: pixels of 16 bits, where .* train with data\.depth=16"):
         pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=run", "data=folder", f"data.path={data}")
 
 

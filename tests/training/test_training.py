@@ -340,5 +340,5 @@ def test_the_resolved_configuration_can_be_seen_without_running(tmp_path, capsys
 def test_help_shows_groups_and_examples(capsys):
     pix2pix("train", "--help")
     said = capsys.readouterr().out
-    assert "discriminator: image, none, patch142, patch16, patch34, patch70, pixel" in said
+    assert "discriminator: image, multiscale, none, patch142, patch16, patch34, patch70, pixel" in said
     assert "pix2pix train experiment=demo" in said
