@@ -12,6 +12,7 @@ from tests.conftest import forget_package, pix2pix
 NAME = "facelab"
 
 
+@pytest.mark.slow
 def test_it_has_its_name_everywhere_and_its_own_tests_pass(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pix2pix("new", NAME)

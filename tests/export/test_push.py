@@ -90,6 +90,7 @@ def test_every_command_takes_an_address_of_the_hub(hub, evaluated, tmp_path):
         pix2pix("evaluate", f"hf://{NAME}")
 
 
+@pytest.mark.slow
 def test_the_command_line_reaches_the_hub_that_the_environment_names(hub, evaluated, tmp_path):
     places = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
     environment = os.environ | places | {"HF_TOKEN": TOKEN, "no_proxy": "127.0.0.1"}

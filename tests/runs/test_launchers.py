@@ -53,6 +53,7 @@ def slurm(tmp_path):
     return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "STANDIN": str(tmp_path)}
 
 
+@pytest.mark.slow
 @needs_submitit
 def test_submitit_runs_a_sweep_on_this_machine(tmp_path):
     words = ["train", "-m", *WORDS, "discriminator=pixel,patch16", "trainer.max_epochs=1", "name=local"]

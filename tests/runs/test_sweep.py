@@ -43,6 +43,7 @@ def test_runs_are_named_by_what_differs_and_skipped_once_finished(tmp_path):
     assert "2 runs, 2 skipped" in again.stdout
 
 
+@pytest.mark.slow
 @needs_datasets
 def test_a_failed_run_stops_no_other_and_is_tried_again(tmp_path):
     for folder in ("good", "bad"):
@@ -68,6 +69,7 @@ def test_a_failed_run_stops_no_other_and_is_tried_again(tmp_path):
     assert "2 runs, 1 finished, 1 skipped" in second.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
     """Killed with its jobs left running: the same command waits for them, or goes on from where they stopped."""
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=seeds", "seed=0,1"]
@@ -146,6 +148,7 @@ def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, monkeypatch, tmp_p
     assert all(job.sweep.name == sweep for job in jobs)
 
 
+@pytest.mark.slow
 def test_a_job_trains_on_two_processes(tmp_path):
     """Training on several devices starts its processes by their command line, which a job must therefore own.
 
@@ -236,6 +239,7 @@ def test_a_search_goes_the_way_that_is_better(tmp_path):
         study("val/other", None)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_to_the_number_of_trials_asked_for(tmp_path):
     space = ["generator.base_channels=choice(2,4)", "optimizer.lr=tag(log,interval(0.0001,0.01))"]
     words = ["train", "sweep=search", *TINY, *space, f"output_dir={tmp_path}", "hydra.sweeper.warmup_trials=1"]

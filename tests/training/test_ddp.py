@@ -105,6 +105,7 @@ def test_what_two_processes_leave_is_written_once(one, two):
     assert [row["step"] for row in logged(two)] == [1, 2, 3, 4, 4, 5, 6, 7, 8, 8]
 
 
+@pytest.mark.slow
 def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbroken_run(tmp_path):
     """With batch norm, dropout and bf16, all of which keep or draw something in each process."""
     words = [*TINY, *TWO, "precision=bf16-mixed"]
@@ -132,6 +133,7 @@ def test_a_run_of_one_process_goes_on_with_two(one, two, tmp_path):
     assert_close(run_by([*SHARED_BATCH, *TWO], tmp_path, "run"), two)
 
 
+@pytest.mark.slow
 def test_an_epoch_that_one_process_began_is_ended_by_two(one, two, tmp_path):
     after_its_first_epoch(one, tmp_path, "sixth")
     assert_close(run_by([*SHARED_BATCH, *TWO], tmp_path, "run"), two)
@@ -184,6 +186,7 @@ def test_a_divergence_ends_both_processes(tmp_path):
     assert "the training has diverged" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_picture_ends_both_processes_and_is_named(tmp_path):
     """Only one of them meets it; the other says that it was left alone."""
     shades = np.random.default_rng(0)
@@ -233,6 +236,7 @@ def submit(environment: dict[str, str], *words: str) -> subprocess.CompletedProc
     return subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 def test_slurm_starts_the_same_training_on_two_nodes(two, tmp_path):
     words = [*SHARED_BATCH, TWO[1], f"output_dir={tmp_path}/outputs", "name=run"]
     ended = submit(slurm(tmp_path, SRUN), *words)

@@ -103,6 +103,7 @@ def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tm
     assert [row["_step"] for row in rows if "samples/val.count" in row] == [6, 12, 18]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_dead_or_hanging_service_never_stops_the_training(tmp_path, number):
     words = ["train", *TINY, *OFFLINE, f"output_dir={tmp_path}", "name=run", "logger.wandb.patience=2"]
