@@ -1,4 +1,4 @@
-"""Tables for use from Python."""
+"""Tables for use from Python, and in Markdown."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -12,3 +12,9 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Any:
     import pandas as pd  # pyright: ignore[reportMissingImports]
 
     return pd.DataFrame.from_records(rows)
+
+
+def to_markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The table in Markdown, a line for each row."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -10,7 +10,6 @@ from natsort import natsorted
 
 from pix2pix.config.metric_names import METRICS, Metric
 from pix2pix.core.tables import make_table
-from pix2pix.evaluation.result_settings import result_settings
 from pix2pix.evaluation.run_groups import Group, RunEntry
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
@@ -129,7 +128,7 @@ class Comparison:
 
     def differing_settings(self) -> dict[str, list[Any]]:
         """Maps every setting that differs to its value in each run."""
-        by_run = [result_settings(entry.config) for entry in self.entries]
+        by_run = [entry.result_settings for entry in self.entries]
         keys = sorted({key for each in by_run for key in each})
         table = {key: [each.get(key, "") for each in by_run] for key in keys}
         return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
@@ -178,5 +177,5 @@ class Comparison:
 
 def _configuration_key(entry: RunEntry) -> str:
     """Equal for runs of one group: their settings without the seed, and their data."""
-    settings = {key: value for key, value in result_settings(entry.config).items() if key != "seed"}
+    settings = {key: value for key, value in entry.result_settings.items() if key != "seed"}
     return json.dumps([settings, entry.data], sort_keys=True)

@@ -1,6 +1,5 @@
 """Writes a comparison of runs as a self-contained HTML page."""
 
-import csv
 import json
 import logging
 import math
@@ -68,7 +67,7 @@ def _picture_rows(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     representatives = _select_representatives(comparison)
     for data in dict.fromkeys((entry.data, entry.protocol.get("data")) for entry in representatives.values()):
         entries = {n: e for n, e in representatives.items() if (e.data, e.protocol.get("data")) == data}
-        names = list(dict.fromkeys(name for entry in entries.values() for name in picture_names(entry)))
+        names = list(dict.fromkeys(name for entry in entries.values() for name in entry.picture_rows))
         for name in names[:: max(1, len(names) // max(1, count))][:count]:
             rows.append(_picture_row(name, entries))
     return rows
@@ -81,15 +80,8 @@ def _select_representatives(comparison: Comparison) -> dict[int, RunEntry]:
     return {number[id(entries[0])]: entries[0] for entries in evaluated if entries}
 
 
-def picture_names(entry: RunEntry) -> list[str]:
-    """The names of the pairs in the run's evaluation."""
-    table = entry.run.evaluation / str(entry.evaluation) / "per_image.csv"
-    with table.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return [row["name"] for row in csv.DictReader(file)]
-
-
 def _picture_row(name: str, entries: dict[int, RunEntry]) -> dict[str, Any]:
-    folders = {n: entry.run.evaluation / str(entry.evaluation) / "images" for n, entry in entries.items()}
+    folders = {n: entry.evaluation_folder / "images" for n, entry in entries.items()}
     outputs = {n: _to_data_uri(folder / f"{name}_output.png") for n, folder in folders.items()}
     folder = next(folder for folder in folders.values() if (folder / f"{name}_input.png").is_file())
     ends = {kind: _to_data_uri(folder / f"{name}_{kind}.png") for kind in ("input", "target")}

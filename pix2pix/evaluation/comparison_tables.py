@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 
+from pix2pix.core.tables import to_markdown_table
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.run_groups import Group
 
@@ -16,9 +17,7 @@ LATEX = str.maketrans(
 
 def to_markdown(comparison: Comparison) -> str:
     """The table in Markdown, with the best groups (`Comparison.best`) in bold."""
-    header, rows = _table(comparison, bold="**{}**".format)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return to_markdown_table(*_table(comparison, bold="**{}**".format))
 
 
 def to_latex(comparison: Comparison) -> str:

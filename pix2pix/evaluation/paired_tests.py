@@ -5,20 +5,20 @@ it asks whether the differences, picture by picture or seed by seed, would be as
 sign-flip permutation test, Fisher 1935; Good, Permutation Tests, 2000).
 """
 
-import csv
 import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pix2pix.core.randomness import derive_seed
+from pix2pix.core.tables import to_markdown_table
 from pix2pix.evaluation.bootstrap import Interval, mean_intervals
 from pix2pix.evaluation.comparison import Comparison
-from pix2pix.evaluation.run_groups import Group, RunEntry
+from pix2pix.evaluation.run_groups import Group
 
 MAX_EXACT = 14  # differences, whose 2^14 signs are all tried
 DRAWS = 20_000  # random signs beyond that
@@ -58,11 +58,12 @@ def compare_with_best(comparison: Comparison, metric: str) -> list[PairedTest]:
     The p-values over pictures of one metric are corrected for the number of groups (Holm 1979).
     """
     sign = -1 if comparison.known_metrics[metric].higher_is_better else 1
-    means = [(mean, group) for group in comparison.groups if (mean := _final_mean(group, metric)) is not None]
+    final = [group for group in comparison.groups if not group.is_provisional]
+    means = [(mean, group) for group in final if (mean := group.mean(metric)) is not None]
     if len(means) < MIN_PAIRS or len(comparison.data_sets()) > 1:
         return []
-    ranked = [group for _, group in sorted(means, key=lambda pair: sign * pair[0])]
-    tests = [_test(metric, group, ranked[0]) for group in ranked[1:]]
+    (best_mean, best), *others = sorted(means, key=lambda pair: sign * pair[0])
+    tests = [_test(metric, group, best, mean - best_mean) for mean, group in others]
     corrected = correct_holm([test.p_pictures for test in tests])
     return [replace(test, p_pictures=p) for test, p in zip(tests, corrected, strict=True)]
 
@@ -79,8 +80,7 @@ def paired_tests_to_markdown(tests: Sequence[PairedTest]) -> str:
         ]
         for test in tests
     ]
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return to_markdown_table(header, rows)
 
 
 def _format_p(p: float | None, count: int) -> str:
@@ -116,19 +116,15 @@ def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def _test(metric: str, group: Group, best: Group) -> PairedTest:
-    ours, theirs = _picture_means(group, metric), _picture_means(best, metric)
-    by_picture = [ours[name] - theirs[name] for name in ours.keys() & theirs.keys()]
-    by_seed = _seed_differences(group, best, metric)
-    own, reference = _final_mean(group, metric), _final_mean(best, metric)
-    assert own is not None
-    assert reference is not None
+def _test(metric: str, group: Group, best: Group, difference: float) -> PairedTest:
+    by_picture = paired_differences(_picture_means(group, metric), _picture_means(best, metric))
+    by_seed = paired_differences(_seed_values(group, metric), _seed_values(best, metric))
     has_pictures = len(by_picture) >= MIN_PAIRS
     return PairedTest(
         metric,
         group.label,
         best.label,
-        own - reference,
+        difference,
         mean_intervals({metric: by_picture}).get(metric) if has_pictures else None,
         len(by_picture),
         flip_signs(by_picture) if has_pictures else None,
@@ -137,33 +133,20 @@ def _test(metric: str, group: Group, best: Group) -> PairedTest:
     )
 
 
-def _final_mean(group: Group, metric: str) -> float | None:
-    values = [value for entry in _final_entries(group) if math.isfinite(value := entry.metrics.get(metric, math.nan))]
-    return statistics.fmean(values) if values else None
-
-
-def _final_entries(group: Group) -> list[RunEntry]:
-    return [entry for entry in group.entries if entry.is_final]
+def paired_differences(ours: Mapping[Any, float], theirs: Mapping[Any, float]) -> list[float]:
+    """The differences of what both have, in order: the random signs must meet the same ones in every process."""
+    return [ours[key] - theirs[key] for key in sorted(ours.keys() & theirs.keys())]
 
 
 def _picture_means(group: Group, metric: str) -> dict[str, float]:
-    """The mean over the runs of a group, for each picture that all of them measured."""
-    tables = [_read_column(entry.run.evaluation / str(entry.evaluation), metric) for entry in _final_entries(group)]
-    names = set.intersection(*({*table} for table in tables)) if tables else set()
-    return {name: statistics.fmean(table[name] for table in tables) for name in sorted(names)}
+    """The mean over the runs of a group, for each picture with a number in all of them; empty for a set metric."""
+    tables = [
+        {name: float(row[metric]) for name, row in entry.picture_rows.items() if row.get(metric)}
+        for entry in group.shown_entries
+    ]
+    means = {name: statistics.fmean(table[name] for table in tables) for name in set.intersection(*map(set, tables))}
+    return {name: mean for name, mean in means.items() if math.isfinite(mean)}
 
 
-def _read_column(folder: Path, metric: str) -> dict[str, float]:
-    """A metric of each picture that has a number; empty for a metric of the whole set."""
-    with (folder / "per_image.csv").open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        values = {row["name"]: float(row[metric]) for row in csv.DictReader(file) if row.get(metric)}
-    return {name: value for name, value in values.items() if math.isfinite(value)}
-
-
-def _seed_differences(group: Group, best: Group, metric: str) -> list[float]:
-    """The differences of runs with equal seeds."""
-    ours, theirs = (
-        {entry.seed: entry.metrics[metric] for entry in _final_entries(side) if metric in entry.metrics}
-        for side in (group, best)
-    )
-    return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+def _seed_values(group: Group, metric: str) -> dict[int, float]:
+    return {entry.seed: entry.metrics[metric] for entry in group.shown_entries if metric in entry.metrics}

@@ -16,7 +16,8 @@ from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import FILE, Record
 from pix2pix.runs.run import Run
 
-FILES = {"metrics.json", "per_image.csv", "index.html", "images"}  # of an evaluation
+PER_IMAGE = "per_image.csv"
+FILES = {"metrics.json", PER_IMAGE, "index.html", "images"}  # of an evaluation
 
 
 @dataclass
@@ -56,6 +57,12 @@ class Evaluation:
         return text + (f" ({self.counts[name]} pictures)" if name in self.counts else "")
 
 
+def read_picture_rows(folder: Path) -> dict[str, dict[str, str]]:
+    """The metrics of each picture in the folder of an evaluation, by its name, as they stand in per_image.csv."""
+    with (folder / PER_IMAGE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
 def write_results(folder: Path, run: Run, record: Record, result: Evaluation) -> None:
     """Writes metrics.json, per_image.csv and index.html; `record` describes the inputs."""
     numbers = {
@@ -69,7 +76,7 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
         "colour_histograms": result.curves,
     }
     summary = _replace_non_finite({"split": record["split"], "pairs": len(result.rows)} | record | numbers)
-    with (folder / "per_image.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with (folder / PER_IMAGE).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.rows)

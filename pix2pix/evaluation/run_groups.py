@@ -3,10 +3,14 @@
 import math
 import statistics
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pix2pix.config.metric_names import Metric
 from pix2pix.config.schema import RunConfig
+from pix2pix.evaluation.result_settings import result_settings
+from pix2pix.evaluation.results import read_picture_rows
 from pix2pix.runs.run import Run
 
 
@@ -35,6 +39,22 @@ class RunEntry:
     def is_final(self) -> bool:
         """Whether its metrics are final: the run is finished and was evaluated as requested."""
         return self.is_finished and self.evaluation is not None and not self.mismatches
+
+    @property
+    def evaluation_folder(self) -> Path:
+        """The folder with the evaluation that gave the metrics."""
+        assert self.evaluation is not None
+        return self.run.evaluation / self.evaluation
+
+    @cached_property
+    def picture_rows(self) -> dict[str, dict[str, str]]:
+        """The metrics of each picture, by its name, as the evaluation wrote them."""
+        return read_picture_rows(self.evaluation_folder)
+
+    @cached_property
+    def result_settings(self) -> dict[str, Any]:
+        """The settings that can change the results, by their dotted names."""
+        return result_settings(self.config)
 
     @property
     def labels(self) -> dict[str, str]:

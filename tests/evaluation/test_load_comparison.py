@@ -18,7 +18,7 @@ from pix2pix.evaluation.comparison_tables import to_csv, to_markdown
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.load_comparison import load_comparison
-from pix2pix.evaluation.paired_tests import compare_with_best, correct_holm, flip_signs
+from pix2pix.evaluation.paired_tests import compare_with_best, correct_holm, flip_signs, paired_differences
 from pix2pix.evaluation.paper_tables import loss_name, matching_tables
 from pix2pix.evaluation.record import read_record
 from pix2pix.evaluation.select_runs import select_runs
@@ -508,6 +508,10 @@ def test_sign_flips_by_hand():
     assert flip_signs([1.0, 1.0, -1.0]) == 1.0  # every sum is at least 1 from 0
     assert flip_signs([0.0, 0.0]) == 1.0
     assert flip_signs([0.1] * 30) == pytest.approx(1 / 20_001)  # beyond 14 differences, random signs
+
+
+def test_differences_are_in_the_same_order_in_every_process():
+    assert paired_differences({"b": 2.0, "a": 1.0, "c": 5.0}, {"a": 0.5, "b": 0.5}) == [0.5, 1.5]
 
 
 def test_holm_by_hand():
