@@ -177,12 +177,16 @@ class Objective(KeepsNetworksInEvalMode):
         image = torch.lerp(fake.float(), target.float(), position).requires_grad_()
 
         def penalise(logits: Tensor) -> Tensor:
-            # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
-            # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
-            (gradient,) = torch.autograd.grad(logits.sum(), image, create_graph=True)
-            return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+            return (input_gradient(logits, image).flatten(1).norm(dim=1) - 1).square().mean()
 
         return mean_over_scales(penalise, self.discriminate(discriminator, source, image))
+
+
+def input_gradient(logits: Tensor, image: Tensor) -> Tensor:
+    """The gradient of each picture's summed logits by the picture, (B, C, H, W), for penalties of it."""
+    # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
+    # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
+    return torch.autograd.grad(logits.sum(), image, create_graph=True)[0]
 
 
 def mean_over_scales(loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor]) -> Tensor:

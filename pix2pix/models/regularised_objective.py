@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pix2pix.models.augmentation import AugmentedDiscriminator, Transform
 from pix2pix.models.image_pool import ImagePool
-from pix2pix.models.objective import Objective
+from pix2pix.models.objective import Objective, input_gradient, mean_over_scales
 
 
 class RegularisedObjective:
@@ -63,15 +63,15 @@ class RegularisedObjective:
         return r1_penalty(lambda image: self.objective.discriminate(discriminator, source, image), target)
 
 
-def r1_penalty(discriminate: Callable[[Tensor], Tensor | Sequence[Tensor]], image: Tensor) -> Tensor:
+def r1_penalty(discriminate: Callable[[Tensor], Sequence[Tensor]], image: Tensor) -> Tensor:
     """E |grad_x D(x)|^2 at real pictures (B, C, H, W), half of it (Mescheder et al., arXiv 1801.04406, equation 9).
 
-    D(x) is the sum of a picture's logits. Of a discriminator of several scales it is the mean over them.
+    D(x) is the sum of a picture's logits, which `discriminate` gives for each scale of D; the result is the mean over
+    the scales.
     """
     image = image.detach().float().requires_grad_()
-    logits = discriminate(image)
-    # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
-    # `create_graph`: the penalty is differentiated once more, by D's weights.
-    scales = [logits] if isinstance(logits, Tensor) else logits
-    gradients = [torch.autograd.grad(scale.sum(), image, create_graph=True)[0] for scale in scales]
-    return torch.stack([gradient.square().sum(dim=(1, 2, 3)).mean() / 2 for gradient in gradients]).mean()
+
+    def penalise(logits: Tensor) -> Tensor:
+        return input_gradient(logits, image).square().sum(dim=(1, 2, 3)).mean() / 2
+
+    return mean_over_scales(penalise, discriminate(image))

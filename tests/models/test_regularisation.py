@@ -26,7 +26,7 @@ def linear(*weights: float) -> nn.Conv2d:
 
 def test_r1_is_half_the_squared_gradient_at_real_pictures():
     # dD/dx is 3 at each of the 6 pixels, whatever the picture: 6 * 9 / 2.
-    assert r1_penalty(linear(3), torch.randn(2, 1, 2, 3)).item() == pytest.approx(27)
+    assert r1_penalty(lambda x: [linear(3)(x)], torch.randn(2, 1, 2, 3)).item() == pytest.approx(27)
     # Of scales with 3 and 2 the mean of 27 and 6 * 4 / 2.
     assert r1_penalty(lambda x: [linear(3)(x), linear(2)(x)], torch.randn(1, 1, 2, 3)).item() == pytest.approx(19.5)
 
