@@ -67,15 +67,13 @@ class Objective(KeepsNetworksInEvalMode):
         }
         every = {**short, **_require_free_names(terms, short)}
         self.weights = {"gan": gan_weight} | {name: term.weight for name, term in every.items()}
-        self.terms = nn.ModuleDict({name: term for name, term in every.items() if term.weight})
-        is_one_hot = any(term.of_label_maps for term in self._terms().values())
+        active = {name: term for name, term in every.items() if term.weight}
+        self.terms = nn.ModuleDict(active)
+        is_one_hot = any(term.of_label_maps for term in active.values())
         self.find_labelled: Callable[[Tensor], Tensor] | None = label_mask if is_one_hot else None
         """Finds the pixels of a target that have a class, a mask (B, 1, H, W); None where every pixel counts."""
-        self.matches_features = any(term.compares == "features" for term in self._terms().values())
+        self.matches_features = any(term.compares == "features" for term in active.values())
         self._require_terms()
-
-    def _terms(self) -> dict[str, Term]:
-        return dict(self.terms.items())  # pyright: ignore[reportReturnType] - every module of it is one
 
     def _require_terms(self) -> None:
         if self.adversarial is None and not self.terms:
@@ -116,7 +114,7 @@ class Objective(KeepsNetworksInEvalMode):
         of logits on the right side of the loss's boundary, if it has one.
         """
         assert self.adversarial is not None
-        fake = self._hide_unlabelled(fake, target)
+        fake = _hide_unlabelled(fake, target, self._label_mask(target))
         on_fake = self.discriminate(discriminator, source, fake)
         on_real = self.discriminate(discriminator, source, target)
         terms = {
@@ -138,8 +136,8 @@ class Objective(KeepsNetworksInEvalMode):
         self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
         """What G minimises; the terms are not yet multiplied by `weights`."""
-        terms, features = {}, ()
-        fake = self._hide_unlabelled(fake, target)
+        terms, features, labelled = {}, (), self._label_mask(target)
+        fake = _hide_unlabelled(fake, target, labelled)
         if discriminator is not None and self.adversarial is not None:
             if self.matches_features:
                 with torch.no_grad():
@@ -150,26 +148,15 @@ class Objective(KeepsNetworksInEvalMode):
                 logits = self.discriminate(discriminator, source, fake)
             terms["gan"] = mean_over_scales(self.adversarial.generator, logits)
         pictures = fake.float(), target.float()
-        for name, term in self._terms().items():
+        for name, term in self.terms.items():
             terms[name] = term(*(features if term.compares == "features" else pictures))
-            if term.is_pixel_mean:
-                terms[name] = self._take_mean_of_labelled(terms[name], target)
+            if labelled is not None and term.is_pixel_mean:
+                # The mean over all pixels, to which those of no class add nothing, as the mean over the others.
+                terms[name] = terms[name] / labelled.float().mean().clamp(min=1e-9)
         return terms
 
-    def _hide_unlabelled(self, fake: Tensor, target: Tensor) -> Tensor:
-        """The output, with the target's values at the pixels where the target has no class.
-
-        There the output equals the target, so D cannot tell them apart and no term has a gradient.
-        """
-        if self.find_labelled is None:
-            return fake
-        return torch.where(self.find_labelled(target), fake, target.to(fake.dtype))
-
-    def _take_mean_of_labelled(self, mean: Tensor, target: Tensor) -> Tensor:
-        """The mean over the pixels with a class, of a mean over all pixels to which the others add nothing."""
-        if self.find_labelled is None:
-            return mean
-        return mean / self.find_labelled(target).float().mean().clamp(min=1e-9)
+    def _label_mask(self, target: Tensor) -> Tensor | None:
+        return None if self.find_labelled is None else self.find_labelled(target)
 
     def _penalize_gradient(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
@@ -187,6 +174,14 @@ def input_gradient(logits: Tensor, image: Tensor) -> Tensor:
     # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
     # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
     return torch.autograd.grad(logits.sum(), image, create_graph=True)[0]
+
+
+def _hide_unlabelled(fake: Tensor, target: Tensor, labelled: Tensor | None) -> Tensor:
+    """The output, with the target's values at the pixels where the target has no class.
+
+    There the output equals the target, so D cannot tell them apart and no term has a gradient.
+    """
+    return fake if labelled is None else torch.where(labelled, fake, target.to(fake.dtype))
 
 
 def mean_over_scales(loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor]) -> Tensor:
