@@ -66,12 +66,11 @@ def describe_file(file: Path, picture: Picture) -> FileInfo:
     """What a file holds, of which `picture` was decoded. Raises ValueError for pixels that training refuses."""
     known = isinstance(picture, Image.Image)
     array = None if known and picture.mode not in PILLOW_DEEP_MODES else to_known_type(picture, str(file))
-    format_, is_rotated = _read_header(file)
     return FileInfo(
         size=picture.size if known else (picture.shape[1], picture.shape[0]),
         mode=picture.mode if known else f"{picture.shape[2]} channels",
-        format=format_ if known else None,
-        is_rotated=is_rotated,
+        format=picture.format if known else None,
+        is_rotated=_is_rotated(file, picture),
         has_transparency=known and _has_transparent_pixels(picture),
         depth=8 if array is None else depth_of(array.dtype),
         channels=len(picture.getbands()) if known else picture.shape[2],
@@ -80,13 +79,16 @@ def describe_file(file: Path, picture: Picture) -> FileInfo:
     )
 
 
-def _read_header(file: Path) -> tuple[str | None, bool]:
-    """The format that Pillow finds in a file, and whether EXIF rotates the picture."""
+def _is_rotated(file: Path, picture: Picture) -> bool:
+    """Whether EXIF rotates the picture in a file, which is upright once it is decoded."""
+    # Asking a PNG without EXIF for its orientation would make Pillow decode it again.
+    if isinstance(picture, Image.Image) and picture.format == "PNG" and "exif" not in picture.info:
+        return False
     try:
         with open_image(file) as image:
-            return image.format, image.getexif().get(ORIENTATION, 1) not in {0, 1}
+            return image.getexif().get(ORIENTATION, 1) not in {0, 1}
     except (ValueError, OSError):  # no picture of Pillow's
-        return None, False
+        return False
 
 
 def _has_transparent_pixels(image: Image.Image) -> bool:
