@@ -10,21 +10,22 @@ import click
 FOLDER = click.Path(path_type=Path)
 OPERATIONS = ["grayscale", "edges", "inpaint", "superres", "blur", "noise"]
 FOLDER_OF_PAIRS = click.option("--output", "-o", type=FOLDER, required=True, help="Folder of pairs to write.")
+
+
+def _share_option(name: str, default: float, purpose: str) -> Callable[[Any], Any]:
+    """The option that says which fraction of the pairs goes to a split."""
+    return click.option(
+        name,
+        type=click.FloatRange(0, 0.9),
+        default=default,
+        show_default=True,
+        help=f"Fraction of the pairs for {purpose}.",
+    )
+
+
 SPLIT = [
-    click.option(
-        "--val",
-        type=click.FloatRange(0, 0.9),
-        default=0.1,
-        show_default=True,
-        help="Fraction of the pairs for validation.",
-    ),
-    click.option(
-        "--test",
-        type=click.FloatRange(0, 0.9),
-        default=0.0,
-        show_default=True,
-        help="Fraction of the pairs for testing.",
-    ),
+    _share_option("--val", 0.1, "validation"),
+    _share_option("--test", 0.0, "testing"),
     click.option(
         "--seed",
         type=click.IntRange(min=0),
