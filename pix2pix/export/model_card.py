@@ -10,6 +10,7 @@ import yaml
 
 from pix2pix.config.metric_names import METRICS
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.trusted_modules import foreign_modules
 from pix2pix.datasets.download.catalogue import CATALOGUE
 from pix2pix.inference.generator import TrainedGenerator
@@ -93,7 +94,7 @@ def render_card(
         **{"network": _describe_network(trained), "inference": trained.inference, "step": trained.step},
         **{"data": trained.config.data, "licence": licence.words},
         **{"modules": modules, "trust": "".join(f" --trust {module}" for module in modules)},
-        **{"metrics": metrics, "names": names, "meanings": METRICS},
+        **{"metrics": metrics, "names": names, "meanings": METRICS, "pluralize": pluralize},
     )
 
 

@@ -169,7 +169,7 @@ def test_published_weights_keep_their_terms_and_show_their_evaluation(tmp_path, 
     assert header(card)["license"] == "other"
     assert header(card)["license_link"] == "https://cmp.felk.cvut.cz/~tylecr1/facade/"
     assert "published for research; cite the database" in card
-    assert "| pairs val, 1 pairs |" in card
+    assert "| pairs val, 1 pair |" in card
     with Image.open(tmp_path / "card" / "samples.png") as sheet:
         assert sheet.width > 3 * 256
     pix2pix("push", "outputs/theirs", NAME, "--output", "card", "--license", "cc-by-4.0", "--no-samples")
