@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pix2pix.data.images.decode import SUFFIXES, Picture, open_picture
+from pix2pix.data.images.memory_file import MemoryFile
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.inference.file_jobs import VIDEOS
 from pix2pix.inference.translator import Translator
@@ -45,7 +46,4 @@ def translate_stream(translator: Translator, inputs: Sequence[str], output: Path
 
 
 def _read_standard_input() -> Picture:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "standard input"
-        file.write_bytes(sys.stdin.buffer.read())
-        return open_picture(file)
+    return open_picture(MemoryFile(sys.stdin.buffer.read(), name="standard input", stem="", suffix=""))
