@@ -1,6 +1,5 @@
 """Encodes the images of a pair as the networks see them: float32 in [-1, 1], label maps with one channel per class."""
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from pix2pix.data.augmentation import View, rotate_scale
 from pix2pix.data.images.class_colours import PaletteChoice
-from pix2pix.data.images.input_kinds import Inputs, stored_channels
+from pix2pix.data.images.input_kinds import InputKind, Inputs, stored_channels
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.value_range import Limits, normalize
 
@@ -107,12 +106,14 @@ def make_encoding(
     """The encoding of an image; `inputs` says what its files hold where these are not pictures alone."""
     if inputs is None:
         return ImageEncoding(palette, limits, is_label_map=is_label_map)
-    make = {
-        "classes": functools.partial(ImageEncoding, palette, None, is_label_map=True),
-        "boundaries": BoundaryEncoding,
-    }
-    parts = [make[kind]() if isinstance(kind, str) else ImageEncoding(None, limits) for kind in inputs.values()]
+    parts = [_make_part(kind, palette, limits) for kind in inputs.values()]
     return JoinedEncoding(parts, [stored_channels(kind) for kind in inputs.values()])
+
+
+def _make_part(kind: InputKind, palette: PaletteChoice | None, limits: Limits | None) -> ImageEncoding:
+    if kind == "classes":
+        return ImageEncoding(palette, None, is_label_map=True)
+    return BoundaryEncoding() if kind == "boundaries" else ImageEncoding(None, limits)
 
 
 def encode_pixels(pixels: Tensor, palette: Palette | None, limits: Limits | None = None) -> Tensor:
