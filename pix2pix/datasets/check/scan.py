@@ -23,6 +23,7 @@ from pix2pix.datasets.check.findings import Finding
 
 Letter = Literal["A", "B"]
 FolderNames = Mapping[Letter, Sequence[str]]
+Tries = Mapping[Direction, tuple[FolderLayout, Sequence[Fault]]]  # what each direction finds
 OWN_NAMES: FolderNames = {"A": ("A",), "B": ("B",)}
 # Pictures of other programs, which no part of pix2pix reads.
 UNREAD = (".heic", ".heif", ".jxl", ".tga", ".exr", ".dng", ".svg")
@@ -76,20 +77,20 @@ def scan_folder(path: Path, folders: FolderNames | None = None) -> FolderScan:
         FileNotFoundError: when there is no such folder.
     """
     require_folder(path)
-    if folders is not None:
-        return _scan(path, folders)
-    found, faults = _find(path, OWN_NAMES, "AtoB")
-    names = next((fault.folders for fault in faults if fault.folders), None)
-    if "train" not in found.splits and (names := names or _guess_names(path)):
-        guessed = _scan(path, {"A": (names[0],), "B": (names[1],)})
-        if guessed.pairs:
-            return guessed
-    return _scan(path, OWN_NAMES)
+    own = _find_both_ways(path, folders or OWN_NAMES)
+    if folders is None and (guessed := _guess_folders(path, *own["AtoB"])):
+        scan = _choose_direction(path, guessed, _find_both_ways(path, guessed))
+        if scan.pairs:
+            return scan
+    return _choose_direction(path, folders or OWN_NAMES, own)
 
 
-def _scan(path: Path, folders: FolderNames) -> FolderScan:
+def _find_both_ways(path: Path, folders: FolderNames) -> Tries:
+    return {direction: _find(path, folders, direction) for direction in get_args(Direction)}
+
+
+def _choose_direction(path: Path, folders: FolderNames, tries: Tries) -> FolderScan:
     """The scan in the direction with fewer faults: test inputs may lack targets, but not the other way round."""
-    tries = {direction: _find(path, folders, direction) for direction in get_args(Direction)}
     faults = {direction: len(tried[1]) for direction, tried in tries.items()}
     best: Direction = "AtoB" if faults["AtoB"] <= faults["BtoA"] else "BtoA"
     found, reported = tries[best]
@@ -108,6 +109,14 @@ def _find(path: Path, folders: FolderNames, direction: Direction) -> tuple[Folde
         message = "there are no training pairs. Put them in train/, or trainA/ and trainB/."
         faults.append(Fault("no-train", ValueError(message)))
     return found, faults
+
+
+def _guess_folders(path: Path, found: FolderLayout, faults: Sequence[Fault]) -> FolderNames | None:
+    """The folders that the data seem to have, if those named A and B hold no training pairs."""
+    if "train" in found.splits:
+        return None
+    names = next((fault.folders for fault in faults if fault.folders), None) or _guess_names(path)
+    return {"A": names[:1], "B": names[1:]} if names else None
 
 
 def _guess_names(path: Path) -> tuple[str, str] | None:
