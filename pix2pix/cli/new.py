@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-from pix2pix.core.atomic_files import atomic_dir
-
 EXAMPLE = "mylab"
 LEFT_OUT = {"__pycache__", ".pytest_cache", ".ruff_cache", "outputs"}  # what using the example leaves in it
 RESERVED = {"configs", "tests", "outputs"}  # other folders beside that of the package
@@ -26,6 +24,8 @@ def new(name: str) -> None:
     \b
     pix2pix new mylab
     """
+    from pix2pix.core.atomic_files import atomic_dir
+
     _require_free_name(name)
     with atomic_dir(Path(name)) as part:
         write_package(part, name)
