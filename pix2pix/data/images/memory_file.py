@@ -21,5 +21,8 @@ class MemoryFile(io.BytesIO):
     def __str__(self) -> str:
         return self.name
 
+    def __repr__(self) -> str:
+        return repr(str(self))  # as in Pillow's messages of files that it cannot identify
+
 
 File = Path | MemoryFile
