@@ -53,11 +53,11 @@ def _check_label_losses(config: RunConfig) -> Iterator[str]:
 def _check_trainer(config: RunConfig) -> Iterator[str]:
     trainer = config.trainer
     if trainer.get("gradient_clip_val") is not None:
-        yield "trainer.gradient_clip_val does not reach two alternating players; set optimizer.clip_norm"
+        yield "trainer.gradient_clip_val does not reach two networks that are trained in turn; set optimizer.clip_norm"
     if trainer.get("accumulate_grad_batches", 1) != 1:
         yield (
-            "trainer.accumulate_grad_batches: the players alternate every batch; raise data.batch_size instead, and "
-            "training_step.micro_batches to compute it in parts"
+            "trainer.accumulate_grad_batches: the networks are trained in turn on every batch; raise data.batch_size "
+            "instead, and training_step.micro_batches to compute it in parts"
         )
     if trainer.get("sync_batchnorm") and _is_on_cpu(config):
         yield "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"

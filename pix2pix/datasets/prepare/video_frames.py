@@ -24,7 +24,7 @@ def list_frames(videos: Sequence[Path], frames: Path, every: int, shares: dict[s
 
     Args:
         videos: the files; their names must differ.
-        frames: the folder where `unpack` puts the pictures.
+        frames: the folder where `extract_frames` puts the pictures.
         every: one frame in so many.
         shares: of val and test.
 
