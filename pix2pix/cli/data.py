@@ -184,13 +184,15 @@ def shard(folder: Path, output: Path, of_a: tuple[str, ...], of_b: tuple[str, ..
     pix2pix data shard my/pairs shards/mine --a photos --b masks
     pix2pix train data=shards data.path=shards/edges2shoes
     """
+    from pix2pix.core.plurals import pluralize
     from pix2pix.data.sources.folder import PairFolder
     from pix2pix.datasets.write_shards import write_shards
 
     source = PairFolder(str(folder), folders={"A": _folder_setting(of_a), "B": _folder_setting(of_b)})
     for split, shards in write_shards(source, output, **options).items():
         size = sum(shard.bytes for shard in shards) / 1e6
-        click.echo(f"{split}: {sum(shard.pairs for shard in shards)} pairs in {len(shards)} shards, {size:.1f} MB")
+        pairs = pluralize(sum(shard.pairs for shard in shards), "pair", "pairs")
+        click.echo(f"{split}: {pairs} in {pluralize(len(shards), 'shard', 'shards')}, {size:.1f} MB")
     click.echo(f"pix2pix train data=shards data.path={output}")
 
 

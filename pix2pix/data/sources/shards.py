@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from pix2pix.core.addresses import hide_secrets
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.randomness import windowed_order
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth
@@ -130,7 +131,8 @@ class ShardedPairs(FilePairSource):
         validation = describe_held_out(counts, held_out_by)
         if "val" not in self.shards and held_out_by is None:
             validation += ", the same pairs, which therefore choose best.ckpt"
-        return [f"{hide_secrets(self.path)}: {counts['train']} pairs in shards; {validation}."]
+        pairs = pluralize(counts["train"], "pair", "pairs")
+        return [f"{hide_secrets(self.path)}: {pairs} in shards; {validation}."]
 
     def fingerprint(self) -> str:
         """A digest of the index, which holds the checksum of every shard."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Literal
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class SkipUnreadable(Sequence[Pair]):
         self.skipped.add(index)
         if len(self.skipped) > self.limit:
             raise ValueError(
-                f"{error} {len(self.skipped)} pairs could not be read, but data.skip_limit={self.limit}. "
-                "Raise it, or replace the files."
+                f"{error} {pluralize(len(self.skipped), 'pair', 'pairs')} could not be read, but "
+                f"data.skip_limit={self.limit}. Raise it, or replace the files."
             ) from error
         if is_new:
             log.warning("%s Skipped (%d of at most %d).", error, len(self.skipped), self.limit)

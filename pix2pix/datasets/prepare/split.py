@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.randomness import epoch_order
 from pix2pix.datasets.check.measure import PairStats
 from pix2pix.datasets.check.suggest_command import guess_direction
@@ -60,6 +61,7 @@ def _require_pairs(wanted: Sequence[str], splits: Sequence[str], pairs: int, clu
     for name in wanted:
         if name not in splits:
             raise ValueError(
-                f"no pair is left for {name}: {pairs} pairs form {clusters} groups that must not be parted. "
+                f"no pair is left for {name}: {pluralize(pairs, 'pair forms', 'pairs form')} "
+                f"{pluralize(clusters, 'group', 'groups')} that must not be parted. "
                 "Add pictures, or set --val 0 and --test 0."
             )

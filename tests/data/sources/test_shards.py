@@ -304,7 +304,7 @@ def test_a_training_on_shards_is_the_training_on_the_folder(tmp_path, capsys):
             shutil.copy(file, few / split)
     pix2pix("data", "shard", few, tmp_path / "shards")
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("train: 8 pairs in 1 shards")
+    assert said[0].startswith("train: 8 pairs in 1 shard,")
     assert said[-1] == f"pix2pix train data=shards data.path={tmp_path / 'shards'}"
     common = [f"output_dir={tmp_path / 'runs'}", *SMALL]
     pix2pix("train", "data=folder", f"data.path={few}", "name=files", "data.num_workers=0", *common)

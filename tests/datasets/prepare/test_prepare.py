@@ -133,7 +133,7 @@ def test_a_set_of_one_picture_many_times_cannot_be_split(tmp_path):
         (tmp_path / "in").mkdir(exist_ok=True)
         picture(0).save(tmp_path / "in" / f"{number}.png")
     said = refused("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur")
-    assert "6 pairs form 1 groups that must not be parted" in said
+    assert "6 pairs form 1 group that must not be parted" in said
     assert not (tmp_path / "out").exists()
 
 
