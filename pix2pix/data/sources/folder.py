@@ -148,11 +148,8 @@ class PairFolder(FilePairSource):
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
         """Height and width of a pair's source: the one size of all measured files, or else read from its own file."""
         files, known = self.files(split)[index], self._splits[split].sizes
-        if len(known) == 1:
-            ((height, width),) = known
-            return height, width // 2
         if len(files) == 1:
-            height, width = read_size(files[0])
+            height, width = next(iter(known)) if len(known) == 1 else read_size(files[0])
             return height, width // 2
         return read_size(files[0 if self.direction == "AtoB" else len(self.specs["A"].channels)])
 
