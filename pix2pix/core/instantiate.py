@@ -107,7 +107,7 @@ def find_component_problems(component: Mapping[str, Any], key: str, kind: type |
         yield f"{key}.{TARGET}: {error}"
         return
     # Arguments of a class of the wrong kind would only confuse: one sentence is enough.
-    made = target if isinstance(target, type) else returned_class(target)
+    made = made_class(target)
     if made is not None and not issubclass(made, kind):
         yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
@@ -187,9 +187,11 @@ def argument_annotation(target: Callable[..., Any], name: str) -> Any:
         return Any
 
 
-def returned_class(function: Callable[..., Any]) -> type | None:
-    """The class that a function is annotated to return; None if it says no class."""
-    returned = argument_annotation(function, "return")
+def made_class(target: Callable[..., Any]) -> type | None:
+    """The class of what a call makes: a class itself, or what a function says it returns; None if it says none."""
+    if isinstance(target, type):
+        return target
+    returned = argument_annotation(target, "return")
     return returned if isinstance(returned, type) and returned is not Any else None
 
 
