@@ -6,13 +6,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pix2pix.config.schema import NETWORKS
 from pix2pix.inference import generator
 from pix2pix.models.reference_weights import convert_reference_weights, read_state_dict
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
-
-NETWORKS = ("generator", "discriminator")
 
 
 def load_initial_weights(origin: str, model: nn.Module) -> None:

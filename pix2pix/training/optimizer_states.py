@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NETWORKS = ("generator", "discriminator")
+from pix2pix.config.schema import NETWORKS
 
 
 def apply_changed_settings(

@@ -25,7 +25,7 @@ from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-NETWORKS = ("generator.", "discriminator.", "average.")
+PREFIXES = ("generator.", "discriminator.", "average.")
 SHOWN = 3  # differences that a message names
 
 
@@ -88,7 +88,7 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bo
 
 def _differing_weights(theirs: Mapping[str, Any], model: nn.Module) -> Iterator[str]:
     ours, there = (
-        {name: tuple(value.shape) for name, value in state.items() if name.startswith(NETWORKS)}
+        {name: tuple(value.shape) for name, value in state.items() if name.startswith(PREFIXES)}
         for state in (model.state_dict(), theirs)
     )
     for name in [*ours, *(name for name in there if name not in ours)]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pix2pix.config.schema import NETWORKS
 from pix2pix.training.gan_ddp_strategy import average_over_processes
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.stopping import is_last_epoch
@@ -17,7 +18,6 @@ from pix2pix.training.stopping import is_last_epoch
 log = logging.getLogger(__name__)
 
 GIBIBYTE = 2**30
-NETWORKS = ("generator", "discriminator")
 
 
 class TrainingLog(pl.Callback):
