@@ -1,18 +1,17 @@
-"""The options of the training step: what they compute, that they resume exactly, and what is refused."""
+"""The options of the training step: what they compute, and that they resume exactly."""
 
 import copy
 
 import pytest
 import torch
 
-from pix2pix.config.check import parse_and_check
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.losses import CrossEntropy
 from pix2pix.models.objective import Objective
 from pix2pix.models.step_interface import Players, TrainingStep
 from pix2pix.runs.run import Run
 from pix2pix.training.step_options import Pix2PixStep
-from tests.conftest import TINY, pix2pix, resolved, same_weights, weights
+from tests.conftest import TINY, pix2pix, same_weights, weights
 
 
 class Descent:
@@ -133,29 +132,3 @@ def test_a_step_of_ones_own_replaces_the_papers_and_keeps_its_state(tmp_path):
     unchanged = {name.partition(".")[0] for name in first if torch.equal(first[name], last[name])}
     assert "discriminator" in unchanged
     assert not torch.equal(first["generator.down.0.0.weight"], last["generator.down.0.0.weight"])
-
-
-GRAPH = "execution.cuda_graph=true"
-TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["objective=l1", "training_step.pool_size=3"], "training_step.pool_size is for a discriminator"),
-        (["training_step.r1_weight=1"], "which batch norm mixes; set discriminator.norm=instance or none"),
-        (["training_step.micro_batches=4"], "a batch of 2 has no more than 2 parts"),
-        (["training_step.pool_size=3", *TWO], "each process would have a pool of its own"),
-        (["training_step.pool_size=3", GRAPH], "needs training_step.pool_size=0; or set"),
-        (["training_step.discriminator_steps=2", GRAPH], "needs training_step.discriminator_steps=1; or set"),
-        (["training_step.augmentation=[colour]"], 'training_step.augmentation=["colour"]: input should be'),
-        (["ema_warmup=true"], "ema_decay=null keeps none; set ema_decay"),
-        (["init.gain=0"], "init.gain=0: Input should be greater than 0"),
-        (["trainer.accumulate_grad_batches=2"], "training_step.micro_batches to compute it in parts"),
-        (["training_step._target_=pix2pix.models.UNet"], "must be a TrainingStep"),
-    ],
-)
-def test_what_does_not_go_together_is_refused_in_words(words, sentence):
-    with pytest.raises(ValueError, match="the configuration cannot be run") as refused:
-        parse_and_check(resolved(*TINY, *words))
-    assert sentence in str(refused.value)
