@@ -3,16 +3,17 @@
 They hold on this machine and for a training that starts now: a saved configuration may be read where it cannot be run.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
 from pix2pix.config.step_rules import find_broken_step_rules
-from pix2pix.core.instantiate import TARGET, Component, is_component
+from pix2pix.core.instantiate import TARGET, Component, is_component, locate_factory
 
-OF_LABELS = {"pix2pix.models.LabelCrossEntropy", "pix2pix.models.Dice"}
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 
 
@@ -42,12 +43,19 @@ def _check_objective(config: RunConfig) -> Iterator[str]:
 def _check_label_losses(config: RunConfig) -> Iterator[str]:
     of_labels = [name for name in ("cross_entropy_weight", "dice_weight") if config.objective.get(name)]
     terms = config.objective.get("terms") or {}
-    of_labels += [f"terms.{name}" for name, term in terms.items() if is_component(term) and term[TARGET] in OF_LABELS]
+    of_labels += [f"terms.{name}" for name, term in terms.items() if _is_of_label_maps(term)]
     if of_labels and config.data.target_palette is None:
         yield (
             f"objective.{of_labels[0]}: cross-entropy and Dice need label maps as targets, one channel a class; "
             "set data.one_hot=true, data.palette, data.label_map and the data.direction that ends in the label map"
         )
+
+
+def _is_of_label_maps(term: Any) -> bool:
+    """Whether a term says so, by `pix2pix.models.Term.of_label_maps`."""
+    with contextlib.suppress(ValueError):  # what is no class is refused with all other components
+        return is_component(term) and getattr(locate_factory(term[TARGET]), "of_label_maps", False)
+    return False
 
 
 def _check_trainer(config: RunConfig) -> Iterator[str]:

@@ -30,6 +30,7 @@ class Term(KeepsNetworksInEvalMode, ABC):
     compares: ClassVar[Literal["pictures", "features"]] = "pictures"
     """What it is given: pictures, or D's features of them."""
     of_label_maps: ClassVar[bool] = False
+    """Whether it needs one-hot label maps; then pixels of no class have no part in the objective."""
     is_pixel_mean: ClassVar[bool] = False
     """Whether it is a mean over pixels, each compared alone; then the mean is over the pixels that count."""
 

@@ -3,10 +3,15 @@
 import pytest
 
 from pix2pix.config.check import parse_and_check
+from pix2pix.models import Dice
 from tests.conftest import resolved
 
 GRAPH = "execution.cuda_graph=true"
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+
+
+class OwnDice(Dice):
+    """A user's own term of label maps."""
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,10 @@ TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
         ),
         (
             ["+objective.terms.mine={_target_: pix2pix.models.Dice}"],
+            "objective.terms.mine: cross-entropy and Dice need",
+        ),
+        (
+            ["+objective.terms.mine={_target_: tests.config.test_refusals.OwnDice}"],
             "objective.terms.mine: cross-entropy and Dice need",
         ),
         (["objective=l1", "objective/terms=feature_matching"], "feature matching compares D's features, but there is"),
