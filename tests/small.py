@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader
 
 from pix2pix.data.pair import Pair
 from pix2pix.models.objective import Objective
+from pix2pix.models.schedules import Schedule
 from pix2pix.training.module import Pix2Pix
+from pix2pix.training.optimization import Optimization
 
 RATE = 2e-4
 
@@ -30,9 +32,14 @@ class Pairs(torch.utils.data.Dataset):
         return Pair(*self.images[index], str(index))
 
 
-def module(generator: nn.Module | None = None, objective: Objective | None = None, **options: Any) -> Pix2Pix:
+def module(
+    generator: nn.Module | None = None,
+    objective: Objective | None = None,
+    schedules: dict[str, Schedule] | None = None,
+    **options: Any,
+) -> Pix2Pix:
     """A generator of one convolution, without a discriminator."""
-    adam = {"generator": partial(torch.optim.Adam, lr=RATE)}
+    adam = Optimization({"generator": partial(torch.optim.Adam, lr=RATE)}, schedules)
     return Pix2Pix(generator or nn.Conv2d(3, 3, 1), None, objective or Objective(None), adam, **options)
 
 

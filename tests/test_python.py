@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 import pix2pix
 from pix2pix.models import LeastSquares, Objective, PatchGAN, UNet, initialise
+from pix2pix.training import Optimization
 from tests.conftest import TINY
 from tests.small import fit, module
 
@@ -78,8 +79,8 @@ def adversarial_module(**options) -> pix2pix.Pix2Pix:
     for network in networks:
         initialise(network)
     adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999))
-    optimizers = {"generator": adam, "discriminator": adam}
-    return pix2pix.Pix2Pix(*networks, Objective(LeastSquares(), gan_weight=1, l1_weight=100), optimizers, **options)
+    optimization = Optimization({"generator": adam, "discriminator": adam})
+    return pix2pix.Pix2Pix(*networks, Objective(LeastSquares(), gan_weight=1, l1_weight=100), optimization, **options)
 
 
 def train_plainly(model: pl.LightningModule, pairs, folder) -> pl.Trainer:
@@ -108,7 +109,7 @@ def test_a_checkpoint_of_a_plain_trainer_loads_with_the_arguments_of_the_constru
     trained = module()
     fit(trained, max_epochs=1).save_checkpoint(tmp_path / "plain.ckpt")
     arguments = {"generator": torch.nn.Conv2d(3, 3, 1), "discriminator": None, "objective": Objective(None)}
-    loaded = pix2pix.Pix2Pix.load_from_checkpoint(tmp_path / "plain.ckpt", **arguments, optimizers={})
+    loaded = pix2pix.Pix2Pix.load_from_checkpoint(tmp_path / "plain.ckpt", **arguments, optimization=Optimization({}))
     assert torch.equal(loaded.generator.weight, trained.generator.weight)
 
 

@@ -26,6 +26,8 @@ from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
 from pix2pix.training.module import Pix2Pix
+from pix2pix.training.moving_average import MovingAverage
+from pix2pix.training.optimization import Optimization
 from pix2pix.training.output_paths import logger_arguments
 
 
@@ -75,12 +77,13 @@ def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Modu
         generator,
         discriminator,
         build_objective(config),
-        {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
+        Optimization(
+            {name: build(optimizer) for name, optimizer in config.trained_optimizers.items()},
+            build_schedules(config),
+            config.optimizer.clip_norm,
+        ),
         step=build(config.training_step),
-        schedules=build_schedules(config),
-        clip_norm=config.optimizer.clip_norm,
-        ema_decay=config.ema_decay,
-        ema_warmup=config.ema_warmup,
+        average=MovingAverage(generator, decay, has_warm_up=config.ema_warmup) if (decay := config.ema_decay) else None,
         metrics={name: build(metric) for name, metric in config.metrics.items()},
         seed=config.seed,
         config=config,

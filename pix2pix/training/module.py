@@ -1,6 +1,6 @@
 """The LightningModule around the training step: optimizers, precision, validation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,9 +19,7 @@ from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.pair import Pair, to_pair
 from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
-from pix2pix.models.learning_rates import LearningRates
 from pix2pix.models.objective import Objective
-from pix2pix.models.schedules import ConstantRate, Schedule
 from pix2pix.models.step_interface import Players, StepResult, TrainingStep
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
@@ -29,6 +27,7 @@ from pix2pix.training.divergence import require_finite_state
 from pix2pix.training.length import find_end
 from pix2pix.training.moving_average import MovingAverage
 from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
+from pix2pix.training.optimization import Optimization
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
 from pix2pix.training.optimizer_update import OptimizerUpdate
 from pix2pix.training.step_count import count_one_step
@@ -46,13 +45,9 @@ class Pix2Pix(pl.LightningModule):
         generator: maps (B, C, H, W) to (B, C', H, W) in [-1, 1].
         discriminator: maps images to logits; None when the objective has no adversarial term.
         objective: the losses and their weights.
-        optimizers: for each network, a factory that takes its parameters.
+        optimization: how the weights are updated.
         step: trains both networks on a batch; None: the paper's step.
-        schedules: the learning-rate schedule of each network; None for constant rates.
-        clip_norm: largest norm of a network's gradient, or None.
-        ema_decay: decay of an exponential moving average of G's weights, which then replaces G wherever pictures are
-            made; None for no average.
-        ema_warmup: whether the average begins with smaller decays; see `MovingAverage`.
+        average: a moving average of G's weights, which replaces G wherever pictures are made; None for no average.
         metrics: further metrics of a validation.
         seed: of every random draw.
         config: the run's configuration, which is stored in every checkpoint. It says what the data mean, how the
@@ -64,13 +59,10 @@ class Pix2Pix(pl.LightningModule):
         generator: nn.Module,
         discriminator: nn.Module | None,
         objective: Objective,
-        optimizers: dict[str, Callable[..., Optimizer]],
+        optimization: Optimization,
         *,
         step: TrainingStep | None = None,
-        schedules: Mapping[str, Schedule] | None = None,
-        clip_norm: float | None = None,
-        ema_decay: float | None = None,
-        ema_warmup: bool = False,
+        average: MovingAverage | None = None,
         metrics: Mapping[str, PairMetric] | None = None,
         seed: int = 0,
         config: RunConfig | None = None,
@@ -80,28 +72,28 @@ class Pix2Pix(pl.LightningModule):
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()  # the losses; their networks stay in evaluation mode
         keep_objective_out_of_checkpoints(self)
-        self.optimizer_factories, self.metrics, self.step = optimizers, metrics or {}, step or Pix2PixStep()
-        self.config, self.clip_norm, self.seed = config, clip_norm, seed
+        self.optimization, self.metrics, self.step = optimization, metrics or {}, step or Pix2PixStep()
+        self.config, self.seed = config, seed
         self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()
         self.source_palette: Palette | None = config.data.source_palette if config else None
         self.target_palette: Palette | None = config.data.target_palette if config else None
         self.target_label_palette: Palette | None = config.data.target_label_palette if config else None
-        self.rates = LearningRates(schedules or dict.fromkeys(optimizers, ConstantRate()))
+        self.rates = optimization.build_rates()
         self.unsent_names: set[str] | None = None
         """The names of numbers that wait for a TrainingLog to send them to the loggers; None without a TrainingLog."""
+        self.average = average
         self.execution = Execution(**config.execution.model_dump()) if config else Execution()
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
         # What a step calls, perhaps compiled. In a tuple, as torch would register the modules a second time.
         self.step_networks: tuple[Any, Any] = (generator, discriminator)
         self.graph_step: CUDAGraphStep | None = None
-        self.average = MovingAverage(generator, ema_decay, has_warm_up=ema_warmup) if ema_decay else None
 
     def configure_optimizers(self) -> list[Optimizer]:
         """G's optimizer, then D's where there is a D."""
         networks = {"generator": self.generator}
         networks |= {} if self.discriminator is None else {"discriminator": self.discriminator}
-        optimizers = {name: self.optimizer_factories[name](each.parameters()) for name, each in networks.items()}
+        optimizers = self.optimization.build_optimizers(networks)
         self.rates.start(optimizers)
         return list(optimizers.values())
 
@@ -155,9 +147,9 @@ class Pix2Pix(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clips the gradient of the network about to step. Lightning calls this after it removed a loss scale."""
-        if self.clip_norm is not None:
+        if (largest := self.optimization.clip_norm) is not None:
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.clip_norm)
+            nn.utils.clip_grad_norm_(parameters, largest)
 
     def on_train_batch_start(self, batch: Pair, batch_idx: int) -> None:
         """Sets the learning rates of the step. Raises ValueError if something else has set scheduled rates."""

@@ -1,6 +1,7 @@
 """The training step: the reference's numbers, the paper's alternation."""
 
 import copy
+import inspect
 import sys
 
 import pytest
@@ -15,6 +16,8 @@ from pix2pix.models.losses import AdversarialLoss, CrossEntropy, LeastSquares
 from pix2pix.models.objective import Objective
 from pix2pix.training.build import build_model, build_objective
 from pix2pix.training.module import Pix2Pix
+from pix2pix.training.moving_average import MovingAverage
+from pix2pix.training.optimization import Optimization
 from pix2pix.training.step import pix2pix_step
 from tests.conftest import TINY, typed
 from tests.parity import Fixture, fixture, needs_fixtures  # noqa: F401
@@ -123,10 +126,16 @@ class Pretrained(nn.Module):
         return self.decoder(self.norm(self.encoder(x))).tanh()
 
 
+def test_the_module_takes_fewer_than_ten_arguments():
+    assert len(inspect.signature(Pix2Pix).parameters) < 10
+
+
 def test_given_networks_keep_their_weights():
     generator, discriminator = Pretrained(), Pretrained(6, 1)
     before = [copy.deepcopy(player.state_dict()) for player in (generator, discriminator)]
-    Pix2Pix(generator, discriminator, Objective(CrossEntropy()), {}, ema_decay=0.9)
+    Pix2Pix(
+        generator, discriminator, Objective(CrossEntropy()), Optimization({}), average=MovingAverage(generator, 0.9)
+    )
     for player, state in zip((generator, discriminator), before, strict=True):
         assert all(torch.equal(state[name], value) for name, value in player.state_dict().items())
 
