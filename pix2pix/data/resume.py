@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 from pytorch_lightning.loops.loop import _Loop
 
+from pix2pix.core.plurals import pluralize
+
 
 class EpochLayout(NamedTuple):
     """How many pairs an epoch has, and how many of them a step takes."""
@@ -72,7 +74,8 @@ def _describe_change(saved: EpochLayout, layout: EpochLayout, repeated: int, lim
         _format_count("pair a step", "pairs a step", layout.step, saved.step),
         _format_count("step an epoch", "steps an epoch", layout.steps(limit), saved.steps(limit)),
     )
-    repeats = f" {repeated} pairs of this epoch are used twice." if repeated else ""
+    pairs = pluralize(repeated, "pair of this epoch is", "pairs of this epoch are")
+    repeats = f" {pairs} used twice." if repeated else ""
     return (
         f"Resuming with {', '.join(counts)}.{repeats} Dropout and rounding depend on these numbers, so the "
         "weights will not equal those of an uninterrupted run bit for bit."
@@ -80,7 +83,7 @@ def _describe_change(saved: EpochLayout, layout: EpochLayout, repeated: int, lim
 
 
 def _format_count(singular: str, plural: str, count: int, saved: int) -> str:
-    return f"{count} {singular if count == 1 else plural}" + (f" instead of {saved}" if count != saved else "")
+    return pluralize(count, singular, plural) + (f" instead of {saved}" if count != saved else "")
 
 
 def _batch_progress(trainer: pl.Trainer) -> Any:

@@ -8,6 +8,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.addresses import require_no_secrets
 from pix2pix.core.instantiate import build
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.sequences import evenly_spaced
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Pair, PairSource, Split
@@ -56,7 +57,7 @@ class Selection:
         """How many pairs of what: `6 pairs: all pairs in flat, which has no splits`."""
         count = len(self.pairs)
         of_all = f" of {self.total}, evenly spaced" if count < self.total else ""
-        return f"{count} {'pair' if count == 1 else 'pairs'}{of_all}: {self.origin}"
+        return f"{pluralize(count, 'pair', 'pairs')}{of_all}: {self.origin}"
 
 
 def select_pairs(

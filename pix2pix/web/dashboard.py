@@ -17,6 +17,7 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
 from pix2pix.core.html_page import render_page
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.runs.find import find_runs, walk_folders
 from pix2pix.runs.run import Run
@@ -135,7 +136,7 @@ def front_page(outputs: Path) -> str:
     return render_page(
         Path(__file__).with_name("dashboard.html"),
         **{"outputs": outputs, "comparisons": comparisons, "cards": cards, "tensorboard": f"{TENSORBOARD}/"},
-        **{"link": _link, "printable": printable_name},
+        **{"link": _link, "printable": printable_name, "pluralize": pluralize},
     )
 
 
