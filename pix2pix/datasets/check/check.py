@@ -11,16 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pix2pix.data.images.decode import open_picture, pil_to_tensor
+from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.data.images.resize import resize
 from pix2pix.data.images.value_range import normalize
-from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check import suggest_command
 from pix2pix.datasets.check.alignment_checks import check_alignment
 from pix2pix.datasets.check.file_checks import check_duplicates, check_files, check_pairs
 from pix2pix.datasets.check.findings import SEVERITIES, Finding
-from pix2pix.datasets.check.measure import PairStats, measure_pairs, to_rgb
+from pix2pix.datasets.check.measure import PairStats, measure_pairs, read_images, to_rgb
 from pix2pix.datasets.check.pixel_settings import check_pixels
 from pix2pix.datasets.check.scan import FolderNames, FolderScan, scan_folder
 from pix2pix.datasets.download.catalogue import CATALOGUE
@@ -162,7 +161,5 @@ def write_contact_sheet(found: CheckResult, file: Path) -> None:
 
 def _load_images(reading: PairStats, files_of_a: int) -> tuple[Tensor, ...]:
     """A and B in [-1, 1], (3, TILE, TILE)."""
-    files = reading.entry.files
-    first = open_picture(files[0])
-    pair = split_halves(first, files[0]) if len(files) == 1 else (first, open_picture(files[files_of_a]))
+    pair = read_images(reading.entry.files, files_of_a)
     return tuple(normalize(resize(pil_to_tensor(to_rgb(image), "RGB"), (TILE, TILE))) for image in pair)

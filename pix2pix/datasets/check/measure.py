@@ -1,6 +1,6 @@
 """Measures one pair for `pix2pix data check`: file types and small statistics of both images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -103,11 +103,17 @@ def measure_pair(pair: ScannedPair, *, files_of_a: int = 1, edges: bool = True, 
     stats = PairStats(pair, infos, unreadable=unreadable)
     if unreadable or stats.has_odd_width:
         return stats
-    first = pair.files[0]
-    both = split_halves(pictures[first], first) if len(pair.files) == 1 else None
-    a, b = both or (pictures[first], pictures[pair.files[files_of_a]])
+    a, b = read_images(pair.files, files_of_a, pictures.__getitem__)
     kept = {"edges": edges, "fine_edges": fine_edges}
     return PairStats(pair, infos, (measure_image(a, **kept), measure_image(b, **kept)))
+
+
+def read_images(
+    files: Sequence[Path], files_of_a: int, read: Callable[[Path], Picture] = open_picture
+) -> tuple[Picture, Picture]:
+    """A and B of a pair: the halves of its only file, or the first file of each."""
+    first = read(files[0])
+    return split_halves(first, files[0]) if len(files) == 1 else (first, read(files[files_of_a]))
 
 
 def to_rgb(picture: Picture) -> Image.Image:
