@@ -96,14 +96,16 @@ def higher_is_better(name: str, mode: Mode | None = None, *, setting: str = "cal
 
 
 def find_mode(name: str, mode: Mode | None, metrics: Mapping[str, Mapping[str, Any]]) -> Mode | None:
-    """The direction that is set for a metric; else that of the class of a metric of your own; None for all others.
+    """The direction that is set for a metric; else that of a metric of your own or of this package; None for others.
 
     Args:
         name: of the metric, with or without `val/`.
         mode: the direction that is set.
         metrics: the setting `metrics`, whose classes are trusted.
     """
-    component = metrics.get(name.removeprefix("val/"))
-    if mode is not None or component is None:
+    if mode is not None:
         return mode
-    return "max" if locate(component[TARGET]).higher_is_better else "min"
+    short, known = name.removeprefix("val/"), METRICS | DIAGNOSES
+    if short in metrics:
+        return "max" if locate(metrics[short][TARGET]).higher_is_better else "min"
+    return ("max" if known[short].higher_is_better else "min") if short in known else None

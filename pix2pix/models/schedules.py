@@ -184,7 +184,8 @@ class PlateauDecay(Schedule):
                 f"schedule.monitor={self.monitor}: no such metric is logged. Choose from {', '.join(sorted(metrics))}."
             )
         value, sign = float(metrics[self.monitor]), -1 if self.mode == "max" else 1
-        if self.best is None or sign * value < sign * self.best:
+        # Not a number is never better, not even as the first value.
+        if not math.isnan(value) and (self.best is None or sign * value < sign * self.best):
             self.best, self.waited = value, 0
             return
         self.waited += 1

@@ -1,6 +1,7 @@
 """Builds data, networks, optimizers and trainer from a run's configuration."""
 
 import contextlib
+import inspect
 import json
 from collections.abc import Iterable
 from typing import Any, TypeGuard
@@ -14,7 +15,7 @@ from torch import nn
 from pix2pix.config.metric_names import find_mode
 from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import Component, build
+from pix2pix.core.instantiate import TARGET, Component, build, locate
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
@@ -130,9 +131,11 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
 
 
 def _with_mode(callback: Component, config: RunConfig) -> Component:
-    """A callback that monitors a metric of the setting `metrics`, with the direction of that metric."""
+    """A callback that monitors a metric, with the direction of that metric. Lightning's own take less for better."""
     monitor = callback.get("monitor")
-    mode = find_mode(monitor, callback.get("mode"), config.metrics) if isinstance(monitor, str) else None
+    if not isinstance(monitor, str) or "mode" not in inspect.signature(locate(callback[TARGET])).parameters:
+        return callback
+    mode = find_mode(monitor, callback.get("mode"), config.metrics)
     return callback | {"mode": mode} if mode else callback
 
 

@@ -46,6 +46,13 @@ def test_no_factor_is_below_0_or_above_1_at_any_time(schedule, end):
     assert all(0 <= schedule(now, end) <= 1 for now in range(2 * end))
 
 
+def test_a_value_that_is_no_number_is_never_the_best():
+    schedule = PlateauDecay(monitor="val/l1", mode="min")
+    for value in (math.nan, 0.5, math.nan):
+        schedule.observe({"val/l1": value})
+    assert (schedule.best, schedule.waited) == (0.5, 1)
+
+
 def test_a_plateau_counts_validations_without_a_better_value():
     schedule = PlateauDecay(monitor="val/l1", mode="min", patience=1, gamma=0.5)
     factors = []

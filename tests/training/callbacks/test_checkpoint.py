@@ -14,9 +14,10 @@ from pytorch_lightning.callbacks import EarlyStopping, timer
 
 from pix2pix.config.check import parse_and_check
 from pix2pix.runs.run import Run
+from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.stopping import update_callback_states
-from tests.conftest import TINY, pix2pix, resolved, same_weights
+from tests.conftest import TINY, pix2pix, resolved, same_weights, typed
 from tests.small import fit, module
 
 HERE = "tests.training.callbacks.test_checkpoint"
@@ -92,6 +93,14 @@ def test_a_metric_of_which_nobody_says_which_way_is_better_is_refused_before_the
     config["callbacks"]["checkpoint"]["mode"] = "up"
     with pytest.raises(ValueError, match=r"callbacks\.checkpoint\.mode=up: input should be 'min' or 'max'"):
         parse_and_check(config)
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("val/ssim", "max"), ("val/l1", "min")])
+def test_early_stopping_knows_which_way_a_metric_is_better(monitor, mode, tmp_path):
+    early = f"+callbacks.early={{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: {monitor}}}"
+    callbacks = build_trainer(typed(*TINY, "trainer=cpu", early), Run(tmp_path)).callbacks
+    (stopping,) = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
+    assert stopping.mode == mode
 
 
 @pytest.mark.parametrize("name", ["correlation", "variation"])
