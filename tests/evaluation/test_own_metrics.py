@@ -63,7 +63,8 @@ def test_a_search_takes_the_direction_of_its_class(mylab):
     metrics = {"edges": {"_target_": CLASS}}
     assert find_mode("val/edges", None, metrics) == "min"
     assert find_mode("val/edges", "max", metrics) == "max"
-    assert find_mode("val/ssim", None, metrics) is None
+    assert find_mode("val/ssim", None, metrics) == "max"  # a metric of this package has its own direction
+    assert find_mode("val/of_a_callback", None, metrics) is None
 
 
 def test_what_is_no_metric_or_has_the_name_of_one_is_refused(mylab, run, tmp_path):
