@@ -59,6 +59,14 @@ def _tries_kernels(trainer: Mapping[str, Any], sizes_vary: bool) -> bool:
     return trainer["accelerator"] in {"gpu", "cuda"} and not sizes_vary if chosen in {AUTO, None} else bool(chosen)
 
 
+def _advise_precision(precision: Any) -> str:
+    """Names the faster precision where another one is set. A CPU without instructions for bfloat16 emulates it."""
+    if has_fast_bf16("cpu"):
+        return "; precision=bf16-mixed would be faster here" if precision in {32, "32", "32-true"} else ""
+    slow = str(precision).startswith("bf16")
+    return "; precision=32 would be faster here: this CPU has no instructions for bfloat16" if slow else ""
+
+
 def describe_hardware(found: Mapping[str, Any], precision: Any) -> str:
     """Describes the chosen device, its threads and precision, and what would be faster."""
     number = found.get("precision", precision)
@@ -67,8 +75,7 @@ def describe_hardware(found: Mapping[str, Any], precision: Any) -> str:
         return f"the Apple GPU, {how}"
     if found["accelerator"] != "gpu":
         threads = f"{torch.get_num_threads()} threads" if torch.get_num_threads() > 1 else "1 thread"
-        faster = precision in {32, "32", "32-true"} and has_fast_bf16("cpu")
-        return f"the CPU with {threads}, {how}" + ("; precision=bf16-mixed would be faster here" if faster else "")
+        return f"the CPU with {threads}, {how}{_advise_precision(number)}"
     others = torch.cuda.device_count() - 1
     also = f"; trainer=ddp takes all {others + 1} GPUs" if others else ""
     return f"one GPU ({torch.cuda.get_device_name(0)}), {how}{also}"

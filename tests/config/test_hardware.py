@@ -75,7 +75,8 @@ def test_bfloat16_takes_both_the_instructions_and_the_users_word(no_card, monkey
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
     assert "precision" not in chosen()
     assert chosen("precision=auto")["precision"] == precision
-    assert ("would be faster" in describe_hardware(chosen(), 32)) == bf16
+    assert ("precision=bf16-mixed would be faster" in describe_hardware(chosen(), 32)) == bf16
+    assert ("precision=32 would be faster" in describe_hardware(chosen(), "bf16-mixed")) != bf16
 
 
 def test_float16_is_refused_where_auto_means_the_cpu(no_card):
