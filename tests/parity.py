@@ -50,6 +50,21 @@ class Fixture:
         return network
 
 
+def relative_error_of_change(network: nn.Module, recorded: dict[str, Tensor], before: dict[str, Tensor]) -> float:
+    """How far the weights are from the recorded ones, as a share of the way that these went from `before`.
+
+    Adam moves a weight by its whole rate even where the gradient is rounding noise, so single weights differ by the
+    kind of CPU. The same three steps in float64 are 8.4 % from the recording for the U-Net of depth 8, and 0.6 % for
+    the one of depth 7.
+    """
+
+    def join(state: dict[str, Tensor]) -> Tensor:
+        return torch.cat([state[name].double().flatten() for name, _ in network.named_parameters()])
+
+    now, then, first = join(network.state_dict()), join(recorded), join(before)
+    return ((now - then).norm() / (then - first).norm()).item()
+
+
 @pytest.fixture(params=NAMES)
 def fixture(request) -> Fixture:
     torch.manual_seed(0)
