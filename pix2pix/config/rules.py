@@ -11,7 +11,7 @@ from typing import Any
 from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
-from pix2pix.config.step_rules import find_broken_step_rules
+from pix2pix.config.step_rules import find_broken_step_rules, has_batch_norm
 from pix2pix.core.instantiate import TARGET, Component, is_component, locate_factory
 
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
@@ -33,7 +33,7 @@ def _check_objective(config: RunConfig) -> Iterator[str]:
     adversarial, discriminator = config.objective.get("adversarial"), config.discriminator
     if adversarial and discriminator is None:
         yield "the objective has an adversarial term but discriminator=none; choose one, or objective=l1"
-    elif adversarial and adversarial.get("gradient_penalty") and (discriminator or {}).get("norm", "batch") == "batch":
+    elif adversarial and adversarial.get("gradient_penalty") and has_batch_norm(discriminator):
         yield (
             "objective.adversarial: a gradient penalty is a norm per picture, which batch norm mixes; "
             "set discriminator.norm=instance or none"
@@ -59,15 +59,15 @@ def _is_of_label_maps(term: Any) -> bool:
 
 
 def _check_trainer(config: RunConfig) -> Iterator[str]:
-    trainer = config.trainer
-    if trainer.get("gradient_clip_val") is not None:
+    trainer = config.trainer_settings
+    if trainer.gradient_clip_val is not None:
         yield "trainer.gradient_clip_val does not reach two networks that are trained in turn; set optimizer.clip_norm"
-    if trainer.get("accumulate_grad_batches", 1) != 1:
+    if trainer.accumulate_grad_batches != 1:
         yield (
             "trainer.accumulate_grad_batches: the networks are trained in turn on every batch; raise data.batch_size "
             "instead, and training_step.micro_batches to compute it in parts"
         )
-    if trainer.get("sync_batchnorm") and _is_on_cpu(config):
+    if trainer.sync_batchnorm and _is_on_cpu(config):
         yield "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"
 
 
@@ -127,7 +127,7 @@ def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
     norms = any(callback.get("gradient_norms") for callback in config.callbacks.values())
     rules = {
         "trainer=gpu: it is recorded on one": config.hardware_here()["accelerator"] in {"gpu", "cuda"},
-        "trainer.devices=1: what processes tell each other is not recorded": config.trainer.get("strategy") == "auto",
+        "trainer.devices=1: what processes tell each other is not recorded": config.is_single_process,
         "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": config.precision != "16-mixed",
         "optimizer.*.fused=true, of Adam or AdamW: others keep numbers where no graph reads them": all(
             player.get("fused") and player[TARGET] in CAPTURABLE for player in optimizers

@@ -4,13 +4,13 @@ import math
 
 from pix2pix.config.metric_names import find_mode, higher_is_better
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import Component, build, names_kind
+from pix2pix.core.instantiate import Component, build
 from pix2pix.models.schedules import PlateauDecay, Schedule
 
 
 def build_schedules(config: RunConfig) -> dict[str, Schedule]:
     """The schedule of each network that is trained."""
-    return {network: build(_with_mode(schedule, config)) for network, schedule in config.schedules.items()}
+    return {network: _build_schedule(schedule, config) for network, schedule in config.schedules.items()}
 
 
 def require_known_end(config: RunConfig) -> None:
@@ -26,10 +26,11 @@ def require_known_end(config: RunConfig) -> None:
             schedule.check(end)
 
 
-def _with_mode(schedule: Component, config: RunConfig) -> Component:
-    """A schedule that follows a metric, with the direction in which that improves."""
-    if not names_kind(schedule, PlateauDecay):
-        return schedule
-    monitor = schedule.get("monitor", PlateauDecay.monitor)
-    mode = find_mode(monitor, schedule.get("mode"), config.metrics)
-    return schedule | {"mode": "max" if higher_is_better(monitor, mode, setting="schedule.mode") else "min"}
+def _build_schedule(component: Component, config: RunConfig) -> Schedule:
+    """Builds a schedule; one that follows a metric is told the direction in which that improves."""
+    schedule: Schedule = build(component)
+    if isinstance(schedule, PlateauDecay):
+        mode = find_mode(schedule.monitor, schedule.mode, config.metrics)
+        is_larger = higher_is_better(schedule.monitor, mode, setting="schedule.mode")
+        schedule.mode = "max" if is_larger else "min"
+    return schedule

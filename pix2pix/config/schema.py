@@ -70,6 +70,27 @@ class ProvenanceSettings(Settings):
     code: bool = True
 
 
+class TrainerSettings(Settings):
+    """The settings of Lightning's trainer that are read here, with Lightning's defaults for those that are not set."""
+
+    accelerator: str | None = "auto"
+    devices: Any = "auto"
+    num_nodes: int = 1
+    strategy: Any = "auto"
+    max_epochs: int | None = None
+    max_steps: int = -1
+    fast_dev_run: int = False
+    profiler: Any = None
+    gradient_clip_val: float | None = None
+    accumulate_grad_batches: int = 1
+    sync_batchnorm: bool = False
+
+    @classmethod
+    def of(cls, trainer: Component) -> Self:
+        """The settings in the component `trainer`, whose types `pix2pix.config.check` judges."""
+        return cls.model_construct(**{name: trainer[name] for name in cls.model_fields.keys() & trainer.keys()})
+
+
 class RunConfig(Settings):
     """The resolved configuration of one run.
 
@@ -118,9 +139,14 @@ class RunConfig(Settings):
         return self.model_dump(mode="json")
 
     @property
+    def trainer_settings(self) -> TrainerSettings:
+        """What the trainer is told, typed; `trainer_here` is what it is built of."""
+        return TrainerSettings.of(self.trainer)
+
+    @property
     def limits(self) -> tuple[float, float]:
         """The numbers of epochs and of training steps after which the training ends; infinite without a limit."""
-        epochs, steps = self.trainer.get("max_epochs"), self.trainer.get("max_steps", -1)
+        epochs, steps = self.trainer_settings.max_epochs, self.trainer_settings.max_steps
         if epochs is None and steps == -1:
             epochs = LIGHTNINGS_EPOCHS
         # -1 is Lightning's word for no limit.
@@ -135,14 +161,14 @@ class RunConfig(Settings):
     @property
     def fast_dev_run(self) -> int:
         """Lightning's trial of a few batches, of which nothing is kept; 0 for a real training."""
-        return int(self.trainer.get("fast_dev_run") or 0)
+        return int(self.trainer_settings.fast_dev_run or 0)
 
     @property
     def pairs_per_step(self) -> int | None:
         """Pairs in a training step over all processes; None where the number of processes depends on the machine."""
-        devices = self.trainer.get("devices", 1)
-        devices = 1 if devices == "auto" else devices  # trainer=auto takes one
-        numbers = (self.data.batch_size, devices, self.trainer.get("num_nodes", 1))
+        trainer = self.trainer_settings
+        devices = 1 if trainer.devices == "auto" else trainer.devices  # trainer=auto takes one
+        numbers = (self.data.batch_size, devices, trainer.num_nodes)
         return math.prod(numbers) if all(isinstance(number, int) and number > 0 for number in numbers) else None
 
     def hardware_here(self) -> dict[str, Any]:
@@ -156,14 +182,13 @@ class RunConfig(Settings):
     @property
     def is_single_process(self) -> bool:
         """Whether one process on one device trains, whatever cluster it runs in."""
-        trainer = self.trainer_here()
-        one = trainer.get("devices") in (1, "1") and trainer.get("num_nodes", 1) == 1
-        return one and trainer.get("strategy") == "auto"
+        trainer = TrainerSettings.of(self.trainer_here())
+        return trainer.devices in (1, "1") and trainer.num_nodes == 1 and trainer.strategy == "auto"
 
     @property
     def has_profiler(self) -> bool:
         """Whether the trainer is given a profiler."""
-        return bool(self.trainer.get("profiler"))
+        return bool(self.trainer_settings.profiler)
 
     @property
     def is_named_by_its_directory(self) -> bool:
@@ -179,14 +204,14 @@ class RunConfig(Settings):
     @property
     def trained_optimizers(self) -> dict[str, Component]:
         """The optimizer of each network that is trained. `optimizer` has one for D even where there is no D."""
-        both = {"generator": self.optimizer.generator, "discriminator": self.optimizer.discriminator}
-        return both if self.discriminator else {"generator": self.optimizer.generator}
+        optimizers = {"generator": self.optimizer.generator, "discriminator": self.optimizer.discriminator}
+        return optimizers if self.discriminator else {"generator": self.optimizer.generator}
 
     @property
     def schedules(self) -> dict[str, Component]:
         """The learning-rate schedule of each network that is trained."""
-        both = self.schedule
-        return {name: both if is_component(both) else both[name] for name in self.trained_optimizers}
+        common = is_component(self.schedule)
+        return {name: self.schedule if common else self.schedule[name] for name in self.trained_optimizers}
 
     @property
     def generator_class(self) -> str:

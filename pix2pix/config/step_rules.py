@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from pix2pix.config.schema import PIX2PIX_STEP, RunConfig
-from pix2pix.core.instantiate import TARGET
+from pix2pix.core.instantiate import TARGET, Component, read_argument
 
-D_OPTIONS = {"augmentation": [], "r1_weight": 0.0, "pool_size": 0}
+D_OPTIONS = ("augmentation", "r1_weight", "pool_size")
 
 
 def find_broken_step_rules(config: RunConfig) -> Iterator[str]:
@@ -20,25 +20,30 @@ def find_broken_step_rules(config: RunConfig) -> Iterator[str]:
 
 def _check_discriminator(config: RunConfig) -> Iterator[str]:
     step, discriminator = config.training_step, config.discriminator
-    asked = [name for name, none in D_OPTIONS.items() if step.get(name, none) != none]
-    asked += ["discriminator_steps"] * (step.get("discriminator_steps", 1) > 1)
+    asked = [name for name in D_OPTIONS if read_argument(step, name)]
+    asked += ["discriminator_steps"] * (read_argument(step, "discriminator_steps") > 1)
     if asked and discriminator is None:
         yield f"training_step.{asked[0]} is for a discriminator, but discriminator=none; leave it out, or choose one"
-    if "r1_weight" in asked and (discriminator or {}).get("norm") == "batch":
+    if "r1_weight" in asked and has_batch_norm(discriminator):
         yield (
             "training_step.r1_weight: the penalty is of the gradient of each picture, which batch norm mixes; "
             "set discriminator.norm=instance or none"
         )
 
 
+def has_batch_norm(network: Component | None) -> bool:
+    """Whether a network has batch norm, by its argument `norm`."""
+    return network is not None and read_argument(network, "norm") == "batch"
+
+
 def _check_batch(config: RunConfig) -> Iterator[str]:
-    parts, batch = config.training_step.get("micro_batches", 1), config.data.batch_size
+    parts, batch = read_argument(config.training_step, "micro_batches"), config.data.batch_size
     if parts > batch:
         yield f"training_step.micro_batches={parts}: a batch of {batch} has no more than {batch} parts; lower it"
 
 
 def _check_pool(config: RunConfig) -> Iterator[str]:
-    if not config.training_step.get("pool_size"):
+    if not read_argument(config.training_step, "pool_size"):
         return
     if not config.is_single_process:
         yield (
@@ -55,9 +60,9 @@ def _check_pool(config: RunConfig) -> Iterator[str]:
 def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
     step = config.training_step
     found = {
-        "discriminator_steps=1": step.get("discriminator_steps", 1) > 1,
-        "r1_every=1": step.get("r1_weight") and step.get("r1_every", 16) > 1,
-        "pool_size=0": step.get("pool_size"),
+        "discriminator_steps=1": read_argument(step, "discriminator_steps") > 1,
+        "r1_every=1": read_argument(step, "r1_weight") and read_argument(step, "r1_every") > 1,
+        "pool_size=0": read_argument(step, "pool_size"),
     }
     needed = [f"training_step.{remedy}" for remedy, is_broken in found.items() if is_broken]
     if config.execution.cuda_graph and needed:

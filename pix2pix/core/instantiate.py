@@ -48,6 +48,14 @@ def build(component: Mapping[str, Any], **extra: Any) -> Any:
     return functools.partial(target, **arguments) if component.get(PARTIAL) else target(**arguments)
 
 
+def read_argument(component: Mapping[str, Any], name: str) -> Any:
+    """What a component sets for an argument, or else the default of its class; None where there is neither."""
+    if name in component:
+        return component[name]
+    parameter = constructor_parameters(locate_factory(component[TARGET])).get(name)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
 def _build_within(value: Any) -> Any:
     """A value with all components in it built, also those in lists and mappings."""
     if is_component(value):

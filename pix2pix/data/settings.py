@@ -9,6 +9,7 @@ from pix2pix.core.instantiate import TARGET, Component
 from pix2pix.core.settings import Settings
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
+from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.input_kinds import STORED_CHANNELS, Inputs
@@ -204,6 +205,11 @@ class DataSettings(Settings):
         palette = self.palette if self.label_map == letter else None
         folders = self.folders.get(letter, letter)
         return make_spec(folders, self.source_channels, self.source_depth, palette, self.palette)
+
+    @property
+    def source_encoding(self) -> Encoding:
+        """How the pixels of a source become the generator's input."""
+        return make_encoding(self.transform.get("source_palette"), self.coded_source_range, self.source_inputs)
 
     @property
     def source_inputs(self) -> Inputs | None:

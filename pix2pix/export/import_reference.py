@@ -14,7 +14,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core import instantiate
 from pix2pix.core.atomic_files import atomic_dir, write_text_atomic
 from pix2pix.core.checksums import file_sha256
-from pix2pix.models.reference_architecture import recognise_discriminator, recognise_generator
+from pix2pix.models.reference_architecture import recognise_discriminator, recognise_generator, training_size
 from pix2pix.models.reference_weights import convert_reference_weights, read_state_dict
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_checkpoint
 from pix2pix.runs.run import Run
@@ -71,13 +71,12 @@ def _load_part(role: str, part: dict[str, Any], weights: dict[str, Tensor]) -> d
 def _make_config(parts: dict[str, dict[str, Any]], settings: Sequence[str]) -> RunConfig:
     generator = parts["generator"]
     channels = f"data.source_channels={generator['in_channels']}", f"data.target_channels={generator['out_channels']}"
-    size = 2 ** generator.get("depth", 8)  # the reference's U-Nets end at 1x1
-    defaults = {} if any(word.startswith("data=") for word in settings) else {"data": "folder", "data.path": "pairs"}
-    words = [*(f"{key}={value}" for key, value in defaults.items()), f"data.size={size}", *channels, *settings]
-    config = compose.compose_settings(words) | parts
-    discriminator_channels = parts.get("discriminator", {}).get("in_channels")
-    objective = config["objective"] | {"conditional": discriminator_channels != generator["out_channels"]}
-    return parse_and_check(config | {"objective": objective})
+    data = [] if any(word.startswith("data=") for word in settings) else ["data=folder", "data.path=pairs"]
+    words = [*data, f"data.size={training_size(generator)}", *channels, *settings]
+    if "discriminator" in parts:
+        is_conditional = parts["discriminator"]["in_channels"] != generator["out_channels"]
+        words.append(f"objective.conditional={is_conditional}")
+    return parse_and_check(compose.compose_settings(words) | parts)
 
 
 def _provenance(files: Mapping[str, Path], about: Mapping[str, Any]) -> dict[str, Any]:

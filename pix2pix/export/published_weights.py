@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pix2pix.datasets.download.catalogue import CATALOGUE, PublicDataset
+from pix2pix.models.reference_architecture import training_size
 
 HOST = "http://efrosgans.eecs.berkeley.edu/pix2pix/models-pytorch"
 SOURCE = "https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix"
@@ -61,7 +62,7 @@ class PublishedWeights:
         """Raises ValueError when a generator read off tensors is not the one of the catalogue."""
         # By what the tensors say of the network; a file of the same name may hold another one.
         kind = generator["_target_"].rpartition(".")[2]
-        actual = {**generator, "kind": kind, "size": 2 ** generator.get("depth", 0)}
+        actual = {**generator, "kind": kind, "size": training_size(generator)}
         wrong = [
             f"{name}={actual.get(name)} instead of {value}"
             for name, value in self.network.items()

@@ -15,7 +15,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.devices import select_device
 from pix2pix.core.trust import Trust
-from pix2pix.data.encoding import Encoding, make_encoding
+from pix2pix.data.encoding import Encoding
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import Palette, to_displayable
@@ -134,8 +134,7 @@ class TrainedGenerator:
     @property
     def encoding(self) -> Encoding:
         """How the pixels of a source become the generator's input."""
-        data = self.config.data
-        return make_encoding(data.transform.get("source_palette"), data.coded_source_range, data.source_inputs)
+        return self.config.data.source_encoding
 
     def to_picture(self, output: Tensor) -> Picture:
         """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.

@@ -5,9 +5,13 @@ from typing import Any
 
 from torch import Tensor
 
+from pix2pix.core.instantiate import TARGET
 from pix2pix.models.norms import Norm
 from pix2pix.models.patchgan import STRIDED_CONVOLUTIONS
 from pix2pix.models.reference_weights import order_layers, unwrap_weights
+
+UNET = "pix2pix.models.UNet"
+RESNET_SIZE = 256  # pixels
 
 
 def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -32,11 +36,16 @@ def recognise_generator(state: Mapping[str, Tensor]) -> dict[str, Any]:
     )
 
 
+def training_size(generator: Mapping[str, Any]) -> int:
+    """Height and width, in pixels, that the authors trained a generator at: their U-Nets end at 1x1."""
+    return 2 ** generator["depth"] if generator[TARGET] == UNET else RESNET_SIZE
+
+
 def _describe_unet(state: Mapping[str, Tensor], convolutions: Mapping[str, Tensor]) -> dict[str, Any]:
     # Convolution weights are (out, in, h, w), transposed ones (in, out, h, w): so the outputs are axis 1 of the last.
     first, *_, last = convolutions.values()
     return {
-        "_target_": "pix2pix.models.UNet",
+        TARGET: UNET,
         "in_channels": first.shape[1],
         "out_channels": last.shape[1],
         "base_channels": first.shape[0],
@@ -52,7 +61,7 @@ def _describe_resnet(state: Mapping[str, Tensor], convolutions: Mapping[str, Ten
     inside = [name for name in convolutions if ".conv_block." in name]
     has_dropout = any(name.endswith(".conv_block.6") for name in inside)  # without dropout it would be 5
     return {
-        "_target_": "pix2pix.models.ResNet",
+        TARGET: "pix2pix.models.ResNet",
         "in_channels": first.shape[1],
         "out_channels": last.shape[0],
         "base_channels": first.shape[0],
@@ -81,7 +90,7 @@ def recognise_discriminator(state: Mapping[str, Tensor]) -> dict[str, Any]:
         )
     first = next(iter(convolutions.values()))
     return {
-        "_target_": "pix2pix.models.PatchGAN",
+        TARGET: "pix2pix.models.PatchGAN",
         "in_channels": first.shape[1],
         "receptive_field": field,
         "base_channels": first.shape[0],
