@@ -26,7 +26,7 @@ def _check_label_maps(data: DataSettings) -> Iterator[str]:
 
 def _check_inputs(data: DataSettings) -> Iterator[str]:
     inputs = data.source_inputs
-    if has_kinds(data.folders.get("B" if data.source_letter == "A" else "A")):
+    if has_kinds(data.folders.get(data.target_letter)):
         yield (
             "data.folders: only inputs are joined of classes and boundaries; a target is a picture, or a label map by "
             "data.label_map"

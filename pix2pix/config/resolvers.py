@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pix2pix.data.direction import SIDES, Side, letter_of
+
 LONGEST_NAME = 120  # bytes of a run's name in a sweep
 
 
@@ -25,14 +27,9 @@ def unet_depth(height: int, width: int, is_padded: bool = False) -> int:
     return padded_depth(height, width) if is_padded is True else min(count_halvings(height, width), PAPER_DEPTH)
 
 
-def in_file(image: str, direction: str) -> str:
-    """What the source (`A`) or the target (`B`) is in the files: turned round in the direction BtoA."""
-    return image if direction == "AtoB" else {"A": "B", "B": "A"}[image]
-
-
-def channels_of(image: str, direction: str, folders: Mapping[str, Any]) -> int:
-    """Channels of the source (`A`) or the target (`B`): RGB, or what several folders have together."""
-    names = _folders_of(image, direction, folders)
+def channels_of(side: Side, direction: str, folders: Mapping[str, Any]) -> int:
+    """Channels of the source or the target: RGB, or what several folders have together."""
+    names = _folders_of(side, direction, folders)
     if not isinstance(names, Mapping):
         return 3
     from pix2pix.data.images.input_kinds import stored_channels
@@ -47,26 +44,26 @@ def source_inputs(direction: str, folders: Any) -> Any:
     """What the folders of the source hold, where these are not pictures alone; else None."""
     from pix2pix.data.images.input_kinds import has_kinds
 
-    names = _folders_of("A", direction, folders)
+    names = _folders_of("source", direction, folders)
     return names if has_kinds(names) else None
 
 
-def _folders_of(image: str, direction: str, folders: Any) -> Any:
-    return folders.get(in_file(image, direction)) if isinstance(folders, Mapping) else None
+def _folders_of(side: Side, direction: str, folders: Any) -> Any:
+    return folders.get(letter_of(side, direction)) if isinstance(folders, Mapping) else None
 
 
 def label_map_side(label_map: str | None, direction: str) -> str | None:
     """Which image is a label map: source, target or none."""
-    return {None: None, in_file("A", direction): "source", in_file("B", direction): "target"}.get(label_map)
+    return next((side for side in SIDES if letter_of(side, direction) == label_map), None)
 
 
 def one_hot_palette(
-    image: str, direction: str, one_hot: bool, palette: Any, label_map: str | None, inputs: Any = None
+    side: Side, direction: str, one_hot: bool, palette: Any, label_map: str | None, inputs: Any = None
 ) -> Any:
-    """The palette by which the source (`A` of AtoB) or the target (`B`) is coded; None for plain colours."""
+    """The palette by which the source or the target is coded; None for plain colours."""
     from pix2pix.data.images.input_kinds import has_classes
 
-    is_coded = one_hot is True and in_file(image, direction) == label_map
+    is_coded = one_hot is True and letter_of(side, direction) == label_map
     return palette if is_coded or has_classes(inputs) else None
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from pix2pix.core.randomness import epoch_order
 from pix2pix.data.inventory import Inventory, take_inventory
 
-Direction = Literal["AtoB", "BtoA"]
 Split = Literal["train", "val", "test"]
 
 

@@ -9,6 +9,7 @@ from pix2pix.core.instantiate import TARGET, Component
 from pix2pix.core.settings import Settings
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
+from pix2pix.data.direction import Direction, Letter, Side, letter_of, side_of
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
 from pix2pix.data.images.decode import Depth
@@ -16,14 +17,11 @@ from pix2pix.data.images.input_kinds import STORED_CHANNELS, Inputs
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.resize import Preprocess
 from pix2pix.data.images.value_range import Limits
-from pix2pix.data.pair import Direction
 from pix2pix.data.sources.image_spec import OWN_FOLDERS, Folders, ImageSpec, make_spec
 from pix2pix.data.sources.skip_unreadable import OnError
 from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share
 
 Positive = Annotated[int, Field(ge=1)]
-Letter = Literal["A", "B"]
-Image = Literal["source", "target"]
 
 
 def _require_rising(limits: tuple[float, float]) -> tuple[float, float]:
@@ -150,14 +148,17 @@ class DataSettings(Settings):
     @property
     def source_letter(self) -> Letter:
         """Which image of the files is the source."""
-        return "A" if self.direction == "AtoB" else "B"
+        return letter_of("source", self.direction)
 
     @property
-    def label_map_side(self) -> Image | None:
+    def target_letter(self) -> Letter:
+        """Which image of the files is the target."""
+        return letter_of("target", self.direction)
+
+    @property
+    def label_map_side(self) -> Side | None:
         """Which image of a pair is the label map: the generator's input, its target, or none."""
-        if self.label_map is None:
-            return None
-        return "source" if self.label_map == self.source_letter else "target"
+        return side_of(self.label_map, self.direction) if self.label_map else None
 
     @property
     def label_palette(self) -> Palette | None:
@@ -184,8 +185,8 @@ class DataSettings(Settings):
         """The palette by which the target is coded with one channel per class; None for plain pictures."""
         return self._coding_palette("target")
 
-    def _coding_palette(self, image: Image) -> Palette | None:
-        choice = self.transform.get(f"{image}_palette")
+    def _coding_palette(self, side: Side) -> Palette | None:
+        choice = self.transform.get(f"{side}_palette")
         return Palette(choice) if choice else None
 
     @property

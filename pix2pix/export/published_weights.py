@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from pix2pix.data.direction import Direction
 from pix2pix.datasets.download.catalogue import CATALOGUE, PublicDataset
 from pix2pix.models.reference_architecture import training_size
 
@@ -31,7 +32,7 @@ class PublishedWeights:
     task: str
     dataset: str
     data: str
-    direction: Literal["AtoB", "BtoA"]
+    direction: Direction
 
     @property
     def file(self) -> str:

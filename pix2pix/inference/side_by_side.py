@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from pix2pix.data.direction import orient
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.settings import DataSettings
 from pix2pix.data.sources.image_spec import split_halves
@@ -42,4 +43,4 @@ def _is_twice_as_wide(file: Path, trained: tuple[int, int]) -> bool:
 def take_input_half(data: DataSettings, picture: Picture, file: Path) -> Picture:
     """The half of a side-by-side pair that is the input: A on the left, B on the right. ValueError for odd widths."""
     left, right = split_halves(picture, file)
-    return left if data.source_letter == "A" else right
+    return orient(left, right, data.direction)[0]

@@ -13,6 +13,7 @@ from torch import nn
 
 from pix2pix.config.hardware import describe_hardware
 from pix2pix.config.schema import RunConfig
+from pix2pix.data.direction import SIDES, Side, letter_of
 from pix2pix.data.images.class_numbers import advise_on_classes, count_classes, highest_class
 from pix2pix.data.pair import Pair, PairSource
 from pix2pix.data.settings import DataSettings
@@ -68,17 +69,14 @@ def advise_on_size(generator: nn.Module, config: RunConfig) -> None:
 
 def advise_on_class_numbers(pairs: Sequence[Pair], data: DataSettings) -> None:
     """Warns where the images of a few pairs seem to be label maps that are read as pictures."""
-    target_letter = "B" if data.source_letter == "A" else "A"
-    ranges = {data.source_letter: data.coded_source_range, target_letter: data.coded_target_range}
-    letters = [letter for letter, limits in ranges.items() if limits is None and letter != data.label_map]
-    samples = _read_samples(pairs) if letters else []
-    for letter in letters:
-        images = [pair.source if letter == data.source_letter else pair.target for pair in samples]
-        classes = count_classes([highest_class(image.numpy()) for image in images])
+    ranges = {"source": data.coded_source_range, "target": data.coded_target_range}
+    sides: list[Side] = [side for side in SIDES if ranges[side] is None and side != data.label_map_side]
+    samples = _read_samples(pairs) if sides else []
+    for side in sides:
+        classes = count_classes([highest_class(pair.images[SIDES.index(side)].numpy()) for pair in samples])
         if classes is not None:
-            found, remedy = advise_on_classes(classes, letter)
-            image = "source" if letter == data.source_letter else "target"
-            levels = f"If they are levels of grey, set data.{image}_range=[0,{classes - 1}]."
+            found, remedy = advise_on_classes(classes, letter_of(side, data.direction))
+            levels = f"If they are levels of grey, set data.{side}_range=[0,{classes - 1}]."
             log.warning("%s. %s %s", found[0].upper() + found[1:], remedy, levels)
 
 

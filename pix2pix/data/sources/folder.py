@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 from pydantic import Field
 
+from pix2pix.data.direction import Direction, Letter, orient
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, read_size
 from pix2pix.data.images.memory_file import File
 from pix2pix.data.inventory import Inventory
-from pix2pix.data.pair import Direction, PairSource, Split
+from pix2pix.data.pair import PairSource, Split
 from pix2pix.data.sources import pair_list
 from pix2pix.data.sources.describe_splits import describe_splits
 from pix2pix.data.sources.faults import Report, raise_fault
@@ -45,8 +46,8 @@ class FilePairSource(PairSource):
         direction: Direction,
         channels: tuple[int, int],
         depths: tuple[Depth, Depth],
-        folders: dict[Literal["A", "B"], Folders] | None,
-        label_map: Literal["A", "B"] | None,
+        folders: dict[Letter, Folders] | None,
+        label_map: Letter | None,
         palette: PaletteChoice | None,
     ) -> None:
         self.direction: Direction = direction
@@ -109,8 +110,8 @@ class PairFolder(FilePairSource):
         target_channels: int = 3,
         source_depth: Depth = 8,
         target_depth: Depth = 8,
-        folders: dict[Literal["A", "B"], Folders] | None = None,
-        label_map: Literal["A", "B"] | None = None,
+        folders: dict[Letter, Folders] | None = None,
+        label_map: Letter | None = None,
         palette: PaletteChoice | None = None,
         layout: Layout = "auto",
         val_share: Share | None = DEFAULT_SHARE,
@@ -151,7 +152,7 @@ class PairFolder(FilePairSource):
         if len(files) == 1:
             height, width = next(iter(known)) if len(known) == 1 else read_size(files[0])
             return height, width // 2
-        return read_size(files[0 if self.direction == "AtoB" else len(self.specs["A"].channels)])
+        return read_size(orient(files[0], files[len(self.specs["A"].channels)], self.direction)[0])
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""
@@ -199,7 +200,7 @@ def find_pairs(
     require_two_names(of_a, of_b)
     if pair_list.is_table(path):
         return pair_list.read_pair_list(path, [*of_a, *of_b], report)
-    sources = range(len(of_a)) if direction == "AtoB" else range(len(of_a), len(of_a) + len(of_b))
+    sources = orient(range(len(of_a)), range(len(of_a), len(of_a) + len(of_b)), direction)[0]
     return find_layout(path, [*of_a, *of_b], sources, layout, report)
 
 

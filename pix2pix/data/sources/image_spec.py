@@ -1,13 +1,14 @@
 """How to read images A and B: channels, bit depth and palette, in separate files or side by side."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pix2pix.data.direction import Direction, Letter, order_letters
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, Picture, open_picture, to_pixels
 from pix2pix.data.images.input_kinds import InputKind, Inputs, coded_channels, has_classes, has_kinds, stored_channels
@@ -16,10 +17,9 @@ from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.images.picture_files import lift_pixel_limit
 from pix2pix.data.images.pictures import select_channels
-from pix2pix.data.pair import Direction
 
 Folders = str | Inputs
-OWN_FOLDERS: dict[Literal["A", "B"], Folders] = {"A": "A", "B": "B"}
+OWN_FOLDERS: dict[Letter, Folders] = {"A": "A", "B": "B"}
 
 
 class ImageSpec(NamedTuple):
@@ -91,15 +91,14 @@ def make_specs(
     direction: Direction,
     channels: tuple[int, int],
     depths: tuple[Depth, Depth],
-    folders: Mapping[Literal["A", "B"], Folders],
-    label_map: Literal["A", "B"] | None,
+    folders: Mapping[Letter, Folders],
+    label_map: Letter | None,
     palette: PaletteChoice | None,
-) -> dict[Literal["A", "B"], ImageSpec]:
+) -> dict[Letter, ImageSpec]:
     """The specs of A and B. `channels` and `depths` are those of source and target, in this order."""
-    order: tuple[Literal["A", "B"], ...] = ("A", "B") if direction == "AtoB" else ("B", "A")
     return {
         image: make_spec(folders[image], count, depth, palette if label_map == image else None, palette)
-        for image, count, depth in zip(order, channels, depths, strict=True)
+        for image, count, depth in zip(order_letters(direction), channels, depths, strict=True)
     }
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from PIL import Image
 from torch import Tensor
 
+from pix2pix.data.direction import Direction, orient
 from pix2pix.data.images.decode import open_picture, pil_to_tensor
 from pix2pix.data.images.memory_file import File
-from pix2pix.data.pair import Direction, Pair
+from pix2pix.data.pair import Pair
 from pix2pix.data.sources.image_spec import RGB_SPEC, ImageSpec, require_even, split_halves
 from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.sources.pair_paths import PairPaths
@@ -33,7 +34,7 @@ class PairFiles(Sequence[Pair]):
         else:
             count = len(self.a.channels)
             a, b = self.a.read(files[:count]), self.b.read(files[count:])
-        source, target = (a, b) if self.direction == "AtoB" else (b, a)
+        source, target = orient(a, b, self.direction)
         return Pair(source, target, self._name(index, files))
 
     def name(self, index: int) -> str:

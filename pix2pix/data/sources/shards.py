@@ -15,7 +15,7 @@ import io
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import numpy as np
 from pydantic import Field
@@ -23,11 +23,12 @@ from pydantic import Field
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.randomness import windowed_order
+from pix2pix.data.direction import Direction, Letter
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth
 from pix2pix.data.images.picture_files import is_utf8, read_npy
 from pix2pix.data.inventory import Inventory, take_inventory
-from pix2pix.data.pair import Direction, Split
+from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import FilePairSource
 from pix2pix.data.sources.image_spec import Folders
 from pix2pix.data.sources.pair_files import PairFiles
@@ -73,8 +74,8 @@ class ShardedPairs(FilePairSource):
         target_channels: int = 3,
         source_depth: Depth = 8,
         target_depth: Depth = 8,
-        folders: dict[Literal["A", "B"], Folders] | None = None,
-        label_map: Literal["A", "B"] | None = None,
+        folders: dict[Letter, Folders] | None = None,
+        label_map: Letter | None = None,
         palette: PaletteChoice | None = None,
         val_share: Share | None = DEFAULT_SHARE,
         split_seed: Annotated[int, Field(ge=0)] = 0,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pix2pix.data.direction import order_letters
 from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.data.images.resize import resize
@@ -114,7 +115,7 @@ def _describe_direction(guess: suggest_command.DirectionGuess) -> str:
     measured = f"{a} of A and {b} of B is flat"
     if guess.direction is None:
         return f"not clear from the pictures ({measured}); AtoB makes B from A"
-    simple, rich = ("A", "B") if guess.direction == "AtoB" else ("B", "A")
+    simple, rich = order_letters(guess.direction)
     if guess.is_by_size:
         return f"{guess.direction}, if the large pictures ({rich}) are to be made from the small ones ({simple})"
     return f"{guess.direction}, if the photos ({rich}) are to be made from the simpler images ({simple}): {measured}"

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pix2pix.core.plurals import pluralize
+from pix2pix.data.direction import LETTERS, SIDES, Direction, Letter, letter_of, order_letters
 from pix2pix.data.images.class_numbers import count_classes, label_settings
 from pix2pix.data.images.value_range import Depth
-from pix2pix.data.pair import Direction
 from pix2pix.datasets.check.file_info import FileInfo
 from pix2pix.datasets.check.findings import Finding
 from pix2pix.datasets.check.measure import PairStats
-from pix2pix.datasets.check.scan import FolderNames, Letter
-
-LETTERS: tuple[Letter, Letter] = ("A", "B")
+from pix2pix.datasets.check.scan import FolderNames
 
 
 class FolderPixels(NamedTuple):
@@ -109,7 +107,7 @@ def suggest_pixel_settings(readings: Sequence[PairStats], folders: FolderNames, 
     """The settings of depths, ranges, channels, label map and palette, and of folders with names of their own."""
     found = find_folder_pixels(readings, folders)
     label_map = next((folder for folder in found if folder.classes is not None), None)
-    source_letter = LETTERS[0] if direction == "AtoB" else LETTERS[1]
+    source_letter = letter_of("source", direction)
     is_joined = label_map is not None and label_map.letter == source_letter and len(folders[source_letter]) > 1
     words = _folder_settings(found, folders, label_map if is_joined else None)
     depths = {folder.letter: folder.depth for folder in found if folder is not label_map}
@@ -119,7 +117,7 @@ def suggest_pixel_settings(readings: Sequence[PairStats], folders: FolderNames, 
         words.append(f"data.depth={next(iter(depths.values()))}")
         depths = {}
     makes_two_channels = any(folder.letter != source_letter and folder.channels == 2 for folder in found)
-    for letter, image in zip(LETTERS if direction == "AtoB" else LETTERS[::-1], ("source", "target"), strict=True):
+    for letter, image in zip(order_letters(direction), SIDES, strict=True):
         parts = [folder for folder in found if folder.letter == letter and folder is not label_map]
         words += [f"data.{image}_depth={depths[letter]}"] if depths.get(letter, 8) != 8 else []
         ranges = [part.value_range for part in parts if part.value_range]

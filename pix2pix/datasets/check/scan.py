@@ -4,13 +4,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from natsort import natsorted
 
 from pix2pix.core.plurals import pluralize
+from pix2pix.data.direction import Direction, Letter
 from pix2pix.data.images.decode import SUFFIXES
-from pix2pix.data.pair import Direction, Split
+from pix2pix.data.pair import Split
 from pix2pix.data.sources.describe_splits import NO_BORDER, find_doubts
 from pix2pix.data.sources.faults import Fault
 from pix2pix.data.sources.folder import find_pairs, require_folder
@@ -21,7 +22,6 @@ from pix2pix.data.sources.side_by_side import PICTURES_VIEWED
 from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout
 from pix2pix.datasets.check.findings import Finding
 
-Letter = Literal["A", "B"]
 FolderNames = Mapping[Letter, Sequence[str]]
 Tries = Mapping[Direction, tuple[FolderLayout, Sequence[Fault]]]  # what each direction finds
 OWN_NAMES: FolderNames = {"A": ("A",), "B": ("B",)}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pix2pix.data.pair import Direction
+from pix2pix.data.direction import Direction, orient
 from pix2pix.datasets.check.measure import STEPS, PairStats
 from pix2pix.datasets.check.pixel_settings import suggest_pixel_settings
 from pix2pix.datasets.check.scan import FolderScan
@@ -75,8 +75,7 @@ def suggest_command(
 
 def _size_settings(readings: Sequence[PairStats], direction: Direction) -> list[str]:
     """The size of most targets, in powers of two: the inputs are enlarged to it, or reduced."""
-    target = 1 if direction == "AtoB" else 0
-    sizes = [reading.sides[target].size for reading in readings if reading.sides]
+    sizes = [orient(*reading.sides, direction)[1].size for reading in readings if reading.sides]
     if not sizes:
         return []
     width, height = (float(side) for side in np.median(sizes, axis=0))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pix2pix.core.plurals import pluralize
-from pix2pix.data.pair import Direction
+from pix2pix.data.direction import Direction
 from pix2pix.datasets.check.measure import measure_pairs
 from pix2pix.datasets.check.scan import scan_folder
 from pix2pix.datasets.check.suggest_command import suggest_command

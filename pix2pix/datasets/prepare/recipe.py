@@ -8,6 +8,7 @@ from typing import Literal
 
 from PIL import Image, ImageOps
 
+from pix2pix.data.direction import Letter
 from pix2pix.data.images.decode import array_to_picture, open_picture, pil_to_tensor
 from pix2pix.data.images.pictures import to_picture
 from pix2pix.data.sources.derivations import Operation, derive_input
@@ -63,7 +64,7 @@ class Recipe:
         a, b = split_halves(_read_plain(files[0]), files[0])
         return self._resize(self._convert_mode(a), "A"), self._resize(self._convert_mode(b), "B")
 
-    def make_image(self, file: Path, side: Literal["A", "B"]) -> Image.Image:
+    def make_image(self, file: Path, side: Letter) -> Image.Image:
         """Makes one image from a file of its own."""
         return self._resize(self._convert_mode(_read_plain(file)), side)
 

@@ -6,13 +6,14 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.data.direction import Letter
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.check.measure import PairStats, measure_pairs
 from pix2pix.datasets.check.scan import ScannedPair
@@ -164,7 +165,7 @@ def _write_pair(task: Task, recipe: Recipe) -> None:
         _save(image, file)
 
 
-def _letter(task: Task, file: Path) -> Literal["A", "B"]:
+def _letter(task: Task, file: Path) -> Letter:
     return "A" if file == task.outputs[0] else "B"
 
 

@@ -8,7 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pix2pix.data.pair import Direction, Pair, PairSource, Split
+from pix2pix.data.direction import Direction, orient
+from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.sources.synthetic import draw_facade
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -84,7 +85,7 @@ class RenderedPairs(Sequence[Pair]):
     def _render(self, index: int) -> Pair:
         height, width = self.size
         a, b = draw_facade(FIRST[self.split] + index, seed=self.seed, height=height, width=width)
-        source, target = (a, b) if self.direction == "AtoB" else (b, a)
+        source, target = orient(a, b, self.direction)
         return Pair(_to_tensor(source), _to_tensor(target), f"{self.split}_{index:04d}")
 
 
