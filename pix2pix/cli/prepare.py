@@ -177,7 +177,7 @@ def _require_two_videos(videos: tuple[Path, ...], size: str | None) -> tuple[Pat
         )
     sizes = [read_frame_size(video) for video in videos]
     if size is None and sizes[0] != sizes[1]:
-        (w, h), (width, height) = sizes
+        (h, w), (height, width) = sizes
         raise ValueError(f"the videos have {w}x{h} and {width}x{height} pixels. Set --size, such as --size 256.")
     return videos[0], videos[1]
 

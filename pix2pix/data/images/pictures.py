@@ -12,6 +12,7 @@ from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture, array_to_picture
 from pix2pix.data.images.deep_formats import encode_array
 from pix2pix.data.images.geotiff import GeoTags, to_pillow
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.data.images.value_range import denormalize
 
@@ -64,14 +65,15 @@ class SheetLayout(NamedTuple):
     top: int = TITLE_HEIGHT
 
     @classmethod
-    def for_images(cls, size: tuple[int, int], top: int = TITLE_HEIGHT) -> Self:
-        """The layout for images of this (width, height); small ones are enlarged to MIN_CELL_WIDTH by whole factors."""
-        scale = max(1, MIN_CELL_WIDTH // size[0])
-        return cls(size[0] * scale, size[1] * scale, top)
+    def for_images(cls, size: Size, top: int = TITLE_HEIGHT) -> Self:
+        """The layout for images of this (height, width); small ones are enlarged to MIN_CELL_WIDTH by whole factors."""
+        height, width = size
+        scale = max(1, MIN_CELL_WIDTH // width)
+        return cls(width * scale, height * scale, top)
 
-    def page_size(self, rows: int, columns: int) -> tuple[int, int]:
-        """The (width, height) of a sheet."""
-        return columns * (self.width + GAP) + GAP, self.top + rows * (self.height + GAP)
+    def page_size(self, rows: int, columns: int) -> Size:
+        """Height and width of a sheet."""
+        return self.top + rows * (self.height + GAP), columns * (self.width + GAP) + GAP
 
     def count_rows(self, page_height: int) -> int:
         """The number of rows of a sheet of this height."""
@@ -86,8 +88,8 @@ class SheetLayout(NamedTuple):
 def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] = ()) -> Image.Image:
     """Puts rows of images (C, H, W) of one size side by side on white, under their titles, as `SheetLayout` says."""
     pictures = [[to_picture(select_channels(image)).convert("RGB") for image in row] for row in rows]
-    layout = SheetLayout.for_images(pictures[0][0].size, TITLE_HEIGHT if titles else GAP)
-    page = Image.new("RGB", layout.page_size(len(rows), len(rows[0])), "white")
+    layout = SheetLayout.for_images(flip_size(pictures[0][0].size), TITLE_HEIGHT if titles else GAP)
+    page = Image.new("RGB", flip_size(layout.page_size(len(rows), len(rows[0]))), "white")
     for column, title in enumerate(titles):
         left, *_ = layout.cell(0, column)
         ImageDraw.Draw(page).text((left, 3), title, fill="#444", font=ImageFont.load_default(12))

@@ -19,6 +19,11 @@ Preprocess = Literal["resize_and_crop", "scale_width_and_crop", "crop", "pad", "
 Size = tuple[int, int]  # (height, width)
 
 
+def flip_size(size: Size) -> tuple[int, int]:
+    """(width, height), as Pillow has it, to (height, width); and back."""
+    return size[1], size[0]
+
+
 def resize_for_training(
     image: Tensor,
     load_size: Size,

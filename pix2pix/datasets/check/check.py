@@ -106,7 +106,7 @@ def _describe_files(readings: list[PairStats]) -> str:
     """Sizes and modes of the files, if they are few enough to name."""
     infos = [info for reading in readings for info in reading.file_infos.values()]
     sizes, modes = {info.size for info in infos}, sorted({info.mode for info in infos})
-    size = " and ".join(f"{w}x{h}" for w, h in sorted(sizes)) if 0 < len(sizes) < 3 else f"{len(sizes)} sizes"
+    size = " and ".join(f"{w}x{h}" for h, w in sorted(sizes)) if 0 < len(sizes) < 3 else f"{len(sizes)} sizes"
     return f"; files of {size}, {'/'.join(modes)}" if infos else ""
 
 

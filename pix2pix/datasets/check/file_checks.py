@@ -126,7 +126,7 @@ def _check_shapes(read: Sequence[tuple[PairStats, ImageStats, ImageStats]]) -> I
     sizes = {a.size for _, a, _ in read}
     if len(sizes) > 1:
         smallest, largest = min(sizes, key=_area), max(sizes, key=_area)
-        message = f"sizes differ, from {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]}"
+        message = f"sizes differ, from {smallest[1]}x{smallest[0]} to {largest[1]}x{largest[0]}"
         yield Finding("note", "sizes", message, "All are brought to data.size; crop them if proportions matter.")
     small = [r for r, a, b in read if min(*a.size, *b.size) < MIN_SIDE]
     if small:

@@ -8,6 +8,7 @@ from PIL import Image
 from pix2pix.data.images.decode import Picture, to_known_type
 from pix2pix.data.images.deep_formats import PILLOW_DEEP_MODES
 from pix2pix.data.images.picture_files import open_image
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.images.tiff import ORIENTATION, Bands
 from pix2pix.data.images.value_range import Depth, depth_of
 
@@ -17,7 +18,7 @@ class FileInfo:
     """What a file holds, as training reads it.
 
     Args:
-        size: width and height in pixels, upright.
+        size: height and width in pixels, upright.
         mode: Pillow's, or the number of channels of an array.
         format: Pillow's; None for arrays.
         is_rotated: whether EXIF rotates it.
@@ -28,7 +29,7 @@ class FileInfo:
         limits: the lowest and highest value.
     """
 
-    size: tuple[int, int]
+    size: Size
     mode: str
     format: str | None
     is_rotated: bool
@@ -67,7 +68,7 @@ def describe_file(file: Path, picture: Picture) -> FileInfo:
     known = isinstance(picture, Image.Image)
     array = None if known and picture.mode not in PILLOW_DEEP_MODES else to_known_type(picture, str(file))
     return FileInfo(
-        size=picture.size if known else (picture.shape[1], picture.shape[0]),
+        size=flip_size(picture.size) if known else (picture.shape[0], picture.shape[1]),
         mode=picture.mode if known else f"{picture.shape[2]} channels",
         format=picture.format if known else None,
         is_rotated=_is_rotated(file, picture),

@@ -13,6 +13,7 @@ from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.class_numbers import highest_class
 from pix2pix.data.images.decode import Picture, open_picture, pil_to_tensor, to_known_type
 from pix2pix.data.images.deep_formats import PILLOW_DEEP_MODES
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check.file_info import FileInfo, describe_file, describe_reason
 from pix2pix.datasets.check.scan import ScannedPair
@@ -29,7 +30,7 @@ class ImageStats(NamedTuple):
     """Measures of one image of a pair.
 
     Args:
-        size: width and height in pixels.
+        size: height and width in pixels.
         thumbnail: uint8 (16, 16, 3).
         digest: of size and pixels.
         spread: the largest standard deviation of a channel, in 255ths.
@@ -41,7 +42,7 @@ class ImageStats(NamedTuple):
         highest_class: the highest class, where the values look like the classes of a label map; None for a picture.
     """
 
-    size: tuple[int, int]
+    size: Size
     thumbnail: Thumbnail
     digest: bytes
     spread: float
@@ -72,7 +73,7 @@ class PairStats:
     @property
     def has_odd_width(self) -> bool:
         """Whether it is a side-by-side file of odd width, which has no two equal halves."""
-        return len(self.entry.files) == 1 and any(info.size[0] % 2 for info in self.file_infos.values())
+        return len(self.entry.files) == 1 and any(info.size[1] % 2 for info in self.file_infos.values())
 
 
 def measure_pairs(pairs: Sequence[ScannedPair], workers: int | None = None, files_of_a: int = 1) -> list[PairStats]:
@@ -139,7 +140,7 @@ def measure_image(picture: Picture, *, edges: bool = True, fine_edges: bool = Fa
     strength = _edge_strength(image) if edges or fine_edges else np.empty(0)
     grey = bool((points == points[..., :1]).all())
     return ImageStats(
-        image.size,
+        flip_size(image.size),
         make_thumbnail(image),
         picture_digest(image),
         spread=max(statistics.stddev),

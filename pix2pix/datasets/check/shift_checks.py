@@ -69,7 +69,7 @@ def _check_pairs(
         return
     far.sort(key=lambda each: -_distance(each[0]))
     clear = sum(shift.clarity >= CLEAR_PAIR for shift in shifts)
-    median = np.median([np.hypot(each.right * size[0], each.down * size[1]) for each, _ in far])
+    median = np.median([np.hypot(each.right * size[1], each.down * size[0]) for each, _ in far])
     message = (
         f"{len(far)} of {pluralize(clear, 'pair', 'pairs')} with clear edges are misaligned, by {median:.1f} px in "
     )
@@ -84,7 +84,7 @@ def _distance(shift: Shift) -> float:
 
 def _describe(shift: Shift, size: np.ndarray) -> str:
     """The shift in pixels of the files, for example `3.1 px right of and 2.0 px above`."""
-    steps = ((shift.right * size[0], "right of", "left of"), (shift.down * size[1], "below", "above"))
+    steps = ((shift.right * size[1], "right of", "left of"), (shift.down * size[0], "below", "above"))
     least = max(abs(step) for step, *_ in steps) / 4  # what is small beside the other is left out
     parts = [f"{abs(step):.1f} px {more if step > 0 else less}" for step, more, less in steps if abs(step) >= least]
     return " and ".join(parts)

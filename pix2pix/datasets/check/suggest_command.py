@@ -46,7 +46,7 @@ def guess_direction(readings: Sequence[PairStats]) -> DirectionGuess:
     a, b = (float(share) for share in np.mean(shares, axis=0))
     if abs(a - b) >= 0.05:
         return DirectionGuess("AtoB" if a > b else "BtoA", (a, b))
-    heights = [[side.size[1] for side in reading.sides] for reading in readings if reading.sides]
+    heights = [[side.size[0] for side in reading.sides] for reading in readings if reading.sides]
     growth = float(np.median([of_b / of_a for of_a, of_b in heights]))
     by_size: Direction | None = "AtoB" if growth >= MIN_GROWTH else "BtoA" if growth <= 1 / MIN_GROWTH else None
     return DirectionGuess(by_size, (a, b), is_by_size=by_size is not None)
@@ -78,7 +78,7 @@ def _size_settings(readings: Sequence[PairStats], direction: Direction) -> list[
     sizes = [orient(*reading.sides, direction)[1].size for reading in readings if reading.sides]
     if not sizes:
         return []
-    width, height = (float(side) for side in np.median(sizes, axis=0))
+    height, width = (float(side) for side in np.median(sizes, axis=0))
     short = max(32, 2 ** int(np.log2(min(width, height, 256))))
     ratio = round(max(width, height) / min(width, height))
     if ratio == 1:

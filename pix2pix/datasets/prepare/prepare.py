@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pix2pix.core.plurals import pluralize
 from pix2pix.data.direction import Direction
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.datasets.check.measure import measure_pairs
 from pix2pix.datasets.check.scan import scan_folder
 from pix2pix.datasets.check.suggest_command import suggest_command
@@ -131,8 +132,9 @@ def _inputs(preparation: Preparation) -> dict[str, Any]:
     """Everything on which the contents of the prepared folder depend."""
     sources = list(preparation.videos) or [file for item in preparation.matches.pairs for file in item.files]
     sources += [Path(preparation.recipe.detector)] if preparation.recipe.detector else []
+    size = preparation.recipe.size and flip_size(preparation.recipe.size)  # as the records of earlier versions have it
     return {
-        "recipe": asdict(preparation.recipe),
+        "recipe": asdict(preparation.recipe) | {"size": size},
         "shares": preparation.shares,
         "pairs": write.hash_lines(_describe_pairs(preparation)),
         "sources": write.fingerprint(sources),
@@ -146,11 +148,11 @@ def _describe_pairs(preparation: Preparation) -> list[str]:
     return [" ".join([item.name, *names]) for item, names in zip(pairs, partners, strict=True)]
 
 
-def parse_size(size: str | None) -> tuple[int, int] | None:
-    """Parses `256` or `512x256` as (width, height). Raises ValueError for anything else."""
+def parse_size(size: str | None) -> Size | None:
+    """Parses `256` or `512x256`, width x height, as (height, width). Raises ValueError for anything else."""
     if size is None:
         return None
     parts = size.lower().split("x")
     if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"--size {size}: not a size. Give pixels, as in 256 or 512x256 (width x height).")
-    return int(parts[0]), int(parts[-1])
+    return int(parts[-1]), int(parts[0])

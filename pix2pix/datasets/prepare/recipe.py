@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from pix2pix.data.direction import Letter
 from pix2pix.data.images.decode import array_to_picture, open_picture, pil_to_tensor
 from pix2pix.data.images.pictures import to_picture
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.sources.derivations import Operation, derive_input
 from pix2pix.data.sources.image_spec import split_halves
 from pix2pix.datasets.check.file_info import FileInfo
@@ -35,7 +36,7 @@ class Recipe:
         amount: the strength of the operation; None for its default.
         fill: the content of holes.
         detector: an ONNX file that detects edges instead of Canny's algorithm.
-        size: (width, height) of each image; None keeps the sizes.
+        size: height and width of each image; None keeps the sizes.
         fit: `crop` scales to cover and cuts out the centre, `pad` scales to fit and adds white, `stretch` distorts.
         labels: which images are label maps, whose colours must not mix: A, B, AB or an empty text.
         layout: `side-by-side` files of 8 bits, or two `folders`, which keep depth and alpha.
@@ -47,7 +48,7 @@ class Recipe:
     amount: float | None = None
     fill: Literal["white", "noise"] = "white"
     detector: str | None = None
-    size: tuple[int, int] | None = None
+    size: Size | None = None
     fit: Fit = "crop"
     labels: str = ""
     layout: Literal["side-by-side", "folders"] = "side-by-side"
@@ -81,11 +82,11 @@ class Recipe:
         return image.convert("RGBA") if self.layout == "folders" and image.has_transparency_data else to_rgb(image)
 
     def _resize(self, image: Image.Image, side: str) -> Image.Image:
-        if self.size is None or image.size == self.size:
+        if self.size is None or flip_size(image.size) == self.size:
             return image
         labels = side in self.labels or image.mode == "P"
         method = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
-        return FITS[self.fit](image, self.size, method=method)
+        return FITS[self.fit](image, flip_size(self.size), method=method)
 
     def _derive_source(self, target: Image.Image, name: str) -> Image.Image:
         assert self.operation is not None

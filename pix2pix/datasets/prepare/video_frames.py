@@ -12,6 +12,7 @@ from tqdm import tqdm
 from pix2pix.core.extras import import_extra
 from pix2pix.data.images.picture_files import CONTAINERS
 from pix2pix.data.images.pictures import save_picture
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.datasets.prepare.match import Matches, PairSpec
 
 GAP_SECONDS = 1.0  # left out between two splits, because neighbouring frames are near duplicates
@@ -82,12 +83,12 @@ def list_frame_pairs(
     return Matches(pairs, [])
 
 
-def read_frame_size(video: Path) -> tuple[int, int]:
-    """Width and height of the first frame, upright. Raises ValueError for a video that cannot be read."""
+def read_frame_size(video: Path) -> Size:
+    """Height and width of the first frame, upright. Raises ValueError for a video that cannot be read."""
     _, frame = next(_decode_frames(video), (0, None))
     if frame is None:
         raise ValueError(f"{video}: has no frames.")
-    return to_upright_image(frame).size
+    return flip_size(to_upright_image(frame).size)
 
 
 def to_upright_image(frame: Any) -> Image.Image:

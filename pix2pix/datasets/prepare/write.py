@@ -107,7 +107,7 @@ def _describe_refusal(recipe: Recipe) -> str:
 
 
 def _format_size(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
+    return f"{size[1]}x{size[0]}"
 
 
 def read_progress(output: Path, inputs: dict[str, Any]) -> dict[str, Any] | None:

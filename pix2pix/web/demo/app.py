@@ -78,8 +78,7 @@ class Demo:
 
     def _translate(self, body: bytes, run: LoadedRun, query: TranslateQuery) -> bytes:
         picture = decode_picture(body, self.limits)
-        height, width = run.translator.size_of(picture)
-        require_size(width, height, self.limits)  # the scale of the training may enlarge it
+        require_size(run.translator.size_of(picture), self.limits)  # the scale of the training may enlarge it
         try:
             return encode_picture(run.translate(picture, query.seed, derive=query.derive), query.format)
         except ValueError as error:  # for example 16 bits for a run that takes 8

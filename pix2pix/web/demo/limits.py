@@ -11,6 +11,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from pix2pix.data.images.resize import Size, flip_size
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
@@ -124,7 +126,7 @@ def decode_picture(body: bytes, limits: Limits) -> Image.Image:
     """Decodes the picture, upright. Its size is checked before decoding. Raises RequestRejected."""
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
-            require_size(*image.size, limits)
+            require_size(flip_size(image.size), limits)
             image.load()
             return ImageOps.exif_transpose(image)
     except RequestRejected:
@@ -139,8 +141,9 @@ def decode_picture(body: bytes, limits: Limits) -> Image.Image:
         raise RequestRejected(400, f"the picture cannot be decoded ({error}).") from error
 
 
-def require_size(width: int, height: int, limits: Limits) -> None:
+def require_size(size: Size, limits: Limits) -> None:
     """Raises RequestRejected (413) for a picture above the limits."""
+    height, width = size
     if width * height > limits.pixels or max(width, height) > limits.side:
         raise RequestRejected(
             413,

@@ -11,6 +11,7 @@ from PIL import Image
 from pix2pix.config.schema import RunConfig
 from pix2pix.data.images.class_colours import UNLABELLED, PaletteChoice
 from pix2pix.data.images.palettes import Palette
+from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.settings import DataSettings
 from pix2pix.inference.builtin import BUILTIN, locate_translator
 from pix2pix.inference.hub import find_model_name, is_hub_address
@@ -41,9 +42,9 @@ class LoadedRun:
         return self.translator.trained.config
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the training pictures."""
-        return self.config.data.width, self.config.data.height
+    def size(self) -> Size:
+        """Height and width of the training pictures."""
+        return self.config.data.shape
 
     def translate(self, picture: Image.Image, seed: int, *, derive: bool = True) -> Image.Image:
         """Translates a picture as `pix2pix translate` does, under the noise of `seed`."""
@@ -56,11 +57,11 @@ class LoadedRun:
         """
         labels = self.config.data.label_map_side == "source"
         resampling = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
-        return self.translator(drawing.resize(self.size, resampling), seed=seed, scale="own", derive=False)
+        return self.translator(drawing.resize(flip_size(self.size), resampling), seed=seed, scale="own", derive=False)
 
     def description(self) -> dict[str, Any]:
         """The description of the run on the page and in `GET /runs`."""
-        width, height = self.size
+        height, width = self.size
         data, trained = self.config.data, self.translator.trained
         return {
             "name": self.name,
@@ -108,10 +109,11 @@ def _require_showable(run: LoadedRun) -> None:
     """Translates once, which also warms up. Raises ValueError for pictures that a page cannot show."""
     if max(run.size) > LARGEST_SIDE:
         raise ValueError(
-            f"{run.path}: its pictures are {run.size}; the demo accepts sides of up to {LARGEST_SIDE} pixels."
+            f"{run.path}: its pictures are {run.size[0]}x{run.size[1]}; the demo accepts sides of up to {LARGEST_SIDE} "
+            "pixels."
         )
     try:
-        result = run.translate_drawing(Image.new("RGB", run.size), 0)
+        result = run.translate_drawing(Image.new("RGB", flip_size(run.size)), 0)
     except ValueError as error:
         raise ValueError(f"{run.path}: the demo needs 8-bit grey or colour pictures; {error}") from error
     if getattr(result, "mode", None) not in SHOWABLE:
@@ -165,21 +167,22 @@ def describe_canvas(runs: Sequence[LoadedRun], is_line_drawing: bool) -> dict[st
     data = runs[0].config.data
     palette = data.source_label_choice
     kind: Kind = "labels" if palette else "edges" if is_line_drawing or data.operation == "edges" else "photo"
+    height, width = max_size(runs)
     brushes = {"ink": "#000000"} if kind == "edges" else _colours(palette) if palette else PAINTS
     return {
         "kind": kind,
         "operation": data.operation,
-        "width": max_size(runs)[0],
-        "height": max_size(runs)[1],
+        "width": width,
+        "height": height,
         "brushes": [{"name": name, "colour": colour} for name, colour in brushes.items()],
         "paper": _background(brushes) if kind == "labels" else "#ffffff",
     }
 
 
-def max_size(runs: Sequence[LoadedRun]) -> tuple[int, int]:
-    """The largest width and height of the runs."""
-    widths, heights = zip(*(run.size for run in runs), strict=True)
-    return max(widths), max(heights)
+def max_size(runs: Sequence[LoadedRun]) -> Size:
+    """The largest height and width of the runs."""
+    heights, widths = zip(*(run.size for run in runs), strict=True)
+    return max(heights), max(widths)
 
 
 def _colours(palette: PaletteChoice) -> dict[str, str]:

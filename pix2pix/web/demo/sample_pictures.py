@@ -15,6 +15,7 @@ from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.data.images.pictures import SheetLayout, select_channels, to_picture
+from pix2pix.data.images.resize import flip_size
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.sources.synthetic import draw_facade
 from pix2pix.runs.sample_sheets import list_sheets
@@ -99,7 +100,7 @@ def _from_sheet(run: LoadedRun) -> list[Sample]:
     sheet, layout = _read(sheets[-1]), SheetLayout.for_images(run.size)
 
     def crop_cell(row: int, column: int) -> Image.Image:
-        return sheet.crop(layout.cell(row, column)).resize(run.size, Image.Resampling.NEAREST)
+        return sheet.crop(layout.cell(row, column)).resize(flip_size(run.size), Image.Resampling.NEAREST)
 
     return [Sample(crop_cell(row, 0), crop_cell(row, 2)) for row in range(layout.count_rows(sheet.height))]
 
@@ -109,7 +110,7 @@ def _from_renderer(run: LoadedRun) -> list[Sample]:
     choice = run.config.data.source_label_choice
     if choice not in ("facades", "cmp_facades"):
         return []
-    width, height = run.size
+    height, width = run.size
     return [_render_sample(Palette(choice), number, height, width) for number in range(MAX_SAMPLES)]
 
 

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.data.images.resize import Size
 from pix2pix.web.demo.app import create_app
 from pix2pix.web.demo.runs import load_runs, max_size
 from pix2pix.web.demo.sample_pictures import find_samples
@@ -143,7 +144,7 @@ class HeaderTimeoutProtocol(HTTP):
         self.timer = asyncio.get_running_loop().call_later(HEADER_SECONDS, self.transport.close)
 
 
-def create_server(app: Starlette, size: tuple[int, int]) -> uvicorn.Server:
+def create_server(app: Starlette, size: Size) -> uvicorn.Server:
     """Creates the server; a WebSocket message may hold a drawing of up to twice the training size."""
     largest_frame = 4 * (2 * size[0]) * (2 * size[1]) + 4096
     config = uvicorn.Config(

@@ -123,7 +123,7 @@ class LiveEndpoint:
             frame = Frame.model_validate_json(header[:MAX_HEADER_BYTES])
         except ValidationError as error:
             raise RequestRejected(422, f"invalid frame header: {format_validation_error(error)}.") from error
-        require_size(frame.width, frame.height, self.limits)
+        require_size((frame.height, frame.width), self.limits)
         if len(pixels) != frame.width * frame.height * 4:
             raise RequestRejected(
                 400, f"{len(pixels)} bytes of pixels; {frame.width}x{frame.height} pixels take 4 bytes each."
