@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks import interleaved
 from benchmarks.interleaved import RATIOS, format_quartiles, summarize
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from pix2pix.config.hardware import has_fast_bf16
 
 STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")
@@ -137,7 +137,7 @@ def main() -> None:
     if options.check:
         check(options.check)
         return
-    content: dict[str, Any] = {"machine": machine(), "command": sys.argv, "results": {}}
+    content: dict[str, Any] = {"machine": describe_machine(), "command": sys.argv, "results": {}}
     for what in options.what:
         content["results"][what] = []
         for case in cases(what, options):

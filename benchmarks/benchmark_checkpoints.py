@@ -5,15 +5,12 @@ python benchmarks/benchmark_checkpoints.py data.size=256
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-import torch
-
+from benchmarks.machine import describe_machine
 from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
@@ -48,8 +45,7 @@ def main() -> None:
     print(f"{megabytes:.0f} MB  {median:.2f} s (from {min(times):.2f} to {max(times):.2f})")
     print(f"every {MINUTES:g} minutes: {share:.2%} of the time")
     if options.json:
-        machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
-        result = {"megabytes": megabytes, "seconds": times, "share": share, "machine": machine}
+        result = {"megabytes": megabytes, "seconds": times, "share": share, "machine": describe_machine()}
         options.json.write_text(
             json.dumps(result | {"overrides": options.overrides}, indent=2) + "\n", encoding="utf-8"
         )

@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from pix2pix.data.cache.cache import Cache, CacheKind
 from pix2pix.data.cache.preload import ResizedPairs
 from pix2pix.data.datamodule import TrainingPairs, collate_list, collate_stack
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to leave all numbers")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    content: dict[str, Any] = {"machine": machine(), "batch": options.batch, "data": {}}
+    content: dict[str, Any] = {"machine": describe_machine(), "batch": options.batch, "data": {}}
     for folder in options.folders:
         source, counts = PairFolder(str(folder)), (options.rounds, options.pairs, options.batch)
         result = measure(source, *counts)

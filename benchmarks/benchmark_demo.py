@@ -10,8 +10,6 @@ the arrival of its last answer.
 
 import argparse
 import json
-import os
-import platform
 import re
 import statistics
 import subprocess
@@ -24,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
+
+from benchmarks.machine import describe_machine
 
 CHANGES = 60  # of the drawing in a second
 WARM_UP = 3  # frames that are not counted
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = arguments.runs or [write_untrained_run(Path(folder), arguments.size)]
         with demo(*runs) as (address, _):
-            print(json.dumps(machine() | measure(address, arguments.seconds)))
+            print(json.dumps(describe_machine() | measure(address, arguments.seconds)))
 
 
 def write_untrained_run(folder: Path, size: int) -> str:
@@ -118,13 +118,6 @@ def exchange(page: ClientConnection, frame: int, runs: list[int], width: int, he
         head = json.loads(answer.partition(b"\n")[0])
         if "error" in head:
             raise SystemExit(head["error"])
-
-
-def machine() -> dict[str, object]:
-    """The machine of the measurement."""
-    import torch
-
-    return {"cores": os.cpu_count(), "machine": platform.machine(), "torch": torch.__version__}
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 from benchmark import compare_steps
 
 from benchmarks.interleaved import format_quartiles
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
 SIDES = ("reference", "ours", "bf16")
@@ -127,7 +127,7 @@ def show(name: str, rows: list[dict[str, Any]]) -> None:
 def fill(options: argparse.Namespace, folder: Path, recorded: dict[str, Any]) -> Iterator[None]:
     """Measures the chosen tables row by row, and keeps rows of other sizes."""
     for name in options.what:
-        table = recorded.setdefault(name, {"machine": machine(), "rows": []})
+        table = recorded.setdefault(name, {"machine": describe_machine(), "rows": []})
         for count in options.counts or TABLES[name].counts:
             row = TABLES[name].rows(count, folder) | {"command": sys.argv}
             others = [other for other in table["rows"] if other["count"] != row["count"]]

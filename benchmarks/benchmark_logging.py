@@ -6,16 +6,14 @@ python benchmarks/benchmark_logging.py data.size=256 data.batch_size=1 --steps 2
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 
+from benchmarks.machine import describe_machine
 from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.runs.run import Run
@@ -68,7 +66,7 @@ def main() -> None:
         "overrides": options.overrides,
         "milliseconds_a_step": {side: [1000 * value for value in values] for side, values in times.items()},
         "on_over_off": {"median": statistics.median(ratios), "all": ratios},
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+        "machine": describe_machine(),
     }
     for side, values in times.items():
         print(f"logging {side:<3}  {1000 * statistics.median(values):7.2f} ms a step")

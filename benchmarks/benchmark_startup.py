@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
 PIX2PIX = ["-m", "pix2pix.cli"]
@@ -82,7 +82,11 @@ def main() -> None:
         print(f"| {name} | {statistics.median(each):.2f} | {min(each):.2f} | {max(each):.2f} |")
     if options.json:
         recorded = json.loads(options.json.read_text(encoding="utf-8"))["results"] if options.json.is_file() else {}
-        recorded["cold" if options.cold else "warm"] = {"machine": machine(), "command": sys.argv, "seconds": taken}
+        recorded["cold" if options.cold else "warm"] = {
+            "machine": describe_machine(),
+            "command": sys.argv,
+            "seconds": taken,
+        }
         options.json.write_text(json.dumps({"results": recorded}, indent=1) + "\n", encoding="utf-8")
 
 

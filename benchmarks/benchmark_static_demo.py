@@ -13,7 +13,6 @@ import json
 import math
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -25,10 +24,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from benchmarks.benchmark_demo import write_untrained_run
+from benchmarks.machine import describe_machine
 from pix2pix.export.web_page import export_web
-
-sys.path.insert(0, str(Path(__file__).parent))
-from benchmark_demo import machine, write_untrained_run
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--window-size=1300,1000")
 LOADING = 300  # seconds at most
@@ -46,7 +44,7 @@ def main() -> None:
         with host(Path(folder) / "page") as address, browser() as chrome:
             chrome.get(address)
             WebDriverWait(chrome, LOADING).until(lambda page: page.execute_script("return document.body.dataset.frame"))
-            print(json.dumps(machine() | draw_strokes(chrome, arguments.seconds)))
+            print(json.dumps(describe_machine() | draw_strokes(chrome, arguments.seconds)))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from benchmarks.interleaved import RATIOS, Contender, format_quartiles, run_in_turns, summarize
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from benchmarks.reference_step import unet
 from benchmarks.translation_contenders import CONTENDERS
 from pix2pix.export.import_reference import import_reference
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
     options = parser.parse_args()
-    content: dict[str, Any] = {"machine": machine(), "command": sys.argv, "pictures": options.pictures}
+    content: dict[str, Any] = {"machine": describe_machine(), "command": sys.argv, "pictures": options.pictures}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         prepare(place, options.dataset, TIMES * options.pictures, options.width)

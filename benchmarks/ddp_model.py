@@ -28,7 +28,7 @@ import torch
 from count_operations import ADAM, FLOAT, weights
 from torch import Tensor, nn
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from pix2pix.models import PatchGAN, UNet
 
 ADAM_RATE = 4.8e12  # bytes a second: the memory of an H200
@@ -203,7 +203,9 @@ def main() -> None:
         rows = list(tables(steps, options.message_megabytes, options.gradient_bytes))
         show(rows)
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(
+            json.dumps({"machine": describe_machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

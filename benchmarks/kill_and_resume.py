@@ -14,7 +14,6 @@ another one begins.
 import argparse
 import json
 import os
-import platform
 import random
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from benchmarks.machine import describe_machine
 from benchmarks.training_kinds import BASE, KINDS, Kind
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
@@ -189,9 +189,8 @@ def main() -> None:
 
 def write_results(path: Path, results: dict[str, Any], minutes: float) -> None:
     total = sum(result["kills"].total() for result in results.values())
-    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"kills": total, "minutes": minutes, "machine": machine, "kinds": results}
+    content = {"kills": total, "minutes": minutes, "machine": describe_machine(), "kinds": results}
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

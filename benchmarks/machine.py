@@ -11,7 +11,7 @@ from pix2pix.core.cpu_cores import count_cores
 STATUS = Path("/proc/self/status")
 
 
-def machine() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     """The processor, platform and versions."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.losses import CrossEntropy
@@ -177,7 +177,7 @@ def main() -> None:
                 parts.seconds.clear()
         by_kind = kinds(step, max(3, options.steps // 4))
     result = {
-        "machine": machine(),
+        "machine": describe_machine(),
         "size": options.size,
         "batch": options.batch,
         "precision": options.precision,

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import correct, fast, several_gpus, training
-from benchmarks.gpu.notes import FORK, SKIPPED, Notes, last_lines, machine, read_notes, show
+from benchmarks.gpu.notes import FORK, SKIPPED, Notes, describe_machine_and_card, last_lines, read_notes, show
 
 Item = tuple[Callable[[argparse.Namespace, Notes], None], float, float]  # itself, seconds at least and at most
 PARTS: dict[str, dict[str, Item]] = {
@@ -61,7 +61,7 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     chosen = options()
-    end, about = time.time() + chosen.seconds, machine(chosen)
+    end, about = time.time() + chosen.seconds, describe_machine_and_card(chosen)
     Path(chosen.out).mkdir(parents=True, exist_ok=True)
     os.environ |= {"PIX2PIX_TRUSTED_MODULES": f"{chosen.work}/trusted", "PYTHONWARNINGS": "ignore"}
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU otherwise spoils it for forked processes

@@ -5,7 +5,6 @@ import datetime
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import pytorch_lightning
 import torch
 
+from benchmarks.machine import describe_machine
 from pix2pix.cli import main as pix2pix
 
 Options = argparse.Namespace
@@ -89,14 +89,10 @@ def _short(value: Any) -> str:
     return "" if value is None or _is_long(value) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def machine(options: Options) -> dict[str, Any]:
+def describe_machine_and_card(options: Options) -> dict[str, Any]:
     """The card and its driver, versions, the commit. Does not initialise CUDA, because processes are forked later."""
-    about = {
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+    about: dict[str, Any] = describe_machine() | {
         "lightning": pytorch_lightning.__version__,
-        "cores": len(os.sched_getaffinity(0)),
         "commit": options.commit or run_command(["git", "rev-parse", "HEAD"]) or "unknown",
         "changed_files": run_command(["git", "status", "--porcelain", "--untracked-files=no"]).splitlines(),
     }

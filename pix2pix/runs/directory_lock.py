@@ -24,8 +24,8 @@ WAITING = "%s is being trained by another process; waiting for it to end."
 def lock_directory(directory: Path) -> Iterator[None]:
     """Holds a lock on the directory itself, which ends with the process, however that ends.
 
-    A lock file would stay behind after a kill, or would have to move with a directory that is renamed. Windows cannot
-    lock directories: there it is a hidden file beside it, `.NAME.lock`.
+    The library filelock locks a file, which would stay beside every run, and in the run it would move with a directory
+    that is renamed. Windows cannot lock directories: there it is filelock's hidden file beside it, `.NAME.lock`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if fcntl is None:

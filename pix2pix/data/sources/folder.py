@@ -6,6 +6,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from pix2pix.core.checksums import file_sha256
 from pix2pix.data.direction import Direction, Letter, orient
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, read_size
@@ -166,7 +167,7 @@ class PairFolder(FilePairSource):
 def take_files_inventory(path: Path, splits: Iterable[PairPaths]) -> Inventory:
     """The files of the splits in a folder or a table, with their dates."""
     if pair_list.is_table(path):
-        return inventory_splits(splits, path.parent, pair_list.table_digest(path))
+        return inventory_splits(splits, path.parent, file_sha256(path))  # its rows decide which files form a pair
     return inventory_splits(splits, path)
 
 

@@ -1,7 +1,6 @@
 """Reads a table of pairs: a CSV file with the columns input, target and, where wanted, split."""
 
 import csv
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,11 +75,6 @@ def _open_reader(table: Path) -> "csv.DictReader[str]":
         )
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
     return csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-
-
-def table_digest(table: Path) -> str:
-    """A digest of the rows of a table, because these decide which files form a pair."""
-    return hashlib.sha256(table.read_bytes()).hexdigest()
 
 
 def _find_columns(table: Path, header: Sequence[str], names: Sequence[str]) -> list[str]:
