@@ -1,4 +1,4 @@
-"""Merges groups that share members (union-find)."""
+"""Merges groups that share members (union-find). networkx and scipy have it, but pix2pix depends on neither."""
 
 from collections.abc import Iterable, Sequence
 

@@ -99,8 +99,7 @@ def write_folder(
     config = publishable(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
     picture = _write_sheet(place, list(records), folder / SHEET) if place and samples else None
     metrics = [_metrics(trained.config, record) for record in records.values()]
-    card = render_card(repository, trained, metrics, terms, picture.name if picture else None)
-    write_text_atomic(folder / CARD, card)
+    write_text_atomic(folder / CARD, render_card(repository, trained, metrics, terms, picture and picture.name))
     write_text_atomic(folder / CONFIG, yaml.safe_dump(config, sort_keys=False))
     write_safetensors(folder / WEIGHTS, generator_weights(trained, half), config, trained.step)
     return [folder / CARD, folder / CONFIG, *([picture] if picture else []), folder / WEIGHTS]

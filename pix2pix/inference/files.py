@@ -77,19 +77,20 @@ def translate_files(
 
     Raises:
         FileNotFoundError: when an input does not exist or holds no pictures; nothing is written then.
-        ValueError: when two inputs have the same output file, or an output would replace its input or another file that
-            no translation wrote.
+        ValueError: when two inputs have the same output file, or an output would replace a file no translation wrote.
         OSError: when a result cannot be written.
     """
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     claim_files((result for job in pending for result in job.results), output)
     report = TranslationReport(jobs, skipped=len(jobs) - len(pending))
-    pictures = [job for job in pending if not job.is_video]
     if not side_by_side:
-        warn_of_pairs(translator.trained.config.data, [job.file for job in pictures if not job.others])
+        alone = [job.file for job in pending if not (job.is_video or job.others)]
+        warn_of_pairs(translator.trained.config.data, alone)
     with tqdm(total=len(pending), unit="picture", disable=None) as progress:
-        _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
+        _translate_pictures(
+            translator, [job for job in pending if not job.is_video], samples, report, progress, side_by_side
+        )
         _translate_videos(translator, [job for job in pending if job.is_video], smooth, report, progress)
     _log_failures(report)
     return report

@@ -1,4 +1,8 @@
-"""Runs the jobs of a sweep as processes: assigns GPUs and cores, starts, monitors and stops them."""
+"""Runs the jobs of a sweep as processes: assigns GPUs and cores, starts, monitors and stops them.
+
+Hydra's joblib launcher gives every job the same devices, cannot start a job of several processes (`trainer=ddp`), and
+does not pass a signal on, so that a stopped sweep would lose what its jobs had trained since their last checkpoint.
+"""
 
 import os
 import signal

@@ -3,6 +3,9 @@
 At batch 1 a GPU waits for the CPU to launch each kernel; a graph launches all of them at once. A recorded step must not
 depend on a value that the CPU reads. What changes from step to step is copied into memory that the graph reads: the
 batch, the learning rates and, through torch's generators, the seed of the dropout.
+
+`torch.cuda.make_graphed_callables` records forward and backward passes one by one, without the optimizers between them;
+`torch.compile` in the mode `reduce-overhead` does the same, and draws other dropout noise.
 """
 
 import logging

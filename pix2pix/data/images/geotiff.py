@@ -1,4 +1,8 @@
-"""Reads the tags that say where on earth a GeoTIFF lies, and adds them to a TIFF (OGC 19-008r4, GeoTIFF 1.1)."""
+"""Reads the tags that say where on earth a GeoTIFF lies, and adds them to a TIFF (OGC 19-008r4, GeoTIFF 1.1).
+
+Pillow reads no BigTIFF whose pixels it does not know, and tifffile is an extra; rasterio would bring all of GDAL for
+six tags that are copied as they are.
+"""
 
 import struct
 from pathlib import Path

@@ -17,7 +17,8 @@ class ProgressBar(pl.Callback):
     """One bar for the whole training: epoch, steps, images per second, time left, smoothed losses of the first process.
 
     If the output is not a terminal (a file, CI), lines with the same numbers: one after each epoch, and one after the
-    step with which `every_n_seconds` have passed since the last line.
+    step with which `every_n_seconds` have passed since the last line. Lightning's bars cover one epoch each, read
+    the losses from the device in every step, and write every update of a bar into a file.
 
     Args:
         smoothing: weight of the past in the running mean of the losses.

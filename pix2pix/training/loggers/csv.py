@@ -23,7 +23,8 @@ class MetricsCsv(RunLogger):
     """Writes one row per logged step and one column per metric to `metrics.csv`, flushed row by row.
 
     A resumed run continues the file. Rows from the step it resumes from on are dropped, so that no step appears twice.
-    An unreadable file never stops a training: it is renamed, with a warning.
+    An unreadable file never stops a training: it is renamed, with a warning. Lightning's CSVLogger writes
+    every hundred steps, does not flush to disk, and starts another file when a training is resumed.
 
     Args:
         directory: the run.

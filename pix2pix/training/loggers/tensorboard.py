@@ -28,7 +28,8 @@ COMPARED_GROUPS = ("generator.", "discriminator.", "objective.", "optimizer.")
 class TensorBoard(RunLogger):
     """Writes event files to `tensorboard/` in the run, flushed after each row.
 
-    A resumed run hides events from the step it resumes from on.
+    A resumed run hides events from the step it resumes from on. Lightning's TensorBoardLogger is told
+    this step when it is built, before the checkpoint is read.
 
     Args:
         directory: the run.

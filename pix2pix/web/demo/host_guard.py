@@ -1,4 +1,8 @@
-"""Rejects cross-origin requests and DNS-rebinding host names."""
+"""Rejects cross-origin requests and DNS-rebinding host names.
+
+Starlette's TrustedHostMiddleware accepts the names of a list, where any IP address is safe here, and no middleware of
+Starlette refuses a request by its `Origin`.
+"""
 
 import ipaddress
 import socket
