@@ -14,7 +14,7 @@ from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.runs.run import Run
 from pix2pix.training.cuda_graph import CUDAGraphStep
 from tests.conftest import TINY, pix2pix, same_weights
-from tests.training.test_cuda_graph import Players, batches
+from tests.training.test_cuda_graph import GAN, batches
 
 pytestmark = pytest.mark.gpu
 
@@ -34,13 +34,13 @@ def deterministic(monkeypatch):
 
 
 def test_a_recorded_step_computes_what_the_step_computes_bit_for_bit(deterministic):
-    plain, players = Players(device=DEVICE), Players(device=DEVICE)
-    step = CUDAGraphStep(players.step, players.optimizers)
+    plain, gan = GAN(device=DEVICE), GAN(device=DEVICE)
+    step = CUDAGraphStep(gan.step, gan.optimizers)
     pairs = [batch.to(DEVICE) for batch in batches(*[2] * 12)]
-    assert players.train(step, pairs) == plain.train(plain.step, pairs)
+    assert gan.train(step, pairs) == plain.train(plain.step, pairs)
     assert step.recorded is not None
     assert not step.failed
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(players.weights(), plain.weights(), strict=True))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(gan.weights(), plain.weights(), strict=True))
 
 
 @pytest.mark.parametrize("way", ["execution.cuda_graph=false", "execution.cuda_graph=true"])
@@ -74,12 +74,12 @@ def test_a_batch_is_augmented_as_on_the_cpu_and_nothing_waits(kind, palette):
 
 
 def test_a_step_waits_for_nothing():
-    players = Players(device=DEVICE)
+    gan = GAN(device=DEVICE)
     source, target = batches(2)[0].to(DEVICE)
-    players.step(source, target)
+    gan.step(source, target)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        players.step(source, target)
+        gan.step(source, target)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

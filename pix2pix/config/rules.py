@@ -77,7 +77,7 @@ def _check_precision(config: RunConfig) -> Iterator[str]:
     if _is_on_cpu(config):
         yield "precision=16-mixed needs a GPU; on the CPU set precision=bf16-mixed or 32"
     optimizer = config.optimizer
-    if optimizer.clip_norm and any(player.get("fused") for player in (optimizer.generator, optimizer.discriminator)):
+    if optimizer.clip_norm and any(each.get("fused") for each in (optimizer.generator, optimizer.discriminator)):
         yield (
             "optimizer.clip_norm cannot see through the loss scale of precision=16-mixed with fused optimizers; "
             "set precision=bf16-mixed, or optimizer.generator.fused=false and optimizer.discriminator.fused=false"
@@ -130,7 +130,7 @@ def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
         "trainer.devices=1: what processes tell each other is not recorded": config.is_single_process,
         "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": config.precision != "16-mixed",
         "optimizer.*.fused=true, of Adam or AdamW: others keep numbers where no graph reads them": all(
-            player.get("fused") and player[TARGET] in CAPTURABLE for player in optimizers
+            each.get("fused") and each[TARGET] in CAPTURABLE for each in optimizers
         ),
         "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
     }

@@ -1,7 +1,7 @@
 """Bootstrap intervals of metrics: how much they would change with other pictures of the same kind (Efron 1979).
 
-scipy.stats.bootstrap passes resampled values. The scores of label maps need the confusion matrix of a resample, which is
-computed here from how often each picture was drawn; and scipy is no dependency of pix2pix.
+scipy.stats.bootstrap passes resampled values. The scores of label maps need the confusion matrix of a resample, which
+is computed here from how often each picture was drawn; and scipy is no dependency of pix2pix.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -38,7 +38,7 @@ class Update(Protocol):
 
 
 @dataclass(frozen=True)
-class Players:
+class Networks:
     """What a step trains: the networks, what they minimise, and how.
 
     Args:
@@ -65,13 +65,13 @@ class TrainingStep(ABC):
     """
 
     @abstractmethod
-    def __call__(self, source: Tensor, target: Tensor, players: Players, number: int) -> StepResult:
+    def __call__(self, source: Tensor, target: Tensor, networks: Networks, number: int) -> StepResult:
         """One step.
 
         Args:
             source: (B, C, H, W) in [-1, 1].
             target: (B, C', H, W) in [-1, 1].
-            players: the networks.
+            networks: the networks.
             number: of the step in the training, from 0.
         """
 

@@ -20,7 +20,7 @@ from pix2pix.data.pair import Pair, to_pair
 from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics, pixel_accuracy
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.objective import Objective
-from pix2pix.models.step_interface import Players, StepResult, TrainingStep
+from pix2pix.models.step_interface import Networks, StepResult, TrainingStep
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
@@ -135,8 +135,8 @@ class Pix2Pix(pl.LightningModule):
         generator, discriminator = self.step_networks
         updates = [OptimizerUpdate(self, optimizer) for optimizer in self._optimizers()]
         # Without a discriminator there is one optimizer, and nobody calls the second update.
-        players = Players(generator, discriminator, self.objective, updates[0], updates[-1])
-        result = self.step(source, target, players, self.global_step)
+        networks = Networks(generator, discriminator, self.objective, updates[0], updates[-1])
+        result = self.step(source, target, networks, self.global_step)
         if self.average is not None:
             self.average.update(self.generator)
         return result

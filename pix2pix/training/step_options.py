@@ -10,7 +10,7 @@ from pix2pix.models.augmentation import Transform
 from pix2pix.models.image_pool import ImagePool
 from pix2pix.models.objective import Objective
 from pix2pix.models.regularised_objective import RegularisedObjective
-from pix2pix.models.step_interface import Players, StepResult, TrainingStep
+from pix2pix.models.step_interface import Networks, StepResult, TrainingStep
 from pix2pix.training.accumulated_step import accumulated_step
 from pix2pix.training.step import pix2pix_step
 
@@ -44,15 +44,15 @@ class Pix2PixStep(TrainingStep):
         self.augmentation, self.r1_weight, self.r1_every = tuple(augmentation), r1_weight, r1_every
         self.pool = ImagePool(pool_size) if pool_size else None
 
-    def __call__(self, source: Tensor, target: Tensor, players: Players, number: int) -> StepResult:
+    def __call__(self, source: Tensor, target: Tensor, networks: Networks, number: int) -> StepResult:
         """One step; see `TrainingStep`."""
         is_generators_turn = (number + 1) % self.discriminator_steps == 0
-        update_generator = players.update_generator if is_generators_turn else SkippedUpdate()
-        networks = players.generator, players.discriminator, self.regularise(players.objective, number)
-        updates = update_generator, players.update_discriminator
+        update_generator = networks.update_generator if is_generators_turn else SkippedUpdate()
+        parts = networks.generator, networks.discriminator, self.regularise(networks.objective, number)
+        updates = update_generator, networks.update_discriminator
         if self.micro_batches > 1:
-            return accumulated_step(source, target, *networks, *updates, micro_batches=self.micro_batches)
-        return pix2pix_step(source, target, *networks, *updates)
+            return accumulated_step(source, target, *parts, *updates, micro_batches=self.micro_batches)
+        return pix2pix_step(source, target, *parts, *updates)
 
     def regularise(self, objective: Objective, number: int) -> Objective | RegularisedObjective:
         """The objective of a step, with the regularisation of D that the step has."""

@@ -18,10 +18,10 @@ from tests.conftest import pix2pix
 from tests.parity import NAMES, Fixture, fixture, needs_fixtures  # noqa: F401
 
 
-def written(recorded, player, folder):
+def written(recorded, network, folder):
     """The file that the reference would have saved."""
-    prefix = f"init.{player}."
-    file = folder / f"latest_net_{player}.pth"
+    prefix = f"init.{network}."
+    file = folder / f"latest_net_{network}.pth"
     torch.save({k.removeprefix(prefix): v for k, v in recorded.items() if k.startswith(prefix)}, file)
     return file
 
@@ -29,7 +29,7 @@ def written(recorded, player, folder):
 @needs_fixtures
 def test_an_imported_generator_computes_what_the_reference_recorded(fixture: Fixture, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
-    files = [written(fixture.recorded, player, tmp_path) for player in "GD"]
+    files = [written(fixture.recorded, network, tmp_path) for network in "GD"]
     pix2pix("import", files[0], "--discriminator", files[1], "--name", "theirs")
     options, generator = fixture.options, Run("outputs/theirs").config().generator
     assert generator["base_channels"] == options["ngf"]

@@ -72,7 +72,7 @@ class Replayed:
             group["lr"] = rate
 
 
-class Players:
+class GAN:
     """Two small ones with dropout, and their optimizers."""
 
     def __init__(self, objective=None, device="cpu") -> None:
@@ -113,26 +113,26 @@ def batches(*sizes):
     return [torch.rand(2, size, 3, 64, 64, generator=torch.Generator().manual_seed(size)) * 2 - 1 for size in sizes]
 
 
-def recorded(players):
-    graph = Replayed(players.networks, players.optimizers)
-    return CUDAGraphStep(players.step, players.optimizers, graph), graph
+def recorded(gan):
+    graph = Replayed(gan.networks, gan.optimizers)
+    return CUDAGraphStep(gan.step, gan.optimizers, graph), graph
 
 
 @pytest.mark.parametrize("sizes", [[2] * 12, [2, 2, 1] * 4, [1, *[2] * 8]], ids=["equal", "odd ends", "odd start"])
 def test_a_recorded_step_computes_what_the_step_computes(sizes):
-    plain, players = Players(), Players()
-    step, graph = recorded(players)
-    assert players.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
-    for ours, theirs in zip(players.weights(), plain.weights(), strict=True):
+    plain, gan = GAN(), GAN()
+    step, graph = recorded(gan)
+    assert gan.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
+    for ours, theirs in zip(gan.weights(), plain.weights(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
     assert graph.replays == sizes.count(2) - WARM_UP
 
 
 def test_optimizers_hold_numbers_again_once_they_are_recorded():
-    players = Players()
-    step, _ = recorded(players)
-    players.train(step, batches(2, 2, 2, 2, 2))
-    for optimizer in players.optimizers:
+    gan = GAN()
+    step, _ = recorded(gan)
+    gan.train(step, batches(2, 2, 2, 2, 2))
+    for optimizer in gan.optimizers:
         (group,) = optimizer.state_dict()["param_groups"]
         assert isinstance(group["lr"], float)
         assert group["capturable"] is False
@@ -140,20 +140,20 @@ def test_optimizers_hold_numbers_again_once_they_are_recorded():
 
 def test_steps_before_the_recording_take_the_rate_that_recorded_steps_read():
     """A recorded optimizer reads a float32. A resumed run takes its first steps without the graph, at the same rate."""
-    players, rates = Players(), []
-    for optimizer in players.optimizers:
+    gan, rates = GAN(), []
+    for optimizer in gan.optimizers:
         optimizer.param_groups[0]["lr"] = 2e-3
 
     def step(source, target):
-        rates.extend(group["lr"] for optimizer in players.optimizers for group in optimizer.param_groups)
-        return players.step(source, target)
+        rates.extend(group["lr"] for optimizer in gan.optimizers for group in optimizer.param_groups)
+        return gan.step(source, target)
 
-    cuda_graph = CUDAGraphStep(step, players.optimizers, Replayed(players.networks, players.optimizers))
+    cuda_graph = CUDAGraphStep(step, gan.optimizers, Replayed(gan.networks, gan.optimizers))
     for source, target in batches(2, 2, 2):
         cuda_graph(source, target)
     assert rates == [float(torch.tensor(2e-3))] * 6
     assert rates[0] != 2e-3
-    assert [group["lr"] for optimizer in players.optimizers for group in optimizer.param_groups] == [2e-3] * 2
+    assert [group["lr"] for optimizer in gan.optimizers for group in optimizer.param_groups] == [2e-3] * 2
 
 
 class Failing(Replayed):
@@ -164,22 +164,22 @@ class Failing(Replayed):
 
 
 def test_where_the_recording_fails_the_training_goes_on_without_it_and_says_so_once(caplog):
-    plain, players = Players(), Players()
-    step = CUDAGraphStep(players.step, players.optimizers, Failing(players.networks, players.optimizers))
+    plain, gan = GAN(), GAN()
+    step = CUDAGraphStep(gan.step, gan.optimizers, Failing(gan.networks, gan.optimizers))
     sizes = [2, 2, 2, 2, 1, 2, 2]
     with caplog.at_level(logging.WARNING):
-        assert players.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
+        assert gan.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
     (said,) = caplog.messages
     assert "operation not permitted when stream is capturing. Training continues without it" in said
-    assert [group["lr"] for optimizer in players.optimizers for group in optimizer.param_groups] == [RATE / 2, RATE]
+    assert [group["lr"] for optimizer in gan.optimizers for group in optimizer.param_groups] == [RATE / 2, RATE]
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), LeastSquares(), Hinge(), Wasserstein()], ids=type)
 def test_a_step_waits_for_no_number_and_moves_nothing_between_devices(loss, monkeypatch):
     objective = Objective(loss, l2_weight=1.0, smooth_l1_weight=1.0, cross_entropy_weight=1.0, dice_weight=1.0)
-    players = Players(objective, device="meta")  # tensors without numbers: reading one is an error
+    gan = GAN(objective, device="meta")  # tensors without numbers: reading one is an error
     with nothing_waits(monkeypatch):
-        result = players.step(*torch.rand(2, 2, 3, 64, 64, device="meta"))
+        result = gan.step(*torch.rand(2, 2, 3, 64, 64, device="meta"))
     assert {tensor.device.type for tensors in result.values() for tensor in tensors.values()} == {"meta"}
     with pytest.raises((RuntimeError, NotImplementedError)):
         float(result["losses"]["g_l1"])
@@ -190,11 +190,11 @@ def train(folder, monkeypatch, *overrides):
     config = typed(*TINY, f"output_dir={folder}", "data.batch_size=4", "schedule=linear", *overrides)
     run, data, model = Run(config.run_dir), build.build_data(config), build.build_model(config)
     trainer = build.build_trainer(config, run)
-    players = model.generator, model.discriminator
+    networks = model.generator, model.discriminator
     graphs = []
 
     def graph():
-        graphs.append(Replayed(players, trainer.optimizers))
+        graphs.append(Replayed(networks, trainer.optimizers))
         return graphs[-1]
 
     monkeypatch.setattr(cuda_graph, "CudaGraph", graph)
@@ -249,7 +249,7 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
     train(tmp_path / "graph", monkeypatch, *words, "execution.cuda_graph=true")
     assert caplog.text.count("Spy: on_after_backward") == 1
     (heard,) = (c.heard for c in plain.callbacks if isinstance(c, Spy))
-    assert heard == 4 * plain.global_step, "two players, two hooks"
+    assert heard == 4 * plain.global_step, "two networks, two hooks"
 
 
 @pytest.mark.parametrize(

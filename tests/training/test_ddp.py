@@ -29,7 +29,7 @@ TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 # Fourteen pairs: the last step of an epoch has two, one for each process. Instance norm and no dropout: nothing depends
 # on which process a pair is in. A larger epsilon: without, Adam makes steps of the rounding in idle biases.
 SAME = ["data.source.train_pairs=14", "generator.norm=instance", "discriminator.norm=instance", "generator.dropout=0"]
-SAME += [f"+optimizer.{player}.eps=1e-3" for player in ("generator", "discriminator")]
+SAME += [f"+optimizer.{network}.eps=1e-3" for network in ("generator", "discriminator")]
 SAME += ["callbacks.checkpoint.every_n_epochs=1", "trainer.log_every_n_steps=1"]
 ONE_BATCH = [*TINY, *SAME, "data.batch_size=4"]
 SHARED_BATCH = [*TINY, *SAME, "data.batch_size=2"]

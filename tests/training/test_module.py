@@ -63,14 +63,14 @@ class Recorder:
         self.gradients.append([None if p.grad is None else p.grad.clone() for p in self.module.parameters()])
 
 
-def players():
+def make_networks():
     torch.manual_seed(0)
     generator = UNet(base_channels=4, depth=3, dropout=0.0)
     return generator, PatchGAN(6, receptive_field=16, base_channels=4), *torch.rand(2, 1, 3, 16, 16).mul(2).sub(1)
 
 
 def test_the_generators_step_leaves_no_gradient_in_the_discriminator():
-    generator, discriminator, source, target = players()
+    generator, discriminator, source, target = make_networks()
     update_d, update_g = Recorder(discriminator), Recorder(generator)
     pix2pix_step(source, target, generator, discriminator, Objective(CrossEntropy()), update_g, update_d)
     after = [p.grad for p in discriminator.parameters()]
@@ -79,7 +79,7 @@ def test_the_generators_step_leaves_no_gradient_in_the_discriminator():
 
 
 def test_the_discriminators_loss_is_halved():
-    generator, discriminator, source, target = players()
+    generator, discriminator, source, target = make_networks()
     update_d = Recorder(discriminator)
     objective = Objective(LeastSquares())
     pix2pix_step(source, target, generator, discriminator, objective, lambda loss: None, update_d)
@@ -91,7 +91,7 @@ def test_the_discriminators_loss_is_halved():
 
 
 def test_the_generator_runs_once_a_step():
-    generator, discriminator, source, target = players()
+    generator, discriminator, source, target = make_networks()
     calls = []
     generator.register_forward_hook(lambda *_: calls.append(1))
     updates = updater(generator), updater(discriminator)
@@ -100,7 +100,7 @@ def test_the_generator_runs_once_a_step():
 
 
 def test_without_a_discriminator_the_step_is_plain_regression():
-    generator, _, source, target = players()
+    generator, _, source, target = make_networks()
 
     def no_update(loss):
         raise AssertionError("there is no discriminator to update")
@@ -129,12 +129,12 @@ def test_the_module_takes_fewer_than_ten_arguments():
 
 def test_given_networks_keep_their_weights():
     generator, discriminator = Pretrained(), Pretrained(6, 1)
-    before = [copy.deepcopy(player.state_dict()) for player in (generator, discriminator)]
+    before = [copy.deepcopy(network.state_dict()) for network in (generator, discriminator)]
     Pix2Pix(
         generator, discriminator, Objective(CrossEntropy()), Optimization({}), average=MovingAverage(generator, 0.9)
     )
-    for player, state in zip((generator, discriminator), before, strict=True):
-        assert all(torch.equal(state[name], value) for name, value in player.state_dict().items())
+    for network, state in zip((generator, discriminator), before, strict=True):
+        assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
 
 
 def test_frozen_parts_of_either_player_stay_as_they_are():
@@ -143,10 +143,10 @@ def test_frozen_parts_of_either_player_stay_as_they_are():
     for _ in range(3):
         updates = updater(generator), updater(discriminator)
         pix2pix_step(source, target, generator, discriminator, Objective(CrossEntropy()), *updates)
-    for player in (generator, discriminator):
-        assert (player.encoder.weight == torch.tensor(0.123)).all()
-        assert not player.encoder.weight.requires_grad
-        assert player.decoder.weight.requires_grad
+    for network in (generator, discriminator):
+        assert (network.encoder.weight == torch.tensor(0.123)).all()
+        assert not network.encoder.weight.requires_grad
+        assert network.decoder.weight.requires_grad
 
 
 class Wider(UNet):

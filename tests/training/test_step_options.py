@@ -8,7 +8,7 @@ import torch
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.losses import CrossEntropy
 from pix2pix.models.objective import Objective
-from pix2pix.models.step_interface import Players, TrainingStep
+from pix2pix.models.step_interface import Networks, TrainingStep
 from pix2pix.runs.run import Run
 from pix2pix.training.step_options import Pix2PixStep
 from tests.conftest import TINY, pix2pix, same_weights, weights
@@ -32,12 +32,12 @@ class Descent:
         self.optimizer.zero_grad()
 
 
-def players() -> Players:
+def networks() -> Networks:
     torch.manual_seed(0)
     generator = UNet(base_channels=4, depth=3, dropout=0.0, norm="instance").double()
     discriminator = PatchGAN(6, receptive_field=16, base_channels=4, norm="instance").double()
     updates = Descent(generator), Descent(discriminator)
-    return Players(generator, discriminator, Objective(CrossEntropy()), *updates)
+    return Networks(generator, discriminator, Objective(CrossEntropy()), *updates)
 
 
 def batch(size: int = 3) -> torch.Tensor:
@@ -50,7 +50,7 @@ def state(network) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("parts", [2, 3])
 def test_a_batch_in_parts_gives_the_losses_and_weights_of_the_whole_one(parts):
-    whole, divided = players(), players()
+    whole, divided = networks(), networks()
     for number in range(2):
         expected = Pix2PixStep()(*batch(), whole, number)
         result = Pix2PixStep(micro_batches=parts)(*batch(), divided, number)
@@ -63,7 +63,7 @@ def test_a_batch_in_parts_gives_the_losses_and_weights_of_the_whole_one(parts):
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_the_generator_takes_a_step_after_every_n_of_the_discriminator(parts):
-    both, step = players(), Pix2PixStep(discriminator_steps=3, micro_batches=parts)
+    both, step = networks(), Pix2PixStep(discriminator_steps=3, micro_batches=parts)
     moved = []
     for number in range(6):
         before = [state(network) for network in (both.generator, both.discriminator)]
@@ -76,8 +76,8 @@ def test_the_generator_takes_a_step_after_every_n_of_the_discriminator(parts):
 
 def test_a_lazy_penalty_comes_in_every_n_th_step_and_weighs_n_times_as_much():
     lazy, eager = (Pix2PixStep(r1_weight=10, r1_every=every) for every in (4, 1))
-    penalties = [lazy(*batch(), players(), number)["losses"]["d_r1"].item() for number in range(6)]
-    each = eager(*batch(), players(), 0)["losses"]["d_r1"].item()
+    penalties = [lazy(*batch(), networks(), number)["losses"]["d_r1"].item() for number in range(6)]
+    each = eager(*batch(), networks(), 0)["losses"]["d_r1"].item()
     assert penalties == pytest.approx([4 * each, 0, 0, 0, 4 * each, 0])
     assert each > 0
 
@@ -106,11 +106,11 @@ class OnlyL1(TrainingStep):
     def __init__(self, weight: float = 1.0) -> None:
         self.weight, self.calls = weight, 0
 
-    def __call__(self, source, target, players, number):
+    def __call__(self, source, target, networks, number):
         self.calls += 1
         assert number + 1 == self.calls
-        loss = self.weight * (players.generator(source) - target).abs().mean()
-        players.update_generator(loss)
+        loss = self.weight * (networks.generator(source) - target).abs().mean()
+        networks.update_generator(loss)
         return {"losses": {"g_l1": loss.detach()}, "accuracy": {}}
 
     def state_dict(self):

@@ -234,8 +234,8 @@ def test_an_enhancer_is_trained_around_a_global_generator_of_half_the_size(tmp_p
 
 def test_clipping_limits_both_players(tmp_path):
     """With next to no gradient left, SGD leaves the weights where they were drawn."""
-    sgd = [f"optimizer.{player}._target_=torch.optim.SGD" for player in ("generator", "discriminator")]
-    sgd += [f"~optimizer.{player}.{key}" for player in ("generator", "discriminator") for key in ("betas", "fused")]
+    sgd = [f"optimizer.{network}._target_=torch.optim.SGD" for network in ("generator", "discriminator")]
+    sgd += [f"~optimizer.{network}.{key}" for network in ("generator", "discriminator") for key in ("betas", "fused")]
     for name, more in (
         ("start", ["trainer.limit_train_batches=1", "optimizer.lr=1e-12"]),
         ("clipped", ["optimizer.clip_norm=1e-9"]),
