@@ -156,8 +156,8 @@ def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
     pairs, files = source.split("train"), source.files("train")
     differences, largest_in_draft_mode = np.zeros(256, dtype=np.int64), 0
     for index in indices:
-        loaded, theirs = transform.resize_for_training(pairs[index]), resized_halves(files[index][0])
-        drafts = resized_halves(files[index][0], draft=True)
+        loaded, theirs = transform.resize_for_training(pairs[index]), resize_halves(files[index][0])
+        drafts = resize_halves(files[index][0], draft=True)
         for image, reference_pixels, draft in zip(loaded[:2], theirs, drafts, strict=True):
             difference = np.abs(image.permute(1, 2, 0).numpy().astype(np.int16) - reference_pixels)
             differences += np.bincount(difference.ravel(), minlength=256)
@@ -167,7 +167,7 @@ def levels(source: PairFolder, indices: Sequence[int]) -> dict[str, float]:
     return {"largest": int(values[differences > 0].max()), "mean": mean, "draft_mode": largest_in_draft_mode}
 
 
-def resized_halves(file: Path, *, draft: bool = False) -> list[np.ndarray]:
+def resize_halves(file: Path, *, draft: bool = False) -> list[np.ndarray]:
     """Both images resized by Pillow; with `draft`, from a picture that the JPEG decoder has reduced."""
     image = Image.open(file)
     if draft:

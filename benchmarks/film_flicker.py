@@ -25,16 +25,18 @@ FIRST = 5  # frame from which targets are compared: before, the mixtures hold fe
 def make_film(files: list[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Label maps and photos of a window that moves over the pictures of `files`, photo left and label map right."""
     pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
-    photo, labels = (np.concatenate([half(picture) for picture in pictures], axis=1) for half in (_left, _right))
+    photo, labels = (
+        np.concatenate([half(picture) for picture in pictures], axis=1) for half in (_left_half, _right_half)
+    )
     starts = [STEP * number for number in range(FRAMES)]
     return tuple([wide[:, start : start + SIDE].copy() for start in starts] for wide in (labels, photo))  # pyright: ignore
 
 
-def _left(picture: np.ndarray) -> np.ndarray:
+def _left_half(picture: np.ndarray) -> np.ndarray:
     return picture[:, : picture.shape[1] // 2]
 
 
-def _right(picture: np.ndarray) -> np.ndarray:
+def _right_half(picture: np.ndarray) -> np.ndarray:
     return picture[:, picture.shape[1] // 2 :]
 
 

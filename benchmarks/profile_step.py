@@ -78,7 +78,7 @@ class Timed(nn.Module):
             return self.network(x)
 
 
-def timed_update(optimizer: torch.optim.Optimizer, network: str, parts: Parts) -> Callable[[Tensor], None]:
+def time_update(optimizer: torch.optim.Optimizer, network: str, parts: Parts) -> Callable[[Tensor], None]:
     def update(loss: Tensor) -> None:
         with parts.part(f"{network}, backward"):
             loss.backward()
@@ -96,7 +96,7 @@ def stepper(size: int, batch: int, parts: Parts, device: str = "cpu") -> Callabl
         source, target = torch.rand(2, batch, 3, size, size) * 2 - 1
     fused = device == "cpu"
     optimizers = [torch.optim.Adam(p.parameters(), 2e-4, (0.5, 0.999), fused=fused) for p in (generator, discriminator)]
-    updates = [timed_update(o, name, parts) for o, name in zip(optimizers, ("G", "D"), strict=True)]
+    updates = [time_update(o, name, parts) for o, name in zip(optimizers, ("G", "D"), strict=True)]
     networks = Timed(generator, "G, forward", parts), Timed(discriminator, "D, forward (three times)", parts)
     return lambda: [loss.item() for loss in _losses(source, target, networks, updates, device)]
 

@@ -35,11 +35,11 @@ class NeverWaits(TorchDispatchMode):
 def of_numbers(make):
     """`torch.tensor` or the like, which fills tensors without numbers unseen."""
 
-    def made(*args, **options):
+    def make_or_fail(*args, **options):
         assert torch.device(options.get("device") or "cpu") != META, f"{make.__name__} sends {args}"
         return make(*args, **options)
 
-    return made
+    return make_or_fail
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def test_the_benchmark_lets_both_sides_take_turns_and_writes_what_it_measured(tm
     assert result["sides"]["narrow_train"]["ms"]["median"] > 0
 
 
-def recorded(ratio: float, spread_of_it: float = 0.1) -> dict:
+def make_result(ratio: float, spread_of_it: float = 0.1) -> dict:
     row = {"ms": 1, "ms_more": 0, "processor_times": 1, "times_as_fast": ratio}
     spread = {name: {"median": v, "low": v - spread_of_it, "high": v + spread_of_it} for name, v in row.items()}
     side = spread | {"page_faults": 0, "peak_mebibytes": 0}
@@ -129,9 +129,9 @@ def recorded(ratio: float, spread_of_it: float = 0.1) -> dict:
 def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, monkeypatch, now, spread, falls):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     program = importlib.import_module("benchmark")
-    monkeypatch.setattr(program, "compare_steps", lambda case, threads: recorded(now, spread))
+    monkeypatch.setattr(program, "compare_steps", lambda case, threads: make_result(now, spread))
     file = tmp_path / "recorded.json"
-    file.write_text(json.dumps({"results": {"step": [recorded(1.5, spread)]}}))
+    file.write_text(json.dumps({"results": {"step": [make_result(1.5, spread)]}}))
     with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
         program.check(file)
 
@@ -143,13 +143,15 @@ def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
     assert 2 * sum(layer.operations for layer in passed) / 2e9 == pytest.approx(12.1, abs=0.05)
     assert sum(layer.size for layer in passed) == pytest.approx(4 * 54.4e6, rel=1e-2)  # norms are left out
 
-    def waited(rate: float, bytes_a_second: float, bucket: float) -> float:
+    def exposed_time(rate: float, bytes_a_second: float, bucket: float) -> float:
         return program.exposed_time(passed, rate, program.Links("two", 2, bytes_a_second, None, 0.0), bucket)
 
     whole = sum(layer.size for layer in passed)
-    assert waited(1e12, 1e9, 1e12) == pytest.approx(whole / 1e9), "in one message nothing is hidden"
-    assert waited(1e9, 1e12, 1e6) < waited(1e9, 1e12, 1e12), "in buckets most of it is"
-    assert waited(1e15, 1e9, 1e6) == pytest.approx(whole / 1e9, rel=0.05), "where links are slow buckets change nothing"
+    assert exposed_time(1e12, 1e9, 1e12) == pytest.approx(whole / 1e9), "in one message nothing is hidden"
+    assert exposed_time(1e9, 1e12, 1e6) < exposed_time(1e9, 1e12, 1e12), "in buckets most of it is"
+    assert exposed_time(1e15, 1e9, 1e6) == pytest.approx(whole / 1e9, rel=0.05), (
+        "where links are slow buckets change nothing"
+    )
 
 
 def test_the_profile_shares_out_a_step_and_its_operations(tmp_path):

@@ -24,7 +24,7 @@ def own_configs(tmp_path, monkeypatch):
     return tmp_path / "configs"
 
 
-def shown(capsys, *words: str):
+def show(capsys, *words: str):
     capsys.readouterr()
     pix2pix("train", *words)
     return yaml.safe_load(capsys.readouterr().out)
@@ -32,13 +32,13 @@ def shown(capsys, *words: str):
 
 @pytest.mark.parametrize("flags", [["--cfg", "job", "--resolve"], ["--cfg=job"], ["-m", "-c", "job"]])
 def test_the_whole_configuration_is_shown_resolved(capsys, flags):
-    config = shown(capsys, "seed=3", *flags)
+    config = show(capsys, "seed=3", *flags)
     assert (config["seed"], config["run_dir"]) == (3, "outputs/synthetic_facades")
 
 
 def test_a_part_of_the_configuration_is_shown_alone(capsys):
-    assert shown(capsys, "--cfg", "job", "--package", "data.source", "data.size=64")["height"] == 64
-    assert shown(capsys, "--cfg", "job", "-p", "data.size") == 256
+    assert show(capsys, "--cfg", "job", "--package", "data.source", "data.size=64")["height"] == 64
+    assert show(capsys, "--cfg", "job", "-p", "data.size") == 256
     with pytest.raises(SystemExit, match="generater: there is no setting 'generater' here; did you mean generator"):
         pix2pix("train", "--cfg", "job", "--package", "generater")
 
@@ -74,12 +74,12 @@ def test_an_option_that_is_not_there_is_answered_with_the_nearest(words, said):
 
 def test_a_folder_of_configurations_in_the_working_directory_is_found_and_told(own_configs, capsys, caplog):
     caplog.set_level("INFO")
-    assert shown(capsys, "--cfg", "job", "generator=mine")["generator"]["base_channels"] == 5
+    assert show(capsys, "--cfg", "job", "generator=mine")["generator"]["base_channels"] == 5
     assert caplog.messages == [f"Also using the options in {own_configs}: experiment=odd, generator=mine."]
 
 
 def test_a_folder_of_configurations_replaces_none_of_ours(own_configs, capsys):
-    assert shown(capsys, "--cfg", "job")["generator"]["base_channels"] == 64
+    assert show(capsys, "--cfg", "job")["generator"]["base_channels"] == 64
 
 
 def test_a_folder_that_is_given_is_the_only_one(own_configs, tmp_path):
@@ -96,11 +96,11 @@ def test_a_folder_of_another_program_is_passed_over(tmp_path, monkeypatch, capsy
     if content:
         file.parent.mkdir(parents=True)
     file.write_text("no: configuration")
-    assert shown(capsys, "--cfg", "job")["seed"] == 0
+    assert show(capsys, "--cfg", "job")["seed"] == 0
     assert not caplog.messages
 
 
-def completed(words: str, position: int, shell: str = "bash") -> list[str]:
+def complete(words: str, position: int, shell: str = "bash") -> list[str]:
     """What TAB offers; `words` are as the shell splits them, `position` is that of the word with the cursor."""
     asked = {"COMP_WORDS": words, "COMP_CWORD": str(position), "_PIX2PIX_COMPLETE": f"{shell}_complete"}
     ended = subprocess.run(
@@ -121,7 +121,7 @@ def completed(words: str, position: int, shell: str = "bash") -> list[str]:
     ],
 )
 def test_commands_settings_and_choices_are_completed(words, position, offered):
-    found = completed(words, position)
+    found = complete(words, position)
     assert offered <= set(found)
     assert "_settings" not in found
 

@@ -39,7 +39,7 @@ def planned(monkeypatch, tmp_path):
     return jobs
 
 
-def composed_alone(job: Job) -> dict:
+def compose_job(job: Job) -> dict:
     """The configuration that the command of a job composes."""
     *python, command = job.command()[:4]
     assert (python, command) == ([sys.executable, "-m", "pix2pix.cli"], "train")
@@ -63,7 +63,7 @@ def test_a_job_finds_its_directory_whatever_it_is_called(planned):
     folder = r"""back\slash it's "a" b=c,d é漢 $HOME ${name} {x} end\\"""
     (job,) = planned("seed=choice(1)", f"output_dir={_quote(folder)}", "sweep_name=s")
     assert job.run.path == Path(folder, "s", "seed=1")
-    assert composed_alone(job)["run_dir"] == str(job.run.path)
+    assert compose_job(job)["run_dir"] == str(job.run.path)
 
 
 def test_a_sweep_of_a_glob_is_named_as_its_list_is(planned):
@@ -106,21 +106,21 @@ def test_jobs_find_their_configuration_where_the_sweep_does(planned, tmp_path):
     an_experiment(tmp_path / "given", "second", "seed: 8")
     where = ["--config-dir", str(tmp_path / "given"), f"hydra.searchpath=[file://{tmp_path / 'searched'}]"]
     jobs = planned(*where, "experiment=first,second", "hydra.launcher.jobs=1", "hydra.sweep.subdir=${hydra.job.num}")
-    assert [(job.name, composed_alone(job)["seed"]) for job in jobs] == [("0", 7), ("1", 8)]
+    assert [(job.name, compose_job(job)["seed"]) for job in jobs] == [("0", 7), ("1", 8)]
 
 
 def test_jobs_find_the_folder_of_configurations_that_the_sweep_has_found(planned, tmp_path):
     an_experiment(tmp_path / "configs", "first")
     an_experiment(tmp_path / "configs", "second", "seed: 8")
     jobs = planned("experiment=first,second")
-    found = [(job.name, composed_alone(job)["seed"]) for job in jobs]
+    found = [(job.name, compose_job(job)["seed"]) for job in jobs]
     assert found == [("experiment=first", 7), ("experiment=second", 8)]
 
 
 def test_a_sweep_of_debug_runs_uses_up_no_name(planned):
     first, _second = planned("debug=fast", "seed=1,2")
     assert first.run.path == Path("outputs/debug/synthetic_facades_sweep/seed=1")
-    assert composed_alone(first)["resume"] == "never"
+    assert compose_job(first)["resume"] == "never"
 
 
 def test_a_value_that_a_file_leaves_to_the_user_is_asked_for(tmp_path):

@@ -31,7 +31,7 @@ def no_card(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
-def chosen(*overrides: str):
+def select(*overrides: str):
     config = typed(*overrides)
     here = select_hardware(config.trainer, config.precision, sizes_vary=not config.data.has_one_size)
     assert config.hardware_here() == here
@@ -39,28 +39,28 @@ def chosen(*overrides: str):
 
 
 def test_without_a_gpu_it_is_the_cpu_bit_for_bit_in_float32(no_card):
-    assert chosen() == {"accelerator": "cpu", "devices": 1, "deterministic": True, "benchmark": False}
+    assert select() == {"accelerator": "cpu", "devices": 1, "deterministic": True, "benchmark": False}
 
 
 def test_a_gpu_is_taken_where_there_is_one_and_one_only(card):
-    found = chosen()
+    found = select()
     assert found == {"accelerator": "gpu", "devices": 1, "deterministic": False, "benchmark": True}
     assert describe_hardware(found, 32) == "one GPU (Card), precision 32; trainer=ddp takes all 4 GPUs"
 
 
 def test_what_the_user_chose_is_kept(card):
-    assert chosen("trainer.deterministic=false", "trainer.devices=2") == {"accelerator": "gpu", "benchmark": True}
-    assert chosen("trainer=cpu") == {"accelerator": "cpu", "benchmark": False}
+    assert select("trainer.deterministic=false", "trainer.devices=2") == {"accelerator": "gpu", "benchmark": True}
+    assert select("trainer=cpu") == {"accelerator": "cpu", "benchmark": False}
 
 
 @pytest.mark.parametrize("trainer", ["trainer=auto", "trainer=gpu", "trainer=ddp"])
 def test_cudnn_tries_its_kernels_where_that_pays(card, trainer):
     """Not where runs are to be equal bit for bit, nor where each picture would be another size to try them for."""
     never = ["trainer.deterministic=true", "trainer.deterministic=warn", "data.preprocess=none"]
-    assert [chosen(trainer, *also)["benchmark"] for also in ([], *([word] for word in never))] == [True] + [False] * 3
-    assert not chosen(trainer, "trainer.benchmark=false")["benchmark"]
-    assert not chosen(trainer, "trainer.deterministic=true", "trainer.benchmark=true")["benchmark"]
-    assert chosen(trainer, "data.preprocess=none", "trainer.benchmark=true")["benchmark"], "who says so is heard"
+    assert [select(trainer, *also)["benchmark"] for also in ([], *([word] for word in never))] == [True] + [False] * 3
+    assert not select(trainer, "trainer.benchmark=false")["benchmark"]
+    assert not select(trainer, "trainer.deterministic=true", "trainer.benchmark=true")["benchmark"]
+    assert select(trainer, "data.preprocess=none", "trainer.benchmark=true")["benchmark"], "who says so is heard"
 
 
 def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
@@ -73,10 +73,10 @@ def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
 @pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, 32)])
 def test_bfloat16_takes_both_the_instructions_and_the_users_word(no_card, monkeypatch, bf16, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})
-    assert "precision" not in chosen()
-    assert chosen("precision=auto")["precision"] == precision
-    assert ("precision=bf16-mixed would be faster" in describe_hardware(chosen(), 32)) == bf16
-    assert ("precision=32 would be faster" in describe_hardware(chosen(), "bf16-mixed")) != bf16
+    assert "precision" not in select()
+    assert select("precision=auto")["precision"] == precision
+    assert ("precision=bf16-mixed would be faster" in describe_hardware(select(), 32)) == bf16
+    assert ("precision=32 would be faster" in describe_hardware(select(), "bf16-mixed")) != bf16
 
 
 def test_float16_is_refused_where_auto_means_the_cpu(no_card):
@@ -109,7 +109,7 @@ print(kept, faults() - before)
 """
 
 
-def kept_and_faults(**environment: str) -> tuple[str, int]:
+def count_faults(**environment: str) -> tuple[str, int]:
     names = {name: value for name, value in os.environ.items() if not name.startswith((*USER_CHOICES, SWITCH))}
     ran = subprocess.run(
         [sys.executable, "-c", FAULTS], env=names | environment, capture_output=True, text=True, check=True
@@ -120,11 +120,11 @@ def kept_and_faults(**environment: str) -> tuple[str, int]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator than glibc's")
 def test_freed_memory_is_kept_unless_the_user_says_otherwise():
-    kept, faults = kept_and_faults()
+    kept, faults = count_faults()
     assert kept == "True"
     assert faults < 100
     for environment in ({"PIX2PIX_KEEP_MEMORY": "0"}, {"MALLOC_ARENA_MAX": "2"}):
-        kept, faults = kept_and_faults(**environment)
+        kept, faults = count_faults(**environment)
         assert kept == "False"
         assert faults > 1000
 

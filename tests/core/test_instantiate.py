@@ -30,7 +30,7 @@ def part(**arguments) -> dict:
     return {"_target_": f"{HERE}.Part", **arguments}
 
 
-def said(node, kind=nn.Module) -> list[str]:
+def list_problems(node, kind=nn.Module) -> list[str]:
     return list(find_component_problems(node, "key", kind))
 
 
@@ -55,7 +55,7 @@ def several(**arguments) -> dict:
 
 def test_components_in_lists_and_mappings_are_built_too():
     node = several(parts=[part(size=1), part(size=2)], named={"a": part(size=3)}, free={"b": [5, {"c": part(size=4)}]})
-    assert said(node) == []
+    assert list_problems(node) == []
     built = build(node)
     assert [each.settings[0] for each in built.parts] == [1, 2]
     assert built.named["a"].settings[0] == 3
@@ -73,16 +73,16 @@ def test_components_in_lists_and_mappings_are_built_too():
     ],
 )
 def test_what_does_not_fit_in_lists_and_mappings_is_said_with_its_place(node, sentence):
-    (problem,) = said(node)
+    (problem,) = list_problems(node)
     assert problem.startswith(sentence)
 
 
 def test_a_function_may_stand_for_a_class():
     node = {"_target_": f"{HERE}.make_part", "size": 2, "double": True}
-    assert said(node) == []
+    assert list_problems(node) == []
     assert build(node).settings[0] == 4
-    assert said(node | {"size": 0}) == ["key.size=0: input should be greater than or equal to 1."]
-    assert said(node, nn.Linear) == [f"key._target_={HERE}.make_part: must be a Linear."]
+    assert list_problems(node | {"size": 0}) == ["key.size=0: input should be greater than or equal to 1."]
+    assert list_problems(node, nn.Linear) == [f"key._target_={HERE}.make_part: must be a Linear."]
 
 
 def test_a_partial_component_waits_for_the_rest():
@@ -92,10 +92,10 @@ def test_a_partial_component_waits_for_the_rest():
 
 def test_what_fits_the_signature_is_no_problem():
     node = {"_target_": f"{HERE}.Whole", "part": part(size=3, rate=1), "pair": [1, 2.5], "on": False}
-    assert said(node) == []
-    assert said({"_target_": "pix2pix.models.UNet", "depth": 4}) == []
+    assert list_problems(node) == []
+    assert list_problems({"_target_": "pix2pix.models.UNet", "depth": 4}) == []
     node = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 2e-4, "betas": [0.5, 0.999]}
-    assert said(node, torch.optim.Optimizer) == []
+    assert list_problems(node, torch.optim.Optimizer) == []
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_what_fits_the_signature_is_no_problem():
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(node, sentence):
-    (problem,) = said(node)
+    (problem,) = list_problems(node)
     assert problem.startswith(sentence)
 
 
 def test_optional_parts_are_checked_against_their_kind():
     objective = {"_target_": "pix2pix.models.Objective", "adversarial": {"_target_": "pix2pix.models.Hinge"}}
-    assert said(objective, Objective) == []
+    assert list_problems(objective, Objective) == []
     objective["adversarial"] = {"_target_": "pix2pix.models.UNet"}
-    assert "AdversarialLoss" in said(objective, Objective)[0]
+    assert "AdversarialLoss" in list_problems(objective, Objective)[0]

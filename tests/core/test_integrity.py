@@ -12,7 +12,7 @@ from pix2pix.core.integrity import require_intact
 from tests.conftest import TINY, pix2pix
 
 
-def flipped(file: Path, name: str = "generator.") -> Path:
+def flip_bit(file: Path, name: str = "generator.") -> Path:
     """The file with one bit of the exponent of one weight flipped."""
     state = torch.load(file, weights_only=True)["state_dict"]
     weight = next(value for key, value in state.items() if key.startswith(name) and value.ndim == 4)
@@ -27,7 +27,7 @@ def flipped(file: Path, name: str = "generator.") -> Path:
 def test_one_flipped_bit_is_said_by_every_command_that_reads_it(run, tmp_path, sums):
     if not sums:
         (run.checkpoints / "SHA256SUMS").unlink()
-    flipped(run.checkpoint("last"))
+    flip_bit(run.checkpoint("last"))
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     commands = [["translate", run.path, tmp_path / "a.png", "-o", tmp_path / "out"], ["evaluate", run.path]]
     commands += [["export", run.path, "--format", "safetensors"], ["demo", run.path, "--no-browser"]]
@@ -39,7 +39,7 @@ def test_one_flipped_bit_is_said_by_every_command_that_reads_it(run, tmp_path, s
 
 
 def test_a_training_does_not_begin_with_damaged_weights(run, tmp_path):
-    file = flipped(run.checkpoint("last"))
+    file = flip_bit(run.checkpoint("last"))
     words = ["train", *TINY, f"output_dir={tmp_path}", "logger=csv"]
     for setting in (f"init_from={run.path}", f"init_from={file}", f"resume={file}"):
         with pytest.raises(SystemExit, match=r"last\.ckpt is damaged"):
@@ -55,7 +55,7 @@ def test_checksums_of_the_first_version_which_had_no_names_are_read(run):
     sums = run.checkpoints / "SHA256SUMS"
     sums.write_text("".join(f"{line.split()[0]}\n" for line in sums.read_text().splitlines()))
     package.load_translator(run.path)
-    flipped(run.checkpoint("last"))
+    flip_bit(run.checkpoint("last"))
     with pytest.raises(ValueError, match="is damaged"):
         package.load_translator(run.path)
 

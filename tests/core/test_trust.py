@@ -159,7 +159,7 @@ def test_the_refusal_names_the_class_the_rule_and_the_option():
         assert words in str(refused.value)
 
 
-def judged(*trusted: str, **node: Any) -> str:
+def judge(*trusted: str, **node: Any) -> str:
     try:
         require_trusted(node, "generator", nn.Module, source="a.ckpt", trust=trusted)
     except UntrustedError as refused:
@@ -168,33 +168,33 @@ def judged(*trusted: str, **node: Any) -> str:
 
 
 def test_a_trusted_module_covers_itself_and_no_name_like_it(mylab):
-    assert judged("mylab", _target_="mylab.Net", depth=4) == "built"
-    assert "--trust mylab2" in judged("mylab", _target_="mylab2.Net", depth=4)
-    assert "--trust mylab" in judged("mylab.nets", _target_="mylab.Net", depth=4)
-    assert "mylab.Popen, of subprocess" in judged("mylab", _target_="mylab.Popen")
-    assert "cannot import 'mylab.os.Net'" in judged("mylab", _target_="mylab.os.Net")
-    assert "must be a Module" in judged("mylab", _target_="mylab.Helper")
+    assert judge("mylab", _target_="mylab.Net", depth=4) == "built"
+    assert "--trust mylab2" in judge("mylab", _target_="mylab2.Net", depth=4)
+    assert "--trust mylab" in judge("mylab.nets", _target_="mylab.Net", depth=4)
+    assert "mylab.Popen, of subprocess" in judge("mylab", _target_="mylab.Popen")
+    assert "cannot import 'mylab.os.Net'" in judge("mylab", _target_="mylab.os.Net")
+    assert "must be a Module" in judge("mylab", _target_="mylab.Helper")
 
 
 def test_a_trusted_class_that_takes_anything_takes_trusted_classes_only(mylab):
-    assert judged("mylab", _target_="mylab.Any", inner={"_target_": "mylab.Helper"}) == "built"
-    assert judged("mylab", _target_="mylab.Any", other={"_target_": "pix2pix.models.UNet"}) == "built"
-    assert "must be a Module" in judged("mylab", _target_="mylab.Any", other={"_target_": "pix2pix.runs.run.Run"})
+    assert judge("mylab", _target_="mylab.Any", inner={"_target_": "mylab.Helper"}) == "built"
+    assert judge("mylab", _target_="mylab.Any", other={"_target_": "pix2pix.models.UNet"}) == "built"
+    assert "must be a Module" in judge("mylab", _target_="mylab.Any", other={"_target_": "pix2pix.runs.run.Run"})
     for inner in (popen(Path()), {"_target_": "mylab.Any", "x": popen(Path())}):
-        assert "subprocess.Popen" in judged("mylab", _target_="mylab.Any", other=inner)
+        assert "subprocess.Popen" in judge("mylab", _target_="mylab.Any", other=inner)
         for place in ([inner], {"a": [1, {"b": inner}]}):
-            assert "subprocess.Popen" in judged("mylab", _target_="mylab.Any", other=place)
-    assert judged("mylab", _target_="mylab.Any", other={"a": [{"_target_": "mylab.Helper"}]}) == "built"
-    assert "must be a Module" in judged("mylab", _target_="mylab.Any", other=[{"_target_": "pix2pix.runs.run.Run"}])
+            assert "subprocess.Popen" in judge("mylab", _target_="mylab.Any", other=place)
+    assert judge("mylab", _target_="mylab.Any", other={"a": [{"_target_": "mylab.Helper"}]}) == "built"
+    assert "must be a Module" in judge("mylab", _target_="mylab.Any", other=[{"_target_": "pix2pix.runs.run.Run"}])
 
 
 def test_a_function_of_a_file_is_called_only_if_it_is_trusted_and_says_what_it_makes(mylab):
-    assert judged("mylab", _target_="mylab.make_net", depth=4) == "built"
-    assert "--trust mylab" in judged(_target_="mylab.make_net", depth=4)
-    assert "is a function that does not say what it returns" in judged("mylab", _target_="mylab.make_anything")
-    assert "must be a Module" in judged("mylab", _target_="mylab.make_text")
-    assert "not a class of pix2pix or" in judged("mylab", _target_="mylab.run", args=["true"])
-    assert "not a class of pix2pix or" in judged(_target_="pix2pix.models.initialise")
+    assert judge("mylab", _target_="mylab.make_net", depth=4) == "built"
+    assert "--trust mylab" in judge(_target_="mylab.make_net", depth=4)
+    assert "is a function that does not say what it returns" in judge("mylab", _target_="mylab.make_anything")
+    assert "must be a Module" in judge("mylab", _target_="mylab.make_text")
+    assert "not a class of pix2pix or" in judge("mylab", _target_="mylab.run", args=["true"])
+    assert "not a class of pix2pix or" in judge(_target_="pix2pix.models.initialise")
 
 
 @pytest.mark.parametrize("name", ["", "my lab", "mylab/../x", ".mylab", "a..b", "5"])

@@ -120,17 +120,17 @@ def test_both_images_turn_alike_and_only_the_source_changes_its_colours():
 
 
 def test_a_draw_that_is_switched_on_changes_no_other():
-    def drawn(**reach):
+    def draw(**reach):
         return sample_view((30, 40), (24, 32), Augment(**reach), True, np.random.default_rng(3))
 
-    everything = drawn(rotation=5, scale=0.1, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
-    assert drawn() == View(everything.top, everything.left, everything.mirror)
-    assert drawn(hue=0.1) == drawn()._replace(hue=everything.hue)
+    everything = draw(rotation=5, scale=0.1, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+    assert draw() == View(everything.top, everything.left, everything.mirror)
+    assert draw(hue=0.1) == draw()._replace(hue=everything.hue)
     assert 0 < abs(everything.rotation) < 5
-    assert everything == drawn(rotation=5, scale=0.1, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
+    assert everything == draw(rotation=5, scale=0.1, brightness=0.1, contrast=0.1, saturation=0.1, hue=0.1)
     orders = {"vertical_flip": True, "quarter_turns": True}
     turned = sample_view((30, 40), (24, 32), Augment(), True, np.random.default_rng(3), **orders)
-    assert turned._replace(vertical_flip=False, quarter_turns=0) == drawn()
+    assert turned._replace(vertical_flip=False, quarter_turns=0) == draw()
 
 
 def test_the_draws_of_earlier_versions_are_those_of_this_one():
@@ -177,18 +177,18 @@ def test_the_draw_of_a_pair_follows_from_seed_epoch_and_number():
 
 
 def test_colours_change_as_they_are_named():
-    def changed(colour, **how):
+    def change(colour, **how):
         image = torch.tensor(colour).reshape(1, 3, 1, 1).expand(1, 3, 2, 2) * 2 - 1
         return ((color_jitter(image, [View(0, 0, mirror=False, **how)]) + 1) / 2)[0, :, 0, 0].tolist()
 
     grey, red = [0.5, 0.5, 0.5], [1.0, 0.0, 0.0]
-    assert changed(grey, brightness=1.2) == pytest.approx([0.6] * 3)
-    assert changed(grey, brightness=3.0) == pytest.approx([1.0] * 3)
-    assert changed(red, contrast=0.5) == pytest.approx([0.5 + 0.1495, 0.1495, 0.1495], abs=1e-4)  # towards luma 0.299
-    assert changed(red, saturation=0.0) == pytest.approx([0.299] * 3, abs=1e-3)
-    assert changed(grey, hue=0.3) == pytest.approx(grey, abs=1e-3)  # grey has none
-    r, g, b = changed([0.7, 0.4, 0.4], hue=1 / 3)
+    assert change(grey, brightness=1.2) == pytest.approx([0.6] * 3)
+    assert change(grey, brightness=3.0) == pytest.approx([1.0] * 3)
+    assert change(red, contrast=0.5) == pytest.approx([0.5 + 0.1495, 0.1495, 0.1495], abs=1e-4)  # towards luma 0.299
+    assert change(red, saturation=0.0) == pytest.approx([0.299] * 3, abs=1e-3)
+    assert change(grey, hue=0.3) == pytest.approx(grey, abs=1e-3)  # grey has none
+    r, g, b = change([0.7, 0.4, 0.4], hue=1 / 3)
     assert g > r  # from red to green
     assert g > b
     assert 0.299 * r + 0.587 * g + 0.114 * b == pytest.approx(0.299 * 0.7 + 0.701 * 0.4, abs=1e-3)  # luma stays
-    assert changed(red) == pytest.approx(red, abs=1e-3)
+    assert change(red) == pytest.approx(red, abs=1e-3)

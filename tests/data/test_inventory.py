@@ -24,7 +24,7 @@ from tests.conftest import TINY_FOLDER, pix2pix
 SIZES = {"height": 32, "width": 32, "load_height": 32, "load_width": 32}
 
 
-def drawn(file: Path, seed: int) -> None:
+def draw(file: Path, seed: int) -> None:
     """A picture of noise whose size in bytes is always the same: BMP, TIFF and .npy are not compressed."""
     pixels = np.random.default_rng(seed).integers(256, size=(32, 64, 3)).astype(np.uint8)
     if file.suffix == ".npy":
@@ -37,11 +37,11 @@ def folder(at: Path, suffix: str = ".bmp", count: int = 8) -> PairSource:
     for split, number in (("train", count), ("val", 2)):
         (at / split).mkdir(parents=True, exist_ok=True)
         for i in range(number):
-            drawn(at / split / f"{i}{suffix}", i)
+            draw(at / split / f"{i}{suffix}", i)
     return PairFolder(str(at))
 
 
-def derived(at: Path) -> PairSource:
+def derive(at: Path) -> PairSource:
     folder(at)
     return DerivedPairs(str(at), operation="grayscale", **SIZES)
 
@@ -54,7 +54,7 @@ def shards(at: Path) -> PairSource:
 
 SOURCES: dict[str, Callable[[Path], PairSource]] = {
     **{suffix: lambda at, suffix=suffix: folder(at, suffix) for suffix in (".bmp", ".tif", ".npy")},
-    "derived": derived,
+    "derived": derive,
     "shards": shards,
 }
 
@@ -138,7 +138,7 @@ def test_what_is_noted_of_other_files_or_cannot_be_read_tells_nothing(tmp_path, 
     source, noted = folder(tmp_path / "data"), tmp_path / "data_files.npz"
     assert describe_edits(noted, source.inventory()) == ""  # a run of an earlier version has noted nothing
     record_inventory(noted, source.inventory(), anew=True)
-    drawn(tmp_path / "data" / "train" / "99.bmp", 3)
+    draw(tmp_path / "data" / "train" / "99.bmp", 3)
     assert describe_edits(noted, PairFolder(str(tmp_path / "data")).inventory()) == ""  # the fingerprint tells
     noted.write_bytes(noted.read_bytes()[:100])
     assert describe_edits(noted, source.inventory()) == ""

@@ -18,7 +18,7 @@ from tests.conftest import pix2pix
 from tests.parity import NAMES, Fixture, fixture, needs_fixtures  # noqa: F401
 
 
-def written(recorded, network, folder):
+def write_weights(recorded, network, folder):
     """The file that the reference would have saved."""
     prefix = f"init.{network}."
     file = folder / f"latest_net_{network}.pth"
@@ -29,7 +29,7 @@ def written(recorded, network, folder):
 @needs_fixtures
 def test_an_imported_generator_computes_what_the_reference_recorded(fixture: Fixture, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
-    files = [written(fixture.recorded, network, tmp_path) for network in "GD"]
+    files = [write_weights(fixture.recorded, network, tmp_path) for network in "GD"]
     pix2pix("import", files[0], "--discriminator", files[1], "--name", "theirs")
     options, generator = fixture.options, Run("outputs/theirs").config().generator
     assert generator["base_channels"] == options["ngf"]
@@ -45,7 +45,7 @@ def test_an_imported_generator_computes_what_the_reference_recorded(fixture: Fix
 @needs_fixtures
 def test_an_imported_run_translates_evaluates_and_is_finished(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    file = written(Fixture(NAMES[0]).recorded, "G", tmp_path)
+    file = write_weights(Fixture(NAMES[0]).recorded, "G", tmp_path)
     pix2pix("import", file, "--name", "theirs", "data=facades")
     noise = np.random.default_rng(0).integers(0, 256, (128, 256, 3), np.uint8)
     (tmp_path / "pairs" / "train").mkdir(parents=True)

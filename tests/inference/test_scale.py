@@ -30,7 +30,7 @@ def folders(root, sizes=((128, 128),), target=None):
     return root
 
 
-def trained(tmp_path, *words):
+def train(tmp_path, *words):
     pix2pix("train", *TINY_FOLDER, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=run", *words)
     return Run(tmp_path / "run")
 
@@ -68,13 +68,13 @@ def require_same_pictures(run, inputs, out):
 )
 def test_the_same_file_gives_the_same_picture_as_in_an_evaluation(tmp_path, sizes, words):
     data = folders(tmp_path / "data", sizes)
-    run = trained(tmp_path, f"data.path={data}", *words)
+    run = train(tmp_path, f"data.path={data}", *words)
     require_same_pictures(run, data / "valA", tmp_path / "out")
 
 
 def test_super_resolution_gives_the_size_of_the_target(tmp_path):
     data = folders(tmp_path / "data", [(8, 8)], target=(32, 32))
-    run = trained(tmp_path, f"data.path={data}")
+    run = train(tmp_path, f"data.path={data}")
     assert run.config().data.source_size == (8, 8)
     require_same_pictures(run, data / "valA", tmp_path / "out")
     assert read(tmp_path / "out" / "0.png").shape == (32, 32, 3)
@@ -82,7 +82,7 @@ def test_super_resolution_gives_the_size_of_the_target(tmp_path):
 
 
 def test_a_larger_picture_keeps_the_scale_and_own_and_a_factor_replace_it(tmp_path, capsys):
-    run = trained(tmp_path, f"data.path={folders(tmp_path / 'data')}")
+    run = train(tmp_path, f"data.path={folders(tmp_path / 'data')}")
     translator, picture = load_translator(run.path), Image.new("RGB", (256, 64))
     assert translator(picture).size == (64, 16)
     assert "times the side" not in capsys.readouterr().out
@@ -121,7 +121,7 @@ def of_earlier_version(run):
 
 def test_the_scale_of_an_earlier_run_follows_from_its_files_if_they_are_the_same(tmp_path):
     data = folders(tmp_path / "data")
-    run = trained(tmp_path, f"data.path={data}")
+    run = train(tmp_path, f"data.path={data}")
     assert find_training_scale(of_earlier_version(run)).source_size == (128, 128)
     (data / "trainA" / "0.png").write_bytes((data / "trainA" / "1.png").read_bytes())
     scale = find_training_scale(of_earlier_version(run))
@@ -200,7 +200,7 @@ def test_files_are_measured_in_both_directions_and_layouts(tmp_path):
 
 def test_a_run_continues_although_the_command_line_does_not_name_the_size(tmp_path, capsys):
     data = folders(tmp_path / "data")
-    trained(tmp_path, f"data.path={data}")
-    run = trained(tmp_path, f"data.path={data}", "trainer.max_epochs=2")
+    train(tmp_path, f"data.path={data}")
+    run = train(tmp_path, f"data.path={data}", "trainer.max_epochs=2")
     assert run.config().data.source_size == (128, 128)
     assert "source_size" not in capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_no_seam_shows_on_a_real_picture(monkeypatch):
     tiling = Tiling(network, mode, 16, tile=128, overlap=16)
     read = lambda top, left, height, width: pixels[:, top : top + height, left : left + width]  # noqa: E731
 
-    def tiled() -> np.ndarray:
+    def translate_in_tiles() -> np.ndarray:
         return levels(torch.cat([band for _, band in tiling.translate(read, 256, 512, "a")], dim=1))
 
     def levels(image: Tensor) -> np.ndarray:
@@ -90,10 +90,10 @@ def test_no_seam_shows_on_a_real_picture(monkeypatch):
 
     whole = levels(mode.generate(network, pixels[None], "a")[0])
     edges = [edge for start in Axis(512, 128, 16, 16).starts for edge in (start, start + 128) if 0 < edge < 512]
-    shared = seam(tiled(), whole, edges)
+    shared = seam(translate_in_tiles(), whole, edges)
     monkeypatch.setattr(Statistics, "apply", lambda self, norm, x: normalize_by_picture(norm, x))
     monkeypatch.setattr(Axis, "weights", lambda self: [butt(self, start) for start in self.starts])
-    own = seam(tiled(), whole, edges)
+    own = seam(translate_in_tiles(), whole, edges)
     assert shared < 1
     assert own > 3 * shared
 

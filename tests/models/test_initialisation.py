@@ -7,7 +7,7 @@ from torch import nn
 from pix2pix.models import PatchGAN, initialise
 
 
-def drawn(**options) -> torch.Tensor:
+def draw_weights(**options) -> torch.Tensor:
     """The weights of a convolution of 32 channels to 64, 3x3: fan-in 288, fan-out 576."""
     layer = nn.Conv2d(32, 64, 3)
     initialise(layer, torch.Generator().manual_seed(0), **options)
@@ -16,21 +16,23 @@ def drawn(**options) -> torch.Tensor:
 
 
 def test_the_default_is_the_normal_distribution_of_the_paper():
-    torch.testing.assert_close(drawn(), torch.empty(64, 32, 3, 3).normal_(0, 0.02, generator=torch.manual_seed(0)))
-    assert torch.equal(drawn(), drawn(scheme="normal", gain=0.02))
+    torch.testing.assert_close(
+        draw_weights(), torch.empty(64, 32, 3, 3).normal_(0, 0.02, generator=torch.manual_seed(0))
+    )
+    assert torch.equal(draw_weights(), draw_weights(scheme="normal", gain=0.02))
 
 
 @pytest.mark.parametrize(
     ("scheme", "std"), [("xavier", (2 / (288 + 576)) ** 0.5), ("kaiming", (2 / 288) ** 0.5), ("normal", 0.02)]
 )
 def test_a_scheme_has_its_own_width_and_the_gain_multiplies_it(scheme, std):
-    assert drawn(scheme=scheme).std().item() == pytest.approx(std, rel=0.03)
+    assert draw_weights(scheme=scheme).std().item() == pytest.approx(std, rel=0.03)
     factor = 0.02 if scheme == "normal" else 1
-    torch.testing.assert_close(drawn(scheme=scheme, gain=3 * factor), 3 * drawn(scheme=scheme))
+    torch.testing.assert_close(draw_weights(scheme=scheme, gain=3 * factor), 3 * draw_weights(scheme=scheme))
 
 
 def test_orthogonal_weights_are_orthogonal():
-    rows = drawn(scheme="orthogonal", gain=2).flatten(1)
+    rows = draw_weights(scheme="orthogonal", gain=2).flatten(1)
     torch.testing.assert_close(rows @ rows.T, 4 * torch.eye(64), rtol=0, atol=1e-4)
 
 

@@ -25,12 +25,12 @@ def set_rate(trainer: pl.Trainer, rate: float) -> None:
             group["lr"] = rate
 
 
-def scheduled(schedule: Schedule) -> Pix2Pix:
+def schedule_rates(schedule: Schedule) -> Pix2Pix:
     return module(schedules={"generator": schedule})
 
 
 def linear(decay: int) -> Pix2Pix:
-    return scheduled(LinearDecay(decay=decay))
+    return schedule_rates(LinearDecay(decay=decay))
 
 
 class OfEpochs(pl.Callback):
@@ -69,7 +69,7 @@ def test_a_schedule_that_follows_the_length_of_the_training_is_refused_where_tha
 
 def test_a_decay_that_is_longer_than_the_training_is_refused():
     with pytest.raises(ValueError, match=r"schedule\.decay=9 is more than the training has, 8 steps"):
-        fit(scheduled(LinearDecay(decay=9, unit="step")), pairs=4, max_epochs=2)
+        fit(schedule_rates(LinearDecay(decay=9, unit="step")), pairs=4, max_epochs=2)
 
 
 def test_the_rate_falls_in_a_line_over_the_last_epochs():
@@ -124,19 +124,19 @@ def test_a_decay_goes_on_where_it_was(tmp_path):
 def test_a_schedule_of_steps_lasts_as_long_as_the_training(ends, factors):
     """A warm-up of two steps, then half a cosine over those that are left."""
     seen = Seen()
-    fit(scheduled(CosineDecay(warmup=2)), seen, pairs=2, **ends)
+    fit(schedule_rates(CosineDecay(warmup=2)), seen, pairs=2, **ends)
     assert seen.rates == pytest.approx([RATE * factor for factor in factors])
 
 
 def test_a_schedule_of_epochs_knows_how_many_epochs_so_many_steps_are():
     seen = Seen()
-    fit(scheduled(LinearDecay(decay=2)), seen, pairs=2, max_epochs=-1, max_steps=5)
+    fit(schedule_rates(LinearDecay(decay=2)), seen, pairs=2, max_epochs=-1, max_steps=5)
     assert seen.rates == pytest.approx([RATE, RATE, RATE * 2 / 3, RATE * 2 / 3, RATE / 3])
 
 
 def test_a_constant_rate_with_a_warmup_belongs_to_the_schedule():
     with pytest.raises(ValueError, match=r"the schedule \(ConstantRate\) sets them"):
-        fit(scheduled(ConstantRate(warmup=2)), OfSteps(), pairs=2, max_epochs=1)
+        fit(schedule_rates(ConstantRate(warmup=2)), OfSteps(), pairs=2, max_epochs=1)
 
 
 class Score(pl.Callback):
@@ -147,7 +147,7 @@ class Score(pl.Callback):
 
 
 def plateau() -> Pix2Pix:
-    return scheduled(PlateauDecay(monitor="val/score", mode="max", patience=1, gamma=0.5))
+    return schedule_rates(PlateauDecay(monitor="val/score", mode="max", patience=1, gamma=0.5))
 
 
 FALLS = [1, 1, 1, 1, 0.5, 0.5, 0.25]
@@ -170,4 +170,4 @@ def test_a_plateau_goes_on_where_it_was(tmp_path, epochs):
 
 def test_a_plateau_of_a_metric_that_nobody_logs_is_an_error_that_names_those_there_are():
     with pytest.raises(ValueError, match=r"schedule\.monitor=val/mine: no such metric is logged. Choose from .*val/l1"):
-        fit(scheduled(PlateauDecay(monitor="val/mine", mode="min")), pairs=1, max_epochs=1)
+        fit(schedule_rates(PlateauDecay(monitor="val/mine", mode="min")), pairs=1, max_epochs=1)

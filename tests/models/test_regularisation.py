@@ -81,12 +81,12 @@ def test_a_source_and_its_image_are_transformed_by_the_same_draw():
 def test_the_draw_is_a_function_of_seed_and_step():
     image, augmented = torch.rand(4, 3, 16, 16), AugmentedDiscriminator(nn.Identity(), ALL, [3])
 
-    def transformed(step):
+    def transform(step):
         seed_step(0, step, 0)
         return augmented(image)
 
-    assert torch.equal(transformed(7), transformed(7))
-    assert not torch.equal(transformed(7), transformed(8))
+    assert torch.equal(transform(7), transform(7))
+    assert not torch.equal(transform(7), transform(8))
 
 
 def test_gradients_pass_the_transformations():

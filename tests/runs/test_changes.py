@@ -20,7 +20,7 @@ def config() -> Config:
     return resolved(*TINY, "name=tiny")
 
 
-def changed(config: Config, key: str, value: object) -> Config:
+def change(config: Config, key: str, value: object) -> Config:
     """The configuration with another value, a new one or, for None, none at a dotted key."""
     tree = node = copy.deepcopy(config)
     *groups, name = key.split(".")
@@ -41,8 +41,8 @@ def decisive_differences(there: Config, here: Config) -> list[Difference]:
 
 
 def test_differences_are_named_by_their_dotted_key(config):
-    there = changed(config, "data.root", "/here") | {"a": {"b": 1, "c": [1, 2]}, "d": "x"}
-    here = changed(config, "data.root", "/there") | {"a": {"b": 2, "c": [1, 2]}, "e": None}
+    there = change(config, "data.root", "/here") | {"a": {"b": 1, "c": [1, 2]}, "d": "x"}
+    here = change(config, "data.root", "/there") | {"a": {"b": 2, "c": [1, 2]}, "e": None}
     assert decisive_differences(there, here) == [("a.b", 1, 2), ("d", "x", "nothing"), ("e", "nothing", None)]
 
 
@@ -73,7 +73,7 @@ def test_differences_are_named_by_their_dotted_key(config):
     ],
 )
 def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, value):
-    found = compare_configs(config, changed(config, key, value))
+    found = compare_configs(config, change(config, key, value))
     assert found.other
     assert found.other == found.all()
 
@@ -95,7 +95,7 @@ def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, valu
     ],
 )
 def test_what_changes_the_weights_makes_another_run(config, key, value):
-    found = compare_configs(config, changed(config, key, value))
+    found = compare_configs(config, change(config, key, value))
     assert found.decisive
     assert found.decisive == found.all()
 
@@ -105,7 +105,7 @@ def test_what_changes_the_weights_makes_another_run(config, key, value):
     [("trainer.devices", 4), ("data.path", "moved"), ("data.num_workers", 3), ("logger.metrics_csv.directory", "x")],
 )
 def test_place_devices_and_loading_may_change(config, key, value):
-    found = compare_configs(config, changed(config, key, value))
+    found = compare_configs(config, change(config, key, value))
     assert found.place
     assert found.place == found.all()
 
@@ -116,7 +116,7 @@ def test_a_run_that_was_renamed_with_its_directory_is_the_same_run(config):
 
 
 def test_the_end_is_told_apart(config):
-    longer = changed(config, "trainer.max_epochs", 9)
+    longer = change(config, "trainer.max_epochs", 9)
     assert (
         compare_configs(config, longer).length
         == compare_configs(config, longer).all()
@@ -130,24 +130,24 @@ def test_the_end_is_told_apart(config):
 
 
 def test_callbacks_of_the_users_own_go_on_with_a_warning(config, caplog):
-    mine = changed(config, "callbacks.mine", {"_target_": "mylab.WarmUp", "steps": 500})
+    mine = change(config, "callbacks.mine", {"_target_": "mylab.WarmUp", "steps": 500})
     found = compare_configs(config, mine)
     assert found.unknown == found.all()
     with caplog.at_level(logging.INFO):
-        log_changes("outputs/tiny", compare_configs(mine, changed(mine, "callbacks.mine.steps", 100)))
+        log_changes("outputs/tiny", compare_configs(mine, change(mine, "callbacks.mine.steps", 100)))
     assert "callbacks.mine.steps 500 -> 100. Callbacks of your own may change how the weights" in caplog.text
 
 
 def test_differences_are_said_in_short(config):
-    new = changed(config, "callbacks.lr", {"_target_": CALLBACK + "LearningRateMonitor", "log_momentum": True})
-    new = changed(new, "trainer.log_every_n_steps", 1)
+    new = change(config, "callbacks.lr", {"_target_": CALLBACK + "LearningRateMonitor", "log_momentum": True})
+    new = change(new, "trainer.log_every_n_steps", 1)
     assert summarize(compare_configs(config, new).all()) == "callbacks.lr added; trainer.log_every_n_steps 4 -> 1"
     assert summarize(compare_configs(new, config).all()) == "callbacks.lr left out; trainer.log_every_n_steps 1 -> 4"
 
 
 def test_a_refusal_names_what_differs_and_every_way_on(config):
     text = refusal_message(
-        "outputs/tiny", compare_configs(config, changed(config, "seed", 1)), "outputs/tiny/checkpoints/last.ckpt"
+        "outputs/tiny", compare_configs(config, change(config, "seed", 1)), "outputs/tiny/checkpoints/last.ckpt"
     )
     assert "  seed: 0 there, 1 here\n" in text
     assert "name=... resume=outputs/tiny/checkpoints/last.ckpt" in text
@@ -155,5 +155,5 @@ def test_a_refusal_names_what_differs_and_every_way_on(config):
     assert "the old run is renamed, not deleted" in text
     assert "run_dir" not in text
     assert "run_dir=..., too" in refusal_message(
-        "outputs/tiny", compare_configs(config, changed(config, "name", "again")), None
+        "outputs/tiny", compare_configs(config, change(config, "name", "again")), None
     )

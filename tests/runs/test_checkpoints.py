@@ -41,7 +41,7 @@ def step(path: Path | None) -> int:
     return torch.load(path, weights_only=True)["step"]
 
 
-def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[], object]) -> None:
+def kill_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[], object]) -> None:
     """Work that is killed when the file `target` is about to be replaced."""
     replace = Path.replace
 
@@ -59,7 +59,7 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, target: str, work: Callable[[
 @pytest.mark.parametrize("target", [SUMS, PREVIOUS, "last.ckpt"])
 def test_kills_while_saving_leave_the_last_checkpoint_known(saved, monkeypatch, caplog, target):
     for number in range(3, 9):
-        killed_before(monkeypatch, target, functools.partial(save, saved, number))
+        kill_before(monkeypatch, target, functools.partial(save, saved, number))
     assert find_resumable(saved) == saved.last_checkpoint
     assert step(saved.last_checkpoint) == 2
     assert not caplog.messages
@@ -86,15 +86,15 @@ def test_a_disk_that_is_full_for_long_pushes_no_checksum_out(saved, monkeypatch)
 def test_without_hard_links_the_checkpoint_of_before_is_moved_not_copied(saved, monkeypatch):
     """A copy would need room that a full disk has not."""
 
-    def refused(*_: object) -> None:
+    def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", refused)
-    monkeypatch.setattr(shutil, "copyfile", refused)
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(shutil, "copyfile", refuse)
     for number in range(3, 6):
         assert save(saved, number) is None
     assert [step(path) for path in saved.resume_checkpoints()] == [5, 4]
-    killed_before(monkeypatch, "last.ckpt", lambda: save(saved, 6))
+    kill_before(monkeypatch, "last.ckpt", lambda: save(saved, 6))
     assert step(find_resumable(saved)) == 5, "the moved one is all there is, and it is known"
 
 
@@ -112,7 +112,7 @@ def test_kills_while_a_checkpoint_is_given_another_name_leave_what_had_it_known(
     link_checkpoint(saved.last_checkpoint, best)
     for number in range(3, 9):
         save(saved, number)
-        killed_before(monkeypatch, "best.ckpt", lambda: link_checkpoint(saved.last_checkpoint, best))
+        kill_before(monkeypatch, "best.ckpt", lambda: link_checkpoint(saved.last_checkpoint, best))
     assert check_integrity(best) == (True, None)
     assert step(best) == 2
     link_checkpoint(saved.last_checkpoint, best)
@@ -150,13 +150,13 @@ def cut(content: bytes) -> bytes:
     return content[:-200]
 
 
-def flipped(content: bytes) -> bytes:
+def flip_bit(content: bytes) -> bytes:
     """One exponent bit of one weight: every number still is one."""
     place = content.index(struct.pack("<10f", *[2.0] * 10)) + 3
     return content[:place] + bytes([content[place] ^ 0x08]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("damage", [cut, flipped, lambda _: b"", lambda _: b"rubbish"])
+@pytest.mark.parametrize("damage", [cut, flip_bit, lambda _: b"", lambda _: b"rubbish"])
 def test_without_checksums_a_damaged_file_is_found_by_its_own(saved, caplog, damage):
     (saved.checkpoints / SUMS).unlink()
     content = damage(saved.last_checkpoint.read_bytes())

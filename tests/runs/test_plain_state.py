@@ -20,7 +20,7 @@ from tests.conftest import TINY, pix2pix
 CPU = torch.device("cpu")
 
 
-def saved(state: Any) -> dict[str, Any]:
+def save_and_read(state: Any) -> dict[str, Any]:
     """What torch reads of a checkpoint with this state, executing nothing."""
     checkpoint = {"epoch": 1, "callbacks": {"mine.Best": state, "another": {"steps": 3}}}
     make_plain(checkpoint)
@@ -51,7 +51,7 @@ def saved(state: Any) -> dict[str, Any]:
     ids=repr,
 )
 def test_what_a_callback_keeps_comes_back_as_it_was(value):
-    checkpoint = saved({"value": value})
+    checkpoint = save_and_read({"value": value})
     restore_types(checkpoint, CPU)
     assert_same(checkpoint["callbacks"]["mine.Best"]["value"], value)
     assert checkpoint["callbacks"]["another"] == {"steps": 3}
@@ -77,7 +77,7 @@ def assert_same(a: Any, b: Any) -> None:
 
 
 def test_a_checkpoint_holds_numbers_of_numpy_as_those_of_python():
-    assert saved({"best": np.float64(0.5)})["callbacks"]["mine.Best"] == {"best": 0.5}
+    assert save_and_read({"best": np.float64(0.5)})["callbacks"]["mine.Best"] == {"best": 0.5}
 
 
 class Colour(enum.IntEnum):
@@ -114,7 +114,7 @@ def test_what_loading_would_refuse_is_refused_when_it_is_saved(value):
     with pytest.raises(
         ValueError, match=r"^callback mine\.Best keeps a \w+ in its state\['value'\].*which a checkpoint"
     ):
-        saved({"value": value})
+        save_and_read({"value": value})
 
 
 def test_the_state_of_a_callback_on_a_device_comes_back_there():

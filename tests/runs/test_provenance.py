@@ -34,30 +34,30 @@ def repository(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def recorded(run: Path, folder: Path, *words: str) -> dict:
+def record(run: Path, folder: Path, *words: str) -> dict:
     session = describe_session(run, typed(*words))
     return next(state for state in session["repositories"] if state["path"] == str(folder))
 
 
 def test_commit_changes_and_new_files_are_recorded_with_the_diff(repository, tmp_path):
-    clean = recorded(tmp_path, repository)
+    clean = record(tmp_path, repository)
     commit = git(repository, "rev-parse", "HEAD")
     assert clean == {"path": str(repository), "commit": commit, "dirty": False, "untracked": []}
     (repository / "nets.py").write_text("width = 2\nurl = 'https://me:secret@host'\n")
     (repository / "new.py").write_text("")
-    state = recorded(tmp_path, repository)
+    state = record(tmp_path, repository)
     assert (state["dirty"], state["untracked"]) == (True, ["new.py"])
     diff = (tmp_path / state["diff"]).read_text()
     assert "+width = 2\n" in diff
     assert "secret" not in diff
-    assert recorded(tmp_path, repository)["diff"] == state["diff"]
+    assert record(tmp_path, repository)["diff"] == state["diff"]
     assert len(list((tmp_path / "provenance").glob("*.diff"))) >= 1
 
 
 def test_a_very_long_diff_is_not_kept(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(repositories, "MAX_DIFF", 100)
     (repository / "nets.py").write_text("width = 2\n" * 1000)
-    state = recorded(tmp_path, repository)
+    state = record(tmp_path, repository)
     assert state["dirty"] is True
     assert "diff" not in state
 
@@ -65,7 +65,7 @@ def test_a_very_long_diff_is_not_kept(repository, tmp_path, monkeypatch):
 def test_a_repository_without_a_commit_is_told_as_such(tmp_path, monkeypatch):
     git(tmp_path, "init", "-q")
     monkeypatch.chdir(tmp_path)
-    state = recorded(tmp_path / "run", tmp_path)
+    state = record(tmp_path / "run", tmp_path)
     assert (state["commit"], state["dirty"]) == (None, None)
 
 
@@ -73,7 +73,7 @@ def test_the_repository_of_ones_own_module_is_recorded_from_anywhere(repository,
     (repository / "lab_nets.py").write_text("from torch import nn\n\n\nclass Small(nn.Conv2d):\n    pass\n")
     monkeypatch.syspath_prepend(str(repository))
     monkeypatch.chdir(tmp_path)
-    state = recorded(tmp_path, repository, "generator._target_=lab_nets.Small")
+    state = record(tmp_path, repository, "generator._target_=lab_nets.Small")
     assert state["untracked"] == ["lab_nets.py"]
     sys.modules.pop("lab_nets")
 
@@ -87,7 +87,7 @@ def test_git_runs_no_program_that_a_repository_names(repository, tmp_path):
     for name in ("core.fsmonitor", "diff.external"):
         git(repository, "config", name, f"touch {tmp_path}/ran")
     (repository / "nets.py").write_text("width = 2\n")
-    assert recorded(tmp_path / "run", repository)["dirty"] is True
+    assert record(tmp_path / "run", repository)["dirty"] is True
     assert not (tmp_path / "ran").exists()
 
 

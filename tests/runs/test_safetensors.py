@@ -25,14 +25,14 @@ def metadata(file) -> dict[str, Any]:
         return json.loads(content.metadata()["pix2pix"])
 
 
-def changed(exported, folder, about: Any = None, state: Any = None):
+def change(exported, folder, about: Any = None, state: Any = None):
     """The exported file with other metadata or other tensors."""
     text = about if isinstance(about, str) else json.dumps(metadata(exported) if about is None else about)
     save_file(load_file(exported) if state is None else state, folder / "other.safetensors", metadata={"pix2pix": text})
     return folder / "other.safetensors"
 
 
-def refused(file) -> str:
+def refuse(file) -> str:
     with pytest.raises(ValueError, match=file.name) as words:
         package.load_translator(file)
     return str(words.value)
@@ -42,16 +42,16 @@ def test_a_changed_value_or_setting_is_found_by_the_checksum(exported, tmp_path)
     data = bytearray(exported.read_bytes())
     data[-2] ^= 0x40
     (tmp_path / "flipped.safetensors").write_bytes(data)
-    assert "is damaged: its checksum differs from the one that was written" in refused(tmp_path / "flipped.safetensors")
+    assert "is damaged: its checksum differs from the one that was written" in refuse(tmp_path / "flipped.safetensors")
     about = metadata(exported)
     about["config"]["inference"]["seed"] = 5
-    assert "is damaged" in refused(changed(exported, tmp_path, about))
+    assert "is damaged" in refuse(change(exported, tmp_path, about))
 
 
 def test_files_without_a_checksum_load(exported, tmp_path):
     about = metadata(exported)
     about.pop("sha256")
-    assert package.load_translator(changed(exported, tmp_path, about)).trained.step == about["global_step"]
+    assert package.load_translator(change(exported, tmp_path, about)).trained.step == about["global_step"]
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool])
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(tmp_path, kind):
     ids=lambda value: value[:20],
 )
 def test_metadata_that_say_nothing_are_told_in_words(exported, tmp_path, about, words):
-    assert words in refused(changed(exported, tmp_path, about))
+    assert words in refuse(change(exported, tmp_path, about))
 
 
 def test_other_weights_are_told_in_words(exported, tmp_path):
@@ -89,17 +89,15 @@ def test_other_weights_are_told_in_words(exported, tmp_path):
     about.pop("sha256")
     first = next(iter(state))
     without = {name: value for name, value in state.items() if name != first}
-    assert f"{first} is nothing in the file" in refused(changed(exported, tmp_path, about, without))
-    assert "extra is (1,) in the file, nothing in" in refused(
-        changed(exported, tmp_path, about, state | {"extra": torch.zeros(1)})
+    assert f"{first} is nothing in the file" in refuse(change(exported, tmp_path, about, without))
+    assert "extra is (1,) in the file, nothing in" in refuse(
+        change(exported, tmp_path, about, state | {"extra": torch.zeros(1)})
     )
-    assert f"{first} is (1,) in the file" in refused(
-        changed(exported, tmp_path, about, state | {first: torch.zeros(1)})
-    )
+    assert f"{first} is (1,) in the file" in refuse(change(exported, tmp_path, about, state | {first: torch.zeros(1)}))
     nan = {
         name: torch.full_like(value, torch.nan) if value.is_floating_point() else value for name, value in state.items()
     }
-    assert "NaN or infinite" in refused(changed(exported, tmp_path, about, nan))
+    assert "NaN or infinite" in refuse(change(exported, tmp_path, about, nan))
 
 
 @pytest.mark.parametrize(

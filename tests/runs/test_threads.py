@@ -26,13 +26,13 @@ def trainer() -> pl.Trainer:
     return pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
 
 
-def begun_with(number: int, run: Run) -> None:
+def record_threads(number: int, run: Run) -> None:
     run._write_provenance(**run.provenance() | {"threads": number, "finished": False})
 
 
 def test_a_run_goes_on_with_the_threads_it_was_begun_with(run, tmp_path, tiny_run, capsys):
     assert tiny_run.provenance()["threads"] == tiny_run.provenance()["sessions"][0]["threads"] == 1
-    begun_with(1, run)
+    record_threads(1, run)
     (run.checkpoints / "last.ckpt").unlink()  # from the first epoch on
     torch.set_num_threads(2)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
@@ -46,7 +46,7 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(run, tmp_path, tiny_ru
 
 def test_threads_that_the_machine_has_not_are_told_of(run, trainer, caplog, monkeypatch):
     monkeypatch.setattr(threads, "count_cores", lambda: 2)
-    begun_with(8, run)
+    record_threads(8, run)
     with keep_thread_count(run, trainer):
         assert torch.get_num_threads() == 1
     assert "was started with 8 threads, but this machine has 2 cores: it continues with 1 thread" in caplog.text
@@ -56,7 +56,7 @@ def test_threads_that_the_machine_has_not_are_told_of(run, trainer, caplog, monk
 
 def test_a_run_that_saved_nothing_is_begun_with_any_number(run, trainer, caplog):
     caplog.set_level(logging.INFO)
-    begun_with(8, run)
+    record_threads(8, run)
     for checkpoint in run.resume_checkpoints():
         checkpoint.unlink()
     with keep_thread_count(run, trainer):
@@ -70,7 +70,7 @@ def test_several_processes_share_the_cores_and_keep_their_share(run, trainer, mo
     monkeypatch.setattr(type(trainer), "world_size", 4)
     monkeypatch.setattr(type(trainer), "num_devices", 4)
     monkeypatch.delenv("OMP_NUM_THREADS")
-    begun_with(8, run)
+    record_threads(8, run)
     for checkpoint in run.resume_checkpoints():
         checkpoint.unlink()
     with keep_thread_count(run, trainer):

@@ -113,7 +113,7 @@ def batches(*sizes):
     return [torch.rand(2, size, 3, 64, 64, generator=torch.Generator().manual_seed(size)) * 2 - 1 for size in sizes]
 
 
-def recorded(gan):
+def record(gan):
     graph = Replayed(gan.networks, gan.optimizers)
     return CUDAGraphStep(gan.step, gan.optimizers, graph), graph
 
@@ -121,7 +121,7 @@ def recorded(gan):
 @pytest.mark.parametrize("sizes", [[2] * 12, [2, 2, 1] * 4, [1, *[2] * 8]], ids=["equal", "odd ends", "odd start"])
 def test_a_recorded_step_computes_what_the_step_computes(sizes):
     plain, gan = GAN(), GAN()
-    step, graph = recorded(gan)
+    step, graph = record(gan)
     assert gan.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
     for ours, theirs in zip(gan.weights(), plain.weights(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
@@ -130,7 +130,7 @@ def test_a_recorded_step_computes_what_the_step_computes(sizes):
 
 def test_optimizers_hold_numbers_again_once_they_are_recorded():
     gan = GAN()
-    step, _ = recorded(gan)
+    step, _ = record(gan)
     gan.train(step, batches(2, 2, 2, 2, 2))
     for optimizer in gan.optimizers:
         (group,) = optimizer.state_dict()["param_groups"]

@@ -43,7 +43,7 @@ def assert_equal(a: Run, b: Run) -> None:
     torch.testing.assert_close(weights(a), weights(b), rtol=0, atol=0)
 
 
-def logged(run: Run) -> list[dict[str, float]]:
+def read_numbers(run: Run) -> list[dict[str, float]]:
     """The numbers of metrics.csv, but for the speed."""
     rows = read_metrics(run.path / "metrics.csv")
     return [{key: float(v) for key, v in row.items() if v and key != "images_per_second"} for row in rows]
@@ -86,7 +86,7 @@ def after_its_first_epoch(run: Run, folder: Path, checkpoint: str = "epoch=1") -
 
 def test_two_processes_train_as_one_that_has_all_pairs_of_a_step_in_its_batch(one, two):
     assert_close(one, two)
-    for ours, theirs in zip(logged(two), logged(one), strict=True):
+    for ours, theirs in zip(read_numbers(two), read_numbers(one), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3), "losses are means over all processes"
 
 
@@ -102,7 +102,7 @@ def test_what_two_processes_leave_is_written_once(one, two):
 
     assert files(two) == [name for name in files(one) if "sixth" not in name]
     assert len(two.provenance()["sessions"]) == 1
-    assert [row["step"] for row in logged(two)] == [1, 2, 3, 4, 4, 5, 6, 7, 8, 8]
+    assert [row["step"] for row in read_numbers(two)] == [1, 2, 3, 4, 4, 5, 6, 7, 8, 8]
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbro
         process.communicate(timeout=60)  # the other process holds the pipe, too: it ends by itself
     assert not killed.is_finished()
     assert_equal(run_by(words, tmp_path, "killed"), unbroken)
-    assert logged(killed) == logged(unbroken)
+    assert read_numbers(killed) == read_numbers(unbroken)
 
 
 def test_a_run_of_two_processes_goes_on_with_one_and_says_what_changes(one, two, tmp_path, capsys):
@@ -125,7 +125,7 @@ def test_a_run_of_two_processes_goes_on_with_one_and_says_what_changes(one, two,
     pix2pix("train", *ONE_BATCH, f"output_dir={tmp_path}", "name=run")
     assert "Resuming with 1 process instead of 2, 4 pairs a step, 4 steps an epoch." in capsys.readouterr().out
     assert_close(run, one)
-    assert [row["step"] for row in logged(run)] == [row["step"] for row in logged(one)]
+    assert [row["step"] for row in read_numbers(run)] == [row["step"] for row in read_numbers(one)]
 
 
 def test_a_run_of_one_process_goes_on_with_two(one, two, tmp_path):

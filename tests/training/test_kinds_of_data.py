@@ -22,7 +22,7 @@ SMALL = [word for word in TINY if "data.source." not in word and "epochs" not in
 SMALL += ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_val_batches=1", "data.num_workers=0"]
 
 
-def trained(tmp_path: Path, *words: str) -> Run:
+def train(tmp_path: Path, *words: str) -> Run:
     """A run of two steps, evaluated on its validation pairs."""
     pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=run", *words)
     pix2pix("evaluate", tmp_path / "run")
@@ -59,7 +59,7 @@ def classes(count: int = 4) -> np.ndarray:
     return RANDOM.integers(0, count, (5, 6), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
 
 
-def translated(run: Run, file: Path, tmp_path: Path) -> Path:
+def translate(run: Run, file: Path, tmp_path: Path) -> Path:
     pix2pix("translate", run.path, file, "-o", tmp_path / "out", "--scale", "own")
     (result,) = (tmp_path / "out").glob("[!.]*")
     return result
@@ -67,11 +67,11 @@ def translated(run: Run, file: Path, tmp_path: Path) -> Path:
 
 def test_a_16_bit_tiff_set_comes_back_in_16_bits(tmp_path):
     data = folders(tmp_path / "data", trainA=("tif", grey16), trainB=("tif", grey16))
-    run = trained(
+    run = train(
         *(tmp_path, "data=folder", f"data.path={data}", "data.depth=16"),
         *("data.source_channels=1", "data.target_channels=1"),
     )
-    with Image.open(translated(run, data / "trainA" / "0.tif", tmp_path)) as result:
+    with Image.open(translate(run, data / "trainA" / "0.tif", tmp_path)) as result:
         assert (result.mode, result.size) == ("I;16", (48, 40))
         assert np.unique(np.asarray(result) % 256).size > 200  # no stretched bytes
     (whole,) = (run.evaluation / "val" / "images").glob("*_output.tif")
@@ -92,8 +92,8 @@ def test_floats_come_back_as_floats_in_their_range(tmp_path):
         SystemExit, match=r"pair \d: its target holds values from -.*train with .*data\.target_range=\[LOW,HIGH\]"
     ):
         pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=refused", *words)
-    run = trained(tmp_path, *words, "data.target_range=[-1000,1000]")
-    with Image.open(translated(run, data / "trainA" / "0.png", tmp_path)) as result:
+    run = train(tmp_path, *words, "data.target_range=[-1000,1000]")
+    with Image.open(translate(run, data / "trainA" / "0.png", tmp_path)) as result:
         assert (result.mode, result.size, result.format) == ("F", (48, 40), "TIFF")
         values = np.asarray(result)
         assert -1000 <= values.min() < -50 < 50 < values.max() <= 1000
@@ -104,11 +104,11 @@ def test_any_number_of_channels_goes_in_and_out(inputs, outputs, tmp_path):
     bands = lambda: RANDOM.integers(0, 65536, (40, 48, inputs), np.uint16)  # noqa: E731
     masks = lambda: RANDOM.integers(0, 256, (40, 48, outputs), np.uint8)  # noqa: E731
     data = folders(tmp_path / "data", trainA=("tif", bands), trainB=("npy", masks))
-    run = trained(
+    run = train(
         *(tmp_path, "data=folder", f"data.path={data}", "data.source_depth=16"),
         *(f"data.source_channels={inputs}", f"data.target_channels={outputs}"),
     )
-    result = tifffile.imread(translated(run, data / "trainA" / "0.tif", tmp_path))
+    result = tifffile.imread(translate(run, data / "trainA" / "0.tif", tmp_path))
     assert (result.dtype, result.shape) == (np.uint8, (40, 48, outputs))
     with pytest.raises(ValueError, match=r"Translator\.translate returns them as an array"):
         load_translator(run.path)(data / "trainA" / "0.tif")
@@ -120,12 +120,12 @@ def test_a_kaggle_set_of_photos_and_masks_comes_back_as_masks(tmp_path):
     folders(inner, images=("jpg", photo), masks=("gif", lambda: classes(2) * np.uint8(255)))
     for file in (inner / "masks").iterdir():
         file.rename(file.with_stem(f"{file.stem}_mask"))
-    run = trained(
+    run = train(
         *(tmp_path, "data=folder", f"data.path={tmp_path}/data", "data.folders={A: images, B: masks}"),
         *("data.label_map=B", "data.palette=2", "data.one_hot=true", "objective=labels", "objective.dice_weight=1"),
         "data.augment.rotation=10",
     )
-    with Image.open(translated(run, inner / "images" / "0.jpg", tmp_path)) as result:
+    with Image.open(translate(run, inner / "images" / "0.jpg", tmp_path)) as result:
         assert (result.mode, result.size) == ("P", (48, 40))
         assert set(np.unique(result).tolist()) <= {0, 1}
         assert set(np.unique(result.convert("RGB")).tolist()) <= {0, 255}
@@ -137,7 +137,7 @@ def test_a_set_side_by_side_below_a_folder_of_its_own_is_found(tmp_path):
         for number in range(count):
             both = np.hstack([photo(), photo()])
             Image.fromarray(both).save(tmp_path / "data" / "maps" / "maps" / split / f"{number}.jpg")
-    run = trained(tmp_path, "data=folder", f"data.path={tmp_path}/data", "data.direction=BtoA")
+    run = train(tmp_path, "data=folder", f"data.path={tmp_path}/data", "data.direction=BtoA")
     assert len(list((run.evaluation / "val" / "images").glob("*_output.png"))) == 2
 
 
@@ -146,7 +146,7 @@ def test_a_rectangular_set_keeps_its_512_by_256(tmp_path):
         (tmp_path / "data" / split).mkdir(parents=True)
         for number in range(2):
             Image.effect_noise((1024, 256), 80).convert("RGB").save(tmp_path / "data" / split / f"{number}.jpg")
-    run = trained(
+    run = train(
         *(tmp_path, "data=folder", f"data.path={tmp_path}/data", "data.height=256", "data.width=512"),
         *("data.batch_size=1", "generator.base_channels=2"),
     )
@@ -159,7 +159,7 @@ def test_a_rectangular_set_keeps_its_512_by_256(tmp_path):
 def test_every_preprocess_mode_trains_and_translates_at_the_pictures_own_size(tmp_path, preprocess):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     depth = ["generator.depth=3", "data.batch_size=1"] if preprocess == "none" else []
-    run = trained(tmp_path, "data=folder", f"data.path={data}", f"data.preprocess={preprocess}", *depth)
+    run = train(tmp_path, "data=folder", f"data.path={data}", f"data.preprocess={preprocess}", *depth)
     assert load_translator(run.path)(data / "trainA" / "0.png", scale="own").size == (48, 40)
 
 
@@ -168,7 +168,7 @@ def test_every_preprocess_mode_trains_and_translates_at_the_pictures_own_size(tm
 )
 def test_a_one_hot_label_set_of_class_numbers_comes_back_as_class_numbers(tmp_path, palette):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", lambda: classes(3)))
-    run = trained(
+    run = train(
         *(
             tmp_path,
             "data=folder",
@@ -180,14 +180,14 @@ def test_a_one_hot_label_set_of_class_numbers_comes_back_as_class_numbers(tmp_pa
         *("objective=labels", "objective.dice_weight=0.5"),
     )
     assert run.config().data.output_channels == 3
-    with Image.open(translated(run, data / "trainA" / "0.png", tmp_path)) as result:
+    with Image.open(translate(run, data / "trainA" / "0.png", tmp_path)) as result:
         assert result.mode == "P"
         assert set(np.unique(result).tolist()) <= {0, 1, 2}
 
 
 def test_class_numbers_are_a_source_too(tmp_path):
     data = folders(tmp_path / "data", trainA=("png", lambda: classes(21)), trainB=("png", photo))
-    run = trained(
+    run = train(
         *(tmp_path, "data=folder", f"data.path={data}", "data.label_map=A", "data.palette=21", "data.one_hot=true")
     )
     assert run.config().data.input_channels == 21
@@ -205,7 +205,7 @@ def test_255_is_no_class_of_inputs_and_of_targets(tmp_path, letter):
     images = {"trainA": ("png", photo), "trainB": ("png", photo)} | {f"train{letter}": ("png", classes_with_borders)}
     data = folders(tmp_path / "data", **images)
     labels = ["objective=l1_cgan", "objective.cross_entropy_weight=1", "objective.dice_weight=1"] * (letter == "B")
-    run = trained(
+    run = train(
         *(
             tmp_path,
             "data=folder",
@@ -216,7 +216,7 @@ def test_255_is_no_class_of_inputs_and_of_targets(tmp_path, letter):
         ),
         *labels,
     )
-    result = translated(run, data / "trainA" / "0.png", tmp_path)
+    result = translate(run, data / "trainA" / "0.png", tmp_path)
     with Image.open(result) as picture:
         assert picture.mode == ("P" if letter == "B" else "RGB")
 
@@ -225,7 +225,7 @@ def test_255_is_no_class_of_inputs_and_of_targets(tmp_path, letter):
 def test_pixels_of_no_class_cost_nothing_in_the_metrics(tmp_path, one_hot):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", classes_with_borders))
     labels = ["data.label_map=B", "data.palette=4", f"data.one_hot={one_hot}", "data.jitter=false"]
-    run = trained(tmp_path, "data=folder", f"data.path={data}", *labels, "data.preprocess=crop", "objective=l1")
+    run = train(tmp_path, "data=folder", f"data.path={data}", *labels, "data.preprocess=crop", "objective=l1")
     folder = run.evaluation / "val"
     (row,) = csv.DictReader((folder / "per_image.csv").read_text().splitlines())
     output, target = (
@@ -244,7 +244,7 @@ def test_several_inputs_are_joined_and_translated_together(tmp_path):
     data = folders(
         tmp_path / "data", trainmask=("png", lambda: classes(200)), trainphoto=("jpg", photo), trainB=("png", photo)
     )
-    run = trained(tmp_path, "data=folder", f"data.path={data}", "data.folders.A={mask: 1, photo: 3}")
+    run = train(tmp_path, "data=folder", f"data.path={data}", "data.folders.A={mask: 1, photo: 3}")
     assert run.config().data.input_channels == 4
     translator = load_translator(run.path)
     assert translator(data / "trainmask" / "0.png", data / "trainphoto" / "0.jpg", scale="own").size == (48, 40)
@@ -260,7 +260,7 @@ def instances() -> np.ndarray:
 JOINED = "data.folders={A: {labels: classes, instances: boundaries, photo: 3}, B: day}"
 
 
-def joined_folders(root: Path) -> Path:
+def make_joined_folders(root: Path) -> Path:
     return folders(
         root,
         trainlabels=("png", classes),
@@ -271,8 +271,8 @@ def joined_folders(root: Path) -> Path:
 
 
 def test_classes_boundaries_and_a_photo_are_joined_each_as_it_is(tmp_path):
-    data = joined_folders(tmp_path / "data")
-    run = trained(tmp_path, "data=folder", f"data.path={data}", JOINED, "data.palette=4", "data.augment.rotation=5")
+    data = make_joined_folders(tmp_path / "data")
+    run = train(tmp_path, "data=folder", f"data.path={data}", JOINED, "data.palette=4", "data.augment.rotation=5")
     assert run.config().data.input_channels == 4 + 1 + 3
     files = [data / "trainlabels" / "0.png", data / "traininstances" / "0.png", data / "trainphoto" / "0.jpg"]
     named = zip(("labels", "instances", "photo"), files, strict=True)
@@ -320,12 +320,12 @@ def test_every_augmentation_trains(tmp_path):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     words = [f"data.augment.{name}=0.2" for name in ("scale", "brightness", "contrast", "saturation", "hue")]
     words += ["data.vertical_flip=true", "data.quarter_turns=true"]
-    trained(tmp_path, "data=folder", f"data.path={data}", "data.augment.rotation=15", *words)
+    train(tmp_path, "data=folder", f"data.path={data}", "data.augment.rotation=15", *words)
 
 
 def test_deep_photos_become_label_maps_of_8_bits(tmp_path):
     data = folders(tmp_path / "data", trainA=("tif", grey16), trainB=("png", lambda: classes(3)))
-    run = trained(
+    run = train(
         *(tmp_path, "data=folder", f"data.path={data}", "data.depth=16", "data.source_channels=1", "data.label_map=B"),
         *("data.palette=3", "data.one_hot=true", "objective=labels"),
     )
@@ -337,14 +337,14 @@ def test_deep_photos_become_label_maps_of_8_bits(tmp_path):
 
 def test_a_size_that_leaves_the_unet_shallow_is_told(tmp_path, capsys):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
-    trained(tmp_path, "data=folder", f"data.path={data}", "data.height=72", "data.width=136", "data.batch_size=1")
+    train(tmp_path, "data=folder", f"data.path={data}", "data.height=72", "data.width=136", "data.batch_size=1")
     assert "72x136 can be halved only 3 times" in (said := capsys.readouterr().out)
     assert "more often: 64x128 (6)." in said
 
 
 @needs_datasets
 def test_real_photos_become_one_hot_facades(tmp_path):
-    run = trained(
+    run = train(
         *(tmp_path, "experiment=facades_scorer", f"data.root={DATASETS}", "data.size=32", "data.batch_size=2"),
         *("data.augment.rotation=5", "objective.dice_weight=1", "name=run"),
     )
@@ -353,7 +353,7 @@ def test_real_photos_become_one_hot_facades(tmp_path):
 
 @needs_datasets
 def test_a_derived_set_trains_on_real_pictures_in_every_mode(tmp_path):
-    run = trained(
+    run = train(
         *(tmp_path, "data=derived", f"data.path={DATASETS}/maps", "data.operation=edges", "data.preprocess=crop"),
         "data.augment.rotation=5",
     )

@@ -36,7 +36,7 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     assert soak.differences(Run(tmp_path / "unbroken"), Run(tmp_path / "broken")) == []
 
 
-def stopped_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
+def stop_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
     """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
     with started(*words) as process:
         wait_until(run.last_checkpoint.exists, process)
@@ -56,7 +56,7 @@ def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
         "data.source.train_pairs=400",
         "trainer.max_epochs=9",
     ]
-    ended = stopped_within_an_epoch(run, words, signal.SIGTERM)
+    ended = stop_within_an_epoch(run, words, signal.SIGTERM)
     assert ended.returncode == 143
     assert "Stopped. Run the same command again" in ended.stdout
     step = torch.load(run.last_checkpoint, weights_only=True)["global_step"]
@@ -65,7 +65,7 @@ def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tiny_run, capsys):
-    run = unfinished(tiny_run, tmp_path)
+    run = copy_as_unfinished(tiny_run, tmp_path)
     damage(run.last_checkpoint)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
     said = capsys.readouterr().out
@@ -76,7 +76,7 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tin
 
 
 def test_checkpoints_that_are_all_damaged_are_refused_and_can_be_set_aside(tmp_path, tiny_run, capsys):
-    run = unfinished(tiny_run, tmp_path)
+    run = copy_as_unfinished(tiny_run, tmp_path)
     damage(run.last_checkpoint)
     damage(run.checkpoints / PREVIOUS)
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
@@ -100,7 +100,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_elsewhere(tmp_path, tiny_run):
 
 
 def test_a_kill_between_a_checkpoint_and_its_other_names_is_made_up_for(tmp_path, tiny_run):
-    run = unfinished(tiny_run, tmp_path)
+    run = copy_as_unfinished(tiny_run, tmp_path)
     shutil.copy(run.checkpoints / PREVIOUS, run.last_checkpoint)  # as if killed before best.ckpt was linked
     (run.checkpoints / "best.ckpt").unlink()
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
@@ -225,7 +225,7 @@ def test_overflowing_steps_of_half_precision_are_counted():
     assert int(resumed.count_overflow(again)) == 0, "the scale that was saved is where the resumed run begins"
 
 
-def unfinished(finished: Run, folder: Path) -> Run:
+def copy_as_unfinished(finished: Run, folder: Path) -> Run:
     """A copy of a run, as if it had been killed before it could say that it is finished."""
     shutil.copytree(finished.path, folder / finished.path.name)
     run = Run(folder / finished.path.name)

@@ -138,7 +138,7 @@ def test_a_checkpoint_tells_how_far_its_training_got(tiny_run):
 # What is no training to go on with
 
 
-def forged(run: Run, folder, kind: str) -> str:
+def forge(run: Run, folder, kind: str) -> str:
     """A file that `resume` must refuse."""
     file = folder / f"{kind.replace(' ', '_')}.ckpt"
     content = torch.load(run.last_checkpoint, weights_only=True)
@@ -183,7 +183,7 @@ def forged(run: Run, folder, kind: str) -> str:
     ],
 )
 def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run, tmp_path, kind, words, said):
-    path = forged(tiny_run, tmp_path, kind)
+    path = forge(tiny_run, tmp_path, kind)
     base = ["train", *TINY, f"output_dir={tmp_path}/out", "name=new", "trainer.max_epochs=3"]
     with pytest.raises(SystemExit, match=rf"(?s)^pix2pix: resume={path}.*{said}"):
         pix2pix(*base, f"resume={path}", *words)
@@ -213,7 +213,7 @@ def test_a_checkpoint_of_another_training_is_refused_before_anything_is_written(
 
 @pytest.mark.parametrize("kind", ["text", "nothing", "other mapping", "no mapping", "missing", "folder", "text.pth"])
 def test_a_mistyped_init_from_leaves_nothing(tiny_run, tmp_path, kind):
-    path = tmp_path / "text.pth" if kind == "text.pth" else forged(tiny_run, tmp_path, kind)
+    path = tmp_path / "text.pth" if kind == "text.pth" else forge(tiny_run, tmp_path, kind)
     if kind == "folder":
         path = tmp_path / "folder"
         path.mkdir()

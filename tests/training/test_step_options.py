@@ -32,7 +32,7 @@ class Descent:
         self.optimizer.zero_grad()
 
 
-def networks() -> Networks:
+def make_networks() -> Networks:
     torch.manual_seed(0)
     generator = UNet(base_channels=4, depth=3, dropout=0.0, norm="instance").double()
     discriminator = PatchGAN(6, receptive_field=16, base_channels=4, norm="instance").double()
@@ -50,7 +50,7 @@ def state(network) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("parts", [2, 3])
 def test_a_batch_in_parts_gives_the_losses_and_weights_of_the_whole_one(parts):
-    whole, divided = networks(), networks()
+    whole, divided = make_networks(), make_networks()
     for number in range(2):
         expected = Pix2PixStep()(*batch(), whole, number)
         result = Pix2PixStep(micro_batches=parts)(*batch(), divided, number)
@@ -63,7 +63,7 @@ def test_a_batch_in_parts_gives_the_losses_and_weights_of_the_whole_one(parts):
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_the_generator_takes_a_step_after_every_n_of_the_discriminator(parts):
-    both, step = networks(), Pix2PixStep(discriminator_steps=3, micro_batches=parts)
+    both, step = make_networks(), Pix2PixStep(discriminator_steps=3, micro_batches=parts)
     moved = []
     for number in range(6):
         before = [state(network) for network in (both.generator, both.discriminator)]
@@ -76,8 +76,8 @@ def test_the_generator_takes_a_step_after_every_n_of_the_discriminator(parts):
 
 def test_a_lazy_penalty_comes_in_every_n_th_step_and_weighs_n_times_as_much():
     lazy, eager = (Pix2PixStep(r1_weight=10, r1_every=every) for every in (4, 1))
-    penalties = [lazy(*batch(), networks(), number)["losses"]["d_r1"].item() for number in range(6)]
-    each = eager(*batch(), networks(), 0)["losses"]["d_r1"].item()
+    penalties = [lazy(*batch(), make_networks(), number)["losses"]["d_r1"].item() for number in range(6)]
+    each = eager(*batch(), make_networks(), 0)["losses"]["d_r1"].item()
     assert penalties == pytest.approx([4 * each, 0, 0, 0, 4 * each, 0])
     assert each > 0
 

@@ -66,14 +66,14 @@ def test_progress_counts_to_the_end_that_comes_first():
     class Trainer:
         current_epoch, num_training_batches = 4, 10
 
-    def said(epochs, steps):
+    def count_and_format(epochs, steps):
         Trainer.max_epochs, Trainer.max_steps = epochs, steps
         return count_steps(Trainer()), format_epoch(Trainer())  # pyright: ignore[reportArgumentType]
 
-    assert said(5, -1) == (50, "epoch 5/5")
-    assert said(5, 12) == (12, "epoch 5/5")
-    assert said(-1, 12) == (12, "epoch 5")
-    assert said(None, -1) == (None, "epoch 5")
+    assert count_and_format(5, -1) == (50, "epoch 5/5")
+    assert count_and_format(5, 12) == (12, "epoch 5/5")
+    assert count_and_format(-1, 12) == (12, "epoch 5")
+    assert count_and_format(None, -1) == (None, "epoch 5")
 
 
 SHELL = {"SLURM_JOB_ID": "77", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}

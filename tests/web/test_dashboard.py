@@ -67,7 +67,9 @@ def test_of_many_samples_only_the_newest_is_opened(run):
     assert shown.problems == ()
 
 
-def asked(outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = "GET", **headers: str) -> TestResponse:
+def request(
+    outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = "GET", **headers: str
+) -> TestResponse:
     """What the page's server answers, with a TensorBoard that greets."""
     application = add_front_page(Response("TensorBoard"), outputs)
     words = {"method": method, "base_url": "http://127.0.0.1", "headers": {"Host": host, **headers}}
@@ -77,24 +79,24 @@ def asked(outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = 
 @pytest.mark.parametrize("path", ["/", "/tensorboard/data/environment", "/files/tiny/samples/val_epoch0001.png", "/x"])
 def test_a_name_that_was_bent_to_this_machine_is_turned_away(run, path):
     for host in ("evil.example", "evil.example:6006", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1"):
-        assert asked(run.path.parent, path, host).status_code == 403
+        assert request(run.path.parent, path, host).status_code == 403
     for host in ("127.0.0.1:6006", "localhost:6006", "[::1]:6006", socket.gethostname()):
-        assert asked(run.path.parent, path, host).status_code == (404 if path == "/x" else 200)
+        assert request(run.path.parent, path, host).status_code == (404 if path == "/x" else 200)
 
 
 def test_a_page_from_elsewhere_cannot_post_to_tensorboard(run):
     post = {"path": "/tensorboard/data/plugin/timeseries/timeSeries", "method": "POST"}
-    assert asked(run.path.parent, **post, Origin="http://evil.example").status_code == 403
-    assert asked(run.path.parent, **post, Origin="http://127.0.0.1:6006").status_code == 200
+    assert request(run.path.parent, **post, Origin="http://evil.example").status_code == 403
+    assert request(run.path.parent, **post, Origin="http://127.0.0.1:6006").status_code == 200
 
 
 def test_a_page_that_a_run_brought_along_runs_apart_from_all_others(run):
     (run.path / "evaluation" / "val").mkdir(parents=True)
     (run.path / "evaluation" / "val" / "index.html").write_text("<script>fetch('/')</script>")
-    answer = asked(run.path.parent, "/files/tiny/evaluation/val/index.html")
+    answer = request(run.path.parent, "/files/tiny/evaluation/val/index.html")
     assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts")
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
-    assert "script-src" not in (policy := asked(run.path.parent, "/").headers["Content-Security-Policy"])
+    assert "script-src" not in (policy := request(run.path.parent, "/").headers["Content-Security-Policy"])
     assert "default-src 'none'" in policy
 
 
@@ -102,13 +104,13 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:40])
 
 
-def piped(file: Path) -> None:
+def make_pipe(file: Path) -> None:
     file.unlink()
     os.mkfifo(file)
 
 
 DAMAGES = {
-    "samples/val_epoch0002.png": [cut, piped, lambda file: file.write_bytes(b"")],
+    "samples/val_epoch0002.png": [cut, make_pipe, lambda file: file.write_bytes(b"")],
     "provenance.json": [
         cut,
         lambda file: file.write_bytes(b""),
@@ -121,7 +123,7 @@ DAMAGES = {
         lambda file: file.write_text("data: {"),
         lambda file: file.write_bytes(b""),
         lambda file: file.write_bytes(b"\xff\xfe\x00"),
-        piped,
+        make_pipe,
     ],
     "metrics.csv": [lambda file: file.write_bytes(bytes(range(256))), lambda file: file.write_text("1,2,3\n4,5,6\n")],
 }
@@ -134,7 +136,7 @@ def test_one_damaged_file_of_one_run_is_named_and_takes_nothing_else_down(run, c
     shutil.copytree(run.path, run.path.with_name("other"))
     file = run.path.with_name("other") / name
     damage(file)
-    page = asked(run.path.parent, "/")
+    page = request(run.path.parent, "/")
     assert page.status_code == 200
     assert "<h3>tiny</h3>" in page.text
     assert "<h3>other</h3>" in page.text
@@ -161,14 +163,14 @@ def test_runs_that_lie_elsewhere_or_have_odd_names_are_shown(run, tmp_path):
     (run.path / "samples").rename(tmp_path / "samples")
     (run.path / "samples").symlink_to(tmp_path / "samples")
     run.path.rename(folder / "moved")
-    page = asked(folder, "/").text
+    page = request(folder, "/").text
     assert "<h3>caf\\xe9</h3>" in page
     assert "/files/moved/samples/val_epoch0002.png" in page
-    assert asked(folder, "/files/moved/samples/val_epoch0002.png").status_code == 200
+    assert request(folder, "/files/moved/samples/val_epoch0002.png").status_code == 200
 
 
 def test_a_folder_whose_runs_were_all_removed_is_an_empty_page(tmp_path):
-    assert "0 runs" in asked(tmp_path, "/").text
+    assert "0 runs" in request(tmp_path, "/").text
 
 
 def test_only_pages_and_pictures_of_the_folder_are_served(address, outputs):

@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_read_ends_the_building_and_leaves_nothing(disk):
     assert same_pairs(disk.open_or_build(pairs()), pairs())
 
 
-def begun_building(disk: DiskCache, folder: Path) -> multiprocessing.Process:
+def start_building(disk: DiskCache, folder: Path) -> multiprocessing.Process:
     """Another process that builds the cache of `pairs()`, slowly; it leaves a file for each pair that it reads."""
 
     def load(pair: Pair) -> Pair:
@@ -119,7 +119,7 @@ def begun_building(disk: DiskCache, folder: Path) -> multiprocessing.Process:
 
 
 def test_a_killed_building_is_begun_again_by_the_next_process(disk, tmp_path):
-    process = begun_building(disk, tmp_path)
+    process = start_building(disk, tmp_path)
     while not list(disk.folder.glob("*.part")):  # a pair is read before, to estimate the size
         assert process.is_alive()
         time.sleep(0.001)
@@ -131,7 +131,7 @@ def test_a_killed_building_is_begun_again_by_the_next_process(disk, tmp_path):
 
 
 def test_processes_that_need_the_same_cache_build_it_once(disk, tmp_path):
-    processes = [begun_building(disk, tmp_path) for _ in range(2)]
+    processes = [start_building(disk, tmp_path) for _ in range(2)]
     for process in processes:
         process.join()
         assert process.exitcode == 0

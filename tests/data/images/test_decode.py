@@ -20,7 +20,7 @@ DEEP = RANDOM.integers(0, 65536, (6, 8, 3), np.uint16)
 GREY = DEEP[..., 0]
 
 
-def written(path, array, **options):
+def write(path, array, **options):
     """A file as other programs write it."""
     if path.suffix == ".tif":
         tifffile.imwrite(path, array, **options)
@@ -57,7 +57,7 @@ def written(path, array, **options):
     ],
 )
 def test_no_bit_and_no_channel_is_lost(tmp_path, name, array, options, depth):
-    file = written(tmp_path / name, array, **options)
+    file = write(tmp_path / name, array, **options)
     channels = array.shape[2] if array.ndim == 3 else 1
     found = read_pixels(file, channels, depth)
     assert found.shape == (channels, 6, 8)
@@ -68,21 +68,21 @@ def test_no_bit_and_no_channel_is_lost(tmp_path, name, array, options, depth):
 @pytest.mark.parametrize("options", [{}, {"planarconfig": "separate"}, {"compression": "zlib"}])
 def test_the_pages_of_a_tiff_are_its_channels(tmp_path, options):
     bands = RANDOM.integers(0, 65536, (5, 6, 8), np.uint16)
-    file = written(tmp_path / "bands.tif", bands, photometric="minisblack", **options)
+    file = write(tmp_path / "bands.tif", bands, photometric="minisblack", **options)
     assert np.array_equal(read_pixels(file, 5, 16).numpy(), bands)
     with pytest.raises(ValueError, match=r"bands\.tif: 5 channels, where 3 are expected.*data\.source_channels"):
         read_pixels(file, 3, 16)
 
 
 def test_a_file_of_another_depth_is_refused_with_the_setting_that_reads_it(tmp_path):
-    file = written(tmp_path / "deep.png", GREY)
+    file = write(tmp_path / "deep.png", GREY)
     with pytest.raises(
         ValueError,
         match=r"deep\.png: pixels of 16 bits, where .* 8 bits.*, or train with data\.depth=16",
     ):
         read_pixels(file, 1)
     with pytest.raises(ValueError, match=r"plain\.png: pixels of 8 bits, where .* floats are expected\. Conv"):
-        read_pixels(written(tmp_path / "plain.png", BYTES), 3, "float")
+        read_pixels(write(tmp_path / "plain.png", BYTES), 3, "float")
 
 
 def test_what_is_transparent_becomes_white_unless_transparency_is_a_channel(tmp_path):
@@ -109,8 +109,8 @@ def test_other_kinds_of_picture_come_as_rgb(tmp_path, mode):
 
 def test_colour_becomes_grey_by_its_luma_at_every_depth(tmp_path):
     luma = (DEEP @ [0.299, 0.587, 0.114]).round()
-    assert np.array_equal(read_pixels(written(tmp_path / "a.png", DEEP), 1, 16)[0].numpy(), luma)
-    assert read_pixels(written(tmp_path / "b.png", GREY), 3, 16).shape == (3, 6, 8)
+    assert np.array_equal(read_pixels(write(tmp_path / "a.png", DEEP), 1, 16)[0].numpy(), luma)
+    assert read_pixels(write(tmp_path / "b.png", GREY), 3, 16).shape == (3, 6, 8)
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
@@ -137,7 +137,7 @@ def test_a_still_gif_is_a_picture(tmp_path):
 )
 def test_arrays_that_are_no_pictures_are_refused(tmp_path, name, array, sentence):
     with pytest.raises(ValueError, match=f"{name}.*{sentence}"):
-        read_pixels(written(tmp_path / name, array), 1, "float")
+        read_pixels(write(tmp_path / name, array), 1, "float")
 
 
 def test_an_array_of_objects_executes_nothing(tmp_path):
@@ -147,7 +147,7 @@ def test_an_array_of_objects_executes_nothing(tmp_path):
 
 
 def test_what_needs_the_extra_says_so(tmp_path, monkeypatch):
-    file = written(tmp_path / "deep.tif", DEEP)
+    file = write(tmp_path / "deep.tif", DEEP)
 
     def missing(name):
         raise ImportError(name)
@@ -158,7 +158,7 @@ def test_what_needs_the_extra_says_so(tmp_path, monkeypatch):
 
 
 def test_a_png_of_16_bits_and_damaged_is_named(tmp_path):
-    file = written(tmp_path / "a.png", DEEP)
+    file = write(tmp_path / "a.png", DEEP)
     file.write_bytes(file.read_bytes()[:60])
     with pytest.raises(ValueError, match=r"a\.png: cannot be read as a picture"):
         read_pixels(file, 3, 16)
@@ -185,11 +185,11 @@ def test_a_file_in_memory_is_read_as_one_on_disk(tmp_path):
     class Stored(io.BytesIO):
         suffix = ".tif"
 
-    stored = Stored(written(tmp_path / "a.tif", DEEP).read_bytes())
+    stored = Stored(write(tmp_path / "a.tif", DEEP).read_bytes())
     assert torch.equal(read_pixels(stored, 3, 16), read_pixels(tmp_path / "a.tif", 3, 16))  # pyright: ignore[reportArgumentType]
 
 
 def test_the_size_is_known_without_reading_the_pixels(tmp_path):
-    file = written(tmp_path / "a.png", BYTES)
+    file = write(tmp_path / "a.png", BYTES)
     file.write_bytes(file.read_bytes()[:60])
     assert read_size(file) == (6, 8)

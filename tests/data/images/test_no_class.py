@@ -22,7 +22,7 @@ def read(palette: Palette, picture) -> torch.Tensor:
     return normalize(palette.decode_label_map(picture, "a.png"))
 
 
-def indexed(numbers: np.ndarray) -> Image.Image:
+def make_indexed_picture(numbers: np.ndarray) -> Image.Image:
     picture = Image.fromarray(numbers, "P")
     picture.putpalette([level for index in range(256) for level in (index, 255 - index, 7)])
     return picture
@@ -41,7 +41,7 @@ def test_255_is_no_class_with_any_palette_and_is_coded_as_no_channel(choice, kin
     assert palette.true_classes(to_displayable(coded, palette))[0].tolist() == CLASSES
 
 
-@pytest.mark.parametrize("make", [indexed, lambda numbers: Image.fromarray(np.dstack([numbers] * 3))])
+@pytest.mark.parametrize("make", [make_indexed_picture, lambda numbers: Image.fromarray(np.dstack([numbers] * 3))])
 def test_classes_by_number_may_be_indices_or_grey_in_three_channels(make):
     palette = Palette(4)
     assert palette.true_classes(read(palette, make(NUMBERS))).tolist() == CLASSES
@@ -49,9 +49,9 @@ def test_classes_by_number_may_be_indices_or_grey_in_three_channels(make):
 
 def test_index_255_is_no_class_unless_the_palette_has_its_colour():
     palette = Palette({"a": [0, 255, 7], "b": [1, 254, 7], "c": [2, 253, 7], "d": [3, 252, 7]})
-    assert palette.true_classes(read(palette, indexed(NUMBERS))).tolist() == CLASSES
+    assert palette.true_classes(read(palette, make_indexed_picture(NUMBERS))).tolist() == CLASSES
     known = Palette({"a": [0, 255, 7], "b": [1, 254, 7], "c": [2, 253, 7], "d": [3, 252, 7], "e": [255, 0, 7]})
-    assert known.true_classes(read(known, indexed(NUMBERS)))[1, 0] == 4
+    assert known.true_classes(read(known, make_indexed_picture(NUMBERS)))[1, 0] == 4
 
 
 def test_with_256_classes_255_is_one_of_them():
@@ -79,7 +79,7 @@ def test_floats_that_are_no_classes_are_refused():
         Palette(4).decode_label_map(NUMBERS / 2, "a.png")
 
 
-def coded_pair(palette: Palette) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def make_pair(palette: Palette) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """An output at random, a target of which a third has no class, and where it has one."""
     classes = torch.from_numpy(np.random.default_rng(0).integers(0, 4, (2, 6, 8)))
     unlabelled = torch.from_numpy(np.random.default_rng(1).random((2, 6, 8)) < 0.3)
@@ -88,7 +88,7 @@ def coded_pair(palette: Palette) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 
 
 def test_losses_are_those_of_the_labelled_pixels_alone():
-    fake, target, labelled = coded_pair(Palette(4))
+    fake, target, labelled = make_pair(Palette(4))
     logits, classes = 5 * fake.movedim(1, -1)[labelled], target.argmax(dim=1)[labelled]
     assert torch.allclose(cross_entropy(fake, target), torch.nn.functional.cross_entropy(logits, classes))
     changed = torch.where(labelled[:, None], fake, -fake)
@@ -115,7 +115,7 @@ def objective_of(kind: str) -> tuple[Objective, torch.nn.Module]:
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_no_term_of_an_objective_has_a_gradient_where_there_is_no_class(kind):
-    fake, target, labelled = coded_pair(Palette(4))
+    fake, target, labelled = make_pair(Palette(4))
     objective, discriminator = objective_of(kind)
     objective.find_labelled = label_mask
     terms = objective.generator_terms(discriminator, target[:, :1], target, fake.requires_grad_())
@@ -125,7 +125,7 @@ def test_no_term_of_an_objective_has_a_gradient_where_there_is_no_class(kind):
 
 @pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_a_discriminator_cannot_see_what_was_drawn_where_there_is_no_class(kind):
-    fake, target, labelled = coded_pair(Palette(4))
+    fake, target, labelled = make_pair(Palette(4))
     objective, discriminator = objective_of(kind)
     objective.find_labelled = label_mask
     seen = []
@@ -137,7 +137,7 @@ def test_a_discriminator_cannot_see_what_was_drawn_where_there_is_no_class(kind)
 
 def test_means_over_pixels_are_over_those_with_a_class_in_colours_too():
     palette = Palette(4)
-    fake, target, labelled = coded_pair(palette)
+    fake, target, labelled = make_pair(palette)
     colours = palette.paint(target.argmax(dim=1).masked_fill(~labelled, NO_CLASS))
     objective = Objective(None, l2_weight=1)
     for find, true in ((label_mask, target), (palette.find_labelled, colours)):
@@ -151,7 +151,7 @@ def test_means_over_pixels_are_over_those_with_a_class_in_colours_too():
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_where_all_pixels_have_a_class_the_losses_are_the_same_bits(kind):
-    fake, target, _ = coded_pair(Palette(4))
+    fake, target, _ = make_pair(Palette(4))
     target = Palette(4).one_hot(target.argmax(dim=1))
     objective, discriminator = objective_of(kind)
     found = []

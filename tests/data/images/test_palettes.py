@@ -14,7 +14,7 @@ from tests.conftest import DATASETS, needs_datasets
 NUMBERS = np.random.default_rng(0).integers(0, 5, (6, 8), np.uint8)
 
 
-def painted(palette: Palette, numbers: np.ndarray) -> np.ndarray:
+def paint(palette: Palette, numbers: np.ndarray) -> np.ndarray:
     return palette.pixels.numpy()[numbers]
 
 
@@ -25,9 +25,9 @@ def of(palette: Palette, picture) -> np.ndarray:
 @pytest.mark.parametrize("choice", ["cmp_facades", 5, [[0, 0, 0], [9, 9, 9], [255, 0, 0], [0, 255, 0], [0, 0, 255]]])
 def test_grey_files_hold_classes_and_colour_files_colours(choice):
     palette = Palette(choice)
-    assert np.array_equal(of(palette, Image.fromarray(NUMBERS)), painted(palette, NUMBERS))
-    assert np.array_equal(of(palette, NUMBERS[..., None].astype(np.uint16)), painted(palette, NUMBERS))
-    assert np.array_equal(of(palette, Image.fromarray(painted(palette, NUMBERS))), painted(palette, NUMBERS))
+    assert np.array_equal(of(palette, Image.fromarray(NUMBERS)), paint(palette, NUMBERS))
+    assert np.array_equal(of(palette, NUMBERS[..., None].astype(np.uint16)), paint(palette, NUMBERS))
+    assert np.array_equal(of(palette, Image.fromarray(paint(palette, NUMBERS))), paint(palette, NUMBERS))
 
 
 def test_a_file_with_a_palette_is_read_by_its_colours_unless_ours_is_a_mere_number(tmp_path):
@@ -35,8 +35,8 @@ def test_a_file_with_a_palette_is_read_by_its_colours_unless_ours_is_a_mere_numb
     indexed.putpalette([level for colour in list(CMP_FACADES.values())[::-1] for level in colour])
     indexed.save(tmp_path / "a.png")
     colours, numbers = Palette("cmp_facades"), Palette(5)
-    assert np.array_equal(of(colours, open_picture(tmp_path / "a.png")), painted(colours, 11 - NUMBERS))
-    assert np.array_equal(of(numbers, open_picture(tmp_path / "a.png")), painted(numbers, NUMBERS))
+    assert np.array_equal(of(colours, open_picture(tmp_path / "a.png")), paint(colours, 11 - NUMBERS))
+    assert np.array_equal(of(numbers, open_picture(tmp_path / "a.png")), paint(numbers, NUMBERS))
 
 
 @needs_datasets

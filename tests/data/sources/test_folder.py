@@ -259,7 +259,7 @@ def test_folders_may_have_names_of_their_own(tmp_path, layout):
 
 def test_several_folders_are_joined_as_the_channels_of_one_image(tmp_path):
     for number in ("1", "2"):
-        Image.new("L", (8, 6), 77).save(ensured(tmp_path / "trainmask" / f"{number}_mask.png"))
+        Image.new("L", (8, 6), 77).save(make_parents(tmp_path / "trainmask" / f"{number}_mask.png"))
         picture(tmp_path / "trainphoto" / f"{number}.jpg", "white")
         picture(tmp_path / "trainB" / f"{number}.png", "blue")
     pairs = PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}}, val_share=None)
@@ -282,8 +282,8 @@ def test_several_folders_are_joined_as_the_channels_of_one_image(tmp_path):
 def test_deep_files_lie_side_by_side_as_others_do(tmp_path):
     deep = np.random.default_rng(0).integers(0, 65536, (6, 16), np.uint16)
     for number in ("1", "2"):
-        Image.fromarray(deep).save(ensured(tmp_path / "train" / f"{number}.png"))
-    np.save(ensured(tmp_path / "val" / "3.npy"), np.dstack([deep] * 5))
+        Image.fromarray(deep).save(make_parents(tmp_path / "train" / f"{number}.png"))
+    np.save(make_parents(tmp_path / "val" / "3.npy"), np.dstack([deep] * 5))
     channels = {"source_channels": 1, "target_channels": 1, "source_depth": 16, "target_depth": 16}
     pair = PairFolder(str(tmp_path), **channels).split("train")[0]
     assert np.array_equal(np.hstack([pair.source[0].numpy(), pair.target[0].numpy()]), deep)
@@ -294,13 +294,13 @@ def test_deep_files_lie_side_by_side_as_others_do(tmp_path):
 def test_the_label_map_is_read_by_its_palette_whichever_side_it_is_on(tmp_path):
     for number in ("1", "2"):
         picture(tmp_path / "trainA" / f"{number}.png", "red")
-        Image.new("L", (8, 6), 3).save(ensured(tmp_path / "trainB" / f"{number}.png"))
+        Image.new("L", (8, 6), 3).save(make_parents(tmp_path / "trainB" / f"{number}.png"))
     pairs = PairFolder(str(tmp_path), label_map="B", palette="cmp_facades").split("train")
     assert (colour(pairs[0].source), colour(pairs[0].target)) == (RED, (0, 170, 255))
     back = PairFolder(str(tmp_path), label_map="B", palette="cmp_facades", direction="BtoA").split("train")
     assert colour(back[0].source) == (0, 170, 255)
 
 
-def ensured(path: Path) -> Path:
+def make_parents(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

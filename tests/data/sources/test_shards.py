@@ -187,7 +187,7 @@ def test_a_window_over_all_shards_is_the_order_of_the_files(several, folder):
     assert not np.array_equal(ShardedPairs(str(several), window=1).order(5, 2, 12), theirs.order(5, 2, 12))
 
 
-def loaded(source: ShardedPairs, *, first: int = 0, workers: int = 0, rank: int = 0, processes: int = 1):
+def load(source: ShardedPairs, *, first: int = 0, workers: int = 0, rank: int = 0, processes: int = 1):
     """The names and pixels of an epoch's batches, from batch `first` on."""
     transform = JitterAndMirror(height=8, width=8, load_height=10, load_width=10)
     pairs = TrainingPairs(source.split("train"), transform, 3)
@@ -199,12 +199,12 @@ def loaded(source: ShardedPairs, *, first: int = 0, workers: int = 0, rank: int 
 
 
 def test_an_epoch_over_http_is_taken_up_in_the_middle_by_any_number_of_workers(several):
-    local = loaded(ShardedPairs(str(several), window=2))
+    local = load(ShardedPairs(str(several), window=2))
     with FolderServer(several) as server:
         source = ShardedPairs(server.url, window=2)
-        assert loaded(source) == local
+        assert load(source) == local
         server.sent = 0
-        assert loaded(source, first=4, workers=2) == local[4:]
+        assert load(source, first=4, workers=2) == local[4:]
         pictures = ShardedPairs(str(several)).split("train").files.ranges[:, 1].sum()
         assert server.sent <= pictures * 4 / 12 * 1.5, "what was taken before is not read again"
 
@@ -223,8 +223,8 @@ def test_an_object_store_is_read_like_a_folder(several, folder):
 
 def test_processes_on_several_machines_share_an_epoch(several):
     source = ShardedPairs(str(several), window=2)
-    alone = [name for names, _ in loaded(source) for name in names]
-    shares = [[name for names, _ in loaded(source, rank=rank, processes=3) for name in names] for rank in range(3)]
+    alone = [name for names, _ in load(source) for name in names]
+    shares = [[name for names, _ in load(source, rank=rank, processes=3) for name in names] for rank in range(3)]
     assert sorted(name for share in shares for name in share) == sorted(alone)
 
 
@@ -363,7 +363,7 @@ def test_places_that_are_no_array_are_told_by_the_name_of_their_file(several, co
         ShardedPairs(str(several)).split("train")
 
 
-def changed(several, **values):
+def change(several, **values):
     """The index with other values in the first shard."""
     index = json.loads((several / "index.json").read_text())
     index["splits"]["train"][0] |= values
@@ -385,7 +385,7 @@ def changed(several, **values):
     ],
 )
 def test_an_index_of_odd_shards_is_refused(several, values):
-    (several / "index.json").write_text(changed(several, **values))
+    (several / "index.json").write_text(change(several, **values))
     with pytest.raises(ValueError, match=r"index\.json: not an index of shards"):
         ShardedPairs(str(several))
 
@@ -427,7 +427,7 @@ def replace_first_pair(shards: Path, *members: tarfile.TarInfo) -> None:
     places = np.load(shards / "train.offsets.npy")
     places[0] = 0, size
     np.save(shards / "train.offsets.npy", places)
-    (shards / "index.json").write_text(changed(shards, bytes=size))
+    (shards / "index.json").write_text(change(shards, bytes=size))
 
 
 @pytest.mark.parametrize(

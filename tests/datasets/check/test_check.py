@@ -33,7 +33,7 @@ def drawn(tmp_path_factory) -> Path:
         (folder / split).mkdir()
         pairs = source.split(split)
         for index in range(number):
-            joined(*(picture(image) for image in pairs[index][:2])).save(folder / split / f"{index + 1}.png")
+            concat(*(picture(image) for image in pairs[index][:2])).save(folder / split / f"{index + 1}.png")
     return folder
 
 
@@ -47,14 +47,14 @@ def picture(image) -> Image.Image:
     return to_picture(image.float() / 127.5 - 1)
 
 
-def joined(a: Image.Image, b: Image.Image) -> Image.Image:
+def concat(a: Image.Image, b: Image.Image) -> Image.Image:
     both = Image.new("RGB", (a.width + b.width, a.height))
     both.paste(a, (0, 0))
     both.paste(b, (a.width, 0))
     return both
 
 
-def parted(file: Path) -> tuple[Image.Image, Image.Image]:
+def split_halves(file: Path) -> tuple[Image.Image, Image.Image]:
     with Image.open(file) as both:
         middle = both.width // 2
         return both.crop((0, 0, middle, both.height)), both.crop((middle, 0, both.width, both.height))
@@ -64,14 +64,14 @@ def in_folders(folder: Path) -> Path:
     """The same pairs in trainA/, trainB/, valA/ and valB/."""
     for split in PAIRS:
         for file in sorted((folder / split).iterdir()):
-            for name, half in zip("AB", parted(file), strict=True):
+            for name, half in zip("AB", split_halves(file), strict=True):
                 (folder / f"{split}{name}").mkdir(exist_ok=True)
                 half.save(folder / f"{split}{name}" / file.name)
         shutil.rmtree(folder / split)
     return folder
 
 
-def found(folder: Path, **options) -> dict[str, list[str]]:
+def find(folder: Path, **options) -> dict[str, list[str]]:
     """What the doctor finds: the names of the files by kind."""
     return {finding.kind: [file.name for file in finding.files] for finding in check(folder, **options).findings}
 
@@ -133,19 +133,19 @@ def make_odd(folder):
 
 def whiten(folder):
     file = folder / "train" / "5.png"
-    joined(parted(file)[0], Image.new("RGB", (SIZE, SIZE), "white")).save(file)
+    concat(split_halves(file)[0], Image.new("RGB", (SIZE, SIZE), "white")).save(file)
     return ["5.png"]
 
 
 def blacken(folder):
     file = folder / "train" / "5.png"
-    joined(Image.new("RGB", (SIZE, SIZE)), parted(file)[1]).save(file)
+    concat(Image.new("RGB", (SIZE, SIZE)), split_halves(file)[1]).save(file)
     return ["5.png"]
 
 
 def repeat(folder):
     file = folder / "train" / "6.png"
-    joined(parted(file)[0], parted(file)[0]).save(file)
+    concat(split_halves(file)[0], split_halves(file)[0]).save(file)
     return ["6.png"]
 
 
@@ -168,7 +168,7 @@ def double(folder):
 def exchange(folder):
     for name in ("8.png", "20.png"):
         file = folder / "train" / name
-        joined(*reversed(parted(file))).save(file)
+        concat(*reversed(split_halves(file))).save(file)
     return ["8.png", "20.png"]
 
 
@@ -269,7 +269,7 @@ def share_a_name(folder):
 )
 def test_a_planted_fault_is_found_with_its_files(folder, plant, kind, ends, capsys):
     files = plant(folder)
-    findings = found(folder)
+    findings = find(folder)
     assert sorted(findings[kind]) == sorted(files)
     others = {"sizes", "small", "no-val", "mixed-modes", "swapped"}  # what some of the faults bring with them
     assert findings.keys() <= {kind} | others
@@ -287,7 +287,7 @@ def test_a_photo_that_was_scaled_brightened_and_compressed_again_is_known(tmp_pa
         shutil.copy(file, tmp_path / "train")
         copy = ImageEnhance.Brightness(Image.open(file)).enhance(1.03)
         copy.resize((384, 192)).save(tmp_path / "val" / f"copy{file.name}", quality=60)
-    assert len(found(tmp_path)["leak"]) == 60
+    assert len(find(tmp_path)["leak"]) == 60
 
 
 def test_an_exchanged_pair_is_told_from_two_exchanged_halves(folder):
@@ -298,7 +298,7 @@ def test_names_without_partners_are_all_named_and_the_rest_is_examined(folder):
     in_folders(folder)
     (folder / "trainA" / "1.png").unlink()
     (folder / "valB" / "2.png").rename(folder / "valB" / "2x.png")
-    assert found(folder) == {"unmatched": ["1.png", "2.png", "2x.png"]}
+    assert find(folder) == {"unmatched": ["1.png", "2.png", "2x.png"]}
 
 
 @pytest.mark.parametrize("step", [1, -1])
@@ -308,7 +308,7 @@ def test_partners_moved_by_one_are_told_from_strangers(folder, step):
     contents = [file.read_bytes() for file in files]
     for file, content in zip(files, np.roll(np.array(contents, object), step), strict=True):
         file.write_bytes(content)
-    assert list(found(folder)) == ["off-by-one"]
+    assert list(find(folder)) == ["off-by-one"]
 
 
 @pytest.mark.parametrize("name", ["drawn", *(["facades", "maps", "edges2shoes"] if DATASETS.is_dir() else [])])
@@ -316,18 +316,18 @@ def test_a_set_of_strangers_is_noticed(name, drawn, tmp_path):
     files = sorted((drawn if name == "drawn" else DATASETS / name).glob("train/*"))[:60]
     (tmp_path / "train").mkdir()
     for number, (file, other) in enumerate(zip(files, files[7:] + files[:7], strict=True)):
-        pair = joined(parted(file)[0], parted(other)[1])
+        pair = concat(split_halves(file)[0], split_halves(other)[1])
         pair.reduce(pair.height // 60).save(tmp_path / "train" / f"{number}.png")
-    assert "unrelated" in found(tmp_path)
+    assert "unrelated" in find(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["drawn", *(["facades", "edges2shoes"] if DATASETS.is_dir() else [])])
 def test_a_set_whose_targets_are_displaced_is_noticed(name, drawn, tmp_path):
     (tmp_path / "train").mkdir()
     for file in sorted((drawn if name == "drawn" else DATASETS / name).glob("train/*"))[:48]:
-        a, b = parted(file)
+        a, b = split_halves(file)
         moved = Image.fromarray(np.roll(np.asarray(b), b.width // 10, axis=1))
-        joined(a, moved).reduce(b.height // 64).save(tmp_path / "train" / f"{file.stem}.png")
+        concat(a, moved).reduce(b.height // 64).save(tmp_path / "train" / f"{file.stem}.png")
     finding = check(tmp_path).findings[0]
     assert finding.severity == "error"
     assert "px right of where A has it, throughout the set" in finding.message
@@ -340,10 +340,10 @@ def test_single_strangers_and_misaligned_pairs_are_named_where_partners_are_easi
     for file in files[2:]:
         shutil.copy(file, tmp_path / "train" / file.name)
     for file, other in (files[:2], files[1::-1]):
-        joined(parted(file)[0], parted(other)[1]).save(tmp_path / "train" / file.name, quality=95)
-    a, b = parted(files[20])
-    joined(a, Image.fromarray(np.roll(np.asarray(b), 12, axis=1))).save(tmp_path / "train" / files[20].name, quality=95)
-    findings = found(tmp_path)
+        concat(split_halves(file)[0], split_halves(other)[1]).save(tmp_path / "train" / file.name, quality=95)
+    a, b = split_halves(files[20])
+    concat(a, Image.fromarray(np.roll(np.asarray(b), 12, axis=1))).save(tmp_path / "train" / files[20].name, quality=95)
+    findings = find(tmp_path)
     assert sorted(findings["mismatched"]) == sorted(file.name for file in files[:2])
     assert findings["misaligned"] == [files[20].name]
 
@@ -351,15 +351,15 @@ def test_single_strangers_and_misaligned_pairs_are_named_where_partners_are_easi
 @needs_datasets
 def test_photos_taken_for_pairs_are_noticed(tmp_path):
     for file in sorted((DATASETS / "facades" / "train").iterdir())[:40]:
-        parted(file)[0].save(tmp_path / f"{file.stem}.png")
-    assert "no-seam" in found(tmp_path)
+        split_halves(file)[0].save(tmp_path / f"{file.stem}.png")
+    assert "no-seam" in find(tmp_path)
 
 
 def test_proportions_sizes_and_small_pictures_are_told(folder):
     in_folders(folder)
     file = folder / "trainA" / "1.png"
     Image.open(file).crop((0, 0, 40, 64)).save(file)
-    findings = found(folder)
+    findings = find(folder)
     assert findings["proportions"] == ["1.png", "1.png"]
     assert findings["small"] == ["1.png", "1.png"]
     assert "sizes" in findings
@@ -367,13 +367,13 @@ def test_proportions_sizes_and_small_pictures_are_told(folder):
 
 def test_folders_without_training_pairs_are_told(tmp_path, folder):
     (tmp_path / "nothing").mkdir()
-    assert "empty" in found(tmp_path / "nothing")
+    assert "empty" in find(tmp_path / "nothing")
     shutil.rmtree(folder / "train")
-    assert "no-train" in found(folder)
+    assert "no-train" in find(folder)
     for file in list((folder / "val").iterdir())[1:]:
         file.unlink()
     (folder / "val").rename(folder / "train")
-    assert "one-pair" in found(folder)
+    assert "one-pair" in find(folder)
     with pytest.raises(SystemExit, match="pix2pix: no folder 'gone'"):
         pix2pix("data", "check", "gone")
 

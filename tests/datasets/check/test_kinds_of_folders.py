@@ -62,7 +62,7 @@ def grey16(file: Path, pixels: np.ndarray) -> None:
     save(file, pixels[..., 0].astype(np.uint16) * 257)
 
 
-def signed(file: Path, pixels: np.ndarray) -> None:
+def save_signed(file: Path, pixels: np.ndarray) -> None:
     np.save(file, pixels[..., 0].astype(np.int32) * 10 - 1000)
 
 
@@ -145,7 +145,7 @@ def transparent(file: Path, pixels: np.ndarray) -> None:
     save(file, np.dstack([pixels, np.full((SIDE, SIDE), 100, np.uint8)]))
 
 
-def paletted(file: Path, pixels: np.ndarray) -> None:
+def save_with_palette(file: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).quantize(8).save(file)
 
 
@@ -217,7 +217,7 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
     "16 bits": (both(grey16), ("data.depth=16", "data.source_channels=1", "data.target_channels=1")),
     "16 bits in B": (target(grey16), ("_depth=16",)),
     "16-bit colour": (both(colour16, ".npy"), ("data.depth=16",)),
-    "signed integers": (target(signed, ".npy"), ("_depth=32", "_range=[-1000,")),
+    "signed integers": (target(save_signed, ".npy"), ("_depth=32", "_range=[-1000,")),
     "floats": (target(floats, ".npy"), ("_depth=float", "_range=[0,3]")),
     "floats of 0 to 1": (target(unit_floats, ".npy"), ("_depth=float", "_channels=1")),
     "arrays": (both(array, ".npy"), ()),
@@ -243,7 +243,7 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
     "classes in grey RGB": (target(classes_in_grey_rgb), ("data.label_map=B", "data.palette=13")),
     "masks in their folder": (target(mask, a="images", b="masks"), ("data.folders=", "data.label_map=B")),
     "transparent": (both(transparent), ()),
-    "palettes": (target(paletted), ()),
+    "palettes": (target(save_with_palette), ()),
 }
 
 

@@ -17,22 +17,22 @@ SETS = ["facades", "maps", "edges2shoes"]
 FARTHEST = 16
 
 
-def widened(image: Image.Image) -> Image.Image:
+def widen(image: Image.Image) -> Image.Image:
     """The picture with its border pixels repeated."""
     return Image.fromarray(np.pad(np.asarray(image), ((FARTHEST, FARTHEST), (FARTHEST, FARTHEST), (0, 0)), "edge"))
 
 
-def moved(image: Image.Image, right: int, down: int) -> Image.Image:
+def shift(image: Image.Image, right: int, down: int) -> Image.Image:
     """The picture shifted, in the same size."""
     left, top = FARTHEST - right, FARTHEST - down
-    return widened(image).crop((left, top, left + image.width, top + image.height))
+    return widen(image).crop((left, top, left + image.width, top + image.height))
 
 
-def enlarged(image: Image.Image, factor: float) -> Image.Image:
+def enlarge(image: Image.Image, factor: float) -> Image.Image:
     """The picture scaled about its centre, in the same size."""
     x, y = (FARTHEST + side / 2 * (1 - 1 / factor) for side in image.size)
     lines = (1 / factor, 0, x, 0, 1 / factor, y)
-    return widened(image).transform(image.size, Image.Transform.AFFINE, lines, Image.Resampling.BICUBIC)
+    return widen(image).transform(image.size, Image.Transform.AFFINE, lines, Image.Resampling.BICUBIC)
 
 
 def write_set(folder: Path, name: str, change) -> Path:
@@ -55,7 +55,7 @@ def findings_of(folder: Path) -> dict[str, Finding]:
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize(("right", "down"), [(3, 0), (-8, 8)])
 def test_the_shift_of_a_set_is_found_within_a_pixel(tmp_path, name, right, down):
-    findings = findings_of(write_set(tmp_path, name, lambda _, image: moved(image, right, down)))
+    findings = findings_of(write_set(tmp_path, name, lambda _, image: shift(image, right, down)))
     assert findings.keys() & {"shifted", "scaled", "misaligned", "unrelated", "alignment"} == {"shifted"}
     said = findings["shifted"].message
     across = re.search(r"([\d.]+) px (right of|left of)", said)
@@ -71,7 +71,7 @@ def test_the_shift_of_a_set_is_found_within_a_pixel(tmp_path, name, right, down)
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("factor", [1.03, 0.97])
 def test_the_scale_of_a_set_is_found_within_a_pixel_at_its_border(tmp_path, name, factor):
-    findings = findings_of(write_set(tmp_path, name, lambda _, image: enlarged(image, factor)))
+    findings = findings_of(write_set(tmp_path, name, lambda _, image: enlarge(image, factor)))
     assert findings.keys() & {"shifted", "scaled", "misaligned", "unrelated", "alignment"} == {"scaled"}
     percents = re.findall(r"([\d.]+)% (wider|higher|narrower|lower)", findings["scaled"].message)
     assert [word for _, word in percents] == (["wider", "higher"] if factor > 1 else ["narrower", "lower"])
@@ -81,7 +81,7 @@ def test_the_scale_of_a_set_is_found_within_a_pixel_at_its_border(tmp_path, name
 @needs_datasets
 def test_single_pairs_that_lie_otherwise_are_named_the_worst_first(tmp_path):
     shifts = {5: 6, 20: 12}
-    folder = write_set(tmp_path, "edges2shoes", lambda number, image: moved(image, shifts.get(number, 0), 0))
+    folder = write_set(tmp_path, "edges2shoes", lambda number, image: shift(image, shifts.get(number, 0), 0))
     finding = findings_of(folder)["misaligned"]
     assert [file.name for file in finding.files] == ["20.png", "5.png"]
     assert re.search(r"2 of \d+ pairs .* in the worst, B lies 1[12]\.\d px right of where it should", finding.message)
@@ -110,7 +110,7 @@ def test_what_strangers_have_in_common_is_no_shift():
 def test_pairs_that_all_lie_in_other_ways_are_named_without_a_shift_of_the_set(tmp_path):
     random = np.random.default_rng(0)
     shifts = random.integers(-16, 17, (PAIRS, 2))
-    folder = write_set(tmp_path, "facades", lambda number, image: moved(image, *map(int, shifts[number])))
+    folder = write_set(tmp_path, "facades", lambda number, image: shift(image, *map(int, shifts[number])))
     findings = findings_of(folder)
     assert "shifted" not in findings
     assert "misaligned, by" in findings["misaligned"].message

@@ -41,7 +41,7 @@ def _this_machine_only(monkeypatch):
     stay_on_this_machine(monkeypatch, downloading)
 
 
-def fetched(root, *answers):
+def fetch(root, *answers):
     """Downloads facades from servers that answer so, and returns what each was asked for."""
     asked = []
     for answer in answers:
@@ -67,14 +67,14 @@ def test_a_data_set_is_downloaded_to_where_training_looks_for_it(tmp_path, good,
 
 
 def test_what_is_there_already_is_not_fetched_again(tmp_path, good):
-    assert fetched(tmp_path, well(good), well(good))[1] == []
+    assert fetch(tmp_path, well(good), well(good))[1] == []
 
 
 def test_a_set_that_is_incomplete_is_neither_trusted_nor_touched(tmp_path, good):
     (tmp_path / "facades" / "train").mkdir(parents=True)
     (tmp_path / "facades" / "train" / "1.jpg").write_bytes(picture())
     with pytest.raises(ValueError, match="train: 1 of 400 pairs"):
-        fetched(tmp_path, well(good))
+        fetch(tmp_path, well(good))
     assert (tmp_path / "facades" / "train" / "1.jpg").exists()
 
 
@@ -92,7 +92,7 @@ def breaking(content, at, tag='"one"'):
 
 
 def test_broken_connections_are_continued_where_they_broke(tmp_path, good):
-    [asked] = fetched(tmp_path, breaking(good, len(good) // 4))
+    [asked] = fetch(tmp_path, breaking(good, len(good) // 4))
     starts = [wanted for _, wanted, _ in asked]
     assert starts[0] is None
     assert len(starts) in {4, 5}
@@ -107,7 +107,7 @@ def test_a_server_without_ranges_starts_again(tmp_path, good):
         calls.append(1)
         send(handler, good if len(calls) > 2 else good[:1000], length=len(good))
 
-    fetched(tmp_path, answer)
+    fetch(tmp_path, answer)
     assert len(calls) == 3
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_changed_in_between_is_not_glued_to_the_old_one(tmp_path, go
         calls.append(1)
         (breaking(bytes(len(good)), 1000, '"old"') if len(calls) == 1 else well(good, '"new"'))(handler)
 
-    fetched(tmp_path, answer)
+    fetch(tmp_path, answer)
     assert (tmp_path / "facades").is_dir()
 
 
@@ -130,7 +130,7 @@ def test_another_part_than_was_asked_for_is_refused(tmp_path, good):
             send(handler, good[:1000], length=len(good))
 
     with pytest.raises(OSError, match="another part than it was asked for"):
-        fetched(tmp_path, answer)
+        fetch(tmp_path, answer)
     assert visible(tmp_path) == []
 
 
@@ -149,7 +149,7 @@ def test_another_part_than_was_asked_for_is_refused(tmp_path, good):
 )
 def test_a_server_that_does_not_deliver_is_named_and_nothing_is_left(tmp_path, answer, said):
     with pytest.raises(OSError, match=said):
-        fetched(tmp_path, answer)
+        fetch(tmp_path, answer)
     assert visible(tmp_path) == []
 
 
@@ -168,15 +168,15 @@ def test_the_next_mirror_is_asked_when_one_fails(tmp_path, good, monkeypatch):
 
 
 def test_a_second_download_must_equal_the_first(tmp_path, good):
-    fetched(tmp_path, well(good))
+    fetch(tmp_path, well(good))
     first = lock_file(tmp_path).read_text()
     shutil.rmtree(tmp_path / "facades")
     changed = bytearray(good)
     changed[4] ^= 1  # the time stamp in gzip's header: same pictures, another file
     with pytest.raises(OSError, match="from the first download"):
-        fetched(tmp_path, well(bytes(changed)))
+        fetch(tmp_path, well(bytes(changed)))
     assert visible(tmp_path) == ["datasets.lock"]
-    fetched(tmp_path, well(good))
+    fetch(tmp_path, well(good))
     assert lock_file(tmp_path).read_text() == first
 
 
@@ -184,7 +184,7 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(tmp_path, good, monke
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(mirrors.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 10**6))
     with pytest.raises(OSError, match=r"needs about 30 MB .* 20 MB are free"):
-        fetched(tmp_path, well(good))
+        fetch(tmp_path, well(good))
     assert visible(tmp_path) == []
     assert not (tmp_path / ".facades.tar.gz").exists()
 
@@ -228,7 +228,7 @@ def test_two_downloads_at_once_are_one(tmp_path, good):
 
 
 def test_the_list_names_terms_and_what_is_here(tmp_path, good, capsys, monkeypatch):
-    fetched(tmp_path, well(good))
+    fetch(tmp_path, well(good))
     monkeypatch.setenv("PIX2PIX_DATA", str(tmp_path))
     pix2pix("data", "list")
     said = capsys.readouterr().out
@@ -248,7 +248,7 @@ def test_unknown_names_and_odd_mirrors_are_refused(tmp_path):
 def test_a_lock_file_that_was_spoilt_is_named(tmp_path, good):
     lock_file(tmp_path).write_text("{")
     with pytest.raises(OSError, match="not JSON"):
-        fetched(tmp_path, well(good))
+        fetch(tmp_path, well(good))
 
 
 def endless(handler):
@@ -258,7 +258,7 @@ def endless(handler):
         handler.wfile.write(bytes(2**16))
 
 
-def chunked(handler):
+def send_chunks(handler):
     handler.protocol_version = "HTTP/1.1"
     handler.send_response(200)
     handler.send_header("Transfer-Encoding", "chunked")
@@ -276,7 +276,7 @@ def of_no_length(handler):
         handler.wfile.write(bytes(2**16))
 
 
-@pytest.mark.parametrize("answer", [endless, chunked, of_no_length])
+@pytest.mark.parametrize("answer", [endless, send_chunks, of_no_length])
 def test_a_download_without_an_end_stops_at_the_limit_and_the_next_mirror_is_asked(tmp_path, good, monkeypatch, answer):
     monkeypatch.setattr(type(FACADES), "max_archive_bytes", 10**6)
     with served(answer) as bad, served(well(good)) as right:
@@ -319,7 +319,7 @@ def test_a_mirror_that_sends_letter_by_letter_is_given_up(tmp_path, good, monkey
 
 def test_a_mirror_that_breaks_off_after_every_byte_is_given_up(tmp_path, good):
     with pytest.raises(OSError, match="5 times in a row"):
-        fetched(tmp_path, breaking(good, 10))
+        fetch(tmp_path, breaking(good, 10))
 
 
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1:9/x", "file:///etc/passwd", "data:text/plain,x"])
@@ -328,7 +328,7 @@ def test_a_redirect_that_leaves_the_web_is_refused(tmp_path, target):
         send(handler, b"", status=302, Location=target)
 
     with pytest.raises(OSError, match=r"no web address|not allowed|answers 302"):
-        fetched(tmp_path, answer)
+        fetch(tmp_path, answer)
     assert visible(tmp_path) == []
 
 
@@ -379,19 +379,19 @@ def test_a_full_disk_is_said_in_words(tmp_path):
 def test_a_mirror_gets_the_login_of_its_host_and_the_one_it_leads_to_does_not(tmp_path, good, monkeypatch):
     seen = []
 
-    def noted(answer):
+    def note(answer):
         def noting(handler):
             seen.append(handler.headers.get("Authorization"))
             answer(handler)
 
         return noting
 
-    with served(noted(well(good))) as storage:
+    with served(note(well(good))) as storage:
 
         def leads(handler):
             send(handler, b"", status=302, Location=f"{storage.url}/facades.tar.gz")
 
-        with served(noted(leads)) as mirror:
+        with served(note(leads)) as mirror:
             monkeypatch.setenv("PIX2PIX_LOGINS", mirror.url.replace("://", "://user:pw@"))
             downloading.download(FACADES, tmp_path, [mirror.url])
     assert seen == ["Basic dXNlcjpwdw==", None]
@@ -400,4 +400,4 @@ def test_a_mirror_gets_the_login_of_its_host_and_the_one_it_leads_to_does_not(tm
 
 def test_a_mirror_that_wants_a_login_is_told_with_where_to_put_it(tmp_path):
     with pytest.raises(OSError, match=r"answers 401 .*PIX2PIX_LOGINS="):
-        fetched(tmp_path, lambda handler: handler.send_error(401))
+        fetch(tmp_path, lambda handler: handler.send_error(401))

@@ -13,7 +13,7 @@ LIMITS = Limits(members=20, size=200_000)
 FINE = member("facades/train/1.jpg", picture())
 
 
-def unpacked(tmp_path, content):
+def unpack(tmp_path, content):
     (tmp_path / "a.tar.gz").write_bytes(content)
     safe_extract(tmp_path / "a.tar.gz", tmp_path / "into", "facades", LIMITS)
     return sorted(str(file.relative_to(tmp_path / "into")) for file in (tmp_path / "into").rglob("*") if file.is_file())
@@ -21,7 +21,7 @@ def unpacked(tmp_path, content):
 
 def test_files_and_folders_are_unpacked(tmp_path):
     folder = member("./facades/train", type=tarfile.DIRTYPE)
-    assert unpacked(tmp_path, archive(folder, FINE)) == ["facades/train/1.jpg"]
+    assert unpack(tmp_path, archive(folder, FINE)) == ["facades/train/1.jpg"]
     assert (tmp_path / "into" / "facades" / "train" / "1.jpg").read_bytes() == picture()
 
 
@@ -45,20 +45,20 @@ def test_files_and_folders_are_unpacked(tmp_path):
 )
 def test_what_is_no_plain_file_inside_is_refused_and_nothing_is_kept(tmp_path, bad, said):
     with pytest.raises(ValueError, match=said):
-        unpacked(tmp_path, archive(FINE, bad))
+        unpack(tmp_path, archive(FINE, bad))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tar.gz"]
 
 
 def test_too_many_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="more than 20 files"):
-        unpacked(tmp_path, archive(*(member(f"facades/{number}") for number in range(21))))
+        unpack(tmp_path, archive(*(member(f"facades/{number}") for number in range(21))))
 
 
 def test_a_bomb_behind_the_last_file_is_refused_too(tmp_path):
     bomb = gzip.compress(gzip.decompress(archive(FINE)) + bytes(10_000_000))
     assert len(bomb) < 20_000
     with pytest.raises(ValueError, match="unpacks to more"):
-        unpacked(tmp_path, bomb)
+        unpack(tmp_path, bomb)
 
 
 def test_a_bomb_in_a_header_is_refused_before_it_is_read(tmp_path):
@@ -66,7 +66,7 @@ def test_a_bomb_in_a_header_is_refused_before_it_is_read(tmp_path):
     info.type, info.size = tarfile.XHDTYPE, 10**9
     content = gzip.compress(info.tobuf() + bytes(10_000))
     with pytest.raises(ValueError, match="a header of 1000000000 bytes"):
-        unpacked(tmp_path, content)
+        unpack(tmp_path, content)
 
 
 def test_a_sparse_file_that_claims_to_be_huge_is_refused(tmp_path):
@@ -77,13 +77,13 @@ def test_a_sparse_file_that_claims_to_be_huge_is_refused(tmp_path):
         info.size = 512
         tar.addfile(info, io.BytesIO(b"1\n0\n1\n".ljust(512, b"\0")))
     with pytest.raises(ValueError, match=r"is a link, a device|damaged"):
-        unpacked(tmp_path, gzip.compress(header.getvalue()))
+        unpack(tmp_path, gzip.compress(header.getvalue()))
 
 
 @pytest.mark.parametrize("cut", [10, 200, -9, -4])
 def test_a_truncated_archive_is_refused(tmp_path, cut):
     with pytest.raises(ValueError, match="damaged, or cut short"):
-        unpacked(tmp_path, archive(FINE, *(member(f"facades/{n}.jpg", picture(n)) for n in range(9)))[:cut])
+        unpack(tmp_path, archive(FINE, *(member(f"facades/{n}.jpg", picture(n)) for n in range(9)))[:cut])
     assert not (tmp_path / "into").exists()
 
 
@@ -91,4 +91,4 @@ def test_a_flipped_bit_is_noticed_by_the_checksum(tmp_path):
     content = bytearray(archive(FINE))
     content[-6] ^= 1
     with pytest.raises(ValueError, match="damaged, or cut short"):
-        unpacked(tmp_path, bytes(content))
+        unpack(tmp_path, bytes(content))

@@ -46,7 +46,7 @@ def splits(folder: Path) -> dict[str, set[str]]:
     return {d.name: {file.stem for file in d.iterdir()} for d in folder.iterdir() if d.is_dir()}
 
 
-def refused(*words: object) -> str:
+def refuse(*words: object) -> str:
     with pytest.raises(SystemExit) as ended:
         pix2pix("data", "prepare", *words)
     return str(ended.value)
@@ -77,7 +77,7 @@ def test_what_has_no_partner_is_named_and_refused_unless_allowed(tmp_path, ab, c
     a, b = ab
     (a / "x3.png").unlink()
     (b / "x4.png").rename(b / "y4.png")
-    said = refused("pairs", a, b, "-o", tmp_path / "out")
+    said = refuse("pairs", a, b, "-o", tmp_path / "out")
     assert "10 pairs, but 3 pictures have no partner" in said
     assert all(str(file) in said for file in (a / "x4.png", b / "x3.png", b / "y4.png"))
     assert not (tmp_path / "out").exists()
@@ -87,11 +87,11 @@ def test_what_has_no_partner_is_named_and_refused_unless_allowed(tmp_path, ab, c
 
 def test_nothing_at_all_is_an_error_too(tmp_path, ab):
     (tmp_path / "empty").mkdir()
-    assert "no pictures to make pairs from" in refused("derive", tmp_path / "empty", "-o", "out", "--operation", "blur")
-    assert "no pictures to make pairs from" in refused(
+    assert "no pictures to make pairs from" in refuse("derive", tmp_path / "empty", "-o", "out", "--operation", "blur")
+    assert "no pictures to make pairs from" in refuse(
         "pairs", tmp_path / "empty", ab[0], "-o", "out", "--allow-unmatched"
     )
-    assert "no folder" in refused("pairs", tmp_path / "gone", ab[0], "-o", "out")
+    assert "no folder" in refuse("pairs", tmp_path / "gone", ab[0], "-o", "out")
 
 
 def test_words_in_names_are_stripped_and_folders_searched_through(tmp_path):
@@ -101,7 +101,7 @@ def test_words_in_names_are_stripped_and_folders_searched_through(tmp_path):
     b = folder_of(tmp_path / "b", names, first=50)
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out", "--strip", "_mask")
     assert splits(tmp_path / "out") == {s: {f"city_{n}" for n in range(3)} for s in ("train", "val")}
-    assert "come to one name" in refused("pairs", a, b, "-o", tmp_path / "x", "--strip", "0", "--strip", "1")
+    assert "come to one name" in refuse("pairs", a, b, "-o", tmp_path / "x", "--strip", "0", "--strip", "1")
 
 
 def test_pairs_by_order_need_equal_numbers(tmp_path, ab):
@@ -109,7 +109,7 @@ def test_pairs_by_order_need_equal_numbers(tmp_path, ab):
     (b / "x11.png").rename(b / "z.png")
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out", "--by", "order")
     (a / "x9.png").unlink()
-    assert "1 picture has no partner" in refused("pairs", a, b, "-o", tmp_path / "o", "--by", "order")
+    assert "1 picture has no partner" in refuse("pairs", a, b, "-o", tmp_path / "o", "--by", "order")
 
 
 def test_near_duplicates_and_copies_never_part(tmp_path):
@@ -132,7 +132,7 @@ def test_a_set_of_one_picture_many_times_cannot_be_split(tmp_path):
     for number in range(6):
         (tmp_path / "in").mkdir(exist_ok=True)
         picture(0).save(tmp_path / "in" / f"{number}.png")
-    said = refused("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur")
+    said = refuse("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur")
     assert "6 pairs form 1 group that must not be parted" in said
     assert not (tmp_path / "out").exists()
 
@@ -176,7 +176,7 @@ def test_depth_and_alpha_are_kept_in_folders_and_refused_side_by_side(tmp_path, 
         image = Image.open(file).convert("RGBA")
         image.putalpha(100)
         image.save(file)
-    assert "--layout folders keeps that" in refused("pairs", a, b, "-o", tmp_path / "out")
+    assert "--layout folders keeps that" in refuse("pairs", a, b, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "two", "--layout", "folders")
     for side, folder in (("A", a), ("B", b)):
@@ -189,8 +189,8 @@ def test_depth_and_alpha_are_kept_in_folders_and_refused_side_by_side(tmp_path, 
 def test_other_proportions_are_refused_by_name(tmp_path, ab):
     a, b = ab
     picture(1, (32, 32)).save(a / "x0.png")
-    assert "x0.png: A is 32x32 and B 48x32, side by side" in refused("pairs", a, b, "-o", tmp_path / "out")
-    assert "set --fit stretch" in refused("pairs", a, b, "-o", tmp_path / "out", "--size", "32")
+    assert "x0.png: A is 32x32 and B 48x32, side by side" in refuse("pairs", a, b, "-o", tmp_path / "out")
+    assert "set --fit stretch" in refuse("pairs", a, b, "-o", tmp_path / "out", "--size", "32")
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out", "--size", "32", "--fit", "stretch")
 
 
@@ -198,7 +198,7 @@ def test_broken_files_are_all_named_before_anything_is_written(tmp_path, ab):
     a, b = ab
     (a / "x1.png").write_bytes(b"no picture")
     (b / "x2.png").write_bytes((b / "x2.png").read_bytes()[:80])
-    said = refused("pairs", a, b, "-o", tmp_path / "out")
+    said = refuse("pairs", a, b, "-o", tmp_path / "out")
     assert all(str(file) in said for file in (a / "x1.png", b / "x2.png"))
     assert not (tmp_path / "out").exists()
 
@@ -255,11 +255,11 @@ def test_the_same_command_again_changes_nothing_and_another_is_refused(tmp_path,
     before = contents(tmp_path / "out")
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out")
     assert "is there already, complete" in capsys.readouterr().out
-    assert "in another way" in refused("pairs", a, b, "-o", tmp_path / "out", "--size", "16")
-    assert "in another way" in refused("pairs", a, b, "-o", tmp_path / "out", "--val", "0.3")
+    assert "in another way" in refuse("pairs", a, b, "-o", tmp_path / "out", "--size", "16")
+    assert "in another way" in refuse("pairs", a, b, "-o", tmp_path / "out", "--val", "0.3")
     picture(999).save(a / "x0.png")
-    assert "from other files" in refused("pairs", a, b, "-o", tmp_path / "out")
-    assert "is not empty" in refused("pairs", a, b, "-o", a)
+    assert "from other files" in refuse("pairs", a, b, "-o", tmp_path / "out")
+    assert "is not empty" in refuse("pairs", a, b, "-o", a)
     assert contents(tmp_path / "out") == before
 
 
@@ -275,14 +275,14 @@ def test_map_tiles_are_matched_by_place_and_split_by_squares(tmp_path):
     assert not squares["train"] & squares["val"]
     assert sum(map(len, found.values())) == 66
     picture(1).save(b / "3" / "0" / "99.png")
-    assert "99.png" in refused("tiles", a, b, "-o", tmp_path / "more")
-    assert "not a map tile" in refused("tiles", a / "3", b / "3", "-o", tmp_path / "more")
+    assert "99.png" in refuse("tiles", a, b, "-o", tmp_path / "more")
+    assert "not a map tile" in refuse("tiles", a / "3", b / "3", "-o", tmp_path / "more")
 
 
 def test_impossible_settings_are_refused(tmp_path, ab):
     a, b = ab
-    assert "not a size" in refused("pairs", a, b, "-o", tmp_path / "out", "--size", "big")
-    assert "nothing to train on" in refused("pairs", a, b, "-o", tmp_path / "out", "--val", "0.5", "--test", "0.5")
+    assert "not a size" in refuse("pairs", a, b, "-o", tmp_path / "out", "--size", "big")
+    assert "nothing to train on" in refuse("pairs", a, b, "-o", tmp_path / "out", "--val", "0.5", "--test", "0.5")
     assert not (tmp_path / "out").exists()
 
 
@@ -294,7 +294,7 @@ def test_names_that_end_like_a_side_stay_apart(tmp_path):
 
 def test_two_pairs_never_take_one_name(tmp_path):
     folder_of(tmp_path / "in", ["one/x", "one_x", "y"])
-    said = refused("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur", "--val", "0")
+    said = refuse("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur", "--val", "0")
     assert f"{tmp_path / 'in' / 'one' / 'x.png'}, {tmp_path / 'in' / 'one_x.png'}" in said
     assert not (tmp_path / "out").exists()
 

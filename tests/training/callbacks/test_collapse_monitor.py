@@ -16,7 +16,7 @@ from tests.conftest import TINY, pix2pix
 TARGETS = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def measured(outputs: torch.Tensor) -> OutputVariation:
+def measure(outputs: torch.Tensor) -> OutputVariation:
     variation = OutputVariation()
     for start in range(0, 40, 7):
         variation.add(outputs[start : start + 7], TARGETS[start : start + 7])
@@ -24,18 +24,18 @@ def measured(outputs: torch.Tensor) -> OutputVariation:
 
 
 def test_outputs_that_are_their_targets_vary_and_correlate_fully():
-    assert measured(TARGETS).variation() == pytest.approx(1, abs=1e-3)
-    assert measured(TARGETS).correlation() == pytest.approx(1, abs=1e-3)
+    assert measure(TARGETS).variation() == pytest.approx(1, abs=1e-3)
+    assert measure(TARGETS).correlation() == pytest.approx(1, abs=1e-3)
 
 
 def test_outputs_of_other_inputs_vary_but_do_not_correlate():
-    shuffled = measured(TARGETS.roll(1, dims=0))
+    shuffled = measure(TARGETS.roll(1, dims=0))
     assert shuffled.variation() == pytest.approx(1, abs=1e-3)
     assert abs(shuffled.correlation()) < 0.05
 
 
 def test_one_and_the_same_output_neither_varies_nor_correlates():
-    same = measured(TARGETS[:1].expand(40, -1, -1, -1))
+    same = measure(TARGETS[:1].expand(40, -1, -1, -1))
     assert same.variation() < 0.01
     assert abs(same.correlation()) < 0.05
 

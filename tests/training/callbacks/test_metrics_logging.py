@@ -61,7 +61,7 @@ class Own(pl.Callback):
         self.log_step("val/of_the_end", trainer)
 
 
-def trained(*callbacks: pl.Callback, **options: Any) -> Rows:
+def train(*callbacks: pl.Callback, **options: Any) -> Rows:
     kept = Kept()
     options = {"max_epochs": 2, "log_every_n_steps": 2, "logger": [kept]} | options
     fit(module(), *sort_callbacks([TrainingLog(), *callbacks]), pairs=5, **options)
@@ -74,7 +74,7 @@ def steps_of(rows: Rows, name: str) -> list[tuple[int, float]]:
 
 @pytest.mark.parametrize("name", ["every", "both_step", "bar", "one", "batch_start", "optimizer", "both_step_of_mine"])
 def test_a_number_of_each_step_stands_in_the_row_of_every_so_many_steps(name):
-    rows = trained(Own())
+    rows = train(Own())
     assert [step for step, _ in rows] == sorted(step for step, _ in rows)
     logged = steps_of(rows, name)
     assert logged == [(2, 2), (4, 4), (5, 5), (6, 6), (8, 8), (10, 10)]  # the last of an epoch, too
@@ -84,12 +84,12 @@ def test_a_number_of_each_step_stands_in_the_row_of_every_so_many_steps(name):
 
 
 def test_a_number_that_is_logged_in_between_stands_at_its_own_step():
-    rows = trained(Own())
+    rows = train(Own())
     assert steps_of(rows, "rare") == [(3, 3), (7, 7)]
 
 
 def test_means_stand_at_the_end_of_their_epoch():
-    rows = trained(Own())
+    rows = train(Own())
     for name in ("mean", "both_epoch"):
         assert steps_of(rows, name) == [(5, 3), (10, 8)]
     assert steps_of(rows, "epoch_start") == [(5, 0), (10, 5)]
@@ -100,15 +100,15 @@ def test_means_stand_at_the_end_of_their_epoch():
 
 @pytest.mark.parametrize("name", ["val/of_batches", "val/of_the_end", "score", "val/l1"])
 def test_numbers_of_a_validation_stand_in_one_row_at_the_step_that_was_validated(name):
-    rows = trained(Own())
+    rows = train(Own())
     assert [step for step, _ in steps_of(rows, name)] == [5, 10]
     assert all("val/ssim" in values for _, values in rows if name in values)
-    within = trained(Own(), val_check_interval=3)
+    within = train(Own(), val_check_interval=3)
     assert [step for step, _ in steps_of(within, name)] == [3, 8]
 
 
 def test_a_validation_before_the_training_is_no_row():
-    assert min(step for step, _ in trained(Own(), num_sanity_val_steps=2)) == 2
+    assert min(step for step, _ in train(Own(), num_sanity_val_steps=2)) == 2
 
 
 def test_what_waits_for_a_row_is_sent_at_its_own_step_after_a_resume():
@@ -129,9 +129,9 @@ def test_without_a_training_log_lightning_logs_as_it_does():
 
 def test_a_training_of_fewer_steps_than_a_row_has_its_losses_once_at_its_last_step():
     torch.manual_seed(0)
-    rows = trained(log_every_n_steps=50)
+    rows = train(log_every_n_steps=50)
     torch.manual_seed(0)
-    every = [loss for _, loss in steps_of(trained(log_every_n_steps=1), "loss/g_l1")]
+    every = [loss for _, loss in steps_of(train(log_every_n_steps=1), "loss/g_l1")]
     assert steps_of(rows, "loss/g_l1") == [(10, pytest.approx(sum(every) / 10))]
     (row,) = (values for _, values in rows if "loss/g_l1" in values)
     assert {"lr/generator", "images_per_second"} <= row.keys()
@@ -140,10 +140,10 @@ def test_a_training_of_fewer_steps_than_a_row_has_its_losses_once_at_its_last_st
 @pytest.mark.parametrize("ends", [{"max_steps": 3}, {"max_epochs": 2, "limit_train_batches": 1}], ids=str)
 def test_a_short_training_has_its_losses_however_it_ends(ends):
     last = ends.get("max_steps", 2)
-    rows = trained(log_every_n_steps=50, **ends)
+    rows = train(log_every_n_steps=50, **ends)
     assert [step for step, _ in steps_of(rows, "loss/g_l1")] == [last]
 
 
 def test_a_training_whose_losses_have_a_row_adds_none_at_its_end():
-    rows = trained(log_every_n_steps=4)
+    rows = train(log_every_n_steps=4)
     assert [step for step, _ in steps_of(rows, "loss/g_l1")] == [4, 8]

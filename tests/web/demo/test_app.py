@@ -209,7 +209,7 @@ def test_a_translation_that_fails_is_a_500_and_not_the_end(demo, monkeypatch):
     assert demo.translate(picture()).status == 200
 
 
-def sent(host: str, body: bytes, length: int | None = None) -> socket.socket:
+def send(host: str, body: bytes, length: int | None = None) -> socket.socket:
     """A connection on which a picture is posted, whose answer nobody has read."""
     connection = socket.create_connection(host.split(":"))
     head = f"POST /translate HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length or len(body)}\r\n\r\n"
@@ -236,14 +236,14 @@ def until(condition) -> None:
 def test_requests_whose_clients_left_are_not_computed(two_runs, monkeypatch, side):
     begun, go_on = [], threading.Event()
 
-    def held(self, body, run, query):
+    def hold(self, body, run, query):
         begun.append(1)
         go_on.wait(30)
         return b"done"
 
-    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translate", held)
+    monkeypatch.setattr("pix2pix.web.demo.app.Demo._translate", hold)
     with serving(two_runs[0], samples=False) as served:
-        connections = [sent(served.host, picture(side, side)) for _ in range(6)]
+        connections = [send(served.host, picture(side, side)) for _ in range(6)]
         until(lambda: served.ask("GET", "/health").json["requests"] == 6)
         for connection in connections[:5]:
             connection.close()
@@ -256,7 +256,7 @@ def test_requests_whose_clients_left_are_not_computed(two_runs, monkeypatch, sid
 
 def test_a_client_that_leaves_during_its_upload_is_nothing_to_tell(two_runs, caplog, capfd):
     with serving(two_runs[0], samples=False) as served:
-        sent(served.host, b"abc", length=1000).close()
+        send(served.host, b"abc", length=1000).close()
         until(lambda: served.ask("GET", "/health").json["requests"] == 0)
         assert served.translate(picture()).status == 200
     assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]

@@ -29,7 +29,7 @@ def whole(random: np.random.Generator) -> bytes:
     )
 
 
-def flipped(random: np.random.Generator) -> bytes:
+def flip_bytes(random: np.random.Generator) -> bytes:
     """A picture with some of its bytes changed, most of them in its headers."""
     body = bytearray(whole(random))
     for _ in range(random.integers(1, 20)):
@@ -69,10 +69,10 @@ def too_long(random: np.random.Generator) -> bytes:
     return whole(random) + bytes(int(random.integers(7 * 2**20, 9 * 2**20)))
 
 
-KINDS = [flipped] * 8 + [cut] * 5 + [noise] * 5 + [liar] * 3 + [wordy, too_long]
+KINDS = [flip_bytes] * 8 + [cut] * 5 + [noise] * 5 + [liar] * 3 + [wordy, too_long]
 
 
-def sent(served, count: int) -> Counter:
+def send(served, count: int) -> Counter:
     """Sends `count` bodies, the same every time, and counts what was answered."""
     random, seen = np.random.default_rng(0), Counter()
     for _ in range(count):
@@ -91,10 +91,10 @@ def sent(served, count: int) -> Counter:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory as Linux tells it")
 def test_a_thousand_bad_bodies_get_answers_and_leave_nothing_behind(two_runs):
     with serving(two_runs[0], samples=False) as served:
-        first = sent(served, 500)
-        assert sent(served, 500) == first
+        first = send(served, 500)
+        assert send(served, 500) == first
         before = resident()  # buffers are now as large as these bodies make them: once more must cost nothing
-        assert sent(served, 500) == first
+        assert send(served, 500) == first
         assert resident() - before < MEGABYTES
         assert served.ask("GET", "/health").json == {"status": "ok", "runs": 1, "requests": 0, "pages": 0}
         assert served.translate(picture()).status == 200

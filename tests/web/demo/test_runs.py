@@ -30,7 +30,7 @@ def reverse(tmp_path_factory):
     return folder / "reverse"
 
 
-def changed(run: Run, **settings) -> Run:
+def change(run: Run, **settings) -> Run:
     config = run.config().to_mapping()
     config["data"] |= settings
     run.config_file.write_text(yaml.safe_dump(config))
@@ -105,14 +105,14 @@ def test_samples_are_pairs_of_the_test_set(tiny_run):
 def test_when_the_data_are_gone_the_evaluation_has_them(run, tmp_path):
     pix2pix("evaluate", run.path, "--split", "test")
     before = find_samples(load_runs([run.path])[0])
-    gone = changed(run, source={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")})
+    gone = change(run, source={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")})
     checkpoint_config(gone)
     after = find_samples(load_runs([run.path])[0])
     assert [s.input.tobytes() for s in after] == [s.input.tobytes() for s in before]
 
 
 def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
-    checkpoint_config(changed(run, source={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}))
+    checkpoint_config(change(run, source={"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}))
     samples = find_samples(load_runs([run.path])[0])
     assert len(samples) == 3
     sheet = Image.open(run.path / "samples" / "val_epoch0002.png").convert("RGB")
@@ -124,12 +124,12 @@ def test_when_that_is_gone_too_the_sample_sheets_have_some(run, tmp_path):
 def test_where_nothing_is_left_facades_are_drawn_for_a_run_that_knows_their_labels(run, tmp_path):
     gone = {"_target_": "pix2pix.data.PairFolder", "path": str(tmp_path / "gone")}
     shutil.rmtree(run.path / "samples")
-    checkpoint_config(changed(run, source=gone))
+    checkpoint_config(change(run, source=gone))
     (loaded,) = load_runs([run.path])
     samples = find_samples(loaded)
     assert len(samples) == 12
     assert {colour for _, colour in samples[0].input.getcolors()} <= set(CMP_FACADES.values())
-    checkpoint_config(changed(run, source=gone, palette=None))
+    checkpoint_config(change(run, source=gone, palette=None))
     assert find_samples(load_runs([run.path])[0]) == []
 
 
