@@ -44,9 +44,11 @@ def prepare(place: Path, dataset: Path, count: int, width: int = 64) -> None:
     for number in range(count):
         file = originals[number % len(originals)]
         (place / "pairs" / f"{number:05}.jpg").symlink_to(file.resolve())
-        with Image.open(file) as both:
-            middle = both.width // 2
-            both.crop((middle, 0, both.width, both.height)).save(place / "singles" / f"{number:05}.jpg", quality=95)
+        with Image.open(file) as picture:
+            middle = picture.width // 2
+            picture.crop((middle, 0, picture.width, picture.height)).save(
+                place / "singles" / f"{number:05}.jpg", quality=95
+            )
 
 
 def measure(place: Path, names: Sequence[str], rounds: int, pictures: int, threads: int) -> dict[str, Any]:

@@ -39,10 +39,10 @@ def _mean_step(images: Tensor) -> Tensor:
 
 def shift_photo(pair: Image.Image, right: int, down: int) -> Image.Image:
     """A pair side by side whose left half is shifted, with the pixels of its border repeated."""
-    both, middle = np.asarray(pair), pair.width // 2
+    pixels, middle = np.asarray(pair), pair.width // 2
     rows, columns = np.arange(pair.height) - down, np.arange(middle) - right
-    photo = both[rows.clip(0, pair.height - 1)][:, columns.clip(0, middle - 1)]
-    return Image.fromarray(np.concatenate([photo, both[:, middle:]], axis=1))
+    photo = pixels[rows.clip(0, pair.height - 1)][:, columns.clip(0, middle - 1)]
+    return Image.fromarray(np.concatenate([photo, pixels[:, middle:]], axis=1))
 
 
 def write_pairs(source: Path, target: Path, shifts: np.ndarray) -> None:

@@ -30,7 +30,7 @@ def installed(tmp_path) -> Path:
 def test_the_installed_package_trains_from_an_empty_folder(installed, tmp_path):
     (tmp_path / "empty").mkdir()
     python = [sys.executable, "-c", "import pix2pix; print(pix2pix.__file__); from pix2pix.cli import main; main()"]
-    ended = subprocess.run(
+    result = subprocess.run(
         [*python, "train", *TINY, "trainer.max_epochs=1"],
         env=os.environ | {"PYTHONPATH": str(installed)},
         cwd=tmp_path / "empty",
@@ -38,8 +38,8 @@ def test_the_installed_package_trains_from_an_empty_folder(installed, tmp_path):
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith(str(installed))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(str(installed))
     assert Run(tmp_path / "empty" / "outputs" / "synthetic_facades").is_finished()
 
     new = [*python, "new", "facelab"]
@@ -63,5 +63,5 @@ def test_tests_pass_in_an_unpacked_sdist(tmp_path):
     files = ("tests/test_docs.py", "tests/test_structure.py", "tests/test_examples.py")
     words = [sys.executable, "-m", "pytest", "-q", *files]
     folder = Path(archive).with_name(Path(archive).name.removesuffix(".tar.gz"))
-    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
+    result = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout

@@ -78,8 +78,8 @@ def mps(options: Options, notes: Notes) -> Iterator[bool]:
 
 def many(options: Options, notes: Notes) -> None:
     """1, 2, 4 and 8 trainings at once, with and without MPS: images per second of all together."""
-    with mps(options, notes) as there:
-        if there:
+    with mps(options, notes) as is_running:
+        if is_running:
             _train_many(options, notes, "under MPS")
     _train_many(options, notes, "without MPS")
 

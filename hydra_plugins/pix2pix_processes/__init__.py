@@ -68,9 +68,9 @@ class ProcessLauncher(Launcher):
 
     def job(self, overrides: list[str], number: int) -> "Job":
         """The job of a sweep with these overrides."""
-        from pix2pix.cli.sweep_jobs import job_in_sweep
+        from pix2pix.cli.sweep_jobs import compose_job
 
-        job, _config = job_in_sweep(self.loader, self.config, overrides, number)
+        job, _config = compose_job(self.loader, self.config, overrides, number)
         return job
 
 

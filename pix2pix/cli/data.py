@@ -52,8 +52,10 @@ def list_sets(root: Path) -> None:
     for known in CATALOGUE.values():
         counts = " / ".join(f"{pairs} {split}" for split, pairs in known.splits.items())
         folder = root / known.name
-        here = "" if not folder.is_dir() else f"  in {folder}" + (", incomplete" if known.missing_pairs(folder) else "")
-        click.echo(f"{known.name}  {counts}  about {known.megabytes} MB  {known.halves}{here}")
+        place = (
+            "" if not folder.is_dir() else f"  in {folder}" + (", incomplete" if known.missing_pairs(folder) else "")
+        )
+        click.echo(f"{known.name}  {counts}  about {known.megabytes} MB  {known.halves}{place}")
         click.echo(f"    {known.owner}\n    {known.terms} ({known.homepage})")
 
 

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pix2pix.cli.sweep_jobs import job_of, literal
+from pix2pix.cli.sweep_jobs import escape_references, make_job
 from pix2pix.config.compose import resolve, run_with_hydra
 from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
@@ -53,9 +53,9 @@ def _run_foreign_job(cfg: DictConfig) -> float | None:
     whole = cfg.copy()
     with open_dict(whole):
         whole.hydra = HydraConfig.get()
-    job = job_of(whole, [])
+    job = make_job(whole, [])
     # Overrides name the directory. OmegaConf would take a `${` in that name as a reference.
-    OmegaConf.update(cfg, "run_dir", literal(str(job.run.path)))
+    OmegaConf.update(cfg, "run_dir", escape_references(str(job.run.path)))
     try:
         _train(cfg)
     except SystemExit as end:

@@ -48,10 +48,10 @@ def _list_builtin() -> None:
 def _list_published(root: Path) -> None:
     from pix2pix.export.published_weights import HOST, LICENCE, MEGABYTES, PUBLISHED, find_downloaded
 
-    here = find_downloaded(root)
+    downloaded = find_downloaded(root)
     click.echo(f"\nFor `pix2pix models download NAME`, from {HOST};\n{LICENCE}:\n")
     for known in PUBLISHED.values():
-        place = f"  in {here[known.name]}" if known.name in here else ""
+        place = f"  in {downloaded[known.name]}" if known.name in downloaded else ""
         size = f"{known.network['size']}x{known.network['size']} pixels"
         click.echo(f"{known.name}  {known.task}, {size}  about {MEGABYTES} MB{place}")
         click.echo(f"    U-Net, 3 to 3 channels, batch norm; data={known.data} data.direction={known.direction}")

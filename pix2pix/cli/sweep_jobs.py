@@ -26,7 +26,7 @@ PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that onl
 SWEEP_KEYS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
 
-def job_of(config: DictConfig, overrides: list[str]) -> Job:
+def make_job(config: DictConfig, overrides: list[str]) -> Job:
     """Builds the job of a sweep's configuration, which includes Hydra's part."""
     trainer, folder, name = config.trainer, Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
     return Job(
@@ -38,12 +38,12 @@ def job_of(config: DictConfig, overrides: list[str]) -> Job:
     )
 
 
-def job_in_sweep(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], number: int) -> tuple[Job, DictConfig]:
+def compose_job(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], number: int) -> tuple[Job, DictConfig]:
     """Builds the job and the configuration of one set of overrides."""
     config: Any = loader.load_sweep_config(sweep, overrides)
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = number
-    return job_of(config, overrides), config
+    return make_job(config, overrides), config
 
 
 def _forwarded_flags(hydra_part: DictConfig) -> list[str]:
@@ -70,10 +70,10 @@ def _raw_overrides(overrides: Any) -> list[str]:
 
 def _quote(text: str) -> str:
     """Quotes a text so that Hydra's command line takes it literally."""
-    return QuotedString(literal(text), Quote.single).with_quotes()
+    return QuotedString(escape_references(text), Quote.single).with_quotes()
 
 
-def literal(text: str) -> str:
+def escape_references(text: str) -> str:
     """Escapes a text so that OmegaConf takes it literally."""
     # A reference `${` gets a backslash. Those before it are doubled, because OmegaConf reads them as escapes there.
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
@@ -104,7 +104,7 @@ class PrepareSweep(Callback):
         jobs: dict[Path, Job] = {}
         for number, words in enumerate(combinations):
             with _exit_on_error(f"job {' '.join(words)!r}"):
-                job, composed = job_in_sweep(loader, config, list(words), number)
+                job, composed = compose_job(loader, config, list(words), number)
                 self._check(job, resolve(composed), jobs, is_grid)
         for job in jobs.values():
             SWEEP.add(job)

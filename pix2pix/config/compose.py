@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pix2pix.config.old_settings import describe_renamed, present_name, update_settings
+from pix2pix.config.old_settings import describe_renamed, find_new_name, update_settings
 from pix2pix.config.own_configs import add_own_configs
 from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
@@ -149,7 +149,7 @@ def describe_error(error: Exception) -> str:
     if (old := re.search(r"Unsupported interpolation type (\w+)", str(cause))) and old[1] in KNOWN:
         return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
     typed = [str(getattr(cause, "full_key", "")), *re.findall(r"'([\w./]+)'", str(error))]
-    if renamed := next(((name, present) for name in typed if (present := present_name(name))), None):
+    if renamed := next(((name, present) for name in typed if (present := find_new_name(name))), None):
         return describe_renamed(*renamed)
     if isinstance(cause, MissingMandatoryValue):
         return f"{cause.full_key}: is not set, and has no default. Set {cause.full_key}=VALUE."

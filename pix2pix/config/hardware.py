@@ -70,12 +70,12 @@ def _advise_precision(precision: Any) -> str:
 def describe_hardware(found: Mapping[str, Any], precision: Any) -> str:
     """Describes the chosen device, its threads and precision, and what would be faster."""
     number = found.get("precision", precision)
-    how = f"precision {number}{' (picked)' if 'precision' in found else ''}"
+    in_words = f"precision {number}{' (picked)' if 'precision' in found else ''}"
     if found["accelerator"] == "mps":
-        return f"the Apple GPU, {how}"
+        return f"the Apple GPU, {in_words}"
     if found["accelerator"] != "gpu":
         threads = f"{torch.get_num_threads()} threads" if torch.get_num_threads() > 1 else "1 thread"
-        return f"the CPU with {threads}, {how}{_advise_precision(number)}"
+        return f"the CPU with {threads}, {in_words}{_advise_precision(number)}"
     others = torch.cuda.device_count() - 1
     also = f"; trainer=ddp takes all {others + 1} GPUs" if others else ""
-    return f"one GPU ({torch.cuda.get_device_name(0)}), {how}{also}"
+    return f"one GPU ({torch.cuda.get_device_name(0)}), {in_words}{also}"

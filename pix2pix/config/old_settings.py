@@ -90,7 +90,7 @@ def find_old_names(settings: Mapping[str, Any], prefix: str = "") -> Iterator[st
             yield from find_old_names(value, f"{key}.")
 
 
-def present_name(key: str) -> str | None:
+def find_new_name(key: str) -> str | None:
     """The present name of a setting that somebody typed or that names a sweep's directory; None where it has no other.
 
     The name of a configuration group, `data/pairs`, is a setting's as well.
@@ -99,7 +99,7 @@ def present_name(key: str) -> str | None:
     for earlier, present in (SETTINGS | _typed_arguments() | {DECAY: "schedule.decay"}).items():
         if dotted == earlier or dotted.startswith(f"{earlier}."):
             rest = dotted.removeprefix(earlier)
-            renamed = present_name(f"{present}{rest}") or f"{present}{rest}"
+            renamed = find_new_name(f"{present}{rest}") or f"{present}{rest}"
             return renamed.replace(".", mark)
     return None
 

@@ -52,8 +52,8 @@ def compare(
         ValueError: for a damaged run, a condition that no run meets, or a metric that no run has.
     """
     _require_data(options.get("data"))
-    given = [runs] if isinstance(runs, Run | str | Path) else runs
-    found = select_runs(find_runs(run.path if isinstance(run, Run) else run for run in given), where)
+    paths = [runs] if isinstance(runs, Run | str | Path) else runs
+    found = select_runs(find_runs(run.path if isinstance(run, Run) else run for run in paths), where)
     if evaluate:
         evaluate_outdated(found, split, **options)
     which = {name: options[name] for name in ("checkpoint", "data", "trust") if name in options}

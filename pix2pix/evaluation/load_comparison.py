@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pix2pix.config.old_settings import present_name
+from pix2pix.config.old_settings import find_new_name
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison
@@ -115,4 +115,4 @@ def parse_folder_name(directory: str) -> dict[str, str]:
     if not all("=" in part for part in parts):
         return {}
     named = dict(part.split("=", 1) for part in parts)
-    return {present_name(key) or key: value for key, value in named.items()}
+    return {find_new_name(key) or key: value for key, value in named.items()}

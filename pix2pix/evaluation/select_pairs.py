@@ -150,12 +150,12 @@ def _describe_origin(source: PairSource, split: Split, config: RunConfig) -> str
     return _describe_held_out(source, split, where, EvaluationFolder(str(getattr(source, "path", "")), config.data))
 
 
-def _describe_held_out(source: PairSource, split: Split, where: str, there: EvaluationFolder) -> str:
-    """The same for a split of the training data, which another one may replace; `there` has its own splits only."""
-    if there.has_splits and split in there.splits:
+def _describe_held_out(source: PairSource, split: Split, where: str, folder: EvaluationFolder) -> str:
+    """The same for a split of the training data, which another one may replace; `folder` has its own splits only."""
+    if folder.has_splits and split in folder.splits:
         return f"split {split} of {where}"
     if split == "test":
-        raise ValueError(there.missing_split_message(split))
-    if "test" in there.splits and there.has_splits and list(source.files("val")) == list(there.files("test")):
+        raise ValueError(folder.missing_split_message(split))
+    if "test" in folder.splits and folder.has_splits and list(source.files("val")) == list(folder.files("test")):
         return f"the test pairs of {where}, which has no val split: the training was validated on them"
     return f"pairs held out of the training pairs in {where}, which has no val split"

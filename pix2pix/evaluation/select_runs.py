@@ -37,8 +37,8 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
     ]
     if not selected:
         values = {name: sorted({text for each in settings for text in each.get(name, ())}) for name, _ in wanted}
-        there = "; ".join(f"{name}: {', '.join(each)}" for name, each in values.items())
-        raise ValueError(f"--where {' '.join(conditions)}: none of the {len(runs)} runs. They have {there}.")
+        values_of_runs = "; ".join(f"{name}: {', '.join(each)}" for name, each in values.items())
+        raise ValueError(f"--where {' '.join(conditions)}: none of the {len(runs)} runs. They have {values_of_runs}.")
     return selected
 
 

@@ -50,21 +50,21 @@ def locate_translator(path: str | Path) -> Path:
     """
     if is_hub_address(path):
         return download_model(path)
-    here, name = Path(path), str(path)
+    location, name = Path(path), str(path)
     known = BUILTIN.get(name)
-    if here.exists():
+    if location.exists():
         if known is not None:
             log.warning(
                 "%s: using the one in the current directory, %s. The built-in translator of this name is %s.",
-                *(name, here.resolve(), known.file),
+                *(name, location.resolve(), known.file),
             )
-        return here
+        return location
     if known is not None:
         return known.file
-    if len(here.parts) == 1 and not here.suffix:
+    if len(location.parts) == 1 and not location.suffix:
         raise FileNotFoundError(
             f"{name}: neither a run or file in the current directory nor a built-in translator "
             f"({', '.join(BUILTIN)}). Give a directory that `pix2pix train` made, a file of weights, or one of these. "
             "To download others: pix2pix models list."
         )
-    return here
+    return location

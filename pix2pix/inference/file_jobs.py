@@ -76,7 +76,7 @@ def _require_separate_results(jobs: Iterable[TranslationJob]) -> None:
             raise ValueError(
                 f"{sources[result]} and {file} would both be written to {result}. Translate them into two folders."
             )
-        if result.exists() and any(given.samefile(result) for given in (file, *job.others)):
+        if result.exists() and any(source.samefile(result) for source in (file, *job.others)):
             raise ValueError(f"{result}: the output would replace its input. Choose another --output.")
         sources[result] = file
 

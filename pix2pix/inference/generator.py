@@ -205,8 +205,8 @@ def load_generator(
 
 def _inference_mode(config: RunConfig, **choices: Any) -> InferenceMode:
     """The test-time settings of a configuration, with the choices that are not None."""
-    given = {name: value for name, value in choices.items() if value is not None}
-    return InferenceMode(**config.inference.model_dump() | given)
+    overrides = {name: value for name, value in choices.items() if value is not None}
+    return InferenceMode(**config.inference.model_dump() | overrides)
 
 
 def _half_dtype(device: torch.device) -> torch.dtype:

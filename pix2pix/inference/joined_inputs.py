@@ -47,9 +47,9 @@ def _require_names(names: Sequence[str], inputs: Mapping[str, str | Path]) -> No
     if len(names) < 2:
         raise ValueError("--input: this run takes one picture. Give it without a name: pix2pix translate RUN INPUT.")
     if set(names) != set(inputs):
-        given = ", ".join(inputs) or "none"
+        keys = ", ".join(inputs) or "none"
         wanted = " ".join(f"--input {name}=PATH" for name in names)
-        raise ValueError(f"the inputs of this run are {', '.join(names)}, not {given}. Give each one: {wanted}.")
+        raise ValueError(f"the inputs of this run are {', '.join(names)}, not {keys}. Give each one: {wanted}.")
 
 
 def _list_by_name(name: str, path: str | Path, output: Path) -> dict[Path, tuple[Path, Path]]:

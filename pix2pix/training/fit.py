@@ -49,9 +49,9 @@ def _announce_start(
     trainer: pl.Trainer, model: Pix2Pix, data: PairDataModule, config: RunConfig, run: Run
 ) -> Path | None:
     """Logs what is trained from where, and returns the checkpoint to resume from."""
-    given = find_given_checkpoint(config)
-    checkpoint = find_resumable(run, fallback=given)
-    progress = checkpoint and require_compatible(checkpoint, model, config, given=checkpoint == given)
+    elsewhere = find_given_checkpoint(config)
+    checkpoint = find_resumable(run, fallback=elsewhere)
+    progress = checkpoint and require_compatible(checkpoint, model, config, is_elsewhere=checkpoint == elsewhere)
     if trainer.is_global_zero:
         announce_training(run, config, checkpoint)
         log_settings(trainer.loggers, config)

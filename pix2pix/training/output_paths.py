@@ -33,12 +33,12 @@ def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
     loggers = {name: _without_directory(name, part, run) for name, part in config.logger.items()}
     strangers = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
     # Of foreign loggers every setting is looked at, of callbacks and the trainer those that are known to be folders.
-    told = {f"logger.{key}": value for key, value in flatten(strangers)}
+    paths = {f"logger.{key}": value for key, value in flatten(strangers)}
     for group, parts in (("callbacks", config.callbacks), ("trainer", config.trainer)):
-        told |= {f"{group}.{key}": value for key, value in flatten(parts) if key.split(".")[-1] in WRITTEN_TO}
-    for key, other in _find_paths_outside(told, run):
+        paths |= {f"{group}.{key}": value for key, value in flatten(parts) if key.split(".")[-1] in WRITTEN_TO}
+    for key, other in _find_paths_outside(paths, run):
         raise ValueError(
-            f"{key}={told[key]}: lies in another run, {other}, and would change what that one holds. "
+            f"{key}={paths[key]}: lies in another run, {other}, and would change what that one holds. "
             f"Set {key}={run.path}, or leave it out: ~{key}"
         )
     return config.replace(logger=loggers)
@@ -53,15 +53,15 @@ def _without_directory(name: str, logger: Mapping[str, Any], run: Run) -> dict[s
     return {key: value for key, value in logger.items() if key != "directory"}
 
 
-def _find_paths_outside(told: Mapping[str, Any], run: Run) -> Iterator[tuple[str, Path]]:
+def _find_paths_outside(settings: Mapping[str, Any], run: Run) -> Iterator[tuple[str, Path]]:
     """The settings whose path lies in another run, with that run."""
-    here = run.path.resolve()
-    for key, value in told.items():
+    own = run.path.resolve()
+    for key, value in settings.items():
         path = Path(value.removeprefix("file:").removeprefix("//")) if isinstance(value, str) else None
         if path is None or not (len(path.parts) > 1 or path.is_dir()):
             continue  # not a path
         # The nearest folder at or above the path that is a run.
         place = path.expanduser().resolve()
-        around = next((folder for folder in (place, *place.parents) if Run(folder).provenance_file.is_file()), here)
-        if here not in (place, *place.parents) and around != here:
+        around = next((folder for folder in (place, *place.parents) if Run(folder).provenance_file.is_file()), own)
+        if own not in (place, *place.parents) and around != own:
             yield key, around

@@ -42,27 +42,29 @@ def keep_recorded_splits(run: Run, config: RunConfig) -> RunConfig:
     return config.replace(data=config.data.replace(val_share=None, source={**source, "val_share": None}))
 
 
-def require_compatible(path: Path, model: nn.Module, config: RunConfig, *, given: bool = False) -> TrainingProgress:
+def require_compatible(
+    path: Path, model: nn.Module, config: RunConfig, *, is_elsewhere: bool = False
+) -> TrainingProgress:
     """Checks that a training can go on from a checkpoint, and returns how far the checkpoint has got.
 
     Args:
         path: the checkpoint.
         model: the module that continues the training.
         config: its configuration.
-        given: whether `resume` names the checkpoint, which then belongs to another run.
+        is_elsewhere: whether `resume` names the checkpoint, which then belongs to another run.
 
     Raises:
         FileNotFoundError: when there is no such file.
         ValueError: when the file is no such checkpoint, belongs to other networks, or is beyond the end of `config`.
     """
     try:
-        return _check_compatible(path, model, config, given)
+        return _check_compatible(path, model, config, is_elsewhere)
     except (ValueError, FileNotFoundError) as error:
-        raise type(error)(f"resume={error}" if given else str(error)) from error
+        raise type(error)(f"resume={error}" if is_elsewhere else str(error)) from error
 
 
-def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bool) -> TrainingProgress:
-    if given:  # a run's own checkpoints are verified when the newest one is chosen
+def _check_compatible(path: Path, model: nn.Module, config: RunConfig, is_elsewhere: bool) -> TrainingProgress:
+    if is_elsewhere:  # a run's own checkpoints are verified when the newest one is chosen
         require_file(path)
         require_intact(path)
     content = read_training_checkpoint(path)
@@ -81,7 +83,7 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, given: bo
             f"name=... init_from={path}"
         )
     # A run whose own checkpoint is at the end is finished, which is no error. From another run's, nothing would train.
-    if progress.is_past(config.limits) or (progress.is_at(config.limits) and given):
+    if progress.is_past(config.limits) or (progress.is_at(config.limits) and is_elsewhere):
         raise too_short_error(path, progress, config)
     return progress
 

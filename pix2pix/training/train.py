@@ -175,8 +175,8 @@ def _prepare_start(run: Run, model: Pix2Pix, config: RunConfig, *, is_first: boo
     # A run's own checkpoints come first: `resume=PATH` and `init_from` only say how a run begins.
     if saved := run.resume_checkpoints():
         _check_own_checkpoint(run, saved, model, config, is_first=is_first)
-    elif given := find_given_checkpoint(config):
-        require_compatible(given, model, config, given=True)
+    elif checkpoint := find_given_checkpoint(config):
+        require_compatible(checkpoint, model, config, is_elsewhere=True)
     elif config.init_from:
         load_initial_weights(config.init_from, model)
 

@@ -42,9 +42,9 @@ def test_what_was_found_is_on_disk_whatever_happens_to_an_item(tmp_path, monkeyp
         monkeypatch.setenv(name, "")  # and given back
     words = ["--data", "data", "--out", str(tmp_path), "--parts", "fast", "--device", "cpu", "--seconds", "10050"]
     monkeypatch.setattr(sys, "argv", ["gpu", *words])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         program.main()
-    assert ended.value.code, "a finding is a failure"
+    assert error.value.code, "a finding is a failure"
     content = json.loads((tmp_path / "gpu_fast.json").read_text())
     assert content["command"][-10:] == words
     assert content["machine"]["commit"]
@@ -111,6 +111,6 @@ def test_our_side_records_its_step_where_it_is_told_to(tmp_path):
 def test_every_part_runs_on_a_cpu(tmp_path):
     words = ["--data", str(DATASETS), "--parity", str(DATASETS.parent / "parity"), "--device", "cpu", "--tiny"]
     command = [sys.executable, "-m", "benchmarks.gpu", *words, "--out", str(tmp_path), "--seconds", "600"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     assert {file.stem for file in tmp_path.glob("*.json")} == {f"gpu_{part}" for part in program.PARTS}

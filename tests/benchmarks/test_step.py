@@ -191,6 +191,6 @@ def test_growth_is_measured_row_by_row_and_what_was_measured_before_stays(tmp_pa
 
 def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
     words = [*TINY, f"output_dir={tmp_path}", "name=tiny"]
-    ended = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("first step {'d_fake': ") == 1
+    result = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("first step {'d_fake': ") == 1

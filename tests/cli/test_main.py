@@ -12,9 +12,9 @@ def test_help_imports_nothing_heavy():
     code = "import sys; sys.argv = ['pix2pix', '--help']\nfrom pix2pix.cli import main\n"
     code += "try: main()\nexcept SystemExit: pass\n"
     code += "print([m for m in ('torch', 'hydra', 'numpy', 'PIL') if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "train" in said
-    assert said.endswith("[]\n")
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "train" in output
+    assert output.endswith("[]\n")
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_choices_are_shown_and_misspelt_words_refused_without_waiting_for_torch(
     code += "try: main()\nexcept SystemExit as end: print(end)\n"
     code += "print([m for m in ('torch', 'pytorch_lightning', 'torchmetrics') if m in sys.modules])"
     python = [sys.executable, "-c", code, "train", *words]
-    said = subprocess.run(python, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-    assert says in said
-    assert said.endswith("[]\n")
+    output = subprocess.run(python, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert says in output
+    assert output.endswith("[]\n")
 
 
 @pytest.mark.parametrize("name", ["evaluate", "translate"])
@@ -42,10 +42,10 @@ def test_every_command_has_help_with_an_example(name, capsys):
 
 
 def test_a_mistake_is_a_sentence_and_not_a_traceback(tmp_path):
-    ended = command("evaluate", "nowhere", cwd=tmp_path)
-    assert ended.returncode == 1
+    result = command("evaluate", "nowhere", cwd=tmp_path)
+    assert result.returncode == 1
     assert (
-        ended.stderr
+        result.stderr
         == "pix2pix: nowhere: not a run, it has no config.yaml. Give a directory that `pix2pix train` made.\n"
     )
 
@@ -57,7 +57,7 @@ def test_the_traceback_is_there_when_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["experiment=facade"], "facade"),
         (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
@@ -65,9 +65,9 @@ def test_the_traceback_is_there_when_asked_for(monkeypatch):
         (["data.size"], "data.size"),
     ],
 )
-def test_training_refuses_in_words(words, said, tmp_path):
-    ended = command("train", *words, cwd=tmp_path)
-    assert ended.returncode != 0
-    assert said in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_training_refuses_in_words(words, message, tmp_path):
+    result = command("train", *words, cwd=tmp_path)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())

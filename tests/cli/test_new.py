@@ -17,8 +17,8 @@ def test_it_has_its_name_everywhere_and_its_own_tests_pass(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     pix2pix("new", NAME)
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path / NAME)
-    assert ended.returncode == 0, ended.stdout
+    result = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path / NAME)
+    assert result.returncode == 0, result.stdout
     files = [file for file in (tmp_path / NAME).rglob("*") if file.suffix in {".py", ".yaml", ".toml", ".md"}]
     assert len(files) > 15
     assert not [file for file in files if "mylab" in f"{file.relative_to(tmp_path)} {file.read_text()}"]

@@ -50,14 +50,14 @@ def test_hydra_tells_how_it_composes(capsys):
 
 def test_help_offers_no_parts_of_options(capsys):
     pix2pix("train", "--help")
-    said = capsys.readouterr().out
-    assert "objective: cgan, gan, l1" in said
-    assert "_settings" not in said
-    assert "hydra/launcher:" not in said
+    output = capsys.readouterr().out
+    assert "objective: cgan, gan, l1" in output
+    assert "_settings" not in output
+    assert "hydra/launcher:" not in output
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["experiment=facadez"], "experiment=facadez: there is no such option; did you mean facades? Choose from"),
         (["objective/adversarial=hing"], "objective/adversarial=hing: there is no such option; did you mean hinge?"),
@@ -65,10 +65,10 @@ def test_help_offers_no_parts_of_options(capsys):
         (["-m", "experiment=facadez,maps"], "did you mean facades?"),
     ],
 )
-def test_an_option_that_is_not_there_is_answered_with_the_nearest(words, said):
+def test_an_option_that_is_not_there_is_answered_with_the_nearest(words, message):
     with pytest.raises(SystemExit) as end:
         pix2pix("train", *words)
-    assert said in str(end.value.code)
+    assert message in str(end.value.code)
     assert "_settings" not in str(end.value.code)
 
 
@@ -103,11 +103,11 @@ def test_a_folder_of_another_program_is_passed_over(tmp_path, monkeypatch, capsy
 def complete(words: str, position: int, shell: str = "bash") -> list[str]:
     """What TAB offers; `words` are as the shell splits them, `position` is that of the word with the cursor."""
     asked = {"COMP_WORDS": words, "COMP_CWORD": str(position), "_PIX2PIX_COMPLETE": f"{shell}_complete"}
-    ended = subprocess.run(
+    result = subprocess.run(
         command_line(), env=os.environ | asked, capture_output=True, text=True, check=True, encoding="utf-8"
     )
-    assert not ended.stderr
-    return [line.partition(",")[2] for line in ended.stdout.splitlines()]
+    assert not result.stderr
+    return [line.partition(",")[2] for line in result.stdout.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,14 @@ def test_bash_puts_no_space_after_the_name_of_a_setting():
     function = """compopt() { echo "$@"; }; COMP_WORDS=(pix2pix train generator.base_ch); COMP_CWORD=2
         _pix2pix_completion pix2pix; echo "${COMPREPLY[@]}"
     """
-    ended = subprocess.run(
+    result = subprocess.run(
         ["bash", "-c", f"{completion_script('bash')}\n{function}"],
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.stdout.splitlines() == ["-o nospace", "generator.base_channels="]
+    assert result.stdout.splitlines() == ["-o nospace", "generator.base_channels="]
 
 
 def test_a_shell_that_keeps_a_setting_together_gets_it_together():

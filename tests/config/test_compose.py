@@ -181,8 +181,8 @@ print(OmegaConf.create({"x": "${absolute_path:a}"}).x)
 
 
 def test_other_hydra_programs_do_not_notice_us():
-    said = subprocess.run([sys.executable, "-c", OTHER_PROGRAM], capture_output=True, text=True, check=True).stdout
-    assert said.splitlines() == ["[]", "mine"]
+    output = subprocess.run([sys.executable, "-c", OTHER_PROGRAM], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines() == ["[]", "mine"]
 
 
 def test_our_resolvers_bear_our_name_and_leave_those_of_others_alone():

@@ -162,10 +162,10 @@ def test_the_depth_follows_from_the_size_up_to_the_papers_eight(height, width, d
 
 
 def test_a_size_that_leaves_the_unet_shallow_is_told_with_better_ones():
-    said = suggest_sizes(400, 600)
-    assert said is not None
-    assert said.startswith("400x600 can be halved only 3 times")
-    assert "384x608 (5), 384x576 (6), 384x640 (7), 512x512 (8)" in said
+    message = suggest_sizes(400, 600)
+    assert message is not None
+    assert message.startswith("400x600 can be halved only 3 times")
+    assert "384x608 (5), 384x576 (6), 384x640 (7), 512x512 (8)" in message
     assert suggest_sizes(720, 1280) is not None
     assert all(suggest_sizes(*size) is None for size in [(256, 256), (512, 256), (96, 160), (48, 48)])
 

@@ -12,8 +12,8 @@ SMALL = [word for word in TINY if not word.startswith("trainer.")]
 def test_debug_runs_use_up_no_name_and_start_anew(tmp_path, capsys):
     words = ["train", *SMALL, f"output_dir={tmp_path}", "name=mine", "debug=fast"]
     pix2pix(*words)
-    said = capsys.readouterr()
-    assert "Trainable params" in said.out + said.err
+    output = capsys.readouterr()
+    assert "Trainable params" in output.out + output.err
     pix2pix(*words)
     assert {path.name for path in (tmp_path / "debug").iterdir()} == {"mine", "mine.before-1"}
     assert not (tmp_path / "mine").exists()
@@ -22,9 +22,9 @@ def test_debug_runs_use_up_no_name_and_start_anew(tmp_path, capsys):
 
 def test_the_report_of_the_profiler_is_shown_and_kept(tmp_path, capsys):
     pix2pix("train", *SMALL, f"output_dir={tmp_path}", "debug=profile", "trainer.limit_train_batches=2")
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     log = (tmp_path / "debug" / "synthetic_facades" / "train.log").read_text()
-    for text in (said.out + said.err, log):
+    for text in (output.out + output.err, log):
         assert "FIT Profiler Report" in text
         assert "Trainable params" in text
 

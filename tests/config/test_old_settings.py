@@ -8,7 +8,7 @@ import yaml
 from pix2pix.config.check import parse_and_check
 from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
-from pix2pix.config.old_settings import present_name, update_setting_names
+from pix2pix.config.old_settings import find_new_name, update_setting_names
 from pix2pix.config.saved import read_config
 from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.run import Run
@@ -35,9 +35,9 @@ EARLIER = Path(__file__).parents[1] / "earlier"
     ],
 )
 def test_whoever_types_an_earlier_name_is_told_the_present_one(tmp_path, word, sentence):
-    with pytest.raises(SystemExit) as refused:
+    with pytest.raises(SystemExit) as error:
         pix2pix("train", *TINY, f"output_dir={tmp_path}", word)
-    assert str(refused.value).rstrip().endswith(sentence)
+    assert str(error.value).rstrip().endswith(sentence)
     assert not list(tmp_path.iterdir())
 
 
@@ -100,9 +100,9 @@ def test_directories_of_an_earlier_sweep_name_the_present_settings(tmp_path):
 
 
 def test_the_names_of_parts_below_a_renamed_one_are_present_ones():
-    assert present_name("data.pairs.labels") == "data.source.label_map"
-    assert present_name("data.source") is None
-    assert present_name("data.pairs_of_mine") is None
+    assert find_new_name("data.pairs.labels") == "data.source.label_map"
+    assert find_new_name("data.source") is None
+    assert find_new_name("data.pairs_of_mine") is None
 
 
 def test_an_earlier_runs_own_config_yaml_makes_a_new_run_with_the_present_names(tmp_path):

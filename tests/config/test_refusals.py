@@ -128,7 +128,7 @@ class OwnDice(Dice):
     ],
 )
 def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
-    with pytest.raises(ValueError, match="the configuration cannot be run") as refused:
+    with pytest.raises(ValueError, match="the configuration cannot be run") as error:
         parse_and_check(resolved(*overrides))
-    assert sentence in str(refused.value)
-    assert not str(refused.value).endswith("..")
+    assert sentence in str(error.value)
+    assert not str(error.value).endswith("..")

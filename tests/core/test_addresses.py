@@ -68,9 +68,9 @@ def test_other_texts_stay_as_they_are(text):
 @pytest.mark.parametrize("words", [[], ["-m"], ["--cfg", "job"]], ids=["train", "sweep", "show"])
 def test_a_command_with_a_secret_is_refused_without_showing_it(tmp_path, monkeypatch, address, words, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"data\.path=.*holds a password.*~/\.netrc.*PIX2PIX_LOGINS") as refused:
+    with pytest.raises(SystemExit, match=r"data\.path=.*holds a password.*~/\.netrc.*PIX2PIX_LOGINS") as error:
         pix2pix("train", "data=shards", f"data.path={address}", "name=run", *words)
-    assert SECRET not in f"{refused.value}{''.join(capsys.readouterr())}"
+    assert SECRET not in f"{error.value}{''.join(capsys.readouterr())}"
     assert not list(tmp_path.iterdir())
 
 
@@ -87,18 +87,18 @@ def test_a_command_with_a_secret_is_refused_without_showing_it(tmp_path, monkeyp
 )
 def test_so_is_every_other_command(tmp_path, monkeypatch, command, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as refused:
+    with pytest.raises(SystemExit) as error:
         pix2pix(*(word.replace("ADDRESS", WITH_SECRETS[0]) for word in command))
-    assert "holds a password" in str(refused.value)
-    assert SECRET not in f"{refused.value}{''.join(capsys.readouterr())}"
+    assert "holds a password" in str(error.value)
+    assert SECRET not in f"{error.value}{''.join(capsys.readouterr())}"
 
 
 def test_a_secret_that_comes_from_a_file_or_a_variable_is_refused_too(tmp_path, monkeypatch):
     monkeypatch.setenv("WHERE", WITH_SECRETS[0])
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="holds a password") as refused:
+    with pytest.raises(SystemExit, match="holds a password") as error:
         pix2pix("train", "data=shards", "data.path=${oc.env:WHERE}", "name=run")
-    assert SECRET not in str(refused.value)
+    assert SECRET not in str(error.value)
     assert not list(tmp_path.iterdir())
     config = resolved(*TINY)
     config["data"]["source"]["path"] = WITH_SECRETS[0]
@@ -155,22 +155,22 @@ def test_a_login_is_taken_from_netrc_but_never_the_one_for_any_host(logins):
     assert authorization_header("https://host/x") == basic("user:pw")
     assert authorization_header("https://evil.example/x") is None
     logins.write_text("machine host login\n nonsense TOPSECRET")
-    with pytest.raises(ValueError, match="the logins cannot be read") as refused:
+    with pytest.raises(ValueError, match="the logins cannot be read") as error:
         authorization_header("https://host/x")
-    assert SECRET not in str(refused.value)
+    assert SECRET not in str(error.value)
 
 
 def test_logins_that_are_none_are_refused_without_showing_them(logins, monkeypatch):
     monkeypatch.setenv("PIX2PIX_LOGINS", f"user:{SECRET}@host")
-    with pytest.raises(ValueError, match=r"PIX2PIX_LOGINS: .* not of the form https://USER:PASSWORD@HOST") as refused:
+    with pytest.raises(ValueError, match=r"PIX2PIX_LOGINS: .* not of the form https://USER:PASSWORD@HOST") as error:
         authorization_header("https://host/x")
-    assert SECRET not in str(refused.value)
+    assert SECRET not in str(error.value)
 
 
 def test_whatever_ends_a_command_shows_no_secret(tmp_path):
-    with pytest.raises(SystemExit, match=r"http:.*\*\*\*@host") as refused:
+    with pytest.raises(SystemExit, match=r"http:.*\*\*\*@host") as error:
         pix2pix("data", "check", WITH_SECRETS[0])
-    assert SECRET not in str(refused.value)
+    assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize("secret", ["http://user:secret@host/shards", "https://host/shards?token=secret"])

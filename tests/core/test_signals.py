@@ -48,7 +48,7 @@ def test_a_signal_to_the_whole_group_is_left_to_the_training_by_processes_that_l
         table = run / "metrics.csv"
         wait_until(lambda: table.is_file() and table.read_text().count("\n") > 4, process)
         os.killpg(process.pid, number)
-        said, complaints = process.communicate()
+        output, complaints = process.communicate()
     assert process.returncode == 128 + number, complaints
-    assert "Stopped. Run the same command again" in said
+    assert "Stopped. Run the same command again" in output
     assert (run / "checkpoints" / "last.ckpt").is_file()

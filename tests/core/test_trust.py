@@ -153,10 +153,10 @@ def test_a_foreign_module_is_not_even_imported(mylab, tmp_path):
 
 
 def test_the_refusal_names_the_class_the_rule_and_the_option():
-    with pytest.raises(UntrustedError) as refused:
+    with pytest.raises(UntrustedError) as error:
         require_trusted({"_target_": "mylab.nets.Net"}, "generator", nn.Module, source="a.ckpt")
     for words in ("generator._target_=mylab.nets.Net", "classes of pix2pix only", "--trust mylab.nets", "trust=["):
-        assert words in str(refused.value)
+        assert words in str(error.value)
 
 
 def judge(*trusted: str, **node: Any) -> str:

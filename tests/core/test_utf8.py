@@ -65,9 +65,9 @@ def test_a_name_that_is_no_utf8_can_be_written(tmp_path):
 @pytest.mark.parametrize("locale", [ASCII, {"PYTHONIOENCODING": "ascii"}], ids=["everything", "terminal"])
 def test_no_character_ends_the_program(locale, tmp_path):
     noise_pairs(tmp_path / "été ★", 3)
-    said = command("data", "check", str(tmp_path / "été ★"), env=with_locale(locale))
-    assert (said.returncode, said.stderr) == (0, "")
-    assert "3 train, 1 val" in said.stdout
+    output = command("data", "check", str(tmp_path / "été ★"), env=with_locale(locale))
+    assert (output.returncode, output.stderr) == (0, "")
+    assert "3 train, 1 val" in output.stdout
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_every_command_works_in_a_locale_of_ascii(tmp_path):
     noise_pairs(tmp_path / "données ★", 3)
     (tmp_path / "données ★" / "val" / "0.jpg").rename(tmp_path / "données ★" / "val" / "façade é.jpg")
     words = ["data=folder", f"data.path='{tmp_path}/données ★'", *TINY_FOLDER[1:], f"output_dir={tmp_path}"]
-    for said in (
+    for message in (
         command("train", *words, "name='été'", env=with_locale(ASCII)),
         command("evaluate", str(tmp_path / "été"), env=with_locale(ASCII)),
         command("compare", str(tmp_path / "été"), env=with_locale(ASCII)),
@@ -89,7 +89,7 @@ def test_every_command_works_in_a_locale_of_ascii(tmp_path):
             env=with_locale(ASCII),
         ),
     ):
-        assert said.returncode == 0, said.stderr
+        assert message.returncode == 0, message.stderr
     assert (tmp_path / "été/evaluation/val/images/façade é_output.png").is_file()
     assert (tmp_path / "ö/val/façade é.png").is_file()
     assert "été" in (tmp_path / "été/comparison.html").read_text(encoding="utf-8")

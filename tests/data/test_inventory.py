@@ -90,9 +90,9 @@ def test_an_edit_in_place_is_noticed_and_another_date_alone_is_none(tmp_path, ki
     for file in files:
         change(file, content=True)
     assert source.inventory().fingerprint == before.fingerprint
-    said = describe_edits(noted, source.inventory())
-    assert said.startswith(f"edited in place, at the same size: {files[0]}")
-    assert said.endswith(f" and {len(files) - 3} more") == (len(files) > 3)
+    message = describe_edits(noted, source.inventory())
+    assert message.startswith(f"edited in place, at the same size: {files[0]}")
+    assert message.endswith(f" and {len(files) - 3} more") == (len(files) > 3)
 
 
 def test_a_copy_of_the_data_is_the_same_data(tmp_path):

@@ -140,12 +140,12 @@ def test_a_plain_folder_of_pairs_is_measured_whole_in_a_place_of_its_own(folder_
         else:
             write_noise(tmp_path / "flat" / f"{number}.png", 64)
     pix2pix("evaluate", folder_run.path, "--data", tmp_path / "flat")
-    said = f"6 pairs: all pairs in {tmp_path}/flat, which has no splits"
-    assert said in capsys.readouterr().out
+    message = f"6 pairs: all pairs in {tmp_path}/flat, which has no splits"
+    assert message in capsys.readouterr().out
     result = evaluate(folder_run, data=tmp_path / "flat")
     assert result.folder.name.startswith("val,data=flat-")
-    assert json.loads((result.folder / "metrics.json").read_text())["data"]["description"] == said
-    assert said in (result.folder / "index.html").read_text()
+    assert json.loads((result.folder / "metrics.json").read_text())["data"]["description"] == message
+    assert message in (result.folder / "index.html").read_text()
     assert load_comparison([folder_run], "val", data=tmp_path / "flat").entries[0].is_final
 
 
@@ -168,8 +168,8 @@ def test_training_pairs_without_splits_that_moved_are_not_measured_as_others(tmp
     (tmp_path / "here").rename(tmp_path / "there")
     capsys.readouterr()
     pix2pix("evaluate", tmp_path / "run", "--data", tmp_path / "there")
-    said = "1 pair: pairs held out of the training pairs in"
-    assert f"{said} {tmp_path}/there, which has no val split" in capsys.readouterr().out
+    message = "1 pair: pairs held out of the training pairs in"
+    assert f"{message} {tmp_path}/there, which has no val split" in capsys.readouterr().out
 
 
 def test_a_run_on_generated_pairs_is_measured_on_a_folder_of_pairs(run, tmp_path, capsys):

@@ -325,11 +325,11 @@ def test_one_in_the_place_of_the_runs_own_is_shown_apart_and_made_anew(both, two
     evaluate(Run(both / "b"))
     evaluate(Run(both / "a"), **options).folder.rename(both / "a" / "evaluation" / "val")
     pix2pix("compare", both, "--no-evaluate")
-    said = capsys.readouterr()
-    assert "not all evaluated in the same way: a: " in said.err
-    assert "±" not in said.out
+    output = capsys.readouterr()
+    assert "not all evaluated in the same way: a: " in output.err
+    assert "±" not in output.out
     (name, value) = next(iter(options.items()))
-    assert (f"{name}={value}" if name != "data" else f"on other data, {value}") in said.err
+    assert (f"{name}={value}" if name != "data" else f"on other data, {value}") in output.err
     assert [len(group.entries) for group in load_comparison(find_runs([both]), "val").groups] == [1, 1]
     pix2pix("compare", both)
     assert len(set(l1_of(both).values())) == 1
@@ -343,9 +343,9 @@ def test_an_evaluation_that_tells_no_data_is_made_anew_and_never_averaged(both, 
             json.dumps({k: v for k, v in summary.items() if k not in {"data", "checkpoint_file", "precision"}})
         )
     pix2pix("compare", both, "--no-evaluate")
-    said = capsys.readouterr()
-    assert "a: its data and checkpoint are not recorded" in said.err
-    assert "±" not in said.out
+    output = capsys.readouterr()
+    assert "a: its data and checkpoint are not recorded" in output.err
+    assert "±" not in output.out
     pix2pix("compare", both)
     assert all(entry.is_final for entry in load_comparison(find_runs([both]), "val").entries)
 

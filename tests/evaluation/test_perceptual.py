@@ -37,9 +37,9 @@ def test_sets_of_equal_pictures_have_no_distance_and_shifted_ones_have():
 @pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is not None, reason="the extra is installed here")
 def test_without_the_extra_the_rest_is_measured_and_the_reason_said(run, capsys):
     pix2pix("evaluate", run.path, "--perceptual", "--split", "test")
-    said = capsys.readouterr().out
-    assert "fid: not measured, needs the extra: pip install 'pix2pix[perceptual]'" in said
-    assert "l1 0." in said
+    output = capsys.readouterr().out
+    assert "fid: not measured, needs the extra: pip install 'pix2pix[perceptual]'" in output
+    assert "l1 0." in output
 
 
 def test_weights_that_cannot_be_had_are_named_with_their_place(monkeypatch):

@@ -58,9 +58,9 @@ def logged(sweep, tmp_path):  # noqa: F811
 
 
 def test_the_workspace_shows_these_runs_with_pictures_metrics_and_players(server, logged):
-    ended = command("compare", logged, "--no-evaluate", "--wandb", "facades")
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip().splitlines()[-1].endswith("/me/facades?nw=field")
+    result = command("compare", logged, "--no-evaluate", "--wandb", "facades")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().splitlines()[-1].endswith("/me/facades?nw=field")
     (asked,) = [asked["variables"] for asked in server.asked if "upsertView" in asked["query"]]
     assert (asked["entityName"], asked["projectName"], asked["displayName"]) == ("me", "facades", "receptive_field")
     spec = json.dumps(json.loads(asked["spec"]))
@@ -71,14 +71,14 @@ def test_the_workspace_shows_these_runs_with_pictures_metrics_and_players(server
 
 def test_what_the_server_says_is_passed_on(server, logged):
     server.refuses = True
-    ended = command("compare", logged, "--no-evaluate", "--wandb", "facades")
-    assert ended.returncode == 1
-    assert "W&B rejected the workspace" in ended.stderr
-    assert "permission denied" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    result = command("compare", logged, "--no-evaluate", "--wandb", "facades")
+    assert result.returncode == 1
+    assert "W&B rejected the workspace" in result.stderr
+    assert "permission denied" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_runs_that_were_not_logged_to_wandb_are_named(server, sweep):  # noqa: F811
-    ended = command("compare", sweep, "--no-evaluate", "--wandb", "facades")
-    assert "not logged to W&B: " in ended.stderr
+    result = command("compare", sweep, "--no-evaluate", "--wandb", "facades")
+    assert "not logged to W&B: " in result.stderr
     assert not server.asked

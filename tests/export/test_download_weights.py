@@ -53,9 +53,9 @@ def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_pat
     with served(well(saved(authors_unet(), legacy=legacy))) as server:
         pix2pix("models", "download", NAME, "--mirror", server.url)
         assert [path for path, _, _ in server.asked] == [f"/{NAME}.pth"]
-    said = capsys.readouterr().out
-    assert said.index("CMP Facade Database") < said.index("outputs/facades_label2photo: a run like any other")
-    assert "the authors name no licence for the weights" in said
+    output = capsys.readouterr().out
+    assert output.index("CMP Facade Database") < output.index("outputs/facades_label2photo: a run like any other")
+    assert "the authors name no licence for the weights" in output
     desk = tmp_path / "desk"
     assert visible(desk / "outputs") == [NAME, "models.lock"]
     noise(desk / "drawing.png", 100, 70)
@@ -105,17 +105,17 @@ def test_each_is_imported_with_the_data_and_direction_it_was_trained_with(name, 
     assert (config.generator["dropout_placement"], config.generator["norm"]) == ("reference", "batch")
     capsys.readouterr()
     pix2pix("models", "list")
-    said = capsys.readouterr().out
-    assert f"{name}  {known.task}, 256x256 pixels  about {MEGABYTES} MB  in outputs/{name}\n" in said
-    assert said.count("  in outputs/") == 1
+    output = capsys.readouterr().out
+    assert f"{name}  {known.task}, 256x256 pixels  about {MEGABYTES} MB  in outputs/{name}\n" in output
+    assert output.count("  in outputs/") == 1
 
 
 def test_the_list_names_every_model_with_its_terms(capsys):
     pix2pix("models", "list")
-    said = capsys.readouterr().out
-    assert all(f"\n{name}  makes " in said for name in ("facades", *PUBLISHED))
-    assert all(known.pairs.terms in said and known.pairs.homepage in said for known in PUBLISHED.values())
-    assert " in outputs" not in said
+    output = capsys.readouterr().out
+    assert all(f"\n{name}  makes " in output for name in ("facades", *PUBLISHED))
+    assert all(known.pairs.terms in output and known.pairs.homepage in output for known in PUBLISHED.values())
+    assert " in outputs" not in output
 
 
 def test_a_second_call_does_nothing_and_says_so(good, caplog):
@@ -166,7 +166,7 @@ class Malicious:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"<!DOCTYPE html><p>Log in", "no PyTorch weights, it begins with b'<!DOCTYPE html>'"),
         (b"", "no PyTorch weights, it begins with b''"),
@@ -180,30 +180,30 @@ class Malicious:
     ],
     ids=["page", "nothing", "malicious pickle", "malicious zip", "cut", "list", "discriminator", "small", "plain"],
 )
-def test_wrong_content_is_refused_in_words_and_the_next_mirror_is_asked(content, said, good, tmp_path, caplog):
+def test_wrong_content_is_refused_in_words_and_the_next_mirror_is_asked(content, message, good, tmp_path, caplog):
     caplog.set_level("INFO")
     with served(well(content)) as wrong, served(well(good)) as right:
-        with pytest.raises(SystemExit, match=f"{NAME} could not be downloaded:\n  {wrong.url}/{NAME}.pth: .*{said}"):
+        with pytest.raises(SystemExit, match=f"{NAME} could not be downloaded:\n  {wrong.url}/{NAME}.pth: .*{message}"):
             pix2pix("models", "download", NAME, "--mirror", wrong.url)
         assert visible(tmp_path / "desk" / "outputs") == []
         assert not list((tmp_path / "desk" / "outputs").glob(".*pth*"))
         pix2pix("models", "download", NAME, "--mirror", wrong.url, "--mirror", right.url)
-    assert said in caplog.text
+    assert message in caplog.text
     assert not (tmp_path / "desk" / "executed").exists()
     assert load_translator(f"outputs/{NAME}")
 
 
 def test_a_server_that_offers_too_much_is_refused(good):
-    said = f"offers 10000000000 bytes, but it has about {MEGABYTES} MB"
-    with served(lambda handler: send(handler, b"", length=10**10)) as server, pytest.raises(SystemExit, match=said):
+    message = f"offers 10000000000 bytes, but it has about {MEGABYTES} MB"
+    with served(lambda handler: send(handler, b"", length=10**10)) as server, pytest.raises(SystemExit, match=message):
         pix2pix("models", "download", NAME, "--mirror", server.url)
 
 
 def test_a_full_disk_is_noticed_before_anything_is_fetched(good, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(mirrors.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 10**6))
-    said = r"needs about 218 MB .* 20 MB are free.* set --output"
-    with served(well(good)) as server, pytest.raises(SystemExit, match=said):
+    message = r"needs about 218 MB .* 20 MB are free.* set --output"
+    with served(well(good)) as server, pytest.raises(SystemExit, match=message):
         pix2pix("models", "download", NAME, "--mirror", server.url)
     assert visible(tmp_path / "desk" / "outputs") == []
 

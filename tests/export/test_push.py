@@ -65,10 +65,10 @@ def header(card: str) -> dict:
 
 def test_a_pushed_run_comes_back_the_same(hub, evaluated, capsys):
     pix2pix("push", evaluated.path, NAME)
-    said = capsys.readouterr().out
-    assert f"{hub.url}/{NAME}\n" in said
-    assert "HTTP Request" not in said
-    assert f"pix2pix translate hf://{NAME} picture.png" in said
+    output = capsys.readouterr().out
+    assert f"{hub.url}/{NAME}\n" in output
+    assert "HTTP Request" not in output
+    assert f"pix2pix translate hf://{NAME} picture.png" in output
     assert sorted(hub.repositories[NAME]["main"]) == ["README.md", "config.yaml", "model.safetensors", "samples.png"]
     assert len([path for _, path, _ in hub.asked if "/commit/" in path]) == 1
     ours, theirs = (load_generator(place).generator.state_dict() for place in (evaluated.path, f"hf://{NAME}"))
@@ -281,32 +281,32 @@ def test_without_a_network_an_earlier_download_is_used(hub, evaluated, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "kind", "said"),
+    ("status", "headers", "kind", "message"),
     [
         (401, {"X_Error_Code": "RepoNotFound"}, FileNotFoundError, "no such repository on 127.0.0.1, or a private one"),
         (403, {"X_Error_Code": "GatedRepo"}, PermissionError, "its owner grants access on request only"),
         (500, {}, FileNotFoundError, r"not downloaded yet, and the hub does not deliver it now \(.*500"),
     ],
 )
-def test_refusals_of_the_hub_are_told_with_a_remedy(hub, status, headers, kind, said):
+def test_refusals_of_the_hub_are_told_with_a_remedy(hub, status, headers, kind, message):
     hub.refusals["/ada/"] = status, headers
-    with pytest.raises(kind, match=f"hf://{NAME}: {said}"):
+    with pytest.raises(kind, match=f"hf://{NAME}: {message}"):
         load_translator(f"hf://{NAME}")
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "said"),
+    ("path", "status", "message"),
     [
         ("/api/repos/create", 403, "the hub answers: .*403"),
         ("/api/models/ada/tiny/commit", 403, "the hub answers: .*403"),
         ("/lfs/", 500, "the transfer failed"),
     ],
 )
-def test_a_push_that_the_hub_refuses_ends_in_a_sentence_without_the_token(hub, evaluated, path, status, said):
+def test_a_push_that_the_hub_refuses_ends_in_a_sentence_without_the_token(hub, evaluated, path, status, message):
     hub.refusals[path] = status, {}
-    with pytest.raises(SystemExit, match=f"pix2pix: hf://{NAME}: ({said})") as ended:
+    with pytest.raises(SystemExit, match=f"pix2pix: hf://{NAME}: ({message})") as error:
         pix2pix("push", evaluated.path, NAME)
-    assert TOKEN not in str(ended.value)
+    assert TOKEN not in str(error.value)
     assert "model.safetensors" not in hub.repositories.get(NAME, {}).get("main", {})
 
 

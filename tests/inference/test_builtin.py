@@ -86,10 +86,10 @@ def test_the_command_line_takes_the_name(tmp_path, capsys):
 
 def test_the_list_says_what_each_does_and_where_its_file_is(capsys):
     pix2pix("models", "list")
-    said = capsys.readouterr().out
-    assert "facades  makes photos of buildings from label maps, 256x256 pixels  27.2 MB" in said
-    assert str(DEFAULT.file) in said
-    assert str(DEFAULT.card) in said
+    output = capsys.readouterr().out
+    assert "facades  makes photos of buildings from label maps, 256x256 pixels  27.2 MB" in output
+    assert str(DEFAULT.file) in output
+    assert str(DEFAULT.card) in output
 
 
 def test_results_are_not_written_beside_it():

@@ -181,8 +181,8 @@ def command_bytes(*words, given):
 
 
 def test_a_stream_goes_alone(tiny_run, tmp_path):
-    ended = command("translate", tiny_run.path, "-", "a.png", "-o", tmp_path)
-    assert "takes exactly one picture" in ended.stderr
+    result = command("translate", tiny_run.path, "-", "a.png", "-o", tmp_path)
+    assert "takes exactly one picture" in result.stderr
 
 
 def pairs_in(root: Path, a: str, b: str) -> None:

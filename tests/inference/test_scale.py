@@ -88,10 +88,10 @@ def test_a_larger_picture_keeps_the_scale_and_own_and_a_factor_replace_it(tmp_pa
     assert "times the side" not in capsys.readouterr().out
     assert translator(picture, scale=0.5).size == (128, 32)
     assert translator(picture, scale="own").size == (256, 64)
-    said = capsys.readouterr().out
-    assert "2.0 times the side of the pictures that the run was trained at (32x32)" in said
-    assert "set the scale to training (--scale training)" in said
-    assert said.count("times the side") == 1
+    output = capsys.readouterr().out
+    assert "2.0 times the side of the pictures that the run was trained at (32x32)" in output
+    assert "set the scale to training (--scale training)" in output
+    assert output.count("times the side") == 1
     assert load_translator(run.path, scale="own")(picture).size == (256, 64)
     (tmp_path / "a.png").write_bytes((tmp_path / "data" / "valA" / "0.png").read_bytes())
     for scale, side in {"own": 128, "training": 32, "0.5": 64}.items():

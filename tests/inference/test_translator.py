@@ -88,9 +88,9 @@ def test_an_unreadable_picture_is_reported_and_does_not_stop_the_rest(tiny_run, 
     picture(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "b.png").write_bytes(b"not a picture")
     picture(tmp_path / "in" / "c.png")
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
-    assert ended.value.code == 1
+    assert error.value.code == 1
     assert {file.name for file in (tmp_path / "out").glob("[!.]*")} == {"a.png", "c.png"}
     assert "b.png: cannot be read as a picture" in caplog.text
 

@@ -60,10 +60,10 @@ def test_frames_times_and_sound_are_kept(tiny_run, tmp_path, capsys):
     film = video(tmp_path / "in" / "film.mp4")
     pix2pix("translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out")
     result = tmp_path / "out" / "film.mp4"
-    said = capsys.readouterr().out
-    assert "1 video in" in said
-    assert "film.mp4: 8 frames; consecutive ones differ by" in said
-    assert "flicker" in said
+    output = capsys.readouterr().out
+    assert "1 video in" in output
+    assert "film.mp4: 8 frames; consecutive ones differ by" in output
+    assert "flicker" in output
     assert [picture.shape for picture in pictures(result)] == [(32, 48, 3)] * 8
     assert times(result) == times(film)
     assert sound(result) == sound(film)

@@ -139,8 +139,8 @@ def test_the_file_of_checksums_is_one_that_sha256sum_reads(saved):
 def test_a_checkpoint_without_a_checksum_is_not_called_damaged(saved, caplog, spoil):
     spoil(saved.checkpoints / SUMS)
     assert find_resumable(saved) == saved.last_checkpoint
-    (said,) = caplog.messages
-    assert said.startswith(f"{saved.last_checkpoint} has no checksum in SHA256SUMS")
+    (message,) = caplog.messages
+    assert message.startswith(f"{saved.last_checkpoint} has no checksum in SHA256SUMS")
     save(saved, 3)
     save(saved, 4)
     assert all(check_integrity(path).known for path in saved.resume_checkpoints())

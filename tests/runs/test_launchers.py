@@ -57,9 +57,9 @@ def slurm(tmp_path):
 @needs_submitit
 def test_submitit_runs_a_sweep_on_this_machine(tmp_path):
     words = ["train", "-m", *WORDS, "discriminator=pixel,patch16", "trainer.max_epochs=1", "name=local"]
-    ended = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert "2 runs, 2 finished" in ended.stdout
+    result = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "2 runs, 2 finished" in result.stdout
     assert Run(tmp_path / "outputs" / "local_sweep" / "discriminator=pixel").is_finished()
 
 
@@ -67,10 +67,10 @@ def test_submitit_runs_a_sweep_on_this_machine(tmp_path):
 @pytest.mark.slow
 def test_a_failing_job_under_submitit_is_in_the_table_with_its_error(tmp_path):
     words = ["train", "-m", "data=folder", "data.path=gone", "data.size=64", "seed=1,2", "name=failing"]
-    ended = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)
-    assert ended.returncode == 1
-    assert "2 runs, 2 failed" in ended.stdout
-    assert "gone' with pairs" in ended.stdout
+    result = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "2 runs, 2 failed" in result.stdout
+    assert "gone' with pairs" in result.stdout
 
 
 @needs_submitit
@@ -85,9 +85,9 @@ def test_slurm_is_asked_for_what_was_said(tmp_path, slurm):
     ]
     launcher = ["hydra/launcher=slurm", *(f"hydra.launcher.{setting}" for setting in request)]
     words = ["train", "-m", *WORDS, "discriminator=pixel,patch16", "trainer.max_epochs=1", "name=slurm"]
-    ended = command(*words, *launcher, cwd=tmp_path, env=slurm)
-    assert ended.returncode == 0, ended.stderr + (tmp_path / "out").read_text()
-    assert "2 runs, 2 finished" in ended.stdout
+    result = command(*words, *launcher, cwd=tmp_path, env=slurm)
+    assert result.returncode == 0, result.stderr + (tmp_path / "out").read_text()
+    assert "2 runs, 2 finished" in result.stdout
     script = (tmp_path / "submitted.sh").read_text()
     for line in ("time=90", "gpus-per-node=1", "cpus-per-task=4", "mem=16GB", "partition=gpu", "array=0-1%2"):
         assert f"#SBATCH --{line}\n" in script
@@ -97,6 +97,6 @@ def test_slurm_is_asked_for_what_was_said(tmp_path, slurm):
 @needs_ray
 def test_ray_runs_a_sweep(tmp_path):
     words = ["train", "-m", *WORDS, "discriminator=pixel,patch16", "trainer.max_epochs=1", "name=ray"]
-    ended = command(*words, "hydra/launcher=ray", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert "2 runs, 2 finished" in ended.stdout
+    result = command(*words, "hydra/launcher=ray", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "2 runs, 2 finished" in result.stdout

@@ -17,8 +17,8 @@ IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit
 
 
 def git(folder: Path, *words: str) -> str:
-    said = subprocess.run(["git", "-C", str(folder), *IDENTITY, *words], capture_output=True, text=True, check=True)
-    return said.stdout.strip()
+    output = subprocess.run(["git", "-C", str(folder), *IDENTITY, *words], capture_output=True, text=True, check=True)
+    return output.stdout.strip()
 
 
 @pytest.fixture

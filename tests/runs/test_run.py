@@ -39,9 +39,9 @@ DAMAGES = {
 def test_a_damaged_config_yaml_is_named_with_the_ways_on(run, tmp_path, damage):
     run.config_file.write_bytes(DAMAGES[damage](run.config_file.read_bytes()))
     named = rf"^pix2pix: {run.config_file}: .*Restore a copy"
-    with pytest.raises(SystemExit, match=named) as refused:
+    with pytest.raises(SystemExit, match=named) as error:
         pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
-    assert f"resume={run.last_checkpoint}" in str(refused.value)
+    assert f"resume={run.last_checkpoint}" in str(error.value)
     with pytest.raises(SystemExit, match=named):
         pix2pix("evaluate", run.path)
     with pytest.raises(SystemExit, match=named):

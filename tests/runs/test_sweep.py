@@ -90,9 +90,9 @@ def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
     with started(*words) as process:
         wait_until(lambda: all(run.last_checkpoint.exists() for run in runs), process)
         process.send_signal(signal.SIGHUP)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGHUP
-    assert "2 runs, 2 stopped\n  stopped   seed=0  by SIGHUP after " in said
+    assert "2 runs, 2 stopped\n  stopped   seed=0  by SIGHUP after " in output
     assert subprocess.run(["pgrep", "-f", str(tmp_path)], check=False, capture_output=True).stdout == b""
     assert not any(run.is_finished() for run in runs)
 
@@ -158,8 +158,8 @@ def test_a_job_trains_on_two_processes(tmp_path):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')")
     ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
     words = command_line("train", "-m", *TINY, *ddp, f"output_dir={tmp_path}", "name=ddp", "seed=0,1")
-    ended = subprocess.run([words[0], "-P", *words[1:]], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
+    result = subprocess.run([words[0], "-P", *words[1:]], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 0, result.stdout
     run = Run(tmp_path / "ddp_sweep" / "seed=1")
     assert run.is_finished()
     assert len(run.provenance()["sessions"]) == 1
@@ -194,12 +194,12 @@ def test_a_job_that_wants_more_gpus_than_there_are_fails_in_words():
 
 
 def test_a_job_whose_time_has_passed_is_stopped_and_neither_done_nor_failed(tmp_path):
-    said = Job(sweep=tmp_path, name="a", overrides=[])
+    message = Job(sweep=tmp_path, name="a", overrides=[])
     pool = JobPool(DeviceSlots([0], 1, threads=1))
     for words, state in (("Finished. Look at a", "done"), ("Stopped. Its time has passed: go on", "stopped")):
-        with said.open_log() as log:
+        with message.open_log() as log:
             log.write(f"{words}\n".encode())
-        assert pool._result_of(said, 0, 1.0).state == state
+        assert pool._result_of(message, 0, 1.0).state == state
 
 
 def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
@@ -286,7 +286,7 @@ negative
 
 
 @pytest.mark.parametrize(
-    ("said", "line"),
+    ("message", "line"),
     [
         ("Training.\npix2pix: data.path: no such folder.\nAvailable:\n\tthermal", "data.path: no such folder."),
         (
@@ -304,8 +304,8 @@ negative
         (f"pix2pix: {'x' * 999}", "x" * 300),
     ],
 )
-def test_the_table_tells_the_error_of_a_failed_run(said, line):
-    assert find_error_line(said) == line
+def test_the_table_tells_the_error_of_a_failed_run(message, line):
+    assert find_error_line(message) == line
 
 
 def test_a_damaged_run_does_not_take_the_table_away(tmp_path):

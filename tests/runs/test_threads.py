@@ -36,9 +36,9 @@ def test_a_run_goes_on_with_the_threads_it_was_begun_with(run, tmp_path, tiny_ru
     (run.checkpoints / "last.ckpt").unlink()  # from the first epoch on
     torch.set_num_threads(2)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
-    said = capsys.readouterr().out
-    assert "The run continues with 1 thread, as it was started, and not with 2 threads" in said
-    assert "It runs on the CPU with 1 thread" in said
+    output = capsys.readouterr().out
+    assert "The run continues with 1 thread, as it was started, and not with 2 threads" in output
+    assert "It runs on the CPU with 1 thread" in output
     assert torch.get_num_threads() == 2
     assert same_weights(run, tiny_run)
     assert [session["threads"] for session in run.provenance()["sessions"]] == [1, 1]

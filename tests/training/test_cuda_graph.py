@@ -169,8 +169,8 @@ def test_where_the_recording_fails_the_training_goes_on_without_it_and_says_so_o
     sizes = [2, 2, 2, 2, 1, 2, 2]
     with caplog.at_level(logging.WARNING):
         assert gan.train(step, batches(*sizes)) == pytest.approx(plain.train(plain.step, batches(*sizes)), rel=1e-5)
-    (said,) = caplog.messages
-    assert "operation not permitted when stream is capturing. Training continues without it" in said
+    (message,) = caplog.messages
+    assert "operation not permitted when stream is capturing. Training continues without it" in message
     assert [group["lr"] for optimizer in gan.optimizers for group in optimizer.param_groups] == [RATE / 2, RATE]
 
 
@@ -236,7 +236,7 @@ class Spy(pl.Callback):
 def test_callbacks_that_fall_silent_with_the_graph_are_named(caplog):
     own = LambdaCallback(on_before_backward=print), LambdaCallback(on_train_batch_end=print), Spy()
     warn_about_skipped_hooks([*own, TrainingLog(), Checkpoints(), CollapseMonitor(), NaNGuard(), ProgressBar()])
-    assert [said.partition(" is not called")[0] for said in caplog.messages] == [
+    assert [message.partition(" is not called")[0] for message in caplog.messages] == [
         "LambdaCallback: on_before_backward",
         "Spy: on_after_backward and on_before_optimizer_step",
     ]
@@ -264,9 +264,9 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
     ],
 )
 def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
-    with pytest.raises(ValueError, match=r"execution\.cuda_graph=true needs") as refused:
+    with pytest.raises(ValueError, match=r"execution\.cuda_graph=true needs") as error:
         check.parse_and_check(resolved(*TINY, "execution.cuda_graph=true", *overrides))
-    assert remedy in str(refused.value)
+    assert remedy in str(error.value)
 
 
 def final_state(folder, *overrides):

@@ -50,8 +50,8 @@ def read_numbers(run: Run) -> list[dict[str, float]]:
 
 
 def run_by(words: list[str], folder: Path, name: str, **options) -> Run:
-    ended = command("train", *words, f"output_dir={folder}", f"name={name}", timeout=120, **options)
-    assert ended.returncode == 0, ended.stderr
+    result = command("train", *words, f"output_dir={folder}", f"name={name}", timeout=120, **options)
+    assert result.returncode == 0, result.stderr
     return Run(folder / name)
 
 
@@ -174,16 +174,16 @@ def test_sigterm_ends_both_processes_after_the_same_step(tmp_path):
     with started(*words) as process:
         wait_until(Run(tmp_path / "long").last_checkpoint.exists, process)
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert said.count("Stopped.") == 1
+    assert output.count("Stopped.") == 1
 
 
 def test_a_divergence_ends_both_processes(tmp_path):
     words = [*TINY, *TWO, f"output_dir={tmp_path}", "optimizer.lr=1e30", "name=diverging"]
-    ended = command("train", *words, timeout=120)
-    assert ended.returncode == 1
-    assert "the training has diverged" in ended.stderr
+    result = command("train", *words, timeout=120)
+    assert result.returncode == 1
+    assert "the training has diverged" in result.stderr
 
 
 @pytest.mark.slow
@@ -198,18 +198,18 @@ def test_a_damaged_picture_ends_both_processes_and_is_named(tmp_path):
     damaged = tmp_path / "pairs" / "train" / "7.png"
     damaged.write_bytes(damaged.read_bytes()[:2000])
     words = [*TINY[4:], *TWO, "data=folder", f"data.path={tmp_path}/pairs", "data.size=32", "data.cache=off"]
-    ended = command("train", *words, f"output_dir={tmp_path}", "name=run", timeout=120)
-    assert ended.returncode == 1
-    assert f"pix2pix: {damaged}: cannot be read as a picture" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    result = command("train", *words, f"output_dir={tmp_path}", "name=run", timeout=120)
+    assert result.returncode == 1
+    assert f"pix2pix: {damaged}: cannot be read as a picture" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.slow
 def test_torchrun_starts_the_same_training(two, tmp_path):
     call = [str(SCRIPTS / "torchrun.sh"), *SHARED_BATCH, TWO[1], f"output_dir={tmp_path}", "name=run"]
     environment = os.environ | {"PYTHON": sys.executable, "DEVICES": "2"}
-    ended = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    assert ended.returncode == 0, ended.stderr
+    result = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
     assert_equal(Run(tmp_path / "run"), two)
 
 
@@ -239,8 +239,8 @@ def submit(environment: dict[str, str], *words: str) -> subprocess.CompletedProc
 @pytest.mark.slow
 def test_slurm_starts_the_same_training_on_two_nodes(two, tmp_path):
     words = [*SHARED_BATCH, TWO[1], f"output_dir={tmp_path}/outputs", "name=run"]
-    ended = submit(slurm(tmp_path, SRUN), *words)
-    assert ended.returncode == 0, ended.stderr
+    result = submit(slurm(tmp_path, SRUN), *words)
+    assert result.returncode == 0, result.stderr
     assert_equal(Run(tmp_path / "outputs" / "run"), two)
 
 
@@ -285,12 +285,12 @@ def trainer_at(steps: int, of_epoch: int, limit: float = 1.0) -> SimpleNamespace
 )
 def test_a_begun_epoch_goes_on_with_its_first_pair_not_yet_taken(saved, present, steps, expected, again):
     trainer = trainer_at(steps, (steps - 1) % saved.steps(1.0) + 1)
-    said = convert_progress(trainer, saved, present)
+    message = convert_progress(trainer, saved, present)
     assert find_position(trainer, present) == expected
     progress = trainer.fit_loop.epoch_loop.batch_progress
     assert progress.current.processed == (expected[1] or present.steps(1.0))
     assert progress.total.completed == progress.total.processed - 1
-    assert (f"{again} pairs of this epoch are used twice" in said) == (again > 0)
+    assert (f"{again} pairs of this epoch are used twice" in message) == (again > 0)
 
 
 def test_nothing_is_said_or_moved_where_nothing_changes():

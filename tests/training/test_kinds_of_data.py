@@ -297,7 +297,7 @@ def test_classes_boundaries_and_a_photo_are_joined_each_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "with `classes` in data.folders a palette is enough"),
         (["data.palette=4", "data.source_depth=16"], "what is joined with classes or boundaries has 8 bits"),
@@ -310,10 +310,10 @@ def test_classes_boundaries_and_a_photo_are_joined_each_as_it_is(tmp_path):
         (["data.palette=4", "data.augment.hue=0.1"], "not of label maps or other channels"),
     ],
 )
-def test_what_cannot_be_joined_is_refused_in_words(tmp_path, words, said):
-    with pytest.raises(SystemExit) as refused:
+def test_what_cannot_be_joined_is_refused_in_words(tmp_path, words, message):
+    with pytest.raises(SystemExit) as error:
         pix2pix("train", *SMALL, f"output_dir={tmp_path}", "name=run", "data=folder", "data.path=x", JOINED, *words)
-    assert said in str(refused.value)
+    assert message in str(error.value)
 
 
 def test_every_augmentation_trains(tmp_path):
@@ -338,8 +338,8 @@ def test_deep_photos_become_label_maps_of_8_bits(tmp_path):
 def test_a_size_that_leaves_the_unet_shallow_is_told(tmp_path, capsys):
     data = folders(tmp_path / "data", trainA=("png", photo), trainB=("png", photo))
     train(tmp_path, "data=folder", f"data.path={data}", "data.height=72", "data.width=136", "data.batch_size=1")
-    assert "72x136 can be halved only 3 times" in (said := capsys.readouterr().out)
-    assert "more often: 64x128 (6)." in said
+    assert "72x136 can be halved only 3 times" in (output := capsys.readouterr().out)
+    assert "more often: 64x128 (6)." in output
 
 
 @needs_datasets

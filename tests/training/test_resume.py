@@ -42,8 +42,8 @@ def stop_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.
         wait_until(run.last_checkpoint.exists, process)
         time.sleep(0.5)  # well into the next epoch
         process.send_signal(number)
-        said, complaints = process.communicate()
-    return subprocess.CompletedProcess(words, process.returncode, said, complaints)
+        output, complaints = process.communicate()
+    return subprocess.CompletedProcess(words, process.returncode, output, complaints)
 
 
 def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
@@ -68,9 +68,9 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tin
     run = copy_as_unfinished(tiny_run, tmp_path)
     damage(run.last_checkpoint)
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny")
-    said = capsys.readouterr().out
-    assert "last.ckpt is damaged: its checksum differs from the one in SHA256SUMS" in said
-    assert f"resuming from {run.checkpoints / PREVIOUS}" in said
+    output = capsys.readouterr().out
+    assert "last.ckpt is damaged: its checksum differs from the one in SHA256SUMS" in output
+    assert f"resuming from {run.checkpoints / PREVIOUS}" in output
     assert soak.same(weights(run), weights(tiny_run))
     assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
 
@@ -133,9 +133,9 @@ def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_pa
         file.write_bytes(file.read_bytes()[:-300])
     words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
     pix2pix(*words, "name=skipping", "data.on_error=skip")
-    said = capsys.readouterr().out
-    assert said.count("Skipped (") == 2
-    assert "1.jpg: cannot be read as a picture" in said
+    output = capsys.readouterr().out
+    assert output.count("Skipped (") == 2
+    assert "1.jpg: cannot be read as a picture" in output
     with pytest.raises(SystemExit, match=r"2 pairs could not be read, but data\.skip_limit=1"):
         pix2pix(*words, "name=limited", "data.on_error=skip", "data.skip_limit=1")
 
@@ -180,10 +180,10 @@ def test_out_of_memory_says_what_to_lower(tmp_path):
     limit = "import resource; import torch, pytorch_lightning; import pix2pix.training.train; "
     limit += "used = int(open('/proc/self/statm').read().split()[0]) * 4096; "
     limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2)"
-    ended = command(*words, first=limit)
-    assert ended.returncode == 1
-    assert "out of memory with data.batch_size=12 at 256x256" in ended.stderr
-    assert "lower data.batch_size, data.size or generator.base_channels" in ended.stderr
+    result = command(*words, first=limit)
+    assert result.returncode == 1
+    assert "out of memory with data.batch_size=12 at 256x256" in result.stderr
+    assert "lower data.batch_size, data.size or generator.base_channels" in result.stderr
 
 
 def test_fine_tuning_begins_with_the_weights_of_a_run_and_names_what_did_not_fit(tmp_path, tiny_run, capsys):
@@ -200,8 +200,8 @@ def test_fine_tuning_begins_with_the_weights_of_a_run_and_names_what_did_not_fit
     learnt = [key for key in origin if key.endswith("weight")]
     assert all(torch.allclose(tuned[key], origin[key], atol=1e-6) for key in learnt)
     pix2pix("train", *start, "name=wider", "discriminator.base_channels=6")
-    said = capsys.readouterr().out
-    assert "discriminator.layers.0.weight keeps its own initialisation: (4, 6, 4, 4) there, (6, 6, 4, 4) here" in said
+    output = capsys.readouterr().out
+    assert "discriminator.layers.0.weight keeps its own initialisation: (4, 6, 4, 4) there, (6, 6, 4, 4) here" in output
     with pytest.raises(SystemExit, match=r"init_from=.*nowhere: no such file or directory"):
         pix2pix("train", *start[:-1], "name=no", f"init_from={tmp_path}/nowhere")
 

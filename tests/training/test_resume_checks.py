@@ -69,10 +69,10 @@ def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, wor
     pix2pix(*words, "trainer.max_epochs=1")
     more = ["+callbacks.lr={_target_: pytorch_lightning.callbacks.LearningRateMonitor}", "+trainer.profiler=simple"]
     pix2pix(*words, *more, "trainer.log_every_n_steps=1", "~callbacks.collapse_monitor")
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
         "From here on: callbacks.collapse_monitor left out; callbacks.lr added; trainer.log_every_n_steps 4 -> 1"
-        in said
+        in output
     )
     run = Run(tmp_path / "tiny")
     assert same_weights(run, tiny_run)
@@ -81,11 +81,11 @@ def test_what_no_weight_depends_on_may_change_in_between(tmp_path, tiny_run, wor
 
 
 def test_another_training_is_refused_with_what_differs_and_every_way_on(run, words):
-    with pytest.raises(SystemExit, match=r"seed: 0 there, 1 here\n.*\n  name=") as refused:
+    with pytest.raises(SystemExit, match=r"seed: 0 there, 1 here\n.*\n  name=") as error:
         pix2pix(*words, "seed=1", "trainer.max_epochs=3")
-    assert f"name=... resume={run.last_checkpoint} continues from there" in str(refused.value)
-    assert f"name=... init_from={run.path} starts from the weights" in str(refused.value)
-    assert "delete that" not in str(refused.value)
+    assert f"name=... resume={run.last_checkpoint} continues from there" in str(error.value)
+    assert f"name=... init_from={run.path} starts from the weights" in str(error.value)
+    assert "delete that" not in str(error.value)
 
 
 def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path, words, capsys):
@@ -101,7 +101,7 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("so_far", "ends", "said"),
+    ("so_far", "ends", "message"),
     [
         (
             TrainingProgress(3, 3, 18),
@@ -117,14 +117,14 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
         (TrainingProgress(3, 3, 18), (3, 3), None),
     ],
 )
-def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, said):
+def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, message):
     config = typed(*TINY, "schedule=linear", "schedule.decay=2")
     there, here = (config.replace(trainer=config.trainer | {"max_epochs": end}) for end in ends)
     warn_about_schedule(Run("outputs/x"), so_far, there, here)
-    assert bool(caplog.records) == bool(said)
-    if said:
+    assert bool(caplog.records) == bool(message)
+    if message:
         assert caplog.text.count("\n") == 1
-        assert re.search(said, caplog.text)
+        assert re.search(message, caplog.text)
 
 
 def test_a_checkpoint_tells_how_far_its_training_got(tiny_run):
@@ -167,7 +167,7 @@ def forge(run: Run, folder, kind: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "words", "said"),
+    ("kind", "words", "message"),
     [
         ("text", [], r"cannot be read as a checkpoint \(it is no file of weights that torch saved\)\.$"),
         ("nothing", [], r"cannot be read as a checkpoint \(it is no file of weights that torch saved\)\.$"),
@@ -182,16 +182,16 @@ def forge(run: Run, folder, kind: str) -> str:
         ("missing", [], r"no such checkpoint\. Give auto, never, or the path"),
     ],
 )
-def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run, tmp_path, kind, words, said):
+def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run, tmp_path, kind, words, message):
     path = forge(tiny_run, tmp_path, kind)
     base = ["train", *TINY, f"output_dir={tmp_path}/out", "name=new", "trainer.max_epochs=3"]
-    with pytest.raises(SystemExit, match=rf"(?s)^pix2pix: resume={path}.*{said}"):
+    with pytest.raises(SystemExit, match=rf"(?s)^pix2pix: resume={path}.*{message}"):
         pix2pix(*base, f"resume={path}", *words)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["generator.base_channels=5"],
@@ -204,10 +204,10 @@ def test_a_file_that_cannot_be_gone_on_from_is_named_and_spends_no_name(tiny_run
     ],
     ids=str,
 )
-def test_a_checkpoint_of_another_training_is_refused_before_anything_is_written(tiny_run, tmp_path, words, said):
-    with pytest.raises(SystemExit, match=rf"^pix2pix: resume={tiny_run.last_checkpoint}: .*") as refused:
+def test_a_checkpoint_of_another_training_is_refused_before_anything_is_written(tiny_run, tmp_path, words, message):
+    with pytest.raises(SystemExit, match=rf"^pix2pix: resume={tiny_run.last_checkpoint}: .*") as error:
         pix2pix("train", *TINY, f"output_dir={tmp_path}/out", "name=new", *words, f"resume={tiny_run.last_checkpoint}")
-    assert re.search(said, str(refused.value))
+    assert re.search(message, str(error.value))
     assert not (tmp_path / "out").exists()
 
 

@@ -40,19 +40,19 @@ def test_lightnings_flags_for_trying_things_out_do_what_they_promise(tmp_path, c
     assert [batch[:2] for batch in first] == [*trained, ("validated", "val_0000"), ("validated", "val_0001")]
     assert len(others) == 2
     assert all(epoch == first for epoch in others)
-    said = "".join(capsys.readouterr())
-    assert "Profiler Report" in said
-    assert "run_training_batch" in said
-    assert "Total params" in said
+    output = "".join(capsys.readouterr())
+    assert "Profiler Report" in output
+    assert "run_training_batch" in output
+    assert "Total params" in output
 
 
 @pytest.mark.parametrize("epochs", ["-1", "null"])
 def test_a_training_of_so_many_steps_says_so_and_shows_its_last_epoch(tmp_path, capsys, epochs):
     words = [f"trainer.max_epochs={epochs}", "trainer.max_steps=12", "callbacks.samples.every_n_epochs=10"]
     pix2pix("train", *TINY, *words, f"output_dir={tmp_path}", "name=run", "logger=csv")
-    said = "".join(capsys.readouterr())
-    assert "32x32; max_steps=12)" in said
-    assert "epoch 2  step 12" in said
+    output = "".join(capsys.readouterr())
+    assert "32x32; max_steps=12)" in output
+    assert "epoch 2  step 12" in output
     run = Run(tmp_path / "run")
     assert {row["lr/generator"] for row in read_metrics(run.path / "metrics.csv")} - {""} == {"0.0002"}
     assert sorted(sheet.name for sheet in (run.path / "samples").glob("val_*")) == [

@@ -124,9 +124,9 @@ def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on
     with started(*words) as process:
         wait_until(run.last_checkpoint.exists, process)
         process.send_signal(number)
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     assert process.returncode == code
-    assert f"Stopped. Run the same command again to resume {run.path} from its last checkpoint." in said
+    assert f"Stopped. Run the same command again to resume {run.path} from its last checkpoint." in output
     assert not run.is_finished()
     pix2pix(*words)
     assert same_weights(tiny_run, run)
@@ -154,9 +154,9 @@ def test_epochs_are_kept_on_request_and_best_is_the_best(tmp_path, capsys):
     assert run.best_value() == pytest.approx(max(ssim), abs=1e-5)
     assert torch.load(run.checkpoint("epoch=2"), weights_only=True)["epoch"] == 1
     which = "the same epoch" if best["epoch"] == 3 else f"epoch {best['epoch'] + 1}"
-    said = capsys.readouterr().out
-    assert f"{run.last_checkpoint} (epoch 4) is what evaluate, translate, demo and export load." in said
-    assert f"best.ckpt is {which}: val/ssim {max(ssim):.4g}. Load it with --checkpoint best." in said
+    output = capsys.readouterr().out
+    assert f"{run.last_checkpoint} (epoch 4) is what evaluate, translate, demo and export load." in output
+    assert f"best.ckpt is {which}: val/ssim {max(ssim):.4g}. Load it with --checkpoint best." in output
 
 
 def test_a_metric_nobody_logs_cannot_choose_the_best_checkpoint(tmp_path):
@@ -280,11 +280,11 @@ def test_a_full_disk_is_told_of_and_training_goes_on_with_what_it_has(tmp_path):
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=full"]
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
-    ended = command(*words, first=limit)
-    assert ended.returncode == 1
-    assert "step 6: " in ended.stdout
-    assert "the checkpoint could not be saved" in ended.stdout
-    assert "Free some space" in ended.stderr
+    result = command(*words, first=limit)
+    assert result.returncode == 1
+    assert "step 6: " in result.stdout
+    assert "the checkpoint could not be saved" in result.stdout
+    assert "Free some space" in result.stderr
     run = Run(tmp_path / "full")
     assert {file.name for file in run.checkpoints.iterdir()} <= {"SHA256SUMS"}
     assert read_metrics(run.path / "metrics.csv")[-1]["step"] == "12"
@@ -311,8 +311,8 @@ def test_a_users_own_configs_add_to_ours(tmp_path):
         "# @package _global_\nname: mine\ngenerator: {base_channels: 4}\ntrainer: {max_epochs: 1}\n"
     )
     words = [word for word in TINY if not word.startswith(("generator", "trainer.max"))]
-    ended = command("train", "--config-dir", "configs", "experiment=mine", *words, cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
+    result = command("train", "--config-dir", "configs", "experiment=mine", *words, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     assert Run(tmp_path / "outputs" / "mine").config().generator["base_channels"] == 4
 
 
@@ -339,6 +339,6 @@ def test_the_resolved_configuration_can_be_seen_without_running(tmp_path, capsys
 
 def test_help_shows_groups_and_examples(capsys):
     pix2pix("train", "--help")
-    said = capsys.readouterr().out
-    assert "discriminator: image, multiscale, none, patch142, patch16, patch34, patch70, pixel" in said
-    assert "pix2pix train experiment=demo" in said
+    output = capsys.readouterr().out
+    assert "discriminator: image, multiscale, none, patch142, patch16, patch34, patch70, pixel" in output
+    assert "pix2pix train experiment=demo" in output

@@ -69,9 +69,9 @@ class EvaluationFolder(FilePairSource):
 
     def missing_split_message(self, split: Split) -> str:
         """The message that names the missing split and the splits that there are."""
-        there = ", ".join(f"{name} ({pluralize(len(files), 'pair', 'pairs')})" for name, files in self.found.items())
-        there = there if self.has_splits else f"no splits, {pluralize(len(self.found[split]), 'pair', 'pairs')} in all"
-        return f"--split {split}: {self.path} has no {split} split; it has {there}. Choose one of these, or add pairs."
+        found = ", ".join(f"{name} ({pluralize(len(files), 'pair', 'pairs')})" for name, files in self.found.items())
+        found = found if self.has_splits else f"no splits, {pluralize(len(self.found[split]), 'pair', 'pairs')} in all"
+        return f"--split {split}: {self.path} has no {split} split; it has {found}. Choose one of these, or add pairs."
 
     def fingerprint(self) -> str:
         """A digest of the names and sizes of all files."""

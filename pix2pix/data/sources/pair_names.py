@@ -38,9 +38,9 @@ def files_by_pair_name(
     for file in files:
         other = named.setdefault(_key(file, shows), file)
         if other is not file:
-            both = natsorted([other, file])
-            message = f"{folder}: {' and '.join(both)} are one name. Rename or remove one of them."
-            report(Fault("same-name", ValueError(message), [folder / name for name in both]))
+            names = natsorted([other, file])
+            message = f"{folder}: {' and '.join(names)} are one name. Rename or remove one of them."
+            report(Fault("same-name", ValueError(message), [folder / name for name in names]))
     return named
 
 

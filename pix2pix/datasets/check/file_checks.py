@@ -141,10 +141,10 @@ def _check_mixed_modes(infos: Sequence[tuple[Path, FileInfo]]) -> Iterator[Findi
     # Grey pictures may be a set of their own, so a folder of nothing else is not reported.
     grey = [file for file, info in infos if info.mode in {"1", "L", "LA", "I;16", "1 channels"}]
     for folder in sorted({file.parent for file in grey}):
-        here, all_here = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in infos)
-        if len(here) < all_here:
-            message = f"{pluralize(len(here), 'file', 'files')} without colour among coloured ones in {folder.name}/"
-            yield Finding("warning", "mixed-modes", message, "Remove them if colour is what should be learned.", here)
+        files, count = [f for f in grey if f.parent == folder], sum(f.parent == folder for f, _ in infos)
+        if len(files) < count:
+            message = f"{pluralize(len(files), 'file', 'files')} without colour among coloured ones in {folder.name}/"
+            yield Finding("warning", "mixed-modes", message, "Remove them if colour is what should be learned.", files)
 
 
 def check_duplicates(readings: Sequence[PairStats], photo: int) -> Iterator[Finding]:

@@ -182,7 +182,7 @@ def table(root: Path, content: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "pairs.csv: is empty. Write a first line with the columns input,target"),
         (b"\xff\xfei\x00n\x00", "pairs.csv: byte 0 is not UTF-8.*Save it as CSV in UTF-8"),
@@ -190,9 +190,9 @@ def table(root: Path, content: str) -> str:
     ],
     ids=["empty", "utf-16", "latin-1"],
 )
-def test_a_table_that_is_no_text_is_named(tmp_path, content, said):
+def test_a_table_that_is_no_text_is_named(tmp_path, content, message):
     (tmp_path / "pairs.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         PairFolder(str(tmp_path / "pairs.csv"))
 
 

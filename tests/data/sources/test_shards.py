@@ -303,9 +303,9 @@ def test_a_training_on_shards_is_the_training_on_the_folder(tmp_path, capsys):
         for file in sorted((DATASETS / "facades" / split).iterdir())[:count]:
             shutil.copy(file, few / split)
     pix2pix("data", "shard", few, tmp_path / "shards")
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("train: 8 pairs in 1 shard,")
-    assert said[-1] == f"pix2pix train data=shards data.path={tmp_path / 'shards'}"
+    output = capsys.readouterr().out.splitlines()
+    assert output[0].startswith("train: 8 pairs in 1 shard,")
+    assert output[-1] == f"pix2pix train data=shards data.path={tmp_path / 'shards'}"
     common = [f"output_dir={tmp_path / 'runs'}", *SMALL]
     pix2pix("train", "data=folder", f"data.path={few}", "name=files", "data.num_workers=0", *common)
     with FolderServer(tmp_path / "shards") as server:
@@ -488,9 +488,9 @@ def test_a_login_opens_shards_and_stands_in_no_message(several, monkeypatch, tmp
         fresh = "" if chain else chain  # what was copied stays as it was
         pairs = ShardedPairs(f"{fresh}{address}").split("train")
         for read in (lambda: pairs[6], lambda: pairs[9], lambda: ShardedPairs(address).split("val")):
-            with pytest.raises((ValueError, FileNotFoundError), match=r"127\.0\.0\.1") as refused:
+            with pytest.raises((ValueError, FileNotFoundError), match=r"127\.0\.0\.1") as error:
                 read()
-            assert "TOPSECRET" not in str(refused.value)
+            assert "TOPSECRET" not in str(error.value)
 
 
 def test_a_server_that_wants_a_login_is_told_with_where_to_put_it(several, monkeypatch, tmp_path):

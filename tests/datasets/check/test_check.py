@@ -79,9 +79,9 @@ def find(folder: Path, **options) -> dict[str, list[str]]:
 def test_a_sound_set_has_no_findings_and_gets_its_command(folder):
     examined = check(folder)
     assert (examined.findings, examined.is_trainable) == ([], True)
-    said = "\n".join(format_text(examined))
-    assert "48 train, 12 val; files of 128x64, RGB\nnothing found" in said
-    assert f"pix2pix train data=folder data.path={folder} data.direction=BtoA data.size=64 name=set" in said
+    message = "\n".join(format_text(examined))
+    assert "48 train, 12 val; files of 128x64, RGB\nnothing found" in message
+    assert f"pix2pix train data=folder data.path={folder} data.direction=BtoA data.size=64 name=set" in message
 
 
 @needs_datasets
@@ -381,11 +381,11 @@ def test_folders_without_training_pairs_are_told(tmp_path, folder):
 def test_a_known_set_is_counted(folder, capsys):
     with pytest.raises(SystemExit):
         pix2pix("data", "check", folder, "--data", "facades", "--strict", "--json")
-    said = json.loads(capsys.readouterr().out)
-    assert said["findings"][0]["kind"] == "counts"
-    assert "train: 48 of 400 pairs; val: 12 of 100 pairs; test: 0 of 106 pairs" in said["findings"][0]["says"]
-    assert said["command"] == f"pix2pix train experiment=facades data.path={folder}"
-    assert said["sound"]
+    output = json.loads(capsys.readouterr().out)
+    assert output["findings"][0]["kind"] == "counts"
+    assert "train: 48 of 400 pairs; val: 12 of 100 pairs; test: 0 of 106 pairs" in output["findings"][0]["says"]
+    assert output["command"] == f"pix2pix train experiment=facades data.path={folder}"
+    assert output["sound"]
 
 
 def test_the_contact_sheet_shows_suspects_first(folder, tmp_path):

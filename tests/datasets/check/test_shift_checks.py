@@ -57,9 +57,9 @@ def findings_of(folder: Path) -> dict[str, Finding]:
 def test_the_shift_of_a_set_is_found_within_a_pixel(tmp_path, name, right, down):
     findings = findings_of(write_set(tmp_path, name, lambda _, image: shift(image, right, down)))
     assert findings.keys() & {"shifted", "scaled", "misaligned", "unrelated", "alignment"} == {"shifted"}
-    said = findings["shifted"].message
-    across = re.search(r"([\d.]+) px (right of|left of)", said)
-    along = re.search(r"([\d.]+) px (below|above)", said)
+    message = findings["shifted"].message
+    across = re.search(r"([\d.]+) px (right of|left of)", message)
+    along = re.search(r"([\d.]+) px (below|above)", message)
     assert across
     assert (across[2] == "right of") == (right > 0)
     assert float(across[1]) == pytest.approx(abs(right), abs=1)

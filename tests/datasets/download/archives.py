@@ -104,8 +104,8 @@ def well(content: bytes, tag: str = '"one"') -> Callable[[Handler], None]:
         start = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if start >= len(content):
             return send(handler, b"", status=416)
-        said = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        return send(handler, content[start:], status=206, Content_Range=said, ETag=tag)
+        message = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return send(handler, content[start:], status=206, Content_Range=message, ETag=tag)
 
     return answer
 

@@ -84,8 +84,8 @@ def breaking(content, at, tag='"one"'):
     def answer(handler):
         start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
         rest = content[start:]
-        said = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
-        send(handler, rest[:at], status=206 if start else 200, length=len(rest), ETag=tag, **said)
+        message = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        send(handler, rest[:at], status=206 if start else 200, length=len(rest), ETag=tag, **message)
         handler.connection.close()
 
     return answer
@@ -135,7 +135,7 @@ def test_another_part_than_was_asked_for_is_refused(tmp_path, good):
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (lambda handler: handler.send_error(404), "answers 404"),
         (lambda handler: handler.send_error(503), "Service Unavailable, 5 times in a row"),
@@ -147,8 +147,8 @@ def test_another_part_than_was_asked_for_is_refused(tmp_path, good):
         (lambda handler: send(handler, facades(train=399)), "train: 399 of 400 pairs"),
     ],
 )
-def test_a_server_that_does_not_deliver_is_named_and_nothing_is_left(tmp_path, answer, said):
-    with pytest.raises(OSError, match=said):
+def test_a_server_that_does_not_deliver_is_named_and_nothing_is_left(tmp_path, answer, message):
+    with pytest.raises(OSError, match=message):
         fetch(tmp_path, answer)
     assert visible(tmp_path) == []
 
@@ -231,17 +231,17 @@ def test_the_list_names_terms_and_what_is_here(tmp_path, good, capsys, monkeypat
     fetch(tmp_path, well(good))
     monkeypatch.setenv("PIX2PIX_DATA", str(tmp_path))
     pix2pix("data", "list")
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
-        f"facades  400 train / 100 val / 106 test  about 30 MB  A photo, B label map  in {tmp_path}/facades\n" in said
+        f"facades  400 train / 100 val / 106 test  about 30 MB  A photo, B label map  in {tmp_path}/facades\n" in output
     )
-    assert said.count("(http") == len(CATALOGUE)
+    assert output.count("(http") == len(CATALOGUE)
 
 
 def test_unknown_names_and_odd_mirrors_are_refused(tmp_path):
     assert "Choose from facades, maps" in command("data", "download", "facade", cwd=tmp_path).stderr
-    ended = command("data", "download", "facades", "--mirror", "ftp://x", cwd=tmp_path)
-    assert "pix2pix: mirror 'ftp://x': not an http or https URL" in ended.stderr
+    result = command("data", "download", "facades", "--mirror", "ftp://x", cwd=tmp_path)
+    assert "pix2pix: mirror 'ftp://x': not an http or https URL" in result.stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -305,16 +305,16 @@ ONE_BY_ONE = threading.Event()
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [(by_the_letter, r"too slow, \d+ bytes"), (header_by_the_letter, "no whole answer within 0.3 s, 5 times")],
 )
-def test_a_mirror_that_sends_letter_by_letter_is_given_up(tmp_path, good, monkeypatch, caplog, answer, said):
+def test_a_mirror_that_sends_letter_by_letter_is_given_up(tmp_path, good, monkeypatch, caplog, answer, message):
     monkeypatch.setattr(http_download, "TIMEOUT", 0.3)
     caplog.set_level("INFO")
     with served(answer) as slow, served(well(good)) as right:
         monkeypatch.setattr(http_download, "ATTEMPTS", 5)
         downloading.download(FACADES, tmp_path, [slow.url, right.url])
-    assert re.search(said, caplog.text)
+    assert re.search(message, caplog.text)
 
 
 def test_a_mirror_that_breaks_off_after_every_byte_is_given_up(tmp_path, good):

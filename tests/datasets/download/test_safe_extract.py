@@ -26,7 +26,7 @@ def test_files_and_folders_are_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "message"),
     [
         (member("../escaped.jpg", b"x"), "leads out of the folder"),
         (member("facades/../../escaped.jpg", b"x"), "leads out of the folder"),
@@ -43,8 +43,8 @@ def test_files_and_folders_are_unpacked(tmp_path):
         (member("facades/big", bytes(300_000)), "unpacks to more|holds more than"),
     ],
 )
-def test_what_is_no_plain_file_inside_is_refused_and_nothing_is_kept(tmp_path, bad, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_is_no_plain_file_inside_is_refused_and_nothing_is_kept(tmp_path, bad, message):
+    with pytest.raises(ValueError, match=message):
         unpack(tmp_path, archive(FINE, bad))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tar.gz"]
 

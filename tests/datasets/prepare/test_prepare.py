@@ -47,9 +47,9 @@ def splits(folder: Path) -> dict[str, set[str]]:
 
 
 def refuse(*words: object) -> str:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error:
         pix2pix("data", "prepare", *words)
-    return str(ended.value)
+    return str(error.value)
 
 
 def test_two_folders_become_pairs_that_train(tmp_path, ab, capsys):
@@ -77,9 +77,9 @@ def test_what_has_no_partner_is_named_and_refused_unless_allowed(tmp_path, ab, c
     a, b = ab
     (a / "x3.png").unlink()
     (b / "x4.png").rename(b / "y4.png")
-    said = refuse("pairs", a, b, "-o", tmp_path / "out")
-    assert "10 pairs, but 3 pictures have no partner" in said
-    assert all(str(file) in said for file in (a / "x4.png", b / "x3.png", b / "y4.png"))
+    message = refuse("pairs", a, b, "-o", tmp_path / "out")
+    assert "10 pairs, but 3 pictures have no partner" in message
+    assert all(str(file) in message for file in (a / "x4.png", b / "x3.png", b / "y4.png"))
     assert not (tmp_path / "out").exists()
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out", "--allow-unmatched")
     assert f"left out, without a partner: {a / 'x4.png'}, {b / 'x3.png'}, {b / 'y4.png'}" in capsys.readouterr().out
@@ -132,8 +132,8 @@ def test_a_set_of_one_picture_many_times_cannot_be_split(tmp_path):
     for number in range(6):
         (tmp_path / "in").mkdir(exist_ok=True)
         picture(0).save(tmp_path / "in" / f"{number}.png")
-    said = refuse("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur")
-    assert "6 pairs form 1 group that must not be parted" in said
+    message = refuse("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur")
+    assert "6 pairs form 1 group that must not be parted" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -198,8 +198,8 @@ def test_broken_files_are_all_named_before_anything_is_written(tmp_path, ab):
     a, b = ab
     (a / "x1.png").write_bytes(b"no picture")
     (b / "x2.png").write_bytes((b / "x2.png").read_bytes()[:80])
-    said = refuse("pairs", a, b, "-o", tmp_path / "out")
-    assert all(str(file) in said for file in (a / "x1.png", b / "x2.png"))
+    message = refuse("pairs", a, b, "-o", tmp_path / "out")
+    assert all(str(file) in message for file in (a / "x1.png", b / "x2.png"))
     assert not (tmp_path / "out").exists()
 
 
@@ -223,13 +223,13 @@ def test_a_dry_run_prints_what_the_real_one_then_writes(tmp_path, ab, capsys):
     a, b = ab
     words = ["pairs", a, b, "-o", tmp_path / "out", "--test", "0.2"]
     pix2pix("data", "prepare", *words, "--dry-run")
-    said = capsys.readouterr().out.splitlines()
+    output = capsys.readouterr().out.splitlines()
     assert not (tmp_path / "out").exists()
     pix2pix("data", "prepare", *words)
     written = {f"{tmp_path}/out/{name}" for name in contents(tmp_path / "out") if name != "prepared.json"}
-    assert {line.partition(" <- ")[0] for line in said[:-1]} == written
-    assert f" <- {a / 'x0.png'} + {b / 'x0.png'}" in "\n".join(said)
-    assert said[-1] == f"{tmp_path / 'out'}: 9 train, 1 val, 2 test would be written"
+    assert {line.partition(" <- ")[0] for line in output[:-1]} == written
+    assert f" <- {a / 'x0.png'} + {b / 'x0.png'}" in "\n".join(output)
+    assert output[-1] == f"{tmp_path / 'out'}: 9 train, 1 val, 2 test would be written"
 
 
 def test_killed_and_run_again_it_is_as_if_it_had_not_been(tmp_path):
@@ -294,8 +294,8 @@ def test_names_that_end_like_a_side_stay_apart(tmp_path):
 
 def test_two_pairs_never_take_one_name(tmp_path):
     folder_of(tmp_path / "in", ["one/x", "one_x", "y"])
-    said = refuse("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur", "--val", "0")
-    assert f"{tmp_path / 'in' / 'one' / 'x.png'}, {tmp_path / 'in' / 'one_x.png'}" in said
+    message = refuse("derive", tmp_path / "in", "-o", tmp_path / "out", "--operation", "blur", "--val", "0")
+    assert f"{tmp_path / 'in' / 'one' / 'x.png'}, {tmp_path / 'in' / 'one_x.png'}" in message
     assert not (tmp_path / "out").exists()
 
 

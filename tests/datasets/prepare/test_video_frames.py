@@ -53,8 +53,8 @@ def test_every_so_many_frames(tmp_path, film, capsys):
 
 def test_a_broken_film_and_no_film_are_named(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"no film")
-    for name, said in (("x.mp4", "cannot be read as a film"), ("gone.mp4", "no film")):
-        with pytest.raises(SystemExit, match=said):
+    for name, message in (("x.mp4", "cannot be read as a film"), ("gone.mp4", "no film")):
+        with pytest.raises(SystemExit, match=message):
             pix2pix("data", "prepare", "video", tmp_path / name, "-o", tmp_path / "out", "--operation", "blur")
 
 
@@ -74,9 +74,9 @@ def test_two_films_become_pairs_frame_by_frame_at_the_same_time(tmp_path, film, 
     other = write_film(tmp_path / "other.mp4", rate=25)
     words = ["--offset", str(offset), "--val", "0", "--size", "32"]
     pix2pix("data", "prepare", "video", film, other, "-o", tmp_path / "out", *words)
-    said = capsys.readouterr().out
-    assert f"{pairs} train" in said
-    assert "data.direction=BtoA" not in said
+    output = capsys.readouterr().out
+    assert f"{pairs} train" in output
+    assert "data.direction=BtoA" not in output
     files = sorted((tmp_path / "out" / "train").iterdir())
     assert [file.name for file in files] == [f"a-film_{number:06d}.png" for number in range(first, first + pairs)]
     for number, file in enumerate(files, start=first):
@@ -88,12 +88,12 @@ def test_two_films_become_pairs_frame_by_frame_at_the_same_time(tmp_path, film, 
 
 def test_films_that_cannot_be_paired_are_refused(tmp_path, film):
     large = write_film(tmp_path / "large.mp4", size=(96, 80))
-    for words, said in {
+    for words, message in {
         (film,): "1 videos without --operation. Give two",
         (film, large): "64x48 and 96x80 pixels. Set --size",
         (film, large, "--size", "32", "--offset", "9"): r"have no time in common with --offset 9",
     }.items():
-        with pytest.raises(SystemExit, match=said):
+        with pytest.raises(SystemExit, match=message):
             pix2pix("data", "prepare", "video", *words, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

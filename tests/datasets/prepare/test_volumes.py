@@ -33,9 +33,9 @@ def prepare(scans, *words):
 
 def test_slices_keep_their_values_and_the_volumes_of_a_split_are_whole(scans, capsys):
     pairs = prepare(scans, "--val", "0.25", "--test", "0.25")
-    said = capsys.readouterr().out
-    assert "10 train, 5 val, 5 test slices" in said
-    assert "data.depth=32" in said
+    output = capsys.readouterr().out
+    assert "10 train, 5 val, 5 test slices" in output
+    assert "data.depth=32" in output
     names = {split: sorted(file.name for file in (pairs / f"{split}A").iterdir()) for split in ("train", "val", "test")}
     assert [len({name.split("_")[0] for name in each}) for each in names.values()] == [2, 1, 1]
     subject = names["val"][0].split("_")[0]
@@ -62,9 +62,9 @@ def test_volumes_on_other_grids_are_refused_before_anything_is_written(scans):
     write_volume(scans / "t2" / "sub-2.nii.gz", 1, shape=(16, 20, 7))
     with pytest.raises(SystemExit) as raised:
         prepare(scans)
-    said = str(raised.value)
-    assert "sub-1.nii.gz: of 16x20x6 and 16x20x6 voxels, on different grids. Resample one" in said
-    assert "16x20x6 and 16x20x7" in said
+    message = str(raised.value)
+    assert "sub-1.nii.gz: of 16x20x6 and 16x20x6 voxels, on different grids. Resample one" in message
+    assert "16x20x6 and 16x20x7" in message
     assert not (scans / "pairs").exists()
 
 

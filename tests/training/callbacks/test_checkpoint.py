@@ -141,8 +141,8 @@ def test_a_limit_of_time_ends_a_sitting_and_the_same_command_goes_on_to_the_same
     assert steps == sorted(set(steps))
     assert len(steps) > 2
     assert any(step % 6 for step in steps), "it must have been stopped within an epoch"
-    said = capsys.readouterr().out
-    assert said.count("Stopped: the time limit is reached. Run the same command again") == len(steps) - 1
+    output = capsys.readouterr().out
+    assert output.count("Stopped: the time limit is reached. Run the same command again") == len(steps) - 1
     assert same_weights(run, tiny_run)
 
 

@@ -52,9 +52,9 @@ def test_a_discriminator_that_wins_for_long_is_told_of_once(caplog):
     winning(monitor, 1.0, 9)
     assert not caplog.messages
     winning(monitor, 1.0, 40)
-    (said,) = caplog.messages
-    assert "the discriminator was right on 100.0% of the last 10 steps" in said
-    assert "discriminator=patch16" in said
+    (message,) = caplog.messages
+    assert "the discriminator was right on 100.0% of the last 10 steps" in message
+    assert "discriminator=patch16" in message
 
 
 def test_a_state_that_comes_back_on_the_cpu_goes_on_on_a_gpu():

@@ -53,11 +53,11 @@ def test_an_offline_run_holds_what_is_promised(tmp_path):
         "notes=a word, or two",
         "callbacks.training_log.gradient_norms=true",
     ]
-    ended = command(
+    result = command(
         "train", *TINY, *OFFLINE, *words, f"run_dir={tmp_path}/sweep/one", "logger.wandb.checkpoint_artifact=true"
     )
-    assert ended.returncode == 0, ended.stderr
-    assert f"wandb sync {tmp_path}/sweep/one/wandb/" in ended.stdout
+    assert result.returncode == 0, result.stderr
+    assert f"wandb sync {tmp_path}/sweep/one/wandb/" in result.stdout
     run = Run(tmp_path / "sweep" / "one")
     about = next(record["run"] for record in records(run) if record["type"] == "run")
     assert (about["project"], about["run_group"], about["display_name"]) == ("pix2pix", "sweep", "one")
@@ -91,8 +91,8 @@ def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tm
     with started(*words) as process:
         wait_until((run.path / "samples" / "val_epoch0001.png").exists, process)
     pix2pix_id = (run.path / "wandb" / "id").read_text() if (run.path / "wandb" / "id").exists() else None
-    ended = command(*words)
-    assert ended.returncode == 0, ended.stderr
+    result = command(*words)
+    assert result.returncode == 0, result.stderr
     assert pix2pix_id in {None, (run.path / "wandb" / "id").read_text()}
     rows = history(run)
     written = read_metrics(run.path / "metrics.csv")
@@ -111,9 +111,9 @@ def test_a_dead_or_hanging_service_never_stops_the_training(tmp_path, number):
         wait_until(lambda: list((tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")), process)
         (service,) = children(process.pid, "wandb-core")
         os.kill(service, number)
-        said, complaints = process.communicate(timeout=300)
+        output, complaints = process.communicate(timeout=300)
     assert process.returncode == 0
-    assert said.count("W&B failed") == 1
+    assert output.count("W&B failed") == 1
     assert "Traceback" not in complaints
     assert Run(tmp_path / "run").is_finished()
     assert len({row["step"] for row in read_metrics(tmp_path / "run" / "metrics.csv")}) == 16
@@ -128,19 +128,19 @@ def test_without_a_network_the_run_is_logged_offline_and_no_key_is_left_behind(t
     key = "0123456789abcdef0123456789abcdef01234567"
     monkeypatch.setenv("WANDB_API_KEY", key)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    ended = command("train", *TINY, "logger=wandb", f"output_dir={tmp_path}", "name=run")
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("W&B cannot be reached") == 1
+    result = command("train", *TINY, "logger=wandb", f"output_dir={tmp_path}", "name=run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("W&B cannot be reached") == 1
     assert [row["_step"] for row in history(Run(tmp_path / "run"))] == [4, 6, 8, 12]
-    assert key not in ended.stdout + ended.stderr
+    assert key not in result.stdout + result.stderr
     files = [file for file in (tmp_path / "run").rglob("*") if file.is_file()]
     assert len(files) > 10
     assert all(key.encode() not in file.read_bytes() for file in files)
 
 
 def test_without_a_key_offline_is_the_default_and_said_once(tmp_path):
-    ended = command("train", *TINY, "logger=wandb", f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1")
-    assert ended.stdout.count("no API key is configured") == 1
+    result = command("train", *TINY, "logger=wandb", f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=1")
+    assert result.stdout.count("no API key is configured") == 1
     assert len(history(Run(tmp_path / "run"))) == 2
 
 

@@ -12,9 +12,9 @@ SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 def report(*words: object) -> dict:
     """What a script of ours prints last."""
-    ended = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+    result = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow

@@ -66,12 +66,12 @@ def test_the_address_is_one_that_this_machine_can_open(host, shown):
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True), ("::", True)])
 def test_who_may_enter_is_said_where_that_is_not_this_machine_alone(host, warned):
     with listen_or_skip(host) as listening:
-        said = serve.exposure_warning(listening)
-        assert bool(said) == warned
-        if said:
-            assert f"--host {host}: every machine of the network" in said
-            assert f":{listening.getsockname()[1]}/" in said
-            assert not re.search(r"http://(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):", said)
+        message = serve.exposure_warning(listening)
+        assert bool(message) == warned
+        if message:
+            assert f"--host {host}: every machine of the network" in message
+            assert f":{listening.getsockname()[1]}/" in message
+            assert not re.search(r"http://(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):", message)
 
 
 class Listening:
@@ -87,8 +87,8 @@ class Listening:
 
 
 def test_an_address_of_the_network_is_said_to_be_one():
-    said = serve.exposure_warning(Listening("192.168.1.5"))
-    assert "without a password. Others open http://192.168.1.5:8000/" in said
+    message = serve.exposure_warning(Listening("192.168.1.5"))
+    assert "without a password. Others open http://192.168.1.5:8000/" in message
     assert "Others open http://[fe80::1%eth0]:8000/" in serve.exposure_warning(Listening("fe80::1%eth0"))
 
 
