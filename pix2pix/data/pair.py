@@ -33,21 +33,21 @@ def to_pair(batch: Any) -> Pair:
     Both are (B, C, H, W) in [-1, 1]. A mapping may also have `name`, a name for each pair; without names they are "0",
     "1" ... Raises TypeError for anything else.
     """
-    names: Any = None
     match batch:
         case Pair():
             return batch
         case {"source": Tensor() as source, "target": Tensor() as target}:
-            names = batch.get("name")
+            names: Any = batch.get("name")
         case [Tensor() as source, Tensor() as target]:
-            pass
+            names = None
         case _:
             content = f"the keys {list(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
             raise TypeError(
                 f"a batch of {content}: Pix2Pix takes (source, target), or a dictionary with `source` and `target`, "
                 "tensors (B, C, H, W) in [-1, 1]."
             )
-    return Pair(source, target, names or [str(position) for position in range(len(source))])
+    names = names or [str(position) for position in range(len(source))]
+    return Pair(source, target, names)
 
 
 class PairSource(ABC):
