@@ -70,10 +70,10 @@ DIAGNOSES = {
 """What a validation of at least 8 pairs reports beside them."""
 
 
-def validation_metrics(height: int, width: int, *, labels: bool) -> list[str]:
-    """The metrics that a validation logs, for pictures of this size, and for `labels` as targets."""
+def validation_metrics(height: int, width: int, *, of_label_maps: bool) -> list[str]:
+    """The metrics that a validation logs, for pictures of this size, and of label maps if `of_label_maps`."""
     names = ["l1", "l2", "psnr", "ssim"]
-    return names + ["ms_ssim"] * (min(height, width) >= MS_SSIM_LEAST) + ["pixel_accuracy"] * labels
+    return names + ["ms_ssim"] * (min(height, width) >= MS_SSIM_LEAST) + ["pixel_accuracy"] * of_label_maps
 
 
 def higher_is_better(name: str, mode: Mode | None = None, *, setting: str = "callbacks.checkpoint.mode") -> bool:

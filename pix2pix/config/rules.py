@@ -116,7 +116,7 @@ def _check_direction(name: str, component: Component, config: RunConfig) -> Iter
 
 def _list_validation_metrics(config: RunConfig) -> list[str]:
     data = config.data
-    names = validation_metrics(data.height, data.width, labels=data.label_map_side == "target")
+    names = validation_metrics(data.height, data.width, of_label_maps=data.label_map_side == "target")
     diagnosed = any(component[TARGET].endswith(".CollapseMonitor") for component in config.callbacks.values())
     return [f"val/{name}" for name in [*names, *config.metrics, *(DIAGNOSES if diagnosed else ())]]
 

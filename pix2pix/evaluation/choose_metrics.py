@@ -25,10 +25,10 @@ class LabelAccuracy:
         self.palette = trained.palette
         self.confusion = ConfusionMatrix(len(self.palette), self.palette.ignored)
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
+    def update(self, output: Tensor, target: Tensor, classes: Tensor | None, names: Sequence[str] = ()) -> None:
         """Adds label maps, coloured or one-hot."""
-        assert labels is not None
-        self.confusion.update(self.palette.classify(output), labels, names)
+        assert classes is not None
+        self.confusion.update(self.palette.classify(output), classes, names)
 
     def compute(self) -> dict[str, float]:
         """`pixel_accuracy`, `class_accuracy` and `class_iou`, each 0 to 1."""
@@ -71,13 +71,13 @@ def choose_metrics(
 ) -> ChosenMetrics:
     """The metrics that fit a run's outputs. Arguments as for `evaluate`; `own` are its `metrics`."""
     metrics: list[SetMetric] = []
-    labels = trained.config.data.label_map_side == "target"
-    if labels:
+    makes_label_maps = trained.config.data.label_map_side == "target"
+    if makes_label_maps:
         metrics.append(LabelAccuracy(trained))
     elif trained.config.data.output_picture_channels == 3:
         metrics.append(LabHistograms())
     if scorer is not None:
         metrics.append(SegmentationScore(scorer, trained.config, device, trained.trust))
-    if perceptual and not labels:
+    if perceptual and not makes_label_maps:
         metrics.append(PerceptualMetrics())
     return ChosenMetrics(metrics, build_own_metrics(trained, own), perceptual)

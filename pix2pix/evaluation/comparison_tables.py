@@ -41,14 +41,14 @@ def to_csv(comparison: Comparison) -> str:
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.distinct_settings))
     writer = csv.writer(text, lineterminator="\n")
     keys = [key for key in keys if key != "seed"]
-    labels = list(dict.fromkeys(name for entry in comparison.entries for name in entry.labels))
-    writer.writerow(["run", *keys, "seed", "state", "evaluation", *labels, *comparison.metrics])
+    remarks = list(dict.fromkeys(name for entry in comparison.entries for name in entry.remarks))
+    writer.writerow(["run", *keys, "seed", "state", "evaluation", *remarks, *comparison.metrics])
     for entry in comparison.entries:
         settings = [entry.distinct_settings.get(key, "") for key in keys]
         numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
         protocol = " ".join(f"{name}={value}" for name, value in entry.protocol.items())
-        said = [entry.labels.get(name, "") for name in labels]
-        writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *said, *numbers])
+        texts = [entry.remarks.get(name, "") for name in remarks]
+        writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *texts, *numbers])
     return text.getvalue()
 
 

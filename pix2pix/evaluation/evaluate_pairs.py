@@ -27,10 +27,10 @@ Row = dict[str, Any]
 class SetMetric(Protocol):
     """A metric of a set of pictures: updated with batches, computed at the end."""
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
+    def update(self, output: Tensor, target: Tensor, classes: Tensor | None, names: Sequence[str] = ()) -> None:
         """Adds pictures (B, C, H, W) of these names.
 
-        `labels` are the true classes (B, H, W) of data with a palette, -1 for none.
+        `classes` are the true classes (B, H, W) of data with a palette, -1 for none.
         """
         ...
 
@@ -51,7 +51,7 @@ class EvaluatedPair:
     network_input: Tensor  # (C, H, W) in [-1, 1]; source, target and outputs are displayable
     source: Tensor
     target: Tensor
-    labels: Tensor | None = None  # the true classes (H, W), for data with a palette
+    classes: Tensor | None = None  # the true classes (H, W), for data with a palette
     outputs: list[Tensor] = field(default_factory=list)  # one per sample
     rows: list[Row] = field(default_factory=list)  # metrics, one row per sample
 
@@ -89,9 +89,9 @@ class PairEvaluator:
         trained, pair = self.trained, self.pairs.transform.transform_for_eval(raw)
         source = trained.config.data.source_image_spec.show(pair.source, trained.source_palette)
         target = to_displayable(pair.target, trained.target_palette, pair.source)
-        return EvaluatedPair(pair.name, pair.source, source, target, self._true_labels(raw))
+        return EvaluatedPair(pair.name, pair.source, source, target, self._true_classes(raw))
 
-    def _true_labels(self, raw: Pair) -> Tensor | None:
+    def _true_classes(self, raw: Pair) -> Tensor | None:
         """The classes (H, W) of the pair's label map, read from the file's pixels before any resampling of colours."""
         data = self.trained.config.data
         if self.trained.palette is None or data.label_map_side is None:
@@ -105,14 +105,14 @@ class PairEvaluator:
         """Translates and measures pairs of equal size in one batch."""
         inputs = torch.stack([example.network_input for example in examples])
         target = torch.stack([example.target for example in examples])
-        label_maps = [example.labels for example in examples if example.labels is not None]
-        labels = torch.stack(label_maps) if label_maps else None
+        known = [example.classes for example in examples if example.classes is not None]
+        classes = torch.stack(known) if known else None
         names = [example.name for example in examples]
         for number in range(self.samples):
             outputs = _with_seed(self.trained, number).generate(inputs, names)
             measured = hide_unlabelled(outputs, target, self.trained.config.data.target_label_palette)
             for metric in self.metrics:
-                metric.update(measured, target, labels, names)
+                metric.update(measured, target, classes, names)
             further = {name: measure(measured, target) for name, measure in self.further_metrics.items()}
             rows = _rows(pair_metrics(measured, target) | further)
             for example, output, row in zip(examples, outputs, rows, strict=True):
@@ -129,11 +129,11 @@ class PairEvaluator:
         """Writes displayable PNGs (label maps keep their classes), and a TIFF if a PNG cannot hold the output."""
         trained, output, stem = self.trained, example.outputs[0], self.images / example.name
         picture = trained.to_picture(output)
-        is_labels = trained.target_palette is not None
+        is_label_map = trained.target_palette is not None
         pictures = {
             "input": to_picture(example.source),
             "target": to_picture(select_channels(example.target)),
-            "output": picture if is_labels else to_picture(select_channels(output)),
+            "output": picture if is_label_map else to_picture(select_channels(output)),
         }
         for kind, image in pictures.items():
             save_picture(image, stem.with_name(f"{stem.name}_{kind}.png"))

@@ -33,11 +33,11 @@ class SegmentationScore:
         self.palette = Palette(config.data.palette)
         self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None, names: Sequence[str] = ()) -> None:
-        """Adds outputs and real photos (B, 3, H, W) in [-1, 1] with the true classes `labels` (B, H, W)."""
-        assert labels is not None
+    def update(self, output: Tensor, target: Tensor, classes: Tensor | None, names: Sequence[str] = ()) -> None:
+        """Adds outputs and real photos (B, 3, H, W) in [-1, 1] with the true `classes` (B, H, W)."""
+        assert classes is not None
         for confusion, photo in ((self.generated, output), (self.real, target)):
-            confusion.update(self.palette.classify(self.scorer.generate(photo, "")), labels, names)
+            confusion.update(self.palette.classify(self.scorer.generate(photo, "")), classes, names)
 
     def compute(self) -> dict[str, float]:
         """`score_pixel_accuracy`, `score_class_accuracy`, `score_class_iou` of the generated photos."""

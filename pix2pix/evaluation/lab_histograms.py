@@ -20,7 +20,7 @@ class LabHistograms:
     def __init__(self) -> None:
         self.counts = {kind: [torch.zeros(bins, dtype=torch.float64) for bins in BINS] for kind in ("output", "target")}
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None, names: Sequence[str] = ()) -> None:
+    def update(self, output: Tensor, target: Tensor, classes: Tensor | None = None, names: Sequence[str] = ()) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
         for kind, image in (("output", output), ("target", target)):
             for axis, values in enumerate(rgb_to_lab(image.cpu()).movedim(1, 0)):

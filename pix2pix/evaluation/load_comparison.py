@@ -96,8 +96,8 @@ def _make_labels_unique(comparison: Comparison) -> None:
         for entry in comparison.entries:
             entry.distinct_settings |= {"evaluated": comparison.describe_protocol(entry)}
     for name, value_of in (("where", lambda path: str(path.parent)), ("run", lambda path: path.name)):
-        labels = [group.label for group in comparison.groups]
-        if len(set(labels)) < len(labels):
+        names = [group.label for group in comparison.groups]
+        if len(set(names)) < len(names):
             for entry in comparison.entries:
                 entry.distinct_settings = {name: value_of(entry.run.path)} | entry.distinct_settings
 

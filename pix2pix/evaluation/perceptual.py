@@ -42,7 +42,7 @@ class PerceptualMetrics:
             name: metric for name, make in makers.items() if (metric := self._try_make(name, make)) is not None
         }
 
-    def update(self, output: Tensor, target: Tensor, labels: Tensor | None = None, names: Sequence[str] = ()) -> None:
+    def update(self, output: Tensor, target: Tensor, classes: Tensor | None = None, names: Sequence[str] = ()) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
         self.pictures += len(output)
         for metric in self.metrics.values():

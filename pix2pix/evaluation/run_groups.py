@@ -57,10 +57,10 @@ class RunEntry:
         return result_settings(self.config)
 
     @property
-    def labels(self) -> dict[str, str]:
+    def remarks(self) -> dict[str, str]:
         """The tags and notes of the run, as far as it has any."""
-        labels = {"tags": ", ".join(self.config.tags), "notes": self.config.notes or ""}
-        return {name: text for name, text in labels.items() if text}
+        remarks = {"tags": ", ".join(self.config.tags), "notes": self.config.notes or ""}
+        return {name: text for name, text in remarks.items() if text}
 
     def state(self) -> str:
         """Progress and evaluation, for example `unfinished, not evaluated`."""

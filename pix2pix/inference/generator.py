@@ -144,9 +144,9 @@ class TrainedGenerator:
         """
         if (palette := self.target_palette) is not None:
             bands = [palette.classify(band) for band in output.split(ROWS_PER_STEP, dim=1)]
-            labels = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
-            labels.putpalette(palette.pixels.flatten().tolist())
-            return labels
+            picture = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
+            picture.putpalette(palette.pixels.flatten().tolist())
+            return picture
         data = self.config.data
         return array_to_picture(denormalize(output, data.output_depth, data.coded_target_range))
 

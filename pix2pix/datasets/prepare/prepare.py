@@ -70,7 +70,7 @@ def make_preparation(
         raise ValueError(f"--val {val} and --test {test} leave nothing to train on. Lower them.")
     if rest.get("detector") and rest["operation"] != "edges":
         raise ValueError(f"--detector finds edges, but --operation is {rest['operation']}. Set --operation edges.")
-    recipe = Recipe(size=parse_size(size), labels=labels or "", **rest)
+    recipe = Recipe(size=parse_size(size), label_maps=labels or "", **rest)
     return Preparation(matched, output, recipe, {"val": val, "test": test}, videos, workers)
 
 
@@ -132,13 +132,19 @@ def _inputs(preparation: Preparation) -> dict[str, Any]:
     """Everything on which the contents of the prepared folder depend."""
     sources = list(preparation.videos) or [file for item in preparation.matches.pairs for file in item.files]
     sources += [Path(preparation.recipe.detector)] if preparation.recipe.detector else []
-    size = preparation.recipe.size and flip_size(preparation.recipe.size)  # as the records of earlier versions have it
     return {
-        "recipe": asdict(preparation.recipe) | {"size": size},
+        "recipe": _describe_recipe(preparation.recipe),
         "shares": preparation.shares,
         "pairs": write.hash_lines(_describe_pairs(preparation)),
         "sources": write.fingerprint(sources),
     }
+
+
+def _describe_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a recipe as the records of earlier versions have them: width before height, `labels`."""
+    settings = asdict(recipe)
+    label_maps = settings.pop("label_maps")
+    return settings | {"size": recipe.size and flip_size(recipe.size), "labels": label_maps}
 
 
 def _describe_pairs(preparation: Preparation) -> list[str]:

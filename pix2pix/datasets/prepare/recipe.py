@@ -38,7 +38,7 @@ class Recipe:
         detector: an ONNX file that detects edges instead of Canny's algorithm.
         size: height and width of each image; None keeps the sizes.
         fit: `crop` scales to cover and cuts out the centre, `pad` scales to fit and adds white, `stretch` distorts.
-        labels: which images are label maps, whose colours must not mix: A, B, AB or an empty text.
+        label_maps: which images are label maps, whose colours must not mix: A, B, AB or an empty text.
         layout: `side-by-side` files of 8 bits, or two `folders`, which keep depth and alpha.
         suffix: of the files.
         seed: of holes and noise, and of the split.
@@ -50,7 +50,7 @@ class Recipe:
     detector: str | None = None
     size: Size | None = None
     fit: Fit = "crop"
-    labels: str = ""
+    label_maps: str = ""
     layout: Literal["side-by-side", "folders"] = "side-by-side"
     suffix: Literal["png", "jpg"] = "png"
     seed: int = 0
@@ -84,8 +84,8 @@ class Recipe:
     def _resize(self, image: Image.Image, side: str) -> Image.Image:
         if self.size is None or flip_size(image.size) == self.size:
             return image
-        labels = side in self.labels or image.mode == "P"
-        method = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
+        is_label_map = side in self.label_maps or image.mode == "P"
+        method = Image.Resampling.NEAREST if is_label_map else Image.Resampling.BICUBIC
         return FITS[self.fit](image, flip_size(self.size), method=method)
 
     def _derive_source(self, target: Image.Image, name: str) -> Image.Image:

@@ -55,8 +55,8 @@ class LoadedRun:
 
         Label maps are scaled without new colours.
         """
-        labels = self.config.data.label_map_side == "source"
-        resampling = Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC
+        is_label_map = self.config.data.label_map_side == "source"
+        resampling = Image.Resampling.NEAREST if is_label_map else Image.Resampling.BICUBIC
         return self.translator(drawing.resize(flip_size(self.size), resampling), seed=seed, scale="own", derive=False)
 
     def description(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Folders of pairs are made from pictures as they come; nothing is left out in silence, nothing is left half done."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -154,6 +155,8 @@ def test_pictures_are_cropped_padded_or_stretched_to_size(tmp_path, ab, fit, siz
     with Image.open(next((tmp_path / "out" / "train").iterdir())) as both:
         assert both.size == (2 * size[0], size[1])
         assert (both.getpixel((20, 0)) == (255, 255, 255)) == corner
+    recipe = json.loads((tmp_path / "out" / "prepared.json").read_text())["recipe"]
+    assert (recipe["size"], recipe["labels"]) == ([*size], ""), "as earlier versions wrote it, which may be continued"
 
 
 def test_colours_of_label_maps_are_never_mixed(tmp_path, ab):
