@@ -139,7 +139,9 @@ def find_argument_problems(component: Mapping[str, Any], key: str, target: Calla
 
 def _find_problems_within(value: Any, key: str, annotation: Any) -> Iterator[str]:
     if is_component(value):
-        kind: Any = annotation if _names_classes(annotation) else object
+        # Any is a class from Python 3.11 on.
+        is_class = isinstance(annotation, type | types.UnionType) and annotation is not Any
+        kind: Any = annotation if is_class else object
         yield from find_component_problems(value, key, kind)
     elif holds_component(value):
         for place, part in list_parts(value):
@@ -159,10 +161,6 @@ def element_annotation(annotation: Any) -> Any:
     if isinstance(origin, type) and issubclass(origin, Collection):
         return next((each for each in reversed(arguments) if each is not Ellipsis), Any)
     return Any
-
-
-def _names_classes(annotation: Any) -> bool:
-    return isinstance(annotation, type | types.UnionType) and annotation is not Any  # from Python 3.11 on a class
 
 
 def find_value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:

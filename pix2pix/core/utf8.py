@@ -13,13 +13,10 @@ def ensure_utf8() -> None:
     same process id; its child processes inherit the mode. Under other locales, a character that the output cannot show
     is printed as `\\u2605`.
     """
-    if _is_ascii_only() and os.environ.get("PYTHONUTF8") != "1" and not sys.flags.ignore_environment:
+    is_ascii_only = codecs.lookup(sys.getfilesystemencoding()).name == "ascii"
+    if is_ascii_only and os.environ.get("PYTHONUTF8") != "1" and not sys.flags.ignore_environment:
         # Also the mark that this was done, so that the restarted process does not restart again.
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _is_ascii_only() -> bool:
-    return codecs.lookup(sys.getfilesystemencoding()).name == "ascii"

@@ -19,7 +19,7 @@ from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
 from pix2pix.evaluation.fcn_score import SegmentationScore
 from pix2pix.evaluation.folders import evaluation_folder, keep_former_evaluation
 from pix2pix.evaluation.lab_histograms import LabHistograms
-from pix2pix.evaluation.own_metrics import OWN_METRICS, describe_own_metrics
+from pix2pix.evaluation.own_metrics import OWN_METRICS
 from pix2pix.evaluation.perceptual import PerceptualMetrics
 from pix2pix.evaluation.record import make_record
 from pix2pix.evaluation.results import FILES, Evaluation, write_results
@@ -97,7 +97,7 @@ def _evaluate_selection(
     """Writes all files of the evaluation beside `folder`, which they replace once they are complete."""
     keep_freed_memory()
     record = make_record(trained, selection, samples, chosen.scorer_file, chosen.perceptual)
-    record[OWN_METRICS] = describe_own_metrics(chosen.own)
+    record[OWN_METRICS] = {name: metric.describe()._asdict() for name, metric in chosen.own.items()}
     with atomic_dir(folder) as part:
         evaluator = PairEvaluator(trained, selection.pairs, chosen.of_sets, samples, part / "images", chosen.of_pairs)
         result = _evaluate_pairs(evaluator, folder, selection.describe())

@@ -35,7 +35,8 @@ def evaluation_folder(
     evaluation with other options has its own folder, such as `evaluation/val,checkpoint=best,dropout=off`.
     """
     own = config.inference.model_dump()
-    words = {"checkpoint": _checkpoint_name(run, checkpoint), "data": _data_name(config, data)}
+    data_name = "" if data is None or is_own_data(config, data) else _short_name(data)
+    words = {"checkpoint": _checkpoint_name(run, checkpoint), "data": data_name}
     words |= {name: str(inference[name]) for name in INFERENCE if inference.get(name) not in {None, own[name]}}
     words |= {"samples": str(samples) if samples > 1 else "", "precision": "half" if half else ""}
     words |= {"limit": str(limit or "")}
@@ -85,10 +86,6 @@ def _checkpoint_name(run: Run, checkpoint: str) -> str:
     is_own = bool(is_name) or Path(checkpoint).parent.resolve() == run.checkpoints.resolve()
     name = Path(checkpoint).name.removesuffix(".ckpt") if is_own else _short_name(checkpoint)
     return "" if name == DEFAULT_CHECKPOINT else name
-
-
-def _data_name(config: RunConfig, data: str | Path | None) -> str:
-    return "" if data is None or is_own_data(config, data) else _short_name(data)
 
 
 def _short_name(path: str | Path) -> str:

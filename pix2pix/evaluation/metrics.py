@@ -23,7 +23,9 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     Returns:
         A tensor (B,) for each metric.
     """
-    output, target = (_to_channels_last(image) for image in ((output.clamp(-1, 1) + 1) / 2, (target + 1) / 2))
+    # In channels-last memory format a CPU slides windows twice as fast.
+    images = (output.clamp(-1, 1) + 1) / 2, (target + 1) / 2
+    output, target = (image.contiguous(memory_format=torch.channels_last) for image in images)
     difference = output - target
     metrics = {
         "l1": difference.abs().mean(dim=(1, 2, 3)),
@@ -59,8 +61,3 @@ def _similarities(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     ssim, terms = scales[0][0], torch.stack([*(contrast for _, contrast in scales[:-1]), scales[-1][0]])
     weights = torch.tensor(MS_SSIM_WEIGHTS, device=terms.device)[:, None]
     return {"ssim": ssim} | ({"ms_ssim": (terms.relu() ** weights).prod(dim=0)} if fits else {})
-
-
-def _to_channels_last(image: Tensor) -> Tensor:
-    """The image in channels-last memory format, in which a CPU slides windows twice as fast."""
-    return image.contiguous(memory_format=torch.channels_last)

@@ -34,11 +34,6 @@ def parse_names(named: Sequence[str]) -> dict[str, str]:
     return {name or _snake_case(path.rpartition(".")[2]): path for name, _, path in pairs}
 
 
-def describe_own_metrics(metrics: Mapping[str, PairMetric]) -> dict[str, dict[str, Any]]:
-    """Direction and meaning of each, as metrics.json records them."""
-    return {name: metric.describe()._asdict() for name, metric in metrics.items()}
-
-
 def read_own_metrics(record: Mapping[str, Any]) -> dict[str, Metric]:
     """Direction and meaning of the metrics of an evaluation that are not built in, as far as they are readable."""
     recorded, found = record.get(OWN_METRICS), {}

@@ -33,7 +33,9 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
     selected = [
         run
         for run, named in zip(runs, settings, strict=True)
-        if all(_matches(named.get(name, set()), values) for name, values in wanted)
+        if all(
+            any(_is_equal(text, value) for text in named.get(name, ()) for value in values) for name, values in wanted
+        )
     ]
     if not selected:
         values = {name: sorted({text for each in settings for text in each.get(name, ())}) for name, _ in wanted}
@@ -63,10 +65,6 @@ def _named_settings(run: Run) -> dict[str, set[str]]:
     for key, texts in exact.items():
         short.setdefault(key.rpartition(".")[2], set()).update(texts)
     return short | exact  # `seed` is the seed of the run, not `inference.seed`
-
-
-def _matches(texts: set[str], wanted: Sequence[str]) -> bool:
-    return any(_is_equal(text, value) for text in texts for value in wanted)
 
 
 def _is_equal(text: str, value: str) -> bool:

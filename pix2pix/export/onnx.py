@@ -47,7 +47,8 @@ def export_onnx(
     Raises:
         ValueError: when the outputs of onnxruntime and PyTorch differ, or the ONNX packages are not installed.
     """
-    _require_packages()
+    for package in ("onnxruntime", "onnxscript"):
+        import_extra(package, "ONNX", "export")
     trained = load_generator(run, device="cpu", **options)
     graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
     description = describe(trained, graph)
@@ -59,11 +60,6 @@ def export_onnx(
         difference = compare_with_pytorch(part, trained, graph)
         require_agreement(difference, graph)
     return description, difference
-
-
-def _require_packages() -> None:
-    for package in ("onnxruntime", "onnxscript"):
-        import_extra(package, "ONNX", "export")
 
 
 def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:

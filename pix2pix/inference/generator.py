@@ -27,7 +27,7 @@ from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.transforms import PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
-from pix2pix.inference.rebuild import build_generator
+from pix2pix.inference.rebuild import build_network
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 from pix2pix.runs.safetensors import read_weights
 
@@ -193,7 +193,7 @@ def load_generator(
         raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose last or best.")
     config = content["config"]
     state = select_prefix(AVERAGE, content["state_dict"]) or select_prefix("generator.", content["state_dict"])
-    generator = build_generator(config, state, file, trust)
+    generator = build_network(config.generator, "generator", state, file, trust)
     if half:
         _cast_convolutions(generator, _half_dtype(target))
     inference = _inference_mode(config, normalization=normalization, dropout=dropout, seed=seed)

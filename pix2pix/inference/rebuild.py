@@ -9,14 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from pix2pix.config.schema import RunConfig
 from pix2pix.core import instantiate, trust
 from pix2pix.core.instantiate import Component
-
-
-def build_generator(config: RunConfig, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()) -> nn.Module:
-    """The generator of a configuration with the file's weights; see `build_network`."""
-    return build_network(config.generator, "generator", state, file, trusted)
 
 
 def build_network(

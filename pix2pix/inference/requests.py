@@ -23,10 +23,6 @@ class Request(NamedTuple):
         """The name of the pictures in messages."""
         return str(self.pictures[0]) if isinstance(self.pictures[0], str | Path) else "picture"
 
-    def open_pictures(self) -> list[Picture]:
-        """The pictures in memory; Pillow pictures where Pillow can hold them."""
-        return [_open(picture) for picture in self.pictures]
-
     def match_type(self, output: Picture) -> Picture:
         """The output as an array for an array, otherwise as a Pillow picture; ValueError if Pillow cannot hold it."""
         if isinstance(self.pictures[0], np.ndarray):
@@ -48,7 +44,8 @@ def make_requests(inputs: Sequence[Input | tuple[Input, ...]], name: str | Seque
     return [Request(*each) for each in zip(pictures, names, strict=True)]
 
 
-def _open(picture: Input) -> Picture:
+def open_input(picture: Input) -> Picture:
+    """The picture in memory; a Pillow picture where Pillow can hold it."""
     if isinstance(picture, str | Path):
         return open_picture(Path(picture))
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:

@@ -18,7 +18,7 @@ from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.resize import Size, reflect_pad
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.geometry import Canvas, picture_size
-from pix2pix.inference.requests import Input, Request, make_requests
+from pix2pix.inference.requests import Input, Request, make_requests, open_input
 from pix2pix.inference.scale import Scale, find_training_scale
 from pix2pix.inference.tiling import Tiling
 from pix2pix.models.input_sizes import pad_to_multiple, pad_to_size, round_up
@@ -153,7 +153,7 @@ class Translator:
 
     def _read(self, request: Request) -> Tensor:
         """The pixels (C, H, W) of an input, resized, and derived if they are a photo."""
-        images = request.open_pictures()
+        images = [open_input(picture) for picture in request.pictures]
         own = picture_size(images[0])
         size = self.training_scale.target_size(own, self.scale)
         if not self._warned_of and (warning := self.training_scale.warning(own, size)):

@@ -84,14 +84,10 @@ class LearningRates:
 
     def _require_own_rates(self) -> None:
         actual = [float(group["lr"]) for group, _ in self._groups()]
-        if not all(map(_is_same, actual, self.expected)):
+        pairs = zip(actual, self.expected, strict=False)
+        if not all(math.isclose(*pair, rel_tol=1e-6) for pair in pairs):  # up to float32 rounding
             names = ", ".join(sorted({type(schedule).__name__ for _, schedule in self._groups()}))
             raise ValueError(
                 f"a callback has set the learning rates to {actual}, but the schedule ({names}) sets them to "
                 f"{self.expected}. Only one of them can. Set schedule=constant, or remove the callback."
             )
-
-
-def _is_same(rate: float, other: float) -> bool:
-    """Whether two rates are equal up to float32 rounding."""
-    return math.isclose(rate, other, rel_tol=1e-6)

@@ -16,16 +16,13 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
     """The runs at and below the paths, each once. Raises FileNotFoundError for a path without runs."""
     runs: list[Run] = []
     for path in map(Path, paths):
-        folders = [path] if (path / CONFIG).is_file() else natsorted(_runs_below(path), key=str)
+        below = (folder for folder, files in walk_folders(path) if CONFIG in files)
+        folders = [path] if (path / CONFIG).is_file() else natsorted(below, key=str)
         if not folders:
             raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
         runs += [Run(folder) for folder in folders]
     # Paths may overlap, and a run may be given twice; the first mention keeps its place.
     return list({run.path.resolve(): run for run in runs}.values())
-
-
-def _runs_below(path: Path) -> Iterator[Path]:
-    return (folder for folder, files in walk_folders(path) if CONFIG in files)
 
 
 def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:

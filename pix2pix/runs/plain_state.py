@@ -44,11 +44,6 @@ def restore_types(checkpoint: dict[str, Any], device: torch.device) -> None:
         )
 
 
-def require_savable_states(states: Mapping[str, Any]) -> None:
-    """Raises the same ValueError for states of callbacks that no checkpoint can hold, without changing them."""
-    make_plain({"callbacks": states})
-
-
 def _to_plain(value: Any, path: Path, notes: list[tuple[Path, str]]) -> Any:
     """The value, or its conversion. A container is copied only if something in it changes."""
     if isinstance(value, np.generic | np.ndarray):

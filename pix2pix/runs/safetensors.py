@@ -84,7 +84,8 @@ def read_safetensors(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path}: is damaged: its checksum differs from the one that was written. Copy the file again."
         )
-    return about | {"state_dict": {f"generator.{name}": _to_float32(value) for name, value in tensors.items()}}
+    floats = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    return about | {"state_dict": {f"generator.{name}": value for name, value in floats.items()}}
 
 
 def _parse_metadata(path: Path, text: str | None) -> dict[str, Any]:
@@ -107,7 +108,3 @@ def _digest(about: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
         result.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         result.update(value.detach().reshape(-1).view(torch.uint8).numpy().data)
     return result.hexdigest()
-
-
-def _to_float32(value: Tensor) -> Tensor:
-    return value.float() if value.is_floating_point() else value

@@ -56,7 +56,8 @@ def train(config: RunConfig) -> None:
 def _train(config: RunConfig, train_log: TrainLog) -> None:
     # All errors of users are found before the process prepares devices or writes into the run.
     run = Run(config.run_dir)
-    config = _adapt_to_run(config, run)
+    # Neither needs another check: the paths only lead into the run, and the pairs are those of a checked configuration.
+    config = keep_recorded_splits(run, keep_outputs_in_run(config, run))
     _prepare_directory(run, config)
     data = build_data(config)
     files = data.take_inventory()
@@ -76,7 +77,9 @@ def _train(config: RunConfig, train_log: TrainLog) -> None:
         with run.open_session(config, files.fingerprint) as is_unfinished:
             if is_unfinished:
                 train_log.open(run.path)
-                _record_inventory(run, config, files)
+                # A run without a checkpoint starts over, on these files.
+                is_anew = config.allow_changed_data or not run.resume_checkpoints()
+                record_inventory(run.inventory_file, files, anew=is_anew)
                 del files  # of a million pairs it takes a hundred megabytes
                 advise_on_size(model.generator, config)
                 advise_on_class_numbers(data.training.pairs, config.data)
@@ -100,12 +103,6 @@ def _run_trial(config: RunConfig) -> None:
         model, trainer = build_model(trial), build_trainer(trial, run)
         fit(trainer, model, build_data(trial), trial, run)
     log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", config.fast_dev_run)
-
-
-def _adapt_to_run(config: RunConfig, run: Run) -> RunConfig:
-    """The configuration with the paths in this run, and with the validation pairs that the run had."""
-    # Neither needs another check: the paths only lead into the run, and the pairs are those of a checked configuration.
-    return keep_recorded_splits(run, keep_outputs_in_run(config, run))
 
 
 def _add_source_size(config: RunConfig, data: PairDataModule) -> RunConfig:
@@ -145,11 +142,6 @@ def _require_same_data(run: Run, config: RunConfig, files: Inventory) -> None:
     run.require_same_data(files.fingerprint)
     if _is_first_process() and run.resume_checkpoints() and (why := describe_edits(run.inventory_file, files)):
         raise other_data_error(run.path, why)
-
-
-def _record_inventory(run: Run, config: RunConfig, files: Inventory) -> None:
-    # A run without a checkpoint starts over, on these files.
-    record_inventory(run.inventory_file, files, anew=config.allow_changed_data or not run.resume_checkpoints())
 
 
 def _finish(run: Run, trainer: pl.Trainer) -> None:

@@ -102,7 +102,8 @@ class Palette:
         # Two classes are also written as 0 and 255, in 16 bits as 0 and 65535: then the brighter half is 1.
         is_void = numbers == VOID
         if len(self) == 2 and numbers.max() > 1:
-            if numbers.max() > VOID or not _is_binary(numbers[~is_void]):
+            others = numbers[~is_void]
+            if numbers.max() > VOID or not others.size or others.max() != 1:
                 return (numbers > (65535 if numbers.max() > 255 else 255) // 2).astype(np.int64)
         elif len(self) > VOID:
             return numbers
@@ -160,11 +161,6 @@ class Palette:
     def paint(self, classes: Tensor) -> Tensor:
         """The colours of the classes: (..., 3, H, W) in [-1, 1]; pixels of NO_CLASS get the void colour."""
         return device_constant((*self.colours, self.void_colour), classes.device)[classes].movedim(-1, -3)
-
-
-def _is_binary(numbers: np.ndarray) -> bool:
-    """Whether all numbers are 0 or 1, and one at least is 1."""
-    return numbers.size > 0 and numbers.max() == 1
 
 
 def to_displayable(image: Tensor, palette: Palette | None, source: Tensor | None = None) -> Tensor:

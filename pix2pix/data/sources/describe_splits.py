@@ -37,12 +37,9 @@ def describe_splits(found: FolderLayout, splits: Mapping[Split, SplitFiles], hel
 
 def _describe_files(train: SplitFiles) -> str:
     if train.is_side_by_side:
-        return f", side by side in {train.place}, each half {_describe_sizes(_halves(train.sizes))}"
+        halves = {(height, width // 2): count for (height, width), count in train.sizes.items()}
+        return f", side by side in {train.place}, each half {_describe_sizes(halves)}"
     return f" in {train.place}, {_describe_sizes(_measure(train))}"
-
-
-def _halves(sizes: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:
-    return {(height, width // 2): count for (height, width), count in sizes.items()}
 
 
 def _describe_sizes(sizes: Mapping[tuple[int, int], int]) -> str:

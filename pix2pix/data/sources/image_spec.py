@@ -82,11 +82,6 @@ class ImageSpec(NamedTuple):
 RGB_SPEC = ImageSpec()
 
 
-def folder_names(folders: Folders) -> list[str]:
-    """The names of the folders that hold one image of each pair."""
-    return [folders] if isinstance(folders, str) else list(folders)
-
-
 def make_specs(
     direction: Direction,
     channels: tuple[int, int],
@@ -116,7 +111,13 @@ def make_spec(
     counts = (channels,) if isinstance(folders, str) else tuple(map(stored_channels, folders.values()))
     choice = classes if has_classes(folders) else palette
     inputs = None if isinstance(folders, str) or not has_kinds(folders) else folders
-    return ImageSpec(counts, depth, Palette(choice) if choice else None, tuple(folder_names(folders)), inputs)
+    return ImageSpec(
+        counts,
+        depth,
+        Palette(choice) if choice else None,
+        (folders,) if isinstance(folders, str) else tuple(folders),
+        inputs,
+    )
 
 
 @overload

@@ -56,15 +56,12 @@ def match_names(named: Sequence[Mapping[str, str]], folders: Sequence[str]) -> l
     """
     if all(keys.keys() == named[0].keys() for keys in named):
         return [dict(keys) for keys in named]
-    folded = [_fold_keys(keys, folder) for keys, folder in zip(named, folders, strict=True)]
+    pairs = zip(named, folders, strict=True)
+    folded = [{_fold_key(key, folder): file for key, file in keys.items()} for keys, folder in pairs]
     if any(len(loose) < len(exact) for loose, exact in zip(folded, named, strict=True)):
         return [dict(keys) for keys in named]
     shown = {_fold_key(key, folders[0]): key for key in named[0]}
     return [{shown.get(key, key): file for key, file in loose.items()} for loose in folded]
-
-
-def _fold_keys(named: Mapping[str, str], folder: str) -> dict[str, str]:
-    return {_fold_key(key, folder): file for key, file in named.items()}
 
 
 def _fold_key(key: str, folder: str) -> str:

@@ -111,7 +111,8 @@ def _download_rest(url: str, part: Path, admit: Callable[[int | None], None], mo
     with answer:
         resumed = _is_resumed(answer, start, origin)
         start = start if resumed else 0
-        current = Origin(url, _total_bytes(answer, start), _validator(answer))
+        total = None if answer.length is None else start + answer.length  # None for a length that is no number, too
+        current = Origin(url, total, _validator(answer))
         if not resumed:
             delete_partial(part)  # first, so that `admit` sees their space as free
         admit(None if current.total is None else current.total - start)
@@ -217,10 +218,6 @@ def _read_chunks(answer: Any, url: str) -> Iterator[bytes]:
             if arrived < MIN_PROGRESS:
                 raise MirrorError(f"{url}: too slow, {arrived} bytes in {TIMEOUT} s.")
             start, arrived = time.monotonic(), 0
-
-
-def _total_bytes(answer: Any, start: int) -> int | None:
-    return None if answer.length is None else start + answer.length  # None for a length that is no number, too
 
 
 def _validator(answer: Any) -> str | None:

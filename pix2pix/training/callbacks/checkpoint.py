@@ -16,7 +16,7 @@ from torch import Tensor
 from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
 from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_names
-from pix2pix.runs.plain_state import require_savable_states
+from pix2pix.runs.plain_state import make_plain
 from pix2pix.training.agreement import is_wanted_anywhere
 from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
 from pix2pix.training.disk_space import warn_if_disk_is_small
@@ -87,7 +87,7 @@ class Checkpoints(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts to handle signals, and raises early what saving would raise later."""
         self.signals.listen()
-        require_savable_states({callback.state_key: callback.state_dict() for callback in trainer.callbacks})  # pyright: ignore
+        make_plain({"callbacks": {callback.state_key: callback.state_dict() for callback in trainer.callbacks}})  # pyright: ignore
         self._require_enough_pairs(trainer)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         if trainer.is_global_zero:

@@ -91,9 +91,6 @@ def comparable_settings(settings: Mapping[str, Any]) -> dict[str, str | float | 
     chosen = {}
     for key, value in flatten(settings):
         if (key in COMPARED_SETTINGS or key.startswith(COMPARED_GROUPS)) and not key.endswith("_partial_"):
-            chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else _format_value(value)
+            text = value.rpartition(".")[2] if isinstance(value, str) else str(value)
+            chosen[key.removesuffix("._target_")] = value if isinstance(value, int | float) else text
     return chosen
-
-
-def _format_value(value: Any) -> str:
-    return value.rpartition(".")[2] if isinstance(value, str) else str(value)

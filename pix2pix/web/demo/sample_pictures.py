@@ -78,12 +78,9 @@ def _from_evaluation(run: LoadedRun) -> list[Sample]:
         inputs = natsorted((run.path / "evaluation" / split / "images").glob("*_input.png"), key=str)
         if inputs:
             files = [inputs[index] for index in evenly_spaced(len(inputs), MAX_SAMPLES)]
-            return [Sample(_read(file), _read(file.with_name(_target_name(file)))) for file in files]
+            targets = [file.with_name(file.name.removesuffix("_input.png") + "_target.png") for file in files]
+            return [Sample(_read(file), _read(target)) for file, target in zip(files, targets, strict=True)]
     return []
-
-
-def _target_name(file: Path) -> str:
-    return file.name.removesuffix("_input.png") + "_target.png"
 
 
 def _read(file: Path) -> Image.Image:
