@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
+from pix2pix.cli.options import INFERENCE, add_options
 
 
 @click.command()
@@ -25,12 +25,7 @@ from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED
     metavar="NAME",
     help="Additional host name to accept (for reverse proxies). Repeatable.",
 )
-@CHECKPOINT
-@TRUST
-@NORMALIZATION
-@DROPOUT
-@SEED
-@DEVICE
+@add_options(INFERENCE)
 def demo(runs: tuple[str, ...], **options: Any) -> None:
     """Translate drawings and pictures live on a local page.
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, METRIC, NORMALIZATION, SEED, TRUST
+from pix2pix.cli.options import INFERENCE, METRIC, add_options
 
 
 def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -47,12 +47,7 @@ def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> 
     callback=list_metrics,
     help="List what is measured, and exit.",
 )
-@CHECKPOINT
-@TRUST
-@NORMALIZATION
-@DROPOUT
-@SEED
-@DEVICE
+@add_options(INFERENCE)
 def evaluate(runs: tuple[str, ...], output: Path | None, **options: Any) -> None:
     """Measure the quality of runs on one split.
 

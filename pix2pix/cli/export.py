@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
+from pix2pix.cli.options import MODEL, add_options
 
 
 @click.command()
@@ -35,10 +35,7 @@ from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
 @click.option("--half", is_flag=True, help="Store and compute in 16 bits; the file is half as large.")
 @click.option("--onnxruntime", metavar="DIR", help="For web: folder of the npm package. Default: downloaded once.")
 @click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set version. Default: PyTorch's.")
-@CHECKPOINT
-@TRUST
-@NORMALIZATION
-@DROPOUT
+@add_options(MODEL)
 def export(run: str, kind: str, output: Path | None, **options: Any) -> None:
     """Export the generator of RUN for other programs.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.options import add_options
 from pix2pix.cli.prepare_options import (
     DERIVING,
     FOLDER,
@@ -13,7 +14,6 @@ from pix2pix.cli.prepare_options import (
     SPLIT,
     UNMATCHED,
     operation_option,
-    sharing,
 )
 
 
@@ -39,7 +39,7 @@ def prepare() -> None:
 )
 @click.option("--strip", multiple=True, metavar="TEXT", help="Part of names to ignore, such as _mask. Repeatable.")
 @UNMATCHED
-@sharing(OUTPUT)
+@add_options(OUTPUT)
 def pairs(a: Path, b: Path, by: str, strip: tuple[str, ...], allow_unmatched: bool, **options: Any) -> None:
     """Pair the pictures of folders A and B by name or by order. Subfolders train, val and test are kept as splits.
 
@@ -57,7 +57,7 @@ def pairs(a: Path, b: Path, by: str, strip: tuple[str, ...], allow_unmatched: bo
 @click.argument("b", type=FOLDER)
 @click.option("--block", type=click.IntRange(min=1), default=4, show_default=True, help="Side of a square, in tiles.")
 @UNMATCHED
-@sharing(OUTPUT)
+@add_options(OUTPUT)
 def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -> None:
     """Pair the map tiles (z/x/y) of layers A and B by position. Each square of tiles stays in one split.
 
@@ -73,7 +73,7 @@ def tiles(a: Path, b: Path, block: int, allow_unmatched: bool, **options: Any) -
 @prepare.command()
 @click.argument("path", type=FOLDER)
 @UNMATCHED
-@sharing(OUTPUT)
+@add_options(OUTPUT)
 def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
     """Split a folder of pairs anew. Near duplicates stay in one split. By default the layout is kept.
 
@@ -88,7 +88,7 @@ def split(path: Path, allow_unmatched: bool, **options: Any) -> None:
 
 @prepare.command()
 @click.argument("pictures", type=FOLDER)
-@sharing([operation_option(is_required=True)], DERIVING, OUTPUT)
+@add_options([operation_option(is_required=True)], DERIVING, OUTPUT)
 def derive(pictures: Path, **options: Any) -> None:
     """Make the input A from each picture B: edges, greyscale, holes and more.
 
@@ -112,7 +112,7 @@ def derive(pictures: Path, **options: Any) -> None:
     metavar="SECONDS",
     help="For two videos: take the frames of the second this much later. Negative: earlier.",
 )
-@sharing([operation_option(is_required=False)], DERIVING, OUTPUT)
+@add_options([operation_option(is_required=False)], DERIVING, OUTPUT)
 def video(videos: tuple[Path, ...], every: int, offset: float, **options: Any) -> None:
     """Make pairs from the frames of videos.
 
@@ -146,7 +146,7 @@ def video(videos: tuple[Path, ...], every: int, offset: float, **options: Any) -
     help="How to cut the volumes, which are turned to the patient's axes first.",
 )
 @UNMATCHED
-@sharing([FOLDER_OF_PAIRS], SPLIT)
+@add_options([FOLDER_OF_PAIRS], SPLIT)
 def slices(
     a: Path, b: Path, plane: Any, allow_unmatched: bool, output: Path, val: float, test: float, seed: int
 ) -> None:

@@ -1,7 +1,6 @@
 """The options that the commands of `pix2pix data prepare` share."""
 
 from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +90,3 @@ def operation_option(*, is_required: bool) -> Callable[[Any], Any]:
     return click.option(
         "--operation", type=click.Choice(OPERATIONS), required=is_required, help="Operation that makes A from B."
     )
-
-
-def sharing(*groups: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """Returns a decorator that adds all options of these lists to a command."""
-    options = [option for group in groups for option in group]
-    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)

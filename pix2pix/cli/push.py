@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
+from pix2pix.cli.options import MODEL, add_options
 
 
 @click.command()
@@ -20,10 +20,7 @@ from pix2pix.cli.options import CHECKPOINT, DROPOUT, NORMALIZATION, TRUST
 )
 @click.option("--samples/--no-samples", default=True, help="Include pictures of held-out pairs. Default: yes.")
 @click.option("--half", is_flag=True, help="Store the weights in 16 bits; the file is half as large.")
-@CHECKPOINT
-@TRUST
-@NORMALIZATION
-@DROPOUT
+@add_options(MODEL)
 def push(run: str, repository: str, output: Path | None, **options: Any) -> None:
     """Share the translator of RUN on the Hugging Face Hub as USER/NAME.
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import CHECKPOINT, DEVICE, DROPOUT, NORMALIZATION, SEED, TRUST
+from pix2pix.cli.options import INFERENCE, add_options
 
 
 def parse_scale(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
@@ -94,12 +94,7 @@ def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict
     help="Derive the inputs of a run on edges, holes and so on from photos, or take the files as inputs.",
 )
 @click.option("--half", is_flag=True, help="Compute in half precision (16 bits).")
-@CHECKPOINT
-@TRUST
-@NORMALIZATION
-@DROPOUT
-@SEED
-@DEVICE
+@add_options(INFERENCE)
 def translate(run: str, inputs: tuple[str, ...], named: tuple[str, ...], output: Path, **options: Any) -> None:
     """Translate pictures and videos with a trained RUN.
 
