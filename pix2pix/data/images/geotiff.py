@@ -1,6 +1,6 @@
 """Reads the tags that say where on earth a GeoTIFF lies, and adds them to a TIFF (OGC 19-008r4, GeoTIFF 1.1).
 
-Pillow reads no BigTIFF whose pixels it does not know, and tifffile is an extra; rasterio would bring all of GDAL for
+Pillow's directories know no BigTIFF in big-endian order, and tifffile is an extra; rasterio would bring all of GDAL for
 six tags that are copied as they are.
 """
 
