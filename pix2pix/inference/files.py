@@ -65,7 +65,6 @@ def translate_files(
     """Translates pictures and videos into the folder `output`. A file that cannot be read does not stop the others.
 
     Args:
-        translator: the run's translator.
         inputs: files, folders (searched recursively), and patterns such as `photos/**/*.jpg`; for a run of several
             inputs one of these for each, by name: {"mask": "masks", "photo": "photos"}.
         output: the output folder; files of an input folder keep their relative paths.
@@ -84,13 +83,11 @@ def translate_files(
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     claim_files((result for job in pending for result in job.results), output)
     report = TranslationReport(jobs, skipped=len(jobs) - len(pending))
+    pictures = [job for job in pending if not job.is_video]
     if not side_by_side:
-        alone = [job.file for job in pending if not (job.is_video or job.others)]
-        warn_of_pairs(translator.trained.config.data, alone)
+        warn_of_pairs(translator.trained.config.data, pictures)
     with tqdm(total=len(pending), unit="picture", disable=None) as progress:
-        _translate_pictures(
-            translator, [job for job in pending if not job.is_video], samples, report, progress, side_by_side
-        )
+        _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
         _translate_videos(translator, [job for job in pending if job.is_video], smooth, report, progress)
     _log_failures(report)
     return report

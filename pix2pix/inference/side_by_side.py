@@ -8,6 +8,7 @@ from pix2pix.data.direction import orient
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.settings import DataSettings
 from pix2pix.data.sources.image_spec import split_halves
+from pix2pix.inference.file_jobs import TranslationJob
 from pix2pix.inference.geometry import picture_size
 
 log = logging.getLogger(__name__)
@@ -16,11 +17,12 @@ FILES_VIEWED = 50
 TOLERANCE = 0.01  # of the proportions
 
 
-def warn_of_pairs(data: DataSettings, files: Sequence[Path]) -> None:
+def warn_of_pairs(data: DataSettings, jobs: Sequence[TranslationJob]) -> None:
     """Warns where most files are twice as wide as the pictures of the training, as pairs side by side are."""
     trained = data.shape if data.source_size is None else data.source_size
     if not isinstance(trained, tuple) or data.operation is not None:
         return
+    files = [job.file for job in jobs if not job.others]
     viewed = files[:: -(-len(files) // FILES_VIEWED)] if files else []
     wide = [file for file in viewed if _is_twice_as_wide(file, trained)]
     if len(wide) * 2 > len(viewed):

@@ -37,49 +37,49 @@ def read_dicom(file: File) -> np.ndarray:
         UnsupportedError: for several frames, colour tables, or inverted values with units.
     """
     content, pydicom = read_bytes(file), import_extra("pydicom", "DICOM", "medical")
-    data = pydicom.dcmread(io.BytesIO(content))
-    _require_one_picture(data)
-    require_memory(data.Rows * data.Columns * data.SamplesPerPixel * data.BitsAllocated // 8, len(content))
+    dicom = pydicom.dcmread(io.BytesIO(content))
+    _require_one_picture(dicom)
+    require_memory(dicom.Rows * dicom.Columns * dicom.SamplesPerPixel * dicom.BitsAllocated // 8, len(content))
     try:
-        pixels: np.ndarray = pydicom.pixels.pixel_array(data)
+        pixels: np.ndarray = pydicom.pixels.pixel_array(dicom)
     except RuntimeError as error:
         if "missing dependencies" not in str(error):
             raise
-        name = data.file_meta.TransferSyntaxUID.name
+        name = dicom.file_meta.TransferSyntaxUID.name
         raise UnsupportedError(f"{name} needs pylibjpeg: pip install 'pylibjpeg[all]'.") from error
-    pixels = _apply_units(pixels, data, pydicom)
+    pixels = _apply_units(pixels, dicom, pydicom)
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
 def read_dicom_size(file: File) -> tuple[int, int]:
     """Height and width of a DICOM picture, from its header alone."""
     pydicom = import_extra("pydicom", "DICOM", "medical")
-    data = pydicom.dcmread(io.BytesIO(read_bytes(file)), stop_before_pixels=True)
-    return int(data.Rows), int(data.Columns)
+    dicom = pydicom.dcmread(io.BytesIO(read_bytes(file)), stop_before_pixels=True)
+    return int(dicom.Rows), int(dicom.Columns)
 
 
-def _require_one_picture(data: Any) -> None:
-    frames, colours = int(data.get("NumberOfFrames") or 1), data.PhotometricInterpretation
+def _require_one_picture(dicom: Any) -> None:
+    frames, colours = int(dicom.get("NumberOfFrames") or 1), dicom.PhotometricInterpretation
     if frames > 1:
         raise UnsupportedError(f"holds {frames} frames. Save the frame that you need as a file of its own.")
     if colours not in {*GREY, *COLOURS}:
         raise UnsupportedError(f"its colours are {colours}. Save it as RGB or MONOCHROME2.")
 
 
-def _apply_units(pixels: np.ndarray, data: Any, pydicom: Any) -> np.ndarray:
+def _apply_units(pixels: np.ndarray, dicom: Any, pydicom: Any) -> np.ndarray:
     """The stored values in their units, from dark to light."""
-    scale = float(data.get("RescaleSlope", 1)), float(data.get("RescaleIntercept", 0))
-    has_units = scale != UNCHANGED or "ModalityLUTSequence" in data
-    if data.PhotometricInterpretation == "MONOCHROME1":
+    scale = float(dicom.get("RescaleSlope", 1)), float(dicom.get("RescaleIntercept", 0))
+    has_units = scale != UNCHANGED or "ModalityLUTSequence" in dicom
+    if dicom.PhotometricInterpretation == "MONOCHROME1":
         if has_units:
             raise UnsupportedError(
                 "its zero is white (MONOCHROME1), but its values have units. Save it as MONOCHROME2."
             )
         # All ones, less the value: -1 - value for signed numbers.
-        return np.asarray(-1 if data.PixelRepresentation else 2**data.BitsStored - 1, pixels.dtype) - pixels
+        return np.asarray(-1 if dicom.PixelRepresentation else 2**dicom.BitsStored - 1, pixels.dtype) - pixels
     if not has_units:
         return pixels
-    values = pydicom.pixels.apply_modality_lut(pixels, data)
+    values = pydicom.pixels.apply_modality_lut(pixels, dicom)
     return values.astype(np.int32) if all(number.is_integer() for number in scale) else values
 
 
