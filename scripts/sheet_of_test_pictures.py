@@ -46,9 +46,9 @@ def translate_pairs(
         with torch.inference_mode():
             (output,) = trained.generate(source[None], [name])
         images = (
-            to_displayable(source, trained.source_palette),
+            to_displayable(source, trained.config.data.source_palette),
             output,
-            to_displayable(target, trained.target_palette, source),
+            to_displayable(target, trained.config.data.target_palette, source),
         )
         triples.append(tuple(map(select_channels, images)))
     return triples

@@ -21,8 +21,9 @@ class LabelAccuracy:
     """Agreement of generated label maps with the true ones (paper, table 6)."""
 
     def __init__(self, trained: TrainedGenerator) -> None:
-        assert trained.palette is not None
-        self.palette = trained.palette
+        palette = trained.config.data.label_palette
+        assert palette is not None
+        self.palette = palette
         self.confusion = ConfusionMatrix(len(self.palette), self.palette.ignored)
 
     def update(self, output: Tensor, target: Tensor, classes: Tensor | None, names: Sequence[str] = ()) -> None:

@@ -87,19 +87,19 @@ class PairEvaluator:
         raw = self.pairs.pairs[index]
         self.digest.add(index, raw)
         trained, pair = self.trained, self.pairs.transform.transform_for_eval(raw)
-        source = trained.config.data.source_image_spec.show(pair.source, trained.source_palette)
-        target = to_displayable(pair.target, trained.target_palette, pair.source)
+        source = trained.config.data.source_image_spec.show(pair.source, trained.config.data.source_palette)
+        target = to_displayable(pair.target, trained.config.data.target_palette, pair.source)
         return EvaluatedPair(pair.name, pair.source, source, target, self._true_classes(raw))
 
     def _true_classes(self, raw: Pair) -> Tensor | None:
         """The classes (H, W) of the pair's label map, read from the file's pixels before any resampling of colours."""
         data = self.trained.config.data
-        if self.trained.palette is None or data.label_map_side is None:
+        if data.label_palette is None or data.label_map_side is None:
             return None
         image = raw.target if data.label_map_side == "target" else raw.source
         partner = (raw.source.shape[1], raw.source.shape[2])
         resized = resize_for_eval(image, data.shape, data.preprocess, is_label_map=True, partner=partner)
-        return self.trained.palette.true_classes(normalize(resized))
+        return data.label_palette.true_classes(normalize(resized))
 
     def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
         """Translates and measures pairs of equal size in one batch."""
@@ -129,7 +129,7 @@ class PairEvaluator:
         """Writes displayable PNGs (label maps keep their classes), and a TIFF if a PNG cannot hold the output."""
         trained, output, stem = self.trained, example.outputs[0], self.images / example.name
         picture = trained.to_picture(output)
-        is_label_map = trained.target_palette is not None
+        is_label_map = trained.config.data.target_palette is not None
         pictures = {
             "input": to_picture(example.source),
             "target": to_picture(select_channels(example.target)),
@@ -137,7 +137,7 @@ class PairEvaluator:
         }
         for kind, image in pictures.items():
             save_picture(image, stem.with_name(f"{stem.name}_{kind}.png"))
-        if trained.exceeds_png:
+        if trained.config.data.has_deep_outputs:
             save_picture(picture, stem.with_name(f"{stem.name}_output.tif"))
 
 

@@ -58,7 +58,7 @@ class InferenceGraph(nn.Module):
         self.multiple: int = getattr(trained.generator, "multiple", 1)
         data = trained.config.data
         self.from_lightness = data.has_lab_targets
-        self.encoding, self.palette = trained.encoding, trained.target_palette
+        self.encoding, self.palette = data.source_encoding, data.target_palette
         if pixels == "uint8":
             _require_bytes(data)
         network_channels = data.input_channels

@@ -100,7 +100,7 @@ def _list_jobs(
     suffix: str | None,
     samples: int | None,
 ) -> list[TranslationJob]:
-    suffix = (suffix or trained.suffix).lstrip(".")
+    suffix = (suffix or trained.config.data.output_suffix).lstrip(".")
     if isinstance(inputs, Mapping):
         names = trained.config.data.source_image_spec.folders
         return list_joined_jobs(names, inputs, output, suffix, samples)

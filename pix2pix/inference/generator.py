@@ -15,10 +15,9 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.devices import select_device
 from pix2pix.core.trust import Trust
-from pix2pix.data.encoding import Encoding
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
-from pix2pix.data.images.palettes import Palette, to_displayable
+from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.resize import Size, resize
 from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
@@ -49,21 +48,6 @@ class TrainedGenerator:
     half: bool = False
     trust: tuple[str, ...] = ()  # modules outside pix2pix whose classes the configuration may build
 
-    @property
-    def palette(self) -> Palette | None:
-        """The palette of the label maps; None for data without a palette."""
-        return self.config.data.label_palette
-
-    @property
-    def source_palette(self) -> Palette | None:
-        """The palette of one-hot sources, which have a channel per class; None for pictures."""
-        return self.config.data.source_palette
-
-    @property
-    def target_palette(self) -> Palette | None:
-        """The palette of one-hot targets, which have a channel per class; None for pictures."""
-        return self.config.data.target_palette
-
     def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
         """Maps source (B, C, H, W) in [-1, 1] to pictures (B, C, H, W) in [-1, 1] on the CPU.
 
@@ -71,7 +55,7 @@ class TrainedGenerator:
         """
         with self.precision():
             output = self.inference.generate(self.generator, source.to(self.device), names).float().cpu()
-        return to_displayable(output, self.target_palette, source.cpu())
+        return to_displayable(output, self.config.data.target_palette, source.cpu())
 
     def pair_name(self, file: Path) -> str:
         """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
@@ -120,21 +104,16 @@ class TrainedGenerator:
             pixels = to_pixels(pictures[0], 3, name=name)
         else:
             pixels = data.source_image_spec.combine(pictures, name)
-            self.encoding.require_range(pixels, "source")
+            data.source_encoding.require_range(pixels, "source")
         if size is not None:
-            pixels = self.encoding.resize(pixels, functools.partial(resize, size=size))
+            pixels = data.source_encoding.resize(pixels, functools.partial(resize, size=size))
         return derive(pixels, derivation or "") if derive else pixels
 
     def encode_source(self, pixels: Tensor) -> Tensor:
         """Converts what `read_source` returns, or a part of it, to the generator's input, (C, H, W) in [-1, 1]."""
         if self.config.data.has_lab_targets:
             return normalize(split_lightness(pixels)[0])
-        return self.encoding.encode(pixels[None])[0]
-
-    @property
-    def encoding(self) -> Encoding:
-        """How the pixels of a source become the generator's input."""
-        return self.config.data.source_encoding
+        return self.config.data.source_encoding.encode(pixels[None])[0]
 
     def to_picture(self, output: Tensor) -> Picture:
         """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.
@@ -142,23 +121,13 @@ class TrainedGenerator:
         A label map becomes a Pillow picture with a palette, whose pixels are the classes. Pixels that Pillow cannot
         hold are returned as an array (H, W, C).
         """
-        if (palette := self.target_palette) is not None:
+        if (palette := self.config.data.target_palette) is not None:
             bands = [palette.classify(band) for band in output.split(ROWS_PER_STEP, dim=1)]
             picture = Image.fromarray(torch.cat(bands).to(torch.uint8).numpy(), "P")
             picture.putpalette(palette.pixels.flatten().tolist())
             return picture
         data = self.config.data
         return array_to_picture(denormalize(output, data.output_depth, data.coded_target_range))
-
-    @property
-    def suffix(self) -> str:
-        """Suffix of the files that hold the outputs: `.png`, or `.tif` for pixels that PNG cannot hold."""
-        return self.config.data.output_suffix
-
-    @property
-    def exceeds_png(self) -> bool:
-        """Whether an 8-bit PNG of at most 4 channels loses part of an output."""
-        return self.config.data.has_deep_outputs
 
 
 def load_generator(

@@ -28,7 +28,7 @@ def require_output_folder(output: Path, inputs: Sequence[str]) -> None:
 def translate_stream(translator: Translator, inputs: Sequence[str], output: Path, suffix: str | None) -> None:
     """Translates one picture from standard input or to standard output, both written `-`."""
     (source,) = inputs
-    suffix = (suffix or translator.trained.suffix).lstrip(".")
+    suffix = (suffix or translator.trained.config.data.output_suffix).lstrip(".")
     file = Path(source)
     picture, name = (
         (_read_standard_input(), "") if source == "-" else (open_picture(file), translator.trained.pair_name(file))

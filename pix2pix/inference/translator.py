@@ -193,7 +193,9 @@ class Translator:
         for top, band in tiling.translate(read, *padded, name):
             rows = min(band.shape[1], height - top)
             if rows > 0:
-                image = to_displayable(band[:, :rows, :width], trained.target_palette, read(top, 0, rows, width))
+                image = to_displayable(
+                    band[:, :rows, :width], trained.config.data.target_palette, read(top, 0, rows, width)
+                )
                 canvas.put(trained.to_picture(image), top)
         assert canvas.picture is not None
         return canvas.picture

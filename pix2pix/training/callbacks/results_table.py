@@ -49,8 +49,11 @@ class ResultsTable(pl.Callback):
 
 def _row(trained: generator.TrainedGenerator, pair: Pair) -> dict[str, Any]:
     source, target = pair.source[None], pair.target[None]
-    output, target = trained.generate(source, pair.name), to_displayable(target, trained.target_palette, source)
-    seen = trained.config.data.source_image_spec.show(pair.source, trained.source_palette)
+    output, target = (
+        trained.generate(source, pair.name),
+        to_displayable(target, trained.config.data.target_palette, source),
+    )
+    seen = trained.config.data.source_image_spec.show(pair.source, trained.config.data.source_palette)
     pictures = {"input": seen, "output": select_channels(output[0]), "target": select_channels(target[0])}
     measured = hide_unlabelled(output, target, trained.config.data.target_label_palette)
     metrics = {name: float(value) for name, value in pair_metrics(measured, target).items()}
