@@ -88,14 +88,14 @@ def _no_handlers_of_other_tests():
             logger.removeHandler(handler)
 
 
-def resolved(*overrides: str) -> dict[str, Any]:
+def compose_mapping(*overrides: str) -> dict[str, Any]:
     """The settings that the command line would compose of `overrides`, as a mapping."""
     return compose_settings(overrides)
 
 
-def typed(*overrides: str) -> RunConfig:
+def make_config(*overrides: str) -> RunConfig:
     """The typed configuration of these settings."""
-    return parse_config(resolved(*overrides))
+    return parse_config(compose_mapping(*overrides))
 
 
 def pix2pix(*words: str) -> None:
@@ -123,7 +123,7 @@ def command(*words: str, first: str = "", **options) -> subprocess.CompletedProc
 
 
 @contextmanager
-def started(*words: str, first: str = "", **options) -> Iterator[subprocess.Popen[str]]:
+def start_command(*words: str, first: str = "", **options) -> Iterator[subprocess.Popen[str]]:
     """The command line in a process of its own, still running; it does not outlive the block."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     with subprocess.Popen(command_line(*words, first=first), text=True, **pipes) as process:

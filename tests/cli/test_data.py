@@ -5,7 +5,7 @@ import pytest
 
 from pix2pix.cli.data import data
 from pix2pix.datasets.download.catalogue import CATALOGUE
-from tests.conftest import pix2pix, resolved
+from tests.conftest import compose_mapping, pix2pix
 
 
 def commands(group: click.Group, path: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -26,4 +26,4 @@ def test_every_command_on_data_has_help_with_an_example(words, capsys):
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_downloaded_set_lies_where_its_experiment_looks(name):
-    assert resolved(f"experiment={name}")["data"]["path"] == f"data/{name}"
+    assert compose_mapping(f"experiment={name}")["data"]["path"] == f"data/{name}"

@@ -8,7 +8,7 @@ from pix2pix.config.compose import CONFIGS
 from pix2pix.config.parse import parse_config
 from pix2pix.models.input_sizes import suggest_sizes
 from pix2pix.training.build import build_data, build_model
-from tests.conftest import DATASETS, needs_datasets, resolved, typed
+from tests.conftest import DATASETS, compose_mapping, make_config, needs_datasets
 
 NOT_HERE = {"cityscapes", "cityscapes_reverse", "edges2handbags", "night2day"}  # too large to lie beside the repository
 FRAGMENTS = {
@@ -66,17 +66,19 @@ def test_every_option_composes_and_can_be_run(group, option, monkeypatch):
     monkeypatch.setattr("pix2pix.models.perceptual._load_vgg", torch.nn.Identity)
     monkeypatch.setattr("pix2pix.models.perceptual.load_lpips", lambda net: torch.nn.Identity())
     extra = EXTRA.get((group, option), [])
-    parse_and_check(resolved(f"{group}={option}", *extra))
+    parse_and_check(compose_mapping(f"{group}={option}", *extra))
 
 
 @pytest.mark.parametrize("objective", groups()["objective"])
 def test_every_generator_and_every_loss_can_be_run_with_every_discriminator(objective):
     all_groups = groups()
     extra = EXTRA.get(("objective", objective), [])
-    generators = [resolved(f"generator={g}", "data.size=128", *extra)["generator"] for g in all_groups["generator"]]
-    losses = {a: resolved(f"objective/adversarial={a}") for a in all_groups["objective/adversarial"]}
+    generators = [
+        compose_mapping(f"generator={g}", "data.size=128", *extra)["generator"] for g in all_groups["generator"]
+    ]
+    losses = {a: compose_mapping(f"objective/adversarial={a}") for a in all_groups["objective/adversarial"]}
     for name in all_groups["discriminator"]:
-        config = resolved(f"objective={objective}", f"discriminator={name}", "data.size=128", *extra)
+        config = compose_mapping(f"objective={objective}", f"discriminator={name}", "data.size=128", *extra)
         adversarial = config["objective"]["adversarial"]
         # A loss sees logits alone, so it need not meet every generator.
         with_one_loss = [(node, next(iter(losses))) for node in generators]
@@ -97,7 +99,7 @@ def test_every_generator_and_every_loss_can_be_run_with_every_discriminator(obje
 
 @pytest.mark.parametrize("experiment", [e for e in groups()["experiment"] if e not in LARGE])
 def test_size_64_alone_works_in_every_experiment(experiment):
-    config = resolved(f"experiment={experiment}", "data.size=64", *EXTRA.get(("experiment", experiment), []))
+    config = compose_mapping(f"experiment={experiment}", "data.size=64", *EXTRA.get(("experiment", experiment), []))
     parse_and_check(config)
     data = config["data"]
     assert (data["height"], data["width"], config["generator"]["depth"]) == (64, 64, 6)
@@ -109,7 +111,7 @@ def test_size_64_alone_works_in_every_experiment(experiment):
 def test_every_experiment_builds_on_the_real_data(experiment):
     small = ["data.size=64", "generator.base_channels=4", "discriminator.base_channels=4"]
     path = [f"data.path={DATASETS}/facades"] if ("experiment", experiment) in EXTRA else []
-    config = resolved(f"experiment={experiment}", f"data.root={DATASETS}", *small, *path)
+    config = compose_mapping(f"experiment={experiment}", f"data.root={DATASETS}", *small, *path)
     pair = build_data(parse_config(config)).validation[0]
     model = build_model(parse_config(config))
     assert pair.source.shape == (config["data"]["input_channels"], 64, 64)
@@ -135,7 +137,7 @@ def test_every_experiment_builds_on_the_real_data(experiment):
     ],
 )
 def test_experiments_have_the_settings_of_the_paper(experiment, epochs, batch, load, mirror, direction):
-    config = resolved(f"experiment={experiment}", *EXTRA.get(("experiment", experiment), []))
+    config = compose_mapping(f"experiment={experiment}", *EXTRA.get(("experiment", experiment), []))
     data = config["data"]
     settings = (data["batch_size"], data["load_height"], data["mirror"], data["direction"])
     assert (config["trainer"]["max_epochs"], *settings) == (epochs, batch, load, mirror, direction)
@@ -146,7 +148,7 @@ def test_experiments_have_the_settings_of_the_paper(experiment, epochs, batch, l
 
 
 def test_height_and_width_are_free():
-    config = resolved("data.height=128", "data.width=384")
+    config = compose_mapping("data.height=128", "data.width=384")
     assert (config["data"]["load_height"], config["data"]["load_width"]) == (143, 429)
     assert config["generator"]["depth"] == 7
     parse_and_check(config)
@@ -156,7 +158,7 @@ def test_height_and_width_are_free():
     ("height", "width", "depth"), [(512, 512, 8), (1024, 1024, 8), (256, 512, 8), (720, 1280, 4), (400, 600, 3)]
 )
 def test_the_depth_follows_from_the_size_up_to_the_papers_eight(height, width, depth):
-    config = resolved(f"data.height={height}", f"data.width={width}")
+    config = compose_mapping(f"data.height={height}", f"data.width={width}")
     parse_and_check(config)
     assert config["generator"]["depth"] == depth
 
@@ -171,13 +173,13 @@ def test_a_size_that_leaves_the_unet_shallow_is_told_with_better_ones():
 
 
 def test_own_palettes_and_folders_give_the_channels():
-    config = resolved(
+    config = compose_mapping(
         "data=folder", "data.path=x", "data.palette=[[0,0,0],[1,2,3],[4,5,6]]", "data.label_map=B", "data.one_hot=true"
     )
     parse_and_check(config)
     assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (3, 3)
     assert config["data"]["transform"]["target_palette"] == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
-    config = resolved(
+    config = compose_mapping(
         "data=folder",
         "data.path=x",
         "data.palette={road: [9,9,9], tree: [0,9,0]}",
@@ -186,7 +188,7 @@ def test_own_palettes_and_folders_give_the_channels():
     )
     parse_and_check(config)
     assert (config["data"]["input_channels"], config["data"]["output_channels"]) == (2, 3)
-    config = resolved(
+    config = compose_mapping(
         "data=folder", "data.path=x", "data.folders.A={mask: 1, photo: 3}", "data.direction=BtoA", "data.depth=16"
     )
     parse_and_check(config)
@@ -195,19 +197,19 @@ def test_own_palettes_and_folders_give_the_channels():
 
 
 def test_an_objective_without_adversarial_term_has_no_discriminator():
-    assert resolved("objective=l1")["discriminator"] is None
-    assert resolved("objective=l2", "discriminator=pixel")["discriminator"] is None
-    assert build_model(typed("objective=l1", "generator.base_channels=2")).discriminator is None
+    assert compose_mapping("objective=l1")["discriminator"] is None
+    assert compose_mapping("objective=l2", "discriminator=pixel")["discriminator"] is None
+    assert build_model(make_config("objective=l1", "generator.base_channels=2")).discriminator is None
 
 
 def test_the_data_root_comes_from_the_environment(monkeypatch):
-    assert resolved("data=facades")["data"]["path"] == "data/facades"
+    assert compose_mapping("data=facades")["data"]["path"] == "data/facades"
     monkeypatch.setenv("PIX2PIX_DATA", "/pictures")
-    assert resolved("data=facades")["data"]["source"]["path"] == "/pictures/facades"
-    assert resolved("data=facades", "data.root=/here")["data"]["source"]["path"] == "/here/facades"
+    assert compose_mapping("data=facades")["data"]["source"]["path"] == "/pictures/facades"
+    assert compose_mapping("data=facades", "data.root=/here")["data"]["source"]["path"] == "/here/facades"
 
 
 def test_checking_takes_no_memory_for_weights():
     with torch.device("meta"):
         assert torch.empty(1).is_meta
-    parse_and_check(resolved("generator.base_channels=512"))  # 3.5 billion weights, were they built
+    parse_and_check(compose_mapping("generator.base_channels=512"))  # 3.5 billion weights, were they built

@@ -4,7 +4,7 @@ import pytest
 
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, resolved
+from tests.conftest import TINY, compose_mapping, pix2pix
 
 SMALL = [word for word in TINY if not word.startswith("trainer.")]
 
@@ -39,13 +39,15 @@ def test_one_batch_is_learnt_without_a_checkpoint_after_each_step(tmp_path, caps
 
 
 def test_a_callback_that_is_set_to_null_is_left_out():
-    assert "samples" not in resolved("callbacks.samples=null")["callbacks"]
-    assert resolved("logger.tensorboard=null")["logger"].keys() == {"metrics_csv"}
+    assert "samples" not in compose_mapping("callbacks.samples=null")["callbacks"]
+    assert compose_mapping("logger.tensorboard=null")["logger"].keys() == {"metrics_csv"}
 
 
 @pytest.mark.parametrize("option", ["fast", "overfit", "profile"])
 def test_debug_comes_after_the_experiment_and_before_the_command_line(option):
-    config = resolved("experiment=edges2shoes", f"debug={option}")
+    config = compose_mapping("experiment=edges2shoes", f"debug={option}")
     assert (config["run_dir"], config["resume"]) == ("outputs/debug/edges2shoes", "never")
     assert config["trainer"]["max_epochs"] in {1, 300}
-    assert resolved("experiment=facades", f"debug={option}", "trainer.max_epochs=7")["trainer"]["max_epochs"] == 7
+    assert (
+        compose_mapping("experiment=facades", f"debug={option}", "trainer.max_epochs=7")["trainer"]["max_epochs"] == 7
+    )

@@ -12,7 +12,7 @@ from pix2pix.config.parse import parse_config
 from pix2pix.config.saved import read_config, read_settings
 from pix2pix.config.schema import RunConfig
 from pix2pix.runs.changes import compare_configs
-from tests.conftest import TINY, resolved, typed
+from tests.conftest import TINY, compose_mapping, make_config
 
 EARLIER = Path(__file__).parents[1] / "earlier" / "config_of_8fb8244.yaml"
 
@@ -45,7 +45,7 @@ def defaults_of(model: type[BaseModel]) -> dict:
 
 def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still_trains():
     """Where this fails, a setting was added: it needs a default, in the schema or in the signature of its class."""
-    assert compare_configs(read_config(EARLIER), typed(*TINY, "name=tiny")).decisive == []
+    assert compare_configs(read_config(EARLIER), make_config(*TINY, "name=tiny")).decisive == []
     parse_and_check(read_settings(EARLIER))
 
 
@@ -61,7 +61,7 @@ def test_a_run_of_an_earlier_version_is_the_same_run_and_its_configuration_still
     ],
 )
 def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_difference(key):
-    today = resolved(*TINY)
+    today = compose_mapping(*TINY)
     earlier = without(today, key)
     assert differences(earlier, today) == []
     assert differences(today, earlier) == []  # nor is one that was left out since
@@ -69,13 +69,13 @@ def test_a_setting_that_is_absent_there_and_has_its_default_here_is_no_differenc
 
 
 def test_a_setting_that_is_absent_there_and_has_another_value_here_is_one():
-    today = resolved(*TINY, "execution.compiled=true", "generator.norm=instance")
+    today = compose_mapping(*TINY, "execution.compiled=true", "generator.norm=instance")
     earlier = without(without(today, "execution.compiled"), "generator.norm")
     assert differences(earlier, today) == [("execution.compiled", False, True), ("generator.norm", "batch", "instance")]
 
 
 def test_tuples_and_paths_of_python_are_those_of_a_file(tmp_path):
-    today = resolved(*TINY, f"run_dir={tmp_path}")
+    today = compose_mapping(*TINY, f"run_dir={tmp_path}")
     python = copy.deepcopy(today) | {"run_dir": tmp_path}
     python["optimizer"]["betas"] = tuple(today["optimizer"]["betas"])
     assert parse_config(python) == parse_config(today)
@@ -83,13 +83,13 @@ def test_tuples_and_paths_of_python_are_those_of_a_file(tmp_path):
 
 
 def test_classes_that_only_the_run_on_disk_names_are_not_imported():
-    today = resolved(*TINY)
+    today = compose_mapping(*TINY)
     foreign = today | {"generator": {"_target_": "no_such_module.Net"}}
     assert ("generator._target_", "no_such_module.Net", today["generator"]["_target_"]) in differences(foreign, today)
 
 
 def test_the_defaults_of_the_schema_are_those_of_the_configuration_files():
-    configured = dict(flatten(resolved("data=folder", "data.path=x")))
+    configured = dict(flatten(compose_mapping("data=folder", "data.path=x")))
     defaults = dict(flatten(defaults_of(RunConfig)))
     both = {key: (configured[key], value) for key, value in defaults.items() if key in configured}
     del both["data.cache_dir"]  # of the environment

@@ -14,7 +14,7 @@ from pix2pix.core.allocator import SWITCH, USER_CHOICES
 from pix2pix.runs.run import Run
 from pix2pix.training import build
 from tests import conftest
-from tests.conftest import TINY, pix2pix, typed
+from tests.conftest import TINY, make_config, pix2pix
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def no_card(monkeypatch):
 
 
 def select(*overrides: str):
-    config = typed(*overrides)
+    config = make_config(*overrides)
     here = select_hardware(config.trainer, config.precision, sizes_vary=not config.data.has_one_size)
     assert config.hardware_here() == here
     return here
@@ -65,7 +65,7 @@ def test_cudnn_tries_its_kernels_where_that_pays(card, trainer):
 
 def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    config = typed(f"output_dir={tmp_path}")
+    config = make_config(f"output_dir={tmp_path}")
     build.build_trainer(config, Run(config.run_dir))
     assert torch.backends.cudnn.benchmark is False
 

@@ -12,7 +12,7 @@ from pix2pix.config.old_settings import find_new_name, update_setting_names
 from pix2pix.config.saved import read_config
 from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, resolved, typed
+from tests.conftest import TINY, compose_mapping, make_config, pix2pix
 
 EARLIER = Path(__file__).parents[1] / "earlier"
 
@@ -52,7 +52,7 @@ def test_an_earlier_name_in_a_file_of_the_users_own_is_refused_too(tmp_path):
 def test_a_callback_of_the_users_own_may_have_any_name():
     own = {"callbacks": {"watch": {"_target_": "mylab.Watch", "likeness": 1}}}
     assert update_setting_names(own) == own
-    settings = resolved(*TINY)
+    settings = compose_mapping(*TINY)
     settings["callbacks"]["watch"] = {"_target_": "pytorch_lightning.callbacks.EarlyStopping", "monitor": "val/l1"}
     parse_and_check(settings)
 
@@ -74,13 +74,13 @@ def test_an_earlier_decay_of_the_last_epochs_is_the_linear_schedule(tmp_path, de
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     config = read_config(tmp_path / "config.yaml")
     typed_today = ["schedule=linear", f"schedule.decay={decay}"] if decay else []
-    assert fill_in_defaults(config)["schedule"] == fill_in_defaults(typed(*TINY, *typed_today))["schedule"]
+    assert fill_in_defaults(config)["schedule"] == fill_in_defaults(make_config(*TINY, *typed_today))["schedule"]
     assert not config.optimizer.model_extra
 
 
 def test_comparing_an_earlier_run_with_one_of_today_shows_no_renamed_setting(tmp_path):
     earlier = dict(flatten(fill_in_defaults(read_config(EARLIER / "config_of_8fb8244.yaml"))))
-    today = dict(flatten(fill_in_defaults(typed(*TINY, "name=tiny"))))
+    today = dict(flatten(fill_in_defaults(make_config(*TINY, "name=tiny"))))
     assert {key for key in earlier.keys() | today.keys() if earlier.get(key) != today.get(key)} == {
         "data.val_share",  # earlier versions held out nothing
         "logger.metrics_csv.directory",

@@ -4,7 +4,7 @@ import pytest
 
 from pix2pix.config.check import parse_and_check
 from pix2pix.models import Dice
-from tests.conftest import resolved
+from tests.conftest import compose_mapping
 
 GRAPH = "execution.cuda_graph=true"
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
@@ -129,6 +129,6 @@ class OwnDice(Dice):
 )
 def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
     with pytest.raises(ValueError, match="the configuration cannot be run") as error:
-        parse_and_check(resolved(*overrides))
+        parse_and_check(compose_mapping(*overrides))
     assert sentence in str(error.value)
     assert not str(error.value).endswith("..")

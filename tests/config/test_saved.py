@@ -5,11 +5,11 @@ import yaml
 
 from pix2pix.config.parse import parse_config
 from pix2pix.config.saved import UnreadableConfigError, read_config
-from tests.conftest import TINY, resolved
+from tests.conftest import TINY, compose_mapping
 
 
 def test_what_was_saved_is_read_again_and_old_names_are_those_of_today(tmp_path):
-    config, file = resolved(*TINY), tmp_path / "config.yaml"
+    config, file = compose_mapping(*TINY), tmp_path / "config.yaml"
     old = config | {"generator": config["generator"] | {"_target_": "pix2pix.networks.UNet"}}
     file.write_text(yaml.safe_dump(old))
     assert read_config(file) == parse_config(config)

@@ -15,7 +15,7 @@ from pix2pix.core.addresses import authorization_header, hide_secrets, hide_secr
 from pix2pix.evaluation import record
 from pix2pix.runs.provenance import describe_session
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, resolved, typed
+from tests.conftest import TINY, compose_mapping, make_config, pix2pix
 
 SECRET = "TOPSECRET"
 WITH_SECRETS = [
@@ -100,7 +100,7 @@ def test_a_secret_that_comes_from_a_file_or_a_variable_is_refused_too(tmp_path, 
         pix2pix("train", "data=shards", "data.path=${oc.env:WHERE}", "name=run")
     assert SECRET not in str(error.value)
     assert not list(tmp_path.iterdir())
-    config = resolved(*TINY)
+    config = compose_mapping(*TINY)
     config["data"]["source"]["path"] = WITH_SECRETS[0]
     with pytest.raises(ValueError, match=r"data\.source\.path=http://\*\*\*@host/shards: the address holds"):
         import_module("pix2pix.config.check").parse_and_check(config)
@@ -112,7 +112,7 @@ def test_a_link_with_a_query_may_stand_in_a_note():
 
 def test_the_command_line_is_written_down_without_secrets(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["train.py", *shlex.split(f"--from {WITH_SECRETS[0]} --and '{WITH_SECRETS[11]}'")])
-    assert SECRET not in json.dumps(describe_session(tmp_path, typed("provenance.code=false")))
+    assert SECRET not in json.dumps(describe_session(tmp_path, make_config("provenance.code=false")))
 
 
 def test_a_run_of_before_goes_on_without_its_password_and_hands_it_to_nobody(run):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pix2pix.core.signals import STOP_SIGNALS, StopSignals
-from tests.conftest import TINY, started, wait_until
+from tests.conftest import TINY, start_command, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_a_signal_to_the_whole_group_is_left_to_the_training_by_processes_that_l
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=run", "data.source.train_pairs=4000", "logger=csv"]
     words += ["data.num_workers=2", "data.cache=off", "trainer.log_every_n_steps=1"]
     run = tmp_path / "run"
-    with started(*words, start_new_session=True) as process:
+    with start_command(*words, start_new_session=True) as process:
         table = run / "metrics.csv"
         wait_until(lambda: table.is_file() and table.read_text().count("\n") > 4, process)
         os.killpg(process.pid, number)

@@ -24,7 +24,7 @@ from pix2pix.evaluation.record import read_record
 from pix2pix.evaluation.select_runs import select_runs
 from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, TINY_FOLDER, pix2pix, typed
+from tests.conftest import TINY, TINY_FOLDER, make_config, pix2pix
 
 
 @pytest.fixture(scope="session")
@@ -213,25 +213,25 @@ def test_a_folder_without_runs_is_named(tmp_path):
 @pytest.mark.parametrize("objective", ["l1", "gan", "cgan", "l1_gan", "l1_cgan"])
 def test_objectives_are_named_as_in_the_paper(objective):
     expected = {"l1": "L1", "gan": "GAN", "cgan": "cGAN", "l1_gan": "L1+GAN", "l1_cgan": "L1+cGAN"}
-    assert loss_name(typed(f"objective={objective}")) == expected[objective]
+    assert loss_name(make_config(f"objective={objective}")) == expected[objective]
 
 
 def test_the_papers_numbers_stand_beside_its_sweeps():
-    fields = [typed(f"discriminator={name}") for name in ("pixel", "patch34", "patch70")]
+    fields = [make_config(f"discriminator={name}") for name in ("pixel", "patch34", "patch70")]
     (table, rows), (colours, _) = matching_tables(fields)
     assert colours.title.startswith("Figure 7")
     assert table.title.startswith("Table 3")
     assert rows == [(0.39, 0.15, 0.10), None, (0.66, 0.23, 0.17)]
-    losses = matching_tables([typed("objective=l1"), typed("objective=l1_cgan")])
+    losses = matching_tables([make_config("objective=l1"), make_config("objective=l1_cgan")])
     assert [table.title[:8] for table, _ in losses] == ["Table 1:", "Figure 7"]
-    generators = matching_tables([typed(f"generator={name}") for name in ("unet", "encoder_decoder")])
+    generators = matching_tables([make_config(f"generator={name}") for name in ("unet", "encoder_decoder")])
     assert generators[0][1] == [(0.55, 0.20, 0.14), (0.29, 0.09, 0.05)]
-    to_labels = [typed(f"objective={name}", "data.direction=AtoB") for name in ("l1", "cgan")]
+    to_labels = [make_config(f"objective={name}", "data.direction=AtoB") for name in ("l1", "cgan")]
     assert [(table.title[:7], rows[0]) for table, rows in matching_tables(to_labels)] == [
         ("Table 6", (0.86, 0.42, 0.35))
     ]
-    assert matching_tables([typed("seed=1"), typed("seed=2")]) == []
-    assert matching_tables([typed("data=maps", f"objective={name}") for name in ("l1", "cgan")]) == []
+    assert matching_tables([make_config("seed=1"), make_config("seed=2")]) == []
+    assert matching_tables([make_config("data=maps", f"objective={name}") for name in ("l1", "cgan")]) == []
 
 
 def numbers(run: Run, **metrics: float | None) -> None:

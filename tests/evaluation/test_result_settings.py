@@ -3,7 +3,7 @@
 import pytest
 
 from pix2pix.evaluation.result_settings import result_settings
-from tests.conftest import typed
+from tests.conftest import make_config
 
 EARLY = "{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/l1}"
 
@@ -20,8 +20,8 @@ EARLY = "{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/l1}"
     ],
 )
 def test_settings_that_cannot_change_a_result_divide_no_group(words):
-    usual = typed("data.batch_size=4") if "data.batch_size=2" in words else typed()
-    assert result_settings(typed(*words)) == result_settings(usual)
+    usual = make_config("data.batch_size=4") if "data.batch_size=2" in words else make_config()
+    assert result_settings(make_config(*words)) == result_settings(usual)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_settings_that_cannot_change_a_result_divide_no_group(words):
     ],
 )
 def test_settings_that_can_change_a_result_do(words):
-    assert result_settings(typed(*words)) != result_settings(typed())
+    assert result_settings(make_config(*words)) != result_settings(make_config())

@@ -36,7 +36,7 @@ def authors_unet(base: int = 2, depth: int = 8, norm: bool = True) -> dict[str, 
     return state
 
 
-def saved(content: object, *, legacy: bool = True) -> bytes:
+def save_bytes(content: object, *, legacy: bool = True) -> bytes:
     """The bytes of a `.pth` file; the authors' are of the time before torch saved zips."""
     file = io.BytesIO()
     torch.save(content, file, _use_new_zipfile_serialization=not legacy)

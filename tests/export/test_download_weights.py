@@ -18,16 +18,16 @@ from pix2pix.export.published_weights import MEGABYTES, PUBLISHED, find_download
 from pix2pix.models import PatchGAN
 from pix2pix.runs.run import Run
 from pix2pix.web.demo.runs import describe_canvas, load_runs
-from tests.conftest import pix2pix, started, wait_until
-from tests.datasets.download.archives import send, served, stalling, stay_on_this_machine, well
-from tests.export.published import authors_unet, saved
+from tests.conftest import pix2pix, start_command, wait_until
+from tests.datasets.download.archives import send, serve, stalling, stay_on_this_machine, well
+from tests.export.published import authors_unet, save_bytes
 
 NAME = "facades_label2photo"
 
 
 @pytest.fixture(scope="module")
 def good() -> bytes:
-    return saved(authors_unet())
+    return save_bytes(authors_unet())
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def noise(path, width: int = 256, height: int = 256) -> Image.Image:
 
 @pytest.mark.parametrize("legacy", [True, False], ids=["pickle", "zip"])
 def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_path, capsys):
-    with served(well(saved(authors_unet(), legacy=legacy))) as server:
+    with serve(well(save_bytes(authors_unet(), legacy=legacy))) as server:
         pix2pix("models", "download", NAME, "--mirror", server.url)
         assert [path for path, _, _ in server.asked] == [f"/{NAME}.pth"]
     output = capsys.readouterr().out
@@ -74,7 +74,7 @@ def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_pat
 
 
 def test_the_run_computes_what_the_file_holds(good, tmp_path):
-    with served(well(good)) as server:
+    with serve(well(good)) as server:
         pix2pix("models", "download", "sat2map", "--mirror", server.url, "--output", "here/my maps")
     state = load_translator("here/my maps").trained.generator.state_dict()
     assert torch.equal(state["down.0.0.weight"], authors_unet()["model.model.0.weight"])
@@ -97,7 +97,7 @@ def test_the_run_computes_what_the_file_holds(good, tmp_path):
 )
 def test_each_is_imported_with_the_data_and_direction_it_was_trained_with(name, data, direction, good, capsys):
     known = PUBLISHED[name]
-    with served(well(good)) as server:
+    with serve(well(good)) as server:
         pix2pix("models", "download", name, "--mirror", server.url)
     config = Run(f"outputs/{name}").config()
     assert (config.data.name, config.data.direction, config.data.size) == (data, direction, 256)
@@ -120,7 +120,7 @@ def test_the_list_names_every_model_with_its_terms(capsys):
 
 def test_a_second_call_does_nothing_and_says_so(good, caplog):
     caplog.set_level("INFO")
-    with served(well(good)) as server:
+    with serve(well(good)) as server:
         for _ in range(2):
             pix2pix("models", "download", NAME, "--mirror", server.url)
         assert len(server.asked) == 1
@@ -134,7 +134,7 @@ def test_a_broken_download_is_resumed_where_it_broke(good):
         send(handler, good[: len(good) // 2], length=len(good), ETag='"one"')
         return handler.connection.close()
 
-    with served(breaking) as server:
+    with serve(breaking) as server:
         pix2pix("models", "download", NAME, "--mirror", server.url)
         assert [part for _, part, _ in server.asked] == [None, f"bytes={len(good) // 2}-"]
     assert load_translator(f"outputs/{NAME}")
@@ -145,9 +145,9 @@ def test_an_interrupted_download_leaves_no_run_and_is_continued_by_the_same_comm
     half, done = len(good) // 2, threading.Event()
     part = tmp_path / "desk" / "outputs" / f".{NAME}.pth"
 
-    with served(stalling(good, done)) as server:
+    with serve(stalling(good, done)) as server:
         words = ["models", "download", NAME, "--mirror", server.url]
-        with started(*words, env=os.environ | {"no_proxy": "127.0.0.1"}) as process:
+        with start_command(*words, env=os.environ | {"no_proxy": "127.0.0.1"}) as process:
             wait_until(lambda: part.exists() and part.stat().st_size >= half, process)
             process.send_signal(end)
             assert process.wait(60) != 0
@@ -170,19 +170,19 @@ class Malicious:
     [
         (b"<!DOCTYPE html><p>Log in", "no PyTorch weights, it begins with b'<!DOCTYPE html>'"),
         (b"", "no PyTorch weights, it begins with b''"),
-        (saved({"w": Malicious()}), "cannot be read as PyTorch weights"),
-        (saved({"w": Malicious()}, legacy=False), "holds more than tensors and plain values"),
-        (saved(authors_unet())[:-500], "cannot be read as PyTorch weights"),
-        (saved([1, 2]), "not a state dict"),
-        (saved(PatchGAN(base_channels=2).state_dict()), "are of an unknown generator"),
-        (saved(authors_unet(depth=5)), f"not the weights of {NAME}: the network has size=32 instead of 256"),
-        (saved(authors_unet(norm=False)), "norm=none instead of batch"),
+        (save_bytes({"w": Malicious()}), "cannot be read as PyTorch weights"),
+        (save_bytes({"w": Malicious()}, legacy=False), "holds more than tensors and plain values"),
+        (save_bytes(authors_unet())[:-500], "cannot be read as PyTorch weights"),
+        (save_bytes([1, 2]), "not a state dict"),
+        (save_bytes(PatchGAN(base_channels=2).state_dict()), "are of an unknown generator"),
+        (save_bytes(authors_unet(depth=5)), f"not the weights of {NAME}: the network has size=32 instead of 256"),
+        (save_bytes(authors_unet(norm=False)), "norm=none instead of batch"),
     ],
     ids=["page", "nothing", "malicious pickle", "malicious zip", "cut", "list", "discriminator", "small", "plain"],
 )
 def test_wrong_content_is_refused_in_words_and_the_next_mirror_is_asked(content, message, good, tmp_path, caplog):
     caplog.set_level("INFO")
-    with served(well(content)) as wrong, served(well(good)) as right:
+    with serve(well(content)) as wrong, serve(well(good)) as right:
         with pytest.raises(SystemExit, match=f"{NAME} could not be downloaded:\n  {wrong.url}/{NAME}.pth: .*{message}"):
             pix2pix("models", "download", NAME, "--mirror", wrong.url)
         assert visible(tmp_path / "desk" / "outputs") == []
@@ -195,7 +195,7 @@ def test_wrong_content_is_refused_in_words_and_the_next_mirror_is_asked(content,
 
 def test_a_server_that_offers_too_much_is_refused(good):
     message = f"offers 10000000000 bytes, but it has about {MEGABYTES} MB"
-    with served(lambda handler: send(handler, b"", length=10**10)) as server, pytest.raises(SystemExit, match=message):
+    with serve(lambda handler: send(handler, b"", length=10**10)) as server, pytest.raises(SystemExit, match=message):
         pix2pix("models", "download", NAME, "--mirror", server.url)
 
 
@@ -203,13 +203,13 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(good, tmp_path, monke
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(mirrors.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 10**6))
     message = r"needs about 218 MB .* 20 MB are free.* set --output"
-    with served(well(good)) as server, pytest.raises(SystemExit, match=message):
+    with serve(well(good)) as server, pytest.raises(SystemExit, match=message):
         pix2pix("models", "download", NAME, "--mirror", server.url)
     assert visible(tmp_path / "desk" / "outputs") == []
 
 
 def test_a_second_download_must_equal_the_first(good, tmp_path):
-    with served(well(good)) as first, served(well(saved(authors_unet(base=1)))) as other:
+    with serve(well(good)) as first, serve(well(save_bytes(authors_unet(base=1)))) as other:
         pix2pix("models", "download", NAME, "--mirror", first.url)
         with pytest.raises(SystemExit, match="from the first download"):
             pix2pix("models", "download", NAME, "--mirror", other.url, "--output", "outputs/again")
@@ -221,7 +221,7 @@ def test_a_second_download_must_equal_the_first(good, tmp_path):
 
 
 def test_mirrors_of_the_environment_and_of_the_folder_are_asked_in_turn(good, tmp_path, monkeypatch):
-    with served(lambda handler: handler.send_error(404)) as gone, served(well(good)) as right:
+    with serve(lambda handler: handler.send_error(404)) as gone, serve(well(good)) as right:
         (tmp_path / "desk" / "outputs").mkdir()
         (tmp_path / "desk" / "outputs" / "mirrors.txt").write_text(f"# ours\n{right.url}/\n")
         monkeypatch.setenv("PIX2PIX_MIRRORS", gone.url)
@@ -233,7 +233,7 @@ def test_a_directory_with_something_else_is_left_alone(good, tmp_path):
     mine = tmp_path / "desk" / "outputs" / NAME
     mine.mkdir(parents=True)
     (mine / "notes.txt").write_text("mine")
-    with served(well(good)) as server:
+    with serve(well(good)) as server:
         with pytest.raises(SystemExit, match=r"already holds something else\. Choose another folder with --output"):
             pix2pix("models", "download", NAME, "--mirror", server.url)
         assert server.asked == []

@@ -19,7 +19,7 @@ from pix2pix.export.parity import measure_difference
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.mode import InferenceMode, make_noise
 from pix2pix.models import LocalEnhancer, UNet, initialise
-from tests.conftest import TINY, pix2pix, typed
+from tests.conftest import TINY, make_config, pix2pix
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -184,7 +184,7 @@ def test_colour_spaces_and_label_palettes_are_inside_the_file(kind, tmp_path):
 )
 def test_other_generators_are_exported_for_any_size(network, tmp_path):
     initialise(network)
-    config, inference = typed("data=folder", "data.path=x"), InferenceMode(dropout="off")
+    config, inference = make_config("data=folder", "data.path=x"), InferenceMode(dropout="off")
     generator = network.eval().requires_grad_(False)
     trained = TrainedGenerator(config, generator, inference, Path("last.ckpt"), 0, torch.device("cpu"))
     graph = InferenceGraph(trained, pixels="float").eval()
@@ -215,7 +215,7 @@ class Noisy(nn.Module):
 
 
 def noisy(*dropouts: nn.Module) -> TrainedGenerator:
-    config, inference = typed("data=folder", "data.path=x"), InferenceMode()
+    config, inference = make_config("data=folder", "data.path=x"), InferenceMode()
     return TrainedGenerator(
         config, Noisy(*dropouts).eval().requires_grad_(False), inference, Path("last.ckpt"), 0, torch.device("cpu")
     )

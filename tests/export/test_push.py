@@ -22,7 +22,7 @@ from pix2pix.runs.safetensors import read_safetensors, write_safetensors
 from pix2pix.web.demo.runs import load_runs
 from tests.conftest import command, pix2pix
 from tests.export.hub import TOKEN, Hub
-from tests.export.published import authors_unet, saved
+from tests.export.published import authors_unet, save_bytes
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 
@@ -158,7 +158,7 @@ def test_numbers_of_other_weights_are_left_out_of_the_card(evaluated, tmp_path, 
 def test_published_weights_keep_their_terms_and_show_their_evaluation(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "g").mkdir()
-    (tmp_path / "g" / "latest_net_G.pth").write_bytes(saved(authors_unet()))
+    (tmp_path / "g" / "latest_net_G.pth").write_bytes(save_bytes(authors_unet()))
     pix2pix("import", "g/latest_net_G.pth", "data=facades", "data.direction=BtoA", "--name", "theirs")
     for split in ("train", "val"):
         (tmp_path / "pairs" / split).mkdir(parents=True)

@@ -21,7 +21,7 @@ from pix2pix.inference import files as module
 from pix2pix.inference.file_jobs import list_jobs
 from pix2pix.inference.generator import load_generator
 from pix2pix.inference.written_files import RECORD
-from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, started, wait_until
+from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, start_command, wait_until
 from tests.inference.test_translator import picture
 
 
@@ -89,7 +89,7 @@ def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path)
     for number in range(60):
         picture(tmp_path / "in" / f"{number}.png", (128, 128), seed=number)
     words = ["translate", str(tiny_run.path), str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--skip-existing"]
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(lambda: len(list(tmp_path.glob("out/*.png"))) >= 3, process)
     done = list(tmp_path.glob("out/[0-9]*.png"))
     assert 3 <= len(done) < 60

@@ -12,7 +12,7 @@ from pix2pix.data.sources.folder import PairFolder
 from pix2pix.inference.generator import load_generator
 from pix2pix.inference.scale import TrainingScale, find_training_scale
 from pix2pix.runs.run import Run
-from tests.conftest import TINY_FOLDER, pix2pix, resolved
+from tests.conftest import TINY_FOLDER, compose_mapping, pix2pix
 
 SETS = {"trainA": 3, "trainB": 3, "valA": 2, "valB": 2}
 
@@ -139,7 +139,7 @@ def test_the_scale_of_an_earlier_run_follows_from_a_public_data_set_or_drawn_pai
 
 
 def scale_of(source_size, *words):
-    data = parse_config(resolved("data=folder", "data.path=somewhere", "data.size=64", *words)).data
+    data = parse_config(compose_mapping("data=folder", "data.path=somewhere", "data.size=64", *words)).data
     return TrainingScale(data, source_size)
 
 

@@ -9,7 +9,7 @@ import pytest
 from pix2pix.config.parse import parse_config
 from pix2pix.runs import changes
 from pix2pix.runs.changes import Changes, Difference, log_changes, refusal_message, summarize
-from tests.conftest import TINY, resolved
+from tests.conftest import TINY, compose_mapping
 
 Config = dict[str, Any]
 CALLBACK = "pytorch_lightning.callbacks."
@@ -17,7 +17,7 @@ CALLBACK = "pytorch_lightning.callbacks."
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return resolved(*TINY, "name=tiny")
+    return compose_mapping(*TINY, "name=tiny")
 
 
 def change(config: Config, key: str, value: object) -> Config:

@@ -11,7 +11,7 @@ import pytest
 from pix2pix.runs import repositories
 from pix2pix.runs.provenance import describe_session
 from pix2pix.runs.run import Run
-from tests.conftest import typed
+from tests.conftest import make_config
 
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
 
@@ -35,7 +35,7 @@ def repository(tmp_path, monkeypatch) -> Path:
 
 
 def record(run: Path, folder: Path, *words: str) -> dict:
-    session = describe_session(run, typed(*words))
+    session = describe_session(run, make_config(*words))
     return next(state for state in session["repositories"] if state["path"] == str(folder))
 
 
@@ -79,7 +79,7 @@ def test_the_repository_of_ones_own_module_is_recorded_from_anywhere(repository,
 
 
 def test_no_repository_is_recorded_where_it_is_not_wished(repository, tmp_path):
-    assert "repositories" not in describe_session(tmp_path, typed("provenance.code=false"))
+    assert "repositories" not in describe_session(tmp_path, make_config("provenance.code=false"))
     assert [path.suffix for path in (tmp_path / "provenance").iterdir()] == [".txt"]
 
 
@@ -93,7 +93,7 @@ def test_git_runs_no_program_that_a_repository_names(repository, tmp_path):
 
 def test_without_git_a_training_is_recorded_all_the_same(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(repositories, "GIT", ("no-such-git",))
-    assert describe_session(tmp_path, typed())["repositories"] == []
+    assert describe_session(tmp_path, make_config())["repositories"] == []
 
 
 def test_all_installed_packages_are_recorded_once_for_all_sessions(tiny_run: Run):

@@ -20,11 +20,11 @@ from tests.conftest import (
     TINY,
     command,
     command_line,
+    compose_mapping,
     needs_datasets,
     pix2pix,
-    resolved,
     same_weights,
-    started,
+    start_command,
     wait_until,
 )
 
@@ -74,7 +74,7 @@ def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
     """Killed with its jobs left running: the same command waits for them, or goes on from where they stopped."""
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=seeds", "seed=0,1"]
     first = Run(tmp_path / "seeds_sweep" / "seed=0")
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(first.config_file.exists, process)
     again = command(*words)
     assert again.returncode == 0, again.stderr
@@ -87,7 +87,7 @@ def test_a_killed_sweep_ends_as_an_unbroken_one(tmp_path, tiny_run):
 def test_interrupting_a_sweep_ends_its_jobs(tmp_path):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=long", "seed=0,1", "trainer.max_epochs=100000"]
     runs = [Run(tmp_path / "long_sweep" / f"seed={seed}") for seed in (0, 1)]
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(lambda: all(run.last_checkpoint.exists() for run in runs), process)
         process.send_signal(signal.SIGHUP)
         output, _ = process.communicate(timeout=60)
@@ -108,7 +108,7 @@ def test_a_sweep_that_would_change_a_run_starts_none(tmp_path):
     run = Run(tmp_path / "s_sweep" / "seed=1")
     run.checkpoints.mkdir(parents=True)
     run.last_checkpoint.touch()
-    run.config_file.write_text(yaml.safe_dump(resolved(*TINY, "name=s", "seed=7")))
+    run.config_file.write_text(yaml.safe_dump(compose_mapping(*TINY, "name=s", "seed=7")))
     with pytest.raises(SystemExit, match=r"seed=1: holds a run with another configuration(.|\n)*No job was started"):
         pix2pix(*words)
     assert not (tmp_path / "s_sweep" / "seed=0").exists()
@@ -267,7 +267,7 @@ def test_a_search_takes_up_the_runs_that_a_kill_left_in_the_middle(tmp_path):
         "hydra.sweeper.trials=1",
         "trainer.max_epochs=20",
     ]
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(lambda: list(tmp_path.glob("search/*/checkpoints/last.ckpt")), process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

@@ -25,7 +25,7 @@ from pix2pix.training.callbacks.nan_guard import NaNGuard
 from pix2pix.training.callbacks.progress_bar import ProgressBar
 from pix2pix.training.cuda_graph import WARM_UP, CUDAGraphStep, warn_about_skipped_hooks
 from pix2pix.training.step import pix2pix_step
-from tests.conftest import TINY, pix2pix, resolved, typed
+from tests.conftest import TINY, compose_mapping, make_config, pix2pix
 from tests.waiting import nothing_waits
 
 RATE = 2**-9  # a float32 holds it and its halves exactly
@@ -187,7 +187,7 @@ def test_a_step_waits_for_no_number_and_moves_nothing_between_devices(loss, monk
 
 def train(folder, monkeypatch, *overrides):
     """What `pix2pix train` does, of the runs that are refused without a GPU."""
-    config = typed(*TINY, f"output_dir={folder}", "data.batch_size=4", "schedule=linear", *overrides)
+    config = make_config(*TINY, f"output_dir={folder}", "data.batch_size=4", "schedule=linear", *overrides)
     run, data, model = Run(config.run_dir), build.build_data(config), build.build_model(config)
     trainer = build.build_trainer(config, run)
     networks = model.generator, model.discriminator
@@ -265,7 +265,7 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
 )
 def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
     with pytest.raises(ValueError, match=r"execution\.cuda_graph=true needs") as error:
-        check.parse_and_check(resolved(*TINY, "execution.cuda_graph=true", *overrides))
+        check.parse_and_check(compose_mapping(*TINY, "execution.cuda_graph=true", *overrides))
     assert remedy in str(error.value)
 
 

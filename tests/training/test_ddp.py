@@ -22,7 +22,7 @@ from pix2pix.models import UNet
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from tests.conftest import TINY, command, pix2pix, started, wait_until, weights
+from tests.conftest import TINY, command, pix2pix, start_command, wait_until, weights
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
@@ -111,7 +111,7 @@ def test_two_processes_killed_and_started_again_end_with_the_weights_of_an_unbro
     words = [*TINY, *TWO, "precision=bf16-mixed"]
     unbroken = run_by(words, tmp_path, "unbroken")
     killed = Run(tmp_path / "killed")
-    with started("train", *words, f"output_dir={tmp_path}", "name=killed") as process:
+    with start_command("train", *words, f"output_dir={tmp_path}", "name=killed") as process:
         wait_until(killed.last_checkpoint.exists, process)
         process.kill()
         process.communicate(timeout=60)  # the other process holds the pipe, too: it ends by itself
@@ -171,7 +171,7 @@ def test_several_devices_without_the_strategy_for_two_players_are_refused(tmp_pa
 
 def test_sigterm_ends_both_processes_after_the_same_step(tmp_path):
     words = ["train", *TINY, *TWO, f"output_dir={tmp_path}", "trainer.max_epochs=10000", "name=long"]
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(Run(tmp_path / "long").last_checkpoint.exists, process)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)

@@ -13,7 +13,7 @@ from pix2pix.training.callbacks.collapse_monitor import CollapseMonitor
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.callbacks.nan_guard import NaNGuard
 from pix2pix.training.gan_ddp_strategy import average_over_processes
-from tests.conftest import resolved
+from tests.conftest import compose_mapping
 
 
 @pytest.fixture
@@ -96,6 +96,6 @@ def test_a_loss_of_another_process_that_is_no_number_ends_this_one_too(messages,
 
 def test_a_process_waits_five_minutes_for_another_that_hangs(monkeypatch):
     monkeypatch.setenv(gan_ddp_strategy.STARTED_BY, "")  # else the strategy leaves it for the processes of other tests
-    assert build(resolved("trainer=ddp")["trainer"]["strategy"])._timeout == timedelta(minutes=5)
-    longer = resolved("trainer=ddp", "trainer.strategy.timeout_minutes=90")
+    assert build(compose_mapping("trainer=ddp")["trainer"]["strategy"])._timeout == timedelta(minutes=5)
+    longer = compose_mapping("trainer=ddp", "trainer.strategy.timeout_minutes=90")
     assert build(longer["trainer"]["strategy"])._timeout == timedelta(hours=1.5)

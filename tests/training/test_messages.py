@@ -8,7 +8,7 @@ from PIL import Image
 
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.training.messages import advise_on_class_numbers
-from tests.conftest import typed
+from tests.conftest import make_config
 
 
 def masks(folder, highest: int, letter: str = "B"):
@@ -35,7 +35,7 @@ def warnings(caplog) -> list[str]:
 def test_masks_that_are_read_as_pictures_are_told_with_the_settings(tmp_path, caplog, highest, direction, channels):
     image = "target" if direction == "AtoB" else "source"
     folder = masks(tmp_path / "pairs", highest)
-    config = typed(
+    config = make_config(
         "data=folder", f"data.path={folder}", f"data.direction={direction}", f"data.{image}_channels={channels}"
     )
     pairs = PairFolder(str(folder), direction=direction, **{f"{image}_channels": channels}).split("train")
@@ -49,7 +49,7 @@ def test_masks_that_are_read_as_pictures_are_told_with_the_settings(tmp_path, ca
 @pytest.mark.parametrize("settings", [["data.label_map=B", "data.palette=2"], ["data.target_range=[0,1]"]])
 def test_nothing_is_told_of_masks_that_are_read_as_what_they_are(tmp_path, caplog, settings):
     folder = masks(tmp_path / "pairs", 1)
-    config = typed("data=folder", f"data.path={folder}", *settings)
+    config = make_config("data=folder", f"data.path={folder}", *settings)
     advise_on_class_numbers(PairFolder(str(folder)).split("train"), config.data)
     assert not warnings(caplog)
 
@@ -57,5 +57,7 @@ def test_nothing_is_told_of_masks_that_are_read_as_what_they_are(tmp_path, caplo
 def test_an_unreadable_pair_among_the_samples_is_left_to_the_training(tmp_path, caplog):
     folder = masks(tmp_path / "pairs", 1)
     (folder / "trainA" / "1.png").write_bytes(b"no picture")
-    advise_on_class_numbers(PairFolder(str(folder)).split("train"), typed("data=folder", f"data.path={folder}").data)
+    advise_on_class_numbers(
+        PairFolder(str(folder)).split("train"), make_config("data=folder", f"data.path={folder}").data
+    )
     assert len(warnings(caplog)) == 1

@@ -19,7 +19,7 @@ from pix2pix.training.module import Pix2Pix
 from pix2pix.training.moving_average import MovingAverage
 from pix2pix.training.optimization import Optimization
 from pix2pix.training.step import pix2pix_step
-from tests.conftest import TINY, typed
+from tests.conftest import TINY, make_config
 from tests.parity import Fixture, fixture, needs_fixtures, relative_error_of_change  # noqa: F401
 
 
@@ -155,7 +155,7 @@ class Wider(UNet):
 
 @pytest.mark.parametrize(("own", "arguments"), [(Pretrained, {}), (Wider, {"base_channels": 4, "depth": 5})])
 def test_a_network_of_ones_own_is_built_as_it_constructs_itself_and_follows_the_seed(own, arguments):
-    config = typed(*TINY).replace(generator={"_target_": f"{__name__}.{own.__name__}"} | arguments)
+    config = make_config(*TINY).replace(generator={"_target_": f"{__name__}.{own.__name__}"} | arguments)
     sys.modules.setdefault(__name__, sys.modules[own.__module__])
     model = build_model(config)
     seed_weights(config.seed)
@@ -166,7 +166,7 @@ def test_a_network_of_ones_own_is_built_as_it_constructs_itself_and_follows_the_
 
 
 def test_networks_of_the_package_begin_with_the_weights_of_the_paper_in_one_order_of_draws():
-    config = typed(*TINY)
+    config = make_config(*TINY)
     model = build_model(config)
     generator, discriminator = build(config.generator), build(config.discriminator)
     seed_weights(config.seed)
@@ -180,7 +180,7 @@ def test_networks_of_the_package_begin_with_the_weights_of_the_paper_in_one_orde
 @pytest.mark.parametrize("one_hot", ["true", "false"])
 def test_no_loss_counts_pixels_of_no_class_of_label_maps(one_hot):
     words = ["data.label_map=B", "data.palette=4", f"data.one_hot={one_hot}", "objective=l1"]
-    objective = build_objective(typed("data=folder", "data.path=x", *words))
+    objective = build_objective(make_config("data=folder", "data.path=x", *words))
     colours = Palette(4).paint(torch.tensor([[[0, 1], [NO_CLASS, 3]]]))
     target = Palette(4).encode(colours) if one_hot == "true" else colours
     fake = torch.zeros_like(target, requires_grad=True)
@@ -198,7 +198,7 @@ class Features(Objective):
 
 
 def test_a_network_in_an_objective_is_built_the_same_when_a_run_is_resumed():
-    config = typed(*TINY)
+    config = make_config(*TINY)
     config.objective["_target_"] = f"{__name__}.Features"
     sys.modules.setdefault(__name__, sys.modules[Features.__module__])
     first = build_model(config)

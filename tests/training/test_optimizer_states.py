@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pix2pix.training.optimizer_states import apply_changed_settings
-from tests.conftest import typed
+from tests.conftest import make_config
 
 
 def test_a_checkpoint_of_other_settings_goes_on_with_those_of_the_run():
@@ -19,5 +19,5 @@ def test_a_checkpoint_of_other_settings_goes_on_with_those_of_the_run():
 
 def test_a_checkpoint_without_a_configuration_is_left_as_it_is():
     state = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-4).state_dict()
-    apply_changed_settings([state], {}, typed().trained_optimizers)
+    apply_changed_settings([state], {}, make_config().trained_optimizers)
     assert state["param_groups"][0]["lr"] == 1e-4

@@ -14,7 +14,7 @@ from pix2pix.runs.checkpoints import PREVIOUS
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
-from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, started, wait_until, weights
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, start_command, wait_until, weights
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import random
@@ -38,7 +38,7 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
 
 def stop_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
     """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(run.last_checkpoint.exists, process)
         time.sleep(0.5)  # well into the next epoch
         process.send_signal(number)

@@ -10,7 +10,7 @@ from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.progress import TrainingProgress, read_progress
 from pix2pix.runs.run import Run
 from pix2pix.training.resume import warn_about_schedule
-from tests.conftest import TINY, pix2pix, same_weights, typed
+from tests.conftest import TINY, make_config, pix2pix, same_weights
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_run_that_saved_nothing_begins_again_with_what_it_is_told_now(tmp_path
     ],
 )
 def test_what_another_end_does_to_a_falling_learning_rate_is_said(caplog, so_far, ends, message):
-    config = typed(*TINY, "schedule=linear", "schedule.decay=2")
+    config = make_config(*TINY, "schedule=linear", "schedule.decay=2")
     there, here = (config.replace(trainer=config.trainer | {"max_epochs": end}) for end in ends)
     warn_about_schedule(Run("outputs/x"), so_far, there, here)
     assert bool(caplog.records) == bool(message)

@@ -12,7 +12,7 @@ from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.callbacks.progress_bar import format_epoch
 from pix2pix.training.length import count_steps
-from tests.conftest import TINY, pix2pix, typed
+from tests.conftest import TINY, make_config, pix2pix
 
 
 class Batches(pl.Callback):
@@ -96,13 +96,13 @@ def test_one_process_trains_where_slurm_is_installed_as_anywhere_else(tmp_path, 
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    trainer = build_trainer(typed(*TINY, "logger=csv"), Run(tmp_path / "run"))  # warnings are errors here
+    trainer = build_trainer(make_config(*TINY, "logger=csv"), Run(tmp_path / "run"))  # warnings are errors here
     assert (trainer.world_size, trainer.global_rank) == (1, 0)
     assert isinstance(trainer._accelerator_connector.cluster_environment, LightningEnvironment)
 
 
 def test_the_training_log_comes_after_the_callbacks_that_log_and_before_those_that_save(tmp_path):
-    config = typed(*TINY, "logger=csv", f"+callbacks.seen={{_target_: {__name__}.Batches}}")
+    config = make_config(*TINY, "logger=csv", f"+callbacks.seen={{_target_: {__name__}.Batches}}")
     callbacks: list[Any] = build_trainer(config, Run(tmp_path / "run")).callbacks  # pyright: ignore
     kinds = [type(callback).__name__ for callback in callbacks]
     assert kinds.index("Batches") < kinds.index(TrainingLog.__name__) < kinds.index("Checkpoints")

@@ -13,7 +13,17 @@ from PIL import Image
 from pix2pix import load_translator
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, same_weights, started, wait_until, weights
+from tests.conftest import (
+    TINY,
+    TINY_FOLDER,
+    command,
+    noise_pairs,
+    pix2pix,
+    same_weights,
+    start_command,
+    wait_until,
+    weights,
+)
 
 LABELS = ["data.direction=AtoB", "data.one_hot=true", "objective=labels"]
 
@@ -92,7 +102,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_weights_of_an_unbroken_one
     """Killed with SIGKILL as soon as the first epoch's checkpoint is there; the same command then finishes it."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
     run = Run(tmp_path / "tiny")
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(run.last_checkpoint.exists, process)
     assert not run.is_finished()
     saved = torch.load(run.last_checkpoint, weights_only=True)["global_step"]
@@ -121,7 +131,7 @@ def test_which_way_is_better_is_known_of_the_metric(tmp_path):
 def test_a_signal_ends_a_run_with_its_own_exit_code_and_the_same_command_goes_on(tmp_path, tiny_run, number, code):
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny"]
     run = Run(tmp_path / "tiny")
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until(run.last_checkpoint.exists, process)
         process.send_signal(number)
         output, _ = process.communicate()

@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response
 
 from pix2pix.web.dashboard import add_front_page, front_page, make_card
 from tests.chromium import chromium, needs_chromium
-from tests.conftest import TINY, pix2pix, started
+from tests.conftest import TINY, pix2pix, start_command
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def outputs(tmp_path_factory):
 def dashboard(outputs: Path, port: int) -> Iterator[str]:
     """The command in a process of its own; gives the address that it says."""
     words = ("dashboard", outputs, "--no-browser", "--port", port)
-    with started(*words, stderr=subprocess.DEVNULL) as process:
+    with start_command(*words, stderr=subprocess.DEVNULL) as process:
         yield process.stdout.readline().strip()
 
 

@@ -23,7 +23,16 @@ from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_data
-from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix, resolved, same_pairs, same_weights, typed
+from tests.conftest import (
+    DATASETS,
+    TINY,
+    compose_mapping,
+    make_config,
+    needs_datasets,
+    pix2pix,
+    same_pairs,
+    same_weights,
+)
 
 CPU = torch.device("cpu")
 Trainer = namedtuple("Trainer", "strategy num_devices")
@@ -218,7 +227,7 @@ def test_real_pairs_come_out_of_every_cache_as_out_of_their_files(name, tmp_path
 
     def batches(kind: str) -> list[torch.Tensor]:
         words = [f"data={name}", f"data.path={few}", f"data.cache={kind}", f"data.cache_dir={tmp_path / 'caches'}"]
-        data = build_data(typed(*words))
+        data = build_data(make_config(*words))
         data.trainer = Trainer(Strategy(CPU), 1)
         data.setup("fit")
         pickle.dumps(data.training)  # as workers get it where processes are not forked
@@ -239,7 +248,7 @@ def test_a_changed_file_and_other_settings_make_another_cache(tmp_path):
             Image.new("RGB", (64, 32), (number, 0, 0)).save(tmp_path / split / f"{number}.png")
 
     def content(*words: str) -> str:
-        config = typed("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
+        config = make_config("data=folder", f"data.path={tmp_path}", "data.size=32", *words)
         data = build_data(config)
         return describe_content(data.pairs, "train", data.cache_key)
 
@@ -265,8 +274,8 @@ def test_workers_on_a_cache_in_memory_of_the_device_are_refused():
     from pix2pix.config.check import parse_and_check
 
     with pytest.raises(ValueError, match=r"other processes do not reach pairs that are kept on the device"):
-        parse_and_check(resolved("data.cache=device", "data.num_workers=2"))
-    parse_and_check(resolved("data.cache=device", "data.num_workers=auto"))
+        parse_and_check(compose_mapping("data.cache=device", "data.num_workers=2"))
+    parse_and_check(compose_mapping("data.cache=device", "data.num_workers=auto"))
 
 
 def test_a_run_goes_on_with_another_cache_than_it_began_with(run):

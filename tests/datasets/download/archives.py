@@ -111,7 +111,7 @@ def well(content: bytes, tag: str = '"one"') -> Callable[[Handler], None]:
 
 
 @contextmanager
-def served(answer: Callable[[Handler], None]) -> Iterator[LocalServer]:
+def serve(answer: Callable[[Handler], None]) -> Iterator[LocalServer]:
     """A server on this machine, its address in `url`, what it was asked for in `asked`."""
     with LocalServer(Handler) as server:
         server.answer, server.asked = answer, []

@@ -15,14 +15,14 @@ from pix2pix.datasets.download import download as downloading
 from pix2pix.datasets.download import http_download, mirrors
 from pix2pix.datasets.download.catalogue import CATALOGUE, lock_file
 from pix2pix.datasets.download.pins import Pins
-from tests.conftest import command, pix2pix, started, wait_until
+from tests.conftest import command, pix2pix, start_command, wait_until
 from tests.datasets.download.archives import (
     archive,
     facades,
     member,
     picture,
     send,
-    served,
+    serve,
     stalling,
     stay_on_this_machine,
     well,
@@ -45,7 +45,7 @@ def fetch(root, *answers):
     """Downloads facades from servers that answer so, and returns what each was asked for."""
     asked = []
     for answer in answers:
-        with served(answer) as server:
+        with serve(answer) as server:
             asked.append(server.asked)
             downloading.download(FACADES, root, [server.url])
     return asked
@@ -56,7 +56,7 @@ def visible(root):
 
 
 def test_a_data_set_is_downloaded_to_where_training_looks_for_it(tmp_path, good, capsys):
-    with served(well(good)) as server:
+    with serve(well(good)) as server:
         pix2pix("data", "download", "facades", "--root", tmp_path, "--mirror", server.url)
     assert f"pix2pix train experiment=facades data.root={tmp_path}" in capsys.readouterr().out
     assert [len(PairFolder(str(tmp_path / "facades")).split(split)) for split in FACADES.splits] == [400, 100, 106]
@@ -156,9 +156,9 @@ def test_a_server_that_does_not_deliver_is_named_and_nothing_is_left(tmp_path, a
 def test_the_next_mirror_is_asked_when_one_fails(tmp_path, good, monkeypatch):
     bad = archive(member("facades/train/1.jpg", picture()))
     with (
-        served(lambda handler: handler.send_error(404)) as gone,
-        served(well(bad)) as wrong,
-        served(well(good)) as right,
+        serve(lambda handler: handler.send_error(404)) as gone,
+        serve(well(bad)) as wrong,
+        serve(well(good)) as right,
     ):
         (tmp_path / "mirrors.txt").write_text(f"# of our group\n{right.url}\n")
         monkeypatch.setenv("PIX2PIX_MIRRORS", wrong.url)
@@ -193,7 +193,7 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(tmp_path, good, monke
 def test_a_killed_download_leaves_nothing_that_looks_complete_and_is_continued(tmp_path, good, moment):
     half, ended = len(good) // 2, threading.Event()
 
-    with served(stalling(good, ended) if moment == "downloading" else well(good)) as server:
+    with serve(stalling(good, ended) if moment == "downloading" else well(good)) as server:
         with downloader(tmp_path, server.url, stop_unpacking=moment == "unpacking") as process:
             wait_until(lambda: size(tmp_path / ".facades.tar.gz") >= half, process)
             if moment == "unpacking":
@@ -210,7 +210,7 @@ def downloader(root, url, stop_unpacking):
     """The command in a process of its own; on request it halts in the middle of unpacking, to be killed there."""
     halt = "import tarfile, time; tarfile.copyfileobj = lambda *a, **k: time.sleep(60)"
     words = ["data", "download", "facades", "--root", root, "--mirror", url]
-    return started(*words, first=halt if stop_unpacking else "", env=os.environ | {"no_proxy": "127.0.0.1"})
+    return start_command(*words, first=halt if stop_unpacking else "", env=os.environ | {"no_proxy": "127.0.0.1"})
 
 
 def size(file):
@@ -218,7 +218,7 @@ def size(file):
 
 
 def test_two_downloads_at_once_are_one(tmp_path, good):
-    with served(well(good)) as server:
+    with serve(well(good)) as server:
         both = [threading.Thread(target=downloading.download, args=(FACADES, tmp_path, [server.url])) for _ in range(2)]
         for thread in both:
             thread.start()
@@ -279,7 +279,7 @@ def of_no_length(handler):
 @pytest.mark.parametrize("answer", [endless, send_chunks, of_no_length])
 def test_a_download_without_an_end_stops_at_the_limit_and_the_next_mirror_is_asked(tmp_path, good, monkeypatch, answer):
     monkeypatch.setattr(type(FACADES), "max_archive_bytes", 10**6)
-    with served(answer) as bad, served(well(good)) as right:
+    with serve(answer) as bad, serve(well(good)) as right:
         with pytest.raises(OSError, match=r"sends more than 1000000 bytes. Nothing of it is kept"):
             downloading.download(FACADES, tmp_path, [bad.url])
         assert not list(tmp_path.glob(".*gz*"))
@@ -311,7 +311,7 @@ ONE_BY_ONE = threading.Event()
 def test_a_mirror_that_sends_letter_by_letter_is_given_up(tmp_path, good, monkeypatch, caplog, answer, message):
     monkeypatch.setattr(http_download, "TIMEOUT", 0.3)
     caplog.set_level("INFO")
-    with served(answer) as slow, served(well(good)) as right:
+    with serve(answer) as slow, serve(well(good)) as right:
         monkeypatch.setattr(http_download, "ATTEMPTS", 5)
         downloading.download(FACADES, tmp_path, [slow.url, right.url])
     assert re.search(message, caplog.text)
@@ -346,7 +346,7 @@ def test_a_redirect_that_leaves_the_web_is_refused(tmp_path, target):
     ids=["long", "folder-for-file", "file-for-folder", "deep", "no-utf8", "control", "link"],
 )
 def test_after_an_archive_that_cannot_be_unpacked_nothing_is_left_and_the_next_mirror_is_asked(tmp_path, good, bad):
-    with served(well(archive(*bad))) as wrong, served(well(good)) as right:
+    with serve(well(archive(*bad))) as wrong, serve(well(good)) as right:
         with pytest.raises(OSError, match=r"\.facades\.tar\.gz: .*is kept|in the archive twice"):
             downloading.download(FACADES, tmp_path, [wrong.url])
         assert [file.name for file in tmp_path.iterdir()] == [".facades.downloading"]
@@ -355,7 +355,7 @@ def test_after_an_archive_that_cannot_be_unpacked_nothing_is_left_and_the_next_m
 
 
 def test_the_next_attempt_says_how_much_room_an_unfinished_download_takes(tmp_path, good, monkeypatch):
-    with served(breaking(good, len(good) // 2)) as server:
+    with serve(breaking(good, len(good) // 2)) as server:
         with monkeypatch.context() as patch:
             patch.setattr(http_download, "ATTEMPTS", 1)
             with pytest.raises(OSError, match=r"times in a row"):
@@ -386,12 +386,12 @@ def test_a_mirror_gets_the_login_of_its_host_and_the_one_it_leads_to_does_not(tm
 
         return noting
 
-    with served(note(well(good))) as storage:
+    with serve(note(well(good))) as storage:
 
         def leads(handler):
             send(handler, b"", status=302, Location=f"{storage.url}/facades.tar.gz")
 
-        with served(note(leads)) as mirror:
+        with serve(note(leads)) as mirror:
             monkeypatch.setenv("PIX2PIX_LOGINS", mirror.url.replace("://", "://user:pw@"))
             downloading.download(FACADES, tmp_path, [mirror.url])
     assert seen == ["Basic dXNlcjpwdw==", None]

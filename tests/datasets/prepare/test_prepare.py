@@ -12,7 +12,7 @@ from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.datasets.check.check import check
 from pix2pix.datasets.prepare import match
-from tests.conftest import TINY, pix2pix, started, wait_until
+from tests.conftest import TINY, pix2pix, start_command, wait_until
 
 CLEAN = ["data", "prepare"]
 
@@ -241,7 +241,7 @@ def test_killed_and_run_again_it_is_as_if_it_had_not_been(tmp_path):
     slow = "import time, pix2pix.datasets.prepare.recipe as r; m = r.derive_input; "
     slow += "r.derive_input = lambda *a: (time.sleep(0.05), m(*a))[1]"
     out = tmp_path / "out"
-    with started(*CLEAN, "derive", *words, "-o", out, first=slow) as process:
+    with start_command(*CLEAN, "derive", *words, "-o", out, first=slow) as process:
         wait_until(lambda: len(list(out.glob("train/x*.png"))) >= 3, process)
     assert 3 <= len(list(out.glob("*/x*.png"))) < 40
     for file in out.glob("*/x*.png"):

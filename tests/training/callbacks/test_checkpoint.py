@@ -17,7 +17,7 @@ from pix2pix.runs.run import Run
 from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.stopping import update_callback_states
-from tests.conftest import TINY, pix2pix, resolved, same_weights, typed
+from tests.conftest import TINY, compose_mapping, make_config, pix2pix, same_weights
 from tests.small import fit, module
 
 HERE = "tests.training.callbacks.test_checkpoint"
@@ -85,7 +85,9 @@ def test_the_best_epoch_is_the_best_one_by_any_metric(tmp_path, name, mode, best
 def test_a_metric_of_which_nobody_says_which_way_is_better_is_refused_before_the_training():
     with pytest.raises(ValueError, match=r"^val/score: nothing says whether .*callbacks.checkpoint.mode=max"):
         Checkpoints(monitor="val/score")
-    config = resolved(*TINY, f"+callbacks.score={{_target_: {HERE}.Score}}", "callbacks.checkpoint.monitor=val/score")
+    config = compose_mapping(
+        *TINY, f"+callbacks.score={{_target_: {HERE}.Score}}", "callbacks.checkpoint.monitor=val/score"
+    )
     with pytest.raises(ValueError, match=r"val/score: nothing says .* Set callbacks.checkpoint.mode=max or min"):
         parse_and_check(config)
     config["callbacks"]["checkpoint"]["mode"] = "max"
@@ -98,19 +100,21 @@ def test_a_metric_of_which_nobody_says_which_way_is_better_is_refused_before_the
 @pytest.mark.parametrize(("monitor", "mode"), [("val/ssim", "max"), ("val/l1", "min")])
 def test_early_stopping_knows_which_way_a_metric_is_better(monitor, mode, tmp_path):
     early = f"+callbacks.early={{_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: {monitor}}}"
-    callbacks = build_trainer(typed(*TINY, "trainer=cpu", early), Run(tmp_path)).callbacks
+    callbacks = build_trainer(make_config(*TINY, "trainer=cpu", early), Run(tmp_path)).callbacks
     (stopping,) = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
     assert stopping.mode == mode
 
 
 @pytest.mark.parametrize("name", ["correlation", "variation"])
 def test_what_the_diagnosis_logs_can_choose_the_best_epoch(tmp_path, name):
-    parse_and_check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}"))
+    parse_and_check(compose_mapping(*TINY, f"callbacks.checkpoint.monitor=val/{name}"))
     assert Checkpoints(monitor=f"val/{name}").higher_is_better
     with pytest.raises(ValueError, match=rf"val/{name}: it needs at least 8 validation pairs, and this run has 2"):
         best_epoch(tmp_path, f"val/{name}", None)
     with pytest.raises(ValueError, match=rf"monitor=val/{name}: this run logs no such metric"):
-        parse_and_check(resolved(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.collapse_monitor"))
+        parse_and_check(
+            compose_mapping(*TINY, f"callbacks.checkpoint.monitor=val/{name}", "~callbacks.collapse_monitor")
+        )
 
 
 def test_the_best_value_of_another_metric_is_forgotten():

@@ -19,7 +19,7 @@ from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import read_sheets
 from pix2pix.runs.wandb_id import run_id
 from pix2pix.training.loggers.wandb import WeightsAndBiases
-from tests.conftest import TINY, command, pix2pix, resolved, started, wait_until
+from tests.conftest import TINY, command, compose_mapping, pix2pix, start_command, wait_until
 
 OFFLINE = ["logger=wandb", "logger.wandb.mode=offline"]
 
@@ -88,7 +88,7 @@ def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tm
     """Killed with SIGKILL, W&B loses what it had not written yet: it is sent again from metrics.csv and samples/."""
     words = ["train", *TINY, *OFFLINE, f"output_dir={tmp_path}", "name=run", "trainer.max_epochs=3"]
     run = Run(tmp_path / "run")
-    with started(*words) as process:
+    with start_command(*words) as process:
         wait_until((run.path / "samples" / "val_epoch0001.png").exists, process)
     pix2pix_id = (run.path / "wandb" / "id").read_text() if (run.path / "wandb" / "id").exists() else None
     result = command(*words)
@@ -107,7 +107,7 @@ def test_a_killed_and_resumed_run_has_one_history_without_gap_or_doubled_step(tm
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_dead_or_hanging_service_never_stops_the_training(tmp_path, number):
     words = ["train", *TINY, *OFFLINE, f"output_dir={tmp_path}", "name=run", "logger.wandb.patience=2"]
-    with started(*words, "trainer.max_epochs=8") as process:
+    with start_command(*words, "trainer.max_epochs=8") as process:
         wait_until(lambda: list((tmp_path / "run" / "wandb").glob("offline-run-*/run-*.wandb")), process)
         (service,) = children(process.pid, "wandb-core")
         os.kill(service, number)
@@ -197,8 +197,8 @@ def test_the_recipe_for_agents_gives_each_run_its_own_name(monkeypatch):
 
 
 def test_runs_of_a_sweep_share_a_group_and_one_alone_has_none():
-    assert resolved("logger=wandb", "name=a")["logger"]["wandb"]["group"] is None
-    in_sweep = resolved("logger=wandb", "name=a", "run_dir='outputs/field/discriminator=pixel'")
+    assert compose_mapping("logger=wandb", "name=a")["logger"]["wandb"]["group"] is None
+    in_sweep = compose_mapping("logger=wandb", "name=a", "run_dir='outputs/field/discriminator=pixel'")
     assert in_sweep["logger"]["wandb"]["group"] == "field"
     assert yaml.safe_load(yaml.safe_dump(in_sweep)) == in_sweep
 

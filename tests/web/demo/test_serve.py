@@ -8,11 +8,11 @@ import urllib.request
 import pytest
 
 from pix2pix.web.demo import serve
-from tests.conftest import pix2pix, started
+from tests.conftest import pix2pix, start_command
 
 
 def test_it_says_where_it_is_and_an_interrupt_ends_it_quietly(tiny_run):
-    with started("demo", tiny_run.path, "--no-browser") as process:
+    with start_command("demo", tiny_run.path, "--no-browser") as process:
         address = next(line for line in process.stdout if line.startswith("http"))
         assert re.match(r"http://127\.0\.0\.1:\d+/ ", address)
         with urllib.request.urlopen(f"{address.split()[0]}health", timeout=30) as answer:
