@@ -109,7 +109,9 @@ class PairEvaluator:
         classes = torch.stack(known) if known else None
         names = [example.name for example in examples]
         for number in range(self.samples):
-            outputs = _with_seed(self.trained, number).generate(inputs, names)
+            inference = self.trained.inference
+            trained = replace(self.trained, inference=inference.with_seed(inference.seed + number))
+            outputs = trained.generate(inputs, names)
             measured = hide_unlabelled(outputs, target, self.trained.config.data.target_label_palette)
             for metric in self.metrics:
                 metric.update(measured, target, classes, names)
@@ -139,10 +141,6 @@ class PairEvaluator:
             save_picture(image, stem.with_name(f"{stem.name}_{kind}.png"))
         if trained.config.data.has_deep_outputs:
             save_picture(picture, stem.with_name(f"{stem.name}_output.tif"))
-
-
-def _with_seed(trained: TrainedGenerator, number: int) -> TrainedGenerator:
-    return replace(trained, inference=trained.inference.with_seed(trained.inference.seed + number))
 
 
 def _rows(values: Mapping[str, Tensor]) -> list[Row]:

@@ -42,8 +42,10 @@ class RegularisedObjective:
         terms, accuracy = self.objective.discriminator_terms(seen, source, target, fake)
         if self.r1_weight is not None:
             # 0 in the steps without it, so that means over steps are the mean penalty.
-            penalty = self._r1_penalty(seen, source, target) if self.r1_weight else torch.zeros((), device=fake.device)
-            terms["r1"] = self.r1_weight * penalty
+            terms["r1"] = torch.zeros((), device=fake.device)
+            if self.r1_weight:
+                penalty = r1_penalty(lambda image: self.objective.discriminate(seen, source, image), target)
+                terms["r1"] = self.r1_weight * penalty
         return terms, accuracy
 
     def generator_terms(
@@ -58,9 +60,6 @@ class RegularisedObjective:
         return (
             AugmentedDiscriminator(discriminator, self.augmentation, channels) if self.augmentation else discriminator
         )
-
-    def _r1_penalty(self, discriminator: Any, source: Tensor, target: Tensor) -> Tensor:
-        return r1_penalty(lambda image: self.objective.discriminate(discriminator, source, image), target)
 
 
 def r1_penalty(discriminate: Callable[[Tensor], Sequence[Tensor]], image: Tensor) -> Tensor:
