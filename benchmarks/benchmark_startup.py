@@ -23,6 +23,10 @@ from benchmarks.machine import describe_machine
 ROOT = Path(__file__).parents[1]
 PIX2PIX = ["-m", "pix2pix.cli"]
 FIRST_STEP = "+callbacks.first_step._target_=benchmarks.first_step.FirstStep"
+SHORT_RUNS = [
+    *("experiment=demo", "data.size=32", "data.source.train_pairs=1", "data.source.val_pairs=1"),
+    *("generator.base_channels=4", "discriminator.base_channels=4", "trainer.max_epochs=1"),
+]
 COMMANDS = {
     "python, doing nothing": ["-c", "pass"],
     "import torch": ["-c", "import torch"],
@@ -33,6 +37,11 @@ COMMANDS = {
     "pix2pix train experiment=demoo (refused)": [*PIX2PIX, "train", "experiment=demoo"],
     "pix2pix train experiment=demo --cfg job": [*PIX2PIX, "train", "experiment=demo", "--cfg", "job"],
     "pix2pix train experiment=demo, to the end of step 1": [*PIX2PIX, "train", "experiment=demo", FIRST_STEP],
+    "one run of one step, to its end": [*PIX2PIX, "train", *SHORT_RUNS],
+    "pix2pix train -m seed=1,2,3,4,5,6: a sweep of six such runs": [
+        *(*PIX2PIX, "train", "-m", *SHORT_RUNS),
+        "seed=1,2,3,4,5,6",
+    ],
 }
 
 

@@ -2,14 +2,20 @@
 
 import os
 import signal
-import subprocess
+from typing import Protocol
 
 import psutil
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL: there SIGTERM ends a process at once
 
 
-def signal_tree(process: subprocess.Popen[bytes], number: int) -> None:
+class HasPid(Protocol):
+    """A process, of `subprocess` or of another library."""
+
+    pid: int
+
+
+def signal_tree(process: HasPid, number: int) -> None:
     """Sends a signal to a process that was started in a session of its own, and to the processes that it started.
 
     Windows has no such signals: there they all end at once, and a training resumes from its last checkpoint.

@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 from pix2pix.core.cpu_cores import count_cores
 from pix2pix.core.processes import KILL, signal_tree
 from pix2pix.core.signals import STOP_SIGNALS, USER_SIGNALS
+from pix2pix.runs.job_process import JobProcess, start_process
 from pix2pix.runs.sweep import STOPPED, Job
 
 MAX_CPU_JOBS = 4  # by default: each job holds a copy of everything in memory
@@ -113,7 +114,7 @@ class JobPool:
 
     def __init__(self, slots: DeviceSlots, should_prune: Callable[[Job], bool] = lambda job: False) -> None:
         self.slots, self.should_prune = slots, should_prune
-        self.running: dict[subprocess.Popen[bytes], tuple[Job, list[int], float]] = {}
+        self.running: dict[JobProcess, tuple[Job, list[int], float]] = {}
         self.pruned: set[Path] = set()
         self.failed_starts: list[tuple[Job, JobResult]] = []
         self.stop_signal: int | None = None  # the signal that asked this program to end
@@ -149,33 +150,26 @@ class JobPool:
         if slots is None:
             return False
         try:
-            self.running[self._launch(job, slots)] = job, slots, time.monotonic()
+            process = start_process(job, self.slots.environment(slots))
+            self.running[process] = job, slots, time.monotonic()
         except OSError as error:  # the command is too long, or the log cannot be written: other jobs may start
             self.slots.free += slots
             self.failed_starts.append((job, JobResult("failed", f"cannot be started: {error}")))
         return True
-
-    def _launch(self, job: Job, slots: list[int]) -> subprocess.Popen[bytes]:
-        environment = os.environ | self.slots.environment(slots)
-        with job.open_log() as out:
-            # A session of its own: Ctrl-C in the terminal reaches this process alone, which then stops the jobs.
-            return subprocess.Popen(
-                job.command(), stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
 
     def _collect_results(self) -> Iterator[tuple[Job, JobResult]]:
         while self.failed_starts:
             yield self.failed_starts.pop()
         for process in list(self.running):
             job, slots, started = self.running[process]
-            if process.poll() is None:
+            if (code := process.poll()) is None:
                 if self.stop_signal is None and job.run.path not in self.pruned and self.should_prune(job):
                     self.pruned.add(job.run.path)
                     signal_tree(process, signal.SIGTERM)
                 continue
             del self.running[process]
             self.slots.free += slots
-            yield job, self._result_of(job, process.returncode, time.monotonic() - started)
+            yield job, self._result_of(job, code, time.monotonic() - started)
 
     def _result_of(self, job: Job, code: int, seconds: float) -> JobResult:
         message, duration = job.error_line(), f"{seconds:.0f} s"
@@ -236,7 +230,7 @@ def _stop_signal_of(code: int) -> signal.Signals | None:
     return signal.Signals(number) if number in STOP_SIGNALS else None
 
 
-def _wait_or_kill(process: subprocess.Popen[bytes], deadline: float) -> None:
+def _wait_or_kill(process: JobProcess, deadline: float) -> None:
     try:
         process.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
