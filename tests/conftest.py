@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from hydra._internal.hydra import Hydra
 from PIL import Image
 
 from pix2pix import cli
@@ -23,6 +24,7 @@ from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.data.pair import Pair
 from pix2pix.runs.run import Run
+from tests.warm import WarmPopen
 
 DATASETS = Path(__file__).parents[2] / "shared" / "datasets"
 needs_datasets = pytest.mark.skipif(not DATASETS.is_dir(), reason=f"the real data sets are not at {DATASETS}")
@@ -98,6 +100,19 @@ def make_config(*overrides: str) -> RunConfig:
     return parse_config(compose_mapping(*overrides))
 
 
+find_mode = Hydra.get_mode
+
+
+def find_mode_of_words(hydra: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+    """Whether words ask for a sweep. Hydra composes the whole configuration to find out, and then composes it again."""
+    if any(word in override for override in overrides for word in ("sweep", "hydra", "experiment")):
+        return find_mode(hydra, config_name, overrides)
+    return None  # as train.yaml has it; `-m` is no override
+
+
+Hydra.get_mode = find_mode_of_words  # processes of their own compose it twice
+
+
 def pix2pix(*words: str) -> None:
     """Runs the command line in this process; a refused command raises SystemExit with what it says."""
     before = sys.argv
@@ -117,16 +132,22 @@ def command_line(*words: str, first: str = "") -> list[str]:
     return [sys.executable, *python, *map(str, words)]
 
 
-def command(*words: str, first: str = "", **options) -> subprocess.CompletedProcess[str]:
+def command(*words: str, timeout: float | None = None, **options) -> subprocess.CompletedProcess[str]:
     """Runs the command line as its users do, in a process of its own."""
-    return subprocess.run(command_line(*words, first=first), capture_output=True, text=True, check=False, **options)
+    with start_command(*words, **options) as process:
+        said, complaints = process.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(process.args, process.returncode, said, complaints)
 
 
 @contextmanager
-def start_command(*words: str, first: str = "", **options) -> Iterator[subprocess.Popen[str]]:
-    """The command line in a process of its own, still running; it does not outlive the block."""
+def start_command(*words: str, first: str = "", cold: bool = False, **options) -> Iterator[subprocess.Popen[str]]:
+    """The command line in a process of its own, still running; it does not outlive the block.
+
+    `cold`: Python itself is started, too, and imports everything anew; where the statement is about that.
+    """
+    start = subprocess.Popen if cold else WarmPopen
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    with subprocess.Popen(command_line(*words, first=first), text=True, **pipes) as process:
+    with start(command_line(*words, first=first), text=True, **pipes) as process:
         try:
             yield process
         finally:
@@ -154,7 +175,7 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] |
     while not condition():
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < until
-        time.sleep(0.001)
+        time.sleep(0.01)
 
 
 def noise_pairs(folder: Path, count: int) -> Path:

@@ -1,6 +1,7 @@
 """Records and reads what made a run: command, machine and package versions."""
 
 import datetime
+import functools
 import hashlib
 import json
 import platform
@@ -62,9 +63,10 @@ def describe_session(run: Path, config: "RunConfig") -> dict[str, Any]:
     } | ({} if modules is None else {"repositories": list(_describe_repositories(folder, modules))})
 
 
-def list_packages() -> list[str]:
+@functools.cache  # a process imports what was installed when it began
+def list_packages() -> tuple[str, ...]:
     """The installed packages as `pip freeze` lists them: NAME==VERSION, or NAME @ ADDRESS."""
-    return sorted({hide_secrets(_describe_package(package)) for package in distributions()}, key=str.lower)
+    return tuple(sorted({hide_secrets(_describe_package(package)) for package in distributions()}, key=str.lower))
 
 
 def _describe_package(package: Distribution) -> str:

@@ -65,7 +65,7 @@ def test_a_name_that_is_no_utf8_can_be_written(tmp_path):
 @pytest.mark.parametrize("locale", [ASCII, {"PYTHONIOENCODING": "ascii"}], ids=["everything", "terminal"])
 def test_no_character_ends_the_program(locale, tmp_path):
     noise_pairs(tmp_path / "été ★", 3)
-    output = command("data", "check", str(tmp_path / "été ★"), env=with_locale(locale))
+    output = command("data", "check", str(tmp_path / "été ★"), env=with_locale(locale), cold=True)
     assert (output.returncode, output.stderr) == (0, "")
     assert "3 train, 1 val" in output.stdout
 
@@ -76,9 +76,9 @@ def test_every_command_works_in_a_locale_of_ascii(tmp_path):
     (tmp_path / "données ★" / "val" / "0.jpg").rename(tmp_path / "données ★" / "val" / "façade é.jpg")
     words = ["data=folder", f"data.path='{tmp_path}/données ★'", *TINY_FOLDER[1:], f"output_dir={tmp_path}"]
     for message in (
-        command("train", *words, "name='été'", env=with_locale(ASCII)),
-        command("evaluate", str(tmp_path / "été"), env=with_locale(ASCII)),
-        command("compare", str(tmp_path / "été"), env=with_locale(ASCII)),
+        command("train", *words, "name='été'", env=with_locale(ASCII), cold=True),
+        command("evaluate", str(tmp_path / "été"), env=with_locale(ASCII), cold=True),
+        command("compare", str(tmp_path / "été"), env=with_locale(ASCII), cold=True),
         command(
             "translate",
             "--page",
@@ -87,6 +87,7 @@ def test_every_command_works_in_a_locale_of_ascii(tmp_path):
             "-o",
             str(tmp_path / "ö"),
             env=with_locale(ASCII),
+            cold=True,
         ),
     ):
         assert message.returncode == 0, message.stderr

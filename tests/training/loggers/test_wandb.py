@@ -5,12 +5,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from wandb.util import get_core_path
 
 from pix2pix.config.compose import compose_command_line
 from pix2pix.config.identity import flatten
@@ -37,7 +37,7 @@ def records(run: Run) -> list[dict]:
     """What W&B wrote for the run, in the order in which `wandb sync` would upload the pieces."""
     found = []
     for piece in sorted((run.path / "wandb").glob("*run-*/run-*.wandb")):
-        tool = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(piece)]
+        tool = [get_core_path(), "leet", "inspect", "--no-observability", "--json", str(piece)]
         lines = subprocess.run(tool, capture_output=True, text=True, check=False).stdout.splitlines()
         found += [json.loads(line) for line in lines if line.startswith("{")]
     return found
