@@ -37,7 +37,7 @@ demo: install
 	@echo "To draw on a translator that was trained for longer, the one in the box:  $(BIN)/pix2pix demo"
 
 test: install
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

@@ -15,6 +15,7 @@ import runpy
 import signal
 import socket
 import sys
+import time
 from functools import cache
 from pathlib import Path
 from subprocess import Popen
@@ -108,9 +109,12 @@ def fork_twice() -> int:
     """Makes a copy whose parent has ended, so that the process of the tests adopts it; returns 0 in the copy."""
     reading, writing = os.pipe()
     if (between := os.fork()) == 0:
+        parent = os.getpid()
         if (pid := os.fork()) == 0:
             os.close(reading)
             os.close(writing)
+            while os.getppid() == parent:  # until it is adopted
+                time.sleep(0.001)
             return 0
         os.write(writing, str(pid).encode())
         os._exit(0)

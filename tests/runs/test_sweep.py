@@ -148,13 +148,7 @@ def test_named_sweeps_have_the_runs_of_the_paper(sweep, runs, seeds, monkeypatch
         "pix2pix.runs.job_pool.JobPool.run", lambda pool, jobs: [(job, JobResult("done", "")) for job in jobs]
     )
     with pytest.raises(SystemExit):  # as no run is finished
-        pix2pix(
-            "train",
-            f"sweep={sweep}",
-            "experiment=facades",
-            "seed=1,2" if seeds == 2 else "seed=1",
-            f"output_dir={tmp_path}",
-        )
+        pix2pix("train", f"sweep={sweep}", "experiment=facades", f"seed={seeds}", f"output_dir={tmp_path}")
     jobs = SWEEP.jobs.values()
     assert len(jobs) == len({job.name for job in jobs}) == runs * len(seeds.split(","))
     assert all(job.sweep.name == sweep for job in jobs)

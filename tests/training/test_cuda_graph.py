@@ -25,7 +25,7 @@ from pix2pix.training.callbacks.nan_guard import NaNGuard
 from pix2pix.training.callbacks.progress_bar import ProgressBar
 from pix2pix.training.cuda_graph import WARM_UP, CUDAGraphStep, warn_about_skipped_hooks
 from pix2pix.training.step import pix2pix_step
-from tests.conftest import TINY, compose_mapping, make_config, pix2pix
+from tests.conftest import TINY, compose_mapping, make_config, pix2pix, weights
 from tests.waiting import nothing_waits
 
 RATE = 2**-9  # a float32 holds it and its halves exactly
@@ -269,38 +269,43 @@ def test_what_cannot_be_recorded_is_refused_with_the_remedy(overrides, remedy):
     assert remedy in str(error.value)
 
 
-def final_state(folder, *overrides):
-    pix2pix("train", *TINY, f"output_dir={folder}", "name=run", "generator.dropout=0", *overrides)
-    return torch.load(Run(folder / "run").last_checkpoint, weights_only=True)["state_dict"]
+WITHOUT_DROPOUT = [*TINY, "generator.dropout=0", "callbacks.checkpoint.every_n_epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def plain_run(tmp_path_factory) -> Run:
+    """A run whose steps are carried out as always; not to be changed."""
+    folder = tmp_path_factory.mktemp("plain")
+    pix2pix("train", *WITHOUT_DROPOUT, f"output_dir={folder}", "name=run")
+    return Run(folder / "run")
+
+
+def assert_close(state: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    """Adam moves a weight by its whole rate even where the gradient is rounding noise: a few may differ by a step."""
+    assert list(state) == list(other)
+    far = [~torch.isclose(other[name], value, rtol=1e-2, atol=1e-4) for name, value in state.items()]
+    assert sum(int(f.sum()) for f in far) <= 2e-3 * sum(f.numel() for f in far)
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method.* is deprecated:DeprecationWarning")  # torch compiles with these
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 @pytest.mark.parametrize("option", [CHANNELS_LAST, pytest.param("execution.compiled=true", marks=pytest.mark.slow)])
-def test_how_a_step_is_carried_out_changes_no_number_but_its_rounding(tmp_path, option):
-    plain, other = final_state(tmp_path / "plain"), final_state(tmp_path / "other", option)
-    assert list(plain) == list(other)
-    far = [~torch.isclose(other[name], value, rtol=1e-2, atol=1e-4) for name, value in plain.items()]
-    # Adam moves a weight by its whole rate even where the gradient is rounding noise: a few may differ by a step.
-    assert sum(int(f.sum()) for f in far) <= 2e-3 * sum(f.numel() for f in far)
+def test_how_a_step_is_carried_out_changes_no_number_but_its_rounding(plain_run, tmp_path, option):
+    pix2pix("train", *WITHOUT_DROPOUT, f"output_dir={tmp_path}", "name=other", option)
+    other = weights(Run(tmp_path / "other"))
+    assert_close(weights(plain_run), other)
     if "channels_last" in option:
         convolutions = [value for value in other.values() if value.ndim == 4 and min(value.shape) > 1]
         assert all(value.is_contiguous(memory_format=torch.channels_last) for value in convolutions)
 
 
-def test_a_run_may_go_on_under_another_layout(tmp_path):
+def test_a_run_may_go_on_under_another_layout(plain_run, tmp_path):
     """Also what Adam knows of each weight, which a checkpoint holds in the layout of before."""
-    words = [*TINY, "generator.dropout=0", f"output_dir={tmp_path}", "callbacks.checkpoint.every_n_epochs=1"]
-    pix2pix("train", *words, "name=plain")
-    pix2pix("train", *words, "name=other", f"resume='{tmp_path}/plain/checkpoints/epoch=1.ckpt'", CHANNELS_LAST)
-    plain, other = (torch.load(Run(tmp_path / name).last_checkpoint, weights_only=True) for name in ("plain", "other"))
-    far = [
-        ~torch.isclose(other["state_dict"][name], value, rtol=1e-2, atol=1e-4)
-        for name, value in plain["state_dict"].items()
-    ]
-    assert sum(int(f.sum()) for f in far) <= 2e-3 * sum(f.numel() for f in far)
+    half = f"resume='{plain_run.checkpoints}/epoch=1.ckpt'"
+    pix2pix("train", *WITHOUT_DROPOUT, f"output_dir={tmp_path}", "name=other", half, CHANNELS_LAST)
+    plain, other = (torch.load(run.last_checkpoint, weights_only=True) for run in (plain_run, Run(tmp_path / "other")))
+    assert_close(plain["state_dict"], other["state_dict"])
     assert other["global_step"] == plain["global_step"] == 12
-    plain_run = Run(tmp_path / "plain")
     config = plain_run.config()
     plain_run.require_same(config.replace(execution=config.execution.replace(channels_last=True, cuda_graph=True)))
     with pytest.raises(ValueError, match="compiled"):

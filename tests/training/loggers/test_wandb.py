@@ -37,7 +37,8 @@ def records(run: Run) -> list[dict]:
     """What W&B wrote for the run, in the order in which `wandb sync` would upload the pieces."""
     found = []
     for piece in sorted((run.path / "wandb").glob("*run-*/run-*.wandb")):
-        tool = [get_core_path(), "leet", "inspect", "--no-observability", "--json", str(piece)]
+        tool = [get_core_path(), "leet", "inspect", "--no-observability", "--json"]
+        tool += ["--run-file", str(piece), str(piece.parent)]  # as `wandb leet inspect` does
         lines = subprocess.run(tool, capture_output=True, text=True, check=False).stdout.splitlines()
         found += [json.loads(line) for line in lines if line.startswith("{")]
     return found
