@@ -8,7 +8,7 @@ the signatures.
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -74,10 +74,24 @@ class ProcessLauncher(Launcher):
         return job
 
 
+class _JobReturn(JobReturn):
+    """Hydra's result of a job, without the line that Hydra prints of one that failed: the sweep's table tells of it."""
+
+    @property
+    def return_value(self) -> Any:
+        if self.status == JobStatus.FAILED:
+            raise self._return_value
+        return self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
 def _to_job_return(job: "Job", result: "JobResult") -> JobReturn:
     from pix2pix.runs.sweep import JobFailedError
 
     is_done = result.state == "done"
-    answer = JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if is_done else JobStatus.FAILED)
+    answer = _JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED if is_done else JobStatus.FAILED)
     answer.return_value = job.run.best_value() if is_done else JobFailedError(f"{job.name}: {result.detail}")
     return answer

@@ -58,8 +58,14 @@ class OptunaSearch(Sweeper):
         if not isinstance(launcher, ProcessLauncher):
             raise ValueError("hydra/sweeper=optuna prunes runs, and needs hydra/launcher=processes for it.")
         self.processes, self.folder = launcher, Path(config.hydra.sweep.dir)
-        self.monitor: str = config.callbacks.checkpoint.monitor
-        self.mode: Any = find_mode(self.monitor, config.callbacks.checkpoint.get("mode"), config.get("metrics", {}))
+        checkpoint = config.get("callbacks", {}).get("checkpoint")
+        if checkpoint is None:
+            raise ValueError(
+                "a search compares runs by callbacks.checkpoint.monitor, but this training has no "
+                "callbacks.checkpoint. Leave out debug=overfit or callbacks.checkpoint=null."
+            )
+        self.monitor: str = checkpoint.monitor
+        self.mode: Any = find_mode(self.monitor, checkpoint.get("mode"), config.get("metrics", {}))
 
     def sweep(self, arguments: list[str]) -> None:
         """Runs the trials and logs the best one."""

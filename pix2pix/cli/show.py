@@ -17,17 +17,23 @@ from pix2pix.core.instantiate import unknown_key_message
 def show_config(words: list[str], package: str | None = None) -> None:
     """Prints the settings as config.yaml would hold them, or one part of them; runs nothing.
 
+    Where they cannot be run it raises ValueError after that, with the same problems as a training.
+
     Args:
         words: the words of the command line.
         package: the dotted name of the part, such as `data.source`.
     """
 
     def show(cfg: DictConfig) -> None:
-        settings = OmegaConf.create(resolve(cfg))
+        from pix2pix.config.check import parse_and_check
+
+        resolved = resolve(cfg)
+        settings = OmegaConf.create(resolved)
         part = OmegaConf.select(settings, package) if package else settings
         if package and part is None:
             raise ValueError(unknown_key_message(package, map(str, settings)))
-        print(hide_secrets(OmegaConf.to_yaml(part) if OmegaConf.is_config(part) else f"{part}\n"), end="")
+        print(hide_secrets(OmegaConf.to_yaml(part) if OmegaConf.is_config(part) else f"{part}\n"), end="", flush=True)
+        parse_and_check(resolved)
 
     run_with_hydra(show, ["hydra.mode=RUN", *words])
 

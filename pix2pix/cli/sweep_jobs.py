@@ -103,7 +103,8 @@ class PrepareSweep(Callback):
         # All before the first is started: a mistake in the last job would otherwise show after hours.
         jobs: dict[Path, Job] = {}
         for number, words in enumerate(combinations):
-            with _exit_on_error(f"job {' '.join(words)!r}"):
+            swept = [word for word, override in zip(words, overrides, strict=False) if override.is_sweep_override()]
+            with _exit_on_error(f"job {' '.join(swept or words)!r}"):
                 job, composed = compose_job(loader, config, list(words), number)
                 self._check(job, resolve(composed), jobs, is_grid)
         for job in jobs.values():

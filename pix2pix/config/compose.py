@@ -3,12 +3,13 @@
 Torch is imported where it is needed, so that `pix2pix train --help` and misspelt words are answered at once.
 """
 
+import contextlib
 import difflib
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
 COLLECTIONS = {"callbacks", "logger", "metrics"}  # groups of components by their names
 
+NULL_OPTION = "null is no option of a group. For none write callbacks=[], logger=[], metrics=[] or discriminator=none."
 UNKNOWN_OPTION = re.compile(r"Could not find '(.+)/(.+)'\n\nAvailable options in '\1':\n((?:\t.*\n?)+)")
 
 
@@ -59,8 +61,8 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         OmegaConf.update(cfg, "discriminator", None)
     resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
-    for group in COLLECTIONS & resolved.keys():
-        resolved[group] = {name: part for name, part in (resolved[group] or {}).items() if part is not None}
+    for group in COLLECTIONS:  # `callbacks=[]` chooses none, and then there is no such key
+        resolved[group] = {name: part for name, part in (resolved.get(group) or {}).items() if part is not None}
     return update_settings(update_class_names(resolved))
 
 
@@ -71,6 +73,7 @@ def compose_settings(words: Sequence[str], config_dir: str | Path | None = None)
     do not exist.
     """
     require_no_secrets_in(words)
+    _require_no_folder_of_hydra(words)
     folders = [f"hydra.searchpath={json.dumps([f'file://{Path(config_dir).resolve()}'])}"] if config_dir else []
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -97,6 +100,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes the configuration and calls `job` with it; in a sweep, once for each of its jobs."""
     _check_named_runs(words)
     require_no_secrets_in(words)  # before an error message repeats them
+    _require_no_folder_of_hydra(words)
     words = add_own_configs(words, CONFIGS)
     own = HYDRA_SETTINGS if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *own, *quote_words(words)]  # Hydra reads sys.argv
@@ -117,6 +121,15 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=CONFIG)(call_job)()
     if failed:
         raise failed[0]
+
+
+def _require_no_folder_of_hydra(words: Sequence[str]) -> None:
+    """Raises ValueError for the folder of Hydra's own files, of which there are none: it would stay empty."""
+    for word in words:
+        key, _, folder = word.partition("=")
+        # Lightning starts the other processes of a training with the folder that it has here anyway.
+        if key.lstrip("+~") == "hydra.run.dir" and folder.strip("\"'") != ".":
+            raise ValueError(f"{word}: a run is written to run_dir. Set run_dir={folder or 'FOLDER'} instead.")
 
 
 def _check_named_runs(words: Sequence[str]) -> None:
@@ -155,11 +168,21 @@ def describe_error(error: Exception) -> str:
         return f"{cause.full_key}: is not set, and has no default. Set {cause.full_key}=VALUE."
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
-        return instantiate.unknown_key_message(cause.full_key or str(cause.key), [str(name) for name in node])
+        return _describe_unknown_key(cause.full_key or str(cause.key), node)
     if unknown := UNKNOWN_OPTION.search(str(error)):
         group, option, options = unknown.groups()
         return _describe_unknown_option(group, option, list(filter(is_public, options.split())))
-    return str(error).partition("\nConfig search path")[0]
+    message = str(error).partition("\nConfig search path")[0]
+    return NULL_OPTION if message.startswith("Config group override must be a string") else message
+
+
+def _describe_unknown_key(key: str, node: DictConfig) -> str:
+    arguments: Iterable[str] = ()
+    with contextlib.suppress(ValueError):  # `node` names no class
+        arguments = instantiate.constructor_parameters(instantiate.locate_factory(node.get(instantiate.TARGET)))
+    if key.rpartition(".")[2] in arguments:
+        return f"{key}: the class here takes it, but it is not among the settings. Add it: +{key}=VALUE."
+    return instantiate.unknown_key_message(key, [str(name) for name in node])
 
 
 def is_public(option: str) -> bool:

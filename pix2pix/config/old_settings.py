@@ -42,6 +42,9 @@ def update_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     trainer = updated.get("trainer")
     if isinstance(trainer, Mapping) and trainer.get(TARGET) == "pytorch_lightning.Trainer":
         updated["trainer"] = dict(trainer) | {name: v for name, v in TRAINER.items() if name not in trainer}
+        # The trainer's own precision counts, where somebody set that in place of `precision`.
+        if (chosen := trainer.get("precision")) is not None and "precision" in updated:
+            updated["precision"] = chosen
     return updated
 
 

@@ -67,6 +67,11 @@ def _check_trainer(config: RunConfig) -> Iterator[str]:
             "trainer.accumulate_grad_batches: the networks are trained in turn on every batch; raise data.batch_size "
             "instead, and training_step.micro_batches to compute it in parts"
         )
+    if trainer.check_val_every_n_epoch is None and isinstance(trainer.val_check_interval, float):
+        yield (
+            "trainer.check_val_every_n_epoch=null counts validations in steps; set their distance, such as "
+            "trainer.val_check_interval=1000"
+        )
     if trainer.sync_batchnorm and _is_on_cpu(config):
         yield "trainer.sync_batchnorm needs GPUs; on CPUs set generator.norm and discriminator.norm=instance"
 

@@ -83,6 +83,8 @@ class TrainerSettings(Settings):
     profiler: Any = None
     gradient_clip_val: float | None = None
     accumulate_grad_batches: int = 1
+    check_val_every_n_epoch: int | None = 1
+    val_check_interval: Any = 1.0
     sync_batchnorm: bool = False
 
     @classmethod

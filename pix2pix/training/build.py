@@ -9,13 +9,14 @@ from typing import Any, TypeGuard
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.profilers import PassThroughProfiler
 from torch import nn
 
 from pix2pix.config.metric_names import find_mode
 from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import TARGET, Component, build, locate
+from pix2pix.core.instantiate import TARGET, Component, build, locate, names_kind
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
@@ -24,6 +25,7 @@ from pix2pix.models.objective import Objective
 from pix2pix.models.terms import label_mask
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
+from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
 from pix2pix.training.module import Pix2Pix
@@ -110,9 +112,12 @@ def build_data(config: RunConfig) -> PairDataModule:
 def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
     """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
     try:
+        callbacks = sort_callbacks(_build_callback(part, config, run) for part in config.callbacks.values())
+        has_checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
         trainer: pl.Trainer = build(
-            config.trainer_here(),
-            callbacks=sort_callbacks(build(_with_mode(callback, config)) for callback in config.callbacks.values()),
+            # Otherwise Lightning adds a callback of its own, which saves into a logger's folder.
+            config.trainer_here() | ({} if has_checkpoints else {"enable_checkpointing": False}),
+            callbacks=callbacks,
             logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
             plugins=[AtomicCheckpointIO(), *_cluster_plugins(config)],
             **({} if config.has_profiler else {"profiler": NoProfiler()}),
@@ -128,6 +133,12 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
             "Choose trainer=ddp, on CPUs with trainer.accelerator=cpu; or trainer.devices=1."
         )
     return trainer
+
+
+def _build_callback(callback: Component, config: RunConfig, run: Run) -> pl.Callback:
+    """A callback, which writes checkpoints to those of the run; Lightning's would write to a logger's folder."""
+    has_no_folder = names_kind(callback, ModelCheckpoint) and callback.get("dirpath") is None
+    return build(_with_mode(callback, config), **({"dirpath": run.checkpoints} if has_no_folder else {}))
 
 
 def _with_mode(callback: Component, config: RunConfig) -> Component:
@@ -148,8 +159,12 @@ def _cluster_plugins(config: RunConfig) -> list[LightningEnvironment]:
 
 
 def sort_callbacks(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
-    """Puts the training log behind the callbacks whose numbers it sends. Lightning puts those that save behind it."""
-    return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog))
+    """Puts the training log behind the callbacks whose numbers it sends, and `Checkpoints` behind others that save.
+
+    So `last.ckpt` holds the states of all others as they are after their work. Lightning itself puts those that save
+    behind all others.
+    """
+    return sorted(callbacks, key=lambda callback: isinstance(callback, TrainingLog | Checkpoints))
 
 
 class NoProfiler(PassThroughProfiler):

@@ -124,6 +124,14 @@ def announce_checkpoints(run: Run, best: Mapping[str, float]) -> None:
     log.info("best.ckpt is %s: %s %.4g. Load it with --checkpoint best.", which, metric, value)
 
 
+def announce_end(run: Run) -> None:
+    """Logs what can be done with a finished run."""
+    if run.last_checkpoint.is_file():
+        log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+    else:
+        log.info("Finished. %s keeps no weights, as it has no callbacks.checkpoint.", run.path)
+
+
 def _read_moment(checkpoint: Path) -> tuple[int, int]:
     """The epoch of a checkpoint, counted from 1, and its step; the weights are not read."""
     content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)

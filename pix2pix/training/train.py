@@ -29,6 +29,7 @@ from pix2pix.training.messages import (
     advise_on_class_numbers,
     advise_on_size,
     announce_checkpoints,
+    announce_end,
     silence_lightning,
 )
 from pix2pix.training.module import Pix2Pix
@@ -86,7 +87,7 @@ def _train(config: RunConfig, train_log: TrainLog) -> None:
                 if not fit(trainer, model, data, config, run):
                     return
                 _finish(run, trainer)
-        log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+        announce_end(run)
 
 
 def _run_trial(config: RunConfig) -> None:

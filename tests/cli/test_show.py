@@ -43,6 +43,12 @@ def test_a_part_of_the_configuration_is_shown_alone(capsys):
         pix2pix("train", "--cfg", "job", "--package", "generater")
 
 
+def test_a_configuration_that_cannot_be_run_is_shown_with_its_problems(capsys):
+    with pytest.raises(SystemExit, match="colour: there is no setting 'colour' here"):
+        pix2pix("train", "--cfg", "job", "+colour=red")
+    assert yaml.safe_load(capsys.readouterr().out)["colour"] == "red"
+
+
 def test_hydra_tells_how_it_composes(capsys):
     pix2pix("train", "--info", "defaults-tree", "generator=resnet9")
     assert capsys.readouterr().out.count("generator: resnet9") == 1

@@ -4,7 +4,7 @@ import pytest
 
 from pix2pix.config.check import parse_and_check
 from pix2pix.models import Dice
-from tests.conftest import compose_mapping
+from tests.conftest import compose_mapping, pix2pix
 
 GRAPH = "execution.cuda_graph=true"
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
@@ -33,6 +33,9 @@ class OwnDice(Dice):
         (["trainer.gradient_clip_val=1"], "set optimizer.clip_norm"),
         (["trainer.accumulate_grad_batches=4"], "raise data.batch_size"),
         (["precision=16-mixed"], "precision=16-mixed needs a GPU"),
+        (["trainer.precision=16-mixed"], "precision=16-mixed needs a GPU"),
+        (["trainer.precision=64-true"], "precision=64-true: Input should be 32,"),
+        (["trainer.check_val_every_n_epoch=null"], "set their distance, such as trainer.val_check_interval=1000"),
         (["precision=16-mixed", "trainer=gpu", "optimizer.clip_norm=1"], "optimizer.clip_norm cannot see through"),
         (["data.source_channels=1", "data.target_channels=2"], "two channels made from one are Lab's a and b"),
         (["data.source_channels=1"], "these pairs are RGB, 3 channels each"),
@@ -132,3 +135,26 @@ def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
         parse_and_check(compose_mapping(*overrides))
     assert sentence in str(error.value)
     assert not str(error.value).endswith("..")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["hydra.run.dir=elsewhere"], "hydra.run.dir=elsewhere: a run is written to run_dir. Set run_dir=elsewhere"),
+        (["trainer.detect_anomaly=true"], "not among the settings. Add it: +trainer.detect_anomaly=VALUE."),
+        (["trainer.detect_anomalies=true"], "trainer.detect_anomalies: there is no setting 'detect_anomalies' here"),
+        (["logger=null"], "null is no option of a group. For none write callbacks=[], logger=[]"),
+        (["sweep=search", "debug=overfit"], "a search compares runs by callbacks.checkpoint.monitor, but"),
+    ],
+)
+def test_words_that_would_mislead_are_refused(tmp_path, monkeypatch, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as error:
+        pix2pix("train", *words)
+    assert sentence in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_of_hydra_is_refused_from_python_too():
+    with pytest.raises(ValueError, match=r"Set run_dir=elsewhere instead"):
+        compose_mapping("hydra.run.dir=elsewhere")

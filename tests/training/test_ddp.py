@@ -50,7 +50,7 @@ def read_numbers(run: Run) -> list[dict[str, float]]:
 
 
 def run_by(words: list[str], folder: Path, name: str, **options) -> Run:
-    result = command("train", *words, f"output_dir={folder}", f"name={name}", timeout=120, **options)
+    result = command("train", *words, f"output_dir={folder}", f"name={name}", timeout=300, **options)
     assert result.returncode == 0, result.stderr
     return Run(folder / name)
 

@@ -76,6 +76,28 @@ def test_progress_counts_to_the_end_that_comes_first():
     assert count_and_format(None, -1) == (None, "epoch 5")
 
 
+def test_checkpoints_of_lightning_are_among_those_of_the_run_and_go_on_with_it(tmp_path):
+    top = "{_target_: pytorch_lightning.callbacks.ModelCheckpoint, save_top_k: 2, monitor: val/ssim}"
+    for epochs in (2, 3):
+        words = [f"+callbacks.top={top}", f"trainer.max_epochs={epochs}", f"output_dir={tmp_path}", "name=run"]
+        pix2pix("train", *TINY, *words, "logger=csv")
+    run = Run(tmp_path / "run")
+    assert len(list(run.checkpoints.glob("epoch=*-step=*.ckpt"))) == 2
+    assert not list(run.path.glob("*/checkpoints"))
+
+
+def test_a_training_without_callbacks_leaves_no_weights_and_says_so(tmp_path, capsys):
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", "logger=[]", "callbacks=[]")
+    assert not list((tmp_path / "run").rglob("*.ckpt"))
+    assert "keeps no weights, as it has no callbacks.checkpoint" in "".join(capsys.readouterr())
+
+
+def test_the_precision_of_the_trainer_is_that_of_the_run(tmp_path):
+    config = make_config(*TINY, "trainer.precision=bf16-mixed")
+    assert config.precision == "bf16-mixed"
+    assert build_trainer(config, Run(tmp_path / "run")).precision == "bf16-mixed"
+
+
 SHELL = {"SLURM_JOB_ID": "77", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
 
 
