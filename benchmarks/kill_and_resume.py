@@ -152,7 +152,7 @@ def same(a: Any, b: Any) -> bool:
 def run_kind(name: str, kind: Kind, folder: Path, options: argparse.Namespace, dice: random.Random) -> dict[str, Any]:
     """Kills trainings of a kind `options.kills` times in all, and returns the results."""
     kills, problems, runs = Counter(), [], 0
-    words = [*kind.words, *kind.prepare(folder / "data"), *options.words]
+    words = [*kind.schedule, *kind.words, *kind.prepare(folder / "data"), *options.words]
     subprocess.run(command(folder, "uninterrupted", words), check=True, capture_output=True)
     while kills.total() < options.kills:
         runs += 1

@@ -10,9 +10,10 @@ from PIL import Image
 
 BASE = [
     *("data.size=32", "data.batch_size=2", "generator.base_channels=4"),
-    *("trainer.max_epochs=4", "trainer.log_every_n_steps=3", "schedule=linear", "schedule.decay=2"),
+    *("trainer.max_epochs=4", "trainer.log_every_n_steps=3"),
     *("callbacks.checkpoint.every_n_steps=2", "callbacks.checkpoint.every_n_epochs=2", "logger=csv"),
 ]
+LINEAR = ("schedule=linear", "schedule.decay=2")
 DRAWN = ["data.source.train_pairs=24", "data.source.val_pairs=4", "data.num_workers=0"]
 PATCHES = ["discriminator.base_channels=4", "discriminator.receptive_field=16"]
 PLAIN = [*DRAWN, *PATCHES]
@@ -30,6 +31,7 @@ class Kind:
         at_saves: whether it is killed while saving.
         one_of_two: whether only one of its two processes is killed.
         first: Python code that runs before the training.
+        schedule: the overrides of the learning rates.
     """
 
     words: list[str]
@@ -37,6 +39,7 @@ class Kind:
     at_saves: bool = False
     one_of_two: bool = False
     first: str = ""
+    schedule: tuple[str, ...] = LINEAR
 
 
 NO_LINKS = """
@@ -73,8 +76,8 @@ KINDS = {
     "ema": Kind([*PLAIN, "ema_decay=0.9"]),
     "bf16": Kind([*PLAIN, "precision=bf16-mixed"]),
     "decay": Kind([*PLAIN, "schedule.decay=4", "optimizer.clip_norm=1"]),
-    "steps": Kind([*PLAIN, "schedule=cosine", "schedule.warmup=4", "trainer.max_epochs=null", *STEPS]),
-    "plateau": Kind([*PLAIN, "schedule=plateau", "schedule.patience=0"]),
+    "steps": Kind([*PLAIN, "trainer.max_epochs=null", *STEPS], schedule=("schedule=cosine", "schedule.warmup=4")),
+    "plateau": Kind(PLAIN, schedule=("schedule=plateau", "schedule.patience=0")),
     "wasserstein": Kind([*PLAIN, "objective/adversarial=wasserstein", "discriminator.norm=instance"]),
     "labels": Kind([*DRAWN, "objective=labels", "discriminator=none", "data.direction=AtoB", "data.one_hot=true"]),
     "derived": Kind([*PATCHES, "data=derived", "data.operation=inpaint", "data.num_workers=2"], pictures),

@@ -109,7 +109,9 @@ class Run:
         """Whether it contains only leftovers of a run killed before it wrote its configuration."""
         if not self.path.is_dir() or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir())):
             return False
-        return {file.name for file in self.path.iterdir()} <= {"checkpoints", temporary_path(self.config_file).name}
+        # `_record_session` writes these before the configuration, and each file under its temporary name first.
+        files = (self.provenance_file, temporary_path(self.provenance_file), temporary_path(self.config_file))
+        return {file.name for file in self.path.iterdir()} <= {"checkpoints", FOLDER, *(file.name for file in files)}
 
     def require_same_data(self, fingerprint: str) -> None:
         """Raises ValueError if the run was trained on other pairs than those of the fingerprint.

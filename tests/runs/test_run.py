@@ -5,12 +5,13 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pix2pix.runs import directory_lock
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, wait_until
+from tests.conftest import TINY, pix2pix, typed, wait_until
 
 
 def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
@@ -19,6 +20,32 @@ def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
     with refused, Run(tmp_path / "file" / "run").open_session({}, "digest"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+class Kill(BaseException):
+    """Ends what is being done, as a kill would."""
+
+
+@pytest.mark.parametrize("written", ["provenance/", "provenance.json", "config.yaml"])
+def test_a_run_that_was_killed_while_its_directory_was_made_begins_again(tmp_path, monkeypatch, written):
+    """Killed before one of its first files has its name; what was written before, and the part of it, stay."""
+    run, config = Run(tmp_path / "run"), typed(*TINY)
+
+    def rename(part, name):
+        if str(name).startswith(f"{run.path}/{written}"):
+            raise Kill
+        return replace(part, name)
+
+    replace = Path.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", rename)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)  # a killed process tidies nothing
+        with pytest.raises(Kill):
+            run.open_session(config, "digest").__enter__()
+    assert not run.config_file.exists()
+    run.require_same(config)
+    with run.open_session(config, "digest"):
+        assert run.config() == config
 
 
 DAMAGES = {
