@@ -11,7 +11,7 @@ import pytest
 
 from pix2pix.runs import directory_lock
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, pix2pix, typed, wait_until
+from tests.conftest import TINY, make_config, pix2pix, wait_until
 
 
 def test_beginning_where_nothing_can_be_written_leaves_nothing(tmp_path):
@@ -29,7 +29,7 @@ class Kill(BaseException):
 @pytest.mark.parametrize("written", ["provenance/", "provenance.json", "config.yaml"])
 def test_a_run_that_was_killed_while_its_directory_was_made_begins_again(tmp_path, monkeypatch, written):
     """Killed before one of its first files has its name; what was written before, and the part of it, stay."""
-    run, config = Run(tmp_path / "run"), typed(*TINY)
+    run, config = Run(tmp_path / "run"), make_config(*TINY)
 
     def rename(part, name):
         if str(name).startswith(f"{run.path}/{written}"):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import TINY, pix2pix, weights
-from tests.training.test_ddp import ONE_BATCH, SHARED_BATCH, TWO, Run, assert_close, assert_equal, logged, run_by
+from tests.training.test_ddp import ONE_BATCH, SHARED_BATCH, TWO, Run, assert_close, assert_equal, read_numbers, run_by
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def test_two_processes_train_with_the_options_as_one_that_has_all_pairs_of_a_ste
     one, two = Run(tmp_path / "one"), run_by([*SHARED_BATCH, *TWO, *words], tmp_path, "two")
     assert_close(one, two)
     assert any(name.startswith("average.") for name in weights(two))
-    for ours, theirs in zip(logged(two), logged(one), strict=True):
+    for ours, theirs in zip(read_numbers(two), read_numbers(one), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-6)
 
 
