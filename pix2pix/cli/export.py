@@ -32,6 +32,12 @@ from pix2pix.cli.options import MODEL, add_options
     show_default=True,
     help="Input and output values of the exported network: uint8 (0 to 255) or float (-1 to 1).",
 )
+@click.option(
+    "--derive/--no-derive",
+    default=True,
+    show_default=True,
+    help="For a run on holes, low resolution and so on: the file derives the inputs from photos, or takes inputs.",
+)
 @click.option("--half", is_flag=True, help="Store and compute in 16 bits; the file is half as large.")
 @click.option("--onnxruntime", metavar="DIR", help="For web: folder of the npm package. Default: downloaded once.")
 @click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set version. Default: PyTorch's.")

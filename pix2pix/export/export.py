@@ -23,7 +23,12 @@ def export(run: str | Path, kind: str, output: Path | None = None, **options: An
         raise ValueError(f"--output {path}: is a folder. Name a file, such as {path / f'generator{SUFFIXES[kind]}'}.")
     if output is None and Path(run).is_dir():
         Run(run).require_inside(path.parent)
-    return f"{WRITERS[kind](run, path, {name: value for name, value in options.items() if value})}\n{path}"
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    if kind != "web" and "onnxruntime" in given:
+        raise ValueError(f"--onnxruntime applies to --format web alone, not to {kind}. Omit it.")
+    if kind not in {"onnx", "web"} and "opset" in given:
+        raise ValueError(f"--opset applies to ONNX files, not to {kind}. Omit it.")
+    return f"{WRITERS[kind](run, path, given)}\n{path}"
 
 
 def _default_path(run: Path, suffix: str) -> Path:
@@ -54,8 +59,8 @@ def _program(run: str | Path, path: Path, options: dict[str, Any]) -> str:
 def _safetensors(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.safetensors import export_safetensors
 
-    if options.pop("pixels", "uint8") != "uint8" or "opset" in options:
-        raise ValueError("--pixels and --opset do not apply to safetensors, which holds weights only. Omit them.")
+    if options.pop("pixels", "uint8") != "uint8" or not options.pop("derive", True):
+        raise ValueError("--pixels and --no-derive do not apply to safetensors, which holds weights only. Omit them.")
     export_safetensors(run, path, **options)
     return "Weights and configuration; load_translator reads the file."
 
@@ -63,6 +68,8 @@ def _safetensors(run: str | Path, path: Path, options: dict[str, Any]) -> str:
 def _web(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.web_page import export_web  # pyright: ignore[reportMissingImports]
 
+    if not options.pop("derive", True):
+        raise ValueError("--no-derive does not apply to web: its page has a box for pictures that are inputs. Omit it.")
     return export_web(run, path, **options)
 
 
@@ -84,6 +91,27 @@ def summarize(description: dict[str, Any]) -> str:
     for layer in description["noise"]:
         unit = multiple // layer["stride"]
         lines.append(f"{layer['name']}: float32 (batch, {layer['channels']}, {unit} h, {unit} w), uniform in 0 to 1")
+    lines += _summarize_derivation(description)
     return "\n".join(
         [*lines, f"translation: {description['output']['type']}, {description['output']['channels']} channels"]
     )
+
+
+def _summarize_derivation(description: dict[str, Any]) -> list[str]:
+    """What the file does of deriving inputs from photos, for a run that was trained so."""
+    derivation, multiple = description["derivation"], description["multiple"]
+    if derivation is None:
+        return []
+    if not derivation["inside"]:
+        return [
+            f"The file takes inputs, not photos: {derivation['operation']} is not in it. docs/using.md, Export, shows "
+            "how to derive them."
+        ]
+    shape = f"{multiple} h, {multiple} w"
+    return [
+        *(
+            f"{given['name']}: {given['type']} (batch, {given['channels']}, {shape}), {given['values']}"
+            for given in derivation["inputs"]
+        ),
+        f"The file takes photos and derives the input ({derivation['operation']}); --no-derive: it takes inputs.",
+    ]

@@ -16,7 +16,13 @@ METADATA = "pix2pix.json"  # the extra file in the archive
 
 
 def export_program(
-    run: str | Path, path: str | Path, *, pixels: Pixels = "uint8", half: bool = False, **options: Any
+    run: str | Path,
+    path: str | Path,
+    *,
+    pixels: Pixels = "uint8",
+    half: bool = False,
+    derive: bool = True,
+    **options: Any,
 ) -> tuple[dict[str, Any], Difference]:
     """Writes the generator of a run as a `torch.export` program. Arguments, results and errors: see `export_onnx`.
 
@@ -24,7 +30,7 @@ def export_program(
     `multiple`, which are checked here. The archive holds the description as `pix2pix.json`.
     """
     trained = load_generator(run, device="cpu", **options)
-    graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
+    graph = InferenceGraph(trained, pixels=pixels, half=half, derive=derive).eval()
     description = describe(trained, graph)
     with warnings.catch_warnings(), atomic_file(Path(path)) as part:
         warnings.simplefilter("ignore")  # deprecations within torch
@@ -34,6 +40,6 @@ def export_program(
         with part.open("rb") as file:
             module = torch.export.load(file).module(check_guards=False)
         with torch.no_grad():
-            difference = measure_difference(lambda image, noise: module(image, list(noise)), trained, graph)
+            difference = measure_difference(lambda image, *given: module(image, *map(list, given)), trained, graph)
         require_agreement(difference, graph)
     return description, difference

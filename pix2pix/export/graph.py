@@ -1,6 +1,7 @@
 """Wraps the generator as one function of tensors, for export."""
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from pix2pix.config.identity import hide_whereabouts
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.settings import DataSettings
+from pix2pix.export.derivation import describe_derivation, make_derivation
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import has_custom_forward
 from pix2pix.models.input_sizes import round_up
@@ -42,16 +44,20 @@ class InferenceGraph(nn.Module):
     """Maps pictures and the noise of each dropout to pictures.
 
     With `pixels="uint8"`, pictures are uint8 (B, 1, 3 or 4, H, W) as in files; scaling, palettes and Lab are in the
-    graph. With `float`, they are the network's inputs and outputs, float32 (B, C, H, W) in [-1, 1]. H and W are
-    multiples of `multiple`. Each picture of a batch is normalised by itself.
+    graph, and so is the derivation of inputs from photos, if it is made of tensor operations. With `float`, they are
+    the network's inputs and outputs, float32 (B, C, H, W) in [-1, 1]. H and W are multiples of `multiple`. Each picture
+    of a batch is normalised by itself.
 
     Args:
         trained: the generator and its test-time settings; copied.
         pixels: `uint8` or `float`, as above.
         half: compute in float16; inputs and outputs keep their types.
+        derive: for a run whose inputs are derived from photos: take photos. False: take inputs.
     """
 
-    def __init__(self, trained: TrainedGenerator, *, pixels: Pixels = "uint8", half: bool = False) -> None:
+    def __init__(
+        self, trained: TrainedGenerator, *, pixels: Pixels = "uint8", half: bool = False, derive: bool = True
+    ) -> None:
         super().__init__()
         self.generator = copy.deepcopy(trained.generator).cpu().eval()
         self.inference, self.pixels, self.half_precision = trained.inference, pixels, half
@@ -63,6 +69,10 @@ class InferenceGraph(nn.Module):
             _require_bytes(data)
         network_channels = data.input_channels
         self.channels = network_channels if pixels == "float" else 3 if self.from_lightness else data.source_channels
+        self.derivation = make_derivation(data, self.unit) if derive and pixels == "uint8" else None
+        if self.derivation is not None:
+            self.channels = 3
+            self.multiple = math.lcm(self.multiple, self.derivation.multiple)
         self.output_channels, self.noise = _trace_shapes(self, network_channels)
         if half:
             self.generator.half()
@@ -72,9 +82,9 @@ class InferenceGraph(nn.Module):
         """The smallest multiple of `multiple` of at least MIN_SIDE pixels that the network takes."""
         return round_up(max(MIN_SIDE, getattr(self.generator, "smallest", 1)), self.multiple)
 
-    def forward(self, image: Tensor, noise: Sequence[Tensor] = ()) -> Tensor:
-        """The translation, in the same format as the input."""
-        source = self.preprocess(image) if self.pixels == "uint8" else image
+    def forward(self, image: Tensor, noise: Sequence[Tensor] = (), given: Sequence[Tensor] = ()) -> Tensor:
+        """The translation, in the same format as the input; `given` are the other inputs of the derivation."""
+        source = self.preprocess(image, given) if self.pixels == "uint8" else image
         # Dropouts call `mask` in the order of the forward pass, which is that of the noise inputs.
         layers = zip(self.noise, noise, strict=True)
 
@@ -86,8 +96,10 @@ class InferenceGraph(nn.Module):
             output = self.generator(source.half() if self.half_precision else source).float()
         return self.postprocess(output, source) if self.pixels == "uint8" else output
 
-    def preprocess(self, image: Tensor) -> Tensor:
+    def preprocess(self, image: Tensor, given: Sequence[Tensor] = ()) -> Tensor:
         """Converts uint8 pictures to the network's input."""
+        if self.derivation is not None:
+            image = self.derivation(image, *given)
         lightness = split_lightness(image)[0] if self.from_lightness else image
         return self.encoding.encode(lightness)
 
@@ -96,8 +108,8 @@ class InferenceGraph(nn.Module):
         picture = to_displayable(output, self.palette, source)
         return ((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
-    def example(self, batch: int, height: int, width: int, seed: int = 0) -> tuple[Tensor, list[Tensor]]:
-        """A random picture and the noise of the dropouts; height and width in units of `unit`."""
+    def example(self, batch: int, height: int, width: int, seed: int = 0) -> tuple[Any, ...]:
+        """Random arguments of `forward`, those of the derivation only if it has any; sides in units of `unit`."""
         random = torch.Generator().manual_seed(seed)
         size = height * self.unit, width * self.unit
         image = torch.rand(batch, self.channels, *size, generator=random)
@@ -105,7 +117,10 @@ class InferenceGraph(nn.Module):
             torch.rand(batch, layer.channels, *(side // layer.stride for side in size), generator=random)
             for layer in self.noise
         ]
-        return (image * 255).to(torch.uint8) if self.pixels == "uint8" else image * 2 - 1, noise
+        picture = (image * 255).to(torch.uint8) if self.pixels == "uint8" else image * 2 - 1
+        if self.derivation is None or not self.derivation.inputs:
+            return picture, noise
+        return picture, noise, self.derivation.example(batch, *size, random)
 
 
 def _require_bytes(data: DataSettings) -> None:
@@ -151,10 +166,11 @@ def dynamic_shapes(graph: InferenceGraph) -> dict[str, Any]:
     batch, h, w = (Dim(name, min=1, max=2**15) for name in ("batch", "h", "w"))
     # All sizes are multiples of two free numbers, h and w, so that the exporter can prove that the skips fit.
     units = [graph.multiple // layer.stride for layer in graph.noise]
-    return {
-        "image": {0: batch, 2: graph.multiple * h, 3: graph.multiple * w},
-        "noise": [{0: batch, 2: unit * h, 3: unit * w} for unit in units],
-    }
+    picture = {0: batch, 2: graph.multiple * h, 3: graph.multiple * w}
+    shapes = {"image": picture, "noise": [{0: batch, 2: unit * h, 3: unit * w} for unit in units]}
+    if graph.derivation is not None and graph.derivation.inputs:
+        shapes["given"] = [picture for _ in graph.derivation.inputs]
+    return shapes
 
 
 def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]:
@@ -177,6 +193,7 @@ def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]
         "data": data.name,
         "direction": data.direction,
         "operation": data.operation,
+        "derivation": describe_derivation(data, graph.derivation),
         "palette": _describe_palette(data),
         "config": hide_whereabouts(config.to_mapping()),
     }

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +27,7 @@ def export_onnx(
     pixels: Pixels = "uint8",
     half: bool = False,
     opset: int | None = None,
+    derive: bool = True,
     **options: Any,
 ) -> tuple[dict[str, Any], Difference]:
     """Writes the generator of a run as ONNX and checks the file, with onnxruntime, against PyTorch.
@@ -38,6 +38,8 @@ def export_onnx(
         pixels: `uint8` for 8-bit pixels as in files, `float` for values in [-1, 1].
         half: compute in float16.
         opset: the ONNX operator set version; None: torch's default.
+        derive: for a run whose inputs are derived from photos: the file takes photos and derives them, where that is
+            made of tensor operations. False: it takes inputs.
         options: options of `pix2pix.inference.generator.load_generator`; with `dropout="on"` the file has inputs
             `noise_0`, `noise_1` ...
 
@@ -50,7 +52,7 @@ def export_onnx(
     for package in ("onnxruntime", "onnxscript"):
         import_extra(package, "ONNX", "export")
     trained = load_generator(run, device="cpu", **options)
-    graph = InferenceGraph(trained, pixels=pixels, half=half).eval()
+    graph = InferenceGraph(trained, pixels=pixels, half=half, derive=derive).eval()
     description = describe(trained, graph)
     program: Any = _to_onnx(graph, opset)
     program.model.metadata_props[METADATA] = json.dumps(description)
@@ -63,7 +65,8 @@ def export_onnx(
 
 
 def _to_onnx(graph: InferenceGraph, opset: int | None) -> Any:
-    names = ["image", *(layer.name for layer in graph.noise)]
+    derivation = graph.derivation.inputs if graph.derivation is not None else ()
+    names = ["image", *(each.name for each in (*graph.noise, *derivation))]
     try:
         with _silence_exporters():
             return torch.onnx.export(
@@ -101,7 +104,7 @@ def _silence_exporters() -> Iterator[None]:
 def compare_with_pytorch(file: Path, trained: TrainedGenerator, graph: InferenceGraph) -> Difference:
     """Compares the file with the trained generator on the same pictures and noise."""
     session = open_session(file)
-    return measure_difference(lambda image, noise: run_session(session, image, noise), trained, graph)
+    return measure_difference(lambda *inputs: run_session(session, *inputs), trained, graph)
 
 
 def open_session(file: Path) -> Any:
@@ -113,8 +116,10 @@ def open_session(file: Path) -> Any:
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def run_session(session: Any, image: Tensor, noise: Sequence[Tensor]) -> Tensor:
-    """Translates a batch of pictures."""
-    noise_inputs: dict[str, np.ndarray] = {f"noise_{number}": layer.numpy() for number, layer in enumerate(noise)}
-    (output,) = session.run(None, {"image": image.numpy()} | noise_inputs)
+def run_session(session: Any, image: Tensor, noise: Sequence[Tensor], given: Sequence[Tensor] = ()) -> Tensor:
+    """Translates a batch of pictures; `given` are the other inputs of the derivation."""
+    names = [each.name for each in session.get_inputs()]
+    (output,) = session.run(
+        None, {name: value.numpy() for name, value in zip(names, (image, *noise, *given), strict=True)}
+    )
     return torch.from_numpy(output)

@@ -13,7 +13,7 @@ from pix2pix.inference.mode import make_noise
 CHECKED_SIZES = ((1, 1, 1), (2, 2, 1), (1, 1, 3))  # batch, and height and width in units of the graph
 LEVEL = 2 / 255  # a level of 8 bits for values in [-1, 1]
 
-Runner = Callable[[Tensor, Sequence[Tensor]], Tensor]
+Runner = Callable[..., Tensor]  # takes the arguments of the graph
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,16 @@ def measure_difference(run: Runner, trained: TrainedGenerator, graph: InferenceG
     """Compares `run`, which has the inputs and output of the graph, with the trained generator."""
     gaps = []
     for batch, height, width in CHECKED_SIZES:
-        image, _ = graph.example(batch, height, width)
-        expected, noise = _run_pytorch(trained, graph, image)
-        gaps.append((run(image, noise).float() - expected.float()).abs().flatten())
+        image, _, *given = graph.example(batch, height, width)
+        expected, noise = _run_pytorch(trained, graph, image, *given)
+        gaps.append((run(image, noise, *given).float() - expected.float()).abs().flatten())
     gap = torch.cat(gaps) * (LEVEL if graph.pixels == "uint8" else 1)
     return Difference(float(gap.max()), float(gap.mean()))
 
 
-def _run_pytorch(trained: TrainedGenerator, graph: InferenceGraph, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _run_pytorch(
+    trained: TrainedGenerator, graph: InferenceGraph, image: Tensor, given: Sequence[Tensor] = ()
+) -> tuple[Tensor, list[Tensor]]:
     """The generator's own translation of the pictures, and the dropout noise that it drew."""
     # The file takes uniform noise, PyTorch draws masks: values are made up that the graph turns into the same masks.
     recorded: list[Tensor] = []
@@ -55,7 +57,7 @@ def _run_pytorch(trained: TrainedGenerator, graph: InferenceGraph, image: Tensor
         return mask
 
     uint8 = graph.pixels == "uint8"
-    source = graph.preprocess(image) if uint8 else image
+    source = graph.preprocess(image, given) if uint8 else image
     with torch.no_grad(), trained.inference.apply_to(trained.generator, noise):
         output = trained.generator(source)
     return graph.postprocess(output, source) if uint8 else output, recorded

@@ -48,7 +48,8 @@ def export_web(
     with atomic_dir(folder) as part:
         # First what may fail for want of a network; the export takes longer.
         copy_onnxruntime_web(onnxruntime, part / "onnxruntime")
-        description, difference = export_onnx(run, part / "model.onnx", half=half, opset=opset, **options)
+        # The page derives inputs itself, so that a visitor can draw on them.
+        description, difference = export_onnx(run, part / "model.onnx", half=half, opset=opset, derive=False, **options)
         _write_page(part, run, description, options)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     return (

@@ -17,6 +17,7 @@ from pix2pix.inference.builtin import BUILTIN, locate_translator
 from pix2pix.inference.hub import find_model_name, is_hub_address
 from pix2pix.inference.translator import Translator, load_translator
 from pix2pix.runs.find import find_runs
+from pix2pix.web.demo.derivation import describe_derivation
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ def describe_canvas(runs: Sequence[LoadedRun], is_line_drawing: bool) -> dict[st
     return {
         "kind": kind,
         "operation": data.operation,
+        "derivation": describe_derivation(data, (height, width)),
         "width": width,
         "height": height,
         "brushes": [{"name": name, "colour": colour} for name, colour in brushes.items()],

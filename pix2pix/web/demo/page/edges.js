@@ -1,4 +1,4 @@
-// Edges of a picture by Canny (1986), black on white, as the edge models expect.
+// Edges of a picture by Canny (1986), black on white, for models of drawn lines: as strong as the picture has them.
 
 export function edges(image, low = 0.12, high = 0.3) {
   const { width, height } = image, grey = blurred(luma(image), width, height);
@@ -17,7 +17,7 @@ export function edges(image, low = 0.12, high = 0.3) {
   return drawn(followed(thinned(strength, vertical, width), width, low * strongest, high * strongest), width, height);
 }
 
-function luma({ data }) {
+export function luma({ data }) {
   const grey = new Float32Array(data.length / 4);
   for (let i = 0; i < grey.length; i++) grey[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
   return grey;

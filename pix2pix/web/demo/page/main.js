@@ -1,5 +1,6 @@
 // Connects the page: drawing, tools, stream to the engine, results.
 
+import { DERIVATION_NAMES } from "./derivations.js";
 import { Drawing } from "./drawing.js";
 import { Palette } from "./palette.js";
 import { Results } from "./results.js";
@@ -67,6 +68,13 @@ function connectButtons({ drawing, stream, sources, results }) {
   sources.onstop = () => $("camera").setAttribute("aria-pressed", "false");
 }
 
+// For a run whose inputs are derived from photos: whoever has inputs already can turn that off.
+function offerDerivation({ derivation }) {
+  if (!derivation) return;
+  $("derive-name").textContent = DERIVATION_NAMES[derivation.operation];
+  $("derive-choice").hidden = false;
+}
+
 async function startCamera(sources, stream) {
   await sources.startCamera(() => !stream.busy);
   $("camera").setAttribute("aria-pressed", String(sources.stream !== null));
@@ -103,11 +111,14 @@ async function main() {
   results.onchoice = () => stream.offer();
   const tools = new Tools(drawing, $("cursor"));
   new Palette(tools, pageData.canvas);
-  const sources = new Sources(drawing, pageData.canvas.kind, { onpicture: (target) => results.setTarget(target), onerror: (error) => showStatus(error.message, true) });
+  const sources = new Sources(drawing, pageData.canvas, {
+    onpicture: (target) => results.setTarget(target), onerror: (error) => showStatus(error.message, true), isDeriving: () => $("derive").checked,
+  });
   sources.listen(document.body);
   connectButtons({ drawing, stream, sources, results });
   addSamples(pageData.samples, sources);
   shortcuts();
+  offerDerivation(pageData.canvas);
   $("noise").hidden = !pageData.runs.some((run) => run.noise);
   if (pageData.samples.length) await sources.sample(pageData.samples[0]);
   else drawing.changed();

@@ -1,26 +1,28 @@
 // Sources of a drawing: a sample, a file (chosen, dropped or pasted), the camera.
 
+import { derive } from "./derivations.js";
 import { edges, isLineDrawing } from "./edges.js";
 
 export class Sources {
-  constructor(drawing, kind, { onpicture, onerror }) {
-    Object.assign(this, { drawing, kind, onpicture, onerror, stream: null });
+  constructor(drawing, { kind, derivation }, { onpicture, onerror, isDeriving }) {
+    Object.assign(this, { drawing, kind, derivation, onpicture, onerror, isDeriving, stream: null });
     this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   }
 
-  // Draws a picture as the run expects it: edges of photos for an edge model; label maps are not smoothed.
-  #put(source, options = {}) {
-    const { drawing, kind } = this;
+  // Draws a picture as the run expects it: inputs are derived from photos; label maps are not smoothed.
+  #put(source, { isInput = false, ...options } = {}) {
+    const { drawing, kind, derivation } = this;
     drawing.show(source, { smooth: kind !== "labels", ...options });
-    if (kind !== "edges") return;
+    if (derivation ? isInput || !this.isDeriving() : kind !== "edges") return;
     const pixels = drawing.pixels();
-    if (!isLineDrawing(pixels)) drawing.context.putImageData(edges(pixels), 0, 0);
+    if (kind === "edges" && isLineDrawing(pixels)) return;
+    drawing.context.putImageData(derivation ? derive(pixels, derivation) : edges(pixels), 0, 0);
   }
 
-  picture(source, target = null) {
+  picture(source, target = null, isInput = false) {
     this.stopCamera();
     this.drawing.begin();
-    this.#put(source);
+    this.#put(source, { isInput });
     if (this.kind === "photo") this.drawing.keepAsBase();
     this.onpicture(target);
     this.drawing.changed();
@@ -28,7 +30,7 @@ export class Sources {
 
   async sample({ input, target }) {
     const [source, goal] = await Promise.all([input, target].map(loaded));
-    this.picture(source, goal);
+    this.picture(source, goal, true);
   }
 
   async file(blob) {
