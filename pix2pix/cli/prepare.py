@@ -107,18 +107,17 @@ def derive(pictures: Path, **options: Any) -> None:
 @click.option(
     "--offset",
     type=float,
-    default=0.0,
-    show_default=True,
     metavar="SECONDS",
-    help="For two videos: take the frames of the second this much later. Negative: earlier.",
+    help="For two videos: take the frames of the second this much later. Negative: earlier. Default: found from both.",
 )
 @add_options([operation_option(is_required=False)], DERIVING, OUTPUT)
-def video(videos: tuple[Path, ...], every: int, offset: float, **options: Any) -> None:
+def video(videos: tuple[Path, ...], every: int, offset: float | None, **options: Any) -> None:
     """Make pairs from the frames of videos.
 
     Two videos without --operation are A and B: each frame of the first is paired with the frame of the second that is
-    shown at the same time, whatever their rates. With --operation each frame is B, and A is made from it. Each split
-    is a block of time, so that neighbouring frames do not fall into different splits. Needs pix2pix[video].
+    shown at the same time, whatever their rates. By how much one is later is found from their sound or motion. With
+    --operation each frame is B, and A is made from it. Each split is a block of time, so that neighbouring frames do
+    not fall into different splits. Needs pix2pix[video].
 
     \b
     pix2pix data prepare video me.mp4 ray.mp4 -o data/ray --size 256
@@ -131,7 +130,8 @@ def video(videos: tuple[Path, ...], every: int, offset: float, **options: Any) -
         matched = video_frames.list_frames(videos, frames, every, shares)
     else:
         a, b = _require_two_videos(videos, options["size"])
-        matched = video_frames.list_frame_pairs(a, b, frames, every, shares, offset)
+        matched, found = video_frames.list_frame_pairs(a, b, frames, every, shares, offset)
+        click.echo(found)
     _run(matched, ", ".join(map(str, videos)), options | {"videos": videos})
 
 

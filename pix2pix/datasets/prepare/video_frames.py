@@ -13,6 +13,7 @@ from pix2pix.core.extras import import_extra
 from pix2pix.data.images.picture_files import CONTAINERS
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.data.images.resize import Size, flip_size
+from pix2pix.datasets.prepare.align_films import THUMBNAIL, Curve, align, measure_motion, read_loudness
 from pix2pix.datasets.prepare.match import Matches, PairSpec
 
 GAP_SECONDS = 1.0  # left out between two splits, because neighbouring frames are near duplicates
@@ -35,7 +36,7 @@ def list_frames(videos: Sequence[Path], frames: Path, every: int, shares: dict[s
     _require_different_names(videos)
     pairs: list[PairSpec] = []
     for video in videos:
-        times, rate = _read_times(video)
+        times, rate, _ = _read_film(video, with_curves=False)
         numbers = range(0, len(times), every)
         splits = _assign_splits(len(numbers), shares, gap=round(GAP_SECONDS * rate / every))
         kept = [(number, split) for number, split in zip(numbers, splits, strict=True) if split]
@@ -46,8 +47,8 @@ def list_frames(videos: Sequence[Path], frames: Path, every: int, shares: dict[s
 
 
 def list_frame_pairs(
-    a: Path, b: Path, frames: Path, every: int, shares: dict[str, float], offset: float = 0.0
-) -> Matches:
+    a: Path, b: Path, frames: Path, every: int, shares: dict[str, float], offset: float | None = None
+) -> tuple[Matches, str]:
     """Lists the pairs of two videos: every `every`-th frame of A with the frame of B that is shown at the same time.
 
     Both are counted from their first frames, by their times: their rates may differ. Splits are blocks of time.
@@ -57,13 +58,23 @@ def list_frame_pairs(
         frames: the folder where `extract_frames` puts the pictures.
         every: one frame of A in so many.
         shares: of val and test.
-        offset: the frame of B is taken this many seconds later; negative, earlier.
+        offset: the frame of B is taken this many seconds later; negative, earlier. None: found from the films, or 0
+            where they do not tell.
+
+    Returns:
+        The pairs, and a sentence on the offset.
 
     Raises:
         ValueError: for two videos of one name, one that cannot be read, or videos that have no time in common.
     """
     _require_different_names((a, b))
-    (times_a, rate), (times_b, rate_b) = _read_times(a), _read_times(b)
+    (times_a, rate, curves_a), (times_b, rate_b, curves_b) = (
+        _read_film(video, with_curves=offset is None) for video in (a, b)
+    )
+    said = f"offset: {offset or 0:g} s, as given."
+    if offset is None:
+        alignment = align(curves_a, curves_b)
+        offset, said = alignment.offset, alignment.describe()
     reach = 0.5 / rate_b  # a frame is the nearest one if it is not further away than half of the time between two
     chosen: list[tuple[int, int]] = []
     for number in range(0, len(times_a), every):
@@ -80,7 +91,7 @@ def list_frame_pairs(
         for (number, partner), split in zip(chosen, splits, strict=True)
         if split
     ]
-    return Matches(pairs, [])
+    return Matches(pairs, []), said
 
 
 def read_frame_size(video: Path) -> Size:
@@ -130,17 +141,26 @@ def _assign_splits(length: int, shares: dict[str, float], gap: int) -> list[str 
     return splits
 
 
-def _read_times(video: Path) -> tuple[np.ndarray, float]:
-    """The time of each frame that can be decoded, in seconds since the first, and the rate in frames a second."""
-    frames = tqdm(_decode_frames(video), unit="frame", desc=f"{video.name}: counting", disable=None)
-    times = [frame.time for _, frame in frames]
+def _read_film(video: Path, *, with_curves: bool) -> tuple[np.ndarray, float, list[Curve]]:
+    """The time of each frame that can be decoded, in seconds since the first; frames a second; motion and sound."""
+    times, thumbnails = [], []
+    width, height = THUMBNAIL
+    for _, frame in tqdm(_decode_frames(video), unit="frame", desc=f"{video.name}: counting", disable=None):
+        times.append(frame.time)
+        if with_curves:
+            thumbnails.append(frame.reformat(width=width, height=height, format="gray").to_ndarray())
     if not times:
         raise ValueError(f"{video}: has no frames.")
     with _open_video(video) as container:
         rate = float(container.streams.video[0].average_rate or 25)
     if any(time is None for time in times):
         times = [number / rate for number in range(len(times))]
-    return np.array(times) - times[0], rate
+    seconds = np.array(times) - times[0]
+    if not with_curves:
+        return seconds, rate, []
+    with _open_video(video) as container:
+        sound = read_loudness(container, times[0])
+    return seconds, rate, [measure_motion(seconds, np.stack(thumbnails)), *([sound] if sound else [])]
 
 
 def _decode_frames(video: Path) -> Iterator[tuple[int, Any]]:
