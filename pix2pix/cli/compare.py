@@ -69,6 +69,8 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, columns: st
         if options[name] is not None:
             write_text_atomic(options[name], write(comparison))
     click.echo(tables.to_markdown(comparison))
+    for pairs in comparison.evaluated_pairs():
+        click.echo(f"Evaluated on {pairs}.\n")
     if options["paired"]:
         click.echo(_paired_tests(comparison))
     click.echo(page)

@@ -121,7 +121,11 @@ class Comparison:
         """
         return make_table(
             [
-                {"run": str(entry.run.path)} | entry.distinct_settings | {"seed": entry.seed} | entry.metrics
+                {"run": str(entry.run.path)}
+                | entry.distinct_settings
+                | {"seed": entry.seed}
+                | entry.metrics
+                | entry.set_numbers()
                 for entry in self.entries
             ]
         )
@@ -140,6 +144,10 @@ class Comparison:
     def protocols(self) -> list[str]:
         """The evaluation protocols, by what differs; metrics under different ones do not compare."""
         return sorted({self.describe_protocol(entry) for entry in self.entries if entry.evaluation})
+
+    def evaluated_pairs(self) -> list[str]:
+        """How many pairs the runs were evaluated on, and where they came from; several if that differs."""
+        return list(dict.fromkeys(entry.pairs for entry in self.entries if entry.pairs))
 
     def warnings(self) -> list[str]:
         """Sentences on what limits the comparison."""

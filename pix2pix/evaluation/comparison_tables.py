@@ -36,26 +36,39 @@ def _latex_row(cells: list[str]) -> str:
 
 
 def to_csv(comparison: Comparison) -> str:
-    """The comparison as CSV, a row for each run: path, settings, state, protocol, tags, notes and metrics."""
+    """The comparison as CSV, a row for each run: path, settings, state, protocol, pairs, tags, notes and metrics."""
     text = io.StringIO()
     keys = list(dict.fromkeys(key for entry in comparison.entries for key in entry.distinct_settings))
     writer = csv.writer(text, lineterminator="\n")
     keys = [key for key in keys if key != "seed"]
     remarks = list(dict.fromkeys(name for entry in comparison.entries for name in entry.remarks))
-    writer.writerow(["run", *keys, "seed", "state", "evaluation", *remarks, *comparison.metrics])
+    extra = [column for name in comparison.metrics for column in _extra_columns(comparison, name)]
+    writer.writerow(["run", *keys, "seed", "state", "evaluation", "pairs", *remarks, *comparison.metrics, *extra])
     for entry in comparison.entries:
         settings = [entry.distinct_settings.get(key, "") for key in keys]
         numbers = [entry.metrics.get(name, "") for name in comparison.metrics]
         protocol = " ".join(f"{name}={value}" for name, value in entry.protocol.items())
         texts = [entry.remarks.get(name, "") for name in remarks]
-        writer.writerow([entry.run.path, *settings, entry.seed, entry.state(), protocol, *texts, *numbers])
+        more = entry.set_numbers()
+        writer.writerow(
+            [
+                *(entry.run.path, *settings, entry.seed, entry.state(), protocol, entry.pairs, *texts, *numbers),
+                *(more.get(column, "") for column in extra),
+            ]
+        )
     return text.getvalue()
+
+
+def _extra_columns(comparison: Comparison, metric: str) -> list[str]:
+    """The columns for the spread and the number of pictures of a metric, as far as a run has them."""
+    columns = {column for entry in comparison.entries for column in entry.set_numbers()}
+    return sorted(columns & {f"{metric}_spread", f"{metric}_pictures"})
 
 
 def _table(
     comparison: Comparison, *, bold: Callable[[str], str], escape: Callable[[str], str] = str
 ) -> tuple[list[str], list[list[str]]]:
-    """The header, and a row for each group: settings, number of runs, and mean ± spread (n) of each metric.
+    """The header, and a row for each group: settings, number of runs, and mean ± spread (`Group.notes`) of each metric.
 
     Numbers in parentheses are provisional: of unfinished runs, or not evaluated as requested.
     """
@@ -77,5 +90,5 @@ def _number(group: Group, metric: str) -> str:
     if mean is None:
         return ""
     text = f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")
-    text += f" (n={len(group.values(metric))})" if len(group.entries) > 1 else ""
+    text += f" ({', '.join(notes)})" if (notes := group.notes(metric)) else ""
     return f"({text})" if group.is_provisional else text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.config.old_settings import find_new_name
+from pix2pix.core.plurals import pluralize
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison
@@ -59,6 +60,11 @@ def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
     if record is not None:
         entry.metrics = {name: value for name, value in record["metrics"].items() if value is not None}
         entry.own_metrics = read_own_metrics(record)
+        entry.pairs = str(
+            record.get("data", {}).get("description") or pluralize(record.get("pairs", 0), "pair", "pairs")
+        )
+        entry.pictures = _read_numbers(record, "pictures")
+        entry.subset_spread = {k: v for k, v in _read_numbers(record, "spread").items() if k in entry.pictures}
         entry.evaluation, entry.protocol = folder.name, _protocol(record)
         entry.mismatches = tuple(spec.find_mismatches(run, entry.config, record))
     elif spec.split == "val":
@@ -66,6 +72,14 @@ def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
         last = rows[-1] if rows else {}
         entry.metrics = {k.removeprefix("val/"): float(v) for k, v in last.items() if k.startswith("val/") and v}
     return entry
+
+
+def _read_numbers(record: Record, name: str) -> dict[str, Any]:
+    """The finite numbers of a part of the record; empty for records of earlier versions without it."""
+    part = record.get(name)
+    return (
+        {key: value for key, value in part.items() if isinstance(value, int | float)} if isinstance(part, dict) else {}
+    )
 
 
 def _protocol(record: Record) -> dict[str, str]:

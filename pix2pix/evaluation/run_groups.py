@@ -23,6 +23,9 @@ class RunEntry:
     label: str
     distinct_settings: dict[str, Any] = field(default_factory=dict)  # those that tell it from the others
     metrics: dict[str, float] = field(default_factory=dict)
+    pictures: dict[str, int] = field(default_factory=dict)  # of how many a metric of whole sets (fid, kid) is
+    subset_spread: dict[str, float] = field(default_factory=dict)  # of such a metric, over subsets of its pictures
+    pairs: str = ""  # how many pairs it was evaluated on, and where they came from
     evaluation: str | None = None  # name of the folder with the evaluation that gave the metrics
     is_finished: bool = False
     data: str = ""
@@ -45,6 +48,11 @@ class RunEntry:
         """The folder with the evaluation that gave the metrics."""
         assert self.evaluation is not None
         return self.run.evaluation / self.evaluation
+
+    def set_numbers(self) -> dict[str, float]:
+        """`fid_pictures`, `kid_pictures` and `kid_spread`, as far as its evaluation has them."""
+        spreads = {f"{name}_spread": value for name, value in self.subset_spread.items()}
+        return spreads | {f"{name}_pictures": count for name, count in self.pictures.items()}
 
     @cached_property
     def picture_rows(self) -> dict[str, dict[str, str]]:
@@ -113,6 +121,17 @@ class Group:
         """The standard deviation over seeds; None for a single run."""
         values = self.values(metric)
         return statistics.stdev(values) if len(values) > 1 else None
+
+    def notes(self, metric: str) -> list[str]:
+        """What belongs beside the mean: the number of runs, and of FID and KID the spread over subsets and pictures."""
+        if not self.values(metric):
+            return []
+        notes = [f"n={len(self.values(metric))}"] if len(self.entries) > 1 else []
+        spreads = [entry.subset_spread[metric] for entry in self.shown_entries if metric in entry.subset_spread]
+        if spreads:
+            notes.append(f"± {statistics.fmean(spreads):.2g} over subsets")
+        counts = sorted({entry.pictures[metric] for entry in self.shown_entries if metric in entry.pictures})
+        return notes + ([f"{' or '.join(map(str, counts))} pictures"] if counts else [])
 
     def values(self, metric: str) -> list[float]:
         """The finite values of the metric over the shown runs."""

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pix2pix.core.checksums import file_sha256
 from pix2pix.evaluation.compare import compare
-from pix2pix.evaluation.comparison_tables import to_csv, to_markdown
+from pix2pix.evaluation.comparison_tables import to_csv, to_latex, to_markdown
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.load_comparison import load_comparison
@@ -249,6 +249,33 @@ def test_a_run_that_diverged_is_not_the_best_and_does_not_break_the_page(sweep, 
     comparison = compare([tmp_path / "bad"], page=tmp_path / "page.html", evaluate=False)
     assert comparison.best("l1").label == "patch16"
     assert "NaN" not in re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1]
+
+
+def test_fid_stands_beside_its_number_of_pictures_and_kid_beside_its_spread(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "s")
+    for run in find_runs([tmp_path / "s"]):
+        numbers(run, fid=81.5, kid=0.0125)
+        file = run.evaluation / "val" / "metrics.json"
+        sets = {"spread": {"kid": 0.0031}, "pictures": {"fid": 106, "kid": 106}}
+        file.write_text(json.dumps(json.loads(file.read_text()) | sets))
+    page = tmp_path / "page.html"
+    comparison = compare([tmp_path / "s"], page=page, columns=["l1", "fid", "kid"], evaluate=False)
+    for text in (to_markdown(comparison), to_latex(comparison).replace("$\\pm$", "±")):
+        assert "81.5 ± 0 (n=2, 106 pictures)" in text
+        assert "0.0125 ± 0 (n=2, ± 0.0031 over subsets, 106 pictures)" in text
+    assert "<small>n=2, ± 0.0031 over subsets, 106 pictures</small>" in page.read_text(encoding="utf-8")
+    rows = list(csv.DictReader(to_csv(comparison).splitlines()))
+    assert list(rows[0])[-6:] == ["l1", "fid", "kid", "fid_pictures", "kid_pictures", "kid_spread"]
+    assert (rows[0]["fid_pictures"], rows[0]["kid_spread"]) == ("106", "0.0031")
+
+
+def test_a_comparison_says_on_how_many_pairs_it_is_and_where_they_came_from(sweep, tmp_path, capsys):
+    page, table = tmp_path / "page.html", tmp_path / "t.csv"
+    pix2pix("compare", sweep, "-o", page, "--csv", table, "--no-evaluate")
+    said = re.search(r"Evaluated on (3 pairs: .*)\.", capsys.readouterr().out)
+    assert said
+    assert f"Evaluated on {said[1]}. Numbers" in page.read_text(encoding="utf-8")
+    assert {row["pairs"] for row in csv.DictReader(table.read_text().splitlines())} == {said[1]}
 
 
 def test_two_sweeps_of_the_same_settings_are_told_apart(sweep, tmp_path):
