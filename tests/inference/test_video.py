@@ -5,11 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from pix2pix import load_translator
+from pix2pix.data.sources.derivations import derive_input
 from pix2pix.inference.motion import Flicker, MotionSmoother
-from tests.conftest import pix2pix
+from tests.conftest import TINY_FOLDER, pix2pix
 
 av = pytest.importorskip("av")
 
@@ -140,3 +143,31 @@ def test_flicker_is_the_change_of_outputs_beyond_that_of_inputs():
     for number in range(3):
         flicker.add(np.full((4, 4, 3), 2.0 * number), np.full((4, 4, 3), 5.0 * number))
     assert str(flicker).endswith("differ by 5.0 of 255 levels, those of the input by 2.0: flicker 3.0")
+
+
+def test_the_frames_of_a_film_become_the_edges_that_a_run_was_trained_on(tmp_path):
+    pytest.importorskip("cv2")
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 256, (4, 4, 3), np.uint8)
+        photo = Image.fromarray(pixels).resize((32, 32), Image.Resampling.NEAREST)
+        photo.save(tmp_path / "photos" / f"{number}.png")
+    words = [*TINY_FOLDER[1:], "data=derived", "data.operation=edges", f"data.path={tmp_path}/photos"]
+    pix2pix("train", *words, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=run")
+    film = video(tmp_path / "film.mkv", frames=4, size=(64, 32), sound=False)
+    with av.open(str(film)) as opened:
+        frames = [frame.to_image() for frame in opened.decode(video=0)]
+    for words in ([], ["--no-derive"]):
+        pix2pix("translate", tmp_path / "run", film, "-o", tmp_path / "out", *words)
+        translator = load_translator(tmp_path / "run", derive=not words)
+        expected = [np.asarray(translator(frame, name="film"), int) for frame in frames]
+        found = pictures(tmp_path / "out" / "film.mkv")
+        assert len(found) == len(expected) == 4
+        for frame, wanted in zip(found, expected, strict=True):
+            assert np.abs(frame - wanted).mean() < 12  # what compression costs
+    photo = torch.from_numpy(np.asarray(frames[0]).copy()).movedim(-1, 0)
+    photo = F.interpolate(photo[None], (32, 32), mode="bicubic", antialias=True)[0]
+    edges = derive_input(photo, "film", "edges", None)[0].numpy()
+    by_hand = load_translator(tmp_path / "run")(edges, name="film", derive=False, scale="own")
+    as_film = load_translator(tmp_path / "run")(frames[0], name="film")
+    assert np.array_equal(np.asarray(as_film), np.asarray(by_hand))
