@@ -21,7 +21,23 @@ from pix2pix.core.errors import exit_with_message
 from pix2pix.core.utf8 import ensure_utf8
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Program(click.Group):
+    """The commands. An empty argument, which would mean the current directory as a path, is refused for all of them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises click.UsageError for an empty argument; the settings of a training may be empty."""
+        if args[:1] != ["train"]:
+            for before, word in zip(["", *args], args, strict=False):
+                if not word.strip() or (word.startswith("--") and word.endswith("=")):
+                    place = word if word.strip() else f"after {before!r}"
+                    raise click.UsageError(
+                        f"an argument is empty ({place}), perhaps from a shell variable that is not set. "
+                        "Give it a value, or leave it out."
+                    )
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pix2pix")
 def cli() -> None:
     """Paired image-to-image translation with conditional GANs: train, evaluate, translate.

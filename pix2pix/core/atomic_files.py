@@ -19,7 +19,12 @@ def temporary_path(path: Path) -> Path:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields a temporary file, which replaces `path` when the block succeeds and is removed when it fails."""
+    """Yields a temporary file, which replaces `path` when the block succeeds and is removed when it fails.
+
+    Raises IsADirectoryError for a folder, before the block.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder. Name a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = temporary_path(path)
     try:

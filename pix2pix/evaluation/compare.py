@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from pix2pix.core.arguments import require_choice, require_path, require_whole
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison
@@ -26,8 +27,8 @@ def compare(
     runs: Run | str | Path | Iterable[Run | str | Path],
     split: Split = "val",
     *,
-    where: Sequence[str] = (),
-    columns: Sequence[str] = (),
+    where: str | Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     sort: str | None = None,
     page: str | Path | None = None,
     pictures: int = 8,
@@ -39,7 +40,7 @@ def compare(
     Args:
         runs: runs, or folders of runs such as a sweep.
         split: the split on which the runs are compared.
-        where: conditions that the runs must meet, such as `"generator=unet"`; see `select_runs`.
+        where: one or more conditions that the runs must meet, such as `"generator=unet"`; see `select_runs`.
         columns: the metrics to show, in this order; all by default.
         sort: a metric, whose best comes first, or a setting that differs.
         page: an HTML file to write; None for no page.
@@ -51,8 +52,14 @@ def compare(
         FileNotFoundError: for a path without runs, or data that are not there.
         ValueError: for a damaged run, a condition that no run meets, or a metric that no run has.
     """
+    require_choice(split, "split", get_args(Split))
+    require_whole(pictures, "pictures", least=0)
     _require_data(options.get("data"))
-    paths = [runs] if isinstance(runs, Run | str | Path) else runs
+    _require_page(page)
+    where, columns = ([each] if isinstance(each, str) else each for each in (where, columns))
+    paths = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    if not paths:
+        raise ValueError("no runs: give runs, or folders of runs such as outputs/SWEEP.")
     found = select_runs(find_runs(run.path if isinstance(run, Run) else run for run in paths), where)
     if evaluate:
         evaluate_outdated(found, split, **options)
@@ -63,7 +70,17 @@ def compare(
     return comparison
 
 
+def _require_page(page: str | Path | None) -> None:
+    if page is None:
+        return
+    require_path(page, "page")
+    if Path(page).is_dir():
+        raise ValueError(f"--output {page}: is a folder. Name a file, such as {Path(page) / 'comparison.html'}.")
+
+
 def _require_data(data: str | Path | None) -> None:
+    if data is not None:
+        require_path(data, "data")
     if data is not None and "://" not in str(data) and not Path(data).exists():
         raise FileNotFoundError(f"--data {data}: there is no such folder or table of pairs.")
 

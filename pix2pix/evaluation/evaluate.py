@@ -4,12 +4,13 @@ import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tqdm import tqdm
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.core.arguments import require_choice, require_path, require_whole
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.pair import Split
@@ -24,7 +25,9 @@ from pix2pix.evaluation.perceptual import PerceptualMetrics
 from pix2pix.evaluation.record import make_record
 from pix2pix.evaluation.results import FILES, Evaluation, write_results
 from pix2pix.evaluation.select_pairs import Selection, select_pairs
+from pix2pix.inference.builtin import BUILTIN
 from pix2pix.inference.generator import TrainedGenerator, load_generator
+from pix2pix.inference.hub import is_hub_address
 from pix2pix.runs.run import Run
 
 
@@ -59,8 +62,10 @@ def evaluate(
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data do not exist.
-        ValueError: for a split that is not there, a scorer that does not fit, or an `output` that holds other files.
+        ValueError: for an option out of its range, a split that is not there, a scorer that does not fit, or an
+            `output` that holds other files.
     """
+    _require_options(split, limit, samples, data=data, output=output, scorer=scorer)
     run, output = _open_places(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)
@@ -70,10 +75,24 @@ def evaluate(
     return _evaluate_selection(run, trained, selection, chosen, samples, folder)
 
 
+def _require_options(split: Split | None, limit: int | None, samples: int, **paths: str | Path | None) -> None:
+    """Raises ValueError for a number, word or path that would choose other pairs than was meant, or none."""
+    if split is not None:
+        require_choice(split, "split", get_args(Split))
+    if limit is not None:
+        require_whole(limit, "limit", least=1)
+    require_whole(samples, "samples", least=1)
+    for name, path in paths.items():
+        if path is not None:
+            require_path(path, name)
+
+
 def _open_places(place: Run | str | Path, output: str | Path | None) -> tuple[Run, Path | None]:
     """The run and the folder for the results. Raises ValueError for a folder that holds anything but an evaluation."""
     run = place if isinstance(place, Run) else Run(place)
     if output is None:
+        if run.path.is_file() or is_hub_address(run.path) or (str(run.path) in BUILTIN and not run.path.exists()):
+            raise ValueError(f"{run.path}: is no run directory, which would hold the results. Set --output DIR.")
         run.config()  # raises if this is no run directory, which the results are written to
         return run, None
     folder = Path(output)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pix2pix.core.arguments import require_choice, require_path
 from pix2pix.inference.builtin import BUILTIN
 from pix2pix.inference.hub import is_hub_address, parse_address
 from pix2pix.runs.run import Run
@@ -11,14 +12,18 @@ from pix2pix.runs.run import Run
 SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "exported-program": ".pt2", "web": "_web"}
 
 
-def export(run: str | Path, kind: str, output: Path | None = None, **options: Any) -> str:
+def export(run: str | Path, kind: str, output: str | Path | None = None, **options: Any) -> str:
     """Writes `run` in one of the formats and returns a report whose last line is the path.
 
     Raises:
         ValueError: for options that the format does not have, or a file whose outputs differ from PyTorch's.
         FileNotFoundError: when the run does not exist.
     """
-    path = output or _default_path(Path(run), SUFFIXES[kind])
+    require_choice(kind, "format", tuple(SUFFIXES))
+    for name, place in (("run", run), ("output", output)):
+        if place is not None:
+            require_path(place, name)
+    path = Path(output) if output is not None else _default_path(Path(run), SUFFIXES[kind])
     if kind != "web" and path.is_dir():  # before a minute of work
         raise ValueError(f"--output {path}: is a folder. Name a file, such as {path / f'generator{SUFFIXES[kind]}'}.")
     if output is None and Path(run).is_dir():

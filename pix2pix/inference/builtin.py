@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix2pix.core.arguments import require_path
 from pix2pix.inference.hub import download_model, is_hub_address
 
 log = logging.getLogger(__name__)
@@ -46,8 +47,10 @@ def locate_translator(path: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: for a name that is neither in the current directory nor built in.
+        ValueError: for an empty text.
         ValueError, OSError: what `pix2pix.inference.hub.download_model` raises.
     """
+    require_path(path, "run")
     if is_hub_address(path):
         return download_model(path)
     location, name = Path(path), str(path)

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
+from pix2pix.core.arguments import require_path, require_whole
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import Picture, open_picture
@@ -53,8 +55,8 @@ class TranslationReport:
 
 def translate_files(
     translator: Translator,
-    inputs: Sequence[str | Path] | Mapping[str, str | Path],
-    output: Path,
+    inputs: str | Path | Sequence[str | Path] | Mapping[str, str | Path],
+    output: str | Path,
     *,
     suffix: str | None = None,
     samples: int | None = None,
@@ -76,9 +78,13 @@ def translate_files(
 
     Raises:
         FileNotFoundError: when an input does not exist or holds no pictures; nothing is written then.
-        ValueError: when two inputs have the same output file, or an output would replace a file no translation wrote.
+        ValueError: for no inputs, an empty path, or an unknown format; when two inputs have the same output file, or an
+            output would replace a file no translation wrote.
         OSError: when a result cannot be written.
     """
+    inputs, output = _require_places(inputs, output)
+    if samples is not None:
+        require_whole(samples, "samples", least=1)
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     claim_files((result for job in pending for result in job.results), output)
@@ -93,6 +99,21 @@ def translate_files(
     return report
 
 
+def _require_places(
+    inputs: str | Path | Sequence[str | Path] | Mapping[str, str | Path], output: str | Path
+) -> tuple[Sequence[str | Path] | Mapping[str, str | Path], Path]:
+    """The inputs and the output folder. Raises ValueError for none or an empty one, and for a file as the folder."""
+    require_path(output, "output")
+    if Path(output).exists() and not Path(output).is_dir():
+        raise ValueError(f"output={output}: is a file. Name a folder.")
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    if not given:
+        raise ValueError("no inputs: give files, folders, or patterns such as photos/*.jpg.")
+    for path in given.values() if isinstance(given, Mapping) else given:
+        require_path(path, "input")
+    return given, Path(output)
+
+
 def _list_jobs(
     trained: TrainedGenerator,
     inputs: Sequence[str | Path] | Mapping[str, str | Path],
@@ -100,7 +121,9 @@ def _list_jobs(
     suffix: str | None,
     samples: int | None,
 ) -> list[TranslationJob]:
-    suffix = (suffix or trained.config.data.output_suffix).lstrip(".")
+    suffix = (trained.config.data.output_suffix if suffix is None else suffix).lstrip(".")
+    if f".{suffix}" not in {".npy", *Image.registered_extensions()}:
+        raise ValueError(f"suffix={suffix!r}: no file format of pictures. Choose png, jpg, webp, tif or npy.")
     if isinstance(inputs, Mapping):
         names = trained.config.data.source_image_spec.folders
         return list_joined_jobs(names, inputs, output, suffix, samples)

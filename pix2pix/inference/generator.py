@@ -101,7 +101,10 @@ class TrainedGenerator:
         data = self.config.data
         derive = input_derivation(data.operation, data.source) if derivation is not None else None
         if data.has_lab_targets or derive:
-            pixels = to_pixels(pictures[0], 3, name=name)
+            photo, *others = pictures
+            if others:
+                raise ValueError(f"{name}: the input is one photo, not {len(pictures)} pictures.")
+            pixels = to_pixels(photo, 3, name=name)
         else:
             pixels = data.source_image_spec.combine(pictures, name)
             data.source_encoding.require_range(pixels, "source")

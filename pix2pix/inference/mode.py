@@ -5,13 +5,14 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from pix2pix.core.arguments import require_choice, require_whole
 from pix2pix.core.randomness import derive_seed
 
 CHANNEL_DROPOUTS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
@@ -39,14 +40,21 @@ class InferenceMode:
     Args:
         normalization: `batch` normalises with the statistics of each picture, `running` with those of the training.
         dropout: `on` keeps dropout as the generator's noise, `off` disables it.
-        seed: seed of the noise; the same seed and picture name give the same noise.
+        seed: seed of the noise, at least 0; the same seed and picture name give the same noise.
+
+    Raises:
+        ValueError: for other values.
     """
 
     def __init__(self, *, normalization: Normalization = "batch", dropout: Dropout = "on", seed: int = 0) -> None:
+        require_choice(normalization, "normalization", get_args(Normalization))
+        require_choice(dropout, "dropout", get_args(Dropout))
+        require_whole(seed, "seed", least=0)
         self.normalization, self.dropout, self.seed = normalization, dropout, seed
 
     def with_seed(self, seed: int) -> "InferenceMode":
-        """A copy of these settings with another seed."""
+        """A copy of these settings with another seed. Raises ValueError for a seed below 0."""
+        require_whole(seed, "seed", least=0)
         other = copy.copy(self)
         other.seed = seed
         return other

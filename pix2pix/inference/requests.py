@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from pix2pix.core.arguments import require_path
 from pix2pix.data.images.decode import Picture, array_to_picture, open_picture
 
 Input = Picture | str | Path
@@ -41,7 +42,24 @@ def make_requests(inputs: Sequence[Input | tuple[Input, ...]], name: str | Seque
     if len(names) != len(inputs):
         raise ValueError(f"{len(names)} names for {len(inputs)} pictures: give one name, or one for each.")
     pictures = [each if isinstance(each, tuple) else (each,) for each in inputs]
+    for number, picture in enumerate(picture for each in pictures for picture in each):
+        _require_picture(picture, f"picture {number + 1}")
     return [Request(*each) for each in zip(pictures, names, strict=True)]
+
+
+def _require_picture(picture: Any, name: str) -> None:
+    if isinstance(picture, str | Path):
+        require_path(picture, name)
+        if not Path(picture).exists():
+            raise FileNotFoundError(f"{picture}: no such picture. Give a path from {Path.cwd()} or an absolute one.")
+    elif isinstance(picture, np.ndarray):
+        if picture.ndim not in (2, 3) or 0 in picture.shape:
+            raise ValueError(f"{name}: an array of shape {picture.shape}. Give (H, W) or (H, W, C), none of them 0.")
+    elif not isinstance(picture, Image.Image):
+        raise ValueError(
+            f"{name}: {type(picture).__name__} is no picture. Give a path, a Pillow picture, or an array (H, W) or "
+            "(H, W, C)."
+        )
 
 
 def open_input(picture: Input) -> Picture:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pix2pix.core.arguments import require_whole
 from pix2pix.core.prefetch import batch_by_size
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.palettes import to_displayable
@@ -66,8 +67,9 @@ class Translator:
         scale: Scale | None = None,
         derive: bool = True,
     ) -> None:
-        if any(value is not None and value < 1 for value in (tile, batch_size)) or (overlap or 0) < 0:
-            raise ValueError(f"tile={tile}, overlap={overlap}, batch_size={batch_size}: too small.")
+        for name, value, least in (("tile", tile, 1), ("overlap", overlap, 0), ("batch_size", batch_size, 1)):
+            if value is not None:
+                require_whole(value, name, least=least)
         self.trained, self.tile, self.overlap = trained, tile, overlap
         self.batch_size = batch_size
         self.training_scale = find_training_scale(trained)
@@ -102,9 +104,15 @@ class Translator:
             palette, whose pixels are the classes.
 
         Raises:
-            ValueError: for a picture that does not fit the generator, or an output that Pillow cannot hold.
+            ValueError: for no picture, a wrong seed or number of samples, a picture that does not fit the generator, or
+                an output that Pillow cannot hold.
             FileNotFoundError: for a path that does not exist.
         """
+        if not pictures:
+            raise ValueError("no picture: give a path, a Pillow picture or an array, or a list of these.")
+        for option, value, least in (("seed", seed, 0), ("samples", samples, 1)):
+            if value is not None:
+                require_whole(value, option, least=least)
         is_single = not isinstance(pictures[0], list)
         requests = make_requests([pictures] if is_single else pictures[0], name)
         translator = self._with_options(scale, derive)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from natsort import natsorted
 
+from pix2pix.core.arguments import require_path
 from pix2pix.runs.run import Run
 
 CONFIG = "config.yaml"  # a directory with this file is a run
@@ -13,9 +14,14 @@ RUN_SUBFOLDERS = {"checkpoints", "samples", "evaluation", "exported", "tensorboa
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs at and below the paths, each once. Raises FileNotFoundError for a path without runs."""
+    """The runs at and below the paths, each once.
+
+    Raises FileNotFoundError for a path without runs, and ValueError for an empty one.
+    """
     runs: list[Run] = []
-    for path in map(Path, paths):
+    for given in paths:
+        require_path(given, "run")
+        path = Path(given)
         below = (folder for folder, files in walk_folders(path) if CONFIG in files)
         folders = [path] if (path / CONFIG).is_file() else natsorted(below, key=str)
         if not folders:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pix2pix.core.arguments import require_path
 from pix2pix.core.atomic_files import temporary_path, write_text_atomic
 from pix2pix.core.tables import make_table
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
@@ -33,9 +34,13 @@ class Run:
 
     Args:
         path: the directory; it need not exist yet.
+
+    Raises:
+        ValueError: for an empty text.
     """
 
     def __init__(self, path: str | Path) -> None:
+        require_path(path, "run")
         self.path = Path(path)
         self.config_file = self.path / "config.yaml"
         self.provenance_file = self.path / "provenance.json"
