@@ -14,10 +14,13 @@ def require_path(path: Any, name: str) -> None:
         raise ValueError(f"{name}={path!r}: is empty. Give a path; '.' is the current directory.")
 
 
-def require_whole(value: Any, name: str, *, least: int) -> None:
-    """Raises ValueError for anything but a whole number of at least `least`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}.")
+def require_at_least(least: int, **values: Any) -> None:
+    """Raises ValueError for a value that is no whole number of at least `least`, unless it is None."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
+            raise ValueError(f"{name}={value!r}: must be a whole number of at least {least}.")
 
 
 def require_choice(value: Any, name: str, choices: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from pix2pix.core.arguments import require_choice, require_path, require_whole
+from pix2pix.core.arguments import require_at_least, require_choice, require_path
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison
@@ -52,35 +52,33 @@ def compare(
         FileNotFoundError: for a path without runs, or data that are not there.
         ValueError: for a damaged run, a condition that no run meets, or a metric that no run has.
     """
-    require_choice(split, "split", get_args(Split))
-    require_whole(pictures, "pictures", least=0)
-    _require_data(options.get("data"))
-    _require_page(page)
+    _require_options(split, pictures, options.get("data"), page)
     where, columns = ([each] if isinstance(each, str) else each for each in (where, columns))
-    paths = [runs] if isinstance(runs, Run | str | Path) else list(runs)
-    if not paths:
-        raise ValueError("no runs: give runs, or folders of runs such as outputs/SWEEP.")
-    found = select_runs(find_runs(run.path if isinstance(run, Run) else run for run in paths), where)
+    found = select_runs(find_runs(_list_paths(runs)), where)
     if evaluate:
         evaluate_outdated(found, split, **options)
-    which = {name: options[name] for name in ("checkpoint", "data", "trust") if name in options}
+    which = {name: options[name] for name in options.keys() & {"checkpoint", "data", "trust"}}
     comparison = load_comparison(found, split, **which).arrange(columns, sort)
     if page is not None:
         write_page(comparison, Path(page), pictures=pictures)
     return comparison
 
 
-def _require_page(page: str | Path | None) -> None:
-    if page is None:
-        return
-    require_path(page, "page")
-    if Path(page).is_dir():
+def _list_paths(runs: Run | str | Path | Iterable[Run | str | Path]) -> list[str | Path]:
+    paths = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    if not paths:
+        raise ValueError("no runs: give runs, or folders of runs such as outputs/SWEEP.")
+    return [run.path if isinstance(run, Run) else run for run in paths]
+
+
+def _require_options(split: str, pictures: int, data: str | Path | None, page: str | Path | None) -> None:
+    require_choice(split, "split", get_args(Split))
+    require_at_least(0, pictures=pictures)
+    for name, path in (("data", data), ("page", page)):
+        if path is not None:
+            require_path(path, name)
+    if page is not None and Path(page).is_dir():
         raise ValueError(f"--output {page}: is a folder. Name a file, such as {Path(page) / 'comparison.html'}.")
-
-
-def _require_data(data: str | Path | None) -> None:
-    if data is not None:
-        require_path(data, "data")
     if data is not None and "://" not in str(data) and not Path(data).exists():
         raise FileNotFoundError(f"--data {data}: there is no such folder or table of pairs.")
 

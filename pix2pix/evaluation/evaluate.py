@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.arguments import require_choice, require_path, require_whole
+from pix2pix.core.arguments import require_at_least, require_choice, require_path
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.pair import Split
@@ -44,26 +44,24 @@ def evaluate(
     samples: int = 1,
     **options: Any,
 ) -> Evaluation:
-    """Evaluates a run on a split and writes the results to `evaluation/SPLIT/` once they are complete.
-
-    An evaluation on other data or with other options has its own folder, such as `evaluation/val,dropout=off/`.
+    """Evaluates a run on a split and writes the results once they are complete.
 
     Args:
         run: the run, or its directory.
         split: `train`, `val` or `test`, without augmentation. None: `val`; of a folder without it, `test` or `train`.
         data: a folder of other pairs, with splits or without: then all its pairs are evaluated.
         limit: the largest number of pairs, which are evenly spaced.
-        output: a folder to write to instead; it must be empty or hold an earlier evaluation.
+        output: an empty folder, or one with an evaluation. None: `evaluation/SPLIT/` of the run; for other data or
+            options, a folder of their own, such as `evaluation/val,dropout=off/`.
         scorer: a run from photos to labels that segments the outputs.
         perceptual: also compute LPIPS, FID and KID.
         metrics: classes of your own metrics, as CLASS or NAME=CLASS, beside those of the configuration.
-        samples: outputs per input under different dropout noise; metrics are their means.
-        options: options of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
+        samples: outputs per input, each with its own noise; metrics are their means.
+        options: of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data do not exist.
-        ValueError: for an option out of its range, a split that is not there, a scorer that does not fit, or an
-            `output` that holds other files.
+        ValueError: for a split that is not there, a scorer that does not fit, or an `output` that holds other files.
     """
     _require_options(split, limit, samples, data=data, output=output, scorer=scorer)
     run, output = _open_places(run, output)
@@ -71,17 +69,15 @@ def evaluate(
     selection = select_pairs(run, trained, data, split, limit)
     chosen = choose_metrics(trained, scorer, perceptual, metrics, options.get("device", "auto"))
     choices = options | {"data": data, "samples": samples, "limit": limit}
-    folder = output or _choose_folder(run, trained.config, selection.split, **choices)
-    return _evaluate_selection(run, trained, selection, chosen, samples, folder)
+    place = output or _choose_folder(run, trained.config, selection.split, **choices)
+    return _evaluate_selection(run, trained, selection, chosen, samples, place)
 
 
 def _require_options(split: Split | None, limit: int | None, samples: int, **paths: str | Path | None) -> None:
     """Raises ValueError for a number, word or path that would choose other pairs than was meant, or none."""
     if split is not None:
         require_choice(split, "split", get_args(Split))
-    if limit is not None:
-        require_whole(limit, "limit", least=1)
-    require_whole(samples, "samples", least=1)
+    require_at_least(1, limit=limit, samples=samples)
     for name, path in paths.items():
         if path is not None:
             require_path(path, name)

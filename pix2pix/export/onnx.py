@@ -38,10 +38,8 @@ def export_onnx(
         pixels: `uint8` for 8-bit pixels as in files, `float` for values in [-1, 1].
         half: compute in float16.
         opset: the ONNX operator set version; None: torch's default.
-        derive: for a run whose inputs are derived from photos: the file takes photos and derives them, where that is
-            made of tensor operations. False: it takes inputs.
-        options: options of `pix2pix.inference.generator.load_generator`; with `dropout="on"` the file has inputs
-            `noise_0`, `noise_1` ...
+        derive: as of `InferenceGraph`: whether the file takes photos where inputs are derived from them.
+        options: options of `load_generator`; with `dropout="on"` the file has inputs `noise_0`, `noise_1` ...
 
     Returns:
         The description, which the metadata of the file holds under the key `pix2pix`, and the difference from PyTorch.

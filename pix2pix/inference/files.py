@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.arguments import require_path, require_whole
+from pix2pix.core.arguments import require_at_least, require_path
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import Picture, open_picture
@@ -70,31 +70,26 @@ def translate_files(
         inputs: files, folders (searched recursively), and patterns such as `photos/**/*.jpg`; for a run of several
             inputs one of these for each, by name: {"mask": "masks", "photo": "photos"}.
         output: the output folder; files of an input folder keep their relative paths.
-        suffix: file format, `png`, `jpg` ...; default: the one that holds the run's targets.
+        suffix: file format, such as `png`; default: one that holds the run's targets.
         samples: number of translations of each picture, written as `NAME_1`, `NAME_2` ...
         skip_existing: skip inputs whose output files exist.
         smooth: weight of earlier video frames, see `pix2pix.inference.video`.
         side_by_side: translate the input half of each picture, which is a pair side by side.
 
     Raises:
-        FileNotFoundError: when an input does not exist or holds no pictures; nothing is written then.
-        ValueError: for no inputs, an empty path, or an unknown format; when two inputs have the same output file, or an
-            output would replace a file no translation wrote.
+        FileNotFoundError: for an input without pictures; nothing is written then.
+        ValueError: for no inputs; when two have the same output file, or one would replace a file of another origin.
         OSError: when a result cannot be written.
     """
     inputs, output = _require_places(inputs, output)
-    if samples is not None:
-        require_whole(samples, "samples", least=1)
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     claim_files((result for job in pending for result in job.results), output)
     report = TranslationReport(jobs, skipped=len(jobs) - len(pending))
-    pictures = [job for job in pending if not job.is_video]
-    if not side_by_side:
-        warn_of_pairs(translator.trained.config.data, pictures)
+    pictures, videos = [[job for job in pending if job.is_video is kind] for kind in (False, True)]
     with tqdm(total=len(pending), unit="picture", disable=None) as progress:
         _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
-        _translate_videos(translator, [job for job in pending if job.is_video], smooth, report, progress)
+        _translate_videos(translator, videos, smooth, report, progress)
     _log_failures(report)
     return report
 
@@ -121,6 +116,7 @@ def _list_jobs(
     suffix: str | None,
     samples: int | None,
 ) -> list[TranslationJob]:
+    require_at_least(1, samples=samples)
     suffix = (trained.config.data.output_suffix if suffix is None else suffix).lstrip(".")
     if f".{suffix}" not in {".npy", *Image.registered_extensions()}:
         raise ValueError(f"suffix={suffix!r}: no file format of pictures. Choose png, jpg, webp, tif or npy.")
@@ -151,6 +147,8 @@ def _translate_pictures(
     side_by_side: bool,
 ) -> None:
     keep_freed_memory()
+    if not side_by_side:
+        warn_of_pairs(translator.trained.config.data, jobs)
     run = partial(_translate, translator, samples or 1)
     read = partial(_read_input_half, translator.trained.config.data) if side_by_side else _read
     size = partial(_size, translator) if not side_by_side else lambda job: None

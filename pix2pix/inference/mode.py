@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from pix2pix.core.arguments import require_choice, require_whole
+from pix2pix.core.arguments import require_at_least, require_choice
 from pix2pix.core.randomness import derive_seed
 
 CHANNEL_DROPOUTS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
@@ -49,12 +49,12 @@ class InferenceMode:
     def __init__(self, *, normalization: Normalization = "batch", dropout: Dropout = "on", seed: int = 0) -> None:
         require_choice(normalization, "normalization", get_args(Normalization))
         require_choice(dropout, "dropout", get_args(Dropout))
-        require_whole(seed, "seed", least=0)
+        require_at_least(0, seed=seed)
         self.normalization, self.dropout, self.seed = normalization, dropout, seed
 
     def with_seed(self, seed: int) -> "InferenceMode":
         """A copy of these settings with another seed. Raises ValueError for a seed below 0."""
-        require_whole(seed, "seed", least=0)
+        require_at_least(0, seed=seed)
         other = copy.copy(self)
         other.seed = seed
         return other

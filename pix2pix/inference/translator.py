@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pix2pix.core.arguments import require_whole
+from pix2pix.core.arguments import require_at_least
 from pix2pix.core.prefetch import batch_by_size
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.palettes import to_displayable
@@ -67,9 +67,8 @@ class Translator:
         scale: Scale | None = None,
         derive: bool = True,
     ) -> None:
-        for name, value, least in (("tile", tile, 1), ("overlap", overlap, 0), ("batch_size", batch_size, 1)):
-            if value is not None:
-                require_whole(value, name, least=least)
+        require_at_least(1, tile=tile, batch_size=batch_size)
+        require_at_least(0, overlap=overlap)
         self.trained, self.tile, self.overlap = trained, tile, overlap
         self.batch_size = batch_size
         self.training_scale = find_training_scale(trained)
@@ -104,15 +103,13 @@ class Translator:
             palette, whose pixels are the classes.
 
         Raises:
-            ValueError: for no picture, a wrong seed or number of samples, a picture that does not fit the generator, or
-                an output that Pillow cannot hold.
+            ValueError: for no picture, one that does not fit the generator, or an output that Pillow cannot hold.
             FileNotFoundError: for a path that does not exist.
         """
         if not pictures:
             raise ValueError("no picture: give a path, a Pillow picture or an array, or a list of these.")
-        for option, value, least in (("seed", seed, 0), ("samples", samples, 1)):
-            if value is not None:
-                require_whole(value, option, least=least)
+        require_at_least(0, seed=seed)
+        require_at_least(1, samples=samples)
         is_single = not isinstance(pictures[0], list)
         requests = make_requests([pictures] if is_single else pictures[0], name)
         translator = self._with_options(scale, derive)

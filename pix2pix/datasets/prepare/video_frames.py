@@ -71,27 +71,34 @@ def list_frame_pairs(
     (times_a, rate, curves_a), (times_b, rate_b, curves_b) = (
         _read_film(video, with_curves=offset is None) for video in (a, b)
     )
-    said = f"offset: {offset or 0:g} s, as given."
-    if offset is None:
-        alignment = align(curves_a, curves_b)
-        offset, said = alignment.offset, alignment.describe()
-    reach = 0.5 / rate_b  # a frame is the nearest one if it is not further away than half of the time between two
-    chosen: list[tuple[int, int]] = []
-    for number in range(0, len(times_a), every):
-        time = times_a[number] + offset
-        if times_b[0] - reach <= time <= times_b[-1] + reach:
-            chosen.append((number, int(np.abs(times_b - time).argmin())))
+    offset, said = _choose_offset(offset, curves_a, curves_b)
+    chosen = list(_match_frames(times_a[::every], times_b, offset, 0.5 / rate_b))
     if not chosen:
         raise ValueError(
             f"{a} ({times_a[-1]:.1f} s) and {b} ({times_b[-1]:.1f} s) have no time in common with --offset {offset:g}."
         )
     splits = _assign_splits(len(chosen), shares, gap=round(GAP_SECONDS * rate / every))
     pairs = [
-        PairSpec(_frame_name(a, number), (_frame_file(frames, a, number), _frame_file(frames, b, partner)), split)
-        for (number, partner), split in zip(chosen, splits, strict=True)
+        PairSpec(_frame_name(a, every * n), (_frame_file(frames, a, every * n), _frame_file(frames, b, partner)), split)
+        for (n, partner), split in zip(chosen, splits, strict=True)
         if split
     ]
     return Matches(pairs, []), said
+
+
+def _choose_offset(offset: float | None, a: list[Curve], b: list[Curve]) -> tuple[float, str]:
+    """The offset that is given or found, and a sentence on it."""
+    if offset is not None:
+        return offset, f"offset: {offset:g} s, as given."
+    alignment = align(a, b)
+    return alignment.offset, alignment.describe()
+
+
+def _match_frames(a: np.ndarray, b: np.ndarray, offset: float, reach: float) -> Iterator[tuple[int, int]]:
+    """The place of each time of A, and that of the nearest of B, as far as B has one within `reach` seconds."""
+    for number, time in enumerate(a + offset):
+        if b[0] - reach <= time <= b[-1] + reach:
+            yield number, int(np.abs(b - time).argmin())
 
 
 def read_frame_size(video: Path) -> Size:
