@@ -13,14 +13,14 @@ from pix2pix.export.export import export
 from pix2pix.export.graph import InferenceGraph, describe, dynamic_shapes
 from pix2pix.export.onnx import export_onnx, open_session
 from pix2pix.inference.generator import TrainedGenerator, load_generator
-from tests.conftest import DATASETS, TINY_FOLDER, needs_datasets, pix2pix, typed
+from tests.conftest import DATASETS, TINY_FOLDER, make_config, needs_datasets, pix2pix
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 
 def derived(operation: str, *words: str):
-    return typed("data=derived", "data.path=x", f"data.operation={operation}", *words)
+    return make_config("data=derived", "data.path=x", f"data.operation={operation}", *words)
 
 
 def real_photo(width: int, height: int) -> torch.Tensor:

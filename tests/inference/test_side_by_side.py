@@ -6,7 +6,7 @@ from PIL import Image
 
 from pix2pix.data.images.decode import open_picture
 from pix2pix.inference.side_by_side import take_input_half, warn_of_pairs
-from tests.conftest import pix2pix, typed
+from tests.conftest import make_config, pix2pix
 
 
 def pixels(width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -22,7 +22,7 @@ def read(file) -> np.ndarray:
 def test_the_input_half_is_a_or_b_as_the_direction_says(tmp_path, direction):
     both = pixels(20, 8)
     Image.fromarray(both).save(tmp_path / "1.png")
-    data = typed("data=folder", "data.path=x", f"data.direction={direction}").data
+    data = make_config("data=folder", "data.path=x", f"data.direction={direction}").data
     half = np.asarray(take_input_half(data, open_picture(tmp_path / "1.png"), tmp_path / "1.png"))
     assert np.array_equal(half, both[:, :10] if direction == "AtoB" else both[:, 10:])
 
@@ -56,7 +56,7 @@ def test_a_few_wide_pictures_among_others_are_no_pairs(tmp_path, caplog):
     files = [tmp_path / f"{number}.png" for number in range(4)]
     for number, file in enumerate(files):
         Image.fromarray(pixels(64 if number < 2 else 32, 32)).save(file)
-    data = typed("data=folder", "data.path=x", "data.size=32").data
+    data = make_config("data=folder", "data.path=x", "data.size=32").data
     warn_of_pairs(data, files)
     assert not caplog.text
     warn_of_pairs(data, files[:3])

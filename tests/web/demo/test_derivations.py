@@ -13,7 +13,7 @@ from PIL import Image
 from pix2pix.data.sources.derivations import derive_input
 from pix2pix.web.demo.derivation import describe_derivation
 from pix2pix.web.demo.static_files import read_page_files
-from tests.conftest import DATASETS, needs_datasets, pix2pix, typed
+from tests.conftest import DATASETS, make_config, needs_datasets, pix2pix
 from tests.local_server import LocalServer
 from tests.web.demo.conftest import Page, serving
 from tests.web.demo.test_page import TINY
@@ -59,7 +59,7 @@ def in_browser(browser, address: str, photo: np.ndarray, derivation) -> np.ndarr
 
 
 def derived_settings(operation: str, *words: str):
-    return typed("data=derived", "data.path=x", f"data.operation={operation}", *words).data
+    return make_config("data=derived", "data.path=x", f"data.operation={operation}", *words).data
 
 
 def photos() -> list[np.ndarray]:
