@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from pix2pix.data.images.decode import open_picture
+from pix2pix.inference.file_jobs import TranslationJob
 from pix2pix.inference.side_by_side import take_input_half, warn_of_pairs
 from tests.conftest import make_config, pix2pix
 
@@ -57,7 +58,8 @@ def test_a_few_wide_pictures_among_others_are_no_pairs(tmp_path, caplog):
     for number, file in enumerate(files):
         Image.fromarray(pixels(64 if number < 2 else 32, 32)).save(file)
     data = make_config("data=folder", "data.path=x", "data.size=32").data
-    warn_of_pairs(data, files)
+    jobs = [TranslationJob(file, ()) for file in files]
+    warn_of_pairs(data, jobs)
     assert not caplog.text
-    warn_of_pairs(data, files[:3])
+    warn_of_pairs(data, jobs[:3])
     assert "as are 2 of 3 files viewed" in caplog.text
