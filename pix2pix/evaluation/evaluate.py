@@ -57,7 +57,7 @@ def evaluate(
         perceptual: also compute LPIPS, FID and KID.
         metrics: classes of your own metrics, as CLASS or NAME=CLASS, beside those of the configuration.
         samples: outputs per input, each with its own noise; metrics are their means.
-        options: of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
+        options: options of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data do not exist.
