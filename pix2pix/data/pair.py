@@ -79,6 +79,10 @@ class PairSource(ABC):
         """The files of each pair of a split; empty if pairs are not in files of their own."""
         return ()
 
+    def pair_name(self, split: Split, index: int) -> str:
+        """The name of a pair, without reading it; its number where the name would have to be read."""
+        return str(index + 1)
+
     def source_size(self, split: Split, index: int) -> tuple[int, int]:
         """Height and width of a pair's source before it is resized. Reads the pair; a class may know better."""
         height, width = self.split(split)[index].source.shape[-2:]

@@ -9,8 +9,10 @@ from pathlib import Path
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.sources.picture_folders import is_hidden, walk_pictures
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+KNOWN = (*SUFFIXES, *VIDEOS)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _list_inputs(inputs: Iterable[str | Path], output: Path) -> Iterator[tuple[P
     for name in inputs:
         path = Path(name)
         if path.is_dir():
-            yield from _list_folder(path, path, path.rglob("*"), output)
+            yield from _list_folder(path, path, map(path.joinpath, walk_pictures(path, KNOWN)), output)
         elif path.exists():
             yield path, Path(path.name)
         elif glob.has_magic(str(name)):
@@ -99,14 +101,14 @@ def _list_inputs(inputs: Iterable[str | Path], output: Path) -> Iterator[tuple[P
 
 def _list_folder(pattern: Path, root: Path, files: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
     """The pictures and videos among the files, in natural order, without hidden files and the output folder."""
-    known, results = (*SUFFIXES, *VIDEOS), output.resolve()
+    results = output.resolve()
     inside = root.resolve() != results and results.is_relative_to(root.resolve())
     pictures = [
         (file, file.relative_to(root))
         for file in files
-        if file.name.lower().endswith(known) and not (inside and file.resolve().is_relative_to(results))
+        if file.name.lower().endswith(KNOWN) and not (inside and file.resolve().is_relative_to(results))
     ]
-    pictures = [(file, place) for file, place in pictures if not any(part.startswith(".") for part in place.parts)]
+    pictures = [(file, place) for file, place in pictures if not is_hidden(place) and not file.is_dir()]
     if not pictures:
         raise FileNotFoundError(
             f"{pattern}: no pictures in this folder." if pattern.is_dir() else f"{pattern}: no picture has such a name."

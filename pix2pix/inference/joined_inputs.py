@@ -1,10 +1,11 @@
 """Lists the files of a run whose source joins several pictures, such as a mask and a photo."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pix2pix.core.plurals import pluralize
-from pix2pix.data.sources.pair_names import pair_name
+from pix2pix.data.sources.pair_names import files_by_pair_name, match_names, pair_path
 from pix2pix.inference.file_jobs import TranslationJob, list_files, make_jobs
 
 NAMED = 5  # files without a partner that an error names
@@ -27,17 +28,10 @@ def list_joined_jobs(
         ValueError: for other names than those of the run, files without a partner, or videos.
     """
     _require_names(names, inputs)
-    files = [_list_by_name(name, inputs[name], output) for name in names]
-    first = files[0]
-    if alone := {file for each in files for key, (file, _) in each.items() if not all(key in other for other in files)}:
-        listed = ", ".join(sorted(map(str, alone))[:NAMED])
-        pictures = pluralize(len(alone), "picture has", "pictures have")
-        raise ValueError(
-            f"{pictures} no partner of the same name in the other inputs, among them {listed}. Rename or remove them."
-        )
-    places = dict(first.values())
-    others = {first[key][0]: tuple(each[key][0] for each in files[1:]) for key in first}
-    jobs = make_jobs(places, output, suffix, samples, others)
+    places = [list_files([inputs[name]], output) for name in names]
+    files = _match_files(names, inputs, places)
+    others = {first: tuple(rest) for first, *rest in zip(*files, strict=True)}
+    jobs = make_jobs(places[0], output, suffix, samples, others)
     if videos := [str(job.file) for job in jobs if job.is_video]:
         raise ValueError(f"{videos[0]}: a run of several inputs takes pictures. Take the frames out of the videos.")
     return jobs
@@ -52,9 +46,24 @@ def _require_names(names: Sequence[str], inputs: Mapping[str, str | Path]) -> No
         raise ValueError(f"the inputs of this run are {', '.join(names)}, not {keys}. Give each one: {wanted}.")
 
 
-def _list_by_name(name: str, path: str | Path, output: Path) -> dict[Path, tuple[Path, Path]]:
-    """Each file and its path relative to the output folder, by the name of its pair; a single file has none."""
-    files = list_files([path], output)
-    if Path(path).is_file():
-        return {Path(): each for each in files.items()}
-    return {place.parent / pair_name(place.stem, name): (file, place) for file, place in files.items()}
+def _match_files(
+    names: Sequence[str], inputs: Mapping[str, str | Path], places: Sequence[Mapping[Path, Path]]
+) -> list[list[Path]]:
+    """The files of each input in the order of the first, matched as pairs are. Raises ValueError for those alone."""
+    if all(Path(inputs[name]).is_file() for name in names):
+        return [list(each) for each in places]
+    listed = [{place.as_posix(): file for file, place in each.items()} for each in places]
+    named = [
+        files_by_pair_name(Path(inputs[name]), each, functools.partial(pair_path, folder=name))
+        for name, each in zip(names, listed, strict=True)
+    ]
+    named = match_names(named, names)
+    shared = set.intersection(*(set(each) for each in named))
+    files = zip(named, listed, strict=True)
+    if alone := [each[file] for keys, each in files for key, file in keys.items() if key not in shared]:
+        shown = ", ".join(sorted(map(str, alone))[:NAMED])
+        pictures = pluralize(len(alone), "picture has", "pictures have")
+        raise ValueError(
+            f"{pictures} no partner of the same name in the other inputs, among them {shown}. Rename or remove them."
+        )
+    return [[each[keys[key]] for key in named[0]] for keys, each in zip(named, listed, strict=True)]

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from pix2pix import load_translator
+from pix2pix.inference.joined_inputs import list_joined_jobs
 from pix2pix.runs.run import Run
 from tests.conftest import TINY_FOLDER, pix2pix
 
@@ -97,3 +98,10 @@ def test_a_run_of_derived_inputs_derives_them_from_photos_as_its_evaluation_does
         pix2pix("translate", run.path, photo, "-o", tmp_path / "raw", "--no-derive")
         if operation != "grayscale":
             assert not np.array_equal(read(tmp_path / "raw" / f"{name}.png"), expected)
+
+
+def test_names_of_several_inputs_match_as_those_of_pairs_do(tmp_path):
+    for place in ("a/é.png", "a/__MACOSX/x.png", "b/E\u0301_photo.png"):
+        picture(tmp_path / place, 0)
+    jobs = list_joined_jobs(["mask", "photo"], {"mask": tmp_path / "a", "photo": tmp_path / "b"}, tmp_path / "o", "png")
+    assert [(job.file.name, *(file.name for file in job.others)) for job in jobs] == [("é.png", "E\u0301_photo.png")]

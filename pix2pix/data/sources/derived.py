@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from natsort import natsorted
 from pydantic import Field
 from torch import Tensor
 
@@ -17,14 +16,12 @@ from pix2pix.data.images.resize import Preprocess, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.sources.derivations import RANDOM, Operation, derive_input, draw_input, import_opencv
-from pix2pix.data.sources.pair_names import files_by_pair_name, pair_name
+from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
-from pix2pix.data.sources.picture_folders import FolderTree, list_pictures
+from pix2pix.data.sources.single_pictures import find_single_pictures
 from pix2pix.data.sources.splits import (
     DEFAULT_SHARE,
-    SPLIT_NAMES,
     Share,
-    SplitFiles,
     complete_splits,
     describe_held_out,
     missing_split_message,
@@ -36,8 +33,9 @@ Pixels = Annotated[int, Field(ge=1)]
 class DerivedPairs(PairSource):
     """Every picture of a folder is a target; its input is made from it, by default the same way every time.
 
-    Splits are the folders `train`, `val` and `test` where there are any; without `val`, a share of `train` is held
-    out. Pictures are first resized to the size at which they are used, and inputs are derived after that.
+    Pictures in folders below count too. Splits are the folders `train`, `val` and `test` where there are any; without
+    `val`, a share of `train` is held out. Pictures are first resized to the size at which they are used, and inputs
+    are derived after that.
 
     | operation | input | `amount` and its default |
     |---|---|---|
@@ -67,7 +65,8 @@ class DerivedPairs(PairSource):
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
-        ValueError: for `redraw` of an operation that draws nothing.
+        ValueError: for `redraw` of an operation that draws nothing, for a folder of pairs, and for two pictures of one
+            name.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class DerivedPairs(PairSource):
         split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.path = Path(path)
-        found = _find_splits(self.path)
+        found = find_single_pictures(self.path).splits
         self.held_out_by = None if val_share is None or "val" in found else split_seed
         completed = complete_splits(found, self.path, val_share, split_seed)
         self.pictures = {split: files.files for split, files in completed.items()}
@@ -114,6 +113,10 @@ class DerivedPairs(PairSource):
         return DerivedFiles(
             self.files(split), functools.partial(self.resize, load_size=self.sizes[split]), self._derive_pair
         )
+
+    def pair_name(self, split: Split, index: int) -> str:
+        """The name of a pair, without reading it."""
+        return _name(self.files(split), index)
 
     def files(self, split: Split) -> PairPaths:
         """(picture,) of each pair."""
@@ -167,7 +170,14 @@ class DerivedFiles(Sequence[Pair]):
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
-        return self.derive(self.resize(read_pixels(file, 3)), file.stem)._replace(name=pair_name(file.stem))
+        name = _name(self.files, index)
+        drawn_by = name if self.files.pair_names else file.stem  # as in earlier versions
+        return self.derive(self.resize(read_pixels(file, 3)), drawn_by)._replace(name=name)
+
+
+def _name(files: PairPaths, index: int) -> str:
+    names = files.pair_names
+    return names[index] if names else pair_name(files[index][0].stem)
 
 
 def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Callable[[Tensor, str], Tensor] | None:
@@ -179,26 +189,3 @@ def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Call
         return None
     known = {name: settings[name] for name in ("amount", "fill", "seed") if name in settings}
     return functools.partial(derive_input, operation=operation, **{"amount": None} | known)
-
-
-def _find_splits(path: Path) -> dict[Split, SplitFiles]:
-    if not path.is_dir():
-        raise FileNotFoundError(f"no folder {str(path)!r} with pictures. Set data.path.")
-    tree = FolderTree(path)
-    found: dict[Split, SplitFiles] = {}
-    for split in get_args(Split):
-        folders = [tree.find(name) for name in SPLIT_NAMES[split]]
-        if files := next(filter(None, map(_sort_pictures, folders)), None):
-            found[split] = SplitFiles(files, split)
-    if "train" not in found:
-        pictures = _sort_pictures(path)
-        if not pictures:
-            raise FileNotFoundError(f"no pictures in {str(path)!r}, nor in its folder train/.")
-        found["train"] = SplitFiles(pictures, "train")
-    return found
-
-
-def _sort_pictures(folder: Path) -> PairPaths:
-    names = natsorted(list_pictures(folder))
-    files_by_pair_name(folder, names)  # raises ValueError for two pictures of one name
-    return PairPaths([folder], [names])

@@ -61,6 +61,10 @@ class EvaluationFolder(FilePairSource):
         """The pairs of a split, in natural order of their names. Raises ValueError if there is no such split."""
         return self.open_pairs(self.files(split))
 
+    def pair_name(self, split: Split, index: int) -> str:
+        """The name of a pair, without reading it."""
+        return self.split(split).name(index)
+
     def files(self, split: Split) -> PairPaths:
         """(file,) where A and B lie side by side in it, else (file of A, file of B)."""
         if split not in self.found:

@@ -137,6 +137,10 @@ class PairFolder(FilePairSource):
         """The pairs of `split`, in natural order of their names. Raises ValueError where there is no such split."""
         return self.open_pairs(self.files(split))
 
+    def pair_name(self, split: Split, index: int) -> str:
+        """The name of a pair, without reading it."""
+        return self.split(split).name(index)
+
     def files(self, split: Split) -> PairPaths:
         """The files of each pair: (file,) with A and B side by side, or the files of A and then those of B."""
         if split not in self._splits:

@@ -24,6 +24,7 @@ from pix2pix.data.sources.pair_names import (
     files_by_pair_name,
     folders_of,
     match_names,
+    pair_path,
     unmatched_message,
 )
 from pix2pix.data.sources.pair_paths import PairPaths
@@ -158,7 +159,7 @@ class _Search:
         return self._pair(split, folders, match_names(by_pair_name, self.names))
 
     def _name_files(self, folder: Path, files: Sequence[str], image_name: str = "") -> dict[str, str]:
-        return files_by_pair_name(folder, files, image_name, self.report)
+        return files_by_pair_name(folder, files, functools.partial(pair_path, folder=image_name), self.report)
 
     def _pair(self, split: str, folders: Sequence[Path], by_pair_name: list[dict[str, str]]) -> SplitFiles | None:
         """The pairs of all names; inputs of a split other than train may be without targets."""

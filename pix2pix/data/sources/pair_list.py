@@ -4,13 +4,12 @@ import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.pair_paths import PairPaths
-from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout, SplitFiles
+from pix2pix.data.sources.splits import FolderLayout, SplitFiles, find_split
 
 TABLES = (".csv", ".tsv")
 DELIMITERS = ",;\t"
@@ -94,9 +93,8 @@ def _find_columns(table: Path, header: Sequence[str], names: Sequence[str]) -> l
 def _parse_split(value: str, where: str) -> Split:
     if not value:
         return "train"
-    for split in get_args(Split):
-        if value.lower() in SPLIT_NAMES[split]:
-            return split
+    if split := find_split(value):
+        return split
     raise ValueError(f"{where}: split {value!r} is not train, val or test.")
 
 

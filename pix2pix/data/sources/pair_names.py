@@ -1,6 +1,6 @@
 """Finds the names of pairs from names of files. Files with the same name of a pair belong together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from natsort import natsorted
@@ -27,26 +27,27 @@ def _strip_ending(stem: str, endings: Iterable[str]) -> str:
     return next(found, stem)
 
 
+def pair_path(file: str, folder: str = "") -> str:
+    """The path of a pair, from the path of a file with its suffix; see `pair_name`."""
+    place, slash, name = file.rpartition("/")
+    return f"{place}{slash}{pair_name(name.rpartition('.')[0], folder)}"
+
+
 def files_by_pair_name(
-    folder: Path, files: Iterable[str], shows: str = "", report: Report = raise_fault
+    folder: Path, files: Iterable[str], name_of: Callable[[str], str] = pair_path, report: Report = raise_fault
 ) -> dict[str, str]:
-    """The files of a folder by the names of their pairs; `shows` is the name of the image in that folder.
+    """The files of a folder by the names of their pairs, which `name_of` gives.
 
     Reports two files of one name; the first of them counts.
     """
     named: dict[str, str] = {}
     for file in files:
-        other = named.setdefault(_key(file, shows), file)
+        other = named.setdefault(name_of(file), file)
         if other is not file:
             names = natsorted([other, file])
             message = f"{folder}: {' and '.join(names)} are one name. Rename or remove one of them."
             report(Fault("same-name", ValueError(message), [folder / name for name in names]))
     return named
-
-
-def _key(file: str, shows: str) -> str:
-    place, slash, name = file.rpartition("/")
-    return f"{place}{slash}{pair_name(name.rpartition('.')[0], shows)}"
 
 
 def match_names(named: Sequence[Mapping[str, str]], folders: Sequence[str]) -> list[dict[str, str]]:

@@ -23,13 +23,18 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def list_pictures(folder: Path) -> list[str]:
+def list_pictures(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]:
     """The names of the pictures directly in `folder`, as the system lists them; ValueError for one that is no UTF-8."""
     if not folder.is_dir():
         return []
-    names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES) and name[0] != "."]  # noqa: PTH208
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if _is_picture(entry.name, suffixes) and not entry.is_dir()]
     require_utf8_names(folder, names)
     return names
+
+
+def _is_picture(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().endswith(suffixes) and name[0] != "."
 
 
 def list_subfolders(folder: Path) -> list[Path]:
@@ -44,18 +49,23 @@ def _is_ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in IGNORED
 
 
-def walk_pictures(folder: Path) -> list[str]:
+def walk_pictures(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[str]:
     """The pictures in `folder` and all folders below it, as paths relative to it with slashes."""
-    return [f"{place}{name}" for place, names in _walk(folder, "", set()) for name in names]
+    return [f"{place}{name}" for place, names in _walk(folder, suffixes, "", set()) for name in names]
 
 
-def _walk(folder: Path, place: str, seen: set[Path]) -> Iterator[tuple[str, list[str]]]:
+def _walk(folder: Path, suffixes: tuple[str, ...], place: str, above: set[Path]) -> Iterator[tuple[str, list[str]]]:
     real = folder.resolve()
-    if real in seen:  # a link back to a folder above
+    if real in above:  # a link back
         return
-    yield place, list_pictures(folder)
+    yield place, list_pictures(folder, suffixes)
     for below in list_subfolders(folder):
-        yield from _walk(below, f"{place}{below.name}/", {*seen, real})
+        yield from _walk(below, suffixes, f"{place}{below.name}/", {*above, real})
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a part of a relative path is hidden, or left by another program."""
+    return any(map(_is_ignored, path.parts))
 
 
 class FolderTree:

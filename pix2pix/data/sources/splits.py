@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from pydantic import Field
 from pix2pix.core.randomness import derive_seed
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.pair_paths import PairPaths
+from pix2pix.data.sources.picture_folders import fold
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,11 @@ class FolderLayout:
     splits: dict[Split, SplitFiles] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     has_splits: bool = True
+
+
+def find_split(word: str) -> Split | None:
+    """The split that a word in any case names, such as `Validation`; None for any other word."""
+    return next((split for split in get_args(Split) if fold(word) in SPLIT_NAMES[split]), None)
 
 
 def hold_out(pairs: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -88,7 +88,7 @@ def test_what_has_no_partner_is_named_and_refused_unless_allowed(tmp_path, ab, c
 
 def test_nothing_at_all_is_an_error_too(tmp_path, ab):
     (tmp_path / "empty").mkdir()
-    assert "no pictures to make pairs from" in refuse("derive", tmp_path / "empty", "-o", "out", "--operation", "blur")
+    assert "no pictures in" in refuse("derive", tmp_path / "empty", "-o", "out", "--operation", "blur")
     assert "no pictures to make pairs from" in refuse(
         "pairs", tmp_path / "empty", ab[0], "-o", "out", "--allow-unmatched"
     )
@@ -102,7 +102,10 @@ def test_words_in_names_are_stripped_and_folders_searched_through(tmp_path):
     b = folder_of(tmp_path / "b", names, first=50)
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out", "--strip", "_mask")
     assert splits(tmp_path / "out") == {s: {f"city_{n}" for n in range(3)} for s in ("train", "val")}
-    assert "come to one name" in refuse("pairs", a, b, "-o", tmp_path / "x", "--strip", "0", "--strip", "1")
+    a, b = (folder_of(tmp_path / name, ["x0", "x1"]) for name in ("c", "d"))
+    said = refuse("pairs", a, b, "-o", tmp_path / "x", "--strip", "0", "--strip", "1")
+    assert f"{a}: x0.png and x1.png are one name. Rename or remove one of them." in said
+    assert said.endswith("Or strip less of the names.")
 
 
 def test_pairs_by_order_need_equal_numbers(tmp_path, ab):
@@ -252,7 +255,7 @@ def test_killed_and_run_again_it_is_as_if_it_had_not_been(tmp_path):
     assert check(out).is_trainable
 
 
-def test_the_same_command_again_changes_nothing_and_another_is_refused(tmp_path, ab, capsys):
+def test_the_same_command_again_changes_nothing_and_another_is_refuse(tmp_path, ab, capsys):
     a, b = ab
     pix2pix("data", "prepare", "pairs", a, b, "-o", tmp_path / "out")
     before = contents(tmp_path / "out")
@@ -282,7 +285,7 @@ def test_map_tiles_are_matched_by_place_and_split_by_squares(tmp_path):
     assert "not a map tile" in refuse("tiles", a / "3", b / "3", "-o", tmp_path / "more")
 
 
-def test_impossible_settings_are_refused(tmp_path, ab):
+def test_impossible_settings_are_refuse(tmp_path, ab):
     a, b = ab
     assert "not a size" in refuse("pairs", a, b, "-o", tmp_path / "out", "--size", "big")
     assert "nothing to train on" in refuse("pairs", a, b, "-o", tmp_path / "out", "--val", "0.5", "--test", "0.5")
@@ -306,3 +309,53 @@ def test_copies_of_one_file_in_two_folders_have_two_names(tmp_path):
     folder_of(tmp_path / "in", ["one/x", "two/x", "y"])
     assert [item.name for item in match.list_singles(tmp_path / "in").pairs] == ["one_x", "two_x", "y"]
     shutil.rmtree(tmp_path / "in")
+
+
+def test_folders_and_names_are_those_that_a_training_finds(tmp_path):
+    """Splits in any case and by any of their names, names composed and decomposed, files beside the data."""
+    a = folder_of(tmp_path / "images", ["Train/1", "Train/é", "validation/3", "__MACOSX/9"])
+    b = folder_of(tmp_path / "masks", ["train/1_mask", "train/e\u0301_MASK", "val/3_mask", ".hidden/9"], first=50)
+    (a / "Train" / "folder.png").mkdir()
+    matched = match.match_by_name(a, b)
+    assert [(item.name, item.split) for item in matched.pairs] == [("1", "train"), ("é", "train"), ("3", "val")]
+    assert not matched.unmatched
+
+
+def test_equal_names_count_more_than_the_name_of_the_folder(tmp_path):
+    a, b = (folder_of(tmp_path / name, ["x_1", "x_2"], first) for name, first in (("1", 0), ("2", 50)))
+    assert [[file.name for file in item.files] for item in match.match_by_name(a, b).pairs] == [
+        ["x_1.png", "x_1.png"],
+        ["x_2.png", "x_2.png"],
+    ]
+
+
+def test_pairs_by_order_stay_in_their_splits(tmp_path):
+    a = folder_of(tmp_path / "a", ["Train/1", "Train/2", "val/3"])
+    b = folder_of(tmp_path / "b", ["train/x", "train/y", "validation/z"], first=50)
+    pairs = match.match_by_order(a, b).pairs
+    assert [(item.split, item.files[1].stem) for item in pairs] == [("train", "x"), ("train", "y"), ("val", "z")]
+    (b / "train" / "y.png").unlink()
+    matched = match.match_by_order(a, b)
+    assert [file.name for file in matched.unmatched] == ["2.png"]
+    assert matched.pairs[-1].files[1].stem == "z"
+
+
+def test_pictures_are_listed_with_the_splits_of_a_training(tmp_path):
+    folder_of(tmp_path / "in", ["Train/one/x", "Train/two/x", "validation/y", "other/z"])
+    listed = match.list_singles(tmp_path / "in").pairs
+    assert [(item.name, item.split) for item in listed] == [("one_x", "train"), ("two_x", "train"), ("y", "val")]
+    pairs = DerivedPairs(str(tmp_path / "in"), operation="blur", height=32, width=48, load_height=32, load_width=48)
+    assert [pairs.split(split)[0].name for split in pairs.splits] == ["one_x", "y"]
+
+
+def test_a_folder_of_pairs_is_no_folder_of_pictures(tmp_path, ab):
+    for folder, name in zip(ab, ("trainA", "trainB"), strict=True):
+        folder.rename(tmp_path / name)
+    said = refuse("derive", tmp_path, "-o", tmp_path / "out", "--operation", "blur")
+    assert (
+        f"holds pairs, in folders for A and B. Name the folder of the pictures alone, such as {tmp_path}/trainB" in said
+    )
+
+
+def test_a_name_of_which_nothing_is_left_is_refuse(tmp_path, ab):
+    assert "x0.png: nothing is left of its name. Strip less" in refuse("pairs", *ab, "-o", "o", "--strip", "x0")
