@@ -8,7 +8,7 @@ import argparse
 from torch import Tensor
 
 from pix2pix.core.utf8 import ensure_utf8
-from pix2pix.data.datamodule import EvaluationPairs
+from pix2pix.data.evaluation_pairs import EvaluationPairs
 from pix2pix.evaluation.metrics import pair_metrics
 from pix2pix.inference.generator import load_generator
 from pix2pix.runs.run import Run

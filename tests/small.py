@@ -44,14 +44,21 @@ def module(
 
 
 def fit(
-    trained: Pix2Pix, *callbacks: pl.Callback, pairs: int = 4, resume: Path | None = None, **options: Any
+    trained: Pix2Pix,
+    *callbacks: pl.Callback,
+    pairs: int | pl.LightningDataModule = 4,
+    resume: Path | None = None,
+    **options: Any,
 ) -> pl.Trainer:
-    """Trains it on so many pairs an epoch, and validates it on two."""
+    """Trains it on so many pairs an epoch, and validates it on two; or on the pairs of a data module."""
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
     defaults = quiet | {"accelerator": "cpu", "logger": False, "num_sanity_val_steps": 0}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*(does not have many workers|smaller than the logging|in eval mode|srun).*")
         trainer = pl.Trainer(callbacks=list(callbacks), **(defaults | options))
-        loaders = DataLoader(Pairs(pairs)), DataLoader(Pairs(2))
-        trainer.fit(trained, *loaders, ckpt_path=resume, weights_only=True)
+        if isinstance(pairs, pl.LightningDataModule):
+            trainer.fit(trained, datamodule=pairs, ckpt_path=resume, weights_only=True)
+        else:
+            loaders = DataLoader(Pairs(pairs)), DataLoader(Pairs(2))
+            trainer.fit(trained, *loaders, ckpt_path=resume, weights_only=True)
     return trainer

@@ -38,6 +38,11 @@ def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Largest number of pairs, evenly spaced. Default: all.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder to write to. Default: in RUN/evaluation.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    help="What a pair does that cannot be read: end the evaluation, or be left out and named. Default: as in training.",
+)
 @METRIC
 @click.option(
     "--list-metrics",

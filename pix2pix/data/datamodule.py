@@ -15,11 +15,12 @@ from pix2pix.core.randomness import pair_generator
 from pix2pix.core.signals import ignore_stop_signals
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.preload import ResizedPairs, describe_content
+from pix2pix.data.evaluation_pairs import EvaluationInputs, EvaluationPairs
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.resume import EpochLayout, align_progress, convert_progress, find_position
 from pix2pix.data.samplers import Draw, EpochBatches
-from pix2pix.data.sources.skip_unreadable import OnError, SkipUnreadable
+from pix2pix.data.sources.skip_unreadable import OnError, SkipUnreadable, leave_out_unreadable
 from pix2pix.data.transforms import PairTransform, View
 
 log = logging.getLogger(__name__)
@@ -50,22 +51,6 @@ class TrainingPairs(Dataset[tuple[Pair, View]]):
         return pair, self.transform.sample_view(pair, pair_generator(self.seed, *draw))
 
 
-class EvaluationPairs(Dataset[Pair]):
-    """Pairs for evaluation, in [-1, 1] and in natural order."""
-
-    def __init__(self, pairs: Sequence[Pair], transform: PairTransform) -> None:
-        self.pairs, self.transform = pairs, transform
-        self.resized: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_eval)  # a cache may replace it
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> Pair:
-        source, target, name = self.resized[index]
-        batch = self.transform.normalize_batch(Pair(source[None], target[None], name))
-        return Pair(batch.source[0], batch.target[0], name)
-
-
 class PairDataModule(pl.LightningDataModule):
     """Training batches in random order, validation pairs one by one in natural order.
 
@@ -79,8 +64,9 @@ class PairDataModule(pl.LightningDataModule):
         num_workers: processes that read ahead; `auto` is 0 for cached pairs, else one per core up to MAX_WORKERS.
         seed: seed of order and augmentation.
         cache: keeps resized pairs during a training; None for none.
-        on_error: what an unreadable training pair does: `skip` replaces it by the next one, `fail` ends the training.
-        skip_limit: how many pairs each loading process may skip.
+        on_error: what an unreadable pair does. `fail` ends the training. `skip` replaces a training pair by the next
+            one, and leaves a validation pair out.
+        skip_limit: how many pairs each loading process may skip, and how many a validation may leave out.
         cache_key: the settings of `pairs` and `transform` as text. A cache on disk is used again only if they, the
             files and the versions of the decoders are the same.
     """
@@ -104,6 +90,9 @@ class PairDataModule(pl.LightningDataModule):
         training = SkipUnreadable(training, skip_limit) if on_error == "skip" else training
         self.training = TrainingPairs(training, transform, seed, pairs.redraw)
         self.validation = EvaluationPairs(pairs.split("val"), transform)
+        self.inputs = EvaluationInputs(pairs.inputs(), transform)
+        self.on_error: OnError = on_error
+        self.skip_limit = skip_limit
         self.training_plain = EvaluationPairs(self.training.pairs, transform)
         self.batch_size, self.seed = batch_size, seed
         self.cache, self.cache_key = cache or Cache(), cache_key
@@ -111,7 +100,11 @@ class PairDataModule(pl.LightningDataModule):
         self.fingerprint: str | None = None  # of the pairs, once their inventory was taken
 
     def setup(self, stage: str) -> None:
-        """Reads the pairs into the cache, if there is one, before a training."""
+        """Leaves out validation pairs that cannot be read, and reads the pairs into the cache, if there is one."""
+        if self.on_error == "skip" and isinstance(self.validation.resized, ResizedPairs):
+            self.validation = EvaluationPairs(
+                leave_out_unreadable(self.validation.pairs, self.skip_limit), self.transform
+            )
         if stage != "fit":
             return
         trainer = self._trainer()
@@ -126,7 +119,9 @@ class PairDataModule(pl.LightningDataModule):
         self.workers: int = auto if isinstance(self.num_workers, str) else self.num_workers
 
     def _pairs_to_cache(self, split: Split, pairs: Sequence[Pair], resize: Callable[[Pair], Pair]) -> ResizedPairs:
-        content = functools.partial(describe_content, self.pairs, split, self.cache_key, self.fingerprint)
+        # A cache of pairs of which some were skipped is no cache of all.
+        settings = self.cache_key if self.on_error == "fail" else f"{self.cache_key} on_error={self.on_error}"
+        content = functools.partial(describe_content, self.pairs, split, settings, self.fingerprint)
         return ResizedPairs(pairs, resize, title=split, content=content)
 
     def take_inventory(self) -> Inventory:

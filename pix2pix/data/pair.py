@@ -50,6 +50,13 @@ def to_pair(batch: Any) -> Pair:
     return Pair(source, target, names)
 
 
+class InputAlone(NamedTuple):
+    """The source (C, H, W) of a pair that has no target: in the type of its file, or in [-1, 1] once transformed."""
+
+    source: Tensor
+    name: str
+
+
 class PairSource(ABC):
     """The pairs of a data set, in three splits."""
 
@@ -61,6 +68,10 @@ class PairSource(ABC):
     def splits(self) -> tuple[Split, ...]:
         """The splits that have pairs; `split` raises ValueError for the others."""
         return get_args(Split)
+
+    def inputs(self) -> "Sequence[InputAlone]":
+        """Inputs without targets, which the samples of a training show; read when indexed."""
+        return ()
 
     def describe(self) -> list[str]:
         """What was found, in a line for the user; then what was left out or looks wrong. Empty says nothing."""

@@ -21,9 +21,9 @@ from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop,
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.input_kinds import Inputs
-from pix2pix.data.images.resize import Preprocess, Size, center_crop, resize_for_training
+from pix2pix.data.images.resize import Preprocess, Size, center_crop, resize_for_eval, resize_for_training
 from pix2pix.data.images.value_range import Limits
-from pix2pix.data.pair import Pair
+from pix2pix.data.pair import InputAlone, Pair
 
 Pixels = Annotated[int, Field(ge=1)]
 
@@ -54,6 +54,10 @@ class PairTransform(ABC):
     @abstractmethod
     def normalize_batch(self, resized: Pair) -> Pair:
         """A batch from `resize_for_eval` (B, C, H, W) as float32 in [-1, 1]."""
+
+    def transform_input(self, alone: InputAlone) -> InputAlone:
+        """An input without a target as the source of a pair for evaluation."""
+        return alone._replace(source=self.transform_for_eval(Pair(alone.source, alone.source, alone.name)).source)
 
     def transform_for_training(self, pair: Pair, random: np.random.Generator) -> Pair:
         """One random view of one pair, from the pixels of its files to [-1, 1]."""
@@ -124,6 +128,13 @@ class JitterAndMirror(PairTransform):
         if self.preprocess == "none":
             return resized
         return Pair(center_crop(resized.source, self.size), center_crop(resized.target, self.size), pair.name)
+
+    def transform_input(self, alone: InputAlone) -> InputAlone:
+        """An input without a target as the source of a pair for evaluation."""
+        self.source.require_range(alone.source, "source")
+        resize = functools.partial(resize_for_eval, size=self.size, preprocess=self.preprocess)
+        source = self.source.resize(alone.source, resize)
+        return alone._replace(source=self.source.encode(source[None])[0])
 
     def sample_view(self, resized: Pair, random: np.random.Generator) -> View:
         """A corner, a mirror in half of the cases, and what the other settings allow."""

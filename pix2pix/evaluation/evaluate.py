@@ -14,6 +14,7 @@ from pix2pix.core.arguments import require_at_least, require_choice, require_pat
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.pair import Split
+from pix2pix.data.sources.skip_unreadable import OnError
 from pix2pix.evaluation.bootstrap import mean_intervals
 from pix2pix.evaluation.choose_metrics import ChosenMetrics, choose_metrics
 from pix2pix.evaluation.evaluate_pairs import PairEvaluator, Row, SetMetric
@@ -42,6 +43,7 @@ def evaluate(
     perceptual: bool = False,
     metrics: Sequence[str] = (),
     samples: int = 1,
+    on_error: OnError | None = None,
     **options: Any,
 ) -> Evaluation:
     """Evaluates a run on a split and writes the results once they are complete.
@@ -57,6 +59,8 @@ def evaluate(
         perceptual: also compute LPIPS, FID and KID.
         metrics: classes of your own metrics, as CLASS or NAME=CLASS, beside those of the configuration.
         samples: outputs per input, each with its own noise; metrics are their means.
+        on_error: what a pair does that cannot be read: `fail` raises its error, `skip` leaves it out and names it.
+            None: as in the training.
         options: options of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
 
     Raises:
@@ -64,13 +68,17 @@ def evaluate(
         ValueError: for a split that is not there, a scorer that does not fit, or an `output` that holds other files.
     """
     _require_options(split, limit, samples, data=data, output=output, scorer=scorer)
+    if on_error is not None:
+        require_choice(on_error, "on_error", get_args(OnError))
     run, output = _open_places(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)
     chosen = choose_metrics(trained, scorer, perceptual, metrics, options.get("device", "auto"))
     choices = options | {"data": data, "samples": samples, "limit": limit}
     place = output or _choose_folder(run, trained.config, selection.split, **choices)
-    return _evaluate_selection(run, trained, selection, chosen, samples, place)
+    return _evaluate_selection(
+        run, trained, selection, chosen, samples, place, on_error or trained.config.data.on_error
+    )
 
 
 def _require_options(split: Split | None, limit: int | None, samples: int, **paths: str | Path | None) -> None:
@@ -107,15 +115,24 @@ def _choose_folder(run: Run, config: RunConfig, split: Split, **options: Any) ->
 
 
 def _evaluate_selection(
-    run: Run, trained: TrainedGenerator, selection: Selection, chosen: ChosenMetrics, samples: int, folder: Path
+    run: Run,
+    trained: TrainedGenerator,
+    selection: Selection,
+    chosen: ChosenMetrics,
+    samples: int,
+    folder: Path,
+    on_error: OnError,
 ) -> Evaluation:
     """Writes all files of the evaluation beside `folder`, which they replace once they are complete."""
     keep_freed_memory()
     record = make_record(trained, selection, samples, chosen.scorer_file, chosen.perceptual)
     record[OWN_METRICS] = {name: metric.describe()._asdict() for name, metric in chosen.own.items()}
     with atomic_dir(folder) as part:
-        evaluator = PairEvaluator(trained, selection.pairs, chosen.of_sets, samples, part / "images", chosen.of_pairs)
-        result = _evaluate_pairs(evaluator, folder, selection.describe())
+        evaluator = PairEvaluator(
+            trained, selection.pairs, chosen.of_sets, samples, part / "images", chosen.of_pairs, on_error
+        )
+        result = _evaluate_pairs(evaluator, folder, selection)
+        record["data"]["description"] = result.description
         record["data"]["pictures"] = evaluator.digest.digest()
         write_results(part, run, record, result)
         if folder.parent == run.evaluation:
@@ -123,10 +140,14 @@ def _evaluate_selection(
     return result
 
 
-def _evaluate_pairs(evaluator: PairEvaluator, folder: Path, description: str) -> Evaluation:
+def _evaluate_pairs(evaluator: PairEvaluator, folder: Path, selection: Selection) -> Evaluation:
     """Evaluates all pairs, then the metrics of the whole set."""
     by_sample = _run_pairs(evaluator)
-    result = Evaluation(folder, description, rows=[_mean_row(rows) for rows in by_sample])
+    if not by_sample and evaluator.errors:
+        raise ValueError(f"none of the pairs can be read. The first: {evaluator.errors[min(evaluator.errors)]}")
+    skipped = {selection.name(index): str(evaluator.errors[index]) for index in sorted(evaluator.errors)}
+    result = Evaluation(folder, selection.describe(list(skipped)), rows=[_mean_row(rows) for rows in by_sample])
+    result.skipped = skipped
     result.totals, result.spread = _totals(result.rows, by_sample)
     result.intervals = mean_intervals({name: [row[name] for row in result.rows] for name in result.totals})
     _add_set_metrics(result, evaluator.metrics)

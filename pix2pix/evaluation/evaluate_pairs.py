@@ -10,12 +10,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pix2pix.data.datamodule import EvaluationPairs
+from pix2pix.data.evaluation_pairs import EvaluationPairs
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import save_picture, select_channels, to_picture
 from pix2pix.data.images.resize import resize_for_eval
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.pair import Pair
+from pix2pix.data.sources.skip_unreadable import OnError
 from pix2pix.evaluation.bootstrap import Interval
 from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics
 from pix2pix.evaluation.record import PairsDigest
@@ -66,6 +67,7 @@ class PairEvaluator:
         samples: number of outputs per input, under different dropout noise.
         images: the folder to write pictures to.
         further_metrics: further metrics of single pictures, which map outputs and targets to values (B,).
+        on_error: what an unreadable pair does: `fail` raises its error, `skip` leaves the pair out.
     """
 
     def __init__(
@@ -76,17 +78,27 @@ class PairEvaluator:
         samples: int,
         images: Path,
         further_metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]] | None = None,
+        on_error: OnError = "fail",
     ) -> None:
         self.trained, self.metrics, self.further_metrics = trained, metrics, further_metrics or {}
         self.pairs = EvaluationPairs(pairs, trained.build_transform())
         self.samples, self.images = samples, images
         self.digest = PairsDigest()
+        self.on_error: OnError = on_error
+        self.errors: dict[int, Exception] = {}  # of the pairs that were left out, by their index
 
-    def read(self, index: int) -> EvaluatedPair:
-        """Reads a pair from its files."""
-        raw = self.pairs.pairs[index]
+    def read(self, index: int) -> EvaluatedPair | None:
+        """Reads a pair from its files; None for one that is left out."""
+        try:
+            raw = self.pairs.pairs[index]
+            pair = self.pairs.transform.transform_for_eval(raw)
+        except (ValueError, OSError) as error:
+            if self.on_error == "fail":
+                raise
+            self.errors[index] = error
+            return None
         self.digest.add(index, raw)
-        trained, pair = self.trained, self.pairs.transform.transform_for_eval(raw)
+        trained = self.trained
         source = trained.config.data.source_image_spec.show(pair.source, trained.config.data.source_palette)
         target = to_displayable(pair.target, trained.config.data.target_palette, pair.source)
         return EvaluatedPair(pair.name, pair.source, source, target, self._true_classes(raw))
@@ -101,8 +113,11 @@ class PairEvaluator:
         resized = resize_for_eval(image, data.shape, data.preprocess, is_label_map=True, partner=partner)
         return data.label_palette.true_classes(normalize(resized))
 
-    def run(self, examples: Sequence[EvaluatedPair]) -> Sequence[EvaluatedPair]:
-        """Translates and measures pairs of equal size in one batch."""
+    def run(self, batch: Sequence[EvaluatedPair | None]) -> Sequence[EvaluatedPair]:
+        """Translates and measures pairs of equal size in one batch, but those that are left out."""
+        examples = [example for example in batch if example is not None]
+        if not examples:
+            return []
         inputs = torch.stack([example.network_input for example in examples])
         target = torch.stack([example.target for example in examples])
         known = [example.classes for example in examples if example.classes is not None]

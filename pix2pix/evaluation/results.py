@@ -10,6 +10,7 @@ from typing import Any
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.html_page import render_page
+from pix2pix.core.plurals import pluralize
 from pix2pix.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.own_metrics import read_own_metrics
@@ -32,6 +33,7 @@ class Evaluation:
         counts: the number of pictures that FID and KID are of.
         ceiling: the scores of the real photos, an upper bound.
         missing: why a metric could not be computed.
+        skipped: why a pair was left out, by its name.
         rows: the metrics of each picture.
         curves: the colour histograms.
     """
@@ -44,6 +46,7 @@ class Evaluation:
     counts: dict[str, int] = field(default_factory=dict)
     ceiling: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     curves: dict[str, Any] = field(default_factory=dict)
 
@@ -54,7 +57,7 @@ class Evaluation:
             text += " ({:.4f} to {:.4f})".format(*self.intervals[name])
         if name in self.spread:
             text += f" ± {self.spread[name]:.2g}"
-        return text + (f" ({self.counts[name]} pictures)" if name in self.counts else "")
+        return text + (f" ({pluralize(self.counts[name], 'picture', 'pictures')})" if name in self.counts else "")
 
 
 def read_picture_rows(folder: Path) -> dict[str, dict[str, str]]:
@@ -73,6 +76,7 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
         "pictures": result.counts,
         "real_photos": result.ceiling,
         "missing": result.missing,
+        "skipped": result.skipped,
         "colour_histograms": result.curves,
     }
     summary = _replace_non_finite({"split": record["split"], "pairs": len(result.rows)} | record | numbers)

@@ -13,26 +13,15 @@ from pix2pix.core.sequences import evenly_spaced
 from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.sources.evaluation_folder import EvaluationFolder
+from pix2pix.data.sources.skip_unreadable import SelectedPairs
 from pix2pix.evaluation.folders import is_own_data
 from pix2pix.evaluation.record import hide_password
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.runs.run import Run
 
 FOLDER_CLASS = "pix2pix.data.PairFolder"
+NAMES_SHOWN = 5  # of pairs that cannot be read
 ORDER: tuple[Split, ...] = ("val", "test", "train")  # in which the split of other data is chosen
-
-
-class PairSubset(Sequence[Pair]):
-    """Evenly spaced pairs of a sequence, read when indexed."""
-
-    def __init__(self, pairs: Sequence[Pair], count: int) -> None:
-        self.pairs, self.indices = pairs, evenly_spaced(len(pairs), count)
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.pairs[self.indices[index]]
 
 
 @dataclass(frozen=True)
@@ -53,11 +42,20 @@ class Selection:
     origin: str
     total: int
 
-    def describe(self) -> str:
-        """How many pairs of what: `6 pairs: all pairs in flat, which has no splits`."""
+    def name(self, index: int) -> str:
+        """The name of one of the pairs, without reading it."""
+        number = self.pairs.numbers[index] if isinstance(self.pairs, SelectedPairs) else index
+        return self.source.pair_name(self.split, number)
+
+    def describe(self, skipped: Sequence[str] = ()) -> str:
+        """How many pairs of what: `6 pairs: all pairs in flat, which has no splits`, and which are skipped."""
         count = len(self.pairs)
         of_all = f" of {self.total}, evenly spaced" if count < self.total else ""
-        return f"{pluralize(count, 'pair', 'pairs')}{of_all}: {self.origin}"
+        text = f"{pluralize(count - len(skipped), 'pair', 'pairs')}{of_all}: {self.origin}"
+        if not skipped:
+            return text
+        more = f" and {len(skipped) - NAMES_SHOWN} more" if len(skipped) > NAMES_SHOWN else ""
+        return f"{text}; without {len(skipped)} that cannot be read: {', '.join(skipped[:NAMES_SHOWN])}{more}"
 
 
 def select_pairs(
@@ -84,7 +82,9 @@ def select_pairs(
     origin = _describe_origin(source, split, trained.config)
     pairs = source.split(split)
     total = len(pairs)
-    return Selection(source, split, PairSubset(pairs, limit) if limit and limit < total else pairs, origin, total)
+    if limit and limit < total:
+        pairs = SelectedPairs(pairs, list(evenly_spaced(total, limit)))
+    return Selection(source, split, pairs, origin, total)
 
 
 def _open(run: Run, trained: TrainedGenerator, path: str | Path | None) -> PairSource:

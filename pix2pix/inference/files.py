@@ -12,10 +12,11 @@ from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.arguments import require_at_least, require_path
+from pix2pix.core.extras import MissingExtraError
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.prefetch import batch_by_size, read_run_write
 from pix2pix.data.images.decode import Picture, open_picture
-from pix2pix.data.images.geotiff import GeoTags, read_geo_tags
+from pix2pix.data.images.geotiff import Place, read_place
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.data.settings import DataSettings
@@ -40,7 +41,7 @@ class TranslationReport:
     skipped: int = 0
     failed: dict[Path, str] = field(default_factory=dict)
     videos: dict[Path, str] = field(default_factory=dict)  # what was measured of each
-    without_place: list[Path] = field(default_factory=list)  # GeoTIFFs whose translation does not say where they lie
+    without_place: dict[Path, str] = field(default_factory=dict)  # GeoTIFFs that lose their place on earth, and why
 
     def summary(self, output: Path) -> str:
         """A line for each video, and one of what was written."""
@@ -131,11 +132,9 @@ def _log_failures(report: TranslationReport) -> None:
     for file, reason in report.failed.items():
         log.error("%s", reason if str(file) in reason else f"{file}: {reason}")
     if report.without_place:
-        log.warning(
-            "%s: its place on earth (GeoTIFF tags) is not in the translation%s. Choose --format tif and the same size.",
-            report.without_place[0],
-            f", nor that of {others} others" if (others := len(report.without_place) - 1) else "",
-        )
+        (file, why), *others = report.without_place.items()
+        more = f", nor that of {pluralize(len(others), 'other', 'others')}" if others else ""
+        log.warning("%s: its place on earth is not in the translation%s. %s", file, more, why)
 
 
 def _translate_pictures(
@@ -157,8 +156,8 @@ def _translate_pictures(
         report.written += len(item.outputs)
         if item.reason:
             report.failed[item.job.file] = item.reason
-        if item.loses_place:
-            report.without_place.append(item.job.file)
+        if item.why_without_place:
+            report.without_place[item.job.file] = item.why_without_place
         progress.update()
 
 
@@ -170,8 +169,8 @@ class _PictureTask:
     pictures: tuple[Picture, ...] = ()
     outputs: list[Picture] = field(default_factory=list)
     reason: str = ""
-    geo_tags: GeoTags = field(default_factory=dict)
-    loses_place: bool = False
+    place: Place | None = None
+    why_without_place: str = ""
 
 
 def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None:
@@ -184,16 +183,21 @@ def _size(translator: Translator, job: TranslationJob) -> tuple[int, int] | None
 
 def _read(job: TranslationJob) -> _PictureTask:
     try:
-        pictures = tuple(open_picture(file) for file in (job.file, *job.others))
-        return _PictureTask(job, pictures, geo_tags=read_geo_tags(job.file))
+        item = _PictureTask(job, tuple(open_picture(file) for file in (job.file, *job.others)))
     except (ValueError, OSError) as error:
         return _PictureTask(job, reason=str(error))
+    try:
+        item.place = read_place(job.file)
+    except MissingExtraError as error:
+        item.why_without_place = str(error).capitalize()
+    return item
 
 
 def _read_input_half(data: DataSettings, job: TranslationJob) -> _PictureTask:
     item = _read(job)
     try:
         item.pictures = tuple(take_input_half(data, picture, job.file) for picture in item.pictures)
+        item.place = None  # that of a file is not that of its half
     except ValueError as error:
         return _PictureTask(job, reason=str(error))
     return item
@@ -221,17 +225,12 @@ def _translate(translator: Translator, samples: int, items: Sequence[_PictureTas
 
 def _write(item: _PictureTask) -> _PictureTask:
     for output, result in zip(item.outputs, item.job.results, strict=not item.reason):
-        tags = _valid_geo_tags(item, output, result)
-        item.loses_place = tags != item.geo_tags
-        save_picture(output, result, geo_tags=tags)
+        # A translation shows the same ground at whatever size it has.
+        place = item.place and item.place.at_size(picture_size(output))
+        if place and result.suffix.lower() not in TIFF_SUFFIXES:
+            item.why_without_place = "Choose --format tif."
+        save_picture(output, result, place=place)
     return item
-
-
-def _valid_geo_tags(item: _PictureTask, output: Picture, result: Path) -> GeoTags:
-    """The geographic position of the input, if the output's format can store it and its size is the same."""
-    if not item.pictures or result.suffix.lower() not in TIFF_SUFFIXES:
-        return {}
-    return item.geo_tags if picture_size(output) == picture_size(item.pictures[0]) else {}
 
 
 def _translate_videos(

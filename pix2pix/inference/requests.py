@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.core.arguments import require_path
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.decode import Picture, array_to_picture, open_picture
 
 Input = Picture | str | Path
@@ -40,7 +41,8 @@ def make_requests(inputs: Sequence[Input | tuple[Input, ...]], name: str | Seque
     """A request for each input, with one name for all or one name for each."""
     names = [name] * len(inputs) if isinstance(name, str) else list(name)
     if len(names) != len(inputs):
-        raise ValueError(f"{len(names)} names for {len(inputs)} pictures: give one name, or one for each.")
+        given = f"{pluralize(len(names), 'name', 'names')} for {pluralize(len(inputs), 'picture', 'pictures')}"
+        raise ValueError(f"{given}: give one name, or one for each.")
     pictures = [each if isinstance(each, tuple) else (each,) for each in inputs]
     for number, picture in enumerate(picture for each in pictures for picture in each):
         _require_picture(picture, f"picture {number + 1}")

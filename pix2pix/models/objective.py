@@ -114,7 +114,7 @@ class Objective(KeepsNetworksInEvalMode):
         of logits on the right side of the loss's boundary, if it has one.
         """
         assert self.adversarial is not None
-        fake = _hide_unlabelled(fake, target, self._label_mask(target))
+        fake = _hide_unlabelled(fake, target, self.find_counted(target))
         on_fake = self.discriminate(discriminator, source, fake)
         on_real = self.discriminate(discriminator, source, target)
         terms = {
@@ -136,7 +136,7 @@ class Objective(KeepsNetworksInEvalMode):
         self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
         """What G minimises; the terms are not yet multiplied by `weights`."""
-        terms, features, labelled = {}, (), self._label_mask(target)
+        terms, features, labelled = {}, (), self.find_counted(target)
         fake = _hide_unlabelled(fake, target, labelled)
         if discriminator is not None and self.adversarial is not None:
             if self.matches_features:
@@ -155,25 +155,31 @@ class Objective(KeepsNetworksInEvalMode):
                 terms[name] = terms[name] / labelled.float().mean().clamp(min=1e-9)
         return terms
 
-    def _label_mask(self, target: Tensor) -> Tensor | None:
+    def find_counted(self, target: Tensor) -> Tensor | None:
+        """The pixels of targets that count, a mask (B, 1, H, W); None where all do."""
         return None if self.find_labelled is None else self.find_labelled(target)
 
     def _penalize_gradient(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
+        counted = self.find_counted(target)
         position = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
         image = torch.lerp(fake.float(), target.float(), position).requires_grad_()
 
         def penalise(logits: Tensor) -> Tensor:
-            return (input_gradient(logits, image).flatten(1).norm(dim=1) - 1).square().mean()
+            return (input_gradient(logits, image, counted).flatten(1).norm(dim=1) - 1).square().mean()
 
         return mean_over_scales(penalise, self.discriminate(discriminator, source, image))
 
 
-def input_gradient(logits: Tensor, image: Tensor) -> Tensor:
-    """The gradient of each picture's summed logits by the picture, (B, C, H, W), for penalties of it."""
+def input_gradient(logits: Tensor, image: Tensor, counted: Tensor | None = None) -> Tensor:
+    """The gradient of each picture's summed logits by the picture, (B, C, H, W), for penalties of it.
+
+    It is 0 at pixels that are not `counted`, a mask (B, 1, H, W).
+    """
     # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
     # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
-    return torch.autograd.grad(logits.sum(), image, create_graph=True)[0]
+    gradient = torch.autograd.grad(logits.sum(), image, create_graph=True)[0]
+    return gradient if counted is None else gradient * counted
 
 
 def _hide_unlabelled(fake: Tensor, target: Tensor, labelled: Tensor | None) -> Tensor:

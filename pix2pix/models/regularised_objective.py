@@ -44,7 +44,11 @@ class RegularisedObjective:
             # 0 in the steps without it, so that means over steps are the mean penalty.
             terms["r1"] = torch.zeros((), device=fake.device)
             if self.r1_weight:
-                penalty = r1_penalty(lambda image: self.objective.discriminate(seen, source, image), target)
+                penalty = r1_penalty(
+                    lambda image: self.objective.discriminate(seen, source, image),
+                    target,
+                    self.objective.find_counted(target),
+                )
                 terms["r1"] = self.r1_weight * penalty
         return terms, accuracy
 
@@ -62,15 +66,17 @@ class RegularisedObjective:
         )
 
 
-def r1_penalty(discriminate: Callable[[Tensor], Sequence[Tensor]], image: Tensor) -> Tensor:
+def r1_penalty(
+    discriminate: Callable[[Tensor], Sequence[Tensor]], image: Tensor, counted: Tensor | None = None
+) -> Tensor:
     """E |grad_x D(x)|^2 at real pictures (B, C, H, W), half of it (Mescheder et al., arXiv 1801.04406, equation 9).
 
     D(x) is the sum of a picture's logits, which `discriminate` gives for each scale of D; the result is the mean over
-    the scales.
+    the scales. The gradient counts at the pixels of `counted` alone, a mask (B, 1, H, W); None for all.
     """
     image = image.detach().float().requires_grad_()
 
     def penalise(logits: Tensor) -> Tensor:
-        return input_gradient(logits, image).square().sum(dim=(1, 2, 3)).mean() / 2
+        return input_gradient(logits, image, counted).square().sum(dim=(1, 2, 3)).mean() / 2
 
     return mean_over_scales(penalise, discriminate(image))

@@ -16,7 +16,7 @@ from pix2pix.data.images.pictures import TITLE_HEIGHT, make_contact_sheet, save_
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["val", "train"]
+Kind = Literal["val", "train", "inputs"]
 TITLES = ("input", "output", "target")
 ABOUT = "pix2pix"
 
@@ -27,7 +27,7 @@ class Sheet:
 
     Args:
         path: the PNG.
-        kind: whether it shows validation or training pairs.
+        kind: whether it shows validation pairs, training pairs or inputs without targets.
         step: the training step after which it was made.
         names: the names of its pairs, row by row.
     """
@@ -61,10 +61,10 @@ def list_sheets(folder: Path, kind: Kind | Literal["*"] = "*") -> list[Path]:
 
 
 def write_sheet(path: Path, kind: Kind, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]) -> Sheet:
-    """Writes a sheet: one row of images (C, H, W) in [-1, 1] per pair."""
+    """Writes a sheet: one row of images (C, H, W) in [-1, 1] per pair; of inputs alone a row has no target."""
     about = PngImagePlugin.PngInfo()
     about.add_itxt(ABOUT, json.dumps({"kind": kind, "step": step, "names": list(names)}))
-    save_picture(make_contact_sheet(rows, titles=TITLES), path, pnginfo=about)
+    save_picture(make_contact_sheet(rows, titles=TITLES[: len(rows[0])]), path, pnginfo=about)
     return Sheet(path, kind, step, list(names))
 
 

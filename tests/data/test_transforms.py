@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pix2pix.data.images.resize import resize
-from pix2pix.data.pair import Pair
-from pix2pix.data.transforms import JitterAndMirror
+from pix2pix.data.pair import InputAlone, Pair
+from pix2pix.data.transforms import JitterAndMirror, PairTransform
 
 
 def noise_pair(height: int, width: int) -> Pair:
@@ -85,3 +85,12 @@ def test_resizing_agrees_with_pillow_within_two_levels():
     ours = resize(smooth, (286, 286)).permute(1, 2, 0).numpy().astype(int)
     theirs = Image.fromarray(smooth.permute(1, 2, 0).numpy()).resize((286, 286), Image.Resampling.BICUBIC)
     assert abs(ours - np.asarray(theirs).astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize("preprocess", ["resize_and_crop", "scale_width_and_crop", "crop", "pad", "none"])
+def test_an_input_without_a_target_is_seen_as_that_of_a_pair(preprocess):
+    transform = JitterAndMirror(height=16, width=24, load_height=20, load_width=30, preprocess=preprocess)
+    pair = noise_pair(40, 50)
+    alone = transform.transform_input(InputAlone(pair.source, "noise"))
+    assert torch.equal(alone.source, transform.transform_for_eval(pair).source)
+    assert torch.equal(alone.source, PairTransform.transform_input(transform, InputAlone(pair.source, "a")).source)

@@ -178,6 +178,36 @@ def test_a_run_on_generated_pairs_is_measured_on_a_folder_of_pairs(run, tmp_path
     assert "1 pair: all pairs in" in capsys.readouterr().out
 
 
+def test_an_unreadable_pair_is_named_and_left_out_on_request(run, tmp_path, capsys):
+    for number in range(4):
+        write_noise(tmp_path / "damaged" / f"{number}.png", 64)
+    shutil.copytree(tmp_path / "damaged", tmp_path / "without")
+    (tmp_path / "without" / "2.png").unlink()
+    file = tmp_path / "damaged" / "2.png"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(SystemExit, match=r"2\.png: cannot be read as a picture"):
+        pix2pix("evaluate", run.path, "--data", tmp_path / "damaged", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    pix2pix("evaluate", run.path, "--data", tmp_path / "damaged", "-o", tmp_path / "out", "--on-error", "skip")
+    assert "3 pairs: all pairs in" in (said := capsys.readouterr().out)
+    assert "; without 1 that cannot be read: 2\n" in said
+    summary = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (summary["pairs"], list(summary["skipped"])) == (3, ["2"])
+    assert "2.png: cannot be read as a picture" in summary["skipped"]["2"]
+    whole = evaluate(run, data=tmp_path / "without", output=tmp_path / "other")
+    assert summary["metrics"] == whole.totals
+    assert "without 1 that cannot be read" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_data_of_which_no_pair_can_be_read_are_refused_whatever_is_asked_for(run, tmp_path):
+    for number in range(2):
+        (tmp_path / "pairs").mkdir(exist_ok=True)
+        (tmp_path / "pairs" / f"{number}.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"none of the pairs can be read\. The first: .*0\.png"):
+        evaluate(run, data=tmp_path / "pairs", output=tmp_path / "out", on_error="skip")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_limit_takes_evenly_spaced_pairs(run, capsys):
     pix2pix("evaluate", run.path, "--split", "train", "--limit", "3")
     assert "3 pairs of 12, evenly spaced: split train of synthetic_facades" in capsys.readouterr().out

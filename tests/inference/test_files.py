@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from pix2pix import load_translator
 from pix2pix.core import prefetch
 from pix2pix.data.images import decode
-from pix2pix.data.images.geotiff import read_geo_tags
+from pix2pix.data.images.geotiff import read_place
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.inference import files as module
 from pix2pix.inference.file_jobs import list_jobs
@@ -23,6 +24,8 @@ from pix2pix.inference.generator import load_generator
 from pix2pix.inference.written_files import RECORD
 from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, start_command, wait_until
 from tests.inference.test_translator import picture
+
+needs_geo = pytest.mark.skipif(find_spec("rasterio") is None, reason="needs rasterio, of the extra geo")
 
 
 def below(folder):
@@ -117,7 +120,7 @@ def test_no_more_than_a_few_pictures_are_in_memory(tiny_run, tmp_path, monkeypat
         most.append(len(held))
         return decode.open_picture(file)
 
-    def save_picture(output, file, geo_tags):
+    def save_picture(output, file, place):
         time.sleep(0.002)  # so that they would pile up
         held.remove(file.name)
 
@@ -227,13 +230,19 @@ def geotiff(file: Path) -> Path:
     return file
 
 
+@needs_geo
 def test_a_translated_geotiff_lies_where_its_input_lies(tiny_run, tmp_path, caplog):
     file = geotiff(tmp_path / "scene.tif")
     pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "out", "--format", "tif")
-    assert read_geo_tags(tmp_path / "out" / "scene.tif") == read_geo_tags(file) != {}
     assert "place on earth" not in caplog.text
+    place = read_place(file)
+    assert read_place(tmp_path / "out" / "scene.tif") == place is not None
+    pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "half", "--format", "tif", "--scale", "0.5")
+    with Image.open(tmp_path / "half" / "scene.tif") as half:
+        assert read_place(tmp_path / "half" / "scene.tif") == place.at_size((half.height, half.width))
 
 
+@needs_geo
 def test_a_format_that_holds_no_place_on_earth_is_told_once(tiny_run, tmp_path, caplog):
     for name in "abc":
         geotiff(tmp_path / "in" / f"{name}.tif")

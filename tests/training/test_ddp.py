@@ -22,7 +22,7 @@ from pix2pix.models import UNet
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
-from tests.conftest import TINY, command, pix2pix, start_command, wait_until, weights
+from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, start_command, wait_until, weights
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
@@ -310,3 +310,15 @@ def test_synchronised_norms_ask_no_other_process_for_a_picture(monkeypatch):
     monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
     monkeypatch.setattr("torch.distributed.get_world_size", lambda *_: pytest.fail("asks how many others there are"))
     assert torch.equal(InferenceMode().generate(synchronised, picture, "a"), expected)
+
+
+@pytest.mark.slow
+def test_two_processes_leave_out_the_same_unreadable_validation_pair(tmp_path):
+    """Neither waits for the other, and the metrics are those of one process."""
+    data = noise_pairs(tmp_path / "pairs", 5)
+    (data / "train" / "4.jpg").rename(data / "val" / "4.jpg")
+    (data / "val" / "1.jpg").write_bytes(b"no picture")
+    words = [*TINY_FOLDER, f"data.path={data}", "data.on_error=skip", "trainer.max_epochs=1", *SAME[1:]]
+    two = run_by([*words, *TWO, "data.batch_size=1"], tmp_path, "two")
+    one = run_by([*words, "data.batch_size=2"], tmp_path, "one")
+    assert read_numbers(two)[-1]["val/l1"] == pytest.approx(read_numbers(one)[-1]["val/l1"], rel=1e-3)

@@ -140,6 +140,39 @@ def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_pa
         pix2pix(*words, "name=limited", "data.on_error=skip", "data.skip_limit=1")
 
 
+@pytest.mark.parametrize("cache", ["off", "memory", "disk"])
+def test_an_unreadable_validation_pair_has_no_part_in_the_training(tmp_path, capsys, cache):
+    """The metrics are those of the other pairs, to the bit, as if the file were not there."""
+    words = ["train", *TINY_FOLDER, "data.num_workers=0", "trainer.max_epochs=1", "data.on_error=skip"]
+    words += [f"data.cache={cache}", f"data.cache_dir={tmp_path}/cache", f"output_dir={tmp_path}"]
+    data = noise_pairs(tmp_path / "damaged", 5)
+    for number in (3, 4):
+        (data / "train" / f"{number}.jpg").rename(data / "val" / f"{number}.jpg")
+    shutil.copytree(data, tmp_path / "without")
+    file = data / "val" / "3.jpg"
+    file.write_bytes(file.read_bytes()[:-300])
+    (tmp_path / "without" / "val" / "3.jpg").unlink()
+    for name in ("damaged", "without"):
+        pix2pix(*words, f"data.path={tmp_path / name}", f"name={name}_run")
+    assert capsys.readouterr().out.count("Left out of the validation (1 of at most 10)") == 1
+    runs = [Run(tmp_path / f"{name}_run") for name in ("damaged", "without")]
+    ours, theirs = (read_metrics(run.path / "metrics.csv")[-1] for run in runs)
+    assert ours["val/l1"] == theirs["val/l1"]
+    assert soak.same(*map(weights, runs))
+    assert (runs[0].path / "samples" / "val_epoch0001.png").exists()
+
+
+def test_more_unreadable_validation_pairs_than_the_limit_end_a_training(tmp_path):
+    data = noise_pairs(tmp_path / "pairs", 2)
+    for number in (0, 1):
+        (data / "val" / f"{number}.jpg").write_bytes(b"no picture")
+    words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run", "data.on_error=skip"]
+    with pytest.raises(SystemExit, match=r"2 pairs could not be read, but data\.skip_limit=1"):
+        pix2pix(*words, "data.skip_limit=1")
+    with pytest.raises(SystemExit, match=r"none of the validation pairs can be read"):
+        pix2pix(*words)
+
+
 def test_an_error_between_steps_keeps_what_was_learnt(tmp_path):
     data = noise_pairs(tmp_path / "pairs", 12)
     words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run"]

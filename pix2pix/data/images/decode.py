@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images import medical, tiff
 from pix2pix.data.images.deep_formats import (
     PILLOW_DEEP_MODES,
@@ -197,6 +198,6 @@ def _convert_channels(array: np.ndarray, channels: int, name: str, *, has_colour
 
 def _channels_message(name: str, found: int, channels: int) -> str:
     return (
-        f"{name}: {found} channels, where {channels} are expected. Convert the files, or train with {found} as "
-        "data.source_channels or data.target_channels."
+        f"{name}: {pluralize(found, 'channel', 'channels')}, where {channels} are expected. Convert the files, or "
+        f"train with {found} as data.source_channels or data.target_channels."
     )

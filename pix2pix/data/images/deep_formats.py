@@ -11,7 +11,6 @@ from PIL import Image
 
 from pix2pix.core.extras import import_extra
 from pix2pix.data.images import tiff
-from pix2pix.data.images.geotiff import GeoTags, to_tifffile
 from pix2pix.data.images.memory_file import File
 from pix2pix.data.images.picture_files import UnsupportedError, read_bytes, read_npy, read_npy_shape
 from pix2pix.data.images.value_range import describe_type
@@ -110,7 +109,7 @@ def _is_channels_first(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[0] <= MOST_COLOURS < shape[2]
 
 
-def encode_array(pixels: np.ndarray, suffix: str, geo_tags: GeoTags | None = None) -> bytes:
+def encode_array(pixels: np.ndarray, suffix: str) -> bytes:
     """The bytes of a file of pixels (H, W, C) that no Pillow picture holds. Raises ValueError for other formats."""
     file = io.BytesIO()
     if suffix == ".npy":
@@ -118,7 +117,7 @@ def encode_array(pixels: np.ndarray, suffix: str, geo_tags: GeoTags | None = Non
     elif suffix in tiff.SUFFIXES:
         colour = "rgb" if pixels.shape[2] in {3, 4} else "minisblack"
         tifffile = import_extra("tifffile", "writing such a TIFF", "scientific")
-        tifffile.imwrite(file, pixels, photometric=colour, planarconfig="contig", extratags=to_tifffile(geo_tags or {}))
+        tifffile.imwrite(file, pixels, photometric=colour, planarconfig="contig")
     elif suffix == ".png" and pixels.dtype == np.uint16 and pixels.shape[2] in {3, 4}:
         file.write(
             import_extra("cv2", "PNG in 16-bit colour", "scientific").imencode(".png", _swap_red_and_blue(pixels))[1]

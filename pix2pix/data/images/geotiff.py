@@ -1,98 +1,104 @@
-"""Reads the tags that say where on earth a GeoTIFF lies, and adds them to a TIFF (OGC 19-008r4, GeoTIFF 1.1).
+"""Keeps where on earth a GeoTIFF lies, also at another size (extra `geo`: rasterio)."""
 
-Pillow's directories know no BigTIFF in big-endian order, and tifffile is an extra; rasterio would bring all of GDAL for
-six tags that are copied as they are.
-"""
-
-import struct
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from pix2pix.core.extras import MissingExtraError, import_extra
+from pix2pix.data.images import tiff
+from pix2pix.data.images.picture_files import open_image
 
-GeoTags = dict[int, tuple[Any, ...] | str]
-
-PIXEL_SCALE, TIE_POINTS, TRANSFORMATION = 33550, 33922, 34264
-KEYS, DOUBLES, TEXTS = 34735, 34736, 34737
-PLACES = (PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, KEYS, DOUBLES, TEXTS)
-ASCII, SHORT, DOUBLE = 2, 3, 12  # types of TIFF 6.0
-CODES = {ASCII: "s", SHORT: "H", DOUBLE: "d"}  # of `struct`
-TYPES = {KEYS: SHORT, TEXTS: ASCII}  # others are DOUBLE
-ORDERS = {b"II": "<", b"MM": ">"}
-BIG = 43  # the version of BigTIFF
-MOST_PAGES = 16  # that are looked at, as thumbnails may lie in front
+# Tags of GeoTIFF 1.1 (OGC 19-008r4): scale of a pixel, tie points, matrix, keys.
+PLACE_TAGS = {33550, 33922, 34264, 34735}
+MOST_PAGES = 16  # that are looked at
 
 
-class _Layout(NamedTuple):
-    """How numbers are stored in a TIFF: their byte order, and the wider offsets of BigTIFF."""
+@dataclass(frozen=True)
+class Place:
+    """Where on earth the pixels of a picture lie.
 
-    order: str
-    is_big: bool
+    Args:
+        size: (height, width) of the picture.
+        crs: the coordinate system of rasterio; None where the file names none.
+        transform: from (column, row) to coordinates, of `affine`.
+        points: rasterio's ground control points, of pictures that lie at an angle; else empty.
+    """
 
-    def read(self, file: BinaryIO, codes: str) -> tuple[Any, ...]:
-        """The next numbers. Raises struct.error where the file ends."""
-        layout = struct.Struct(self.order + codes)
-        return layout.unpack(file.read(layout.size))
+    size: tuple[int, int]
+    crs: Any
+    transform: Any
+    points: tuple[Any, ...] = ()
+
+    def at_size(self, size: tuple[int, int]) -> "Place":
+        """The place of the same picture at another (height, width)."""
+        rows, columns = size[0] / self.size[0], size[1] / self.size[1]
+        points = tuple(
+            type(point)(point.row * rows, point.col * columns, point.x, point.y, point.z, point.id, point.info)
+            for point in self.points
+        )
+        a, b, x, c, d, y = self.transform[:6]
+        transform = type(self.transform)(a / columns, b / rows, x, c / columns, d / rows, y)
+        return replace(self, size=size, transform=transform, points=points)
 
 
-def read_geo_tags(path: Path) -> GeoTags:
-    """The tags of the place on earth in a file; none in one that has no place, is damaged or is no TIFF."""
+def read_place(path: Path) -> Place | None:
+    """The place of the picture in a file; None in one that has no place, is damaged or is no TIFF.
+
+    Raises MissingExtraError for a file with a place if rasterio is not installed.
+    """
+    if path.suffix.lower() not in tiff.SUFFIXES:
+        return None
     try:
-        with path.open("rb") as file:
-            order = ORDERS.get(file.read(2))
-            return _read_pages(file, order) if order else {}
-    except (OSError, struct.error, UnicodeError, OverflowError):
-        return {}
-
-
-def _read_pages(file: BinaryIO, order: str) -> GeoTags:
-    (version,) = struct.unpack(f"{order}H", file.read(2))
-    layout = _Layout(order, version == BIG)
-    (offset,) = layout.read(file, "4xQ" if layout.is_big else "L")
-    for _ in range(MOST_PAGES):
-        if not offset:
-            break
-        file.seek(offset)
-        found, offset = _read_page(file, layout)
-        if found:
+        rasterio = _import_rasterio()
+    except MissingExtraError:
+        if _has_place(path):
+            raise
+        return None
+    # A thumbnail may lie in front of the picture; it has no place.
+    for page in range(1, MOST_PAGES + 1):
+        try:
+            with rasterio.open(f"GTIFF_DIR:{page}:{path}") as file:
+                found = _read_place(file)
+        except rasterio.errors.RasterioError:  # of a damaged file, or behind the last page
+            return None
+        if found is not None:
             return found
-    return {}
+    return None
 
 
-def _read_page(file: BinaryIO, layout: _Layout) -> tuple[GeoTags, int]:
-    """The tags of the place in a directory, and where the next directory is."""
-    number, length = ("Q", 8) if layout.is_big else ("L", 4)
-    (entries,) = layout.read(file, "Q" if layout.is_big else "H")
-    found: GeoTags = {}
-    for _ in range(entries):
-        tag, kind, count, content = layout.read(file, f"HH{number}{length}s")
-        if tag in PLACES and kind == TYPES.get(tag, DOUBLE):
-            found[tag] = _read_value(file, layout, kind, count, content)
-    return found, layout.read(file, number)[0]
+def _read_place(file: Any) -> Place | None:
+    points, crs_of_points = file.gcps
+    if not points and file.crs is None and file.transform.is_identity:
+        return None
+    return Place(file.shape, file.crs or crs_of_points, file.transform, tuple(points))
 
 
-def _read_value(file: BinaryIO, layout: _Layout, kind: int, count: int, content: bytes) -> tuple[Any, ...] | str:
-    """The value of a tag, which lies in the directory itself where it fits and else elsewhere in the file."""
-    values = struct.Struct(f"{layout.order}{count}{CODES[kind]}")
-    if values.size > len(content):
-        place = file.tell()
-        (offset,) = struct.unpack(layout.order + ("Q" if layout.is_big else "L"), content)
-        file.seek(offset)
-        content = file.read(values.size)
-        file.seek(place)
-    found = values.unpack(content[: values.size])
-    return found[0].rstrip(b"\0").decode("ascii") if kind == ASCII else found
+def _has_place(path: Path) -> bool:
+    """Whether a page of a TIFF has a tag of its place, as far as Pillow can read it."""
+    try:
+        with open_image(path, ("TIFF",)) as image:
+            pages: Any = image
+            return any(PLACE_TAGS & set(pages.tag_v2) for page in range(pages.n_frames) if pages.seek(page) is None)
+    except Exception:  # a damaged file makes Pillow raise errors of any type
+        return False
 
 
-def to_pillow(tags: GeoTags) -> ImageFileDirectory_v2:
-    """The tags as Pillow writes them into a TIFF (`tiffinfo`)."""
-    directory = ImageFileDirectory_v2()
-    for tag, value in tags.items():
-        directory.tagtype[tag] = TYPES.get(tag, DOUBLE)
-        directory[tag] = value
-    return directory
+def write_place(path: Path, place: Place) -> None:
+    """Adds a place to the TIFF in `path`, whose pixels stay as they are."""
+    rasterio = _import_rasterio()
+    # Without an .aux.xml beside the file.
+    with rasterio.Env(GDAL_PAM_ENABLED="NO"), rasterio.open(path, "r+", driver="GTiff") as file:
+        if place.points:
+            file.gcps = list(place.points), place.crs
+        else:
+            file.transform = place.transform
+            if place.crs:
+                file.crs = place.crs
 
 
-def to_tifffile(tags: GeoTags) -> list[tuple[int, int, int, Any, bool]]:
-    """The tags as tifffile writes them into a TIFF (`extratags`)."""
-    return [(tag, TYPES.get(tag, DOUBLE), len(value), value, True) for tag, value in tags.items()]
+def _import_rasterio() -> Any:
+    rasterio = import_extra("rasterio", "the place on earth of a GeoTIFF", "geo")
+    # A file to which a place is added has none before.
+    warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
+    return rasterio

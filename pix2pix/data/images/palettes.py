@@ -13,6 +13,7 @@ from pix2pix.data.images.lab import join_lightness
 VOID = 255  # number of pixels without a class, in files of class numbers
 NO_CLASS = -1  # the same in tensors of classes
 VOID_COLOURS = ((224, 224, 192), (255, 0, 255), (1, 2, 3))  # Pascal VOC's; others for palettes that contain it
+RIM = 4  # pixels around those of no class in which blended ones have none; a smaller map is blended over two
 HALF_A_LEVEL = 0.5 / 127.5  # half a level of 8 bits, in [-1, 1]
 
 
@@ -58,9 +59,19 @@ class Palette:
         return (colours.square().sum(dim=1) - 2 * pixels @ colours.T).argmin(dim=-1)
 
     def find_void(self, image: Tensor) -> Tensor:
-        """The pixels without a class, a mask (..., H, W) of a label map (..., 3, H, W) in [-1, 1]."""
-        colour = device_constant((self.void_colour,), image.device)[0]
-        return (image.movedim(-3, -1) - colour).abs().amax(dim=-1) < HALF_A_LEVEL
+        """The pixels without a class, a mask (..., H, W) of a label map (..., 3, H, W) in [-1, 1].
+
+        A map in colours is resized smoothly. Its blended pixels around those without a class have none, either.
+        """
+        pixels = image.movedim(-3, -1)
+        void = _is_near(pixels, device_constant((self.void_colour,), image.device)[0])
+        if image.device.type == "cpu" and not void.any():  # on a GPU the question would cost more than the answer
+            return void
+        nearest = device_constant(self.colours, image.device)[self.classify(image)]
+        is_blend = ~_is_near(pixels, nearest)
+        for _ in range(RIM):
+            void = void | (is_blend & _dilate(void))
+        return void
 
     def find_labelled(self, image: Tensor) -> Tensor:
         """The pixels with a class, a mask (..., 1, H, W) of a label map (..., 3, H, W) in [-1, 1]."""
@@ -161,6 +172,18 @@ class Palette:
     def paint(self, classes: Tensor) -> Tensor:
         """The colours of the classes: (..., 3, H, W) in [-1, 1]; pixels of NO_CLASS get the void colour."""
         return device_constant((*self.colours, self.void_colour), classes.device)[classes].movedim(-1, -3)
+
+
+def _is_near(pixels: Tensor, colours: Tensor) -> Tensor:
+    """Where pixels (..., 3) have these colours in 8 bits, (...)."""
+    return (pixels - colours).abs().amax(dim=-1) < HALF_A_LEVEL
+
+
+def _dilate(mask: Tensor) -> Tensor:
+    """A mask (..., H, W) with the neighbours of its pixels."""
+    height, width = mask.shape[-2:]
+    flat = mask.reshape(-1, 1, height, width).to(torch.float32)
+    return (torch.nn.functional.max_pool2d(flat, 3, stride=1, padding=1) > 0).reshape(mask.shape)
 
 
 def to_displayable(image: Tensor, palette: Palette | None, source: Tensor | None = None) -> Tensor:

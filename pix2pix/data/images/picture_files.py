@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pix2pix.core.extras import MissingExtraError
 from pix2pix.core.free_memory import free_memory
@@ -91,13 +91,27 @@ def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[I
     """
     length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_regular_file(file)
     with lift_pixel_limit():
-        image = Image.open(file, formats=formats or known_formats(file))
+        try:
+            image = Image.open(file, formats=formats or known_formats(file))
+        except UnidentifiedImageError:
+            _refuse_other_suffix(file)
+            raise
     with image:
         limit = max((MAX_PIXELS_PER_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
         if image.width * image.height > limit * length:
             raise ValueError(f"its header says {image.width}x{image.height}, but it has {length} bytes")
         require_memory(image.width * image.height * BYTES_PER_PIXEL)
         yield image
+
+
+def _refuse_other_suffix(file: File) -> None:
+    """Raises UnsupportedError for a file in a format that is read under another suffix alone."""
+    for suffix, name in FORMATS_BY_SUFFIX.items():
+        try:
+            Image.open(file, formats=(name,)).close()
+        except (UnidentifiedImageError, OSError, ValueError):
+            continue
+        raise UnsupportedError(f"its content is {name}, not that of {file.suffix} files. Call it {suffix}.")
 
 
 def known_formats(file: File) -> tuple[str, ...]:

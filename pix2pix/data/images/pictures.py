@@ -11,7 +11,7 @@ from torch import Tensor
 from pix2pix.core.atomic_files import atomic_file
 from pix2pix.data.images.decode import Picture, array_to_picture
 from pix2pix.data.images.deep_formats import encode_array
-from pix2pix.data.images.geotiff import GeoTags, to_pillow
+from pix2pix.data.images.geotiff import Place, write_place
 from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.images.tiff import SUFFIXES as TIFF_SUFFIXES
 from pix2pix.data.images.value_range import denormalize
@@ -100,29 +100,29 @@ def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] =
     return page
 
 
-def save_picture(picture: Picture, path: Path, *, geo_tags: GeoTags | None = None, **options: Any) -> None:
+def save_picture(picture: Picture, path: Path, *, place: Place | None = None, **options: Any) -> None:
     """Writes a picture or an array (H, W, C) atomically, in the format of the suffix; creates the folder.
 
-    A TIFF keeps the `geo_tags`. `options` are Pillow's options for the format.
+    A TIFF says with `place` where on earth it lies. `options` are Pillow's options for the format.
 
     Raises:
         ValueError: when the format cannot hold the pixels without loss.
         OSError: when the file cannot be written.
     """
     with atomic_file(path) as part:
-        _write(picture, part, path.suffix.lower(), geo_tags or {}, **SAVE_OPTIONS | options)
+        _write(picture, part, path.suffix.lower(), **SAVE_OPTIONS | options)
+        if place is not None and path.suffix.lower() in TIFF_SUFFIXES:
+            write_place(part, place)
 
 
-def _write(picture: Picture, path: Path, suffix: str, geo_tags: GeoTags, **options: Any) -> None:
+def _write(picture: Picture, path: Path, suffix: str, **options: Any) -> None:
     if not isinstance(picture, Image.Image) or suffix == ".npy":
         pixels = np.asarray(picture)
-        path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix, geo_tags))
+        path.write_bytes(encode_array(pixels.reshape(*pixels.shape[:2], -1), suffix))
         return
     # A JPEG has no colour table.
     if picture.mode == "P" and suffix in JPEG:
         picture = picture.convert("RGB")
     if picture.mode not in LOSSLESS_MODES.get(suffix, {picture.mode}):
         raise ValueError(f"a picture of mode {picture.mode} cannot be written as {suffix}. Choose png, tif or npy.")
-    if geo_tags and suffix in TIFF_SUFFIXES:
-        options["tiffinfo"] = to_pillow(geo_tags)
     picture.save(path, format=Image.registered_extensions()[suffix], **options)

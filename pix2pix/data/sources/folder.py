@@ -12,12 +12,13 @@ from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, read_size
 from pix2pix.data.images.memory_file import File
 from pix2pix.data.inventory import Inventory
-from pix2pix.data.pair import PairSource, Split
+from pix2pix.data.pair import InputAlone, PairSource, Split
 from pix2pix.data.sources import pair_list
 from pix2pix.data.sources.describe_splits import describe_splits
 from pix2pix.data.sources.faults import Report, raise_fault
 from pix2pix.data.sources.folder_layout import find_layout
 from pix2pix.data.sources.image_spec import OWN_FOLDERS, Folders, make_specs
+from pix2pix.data.sources.inputs_alone import InputFiles
 from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
 from pix2pix.data.sources.splits import (
@@ -146,6 +147,11 @@ class PairFolder(FilePairSource):
         if split not in self._splits:
             raise ValueError(missing_split_message(self.path, split, self.splits))
         return self._splits[split].files
+
+    def inputs(self) -> Sequence[InputAlone]:
+        """The inputs of a test or validation split that have no targets."""
+        spec = self.specs["A" if self.direction == "AtoB" else "B"]
+        return () if self.found.inputs is None else InputFiles(self.found.inputs, spec)
 
     def describe(self) -> list[str]:
         """What was found, in a line; then what was left out or looks wrong."""

@@ -2,16 +2,17 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Literal
 
 from natsort import natsorted
 
-from pix2pix.core.plurals import pluralize
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.faults import Fault, FaultLog, Report, raise_fault
+from pix2pix.data.sources.inputs_alone import describe_inputs
 from pix2pix.data.sources.layout_faults import (
+    describe_missing_partners,
     describe_several,
     describe_single_inputs,
     describe_single_pictures,
@@ -100,6 +101,7 @@ class _Search:
         # Several patterns give the same folder: each is listed once.
         self.list: Callable[[Path], list[str]] = functools.cache(walk_pictures if is_nested else list_pictures)
         self.notes: list[str] = []
+        self.inputs: PairPaths | None = None
 
     def find_splits(self) -> FolderLayout:
         """All splits in the folder; without any, its pictures are training pairs."""
@@ -114,7 +116,7 @@ class _Search:
         if "train" not in splits and may_be_unsplit and (files := self._find_split("")):
             splits["train"] = files
         self._leave_out_singles(splits)
-        return FolderLayout(self.tree.root, splits, self.notes, has_splits)
+        return FolderLayout(self.tree.root, splits, self.notes, has_splits, self.inputs)
 
     def _find_split(self, split: Split | Literal[""]) -> SplitFiles | None:
         """The pairs of one split in the first place that has files; the split "" is the folder itself."""
@@ -191,23 +193,28 @@ class _Search:
         return [{key: file for key, file in files.items() if key in shared} for files in named]
 
     def _note_missing_partners(self, folders: Sequence[Path], named: list[dict[str, str]]) -> None:
-        """Notes that pictures are left out because another folder of their split is empty."""
-        empty = [self._relative_path(folder) for folder, files in zip(folders, named, strict=True) if not files]
-        full = [f"{self._relative_path(folder)}/" for folder, files in zip(folders, named, strict=True) if files]
-        holds = f"holds {pluralize(max(map(len, named)), 'picture', 'pictures')}"
-        self.notes.append(f"{' and '.join(full)} {holds} with no partners in {'/, '.join(empty)}/: left out")
+        """Keeps inputs whose targets' folder is empty, and notes that other pictures without partners are left out."""
+        targets = [files for n, files in enumerate(named) if n not in self.sources]
+        if all(named[n] for n in self.sources) and not any(targets):
+            self._keep_inputs(folders, named, set.intersection(*(set(named[n]) for n in self.sources)))
+            return
+        self.notes.append(describe_missing_partners([f"{self._relative_path(folder)}/" for folder in folders], named))
 
     def _leave_out_single_inputs(self, folders: Sequence[Path], named: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Leaves out test inputs without targets, with a note, if every other file has its partners."""
+        """Keeps test inputs without targets apart from the pairs, if every other file has its partners."""
         # A pair has all targets. Inputs that have all their own parts but not all targets were made without them.
         with_targets = set.intersection(*(set(files) for n, files in enumerate(named) if n not in self.sources))
         alone = set.intersection(*(set(named[n]) for n in self.sources)) - with_targets
         if not alone or not all(set(files) <= with_targets | alone for files in named):
             return named
-        place = self._relative_path(folders[self.sources[0]])
-        inputs = pluralize(len(alone), "input", "inputs")
-        self.notes.append(f"{inputs} in {place}/ without targets: left out")
+        self._keep_inputs(folders, named, alone)
         return [{key: file for key, file in files.items() if key in with_targets} for files in named]
+
+    def _keep_inputs(self, folders: Sequence[Path], named: list[dict[str, str]], names: Set[str]) -> None:
+        keys = natsorted(names)
+        files = [[named[n][key] for key in keys] for n in self.sources]
+        self.inputs = PairPaths([folders[n] for n in self.sources], files, keys if self.is_nested else None)
+        self.notes.append(describe_inputs(len(keys), f"{self._relative_path(folders[self.sources[0]])}/"))
 
     def _find_side_by_side(self, folder: Path) -> SplitFiles | None:
         names = list(self._name_files(folder, natsorted(self.list(folder))).values())
@@ -234,7 +241,7 @@ class _Search:
             if files is None or not files.is_side_by_side:
                 continue
             if are_single_beside(files.sizes, train.sizes):
-                del splits[split]
+                self.inputs = splits.pop(split).files  # pyright: ignore[reportArgumentType]
                 self.notes.append(describe_single_inputs(files, train))
             elif are_single_beside(train.sizes, files.sizes):
                 self.report(describe_single_pictures(self.tree.root, files, train))

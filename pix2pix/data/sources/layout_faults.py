@@ -1,14 +1,16 @@
 """Faults of folders whose pictures are not the pairs they seem to be, and what to do about them."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from natsort import natsorted
 
+from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.sources.faults import Fault
 from pix2pix.data.sources.image_spec import OWN_FOLDERS
+from pix2pix.data.sources.inputs_alone import USE
 from pix2pix.data.sources.picture_folders import walk_pictures
 from pix2pix.data.sources.splits import SplitFiles
 
@@ -63,11 +65,19 @@ def describe_several(path: Path, folders: Sequence[Path], lacking: Sequence[str]
     return Fault("layout", ValueError(f"{message}."), folders=names)
 
 
+def describe_missing_partners(places: Sequence[str], named: Sequence[Mapping[str, str]]) -> str:
+    """A note about the pictures of a split that are left out because another of its folders is empty."""
+    empty = [place for place, files in zip(places, named, strict=True) if not files]
+    full = [place for place, files in zip(places, named, strict=True) if files]
+    holds = f"holds {pluralize(max(map(len, named)), 'picture', 'pictures')}"
+    return f"{' and '.join(full)} {holds} with no partners in {', '.join(empty)}: left out"
+
+
 def describe_single_inputs(files: SplitFiles, train: SplitFiles) -> str:
-    """A note about single pictures beside training pairs: inputs without targets."""
+    """A note about single pictures beside training pairs, which are taken for inputs without targets."""
     return (
         f"{files.place} holds {len(files.files)} single pictures, half as wide as the pairs of {train.place}: "
-        "inputs without targets, left out (data.layout=side_by_side takes them as pairs)"
+        f"inputs without targets; {USE} (data.layout=side_by_side takes them as pairs)"
     )
 
 

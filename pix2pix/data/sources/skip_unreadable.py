@@ -1,10 +1,11 @@
-"""Skips pairs that cannot be read: warns once and takes the next pair, up to a limit."""
+"""Skips pairs that cannot be read, up to a limit: a training takes the next pair, a validation leaves them out."""
 
 import logging
 from collections.abc import Sequence
 from typing import Literal
 
 from pix2pix.core.plurals import pluralize
+from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
@@ -39,9 +40,55 @@ class SkipUnreadable(Sequence[Pair]):
         is_new = index not in self.skipped
         self.skipped.add(index)
         if len(self.skipped) > self.limit:
-            raise ValueError(
-                f"{error} {pluralize(len(self.skipped), 'pair', 'pairs')} could not be read, but "
-                f"data.skip_limit={self.limit}. Raise it, or replace the files."
-            ) from error
+            raise _limit_error(error, len(self.skipped), self.limit) from error
         if is_new:
             log.warning("%s Skipped (%d of at most %d).", error, len(self.skipped), self.limit)
+
+
+class SelectedPairs(Sequence[Pair]):
+    """Some pairs of a sequence, by their numbers; read when indexed."""
+
+    def __init__(self, pairs: Sequence[Pair], numbers: Sequence[int]) -> None:
+        self.pairs, self.numbers = pairs, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self.pairs[self.numbers[index]]
+
+
+def leave_out_unreadable(pairs: Sequence[Pair], limit: int) -> Sequence[Pair]:
+    """The pairs without those that cannot be read, which it warns of. Reads each once, in threads.
+
+    A mean over pairs must not count another pair twice, so nothing takes the place of what is left out.
+
+    Raises:
+        ValueError: for more than `limit` unreadable pairs, and if none can be read.
+    """
+    errors = {}
+    for number, error in enumerate(map_in_threads(lambda number: _try_to_read(pairs, number), range(len(pairs)))):
+        if error is None:
+            continue
+        errors[number] = error
+        if len(errors) > limit:
+            raise _limit_error(error, len(errors), limit) from error
+        log.warning("%s Left out of the validation (%d of at most %d).", error, len(errors), limit)
+    if len(errors) == len(pairs):
+        raise ValueError("data.on_error=skip: none of the validation pairs can be read. Check data.path and the files.")
+    return SelectedPairs(pairs, [number for number in range(len(pairs)) if number not in errors]) if errors else pairs
+
+
+def _try_to_read(pairs: Sequence[Pair], number: int) -> Exception | None:
+    try:
+        pairs[number]
+    except (ValueError, OSError) as error:
+        return error
+    return None
+
+
+def _limit_error(error: Exception, count: int, limit: int) -> ValueError:
+    return ValueError(
+        f"{error} {pluralize(count, 'pair', 'pairs')} could not be read, but data.skip_limit={limit}. Raise it, or "
+        "replace the files."
+    )

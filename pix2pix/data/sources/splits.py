@@ -53,6 +53,7 @@ class FolderLayout:
         root: the folder of the data set.
         splits: the splits that were found.
         notes: sentences about files that were left out.
+        inputs: those of a split other than train that have no targets, if there are any.
         has_splits: whether the pairs are split; all pairs of a folder without splits are training pairs.
     """
 
@@ -60,6 +61,7 @@ class FolderLayout:
     splits: dict[Split, SplitFiles] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     has_splits: bool = True
+    inputs: PairPaths | None = None
 
 
 def find_split(word: str) -> Split | None:

@@ -1,4 +1,4 @@
-"""Writes sample sheets (source, output, target) of the same pairs every N epochs or steps."""
+"""Writes sample sheets (source, output, target) of the same pairs every N epochs or steps, and of inputs alone."""
 
 import logging
 from pathlib import Path
@@ -22,12 +22,14 @@ from pix2pix.training.stopping import is_epoch_over, is_last_batch, is_last_epoc
 log = logging.getLogger(__name__)
 
 Count = Annotated[int, Field(ge=1)]
+Rows = list[tuple[Tensor, ...]]
 
 
 class Samples(pl.Callback):
     """Writes `samples/val_epoch0010.png` and `samples/train_epoch0010.png`, and sends them to the loggers.
 
     Within an epoch, here the tenth, they are `val_epoch0010-step0003500.png` and `train_epoch0010-step0003500.png`.
+    Where the data have inputs without targets, `inputs_epoch0010.png` shows some of these with their outputs.
 
     Args:
         pairs: how many pairs of each set, evenly spaced over it and the same every time.
@@ -66,32 +68,58 @@ class Samples(pl.Callback):
     def _write_sheets(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, step_within_epoch: int | None = None
     ) -> None:
-        """Writes and logs the sheets of both sets, on the first process only."""
+        """Writes and logs the sheets of all sets, on the first process only."""
         if not trainer.is_global_zero:
             return
         data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         assert isinstance(data, PairDataModule)
         assert isinstance(pl_module, Pix2Pix)
-        folder = Path(trainer.default_root_dir) / "samples"
-        sets: tuple[tuple[Kind, Dataset[Pair]], ...] = (("val", data.validation), ("train", data.training_plain))
-        for kind, pairs in sets:
-            try:
-                path = folder / sheet_name(kind, trainer.current_epoch + 1, step_within_epoch)
-                sheet = write_sheet(path, kind, trainer.global_step, *self._generate(pl_module, pairs))
-                for logger in trainer.loggers:
-                    if isinstance(logger, SupportsSampleSheets):
-                        logger.log_sheet(sheet)
-            except OSError as error:  # a full disk must not stop the training
-                log.warning("%s: no samples of step %d (%s).", folder, trainer.global_step, error)
+        names, rows = self._show_inputs(pl_module, data)
+        sheets: dict[Kind, tuple[list[str], Rows]] = {
+            "val": self._show_pairs(pl_module, data.validation),
+            "train": self._show_pairs(pl_module, data.training_plain),
+            **({"inputs": (names, rows)} if rows else {}),
+        }
+        for kind, content in sheets.items():
+            self._write_sheet(trainer, kind, content, step_within_epoch)
 
-    def _generate(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], list[tuple[Tensor, Tensor, Tensor]]]:
+    def _write_sheet(
+        self, trainer: pl.Trainer, kind: Kind, content: tuple[list[str], Rows], step_within_epoch: int | None
+    ) -> None:
+        folder = Path(trainer.default_root_dir) / "samples"
+        try:
+            path = folder / sheet_name(kind, trainer.current_epoch + 1, step_within_epoch)
+            sheet = write_sheet(path, kind, trainer.global_step, *content)
+            for logger in trainer.loggers:
+                if isinstance(logger, SupportsSampleSheets):
+                    logger.log_sheet(sheet)
+        except OSError as error:  # a full disk must not stop the training
+            log.warning("%s: no samples of step %d (%s).", folder, trainer.global_step, error)
+
+    def _show_pairs(self, model: Pix2Pix, pairs: Dataset[Pair]) -> tuple[list[str], Rows]:
         """The names of the pairs, and the source, output and target of each as pictures (3, H, W) in [-1, 1]."""
         names, rows = [], []
-        spec = model.config.data.source_image_spec if model.config else RGB_SPEC
         for index in evenly_spaced(len(pairs), self.pairs):  # pyright: ignore[reportArgumentType]
             source, target, name = pairs[index]
-            output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
-            shown_source = spec.show(source, model.source_palette)
-            rows.append((shown_source, output[0], to_displayable(target, model.target_palette, source)))
+            shown = to_displayable(target, model.target_palette, source)
+            rows.append((*self._show_output(model, source, name), shown))
             names.append(name)
         return names, rows
+
+    def _show_inputs(self, model: Pix2Pix, data: PairDataModule) -> tuple[list[str], Rows]:
+        """The same of inputs without targets. One that cannot be read is left out: no number depends on it."""
+        names, rows = [], []
+        for index in evenly_spaced(len(data.inputs), self.pairs) if len(data.inputs) else ():
+            try:
+                source, name = data.inputs[index]
+            except (ValueError, OSError) as error:
+                log.warning("%s It is not in the samples.", error)
+                continue
+            rows.append(self._show_output(model, source, name))
+            names.append(name)
+        return names, rows
+
+    def _show_output(self, model: Pix2Pix, source: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        spec = model.config.data.source_image_spec if model.config else RGB_SPEC
+        output = model.generate(source[None].to(model.device), name)  # pyright: ignore[reportCallIssue]
+        return spec.show(source, model.source_palette), output[0]

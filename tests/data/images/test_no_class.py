@@ -6,11 +6,13 @@ import torch
 from PIL import Image
 
 from pix2pix.data.images.palettes import NO_CLASS, Palette, to_displayable
+from pix2pix.data.images.resize import resize
 from pix2pix.data.images.value_range import normalize
 from pix2pix.evaluation.confusion import ConfusionMatrix
 from pix2pix.evaluation.metrics import pixel_accuracy
 from pix2pix.models.losses import CrossEntropy, Wasserstein
 from pix2pix.models.objective import Objective
+from pix2pix.models.regularised_objective import RegularisedObjective
 from pix2pix.models.terms import cross_entropy, dice_loss, label_mask
 
 NUMBERS = np.array([[0, 1, 2, 3], [255, 255, 1, 0]], np.uint8)
@@ -74,6 +76,23 @@ def test_a_colour_of_no_class_by_chance_is_its_nearest_class():
     assert palette.true_classes(read(palette, picture)).tolist() == [[1, 1]]
 
 
+@pytest.mark.parametrize("size", [(17, 17), (90, 90)])
+def test_blended_pixels_around_those_of_no_class_have_none(size):
+    """As in a map in colours that was resized smoothly; edges between two classes count."""
+    palette = Palette(4)
+    classes = torch.zeros(60, 60, dtype=torch.int64)
+    classes[:, 45:] = 3
+    classes[20:40, 10:25] = NO_CLASS
+    pixels = ((palette.paint(classes) + 1) * 127.5).round().to(torch.uint8)
+    image = normalize(resize(pixels, size))
+    labelled, scale = palette.find_labelled(image)[0], size[0] / 60
+    is_exact = (image[..., None] == torch.tensor(palette.colours).T[:, None, None]).all(dim=0).any(dim=-1)
+    left = slice(0, int(35 * scale))  # without the edge between the classes 0 and 3
+    assert torch.equal(labelled[:, left], is_exact[:, left])
+    assert labelled[:, int(35 * scale) :].all()
+    assert not is_exact[:, int(35 * scale) :].all()
+
+
 def test_floats_that_are_no_classes_are_refused():
     with pytest.raises(ValueError, match=r"a\.png: a label map of floats that are not whole numbers"):
         Palette(4).decode_label_map(NUMBERS / 2, "a.png")
@@ -133,6 +152,19 @@ def test_a_discriminator_cannot_see_what_was_drawn_where_there_is_no_class(kind)
         torch.manual_seed(1)  # of the point between real and fake
         seen.append(objective.discriminator_terms(discriminator, target[:, :1], target, image))
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("name", ["penalty", "r1"])
+def test_penalties_are_of_the_gradients_at_the_labelled_pixels_alone(name):
+    _, target, labelled = make_pair(Palette(4))
+    objective = Objective(Wasserstein(), l1_weight=0)
+    objective.find_labelled = label_mask
+    regularised = RegularisedObjective(objective, r1_weight=1.0)
+    discriminator = torch.nn.Conv2d(5, 1, 1)  # a weight at each pixel: the gradient is the same at all
+    terms, _ = regularised.discriminator_terms(discriminator, target[:, :1], target, target)
+    squares = labelled.sum(dim=(1, 2)) * discriminator.weight[0, 1:].square().sum()
+    expected = (squares.sqrt() - 1).square().mean() * 10 if name == "penalty" else squares.mean() / 2
+    assert torch.allclose(terms[name], expected)
 
 
 def test_means_over_pixels_are_over_those_with_a_class_in_colours_too():

@@ -195,7 +195,7 @@ def test_no_other_program_is_asked_whatever_a_file_holds(tmp_path, monkeypatch, 
     monkeypatch.setattr(subprocess, "Popen", started)
     (tmp_path / name).write_bytes(content)
     for look in (open_picture, read_size):
-        with pytest.raises(ValueError, match=rf"{name}: cannot be read as a picture"):
+        with pytest.raises(ValueError, match=rf"{name}: (cannot be read as a picture|its content is PPM)"):
             look(tmp_path / name)
     assert measure_pairs([ScannedPair("train", "a", (tmp_path / name,))])[0].unreadable
 
@@ -231,3 +231,12 @@ def test_a_name_that_is_no_utf8_is_told(tmp_path):
             read()
     with pytest.raises(SystemExit, match=r"caf\\xe9\.jpg is not UTF-8"):
         pix2pix("data", "prepare", "derive", "--operation", "blur", folder / "train", "-o", tmp_path / "made")
+
+
+@pytest.mark.parametrize(("kind", "name", "suffix"), [("AVIF", "a.jpg", ".avif"), ("JPEG2000", "a.png", ".jp2")])
+def test_a_file_whose_suffix_is_that_of_another_format_is_told_its_own(tmp_path, kind, name, suffix):
+    """Browsers save AVIF under the name that the address has."""
+    Image.new("RGB", (8, 8), "red").save(tmp_path / name, kind)
+    for read in (open_picture, read_size):
+        with pytest.raises(ValueError, match=rf"{name}: its content is {kind}, not that of .*\. Call it {suffix}\."):
+            read(tmp_path / name)

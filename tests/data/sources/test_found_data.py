@@ -90,16 +90,35 @@ def test_a_folder_is_not_paired_with_itself(tmp_path):
             PairFolder(str(tmp_path), folders=folders)
 
 
-def test_inputs_without_targets_are_left_out_and_said(tmp_path):
+def test_inputs_without_targets_are_no_pairs_and_kept_apart(tmp_path):
     fill(tmp_path, "trainA/{}.png", "trainB/{}.png")
     fill(tmp_path, "testA/{}.png", count=4)
     source = PairFolder(str(tmp_path))
     assert source.splits == ("train", "val")
-    assert "testA/ holds 4 pictures with no partners in testB/" in source.describe()[1]
+    assert source.describe()[1].endswith(
+        "4 inputs in testA/ without targets: the samples of the training show some, and `pix2pix translate` takes them."
+    )
+    assert [(alone.name, tuple(alone.source.shape)) for alone in source.inputs()] == [
+        (str(number), (3, 32, 32)) for number in range(4)
+    ]
+    backwards = PairFolder(str(tmp_path), direction="BtoA")
+    assert not backwards.inputs()
+    assert "testA/ holds 4 pictures with no partners in testB/: left out" in backwards.describe()[1]
     fill(tmp_path, "testB/{}.png", count=3)
     source = PairFolder(str(tmp_path))
     assert names(source, "test") == ["0", "1", "2"]
     assert "1 input in testA/ without targets" in source.describe()[1]
+    assert [alone.name for alone in source.inputs()] == ["3"]
+
+
+def test_inputs_of_several_folders_need_all_of_their_parts(tmp_path):
+    fill(tmp_path, "train/mask/s/{}.png", "train/photo/s/{}.png", "train/B/s/{}.png", "test/mask/s/{}.png", count=3)
+    fill(tmp_path, "test/photo/s/{}.png", count=2)
+    source = PairFolder(str(tmp_path), folders={"A": {"mask": 1, "photo": 3}, "B": "B"}, source_channels=4)
+    assert [(alone.name, tuple(alone.source.shape)) for alone in source.inputs()] == [
+        ("0", (4, 32, 32)),
+        ("1", (4, 32, 32)),
+    ]
 
 
 def test_single_pictures_beside_pairs_are_not_halved(tmp_path):
@@ -108,6 +127,7 @@ def test_single_pictures_beside_pairs_are_not_halved(tmp_path):
     source = PairFolder(str(tmp_path))
     assert source.splits == ("train", "val")
     assert "3 single pictures" in source.describe()[1]
+    assert [alone.name for alone in source.inputs()] == ["0", "1", "2"]
     assert PairFolder(str(tmp_path), layout="side_by_side").splits == ("train", "val", "test")
     (tmp_path / "train").rename(tmp_path / "val")
     (tmp_path / "test").rename(tmp_path / "train")

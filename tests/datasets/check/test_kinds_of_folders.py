@@ -1,6 +1,7 @@
 """`pix2pix data check` reads what training reads: the command that it prints trains, for every kind of folder."""
 
 import csv
+import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,10 @@ from PIL import Image
 
 from pix2pix.config import compose
 from pix2pix.config.check import parse_and_check
-from pix2pix.core.instantiate import build
 from pix2pix.core.randomness import pair_generator
-from pix2pix.data.datamodule import PairDataModule
 from pix2pix.datasets.check.check import CheckResult, check
+from pix2pix.training.build import build_data, build_model
+from tests.small import fit
 
 SIDE = 32
 Write = Callable[[Path, np.ndarray], None]
@@ -247,13 +248,19 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
 }
 
 
+TINY = ["generator.base_channels=2", "discriminator.base_channels=2", "data.num_workers=0", "trainer=cpu"]
+
+
 def require_trainable(result: CheckResult) -> None:
-    """Takes one batch of the training, and one validation pair, as the recommended command reads them."""
+    """Runs the recommended command with tiny networks: one step and one validation pair; then reads all pairs."""
     assert result.is_trainable, result.findings
-    config = parse_and_check(compose.compose_command_line(shlex.split(result.command)[2:]))
-    data = config.data
-    module = PairDataModule(build(data.source), build(data.transform))
-    module.training_plain[0]
+    config = parse_and_check(compose.compose_command_line([*shlex.split(result.command)[2:], *TINY]))
+    data, module = config.data, build_data(config)
+    model = build_model(config)
+    trainer = fit(model, pairs=module, max_epochs=1, limit_train_batches=1, limit_val_batches=1)
+    assert trainer.global_step == 1
+    assert math.isfinite(trainer.callback_metrics["val/l1"])
+    assert all(torch.isfinite(weights).all() for weights in model.parameters())
     for pairs in (module.training.pairs, module.validation.pairs):
         for number in range(len(pairs)):
             pair = module.transform.transform_for_training(pairs[number], pair_generator(0, 0, number))

@@ -1,10 +1,11 @@
 """Sheets of the same pairs: after epochs, and every so many steps within one."""
 
 import pytest
+from PIL import Image
 
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import newest_sheet, read_sheets
-from tests.conftest import TINY, pix2pix, same_weights
+from tests.conftest import TINY, TINY_FOLDER, noise_pairs, pix2pix, same_weights
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,22 @@ def test_a_sheet_changes_no_weight_and_a_resumed_run_makes_the_same(often, tiny_
         for run in (Run(tmp_path / "often"), often)
     )
     assert ours == unbroken
+
+
+def test_inputs_without_targets_have_sheets_of_their_own_and_no_part_in_the_training(tmp_path, capsys):
+    words = ["train", *TINY_FOLDER, f"output_dir={tmp_path}", "trainer.max_epochs=1", "data.num_workers=0"]
+    data = noise_pairs(tmp_path / "pairs", 4)
+    pix2pix(*words, f"data.path={data}", "name=without")
+    (data / "test").mkdir()
+    for number in range(2):
+        Image.effect_noise((32, 32), 50).save(data / "test" / f"{number}.png")
+    (data / "test" / "damaged.png").write_bytes(b"no picture")
+    pix2pix(*words, f"data.path={data}", "name=with")
+    runs = [Run(tmp_path / name) for name in ("with", "without")]
+    assert same_weights(*runs)
+    assert {file.name for file in (runs[1].path / "samples").iterdir()} == {"train_epoch0001.png", "val_epoch0001.png"}
+    sheet, _ = newest_sheet(runs[0].path / "samples", "inputs")
+    assert sheet is not None
+    assert sheet.names == ["0", "1"]
+    assert {strip.width for strip in sheet.strips()} == {2 * (128 + 4) + 4}  # an input and its output
+    assert "damaged.png: cannot be read as a picture" in capsys.readouterr().out
