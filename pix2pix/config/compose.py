@@ -178,8 +178,11 @@ def describe_error(error: Exception) -> str:
 
 def _describe_unknown_key(key: str, node: DictConfig) -> str:
     arguments: Iterable[str] = ()
-    with contextlib.suppress(ValueError):  # `node` names no class
-        arguments = instantiate.constructor_parameters(instantiate.locate_factory(node.get(instantiate.TARGET)))
+    target = node.get(instantiate.TARGET)
+    # The settings name every argument of this package's classes, and importing those would take seconds.
+    if isinstance(target, str) and not target.startswith("pix2pix."):
+        with contextlib.suppress(ValueError):  # no such class
+            arguments = instantiate.constructor_parameters(instantiate.locate_factory(target))
     if key.rpartition(".")[2] in arguments:
         return f"{key}: the class here takes it, but it is not among the settings. Add it: +{key}=VALUE."
     return instantiate.unknown_key_message(key, [str(name) for name in node])

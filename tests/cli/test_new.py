@@ -38,7 +38,7 @@ def test_the_next_command_trains(tmp_path, monkeypatch, capsys):
     assert f"_target_: {NAME}.networks.ContextNet" in run.config_file.read_text()
 
 
-@pytest.mark.parametrize("name", ["My-Lab", "2labs", "../lab", "class", "ourlab/", ""])
+@pytest.mark.parametrize("name", ["My-Lab", "2labs", "../lab", "class", "ourlab/"])
 def test_what_is_no_name_of_a_package_is_refused(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"no name of a Python package\. Use lower-case letters"):
