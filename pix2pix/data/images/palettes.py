@@ -65,7 +65,8 @@ class Palette:
         """
         pixels = image.movedim(-3, -1)
         void = _is_near(pixels, device_constant((self.void_colour,), image.device)[0])
-        if image.device.type == "cpu" and not void.any():  # on a GPU the question would cost more than the answer
+        # Most maps have no such pixel. A GPU would wait for the question, and an exported graph cannot ask it.
+        if image.device.type == "cpu" and not torch.compiler.is_compiling() and not void.any():
             return void
         nearest = device_constant(self.colours, image.device)[self.classify(image)]
         is_blend = ~_is_near(pixels, nearest)
