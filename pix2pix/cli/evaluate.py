@@ -70,9 +70,9 @@ def evaluate(runs: tuple[str, ...], output: Path | None, **options: Any) -> None
 
     if output is not None and len(runs) > 1:
         raise ValueError("--output takes the results of one RUN. Leave it out, or evaluate each RUN by itself.")
-    for run in map(Run, runs):
+    for run in runs:
         result = evaluate_run(run, output=output, **options)
-        click.echo(f"{run.path}  {result.description}")
+        click.echo(f"{Run(run).path}  {result.description}")
         for name in result.totals:
             click.echo(f"  {result.describe(name)}")
         if result.intervals:

@@ -96,7 +96,8 @@ def _open_places(place: Run | str | Path, output: str | Path | None) -> tuple[Ru
     run = place if isinstance(place, Run) else Run(place)
     if output is None:
         if run.path.is_file() or is_hub_address(run.path) or (str(run.path) in BUILTIN and not run.path.exists()):
-            raise ValueError(f"{run.path}: is no run directory, which would hold the results. Set --output DIR.")
+            name = place if isinstance(place, str) else run.path
+            raise ValueError(f"{name}: is no run directory, which would hold the results. Set --output DIR.")
         run.config()  # raises if this is no run directory, which the results are written to
         return run, None
     folder = Path(output)

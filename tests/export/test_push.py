@@ -86,7 +86,7 @@ def test_every_command_takes_an_address_of_the_hub(hub, evaluated, tmp_path):
     assert (tmp_path / "desk" / "tiny.safetensors").is_file()
     assert [shown.name for shown in load_runs([f"hf://{NAME}"])] == [NAME]
     assert [shown.name for shown in load_runs([f"hf://{NAME}", evaluated.path])] == [NAME, "tiny"]
-    with pytest.raises(SystemExit, match="not a run"):
+    with pytest.raises(SystemExit, match=r"no run directory, .* Set --output"):
         pix2pix("evaluate", f"hf://{NAME}")
 
 

@@ -229,7 +229,7 @@ def test_weights_are_chosen_by_name(tiny_run, tmp_path):
 
 
 def test_one_name_for_all_or_one_for_each(tiny_run):
-    with pytest.raises(ValueError, match="2 names for 1 pictures"):
+    with pytest.raises(ValueError, match="2 names for 1 picture:"):
         package.load_translator(tiny_run.path)(pixels(0), name=["a", "b"])
 
 
