@@ -150,7 +150,7 @@ def run(*words: str) -> str:
     """What the command line answers. Raises CalledProcessError when it fails."""
     print("pix2pix", *words, flush=True)
     command = [sys.executable, "-m", "pix2pix", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout.strip()
 
 
 def measure(case: Case, root: Path, epochs: int) -> tuple[list[str], Image.Image]:

@@ -31,9 +31,10 @@ def run(job: Job, environment: dict[str, str] = ONE_THREAD) -> int:
 
 
 def test_what_the_server_imports_exists():
+    before = signal.getsignal(signal.SIGTERM)
     for name in PRELOAD:
-        if name != "pix2pix.runs.fork_server":  # which would change the signals of this process
-            importlib.import_module(name)
+        importlib.import_module(name)
+    assert signal.getsignal(signal.SIGTERM) is before, "only the server ignores the signals of its jobs"
 
 
 def test_a_fork_trains_as_the_command_line_does(tmp_path):
