@@ -2,6 +2,8 @@
 
 import os
 
+THREADS_VARIABLE = "OMP_NUM_THREADS"  # by which a process is told how many threads to compute with
+
 
 def count_cores() -> int:
     """The cores that this process may use: fewer than the machine has under `taskset`, Slurm and the like."""

@@ -17,7 +17,7 @@ def orient(a: T, b: T, direction: str) -> tuple[T, T]:
 
 def order_letters(direction: str) -> tuple[Letter, Letter]:
     """The letters of source and target."""
-    return ("A", "B") if direction == "AtoB" else ("B", "A")
+    return orient(*LETTERS, direction)
 
 
 def letter_of(side: Side, direction: str) -> Letter:

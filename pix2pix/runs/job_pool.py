@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from pix2pix.core.cpu_cores import count_cores
+from pix2pix.core.cpu_cores import THREADS_VARIABLE, count_cores
 from pix2pix.core.processes import KILL, signal_tree
 from pix2pix.core.signals import STOP_SIGNALS, USER_SIGNALS
 from pix2pix.runs.job_process import JobProcess, start_process
@@ -88,7 +88,7 @@ class DeviceSlots:
     def environment(self, slots: list[int]) -> dict[str, str]:
         """The variables that keep a job to its slots. GPUs are numbered among those visible to this process."""
         if self.threads is not None:
-            return {"OMP_NUM_THREADS": str(self.threads)}
+            return {THREADS_VARIABLE: str(self.threads)}
         # This process may itself see only some GPUs, under names of CUDA's own: the n-th visible one, not number n.
         visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
         names = [visible[card] if card < len(visible) else str(card) for card in sorted(slots)]

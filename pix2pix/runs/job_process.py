@@ -8,23 +8,22 @@ on the CPU: CUDA has to find its devices in the process that uses them.
 import atexit
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import psutil
 
+from pix2pix.core.cpu_cores import THREADS_VARIABLE
 from pix2pix.core.signals import STOP_SIGNALS
 from pix2pix.runs.sweep import Job
 
-THREADS = "OMP_NUM_THREADS"
-COMMAND = "pix2pix.cli.__main__"
+COMMAND = "pix2pix.cli"
 # What a training imports before its first step, by name: this package may not import those that build on it.
 PRELOAD = [
     "pix2pix.runs.fork_server",
@@ -40,18 +39,17 @@ READY_SECONDS = 120.0  # for the server's imports
 
 
 class ForkedProcess:
-    """A process of the fork server, with the methods and attributes of `subprocess.Popen` that a pool uses."""
+    """A process of the fork server, with what a pool uses of `subprocess.Popen`."""
 
     def __init__(self, process: ForkServerProcess) -> None:
         assert process.pid is not None
-        self.process, self.pid, self.returncode = process, process.pid, None
+        self.process, self.pid = process, process.pid
 
     def poll(self) -> int | None:
         """The exit code, as `subprocess.Popen.poll` returns it; None while the process runs."""
         code = self.process.exitcode
         # Without its server a process goes on, and only its exit code is lost.
-        self.returncode = None if code == SERVER_ENDED and psutil.pid_exists(self.pid) else code
-        return self.returncode
+        return None if code == SERVER_ENDED and psutil.pid_exists(self.pid) else code
 
     def wait(self, timeout: float) -> None:
         """Waits for the end of the process. Raises subprocess.TimeoutExpired."""
@@ -73,18 +71,17 @@ def start_process(job: Job, environment: Mapping[str, str]) -> JobProcess:
     Raises:
         OSError: if the system does not start it.
     """
-    job.open_log().close()
     whole = os.environ | environment
-    if _can_fork(job, environment):
-        return _fork(job, whole)
-    with job.log.open("ab") as out:
+    with job.open_log() as out:
+        if _can_fork(job, environment):
+            return _fork(job, whole)
         return subprocess.Popen(job.command(), stdout=out, stderr=subprocess.STDOUT, env=whole, start_new_session=True)
 
 
 def _can_fork(job: Job, environment: Mapping[str, str]) -> bool:
     """Whether a fork does what the job's command line would do."""
-    is_training = job.command()[1:3] == ["-m", COMMAND.removesuffix(".__main__")]
-    return sys.platform == "linux" and is_training and THREADS in environment and _is_main_harmless()
+    is_training = job.command()[1:3] == ["-m", COMMAND]
+    return sys.platform == "linux" and is_training and THREADS_VARIABLE in environment and _is_main_harmless()
 
 
 def _is_main_harmless() -> bool:
@@ -125,7 +122,7 @@ def _train(
     os.environ.clear()
     os.environ.update(environment)
     try:
-        _run_command(words, int(environment[THREADS]))
+        _run_command(words, int(environment[THREADS_VARIABLE]))
     finally:
         atexit._run_exitfuncs()  # multiprocessing does not; W&B ends its run in one
 
@@ -136,9 +133,6 @@ def _run_command(words: Sequence[str], threads: int) -> None:
 
     torch.set_num_threads(threads)  # OpenMP has read its variable when the server imported torch
     np.random.seed()  # as in a new process; Python's own generator does it at a fork
-    spec = find_spec(COMMAND)
-    assert spec
-    assert spec.origin
-    sys.argv = [spec.origin, *words]
-    sys.modules["__main__"].__spec__ = spec  # by which processes of this job would be started
-    import_module(COMMAND.replace("__main__", "main")).main()
+    sys.argv = ["", *words]
+    # As `python -m` does it. By the name of this module the other processes of a job on several devices are started.
+    runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)

@@ -9,12 +9,10 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.accelerators import CPUAccelerator
 
-from pix2pix.core.cpu_cores import count_cores
+from pix2pix.core.cpu_cores import THREADS_VARIABLE, count_cores
 from pix2pix.runs.run import Run
 
 log = logging.getLogger(__name__)
-
-VARIABLE = "OMP_NUM_THREADS"
 
 
 @contextmanager
@@ -29,7 +27,7 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
     before, number = torch.get_num_threads(), _thread_count(run, trainer)
     torch.set_num_threads(number)
     if trainer.world_size > 1:
-        os.environ[VARIABLE] = str(number)  # for processes that Lightning starts
+        os.environ[THREADS_VARIABLE] = str(number)  # for processes that Lightning starts
     if trainer.is_global_zero:
         run.record_threads(number)
     try:
@@ -40,7 +38,7 @@ def keep_thread_count(run: Run, trainer: pl.Trainer) -> Iterator[None]:
 
 def _thread_count(run: Run, trainer: pl.Trainer) -> int:
     # Lightning gives each of several processes its share of the cores, unless OMP_NUM_THREADS says otherwise.
-    is_shared = trainer.world_size > 1 and VARIABLE not in os.environ
+    is_shared = trainer.world_size > 1 and THREADS_VARIABLE not in os.environ
     own = max(1, count_cores() // trainer.num_devices) if is_shared else torch.get_num_threads()
     recorded = run.threads()
     if recorded is None or recorded == own:

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from pix2pix.core.checksums import file_sha256
-from pix2pix.data.direction import Direction, Letter, orient
+from pix2pix.data.direction import Direction, Letter, letter_of, orient
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth, read_size
 from pix2pix.data.images.memory_file import File
@@ -150,7 +150,7 @@ class PairFolder(FilePairSource):
 
     def inputs(self) -> Sequence[InputAlone]:
         """The inputs of a test or validation split that have no targets."""
-        spec = self.specs["A" if self.direction == "AtoB" else "B"]
+        spec = self.specs[letter_of("source", self.direction)]
         return () if self.found.inputs is None else InputFiles(self.found.inputs, spec)
 
     def describe(self) -> list[str]:

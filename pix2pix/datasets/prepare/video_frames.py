@@ -71,7 +71,7 @@ def list_frame_pairs(
     (times_a, rate, curves_a), (times_b, rate_b, curves_b) = (
         _read_film(video, with_curves=offset is None) for video in (a, b)
     )
-    offset, said = _choose_offset(offset, curves_a, curves_b)
+    offset, sentence = _choose_offset(offset, curves_a, curves_b)
     chosen = list(_match_frames(times_a[::every], times_b, offset, 0.5 / rate_b))
     if not chosen:
         raise ValueError(
@@ -83,7 +83,7 @@ def list_frame_pairs(
         for (n, partner), split in zip(chosen, splits, strict=True)
         if split
     ]
-    return Matches(pairs, []), said
+    return Matches(pairs, []), sentence
 
 
 def _choose_offset(offset: float | None, a: list[Curve], b: list[Curve]) -> tuple[float, str]:
