@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2pix.data.settings import DataSettings
-from pix2pix.data.sources.derivations import DEFAULT_AMOUNTS, LUMA, gaussian_line
+from pix2pix.data.sources.derivations import DEFAULT_AMOUNTS, filter_twice, gaussian_line, grayscale
 
 CUBIC = -0.5  # the parameter a of Keys (1981), with which pictures are resized
 
@@ -45,8 +45,7 @@ class Grayscale(Derivation):
 
     def forward(self, photo: Tensor) -> Tensor:
         """Photos (B, 3, H, W) to (B, 1, H, W)."""
-        weights = torch.tensor(LUMA).reshape(1, 3, 1, 1)
-        return (photo * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
+        return grayscale(photo)
 
 
 class LowResolution(Derivation):
@@ -91,12 +90,9 @@ class Blur(Derivation):
 
     def forward(self, photo: Tensor) -> Tensor:
         """Photos (B, 3, H, W) to (B, 3, H, W)."""
-        reach = len(self.line) // 2
         batch, channels, height, width = photo.shape
-        image = photo.float().reshape(batch * channels, 1, height, width)
-        image = F.pad(image, (reach, reach, reach, reach), mode="reflect")
-        image = F.conv2d(F.conv2d(image, self.line.reshape(1, 1, 1, -1)), self.line.reshape(1, 1, -1, 1))
-        return image.reshape(batch, channels, height, width).round().to(torch.uint8)
+        image = photo.reshape(batch * channels, 1, height, width)
+        return filter_twice(image, self.line).reshape(batch, channels, height, width)
 
 
 class Hole(Derivation):

@@ -37,9 +37,9 @@ def draw_input(
 
 
 def grayscale(picture: Tensor, amount: float = 0.0) -> Tensor:
-    """Luma (ITU-R BT.601), uint8 (1, H, W)."""
+    """Luma (ITU-R BT.601) of (..., 3, H, W), uint8 (..., 1, H, W)."""
     weights = torch.tensor(LUMA).reshape(3, 1, 1)
-    return (picture * weights).sum(dim=0, keepdim=True).round().to(torch.uint8)
+    return (picture * weights).sum(dim=-3, keepdim=True).round().to(torch.uint8)
 
 
 def edges(picture: Tensor, high: float) -> Tensor:
@@ -78,11 +78,15 @@ def reduced_size(size: Size, side: float) -> Size:
 
 def blur(picture: Tensor, sigma: float) -> Tensor:
     """Gaussian blur with a standard deviation of `sigma` pixels and reflection at the borders."""
-    line = gaussian_line(sigma, min(picture.shape[1:]) - 1)
+    return filter_twice(picture[:, None], gaussian_line(sigma, min(picture.shape[1:]) - 1))[:, 0]
+
+
+def filter_twice(image: Tensor, line: Tensor) -> Tensor:
+    """Filters (N, 1, H, W) along rows and along columns with the weights of a line, reflected at the borders; uint8."""
     reach = len(line) // 2
-    image = F.pad(picture[:, None].float(), (reach, reach, reach, reach), mode="reflect")
-    image = F.conv2d(F.conv2d(image, line.reshape(1, 1, 1, -1)), line.reshape(1, 1, -1, 1))
-    return image[:, 0].round().to(torch.uint8)
+    padded = F.pad(image.float(), (reach, reach, reach, reach), mode="reflect")
+    filtered = F.conv2d(F.conv2d(padded, line.reshape(1, 1, 1, -1)), line.reshape(1, 1, -1, 1))
+    return filtered.round().to(torch.uint8)
 
 
 def gaussian_line(sigma: float, longest: int | None = None) -> Tensor:
