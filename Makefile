@@ -60,7 +60,7 @@ benchmark: install
 	$(BIN)/python benchmarks/benchmark.py --json benchmarks/results/step.json
 
 benchmark-check: install
-	$(BIN)/python benchmarks/benchmark.py --check benchmarks/results/step.json
+	$(BIN)/python benchmarks/benchmark.py --check benchmarks/results/step*.json
 
 benchmark-gpu: install
 	$(BIN)/python -m benchmarks.gpu --data ../shared/datasets --out outputs/gpu

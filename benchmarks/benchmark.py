@@ -3,13 +3,14 @@
 python benchmarks/benchmark.py --json benchmarks/results/step.json
 python benchmarks/benchmark.py --what step --sizes 256 --batches 1 4 --sides reference ours
 python benchmarks/benchmark.py --what overhead --sizes 64 256
-python benchmarks/benchmark.py --check benchmarks/results/step.json
+python benchmarks/benchmark.py --check benchmarks/results/step*.json
 
 Each side is a process of its own with the settings it has by itself. They take turns of a few steps, in an order that
 turns round, while the others wait. A ratio is that of two turns of one round; given are its median over the rounds and
 its quartiles. Where other programs want the processor, too, `--threads 1` and the ratios of processor time, which count
-what each side itself used, come near to those of a quiet machine. `--check` measures again what a file has recorded,
-and fails when a ratio fell by more than its spread.
+what each side itself used, come near to those of a quiet machine. `--check` measures again what was recorded on a CPU
+with the same vector instructions, and fails when a ratio fell by more than its spread: the ratios differ between AVX2
+and AVX-512 by more than any change of the code.
 """
 
 import argparse
@@ -89,12 +90,24 @@ def sides_that_run_here(sides: Iterable[str]) -> list[str]:
     return [side for side in sides if side != "bf16" or has_fast_bf16("cpu")]
 
 
-def check(file: Path) -> None:
+def find_record(files: Iterable[Path]) -> dict[str, Any]:
+    """The record of a CPU with the vector instructions of this one; exits where there is none."""
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    here = describe_machine()["instructions"]
+    for record in records:
+        if record["machine"]["instructions"] == here:
+            return record
+    known = ", ".join(record["machine"]["instructions"] for record in records)
+    raise SystemExit(
+        f"This CPU computes with {here}, and the records are of {known}. Measure a known version first: "
+        f"python benchmarks/benchmark.py --json benchmarks/results/step_{here.lower()}.json"
+    )
+
+
+def check(files: Iterable[Path]) -> None:
     """Exits with the ratios that have fallen."""
     worse = []
-    if not has_fast_bf16("cpu"):
-        print("bf16 is left out: this CPU has no instructions for it.", flush=True)
-    for what, results in json.loads(file.read_text(encoding="utf-8"))["results"].items():
+    for what, results in find_record(files)["results"].items():
         for then in results:
             shape = then["size"], then["batch"]
             sides = sides_that_run_here(then["sides"])
@@ -113,7 +126,7 @@ def check(file: Path) -> None:
 def cases(what: str, options: argparse.Namespace) -> list[Case]:
     """The cases of the table above, or those of the chosen sizes, batches, contenders and rounds."""
     chosen = [
-        (shape, options.sides or sides, options.rounds or rounds, options.steps or steps)
+        (shape, sides_that_run_here(options.sides or sides), options.rounds or rounds, options.steps or steps)
         for shape, sides, rounds, steps in CASES[what]
     ]
     if not (options.sizes or options.batches):
@@ -132,8 +145,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="of each turn")
     parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
-    parser.add_argument("--check", type=Path, metavar="JSON", help="measure again, and compare with these")
+    parser.add_argument("--check", type=Path, nargs="+", metavar="JSON", help="measure again, and compare with these")
     options = parser.parse_args()
+    if not has_fast_bf16("cpu"):
+        print("bf16 is left out: this CPU has no instructions for it.", flush=True)
     if options.check:
         check(options.check)
         return

@@ -6,6 +6,8 @@ import resource
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from pix2pix.core.cpu_cores import count_cores
 
 STATUS = Path("/proc/self/status")
@@ -18,6 +20,7 @@ def describe_machine() -> dict[str, str]:
     return {
         "cpu": models[0] if models else platform.processor(),
         "cores": str(count_cores()),
+        "instructions": torch.backends.cpu.get_cpu_capability(),  # such as AVX2 and AVX512
         "platform": platform.platform(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("pix2pix", "torch", "numpy", "pillow")},
