@@ -125,7 +125,7 @@ def check(files: Iterable[Path]) -> None:
 
 def cases(what: str, options: argparse.Namespace) -> list[Case]:
     """The cases of the table above, or those of the chosen sizes, batches, contenders and rounds."""
-    chosen = [
+    chosen: list[Case] = [
         (shape, sides_that_run_here(options.sides or sides), options.rounds or rounds, options.steps or steps)
         for shape, sides, rounds, steps in CASES[what]
     ]
