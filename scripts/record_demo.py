@@ -110,7 +110,7 @@ def record(browser: webdriver.Chrome, width: int) -> Iterator[Image.Image]:
     wait_until_translated(browser)
     yield take_frame(browser, width)
     for name, *places in plan_facade():
-        browser.find_element(By.XPATH, f"//*[@id='palette']//button[text()='{name}']").click()
+        browser.find_element(By.CSS_SELECTOR, f"#palette [title='{name}']").click()
         # a large rectangle is dragged in more steps than a window
         steps = 2 + round(6 * abs(places[2] - places[0]))
         for left_to_go in drag(browser, *places, steps=steps):

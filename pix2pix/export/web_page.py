@@ -67,9 +67,11 @@ def _write_page(folder: Path, run: str | Path, description: dict[str, Any], opti
     runs = load_runs([run], **options)
     samples = find_samples(runs[0])
     model = {key: description[key] for key in ("input", "output", "noise")}
-    files = read_page_files("browser") | {name: content for name, (content, _) in sample_files(samples).items()}
+    data = page_data(runs, samples) | {"model": model}
+    pictures = {name: content for name, (content, _) in sample_files(samples).items()}
+    files = read_page_files("browser", data) | pictures
     for name, content in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    (folder / MARKER).write_text(json.dumps(page_data(runs, samples) | {"model": model}), encoding="utf-8")
+    (folder / MARKER).write_text(json.dumps(data), encoding="utf-8")

@@ -63,7 +63,7 @@ class Demo:
         self.concurrency = ConcurrencyLimit(limits.requests, "requests")
         self.live = LiveEndpoint(runs, self.worker, limits)
         self.page_data = page_data(runs, samples)
-        self.files = _by_path(read_page_files("server"), sample_files(samples))
+        self.files = _by_path(read_page_files("server", self.page_data), sample_files(samples))
 
     async def translate(self, request: Request) -> Response:
         """Translates the picture in the body."""

@@ -27,6 +27,7 @@ BY_FILE = {known.file: known for known in BUILTIN.values()}
 Kind = Literal["labels", "edges", "photo"]
 PAINTS = {"black": "#16161a", "white": "#ffffff", "red": "#d7352b", "yellow": "#f2b632", "green": "#3d9a50"}
 PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
+GREYS = {"black": "#000000", "dark grey": "#404040", "grey": "#808080", "light grey": "#c0c0c0", "white": "#ffffff"}
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,13 @@ def describe_canvas(runs: Sequence[LoadedRun], is_line_drawing: bool) -> dict[st
     palette = data.source_label_choice
     kind: Kind = "labels" if palette else "edges" if is_line_drawing or data.operation == "edges" else "photo"
     height, width = max_size(runs)
-    brushes = {"ink": "#000000"} if kind == "edges" else _colours(palette) if palette else PAINTS
+    is_grey = kind == "photo" and (data.operation in ("lab", "grayscale") or data.source_image_spec.channels == 1)
+    paints = GREYS if is_grey else PAINTS
+    brushes = {"ink": "#000000"} if kind == "edges" else _colours(palette) if palette else paints
     return {
         "kind": kind,
         "operation": data.operation,
+        "isGrey": is_grey,  # the run sees lightness alone
         "derivation": describe_derivation(data, (height, width)),
         "width": width,
         "height": height,

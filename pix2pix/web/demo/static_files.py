@@ -1,9 +1,11 @@
 """The static files of the demo page, for the server and for the exported page."""
 
+import json
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 from pix2pix.web.demo.sample_pictures import Sample
 from pix2pix.web.demo.worker import encode_picture
@@ -14,13 +16,35 @@ MEDIA = {".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"
 Files = dict[str, tuple[bytes, str]]
 
 
-def read_page_files(engine: Engine) -> dict[str, bytes]:
-    """The files of the page by name; `engine` is where the model runs."""
+def read_page_files(engine: Engine, page_data: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of the page by name.
+
+    Args:
+        engine: where the model runs.
+        page_data: runs, canvas and samples. They are part of the HTML, so the page has its final shape when it is first
+            painted.
+    """
     others = ENGINE_FILES["browser" if engine == "server" else "server"]
     folder = resources.files("pix2pix.web.demo").joinpath("page")
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name not in others}
-    files["index.html"] = files["index.html"].replace(b'data-engine="server"', f'data-engine="{engine}"'.encode())
+    modules = sorted(name for name in files if name.endswith(".js") and name not in {"main.js", "browser_worker.js"})
+    files["index.html"] = _fill(files["index.html"].decode(), engine, page_data, modules).encode()
     return files
+
+
+def _fill(html: str, engine: Engine, page_data: Mapping[str, Any], modules: Sequence[str]) -> str:
+    data = json.dumps(page_data).replace("<", "\\u003c")  # a name must not end the script element
+    replacements = {
+        'data-engine="server"': f'data-engine="{engine}"',
+        "<title>pix2pix</title>": f"<title>{escape(page_data['runs'][0]['data'])} · pix2pix</title>",
+        'id="page-data">{}': f'id="page-data">{data}',
+        '<script type="module"': "".join(f'<link rel="modulepreload" href="{name}">\n' for name in modules)
+        + '<script type="module"',
+    }
+    for marker, text in replacements.items():
+        assert html.count(marker) == 1, marker
+        html = html.replace(marker, text)
+    return html
 
 
 def media_type(name: str) -> str:

@@ -25,6 +25,7 @@ from pix2pix.web.demo.runs import load_runs, max_size
 from pix2pix.web.demo.sample_pictures import find_samples
 from pix2pix.web.demo.serve import create_server, listen, url
 from tests.chromium import FLAGS
+from tests.conftest import TINY, pix2pix
 
 
 class Answer(NamedTuple):
@@ -123,6 +124,22 @@ def browser(tmp_path_factory):
     chrome.quit()
 
 
+@pytest.fixture(scope="session")
+def photo_run(tmp_path_factory):
+    """A run from photos to label maps."""
+    folder = tmp_path_factory.mktemp("photos")
+    pix2pix("train", *TINY, "data.direction=AtoB", "trainer.max_epochs=1", f"output_dir={folder}", "name=photos")
+    return folder / "photos"
+
+
+@pytest.fixture
+def page(browser, demo):
+    """The page of two runs on label maps."""
+    page = Page(browser, demo.address)
+    yield page
+    page.close()
+
+
 class Page:
     """The page of a demo, as who draws on it sees it."""
 
@@ -130,6 +147,8 @@ class Page:
         self.browser = browser
         browser.get("about:blank")
         browser.get_log("browser")
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+        browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
         browser.get(address)
         self.until(lambda: self.frame() > 0)
 
@@ -142,8 +161,32 @@ class Page:
     def find(self, selector: str):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
+    def choose(self, brush: str) -> None:
+        self.click(f"#palette [title='{brush}']")
+
+    def colour(self, x: float, y: float) -> tuple[int, ...]:
+        """The colour at a place, in shares of the canvas."""
+        pixels = self.pixels()
+        return tuple(pixels[int(y * pixels.shape[0]), int(x * pixels.shape[1])].tolist())
+
+    def press(self, *keys: str) -> None:
+        """Presses keys together, with the focus where it is."""
+        chain = ActionChains(self.browser, duration=20)
+        for key in keys[:-1]:
+            chain.key_down(key)
+        chain.send_keys(keys[-1])
+        for key in keys[:-1]:
+            chain.key_up(key)
+        chain.perform()
+        self.settle()
+
     def click(self, selector: str) -> None:
         self.find(selector).click()
+
+    def reload(self) -> None:
+        """Opens the page again, as it was left."""
+        self.browser.refresh()
+        self.until(lambda: self.frame() > 0)
 
     def frame(self) -> int:
         return int(self.script("return document.body.dataset.frame ?? 0"))
@@ -163,7 +206,7 @@ class Page:
         count = self.script("return document.querySelectorAll('.output').length")
         return [self.pixels(f"figure:nth-child({number + 1}) .output") for number in range(count)]
 
-    def stroke(self, *places: tuple[float, float]) -> None:
+    def stroke(self, *places: tuple[float, float], release: bool = True) -> None:
         """Draws through places, in shares of the canvas, and waits for the translation of the last."""
         canvas = self.find("#drawing")
         width, height = canvas.size["width"], canvas.size["height"]
@@ -172,7 +215,7 @@ class Page:
             chain.move_to_element_with_offset(canvas, int((x - 0.5) * width), int((y - 0.5) * height))
             if number == 0:
                 chain.click_and_hold()
-        chain.release().perform()
+        (chain.release() if release else chain).perform()
         self.settle()
 
     def settle(self) -> None:

@@ -37,7 +37,7 @@ const [address, file, derivation, done] = arguments;
 def page_files(tmp_path_factory):
     """The address of the page's files, on a server that knows of nothing else."""
     folder = tmp_path_factory.mktemp("page")
-    for name, content in read_page_files("browser").items():
+    for name, content in read_page_files("browser", {"runs": [{"data": "photos"}]}).items():
         (folder / name).write_bytes(content)
 
     class Files(http.server.SimpleHTTPRequestHandler):

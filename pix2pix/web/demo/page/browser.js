@@ -1,10 +1,8 @@
 // The engine in this browser: the model runs in a worker, so that drawing stays responsive.
 
-export async function open({ onstate, onprogress }) {
-  const pageData = await (await fetch("runs.json")).json();
+export function open(pageData, { onstate, onprogress }) {
   const engine = new Browser(pageData, onprogress);
-  await engine.loaded;
-  onstate("ready");
+  engine.loaded.then(() => onstate("ready"), () => {});
   return engine;
 }
 
@@ -15,7 +13,7 @@ class Browser {
     this.loaded = new Promise((resolve, reject) => {
       this.worker.onerror = (event) => reject(new Error(event.message || "the model's worker cannot be started"));
       this.worker.onmessage = ({ data }) => {
-        if (data.loaded) { onprogress(""); resolve(); }
+        if (data.loaded) resolve();
         else if (data.progress) onprogress(data.progress);
         else if (data.error && !this.waiting) reject(new Error(data.error));
         else this.#receive(data);
@@ -24,7 +22,8 @@ class Browser {
     this.worker.postMessage({ model: pageData.model });
   }
 
-  translate({ frame, seed, pixels }, onresult) {
+  async translate({ frame, seed, pixels }, onresult) {
+    await this.loaded;
     return new Promise((resolve, reject) => {
       this.waiting = { frame, onresult, resolve, reject };
       this.worker.postMessage({ frame, seed, pixels }, [pixels.data.buffer]);

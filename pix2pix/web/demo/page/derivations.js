@@ -14,7 +14,7 @@ export const DERIVATION_NAMES = {
 
 const DERIVATIONS = { grayscale, edges: canny, inpaint, superres, blur, noise };
 
-function grayscale(image) {
+export function grayscale(image) {
   const grey = luma(image);
   return mapped(image, (i) => grey[i >> 2]);
 }

@@ -1,36 +1,35 @@
-// The drawing and its history. Strokes are not antialiased, because a blend of two labels could be a third one.
-
-const STEPS = 60;
+// The drawing: its pixels, what it began from, and the seed. Strokes are not antialiased, because a blend of two labels
+// could be a third one.
 
 export class Drawing {
-  constructor(canvas, { width, height, paper }) {
+  constructor(canvas, { width, height, paper, kind }) {
     Object.assign(canvas, { width, height });
-    Object.assign(this, { canvas, width, height, paper, past: [], future: [], onchange: () => {} });
+    Object.assign(this, { canvas, width, height, paper, seed: 0, isMirrored: false, onchange: () => {} });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.cover();
-    this.base = this.pixels(); // what the eraser restores: the paper, or the picture below the drawing
+    this.blank = { sample: null, target: null, pixels: this.pixels() };
+    this.start = this.blank; // a sample and its target, an own picture, or the blank paper
+    this.erasesToStart = kind === "photo"; // elsewhere the eraser leaves paper
   }
+
+  get base() { return (this.erasesToStart ? this.start : this.blank).pixels; }
 
   pixels() { return this.context.getImageData(0, 0, this.width, this.height); }
 
-  changed() { this.onchange(this); }
+  put(pixels) { this.context.putImageData(pixels, 0, 0); }
 
-  // Call before each stroke, fill or new picture: one step of undo.
-  begin() {
-    this.past.push(this.pixels());
-    if (this.past.length > STEPS) this.past.shift();
-    this.future.length = 0;
-  }
+  state() { return { pixels: this.pixels(), start: this.start, seed: this.seed }; }
 
-  undo() { this.#step(this.past, this.future); }
-  redo() { this.#step(this.future, this.past); }
-
-  #step(from, to) {
-    if (!from.length) return;
-    to.push(this.pixels());
-    this.context.putImageData(from.pop(), 0, 0);
+  restore({ pixels, start, seed }) {
+    this.put(pixels);
+    Object.assign(this, { start, seed });
     this.changed();
   }
+
+  changed() { this.onchange(this); }
+
+  // The pixels of now are what the drawing begins from. `sample` is the number of a sample, `target` its target.
+  begin({ sample = null, target = null } = {}) { this.start = { sample, target, pixels: this.pixels() }; }
 
   cover(colour = this.paper) {
     this.context.fillStyle = colour;
@@ -38,9 +37,8 @@ export class Drawing {
   }
 
   clear() {
-    this.begin();
     this.cover();
-    this.base = this.pixels();
+    this.start = this.blank;
     this.changed();
   }
 
@@ -58,8 +56,6 @@ export class Drawing {
     this.context.drawImage(source, (this.width - w) / 2, (this.height - h) / 2, w, h);
     this.context.restore();
   }
-
-  keepAsBase() { this.base = this.pixels(); }
 
   // A disc of `size` pixels across, centred on a pixel; `colour` null erases.
   dab(x, y, size, colour) {
@@ -89,19 +85,29 @@ export class Drawing {
   }
 
   #span(x, y, width, height, colour) {
-    if (colour === null) return this.context.putImageData(this.base, 0, 0, x, y, width, height);
-    this.context.fillStyle = colour;
-    this.context.fillRect(x, y, width, height);
+    for (const left of this.isMirrored ? [x, this.width - x - width] : [x]) {
+      if (colour === null) this.context.putImageData(this.base, 0, 0, left, y, width, height);
+      else {
+        this.context.fillStyle = colour;
+        this.context.fillRect(left, y, width, height);
+      }
+    }
   }
 
   // Fills the area of similar colour around a pixel, row by row. The tolerance covers the noise of JPEG label maps.
   fill([x, y], colour, tolerance = 24) {
-    const image = this.pixels(), { data } = image, at = (px, py) => (py * this.width + px) * 4;
-    const seed = data.slice(at(x, y), at(x, y) + 4), paint = colour === null ? null : rgb(colour);
+    const image = this.pixels(), paint = colour === null ? null : rgb(colour);
+    for (const at of this.isMirrored ? [x, this.width - 1 - x] : [x]) this.#flood(image, [at, y], paint, 3 * tolerance);
+    this.put(image);
+  }
+
+  #flood(image, [x, y], paint, tolerance) {
+    const { data } = image, at = (px, py) => (py * this.width + px) * 4;
+    const seed = data.slice(at(x, y), at(x, y) + 4);
     const done = new Uint8Array(this.width * this.height), waiting = [[x, y]];
     const alike = (px, py) => {
       const i = at(px, py);
-      return !done[i / 4] && Math.abs(data[i] - seed[0]) + Math.abs(data[i + 1] - seed[1]) + Math.abs(data[i + 2] - seed[2]) <= 3 * tolerance;
+      return !done[i / 4] && Math.abs(data[i] - seed[0]) + Math.abs(data[i + 1] - seed[1]) + Math.abs(data[i + 2] - seed[2]) <= tolerance;
     };
     while (waiting.length) {
       let [left, row] = waiting.pop();
@@ -115,7 +121,6 @@ export class Drawing {
         if (row < this.height - 1 && alike(px, row + 1)) waiting.push([px, row + 1]);
       }
     }
-    this.context.putImageData(image, 0, 0);
   }
 }
 
@@ -123,3 +128,5 @@ export function rgb(colour) {
   const value = parseInt(colour.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255, 255];
 }
+
+export function hex([r, g, b]) { return `#${((r << 16) | (g << 8) | b).toString(16).padStart(6, "0")}`; }

@@ -1,26 +1,25 @@
 // Connects the page: drawing, tools, stream to the engine, results.
 
+import { Autosave } from "./autosave.js";
+import { connectButtons, connectSharing } from "./buttons.js";
+import { Copier } from "./copier.js";
 import { DERIVATION_NAMES } from "./derivations.js";
 import { Drawing } from "./drawing.js";
+import { Film } from "./film.js";
+import { History } from "./history.js";
+import { Link } from "./link.js";
+import { hush, say, showMeter, showState, veil } from "./messages.js";
 import { Palette } from "./palette.js";
 import { Results } from "./results.js";
 import { shortcuts } from "./shortcuts.js";
 import { Sources } from "./sources.js";
+import { recall, remember } from "./storage.js";
 import { Stream } from "./stream.js";
 import { Tools } from "./tools.js";
+import { Variations } from "./variations.js";
+import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const seed = { value: 0 };
-
-function showStatus(text, urgent = false) {
-  $("status").textContent = text;
-  $("status").classList.toggle("urgent", urgent);
-}
-
-function showMeter({ rate, delay }) {
-  $("rate").textContent = rate === null ? "–" : rate.toFixed(rate < 10 ? 1 : 0);
-  $("delay").textContent = Math.round(delay);
-}
 
 const HINTS = {
   labels: "Choose a class and draw: strokes are translated as you draw.",
@@ -28,102 +27,125 @@ const HINTS = {
   photo: "Drop or paste a picture, or start the camera; then draw over it.",
 };
 
-function showTitle({ runs, canvas }) {
-  const [run] = runs, names = runs.length > 1 ? `${runs.length} runs` : run.name;
+function describe({ runs, canvas }) {
+  const [run] = runs, names = runs.length > 1 ? `${runs.length} runs` : run.name, root = document.documentElement;
+  const isTouch = matchMedia("(pointer: coarse)").matches;
   $("subject").textContent = run.data === run.name ? run.data : `${run.data} · ${names}`;
-  document.title = `${run.data} – pix2pix`;
   document.body.dataset.kind = canvas.kind;
   const steps = [...new Set(runs.map((each) => each.step.toLocaleString("en")))].join(", ");
   $("facts").textContent = `${canvas.width} × ${canvas.height} pixels · trained for ${steps} steps · ${[...new Set(runs.map((each) => each.checkpoint))].join(", ")}`;
-  showStatus(HINTS[canvas.kind]);
-  document.documentElement.style.setProperty("--shape", `${canvas.width} / ${canvas.height}`);
-  document.documentElement.style.setProperty("--aspect", canvas.width / canvas.height);
+  root.style.setProperty("--shape", `${canvas.width} / ${canvas.height}`);
+  root.style.setProperty("--aspect", canvas.width / canvas.height);
+  $("noise").hidden = $("vary").hidden = $("seed-choice").hidden = !runs.some((each) => each.noise);
+  $("camera").hidden = canvas.kind === "labels";
+  $("clean-choice").hidden = canvas.kind !== "labels";
+  // For a run whose inputs are derived from photos: whoever has inputs already can turn that off.
+  $("derive-choice").hidden = !canvas.derivation;
+  if (canvas.derivation) $("derive-name").textContent = DERIVATION_NAMES[canvas.derivation.operation];
+  return isTouch && canvas.kind !== "labels" ? `${HINTS[canvas.kind]} Two fingers zoom.` : HINTS[canvas.kind];
 }
 
 function addSamples(samples, sources) {
-  $("samples").append(...samples.map((sample, number) => {
+  $("samples").append(...samples.map(({ input }, number) => {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "sample" });
-    const image = Object.assign(new Image(), { src: sample.input, alt: `Sample ${number + 1}`, loading: "lazy" });
-    button.append(image);
-    button.addEventListener("click", () => sources.sample(sample));
+    button.append(Object.assign(new Image(), { src: input, alt: `Sample ${number + 1}`, loading: "lazy" }));
+    button.addEventListener("click", () => { sources.sample(number); document.body.classList.remove("shelf-open"); });
     return button;
   }));
 }
 
-function connectButtons({ drawing, stream, sources, results }) {
-  const on = (id, act) => $(id).addEventListener("click", act);
-  on("undo", () => drawing.undo());
-  on("redo", () => drawing.redo());
-  on("clear", () => { sources.stopCamera(); results.setTarget(null); drawing.clear(); });
-  on("noise", () => { seed.value = Math.floor(Math.random() * 2 ** 31); stream.offer(); });
-  on("save", () => results.downloadAll());
-  on("upload", () => $("file").click());
-  on("help", () => $("keys").showModal());
-  on("theme", () => {
-    const root = document.documentElement, dark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-    root.dataset.theme = dark ? "light" : "dark";
+// All parts of the page; nothing here waits, so that the page is whole when it is first painted.
+function build(pageData) {
+  const drawing = new Drawing($("drawing"), pageData.canvas), history = new History(drawing);
+  const results = new Results($("results"), pageData, { select: $("over"), range: $("cut") });
+  results.input = drawing.canvas;
+  const tools = new Tools(drawing, history, $("cursor"));
+  tools.copier = new Copier(drawing, history, $("marked"));
+  const palette = new Palette(tools, pageData.canvas), view = new View($("stage"), $("sheet"), $("whole"), tools);
+  const sources = new Sources(drawing, history, pageData, {
+    say, isFree: () => !page.stream?.busy,
+    settings: { derives: () => $("derive").checked, cleans: () => $("clean").checked },
+    oncamera: (isOn) => $("camera").setAttribute("aria-pressed", String(isOn)),
   });
-  $("file").addEventListener("change", () => { if ($("file").files.length) sources.file($("file").files[0]); $("file").value = ""; });
-  on("camera", () => (sources.stream ? sources.stopCamera() : startCamera(sources, stream)));
-  sources.onstop = () => $("camera").setAttribute("aria-pressed", "false");
+  tools.onstroke = () => { hush(); if (sources.camera.stop()) say("The camera has stopped: you draw on its last picture."); };
+  addSamples(pageData.samples, sources);
+  const isStill = () => page.stream !== null && !page.stream.busy && !tools.drawingNow && !sources.camera.isOn;
+  const page = { pageData, drawing, history, results, tools, palette, view, sources, isStill, stream: null };
+  page.autosave = new Autosave(drawing, sources, pageData);
+  page.link = new Link(drawing, sources, pageData.canvas, () => results.choice());
+  page.film = new Film($("film"), drawing, history, { isStill, output: () => results.first() });
+  page.variations = new Variations($("variations"), $("vary"), {
+    isStill, translate: (extras) => page.stream.ask(extras), keep: (seed) => setSeed(page, seed),
+  });
+  sources.listen(document.body);
+  shortcuts($("letters"));
+  connectButtons(page, setSeed);
+  connectSharing(page);
+  keepSettings(page);
+  return page;
 }
 
-// For a run whose inputs are derived from photos: whoever has inputs already can turn that off.
-function offerDerivation({ derivation }) {
-  if (!derivation) return;
-  $("derive-name").textContent = DERIVATION_NAMES[derivation.operation];
-  $("derive-choice").hidden = false;
+function setSeed({ drawing, history }, seed) {
+  if (seed === drawing.seed) return;
+  history.begin();
+  drawing.seed = seed;
+  drawing.changed();
 }
 
-async function startCamera(sources, stream) {
-  await sources.startCamera(() => !stream.busy);
-  $("camera").setAttribute("aria-pressed", String(sources.stream !== null));
+// Tool, brush and size are the user's own until they are changed again.
+function keepSettings({ palette, tools, pageData: { canvas } }) {
+  const kept = recall("tools"), brush = canvas.brushes.findIndex(({ name }) => name === kept?.brush);
+  if (kept) {
+    if (brush >= 0) palette.brush(brush);
+    palette.size(Math.min(kept.size, Number($("size").max)));
+    palette.tool(kept.tool);
+  }
+  palette.onchange = () => remember("tools", { tool: palette.before, brush: $("brush-name").textContent, size: tools.size });
 }
 
-// The model runs on the server or in this browser; data-engine of the html element tells which.
-async function openEngine() {
-  const name = document.documentElement.dataset.engine === "browser" ? "./browser.js" : "./server.js";
-  return (await import(name)).open({ onstate: showState, onprogress: showStatus });
+function follow(page) {
+  const { drawing, history, results, stream } = page;
+  drawing.onchange = () => {
+    for (const [id, steps] of [["undo", history.past], ["redo", history.future]]) $(id).disabled = !steps.length;
+    results.setTarget(drawing.start.target);
+    if ($("over").value === "input") results.compare();
+    $("seed").value = drawing.seed;
+    if (page.hasBegun && location.hash) window.history.replaceState(null, "", location.pathname + location.search); // it tells of another drawing
+    stream.offer();
+    for (const part of [page.autosave, page.film, page.variations]) part.later();
+  };
+  results.onchoice = () => { stream.offer(); page.variations.later(); };
 }
 
-function showState(name) {
-  document.body.dataset.state = name;
-  if (name === "lost") showStatus("The demo does not respond; reconnecting.", true);
-  else if ($("status").classList.contains("urgent")) showStatus("");
+// The drawing of the address, else the one of the last visit, else the first sample.
+async function begin({ drawing, history, sources, autosave, results, link, pageData }) {
+  const kept = await autosave.state().catch(() => null);
+  const given = await link.read(location.hash).catch((error) => say(`The link cannot be read: ${error.message}.`, true)) ?? null;
+  if (given?.runs) results.choose(given.runs);
+  if (kept) drawing.restore(kept);
+  else if (pageData.samples.length && !given?.state) await sources.sample(0);
+  history.past.length = 0;
+  if (given?.state && kept) history.go(given.state);
+  else if (given?.state) drawing.restore(given.state);
+  else if (given) drawing.seed = given.seed;
+  drawing.changed();
 }
 
 async function main() {
-  const engine = await openEngine(), { pageData } = engine;
-  showTitle(pageData);
-  const drawing = new Drawing($("drawing"), pageData.canvas);
-  const results = new Results($("results"), pageData, { select: $("over"), range: $("cut") });
-  results.input = drawing.canvas;
-  const stream = new Stream(engine, drawing, {
-    seed: () => seed.value, runs: () => results.chosen(), onresult: (result) => results.show(result),
+  const pageData = JSON.parse($("page-data").textContent), page = build(pageData), hint = describe(pageData);
+  $("blocked").remove();
+  // The model runs on the server or in this browser; data-engine of the html element tells which.
+  const name = document.documentElement.dataset.engine === "browser" ? "./browser.js" : "./server.js";
+  const engine = (await import(name)).open(pageData, { onstate: showState, onprogress: veil });
+  page.stream = new Stream(engine, page.drawing, {
+    runs: () => page.results.chosen(), onresult: (result) => page.results.show(result),
     onbusy: (busy) => document.body.classList.toggle("busy", busy),
-    onmeter: (figures) => { showMeter(figures); document.body.dataset.frame = figures.frame; }, onerror: (error) => showStatus(error.message, true),
+    onmeter: (figures) => { showMeter(figures); document.body.dataset.frame = figures.frame; }, onerror: (error) => say(error.message, true),
   });
-  drawing.onchange = () => {
-    for (const [id, steps] of [["undo", drawing.past], ["redo", drawing.future]]) $(id).disabled = !steps.length;
-    if ($("over").value === "input") results.compare();
-    stream.offer();
-  };
-  results.onchoice = () => stream.offer();
-  const tools = new Tools(drawing, $("cursor"));
-  new Palette(tools, pageData.canvas);
-  const sources = new Sources(drawing, pageData.canvas, {
-    onpicture: (target) => results.setTarget(target), onerror: (error) => showStatus(error.message, true), isDeriving: () => $("derive").checked,
-  });
-  sources.listen(document.body);
-  connectButtons({ drawing, stream, sources, results });
-  addSamples(pageData.samples, sources);
-  shortcuts();
-  offerDerivation(pageData.canvas);
-  $("noise").hidden = !pageData.runs.some((run) => run.noise);
-  if (pageData.samples.length) await sources.sample(pageData.samples[0]);
-  else drawing.changed();
-  drawing.past.length = 0;
-  $("undo").disabled = true;
+  follow(page);
+  say(hint);
+  await begin(page);
+  page.hasBegun = true;
 }
 
-main().catch((error) => showStatus(`The page could not start: ${error.message}`, true));
+main().catch((error) => say(`The page could not start: ${error.message}`, true));

@@ -1,5 +1,7 @@
 // The translations of the runs, with a slider to compare them with the input or the target, and downloads.
 
+import { download, fileName } from "./card.js";
+
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
@@ -8,7 +10,7 @@ const make = (tag, properties = {}, ...children) => {
 
 export class Results {
   constructor(place, pageData, { select, range }) {
-    Object.assign(this, { select, range, target: null, input: null });
+    Object.assign(this, { select, range, target: null, input: null, onchoice: () => {} });
     this.cells = pageData.runs.map((run, number) => this.#cell(run, number, pageData.canvas));
     place.append(...this.cells.map((cell) => cell.figure));
     const count = pageData.runs.length, columns = Math.ceil(Math.sqrt(count));
@@ -30,7 +32,9 @@ export class Results {
       canvas.setAttribute("aria-label", label);
     }
     const line = make("span", { className: "divider", hidden: true });
-    const stage = make("div", { className: "stage" }, output, over, line);
+    const enlarge = make("button", { type: "button", className: "floating enlarge", title: "Enlarge, or make small again" });
+    enlarge.setAttribute("aria-label", `Enlarge the translation by ${run.name}`);
+    const stage = make("div", { className: "stage" }, output, over, line, enlarge);
     const time = make("span", { className: "quiet time" });
     const downloadButton = make("button", { type: "button", className: "ghost", title: "Download", textContent: "↓" });
     downloadButton.setAttribute("aria-label", `Download the translation by ${run.name}`);
@@ -39,8 +43,9 @@ export class Results {
     tick.setAttribute("aria-label", `Translate with ${run.name}`);
     const name = make("label", { className: "name", title: run.name }, tick, make("span", { textContent: run.name }));
     const figure = make("figure", {}, stage, make("figcaption", {}, name, time, downloadButton));
-    tick.addEventListener("change", () => { figure.classList.toggle("off", !tick.checked); this.onchoice?.(); });
+    tick.addEventListener("change", () => { figure.classList.toggle("off", !tick.checked); this.onchoice(); });
     this.#slide(stage);
+    enlarge.addEventListener("click", () => this.enlarge(figure));
     return { run, output, over, line, time, tick, figure, bitmap: null };
   }
 
@@ -54,7 +59,28 @@ export class Results {
     stage.addEventListener("pointermove", (event) => { if (this.select.value && stage.hasPointerCapture(event.pointerId)) follow(event); });
   }
 
+  // On small screens one translation can take the place of the canvas; null makes it small again.
+  enlarge(figure) {
+    const isNew = figure !== null && !figure.classList.contains("large");
+    for (const cell of this.cells) cell.figure.classList.toggle("large", isNew && cell.figure === figure);
+    document.body.classList.toggle("enlarged", isNew);
+  }
+
   chosen() { return this.cells.flatMap((cell, number) => (cell.tick.checked ? [number] : [])); }
+
+  // The first translation that is shown.
+  first() { return this.cells[this.chosen()[0] ?? 0].output; }
+
+  // The numbers of the chosen runs as a link has them; empty if all are.
+  choice() { return this.chosen().length === this.cells.length ? "" : this.chosen().join(","); }
+
+  choose(numbers) {
+    this.cells.forEach(({ tick, figure }, number) => {
+      tick.checked = numbers.includes(number);
+      figure.classList.toggle("off", !tick.checked);
+    });
+    this.onchoice();
+  }
 
   show({ run, pixels, milliseconds }) {
     const cell = this.cells[run];
@@ -67,6 +93,7 @@ export class Results {
 
   // The target for comparison: an image or a canvas; null if the drawing has no target.
   setTarget(image) {
+    if (image && image === this.target) return;
     this.target = image;
     const option = this.select.querySelector("[value=target]");
     option.disabled = !image;
@@ -78,10 +105,10 @@ export class Results {
     const choice = this.select.value, [, run] = choice.split(" ");
     const source = { "": null, input: this.input, target: this.target }[choice] ?? this.cells[run]?.output;
     this.range.disabled = !source;
-    for (const { over, line } of this.cells) {
-      over.hidden = line.hidden = !source;
+    for (const { over, line, output } of this.cells) {
+      over.hidden = line.hidden = !source || source === output; // not with itself
       over.classList.toggle("crisp", choice === "input");
-      if (!source) continue;
+      if (over.hidden) continue;
       const context = over.getContext("2d");
       context.imageSmoothingEnabled = false;
       context.drawImage(source, 0, 0, over.width, over.height);
@@ -96,22 +123,6 @@ export class Results {
 
   download(number) {
     const { output, run } = this.cells[number];
-    output.toBlob((blob) => save(blob, `${run.name.replaceAll(/[^\w.=-]+/g, "_")}.png`));
+    output.toBlob((blob) => download(blob, fileName(run.name)));
   }
-
-  // Downloads the input and all translations side by side.
-  downloadAll() {
-    const pictures = [this.input, ...this.chosen().map((number) => this.cells[number].output)], gap = 8;
-    const { width, height } = this.input, sheet = make("canvas", { width: pictures.length * (width + gap) - gap, height });
-    const context = sheet.getContext("2d");
-    context.imageSmoothingEnabled = false;
-    pictures.forEach((picture, i) => context.drawImage(picture, i * (width + gap), 0, width, height));
-    sheet.toBlob((blob) => save(blob, "pix2pix.png"));
-  }
-}
-
-function save(blob, name) {
-  const link = make("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -2,14 +2,11 @@
 
 const NEWLINE = 10, MIN_RETRY_DELAY = 300, MAX_RETRY_DELAY = 5000; // milliseconds
 
-export async function open({ onstate }) {
-  const pageData = await (await fetch("runs")).json();
-  return new Server(pageData, onstate);
-}
+export function open(_, { onstate }) { return new Server(onstate); }
 
 class Server {
-  constructor(pageData, onstate) {
-    Object.assign(this, { pageData, onstate, waiting: null, retryDelay: MIN_RETRY_DELAY });
+  constructor(onstate) {
+    Object.assign(this, { onstate, waiting: null, retryDelay: MIN_RETRY_DELAY });
     this.#close();
     this.#connect();
   }

@@ -1,43 +1,77 @@
-// Sources of a drawing: a sample, a file (chosen, dropped or pasted), the camera.
+// Sources of a drawing: a sample, a file (chosen, dropped or pasted), the camera, blank paper.
 
-import { derive } from "./derivations.js";
+import { Camera } from "./camera.js";
+import { derive, grayscale } from "./derivations.js";
 import { edges, isLineDrawing } from "./edges.js";
+import { Classes } from "./labels.js";
 
 export class Sources {
-  constructor(drawing, { kind, derivation }, { onpicture, onerror, isDeriving }) {
-    Object.assign(this, { drawing, kind, derivation, onpicture, onerror, isDeriving, stream: null });
-    this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
+  // `settings` tells by functions what the page has set: `derives()`, `cleans()`.
+  constructor(drawing, history, pageData, { settings, say, isFree, oncamera }) {
+    const { canvas, samples } = pageData;
+    Object.assign(this, { drawing, history, samples, settings, say, ...canvas });
+    this.classes = canvas.kind === "labels" ? new Classes(canvas.brushes) : null;
+    this.camera = new Camera({
+      facing: canvas.kind === "photo" ? "environment" : "user", isFree,
+      onstart: () => { history.begin(); oncamera(true); },
+      onframe: (video, mirror) => { this.#put(video, { mirror }); drawing.begin(); drawing.changed(); },
+      onstop: () => oncamera(false),
+    });
   }
 
-  // Draws a picture as the run expects it: inputs are derived from photos; label maps are not smoothed.
+  // Draws a picture as the run expects it: inputs are derived from photos; label maps are cleaned, not smoothed.
   #put(source, { isInput = false, ...options } = {}) {
-    const { drawing, kind, derivation } = this;
+    const { drawing, kind, derivation, settings } = this;
     drawing.show(source, { smooth: kind !== "labels", ...options });
-    if (derivation ? isInput || !this.isDeriving() : kind !== "edges") return;
+    if (this.isGrey) drawing.put(grayscale(drawing.pixels()));
+    if (kind === "labels" && settings.cleans()) this.#clean(isInput);
+    if (derivation ? isInput || !settings.derives() : kind !== "edges") return;
     const pixels = drawing.pixels();
     if (kind === "edges" && isLineDrawing(pixels)) return;
-    drawing.context.putImageData(derivation ? derive(pixels, derivation) : edges(pixels), 0, 0);
+    drawing.put(derivation ? derive(pixels, derivation) : edges(pixels));
   }
 
-  picture(source, target = null, isInput = false) {
-    this.stopCamera();
-    this.drawing.begin();
+  #clean(isInput) {
+    const { pixels, isPhoto } = this.classes.clean(this.drawing.pixels());
+    this.drawing.put(pixels);
+    if (isPhoto && !isInput) this.say("This looks like a photo. The run takes label maps: each colour was replaced by the nearest class.", true);
+  }
+
+  picture(source, { isInput = false, ...start } = {}) {
+    this.camera.stop();
+    this.history.begin();
     this.#put(source, { isInput });
-    if (this.kind === "photo") this.drawing.keepAsBase();
-    this.onpicture(target);
+    this.drawing.begin(start);
     this.drawing.changed();
   }
 
-  async sample({ input, target }) {
+  async sample(number) {
+    const { input, target } = this.samples[number];
     const [source, goal] = await Promise.all([input, target].map(loaded));
-    this.picture(source, goal, true);
+    this.picture(source, { isInput: true, sample: number, target: goal });
+  }
+
+  // What a drawing from this sample begins with, without drawing it: {sample, target, pixels}.
+  async startOf(number) {
+    const { drawing } = this, now = drawing.state(), { input, target } = this.samples[number];
+    const [source, goal] = await Promise.all([input, target].map(loaded));
+    this.#put(source, { isInput: true });
+    const pixels = drawing.pixels();
+    drawing.put(now.pixels);
+    return { sample: number, target: goal, pixels };
+  }
+
+  blank() {
+    this.camera.stop();
+    this.history.begin();
+    this.drawing.clear();
   }
 
   async file(blob) {
     try {
       this.picture(await createImageBitmap(blob, { imageOrientation: "from-image" }));
     } catch {
-      this.onerror(new Error(`${blob.name ?? "The pasted item"} is not a picture that this browser can read.`));
+      this.say(`${blob.name ?? "The pasted item"} is not a picture that this browser can read.`, true);
     }
   }
 
@@ -56,33 +90,13 @@ export class Sources {
     });
   }
 
-  // Frames are taken only while `isFree()` is true, that is when the last one has been answered.
-  async startCamera(isFree) {
+  async toggleCamera() {
+    if (this.camera.stop()) return;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, facingMode: "user" } });
+      await this.camera.start();
     } catch (error) {
-      return this.onerror(new Error(`The camera cannot be used (${error.message}).`));
+      this.say(error.message, true);
     }
-    this.video.srcObject = this.stream;
-    await this.video.play();
-    this.drawing.begin();
-    this.onpicture(null);
-    const look = () => {
-      if (!this.stream) return;
-      if (isFree()) { this.#put(this.video, { mirror: true }); this.drawing.changed(); }
-      requestAnimationFrame(look);
-    };
-    look();
-    return undefined;
-  }
-
-  // The last frame stays on the canvas.
-  stopCamera() {
-    if (!this.stream) return;
-    for (const track of this.stream.getTracks()) track.stop();
-    this.stream = null;
-    if (this.kind === "photo") this.drawing.keepAsBase();
-    this.onstop?.();
   }
 }
 

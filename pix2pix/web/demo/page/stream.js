@@ -3,33 +3,49 @@
 const WINDOW = 1500; // milliseconds over which frames are counted
 
 export class Stream {
-  constructor(engine, drawing, { seed, runs, onresult, onmeter, onbusy, onerror }) {
-    Object.assign(this, { engine, drawing, seed, runs, onresult, onmeter, onbusy, onerror });
-    Object.assign(this, { busy: false, dirty: false, since: 0, number: 0, shown: [] });
+  constructor(engine, drawing, { runs, onresult, onmeter, onbusy, onerror }) {
+    Object.assign(this, { engine, drawing, runs, onresult, onmeter, onbusy, onerror });
+    Object.assign(this, { busy: false, dirty: false, since: 0, number: 0, shown: [], extras: [] });
   }
 
   // The canvas changed. Its pixels are read when they are sent, so nothing queues.
   offer() {
     if (!this.dirty) this.since = performance.now();
     this.dirty = true;
-    if (!this.busy) this.#run();
+    this.extras = []; // they belonged to the drawing before
+    this.#wake();
   }
+
+  // Translates the drawing with other seeds, {seed, onresult}, by the first run, unless it changes meanwhile.
+  ask(extras) {
+    this.extras = extras;
+    this.#wake();
+  }
+
+  #wake() { if (!this.busy) this.#run(); }
 
   async #run() {
     this.#work(true);
-    while (this.dirty) {
-      this.dirty = false;
-      const since = this.since, frame = ++this.number;
-      try {
-        const request = { frame, seed: this.seed(), runs: this.runs(), pixels: this.drawing.pixels() };
-        await this.engine.translate(request, (result) => this.onresult(result));
-        this.#count(performance.now() - since);
-      } catch (error) {
-        if (error.retry) this.dirty = true; // retry with the newest drawing after the engine has reconnected
-        else this.onerror(error);
+    while (this.dirty || this.extras.length) {
+      if (this.dirty) await this.#translate(this.drawing.seed, this.runs(), this.onresult, true);
+      else {
+        const { seed, onresult } = this.extras.shift();
+        await this.#translate(seed, this.runs().slice(0, 1), onresult, false);
       }
     }
     this.#work(false);
+  }
+
+  async #translate(seed, runs, onresult, isDrawing) {
+    const { since } = this, frame = ++this.number;
+    if (isDrawing) this.dirty = false;
+    try {
+      if (runs.length) await this.engine.translate({ frame, seed, runs, pixels: this.drawing.pixels() }, onresult);
+      if (isDrawing) this.#count(performance.now() - since);
+    } catch (error) {
+      if (error.retry) this.dirty = true; // retry with the newest drawing after the engine has reconnected
+      else this.onerror(error);
+    }
   }
 
   #work(busy) {
