@@ -101,7 +101,8 @@ def translate(run: str, inputs: tuple[str, ...], named: tuple[str, ...], output:
     RUN is a run directory, a checkpoint, an exported .safetensors file, the name of a built-in translator
     (`pix2pix models list`), or hf://USER/NAME, a model of the Hugging Face Hub.
 
-    An INPUT is a picture, a folder, a file pattern or a video; `-` reads standard input. No targets are needed.
+    An INPUT is a picture, a folder, a file pattern, a video, or a table of pairs, of which the inputs without targets
+    are translated; `-` reads standard input. No targets are needed.
 
     \b
     pix2pix translate facades drawing.png

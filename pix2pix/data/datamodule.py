@@ -64,8 +64,8 @@ class PairDataModule(pl.LightningDataModule):
         num_workers: processes that read ahead; `auto` is 0 for cached pairs, else one per core up to MAX_WORKERS.
         seed: seed of order and augmentation.
         cache: keeps resized pairs during a training; None for none.
-        on_error: what an unreadable pair does. `fail` ends the training. `skip` replaces a training pair by the next
-            one, and leaves a validation pair out.
+        on_error: what a pair does that cannot be read, or cannot be brought to the size of the training. `fail` ends
+            the training. `skip` replaces a training pair by the next one, and leaves a validation pair out.
         skip_limit: how many pairs each loading process may skip, and how many a validation may leave out.
         cache_key: the settings of `pairs` and `transform` as text. A cache on disk is used again only if they, the
             files and the versions of the decoders are the same.
@@ -86,9 +86,7 @@ class PairDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.pairs, self.transform, self.num_workers = pairs, transform, num_workers
-        training = pairs.split("train")
-        training = SkipUnreadable(training, skip_limit) if on_error == "skip" else training
-        self.training = TrainingPairs(training, transform, seed, pairs.redraw)
+        self.training = TrainingPairs(pairs.split("train"), transform, seed, pairs.redraw)
         self.validation = EvaluationPairs(pairs.split("val"), transform)
         self.inputs = EvaluationInputs(pairs.inputs(), transform)
         self.on_error: OnError = on_error
@@ -100,10 +98,10 @@ class PairDataModule(pl.LightningDataModule):
         self.fingerprint: str | None = None  # of the pairs, once their inventory was taken
 
     def setup(self, stage: str) -> None:
-        """Leaves out validation pairs that cannot be read, and reads the pairs into the cache, if there is one."""
+        """Leaves out validation pairs that cannot be used, and reads the pairs into the cache, if there is one."""
         if self.on_error == "skip" and isinstance(self.validation.resized, ResizedPairs):
             self.validation = EvaluationPairs(
-                leave_out_unreadable(self.validation.pairs, self.skip_limit), self.transform
+                leave_out_unreadable(self.validation.resized, self.skip_limit), self.transform
             )
         if stage != "fit":
             return
@@ -112,6 +110,8 @@ class PairDataModule(pl.LightningDataModule):
             self._pairs_to_cache("train", self.training.pairs, self.transform.resize_for_training),
             self._pairs_to_cache("val", self.validation.pairs, self.transform.resize_for_eval),
         ]
+        if isinstance(skipping := pair_sets[0], SkipUnreadable):
+            self.training_plain.resized = skipping.resized_by(self.transform.resize_for_eval)
         kind, stored = self.cache.store(pair_sets, trainer.strategy.root_device, trainer.num_devices)
         self.training.resized, self.validation.resized = stored
         # Workers would only copy cached pairs between processes.
@@ -122,6 +122,8 @@ class PairDataModule(pl.LightningDataModule):
         # A cache of pairs of which some were skipped is no cache of all.
         settings = self.cache_key if self.on_error == "fail" else f"{self.cache_key} on_error={self.on_error}"
         content = functools.partial(describe_content, self.pairs, split, settings, self.fingerprint)
+        if split == "train" and self.on_error == "skip":
+            return SkipUnreadable(pairs, resize, self.skip_limit, title=split, content=content)
         return ResizedPairs(pairs, resize, title=split, content=content)
 
     def take_inventory(self) -> Inventory:

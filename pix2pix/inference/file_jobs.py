@@ -2,6 +2,7 @@
 
 import glob
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.settings import DataSettings
+from pix2pix.data.sources.evaluation_folder import EvaluationFolder
+from pix2pix.data.sources.pair_list import is_table
 from pix2pix.data.sources.picture_folders import is_hidden, walk_pictures
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -38,15 +42,42 @@ class TranslationJob:
 
 
 def list_jobs(
-    inputs: Sequence[str | Path], output: Path, suffix: str, samples: int | None = None
+    inputs: Sequence[str | Path],
+    output: Path,
+    suffix: str,
+    samples: int | None = None,
+    data: DataSettings | None = None,
 ) -> list[TranslationJob]:
     """Lists the files, folders and patterns of `inputs`, with their output files in the folder `output`.
 
+    With `data`, the settings of the run, an input may also be a table of pairs: its inputs without targets are listed.
+
     Raises:
         FileNotFoundError: when an input does not exist or holds no pictures.
-        ValueError: when two inputs have the same output file, or an output would replace its input.
+        ValueError: when two inputs have the same output file, an output would replace its input, or a table has a fault
+            or no inputs without targets.
     """
-    return make_jobs(list_files(inputs, output), output, suffix, samples)
+    tables = [path for path in map(Path, inputs) if data is not None and is_table(path)]
+    places = list_files([path for path in inputs if Path(path) not in tables], output)
+    others: dict[Path, tuple[Path, ...]] = {}
+    for table in tables:
+        assert data is not None
+        for place, (file, *rest) in _list_table(table, data):
+            places[file], others[file] = place, tuple(rest)
+    return make_jobs(places, output, suffix, samples, others)
+
+
+def _list_table(table: Path, data: DataSettings) -> Iterator[tuple[Path, tuple[Path, ...]]]:
+    """The files of each input without a target, with their place in the output: as below the table, or the name."""
+    inputs = EvaluationFolder(table, data).input_files
+    if inputs is None:
+        raise ValueError(
+            f"{table}: has no row of the split test without a target. These are translated; the pairs are measured by "
+            "pix2pix evaluate --data."
+        )
+    for files in inputs:
+        place = Path(os.path.relpath(files[0], table.parent))
+        yield Path(place.name) if place.parts[0] == ".." else place, files
 
 
 def list_files(inputs: Iterable[str | Path], output: Path) -> dict[Path, Path]:

@@ -69,7 +69,8 @@ def translate_files(
 
     Args:
         inputs: files, folders (searched recursively), and patterns such as `photos/**/*.jpg`; for a run of several
-            inputs one of these for each, by name: {"mask": "masks", "photo": "photos"}.
+            inputs one of these for each, by name: {"mask": "masks", "photo": "photos"}. Of a table of pairs,
+            `pairs.csv`, the inputs without targets.
         output: the output folder; files of an input folder keep their relative paths.
         suffix: file format, such as `png`; default: one that holds the run's targets.
         samples: number of translations of each picture, written as `NAME_1`, `NAME_2` ...
@@ -124,7 +125,7 @@ def _list_jobs(
     if isinstance(inputs, Mapping):
         names = trained.config.data.source_image_spec.folders
         return list_joined_jobs(names, inputs, output, suffix, samples)
-    return list_jobs(inputs, output, suffix, samples)
+    return list_jobs(inputs, output, suffix, samples, trained.config.data)
 
 
 def _log_failures(report: TranslationReport) -> None:

@@ -48,6 +48,19 @@ def test_patterns_keep_what_is_below_their_fixed_part(tmp_path):
         list_jobs([f"{tmp_path}/in/**/*.gif"], tmp_path / "out", "png")
 
 
+def test_inputs_without_targets_of_a_table_are_translated(tiny_run, tmp_path):
+    for place in ("in/x/a.png", "in/x/b.png", "b_map.png", "elsewhere.png"):
+        picture(tmp_path / place)
+    table = tmp_path / "in" / "pairs.csv"
+    header = "target,input,split"  # the run makes A from B
+    table.write_text(f"{header}\nx/a.png,,test\nx/b.png,../b_map.png,test\n../elsewhere.png,,test\n")
+    pix2pix("translate", tiny_run.path, table, "-o", tmp_path / "out")
+    assert below(tmp_path / "out") == ["elsewhere.png", "x/a.png"]
+    table.write_text("input,target\nx/b.png,../b_map.png\n")
+    with pytest.raises(SystemExit, match=r"pairs\.csv: has no row of the split test without a target"):
+        pix2pix("translate", tiny_run.path, table, "-o", tmp_path / "out")
+
+
 def test_results_within_the_folder_are_not_translated_again(tiny_run, tmp_path):
     picture(tmp_path / "in" / "a.png")
     for _ in range(2):

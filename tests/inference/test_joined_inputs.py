@@ -51,6 +51,16 @@ def test_single_files_need_no_common_name(joined, tmp_path):
     assert [file.name for file in tmp_path.glob("*.png")] == ["1_mask.png"]
 
 
+def test_a_table_has_a_column_for_each_input(joined, tmp_path):
+    run, data = joined
+    (data / "pairs.csv").write_text("photo,mask,B,split\nvalphoto/2_photo.png,valmask/1_mask.png,,test\n")
+    pix2pix("translate", run.path, data / "pairs.csv", "-o", tmp_path / "by_table")
+    words = [f"--input=mask={data}/valmask/1_mask.png", f"--input=photo={data}/valphoto/2_photo.png"]
+    pix2pix("translate", run.path, *words, "-o", tmp_path / "by_name")
+    results = tmp_path / "by_table" / "valmask" / "1_mask.png", tmp_path / "by_name" / "1_mask.png"
+    assert np.array_equal(*map(read, results))
+
+
 def test_wrong_names_and_files_without_a_partner_are_refused(joined, tmp_path, capsys):
     run, data = joined
     with pytest.raises(SystemExit, match=r"inputs of this run are mask, photo, not mask\. .*--input photo=PATH"):

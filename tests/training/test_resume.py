@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pix2pix.runs.checkpoints import PREVIOUS
 from pix2pix.runs.metrics import read_metrics
@@ -126,17 +127,27 @@ def test_a_checkpoint_within_an_epoch_takes_no_name_of_the_one_before(tmp_path, 
     assert {file.name for file in run.checkpoints.glob("*.ckpt")} == {"last.ckpt", PREVIOUS}
 
 
-def test_an_unreadable_picture_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys):
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-300])
+
+
+def make_smaller_than_the_crop(file: Path) -> None:
+    Image.effect_noise((40, 20), 50).convert("RGB").save(file)
+
+
+@pytest.mark.parametrize("cache", ["off", "memory"])
+def test_a_pair_that_cannot_be_used_is_passed_over_on_request_and_a_limit_kept(tmp_path, capsys, cache):
     data = noise_pairs(tmp_path / "pairs", 6)
-    for number in (1, 4):
-        file = data / "train" / f"{number}.jpg"
-        file.write_bytes(file.read_bytes()[:-300])
+    cut_short(data / "train" / "1.jpg")
+    make_smaller_than_the_crop(data / "train" / "4.jpg")
     words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
+    words += [f"data.cache={cache}", "data.preprocess=crop", "trainer.max_epochs=1"]
     pix2pix(*words, "name=skipping", "data.on_error=skip")
     output = capsys.readouterr().out
     assert output.count("Skipped (") == 2
     assert "1.jpg: cannot be read as a picture" in output
-    with pytest.raises(SystemExit, match=r"2 pairs could not be read, but data\.skip_limit=1"):
+    assert "pair 4: 20x20 pixels are less than the crop 32x32" in output
+    with pytest.raises(SystemExit, match=r"2 pairs could not be used, but data\.skip_limit=1"):
         pix2pix(*words, "name=limited", "data.on_error=skip", "data.skip_limit=1")
 
 
@@ -145,16 +156,17 @@ def test_an_unreadable_validation_pair_has_no_part_in_the_training(tmp_path, cap
     """The metrics are those of the other pairs, to the bit, as if the file were not there."""
     words = ["train", *TINY_FOLDER, "data.num_workers=0", "trainer.max_epochs=1", "data.on_error=skip"]
     words += [f"data.cache={cache}", f"data.cache_dir={tmp_path}/cache", f"output_dir={tmp_path}"]
+    words += ["data.preprocess=crop"]
     data = noise_pairs(tmp_path / "damaged", 5)
     for number in (3, 4):
         (data / "train" / f"{number}.jpg").rename(data / "val" / f"{number}.jpg")
     shutil.copytree(data, tmp_path / "without")
-    file = data / "val" / "3.jpg"
-    file.write_bytes(file.read_bytes()[:-300])
+    cut_short(data / "val" / "3.jpg")
+    make_smaller_than_the_crop(data / "val" / "5.jpg")
     (tmp_path / "without" / "val" / "3.jpg").unlink()
     for name in ("damaged", "without"):
         pix2pix(*words, f"data.path={tmp_path / name}", f"name={name}_run")
-    assert capsys.readouterr().out.count("Left out of the validation (1 of at most 10)") == 1
+    assert capsys.readouterr().out.count("Left out of the validation (") == 2
     runs = [Run(tmp_path / f"{name}_run") for name in ("damaged", "without")]
     ours, theirs = (read_metrics(run.path / "metrics.csv")[-1] for run in runs)
     assert ours["val/l1"] == theirs["val/l1"]
@@ -167,9 +179,9 @@ def test_more_unreadable_validation_pairs_than_the_limit_end_a_training(tmp_path
     for number in (0, 1):
         (data / "val" / f"{number}.jpg").write_bytes(b"no picture")
     words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "name=run", "data.on_error=skip"]
-    with pytest.raises(SystemExit, match=r"2 pairs could not be read, but data\.skip_limit=1"):
+    with pytest.raises(SystemExit, match=r"2 pairs could not be used, but data\.skip_limit=1"):
         pix2pix(*words, "data.skip_limit=1")
-    with pytest.raises(SystemExit, match=r"none of the validation pairs can be read"):
+    with pytest.raises(SystemExit, match=r"none of the validation pairs can be used"):
         pix2pix(*words)
 
 

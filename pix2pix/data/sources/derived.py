@@ -16,7 +16,6 @@ from pix2pix.data.images.resize import Preprocess, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.sources.derivations import RANDOM, Operation, derive_input, draw_input, import_opencv
-from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.sources.pair_paths import PairPaths, inventory_splits
 from pix2pix.data.sources.single_pictures import find_single_pictures
 from pix2pix.data.sources.splits import (
@@ -116,7 +115,7 @@ class DerivedPairs(PairSource):
 
     def pair_name(self, split: Split, index: int) -> str:
         """The name of a pair, without reading it."""
-        return _name(self.files(split), index)
+        return self.files(split).pair_name(index)
 
     def files(self, split: Split) -> PairPaths:
         """(picture,) of each pair."""
@@ -170,14 +169,9 @@ class DerivedFiles(Sequence[Pair]):
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
-        name = _name(self.files, index)
-        drawn_by = name if self.files.pair_names else file.stem  # as in earlier versions
+        name = self.files.pair_name(index)
+        drawn_by = file.stem if self.files.keys is None else name  # as in earlier versions
         return self.derive(self.resize(read_pixels(file, 3)), drawn_by)._replace(name=name)
-
-
-def _name(files: PairPaths, index: int) -> str:
-    names = files.pair_names
-    return names[index] if names else pair_name(files[index][0].stem)
 
 
 def input_derivation(operation: str | None, settings: Mapping[str, Any]) -> Callable[[Tensor, str], Tensor] | None:

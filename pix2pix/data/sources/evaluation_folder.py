@@ -18,7 +18,7 @@ class EvaluationFolder(FilePairSource):
     """The pairs in a folder, in the layouts of `PairFolder`. No split stands in for another one.
 
     A folder without splits, with files side by side directly in it or in its folders A/ and B/, holds one set of pairs,
-    which is that of every split.
+    which is that of every split. `input_files` are those of inputs without targets, None without any.
 
     Args:
         path: the folder.
@@ -37,7 +37,7 @@ class EvaluationFolder(FilePairSource):
         if not self.path.exists():
             raise FileNotFoundError(f"no folder {str(self.path)!r}: the pairs are looked for there.")
         layout = self._find_layout()
-        self.has_splits = layout.has_splits
+        self.has_splits, self.input_files = layout.has_splits, layout.inputs
         self.found: dict[Split, PairPaths] = {split: files.files for split, files in layout.splits.items()}
         if not self.has_splits:
             self.found = dict.fromkeys(get_args(Split), self.found["train"])
@@ -74,7 +74,11 @@ class EvaluationFolder(FilePairSource):
     def missing_split_message(self, split: Split) -> str:
         """The message that names the missing split and the splits that there are."""
         found = ", ".join(f"{name} ({pluralize(len(files), 'pair', 'pairs')})" for name, files in self.found.items())
-        found = found if self.has_splits else f"no splits, {pluralize(len(self.found[split]), 'pair', 'pairs')} in all"
+        found = (
+            (found or "no pairs")
+            if self.has_splits
+            else f"no splits, {pluralize(len(self.found[split]), 'pair', 'pairs')} in all"
+        )
         return f"--split {split}: {self.path} has no {split} split; it has {found}. Choose one of these, or add pairs."
 
     def fingerprint(self) -> str:

@@ -209,9 +209,9 @@ def find_pairs(
         report: takes each fault. By default it raises the first.
     """
     require_two_names(of_a, of_b)
-    if pair_list.is_table(path):
-        return pair_list.read_pair_list(path, [*of_a, *of_b], report)
     sources = orient(range(len(of_a)), range(len(of_a), len(of_a) + len(of_b)), direction)[0]
+    if pair_list.is_table(path):
+        return pair_list.read_pair_list(path, [*of_a, *of_b], sources, report)
     return find_layout(path, [*of_a, *of_b], sources, layout, report)
 
 

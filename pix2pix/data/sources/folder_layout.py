@@ -150,10 +150,8 @@ class _Search:
         self, split: str, folders: Sequence[Path], files: Sequence[list[str]], drop_folder: bool = False
     ) -> SplitFiles | None:
         """Matches files by their names, in the natural order of the first folder's."""
-        by_pair_name = []
-        for folder, files_of_folder, image_name in zip(
-            folders, [natsorted(files[0]), *files[1:]], self.names, strict=True
-        ):
+        by_pair_name, listed = [], [natsorted(files[0]), *files[1:]]
+        for folder, files_of_folder, image_name in zip(folders, listed, self.names, strict=True):
             named = self._name_files(folder, files_of_folder, image_name)
             if drop_folder:
                 named = {drop_folder_name(pair_name, image_name): file for pair_name, file in named.items()}
@@ -178,7 +176,7 @@ class _Search:
         if error := find_same_folder(folders, files, place):
             self.report(Fault("layout", error))
         shown_names = pair_names if self.is_nested else None
-        return SplitFiles(PairPaths(folders, files, shown_names), place) if pair_names else None
+        return SplitFiles(PairPaths(folders, files, shown_names, self.names[0]), place) if pair_names else None
 
     def _report_unmatched(self, folders: Sequence[Path], named: list[dict[str, str]]) -> list[dict[str, str]]:
         """Reports files without a partner, and returns the others."""
@@ -211,10 +209,11 @@ class _Search:
         return [{key: file for key, file in files.items() if key in with_targets} for files in named]
 
     def _keep_inputs(self, folders: Sequence[Path], named: list[dict[str, str]], names: Set[str]) -> None:
-        keys = natsorted(names)
+        keys, first = natsorted(names), self.sources[0]
         files = [[named[n][key] for key in keys] for n in self.sources]
-        self.inputs = PairPaths([folders[n] for n in self.sources], files, keys if self.is_nested else None)
-        self.notes.append(describe_inputs(len(keys), f"{self._relative_path(folders[self.sources[0]])}/"))
+        of_sources, shown_names = [folders[n] for n in self.sources], keys if self.is_nested else None
+        self.inputs = PairPaths(of_sources, files, shown_names, self.names[first])
+        self.notes.append(describe_inputs(len(keys), f"{self._relative_path(folders[first])}/"))
 
     def _find_side_by_side(self, folder: Path) -> SplitFiles | None:
         names = list(self._name_files(folder, natsorted(self.list(folder))).values())
@@ -227,9 +226,9 @@ class _Search:
         if self.layout == "auto" and (fault := find_single_names(folder, names, sizes)):
             self.report(fault)
             return None
-        keys = [name.rpartition(".")[0] for name in names] if self.is_nested else None
+        keys = [pair_path(name, self.names[0]) for name in names] if self.is_nested else None
         shown = "the folder itself" if folder == self.tree.root else f"{self._relative_path(folder)}/"
-        return SplitFiles(PairPaths([folder], [names], keys), shown, True, sizes)
+        return SplitFiles(PairPaths([folder], [names], keys, self.names[0]), shown, True, sizes)
 
     def _leave_out_singles(self, splits: dict[Split, SplitFiles]) -> None:
         """Leaves out val and test files that are inputs alone; refuses training files that are single pictures."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pix2pix.core.plurals import pluralize
 from pix2pix.data.pair import InputAlone
 from pix2pix.data.sources.image_spec import ImageSpec
-from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.sources.pair_paths import PairPaths
 
 USE = "the samples of the training show some, and `pix2pix translate` takes them"
@@ -21,9 +20,7 @@ class InputFiles(Sequence[InputAlone]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> InputAlone:  # pyright: ignore[reportIncompatibleMethodOverride]
-        files, names = self.files[index], self.files.pair_names
-        name = pair_name(names[index] if names else files[0].stem, *self.spec.folders[:1])
-        return InputAlone(self.spec.read(files), name)
+        return InputAlone(self.spec.read(self.files[index]), self.files.pair_name(index))
 
 
 def describe_inputs(count: int, place: str) -> str:

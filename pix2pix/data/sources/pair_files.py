@@ -22,7 +22,6 @@ class PairFiles(Sequence[Pair]):
     ) -> None:
         self.files, self.direction = files, direction
         self.a, self.b = a, b
-        self.names = files.pair_names if isinstance(files, PairPaths) else None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -42,9 +41,10 @@ class PairFiles(Sequence[Pair]):
         return self._name(index, self.files[index])
 
     def _name(self, index: int, files: tuple[File, ...]) -> str:
-        # takes the files, because indexing shards once more would read the pair a second time
-        name = self.names[index] if self.names else files[0].stem
-        return pair_name(name, *self.a.folders[:1])
+        if isinstance(self.files, PairPaths):
+            return self.files.pair_name(index)
+        # Shards have the name in the file; indexing them once more would read the pair a second time.
+        return pair_name(files[0].stem, *self.a.folders[:1])
 
     def _read_halves(self, file: File) -> tuple[Tensor, Tensor]:
         """A and B of a side-by-side picture; an ordinary RGB picture is converted once for both."""

@@ -1,13 +1,16 @@
 """Reads a table of pairs: a CSV file with the columns input, target and, where wanted, split."""
 
 import csv
+import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pix2pix.data.images.decode import SUFFIXES
 from pix2pix.data.pair import Split
-from pix2pix.data.sources.faults import Fault, Report, raise_fault
+from pix2pix.data.sources.faults import Fault, FaultLog, Report, raise_fault
+from pix2pix.data.sources.inputs_alone import describe_inputs
+from pix2pix.data.sources.pair_names import pair_path
 from pix2pix.data.sources.pair_paths import PairPaths
 from pix2pix.data.sources.splits import FolderLayout, SplitFiles, find_split
 
@@ -21,12 +24,17 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLES and path.is_file()
 
 
-def read_pair_list(table: Path, names: Sequence[str], report: Report = raise_fault) -> FolderLayout:
+def read_pair_list(
+    table: Path, names: Sequence[str], sources: Sequence[int], report: Report = raise_fault
+) -> FolderLayout:
     """The pairs of a table, whose paths are relative to its folder. Rows without a split are of train.
+
+    Rows of test that have all inputs and no target are inputs alone.
 
     Args:
         table: the CSV file; columns are separated by commas, semicolons or tabs.
         names: of A's and B's images: the columns to read where there are such; else `input` is A and `target` is B.
+        sources: the positions in `names` of the inputs.
         report: takes the fault of each row. By default it raises the first.
 
     Raises:
@@ -36,28 +44,50 @@ def read_pair_list(table: Path, names: Sequence[str], report: Report = raise_fau
     reader = _open_reader(table)
     columns = _find_columns(table, reader.fieldnames or [], names)
     rows: dict[Split, list[list[str]]] = defaultdict(list)
-    notes, lines = 0, dict[tuple[str, ...], int]()
-    for row in reader:
-        values = {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key is not None}
-        if not any(values.values()):
-            continue
-        where = f"{table}, line {reader.line_num}"
-        files = [values[column] for column in columns]
+    inputs, log, lines = list[list[str]](), FaultLog(report), dict[tuple[str, ...], int]()
+    for row in _read_rows(table, reader):
+        where, files = f"{table}, line {reader.line_num}", [row[column] for column in columns]
         try:
-            split = _parse_split(values.get("split", ""), where)
-            if split == "test" and files[0] and not all(files):
-                notes += 1
-                continue
-            _require_files(table.parent, files, columns, where)
+            split = _parse_split(row.get("split", ""), where)
+            is_input = split == "test" and _has_inputs_alone(files, sources)
+            used = sources if is_input else range(len(files))
+            if not is_input:
+                _require_values(files, columns, sources, where)
+            _require_files(table.parent, [files[n] for n in used], where)
             if (first_line := lines.setdefault(tuple(files), reader.line_num)) != reader.line_num:
                 raise ValueError(f"{where}: lists the pair of line {first_line} again. Remove one of the two lines.")
         except ValueError as error:
-            report(Fault("row", error))
+            log.report(Fault("row", error))
             continue
-        rows[split].append(files)
-    left_out = [f"{notes} rows of {table.name} without targets: left out"] if notes else []
-    splits: dict[Split, SplitFiles] = {split: _make_split(table, found) for split, found in rows.items() if found}
-    return FolderLayout(table.parent, splits, left_out, has_splits="split" in (reader.fieldnames or []))
+        (inputs if is_input else rows[split]).append([files[n] for n in used])
+    if not rows and not inputs and not log.has_faults:
+        log.report(Fault("empty", ValueError(f"{table}: lists no pairs. Write a line for each below the first.")))
+    splits: dict[Split, SplitFiles] = {
+        split: SplitFiles(_make_paths(table, found, names[0]), table.name) for split, found in rows.items()
+    }
+    layout = FolderLayout(table.parent, splits, has_splits="split" in (reader.fieldnames or []))
+    if inputs:
+        layout.inputs = _make_paths(table, inputs, names[sources[0]])
+        layout.notes.append(describe_inputs(len(inputs), table.name))
+    return layout
+
+
+def _read_rows(table: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str, str]]:
+    """The values of each row that has any, by the names of their columns. Raises ValueError for what is no table."""
+    try:
+        for row in reader:
+            values = {key: (value or "").strip() for key, value in row.items() if key is not None}
+            if any(values.values()):
+                yield values
+    except csv.Error as error:
+        raise ValueError(
+            f"{table}, line {reader.line_num}: cannot be read ({error}). A quotation mark may be left open."
+        ) from error
+
+
+def _has_inputs_alone(files: Sequence[str], sources: Sequence[int]) -> bool:
+    """Whether a row has all inputs and no target."""
+    return all((file != "") == (n in sources) for n, file in enumerate(files))
 
 
 def _open_reader(table: Path) -> "csv.DictReader[str]":
@@ -73,15 +103,16 @@ def _open_reader(table: Path) -> "csv.DictReader[str]":
             f"{table}: is empty. Write a first line with the columns input,target and a line for each pair."
         )
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    return csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+    return reader
 
 
 def _find_columns(table: Path, header: Sequence[str], names: Sequence[str]) -> list[str]:
-    known = {name.strip().lower() for name in header}
     wanted = [name.lower() for name in names]
-    if known.issuperset(wanted):
+    if set(header).issuperset(wanted):
         return wanted
-    if len(names) == 2 and known.issuperset(("input", "target")):
+    if len(names) == 2 and set(header).issuperset(("input", "target")):
         return ["input", "target"]
     needed = ["input", "target"] if len(names) == 2 else list(names)
     raise ValueError(
@@ -98,10 +129,14 @@ def _parse_split(value: str, where: str) -> Split:
     raise ValueError(f"{where}: split {value!r} is not train, val or test.")
 
 
-def _require_files(root: Path, files: Sequence[str], columns: Sequence[str], where: str) -> None:
-    for column, file in zip(columns, files, strict=True):
-        if not file:
-            raise ValueError(f"{where}: has no {column}. Every row of train and val needs one.")
+def _require_values(files: Sequence[str], columns: Sequence[str], sources: Sequence[int], where: str) -> None:
+    made = " and ".join(column for n, column in enumerate(columns) if n not in sources)
+    if missing := [column for column, file in zip(columns, files, strict=True) if not file]:
+        raise ValueError(f"{where}: has no {missing[0]}. Only {made} may be missing, in rows of the split test.")
+
+
+def _require_files(root: Path, files: Sequence[str], where: str) -> None:
+    for file in files:
         if not file.lower().endswith(SUFFIXES):
             raise ValueError(f"{where}: {file} is no picture. Known suffixes: {', '.join(SUFFIXES)}.")
         if not (root / file).is_file():
@@ -110,7 +145,7 @@ def _require_files(root: Path, files: Sequence[str], columns: Sequence[str], whe
         raise ValueError(f"{where}: {files[0]} is its own partner. Name two files.")
 
 
-def _make_split(table: Path, rows: Sequence[Sequence[str]]) -> SplitFiles:
+def _make_paths(table: Path, rows: Sequence[Sequence[str]], image_name: str) -> PairPaths:
     names = [list(column) for column in zip(*rows, strict=True)]
-    keys = [name.rpartition(".")[0].lstrip("./") for name in names[0]]
-    return SplitFiles(PairPaths([table.parent] * len(names), names, keys), table.name)
+    keys = [pair_path(name, image_name).lstrip("./") for name in names[0]]
+    return PairPaths([table.parent] * len(names), names, keys, image_name)

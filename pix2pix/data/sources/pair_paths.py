@@ -5,11 +5,12 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
 from pix2pix.data.inventory import Inventory
+from pix2pix.data.sources.pair_names import pair_name
 
 
 class PairPaths(Sequence[tuple[Path, ...]]):
@@ -19,10 +20,17 @@ class PairPaths(Sequence[tuple[Path, ...]]):
         folders: for each file of a pair the folder it lies in.
         names: for each folder the names of its files, or their paths below it, in the order of the pairs.
         keys: the names of the pairs as paths with slashes, where names of files are not enough; else None.
+        image_name: the name of the first folder, which is no part of the name of a pair; see `pair_name`.
     """
 
-    def __init__(self, folders: Sequence[Path], names: Sequence[list[str]], keys: list[str] | None = None) -> None:
-        self.folders, self.names, self.keys = folders, names, keys
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        names: Sequence[list[str]],
+        keys: list[str] | None = None,
+        image_name: str = "",
+    ) -> None:
+        self.folders, self.names, self.keys, self.image_name = folders, names, keys, image_name
 
     def __len__(self) -> int:
         return len(self.names[0])
@@ -33,12 +41,18 @@ class PairPaths(Sequence[tuple[Path, ...]]):
     def select(self, numbers: Iterable[int]) -> "PairPaths":
         """The pairs of these numbers, in their order; they keep the names that they have here."""
         numbers = list(map(int, numbers))
-        keys = self.pair_names
+        keys = self._unique_names
         names = [[names[number] for number in numbers] for names in self.names]
-        return PairPaths(self.folders, names, keys and [keys[number] for number in numbers])
+        return PairPaths(self.folders, names, keys and [keys[number] for number in numbers], self.image_name)
+
+    def pair_name(self, index: int) -> str:
+        """The name of a pair."""
+        if self._unique_names is not None:
+            return self._unique_names[index]
+        return pair_name(PurePath(self.names[0][index]).stem, self.image_name)
 
     @cached_property
-    def pair_names(self) -> list[str] | None:
+    def _unique_names(self) -> list[str] | None:
         """The names of pairs in folders below folders, each of its own; None where the first file's name is enough.
 
         A name is that of the file where all differ, and has the folders in front where they do not.

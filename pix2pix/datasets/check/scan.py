@@ -15,8 +15,6 @@ from pix2pix.data.pair import Split
 from pix2pix.data.sources.describe_splits import NO_BORDER, find_doubts
 from pix2pix.data.sources.faults import Fault
 from pix2pix.data.sources.folder import find_pairs, require_folder
-from pix2pix.data.sources.image_spec import ImageSpec
-from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.picture_folders import list_subfolders, walk_pictures
 from pix2pix.data.sources.side_by_side import PICTURES_VIEWED
 from pix2pix.data.sources.splits import SPLIT_NAMES, FolderLayout
@@ -94,7 +92,7 @@ def _choose_direction(path: Path, folders: FolderNames, tries: Tries) -> FolderS
     faults = {direction: len(tried[1]) for direction, tried in tries.items()}
     best: Direction = "AtoB" if faults["AtoB"] <= faults["BtoA"] else "BtoA"
     found, reported = tries[best]
-    pairs = list(_list_pairs(found, folders))
+    pairs = list(_list_pairs(found))
     findings = [*_merge_faults(reported), *_check_notes(found), *_check_splits(pairs), *_check_unread(path, pairs)]
     return FolderScan(path, folders, pairs, findings, best if faults["AtoB"] != faults["BtoA"] else None)
 
@@ -129,12 +127,10 @@ def _guess_names(path: Path) -> tuple[str, str] | None:
     return a, b
 
 
-def _list_pairs(found: FolderLayout, folders: FolderNames) -> Iterator[ScannedPair]:
-    spec = ImageSpec(folders=tuple(folders["A"]))
+def _list_pairs(found: FolderLayout) -> Iterator[ScannedPair]:
     for split, each in found.splits.items():
-        pairs = PairFiles(each.files, "AtoB", spec)
         for number, files in enumerate(each.files):
-            yield ScannedPair(split, pairs.name(number), files)
+            yield ScannedPair(split, each.files.pair_name(number), files)
 
 
 def _merge_faults(faults: Sequence[Fault]) -> Iterator[Finding]:

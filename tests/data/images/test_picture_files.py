@@ -16,6 +16,7 @@ from PIL import Image
 
 from pix2pix.data.images import decode
 from pix2pix.data.images.decode import open_picture, read_size
+from pix2pix.data.pair import Pair
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.skip_unreadable import SkipUnreadable
@@ -78,7 +79,7 @@ def test_a_pipe_beside_a_partner_is_passed_over_where_that_is_asked_for(tmp_path
     (tmp_path / "trainA" / "0.png").unlink()
     os.mkfifo(tmp_path / "trainA" / "0.png")
     source = PairFolder(str(tmp_path), val_share=None)
-    assert SkipUnreadable(source.split("train"), 1)[0].name == "1"
+    assert SkipUnreadable(source.split("train"), unchanged, 1)[0].name == "1"
     assert "0.png: cannot be read as a picture (a named pipe" in caplog.text
     with pytest.raises(ValueError, match=r"0\.png: .*a named pipe"):
         write_shards(source, tmp_path / "shards")
@@ -88,8 +89,12 @@ def test_a_side_by_side_file_that_is_none_is_passed_over_where_that_is_asked_for
     folder = noise_pairs(tmp_path / "pairs", 3)
     os.mkfifo(folder / "train" / "3.png")
     (folder / "train" / "4.npy").write_bytes(header_of("'<f4'", "(1000000, 1000000, 3)"))
-    pairs = SkipUnreadable(PairFolder(str(folder)).split("train"), 2)
+    pairs = SkipUnreadable(PairFolder(str(folder)).split("train"), unchanged, 2)
     assert pairs[3].name == pairs[4].name == "0"
+
+
+def unchanged(pair: Pair) -> Pair:
+    return pair
 
 
 def header_of(descr: str, shape: str) -> bytes:

@@ -233,12 +233,32 @@ def test_a_table_lists_pairs(tmp_path):
     assert PairFolder(path).fingerprint() != before
 
 
+def test_rows_of_a_table_without_targets_are_inputs_alone(tmp_path):
+    fill(tmp_path, "photos/{}.png", "maps/{}.png", count=6)
+    rows = [f"photos/{n}.png,{f'maps/{n}.png' if n < 4 else ''},{'test' if n > 2 else ''}" for n in range(6)]
+    source = PairFolder(table(tmp_path, "\n".join(["input,target,Split", *rows])))
+    assert sorted([*names(source, "train"), *names(source, "val")]) == ["0", "1", "2"]
+    assert names(source, "test") == ["3"]
+    assert [alone.name for alone in source.inputs()] == ["4", "5"]
+    assert "2 inputs in pairs.csv without targets" in source.describe()[1]
+    with pytest.raises(ValueError, match=r"line 6: has no target"):
+        PairFolder(str(tmp_path / "pairs.csv"), direction="BtoA")
+
+
+def test_pairs_of_a_table_have_names_of_their_own(tmp_path):
+    fill(tmp_path, "p/{}_A.png", "p/{}.png", "q/{}.png", count=1)
+    source = PairFolder(table(tmp_path, "input,target\np/0_A.png,q/0.png\np/0.png,q/0.png\n"), val_share=None)
+    assert [source.pair_name(split, 0) for split in ("train", "val")] == ["p_0", "p_0_2"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("input,target\n", r"pairs\.csv: lists no pairs"),
         ("x,y\n1,2\n", r"names the columns x, y; needed are input, target"),
         ("input,target\np/0.png,p/9.png\n", r"line 2: there is no file p/9\.png"),
         ("input,target\np/0.png,\n", r"line 2: has no target"),
+        ('input,target\n"' + "p/0.png,p/1.png\n" * 9000, r"A quotation mark may be left open"),
         ("input,target\np/0.png,p/0.png\n", r"line 2: p/0\.png is its own partner"),
         ("input,target,split\np/0.png,p/1.png\np/0.png,p/1.png,val\n", "line 3: lists the pair of line 2 again"),
         ("input,target,split\np/0.png,p/1.png,dev\n", r"split 'dev' is not train, val or test"),
