@@ -1,9 +1,8 @@
 """`pix2pix demo`: loads the runs, starts the server, opens the browser."""
 
 import asyncio
-import ipaddress
 import logging
-import socket
+import sys
 import threading
 import warnings
 import webbrowser
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.data.images.resize import Size
+from pix2pix.web.demo.addresses import draw_qr_code, exposure_warning, listen, network_url, url
 from pix2pix.web.demo.app import create_app
 from pix2pix.web.demo.runs import load_runs, max_size
 from pix2pix.web.demo.sample_pictures import find_samples
@@ -46,7 +46,7 @@ def serve(
         port: the TCP port; 0 for a free one.
         browser: whether to open the page in a browser.
         names: additional host names to accept.
-        announce: called with the address of the page.
+        announce: called with the address of the page; on a terminal, also with a code of the address for others.
         options: options of `load_translator`.
 
     Raises:
@@ -58,57 +58,13 @@ def serve(
         loaded = load_runs(runs, **options)
         app = create_app(loaded, find_samples(loaded[0]), names=[host, *names])
         announce(url(listening))
-        if warning := exposure_warning(listening):
-            log.warning(warning)
+        if network_address := network_url(listening):
+            log.warning(exposure_warning(listening, network_address))
+            if sys.stdout.isatty() and (code := draw_qr_code(network_address)):
+                announce(code)
         if browser:
             threading.Timer(0.5, webbrowser.open, [url(listening)]).start()
         create_server(app, max_size(loaded)).run([listening])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Opens a listening socket. Raises OSError when the address is not available."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=256)
-    except OSError as error:
-        raise OSError(
-            f"{host}:{port}: cannot listen on this address ({error.strerror or error}). "
-            "Choose another --port, or omit it for a free one."
-        ) from error
-
-
-def url(listening: socket.socket) -> str:
-    """The address of the page for a browser on this machine."""
-    host, port = listening.getsockname()[:2]
-    return _url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, str(host)), port)
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def exposure_warning(listening: socket.socket) -> str | None:
-    """A warning, with the address for others, if other machines can reach the demo; else None."""
-    host, port = listening.getsockname()[:2]
-    address = ipaddress.ip_address(str(host).partition("%")[0])
-    if address.is_loopback:
-        return None
-    reachable = _address_of_this_machine(listening.family) if address.is_unspecified else str(host)
-    return (
-        f"--host {host}: every machine of the network can use the demo, without a password. "
-        f"Others open {_url(reachable, port)} (a name needs --allow-host NAME). Omit --host for this machine only."
-    )
-
-
-def _address_of_this_machine(family: int) -> str:
-    """This machine's address for others; its host name if it has no route."""
-    documentation_address = "2001:db8::1" if family == socket.AF_INET6 else "192.0.2.1"  # nothing is sent
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((documentation_address, 9))
-            return str(probe.getsockname()[0])
-    except OSError:
-        return socket.gethostname()
 
 
 class HeaderTimeoutProtocol(HTTP):

@@ -19,11 +19,12 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from pix2pix.web.demo.addresses import listen, url
 from pix2pix.web.demo.app import create_app
 from pix2pix.web.demo.limits import Limits
 from pix2pix.web.demo.runs import load_runs, max_size
 from pix2pix.web.demo.sample_pictures import find_samples
-from pix2pix.web.demo.serve import create_server, listen, url
+from pix2pix.web.demo.serve import create_server
 from tests.chromium import FLAGS
 from tests.conftest import TINY, pix2pix
 
