@@ -17,9 +17,9 @@ from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.preload import ResizedPairs, describe_content
 from pix2pix.data.evaluation_pairs import EvaluationInputs, EvaluationPairs
 from pix2pix.data.inventory import Inventory
-from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.data.pair import Pair, PairSource, Split, read_ahead
 from pix2pix.data.resume import EpochLayout, align_progress, convert_progress, find_position
-from pix2pix.data.samplers import Draw, EpochBatches
+from pix2pix.data.samplers import Draw, DrawnBatch, EpochBatches
 from pix2pix.data.sources.skip_unreadable import OnError, SkipUnreadable, leave_out_unreadable
 from pix2pix.data.transforms import PairTransform, View
 
@@ -44,6 +44,12 @@ class TrainingPairs(Dataset[tuple[Pair, View]]):
     ) -> None:
         self.pairs, self.transform, self.seed, self.redraw = pairs, transform, seed, redraw
         self.resized: Sequence[Pair] = ResizedPairs(pairs, transform.resize_for_training)  # a cache may replace it
+
+    def __getitems__(self, batch: list[Draw]) -> list[tuple[Pair, View]]:
+        """The pairs of a batch; what this worker takes next is read meanwhile, where it comes over a network."""
+        next_pairs = batch.next_pairs if isinstance(batch, DrawnBatch) else []
+        read_ahead(self.resized, [draw.pair for draw in batch] + next_pairs)
+        return [self[draw] for draw in batch]
 
     def __getitem__(self, draw: Draw) -> tuple[Pair, View]:
         pair = self.resized[draw.pair]
@@ -167,6 +173,7 @@ class PairDataModule(pl.LightningDataModule):
             rank=trainer.global_rank,
             processes=trainer.world_size,
             order=natural_order if overfits else self.pairs.order,
+            workers=self.workers,
         )
         # Pinned, stacked batches reach a GPU while it computes. Pairs that are cached on the device are there already.
         to_gpu = trainer.strategy.root_device.type == "cuda" and self.cache.kind != "device"

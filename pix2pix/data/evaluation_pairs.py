@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch.utils.data import Dataset
 
 from pix2pix.data.cache.preload import ResizedPairs
-from pix2pix.data.pair import InputAlone, Pair
+from pix2pix.data.pair import LOOK_AHEAD, InputAlone, Pair, read_ahead
 from pix2pix.data.transforms import PairTransform
 
 
@@ -20,6 +20,7 @@ class EvaluationPairs(Dataset[Pair]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Pair:
+        read_ahead(self.resized, range(index, min(index + LOOK_AHEAD, len(self))))
         source, target, name = self.resized[index]
         batch = self.transform.normalize_batch(Pair(source[None], target[None], name))
         return Pair(batch.source[0], batch.target[0], name)

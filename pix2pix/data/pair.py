@@ -1,7 +1,7 @@
 """The `Pair` type, and the interface of every source of pairs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from pix2pix.core.randomness import epoch_order
 from pix2pix.data.inventory import Inventory, take_inventory
 
+LOOK_AHEAD = 16  # pairs that are announced to `read_ahead`
 Split = Literal["train", "val", "test"]
 
 
@@ -55,6 +56,12 @@ class InputAlone(NamedTuple):
 
     source: Tensor
     name: str
+
+
+def read_ahead(pairs: Any, indices: Iterable[int]) -> None:
+    """Tells a sequence which indices are about to be asked for, if it can use that; see `ReadAhead`."""
+    if hasattr(pairs, "read_ahead"):
+        pairs.read_ahead(indices)
 
 
 class PairSource(ABC):

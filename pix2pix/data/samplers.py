@@ -8,6 +8,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from pix2pix.core.randomness import epoch_order
+from pix2pix.data.pair import LOOK_AHEAD
 
 Begin = Callable[[], tuple[int, int]]  # gives the epoch, and its first batch not yet taken
 Order = Callable[[int, int, int], np.ndarray]  # gives the order of an epoch from seed, epoch and length
@@ -18,6 +19,12 @@ class Draw(NamedTuple):
 
     epoch: int
     pair: int
+
+
+class DrawnBatch(list[Draw]):
+    """The draws of a batch, and the pairs of those batches that the same loader worker is going to take next."""
+
+    next_pairs: list[int]
 
 
 class EpochBatches(Sampler[list[Draw]]):
@@ -34,6 +41,7 @@ class EpochBatches(Sampler[list[Draw]]):
         rank: the number of this process, from 0.
         processes: how many processes share an epoch.
         order: the order of an epoch, from seed, epoch and length.
+        workers: how many loader workers take batches in turn; 0 for none.
     """
 
     def __init__(
@@ -46,9 +54,11 @@ class EpochBatches(Sampler[list[Draw]]):
         rank: int = 0,
         processes: int = 1,
         order: Order = epoch_order,
+        workers: int = 0,
     ) -> None:
         self.length, self.batch_size, self.seed, self.begin = length, batch_size, seed, begin
         self.rank, self.processes, self.order = rank, processes, order
+        self.stride = batch_size * max(1, workers)  # from a batch of a worker to its next
 
     def __len__(self) -> int:
         return math.ceil(self.length / (self.batch_size * self.processes))
@@ -60,4 +70,12 @@ class EpochBatches(Sampler[list[Draw]]):
         # for all of them, so they must take the same number of steps.
         mine = np.resize(order, math.ceil(self.length / self.processes) * self.processes)[self.rank :: self.processes]
         for start in range(first_batch * self.batch_size, len(mine), self.batch_size):
-            yield [Draw(epoch, int(index)) for index in mine[start : start + self.batch_size]]
+            batch = DrawnBatch(Draw(epoch, int(index)) for index in mine[start : start + self.batch_size])
+            batch.next_pairs = self._next_pairs(mine, start)
+            yield batch
+
+    def _next_pairs(self, mine: np.ndarray, start: int) -> list[int]:
+        """Up to LOOK_AHEAD pairs, or one batch if that is more, of the batches after this one of the same worker."""
+        end = start + self.stride * (1 + math.ceil(LOOK_AHEAD / self.batch_size))
+        starts = range(start + self.stride, min(end, len(mine)), self.stride)
+        return [int(index) for later in starts for index in mine[later : later + self.batch_size]]

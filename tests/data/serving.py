@@ -1,5 +1,6 @@
 """A web server on this machine that sends parts of files, as those of shards must; or breaks off, or sends it all."""
 
+import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from tests.local_server import LocalServer, Silent
 class FolderServer(LocalServer):
     """Serves a folder at `url`; `breaks` answers break off halfway before one is whole.
 
-    Where it has a `login`, requests must carry it in `Authorization`.
+    Where it has a `login`, requests must carry it in `Authorization`. Where it has `together`, a barrier, requests for
+    a range are answered when so many have come.
     """
 
     login: str | None = None
+    together: threading.Barrier | None = None
 
     def __init__(self, folder: Path, *, knows_ranges: bool = True, breaks: int = 0) -> None:
         super().__init__(Handler)
@@ -34,6 +37,8 @@ class Handler(Silent, BaseHTTPRequestHandler):
         if not file.is_file():
             self.send_error(404)
             return
+        if part and self.server.together:
+            self.server.together.wait(timeout=30)
         content = file.read_bytes()
         if part and self.server.knows_ranges:
             first, last = map(int, part.removeprefix("bytes=").split("-"))

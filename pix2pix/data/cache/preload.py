@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +11,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
-from pix2pix.data.pair import Pair, PairSource, Split
+from pix2pix.data.pair import Pair, PairSource, Split, read_ahead
 
 DECODERS = ("torch", "pillow", "numpy")  # packages of which another version may give other pixels
 
@@ -41,6 +41,10 @@ class ResizedPairs(Sequence[Pair]):
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.resize(self.pairs[index])
+
+    def read_ahead(self, indices: Iterable[int]) -> None:
+        """As in `PairFiles`."""
+        read_ahead(self.pairs, indices)
 
     @functools.cached_property
     def content(self) -> str:

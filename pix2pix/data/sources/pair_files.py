@@ -1,6 +1,6 @@
 """Pairs that are read from files, in either direction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PIL import Image
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 from pix2pix.data.direction import Direction, orient
 from pix2pix.data.images.decode import open_picture, pil_to_tensor
 from pix2pix.data.images.memory_file import File
-from pix2pix.data.pair import Pair
+from pix2pix.data.pair import Pair, read_ahead
 from pix2pix.data.sources.image_spec import RGB_SPEC, ImageSpec, require_even, split_halves
 from pix2pix.data.sources.pair_names import pair_name
 from pix2pix.data.sources.pair_paths import PairPaths
@@ -35,6 +35,10 @@ class PairFiles(Sequence[Pair]):
             a, b = self.a.read(files[:count]), self.b.read(files[count:])
         source, target = orient(a, b, self.direction)
         return Pair(source, target, self._name(index, files))
+
+    def read_ahead(self, indices: Iterable[int]) -> None:
+        """Begins to read pairs that are about to be indexed, where their files come over a network."""
+        read_ahead(self.files, indices)
 
     def name(self, index: int) -> str:
         """The name of a pair."""

@@ -9,7 +9,16 @@ from pix2pix.core.addresses import authorization_header, hide_secrets, login_hin
 
 log = logging.getLogger(__name__)
 
+# Every file system that was opened. A forked loader worker must not close its parent's connections, which it would do
+# when it forgets the parent's file systems: the parent would wait minutes for an answer.
+_opened: set[Any] = set()
+
 RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before a failed read is tried again
+
+
+def is_remote(url: str) -> bool:
+    """Whether this is an address for fsspec, such as https://host/shards, rather than a path on this machine."""
+    return "://" in url and not url.startswith(("file://", "local://"))
 
 
 def read_range(url: str, offset: int, size: int) -> bytes:
@@ -39,6 +48,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     for wait in (*RETRY_DELAYS, None):
         try:
             system, path = url_to_fs(url, **login)
+            _opened.add(system)
             _require_file(system, path)
             return bytes(system.cat_file(path, start, end))
         except (FileNotFoundError, PermissionError) as error:

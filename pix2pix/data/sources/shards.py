@@ -9,11 +9,7 @@ A training on shards resumes within an epoch without reading anything twice, as 
                                     1.0.tif 1.1.tif 1.2.tif ... (more files a pair, those of A first)
 """
 
-import copy
 import hashlib
-import io
-import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -26,15 +22,13 @@ from pix2pix.core.randomness import windowed_order
 from pix2pix.data.direction import Direction, Letter
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.decode import Depth
-from pix2pix.data.images.picture_files import is_utf8, read_npy
 from pix2pix.data.inventory import Inventory, take_inventory
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import FilePairSource
 from pix2pix.data.sources.image_spec import Folders
+from pix2pix.data.sources.member_files import REMEDY, MemberFiles, read_shard_file
 from pix2pix.data.sources.pair_files import PairFiles
-from pix2pix.data.sources.remote_files import fetch, read_range
-from pix2pix.data.sources.shard_index import INDEX, Shard, parse_index
-from pix2pix.data.sources.shard_member import ShardMember, roles
+from pix2pix.data.sources.shard_index import INDEX, parse_index
 from pix2pix.data.sources.splits import (
     DEFAULT_SHARE,
     Share,
@@ -43,8 +37,6 @@ from pix2pix.data.sources.splits import (
     missing_split_message,
     require_two,
 )
-
-REMEDY = "Copy it again together with its index, or make the shards again."
 
 
 class ShardedPairs(FilePairSource):
@@ -84,7 +76,7 @@ class ShardedPairs(FilePairSource):
         self.val_share, self.split_seed = val_share, split_seed
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
-        self.index = _read_file(self.path, INDEX)
+        self.index = read_shard_file(self.path, INDEX)
         self.shards = parse_index(self.index, hide_secrets(f"{self.path}/{INDEX}"))
         self._members: dict[Split, MemberFiles] = {}
 
@@ -98,7 +90,7 @@ class ShardedPairs(FilePairSource):
         has_pairs = {"train": True, "val": True, "test": "test" in self.shards or self.val_share is None}
         return tuple(split for split in get_args(Split) if has_pairs[split])
 
-    def members(self, split: Split) -> "MemberFiles":
+    def members(self, split: Split) -> MemberFiles:
         """The files of the pairs of `split`. Raises ValueError if there is no such split."""
         if split not in self.splits:
             raise ValueError(missing_split_message(hide_secrets(self.path), split, self.splits))
@@ -109,7 +101,7 @@ class ShardedPairs(FilePairSource):
     def _is_held_out(self, split: Split) -> bool:
         return self.val_share is not None and "val" not in self.shards and split != "test"
 
-    def _hold_out(self) -> "dict[Split, MemberFiles]":
+    def _hold_out(self) -> dict[Split, MemberFiles]:
         """The training and validation pairs of shards without a validation split."""
         assert self.val_share is not None
         members = self._read_members("train")
@@ -117,7 +109,7 @@ class ShardedPairs(FilePairSource):
         training, validation = hold_out(len(members), self.val_share, self.split_seed)
         return {"train": members.select(training), "val": members.select(validation)}
 
-    def _read_members(self, split: Split) -> "MemberFiles":
+    def _read_members(self, split: Split) -> MemberFiles:
         """Reads the offsets of a split. In shards of earlier versions, `val` and `test` replace each other."""
         other: Split = {"train": "train", "val": "test", "test": "val"}[split]  # pyright: ignore[reportAssignmentType]
         stored = split if split in self.shards else other
@@ -150,91 +142,3 @@ class ShardedPairs(FilePairSource):
     def order(self, seed: int, epoch: int, length: int) -> np.ndarray:
         """The order of a training epoch, shard after shard within a window."""
         return windowed_order(seed, epoch, self.members("train").pairs_of_shards, self.window)
-
-
-class MemberFiles(Sequence[tuple[ShardMember, ...]]):
-    """The files of each pair of a split, read when indexed; 16 bytes of memory for each pair."""
-
-    def __init__(self, path: str, split: str, shards: Sequence[Shard]) -> None:
-        self.path, self.shards = path, shards
-        self.ranges = _read_offsets(path, f"{split}.offsets.npy", shards)
-        self.ends = np.cumsum([shard.pairs for shard in shards])
-        self.numbers: np.ndarray | None = None  # of those pairs that were selected
-
-    def __len__(self) -> int:
-        return len(self.ranges if self.numbers is None else self.numbers)
-
-    def select(self, numbers: np.ndarray) -> "MemberFiles":
-        """The pairs of these numbers, in their order."""
-        part = copy.copy(self)
-        part.numbers = numbers
-        return part
-
-    @property
-    def pairs_of_shards(self) -> list[int]:
-        """How many pairs of each shard these are."""
-        if self.numbers is None:
-            return [shard.pairs for shard in self.shards]
-        places = np.searchsorted(self.ends, self.numbers, side="right")
-        return [count for count in np.bincount(places).tolist() if count]
-
-    def __getitem__(self, index: int) -> tuple[ShardMember, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index = index % len(self) if self.numbers is None else int(self.numbers[index])
-        shard = f"{self.path}/{self.shards[int(np.searchsorted(self.ends, index, side='right'))].name}"
-        offset, size = map(int, self.ranges[index])
-        content, shard = read_range(shard, offset, size), hide_secrets(shard)
-        try:
-            with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
-                return _read_members(tar, shard)
-        except Exception as error:  # a damaged file raises errors of any type
-            reason = str(error) or type(error).__name__
-            raise ValueError(
-                f"{shard}: no pair begins at byte {offset} ({reason}). The file is damaged, or of another index. "
-                "Copy it again, or make the shards again."
-            ) from error
-
-
-def _read_offsets(path: str, name: str, shards: Sequence[Shard]) -> np.ndarray:
-    """Offset and size of each pair, int64 (pairs, 2). Raises ValueError when damaged, or of other shards."""
-    content, path = _read_file(path, name), hide_secrets(path)
-    pairs = sum(shard.pairs for shard in shards)
-    try:
-        offsets = read_npy(ShardMember(content, path, name))
-    except ValueError as error:
-        raise ValueError(f"{path}/{name}: damaged ({error}). {REMEDY}") from error
-    if offsets.shape != (pairs, 2):
-        raise ValueError(f"{path}/{name}: has shape {offsets.shape}, but the index needs ({pairs}, 2). {REMEDY}")
-    ends = np.repeat([shard.bytes for shard in shards], [shard.pairs for shard in shards])
-    is_valid = offsets.dtype.kind in "iu" and (offsets >= 0).all() and (offsets[:, 1] <= ends).all()
-    if not is_valid or (offsets[:, 0] > ends - offsets[:, 1]).any():
-        raise ValueError(f"{path}/{name}: damaged: some offsets are outside the shards. {REMEDY}")
-    return offsets.astype(np.int64, copy=False)
-
-
-def _read_members(tar: tarfile.TarFile, shard: str) -> tuple[ShardMember, ...]:
-    """The files of a pair. Raises ValueError for anything but regular files in their roles."""
-    files = []
-    for member in tar:
-        if not member.isreg() or member.issparse():
-            raise ValueError(f"{member.name!r} is a link, a folder or the like, not a file")
-        if not is_utf8(member.name):
-            raise ValueError(f"the name {member.name!r} is not UTF-8")
-        content = tar.extractfile(member)
-        assert content is not None
-        files.append(ShardMember(content.read(), shard, member.name))
-    file_roles = tuple(file.role for file in files)
-    if not files or file_roles != roles(len(files)):
-        raise ValueError(f"it holds {', '.join(file.name for file in files) or 'nothing'}")
-    return tuple(files)
-
-
-def _read_file(path: str, name: str) -> bytes:
-    try:
-        return fetch(f"{path}/{name}")
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"no {name} in {hide_secrets(path)!r}. Make shards with `pix2pix data shard FOLDER OUTPUT`, and set "
-            "data.path to OUTPUT, or to the address that serves it."
-        ) from error

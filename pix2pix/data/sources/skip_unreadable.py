@@ -5,13 +5,13 @@ A pair cannot be used if a file cannot be read, or if its images cannot be broug
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Self
 
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.cache.preload import ResizedPairs
-from pix2pix.data.pair import Pair
+from pix2pix.data.pair import Pair, read_ahead
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,10 @@ class SelectedPairs(Sequence[Pair]):
 
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.pairs[self.numbers[index]]
+
+    def read_ahead(self, indices: Iterable[int]) -> None:
+        """As in `PairFiles`."""
+        read_ahead(self.pairs, (self.numbers[index] for index in indices))
 
 
 def leave_out_unreadable(pairs: ResizedPairs, limit: int) -> Sequence[Pair]:

@@ -4,7 +4,9 @@ import base64
 import json
 import os
 import shutil
+import signal
 import tarfile
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from webdataset.tariterators import group_by_keys, tar_file_expander
 
+from benchmarks.remote_shards import serve_late
 from pix2pix.core.randomness import epoch_order, windowed_order
 from pix2pix.data.datamodule import TrainingPairs, collate_list
 from pix2pix.data.samplers import EpochBatches
@@ -207,6 +210,35 @@ def test_an_epoch_over_http_is_taken_up_in_the_middle_by_any_number_of_workers(s
         assert load(source, first=4, workers=2) == local[4:]
         pictures = ShardedPairs(str(several)).split("train").files.ranges[:, 1].sum()
         assert server.sent <= pictures * 4 / 12 * 1.5, "what was taken before is not read again"
+
+
+def test_the_connections_of_a_training_outlive_its_workers(several, monkeypatch):
+    """A worker closes none of its parent's connections: the next validation would wait for minutes."""
+    monkeypatch.setattr(remote_files, "RETRY_DELAYS", ())
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("no answer within ten seconds"))
+    with serve_late(several, 0) as address:
+        load(ShardedPairs(address), workers=2)
+        signal.alarm(10)
+        assert len(ShardedPairs(address).split("val")) == 3
+        signal.alarm(0)
+
+
+def test_pairs_are_read_ahead_while_the_server_thinks(several):
+    """The server answers when four have asked: read one by one, the first would wait in vain."""
+    with FolderServer(several) as server:
+        source = ShardedPairs(server.url, window=2)
+        server.together = threading.Barrier(4)
+        assert load(source) == load(ShardedPairs(str(several), window=2))
+
+
+def test_a_pair_that_was_read_ahead_in_vain_fails_when_it_is_asked_for(several):
+    with FolderServer(several) as server:
+        pairs = ShardedPairs(server.url).split("train")
+        (several / "train-000003.tar").unlink()
+        pairs.read_ahead(range(12))
+        assert pairs[0].name == "0"
+        with pytest.raises(FileNotFoundError, match=r"train-000003\.tar"):
+            pairs[11]
 
 
 def test_an_object_store_is_read_like_a_folder(several, folder):
