@@ -2,14 +2,27 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pix2pix.core.plurals import pluralize
 
+SHARED = Path(__file__).with_name("page")  # the style sheet, the icon and the scripts of all pages
+
 
 def render_page(template: Path, **content: Any) -> str:
-    """The page of a template file. Text is escaped; a name that the template needs and `content` lacks is an error."""
+    """The page of a template file. Text is escaped; a name that the template needs and `content` lacks is an error.
+
+    In the template, `inline("style.css")` is the text of a file beside it, or of one that all pages share.
+    """
     import jinja2
+    import markupsafe
+
+    def inline(name: str) -> markupsafe.Markup:
+        own = template.parent / name
+        return markupsafe.Markup((own if own.is_file() else SHARED / name).read_text(encoding="utf-8"))
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["pluralize"] = pluralize
+    environment.globals["inline"] = inline
+    environment.globals["icon"] = "data:image/svg+xml," + quote(inline("icon.svg").strip())
     return environment.from_string(template.read_text(encoding="utf-8")).render(content)

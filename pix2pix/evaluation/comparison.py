@@ -1,4 +1,4 @@
-"""Groups runs by settings and evaluation protocol, and finds the best group of each metric."""
+"""Groups runs by settings and evaluation protocol, and says what limits their comparison."""
 
 import json
 from collections.abc import Sequence
@@ -10,9 +10,17 @@ from natsort import natsorted
 
 from pix2pix.config.metric_names import METRICS, Metric
 from pix2pix.core.tables import make_table
+from pix2pix.evaluation.leaders import find_leaders
 from pix2pix.evaluation.run_groups import Group, RunEntry
+from pix2pix.evaluation.short_labels import shorten_labels
 
 MAX_WARNING_RUNS = 6  # runs that a warning lists
+UNFINISHED = {
+    "running": ("is still running", "are still running"),
+    "stopped": ("was stopped before its end", "were stopped before their end"),
+    "failed": ("failed", "failed"),
+    "not evaluated": ("is not evaluated", "are not evaluated"),
+}
 
 
 @dataclass(eq=False)
@@ -93,26 +101,21 @@ class Comparison:
         return list(dict.fromkeys(key for group in self.groups for key in group.distinct_settings))
 
     @cache  # noqa: B019 - a comparison lives as long as its command
-    def best(self, metric: str) -> Group | None:
-        """The group that is better than all others by more than the spread over seeds.
+    def leaders(self, metric: str) -> list[Group]:
+        """The groups that may be the best: the best mean and all within its spread, as in `find_leaders`.
 
-        None if the next group is within the spread, the spread is unknown (one seed), or data or protocols differ. A
-        provisional group cannot be the best: None if one has the best mean or is within the spread of it.
+        Empty if data or protocols differ, or the spread of the best is unknown.
         """
         if len(self.data_sets()) > 1 or len(self.protocols()) > 1:
-            return None
-        sign = 1 if self.known_metrics[metric].higher_is_better else -1
-        # Multiplied by the sign, larger is better for every metric.
-        ranked = [(sign * value, group) for group in self.groups if (value := group.mean(metric)) is not None]
-        ranked.sort(key=lambda pair: -pair[0])
-        if not ranked or ranked[0][1].is_provisional:
-            return None
-        (top, first), *others = ranked
-        spread = first.spread(metric)
-        if others and spread is None:
-            return None
-        is_close = any(top - value <= max(spread or 0, group.spread(metric) or 0) for value, group in others)
-        return None if is_close else first
+            return []
+        return find_leaders(self.groups, metric, higher_is_better=self.known_metrics[metric].higher_is_better)
+
+    @cached_property
+    def short_labels(self) -> list[str]:
+        """A label for each group without what all have in common."""
+        return shorten_labels(
+            [group.distinct_settings for group in self.groups], [group.label for group in self.groups]
+        )
 
     def table(self) -> Any:
         """The metrics of each run, beside what tells it from the others.
@@ -132,10 +135,16 @@ class Comparison:
 
     def differing_settings(self) -> dict[str, list[Any]]:
         """Maps every setting that differs to its value in each run."""
+        return {key: values for key, values in self._settings.items() if any(value != values[0] for value in values)}
+
+    def common_settings(self) -> dict[str, Any]:
+        """Maps every setting that is the same in all runs to its value."""
+        return {key: values[0] for key, values in self._settings.items() if all(value == values[0] for value in values)}
+
+    @cached_property
+    def _settings(self) -> dict[str, list[Any]]:
         by_run = [entry.result_settings for entry in self.entries]
-        keys = sorted({key for each in by_run for key in each})
-        table = {key: [each.get(key, "") for each in by_run] for key in keys}
-        return {key: values for key, values in table.items() if any(value != values[0] for value in values)}
+        return {key: [each.get(key, "") for each in by_run] for key in sorted({key for each in by_run for key in each})}
 
     def data_sets(self) -> list[str]:
         """The data sets of the runs; metrics on different ones do not compare."""
@@ -162,13 +171,12 @@ class Comparison:
             warnings.append(
                 f"The runs were not all evaluated in the same way: {'; '.join(descriptions[:MAX_WARNING_RUNS])}{more}."
             )
-        for count, state in (
-            (sum(not entry.is_finished for entry in self.entries), "unfinished"),
-            (sum(entry.is_finished and not entry.evaluation for entry in self.entries), "not evaluated"),
-        ):
-            if count:
-                verb = "is" if count == 1 else "are"
-                warnings.append(f"{count} of the runs {verb} {state}: left out of means, or shown as provisional.")
+        kinds = [entry.progress.kind for entry in self.entries]
+        kinds += ["not evaluated" for entry in self.entries if entry.is_finished and not entry.evaluation]
+        for kind, (one, many) in UNFINISHED.items():
+            if count := kinds.count(kind):
+                verb = one if count == 1 else many
+                warnings.append(f"{count} of the runs {verb}: left out of means, or shown as provisional.")
         return warnings
 
     def describe_protocol(self, entry: RunEntry) -> str:

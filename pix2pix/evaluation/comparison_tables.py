@@ -16,7 +16,7 @@ LATEX = str.maketrans(
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """The table in Markdown, with the best groups (`Comparison.best`) in bold."""
+    """The table in Markdown, with the best groups (`Comparison.leaders`) in bold."""
     return to_markdown_table(*_table(comparison, bold="**{}**".format))
 
 
@@ -78,7 +78,7 @@ def _table(
         settings = [str(group.distinct_settings.get(key, "")) for key in comparison.columns] or [group.label]
         numbers = []
         for name in comparison.metrics:
-            is_best = len(comparison.groups) > 1 and comparison.best(name) is group
+            is_best = len(comparison.groups) > 1 and group in comparison.leaders(name)
             number = escape(_number(group, name))
             numbers.append(bold(number) if is_best else number)
         rows.append([*map(escape, [*settings, group.describe_size()]), *numbers])

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from natsort import natsorted
+
 from pix2pix.config.old_settings import find_new_name
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.trust import Trust
@@ -16,6 +18,7 @@ from pix2pix.evaluation.record import Record
 from pix2pix.evaluation.run_groups import RunEntry
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
+from pix2pix.runs.state import read_state
 
 MAX_LABEL_SETTINGS = 3  # if more settings differ, runs are labelled by their names
 
@@ -31,14 +34,15 @@ def load_comparison(
     """Reads runs and their evaluations.
 
     Args:
-        runs: the runs, in the order in which they are shown.
+        runs: the runs, in the order in which they are shown. Runs of one sweep in the order of their names are shown
+            by the receptive fields of their discriminators instead, so that PixelGAN is the first.
         split: the split of the evaluations. Without an evaluation on `val`, the last validation of a run is used.
         checkpoint: the evaluated checkpoint of each run.
         data: a folder of pairs on which all runs were evaluated; None: each run's own.
         trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
     """
     spec = EvaluationSpec(split, checkpoint, data, trust=trust)
-    entries = [_read_entry(run, spec) for run in runs]
+    entries = _order_by_field([_read_entry(run, spec) for run in runs])
     _drop_common_data(entries)
     differing = Comparison(entries, split).differing_settings()
     names = [parse_folder_name(entry.run.path.name) for entry in entries]
@@ -50,9 +54,24 @@ def load_comparison(
     return Comparison(entries, split)
 
 
+def _order_by_field(entries: list[RunEntry]) -> list[RunEntry]:
+    """The runs with their discriminators by receptive field, if they are a sweep in the order of its folder."""
+    paths = [str(entry.run.path) for entry in entries]
+    names = [parse_folder_name(entry.run.path.name) for entry in entries]
+    is_folder = len({entry.run.path.parent for entry in entries}) == 1 and paths == natsorted(paths)
+    if not is_folder or not all("discriminator" in name for name in names):
+        return entries
+
+    def sort_key(position: int) -> tuple[Any, ...]:
+        field = entries[position].config.receptive_field or 0
+        return tuple((field, value) if key == "discriminator" else (value,) for key, value in names[position].items())
+
+    return [entries[position] for position in natsorted(range(len(entries)), key=sort_key)]
+
+
 def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
     provenance = run.provenance()
-    entry = RunEntry(run, run.config(), run.path.name, is_finished=run.is_finished())
+    entry = RunEntry(run, config := run.config(), run.path.name, progress=read_state(run, config, provenance))
     data = entry.config.data
     digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
     entry.data = f"{data.name} {data.direction} {data.height}x{data.width} ({digest})"
@@ -64,12 +83,14 @@ def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
             record.get("data", {}).get("description") or pluralize(record.get("pairs", 0), "pair", "pairs")
         )
         entry.pictures = _read_numbers(record, "pictures")
+        entry.intervals = _read_intervals(record)
         entry.subset_spread = {k: v for k, v in _read_numbers(record, "spread").items() if k in entry.pictures}
         entry.evaluation, entry.protocol = folder.name, _protocol(record)
         entry.mismatches = tuple(spec.find_mismatches(run, entry.config, record))
     elif spec.split == "val":
         rows = [row for row in read_metrics(run.path / "metrics.csv") if row.get("val/l1")]
         last = rows[-1] if rows else {}
+        entry.measured_at = int(last["step"]) if last else None
         entry.metrics = {k.removeprefix("val/"): float(v) for k, v in last.items() if k.startswith("val/") and v}
     return entry
 
@@ -80,6 +101,17 @@ def _read_numbers(record: Record, name: str) -> dict[str, Any]:
     return (
         {key: value for key, value in part.items() if isinstance(value, int | float)} if isinstance(part, dict) else {}
     )
+
+
+def _read_intervals(record: Record) -> dict[str, tuple[float, float]]:
+    """The intervals of the metrics that have one; empty for records of earlier versions."""
+    part = record.get("intervals")
+    found = part.items() if isinstance(part, dict) else ()
+    return {
+        name: (float(ends[0]), float(ends[1]))
+        for name, ends in found
+        if isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+    }
 
 
 def _protocol(record: Record) -> dict[str, str]:

@@ -3,9 +3,11 @@
 import csv
 import json
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
@@ -16,6 +18,7 @@ from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import FILE, Record
 from pix2pix.runs.run import Run
+from pix2pix.runs.sample_sheets import read_sheets
 
 PER_IMAGE = "per_image.csv"
 FILES = {"metrics.json", PER_IMAGE, "index.html", "images"}  # of an evaluation
@@ -86,11 +89,12 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
         writer.writerows(result.rows)
     write_text_atomic(folder / FILE, json.dumps(summary, indent=2) + "\n")
     columns = [name for name in result.rows[0] if name != "name"]
-    plots = {axis: _polylines(curve) for axis, curve in result.curves.items()}
+    plots = {axis: _plot(curve) for axis, curve in result.curves.items()}
     page = render_page(
         Path(__file__).with_name("page.html"),
         **{"run": run.path.resolve().name, "summary": summary, "rows": result.rows, "columns": columns},
         **{"metrics": METRICS | read_own_metrics(record), "plots": plots},
+        sheets=_link_sheets(run, result.folder),
     )
     write_text_atomic(folder / "index.html", page)
 
@@ -102,13 +106,26 @@ def _replace_non_finite(tree: Any) -> Any:
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
-def _polylines(curve: dict[str, list[float]]) -> dict[str, str]:
-    """The points of two SVG polylines for log10-probability curves, in a box of 300 x 100."""
+def _link_sheets(run: Run, folder: Path) -> list[dict[str, Any]]:
+    """The sample sheets of the epochs, as the page links them; none if the page is not in the run's directory."""
+    if folder.resolve().parent.parent != run.path.resolve():
+        return []
+    sheets = {sheet.epoch: sheet for sheet in read_sheets(run.path / "samples") if sheet.kind == "val"}
+    return [
+        {"at": epoch, "source": f"../../samples/{quote(os.fsencode(sheet.path.name))}"}
+        for epoch, sheet in sheets.items()
+    ]
+
+
+def _plot(curve: dict[str, list[float]]) -> dict[str, Any]:
+    """The points of two SVG polylines for log10-probability curves in a box of 300 x 100, and the ticks of its axis."""
     low, high = min(curve["centre"]), max(curve["centre"])
-    return {
+    lines = {
         kind: " ".join(
             f"{300 * (x - low) / (high - low):.1f},{min(100.0, -100 * y / 6):.1f}"
             for x, y in zip(curve["centre"], curve[kind], strict=True)
         )
         for kind in ("output", "target")
     }
+    values = range(math.ceil(low / 50) * 50, math.floor(high) + 2, 50)
+    return lines | {"ticks": [(round(300 * (value - low) / (high - low), 1), value) for value in values]}

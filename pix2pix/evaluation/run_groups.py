@@ -12,6 +12,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.evaluation.result_settings import result_settings
 from pix2pix.evaluation.results import read_picture_rows
 from pix2pix.runs.run import Run
+from pix2pix.runs.state import RunState
 
 
 @dataclass
@@ -24,10 +25,12 @@ class RunEntry:
     distinct_settings: dict[str, Any] = field(default_factory=dict)  # those that tell it from the others
     metrics: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, int] = field(default_factory=dict)  # of how many a metric of whole sets (fid, kid) is
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, over its pictures
     subset_spread: dict[str, float] = field(default_factory=dict)  # of such a metric, over subsets of its pictures
     pairs: str = ""  # how many pairs it was evaluated on, and where they came from
     evaluation: str | None = None  # name of the folder with the evaluation that gave the metrics
-    is_finished: bool = False
+    progress: RunState = field(default_factory=lambda: RunState("stopped"))
+    measured_at: int | None = None  # the step of the validation that gave the metrics; None: they are of an evaluation
     data: str = ""
     protocol: dict[str, str] = field(default_factory=dict)  # evaluation settings that affect the metrics
     own_metrics: dict[str, Metric] = field(default_factory=dict)  # those that are not built in
@@ -37,6 +40,11 @@ class RunEntry:
     def seed(self) -> int:
         """The seed of the run."""
         return self.config.seed
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its training reached its end."""
+        return self.progress.kind == "finished"
 
     @property
     def is_final(self) -> bool:
@@ -71,9 +79,8 @@ class RunEntry:
         return {name: text for name, text in remarks.items() if text}
 
     def state(self) -> str:
-        """Progress and evaluation, for example `unfinished, not evaluated`."""
-        progress = "finished" if self.is_finished else "unfinished"
-        words = [progress, "" if self.evaluation else "not evaluated", *self.mismatches]
+        """Progress and evaluation, for example `stopped, epoch 2 of 4, not evaluated`."""
+        words = [self.progress.describe(), "" if self.evaluation else "not evaluated", *self.mismatches]
         return ", ".join(filter(None, words))
 
 
@@ -111,6 +118,11 @@ class Group:
         """The number of runs; `2 of 3` if not all have final metrics."""
         final = sum(entry.is_final for entry in self.entries)
         return f"{final} of {len(self.entries)}" if final < len(self.entries) else str(final)
+
+    def describe_moment(self) -> str:
+        """`at step 800` for provisional numbers that are of a validation during training; else ""."""
+        steps = sorted({entry.measured_at for entry in self.shown_entries if entry.measured_at is not None})
+        return f"at step {' and '.join(map(str, steps))}" if steps else ""
 
     def mean(self, metric: str) -> float | None:
         """The mean over the shown runs; None if none has the metric."""

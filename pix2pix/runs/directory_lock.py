@@ -41,6 +41,24 @@ def lock_directory(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_locked(directory: Path) -> bool:
+    """Whether a process of this machine holds the lock on the directory, so that a training runs there."""
+    if fcntl is None:
+        try:
+            with FileLock(directory.with_name(f".{directory.name}.lock"), timeout=0):
+                return False
+        except Timeout:
+            return True
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)  # gives the lock back
+    return False
+
+
 @contextmanager
 def _hold_lock_file(directory: Path) -> Iterator[None]:
     lock = FileLock(directory.with_name(f".{directory.name}.lock"))

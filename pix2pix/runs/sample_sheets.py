@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from pix2pix.data.images.picture_files import open_image, report_unreadable
-from pix2pix.data.images.pictures import TITLE_HEIGHT, make_contact_sheet, save_picture
+from pix2pix.data.images.pictures import GAP, TITLE_HEIGHT, make_contact_sheet, save_picture
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,19 @@ class Sheet:
     kind: Kind
     step: int
     names: list[str]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch after which, or within which, it was made, counted from 1."""
+        return int(re.split(r"_epoch|[-.]", self.path.name)[1])
+
+    def cells(self) -> list[list[Image.Image]]:
+        """The pictures, row by row: input, output and, where there is one, target; small ones are enlarged."""
+        rows = self.strips()
+        columns = len(TITLES) - (self.kind == "inputs")
+        width, height = (rows[0].width - GAP) // columns - GAP, rows[0].height - GAP
+        lefts = [GAP + column * (width + GAP) for column in range(columns)]
+        return [[row.crop((left, 0, left + width, height)) for left in lefts] for row in rows]
 
     def strips(self) -> list[Image.Image]:
         """The rows as pictures, without the titles."""

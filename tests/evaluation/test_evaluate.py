@@ -36,7 +36,7 @@ def test_numbers_pictures_and_page_agree(run, capsys):
     )
     assert np.abs(output - target).mean() / 255 == pytest.approx(float(rows[0]["l1"]), abs=1 / 255)
     page = (folder / "index.html").read_text()
-    links = re.findall(r'src="([^"]+)"', page)
+    links = re.findall(r'src="(images/[^"]+)"', page)
     assert len(links) == 9
     assert all((folder / link).is_file() for link in links)
     assert f"l1 {summary['metrics']['l1']:.4f}" in capsys.readouterr().out

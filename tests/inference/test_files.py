@@ -181,8 +181,10 @@ def test_the_page_shows_inputs_outputs_and_failures(tiny_run, tmp_path, capsys):
     assert page.count("data:image/webp") == 4
     assert 'href="a%20%26%20b.png"' in page
     assert 'href="deep/c.png"' in page
-    assert re.search(r"broken\.png: .*cannot be read as a picture", page)
-    assert "http" not in page.replace("http-equiv", "")
+    (failure,) = re.findall(r'<li class="fault">(.*?)</li>', page)
+    assert re.match(r"[^ ]*broken\.png: .*cannot be read as a picture", failure)
+    assert failure.count("broken.png") == 1
+    assert "http" not in page.replace("http%3A//www.w3.org/2000/svg", "")  # the name of SVG
 
 
 def test_standard_input_and_output(tiny_run, tmp_path):

@@ -74,7 +74,7 @@ def report_unreadable(path: File) -> Iterator[None]:
     except (UnsupportedError, MissingExtraError) as error:
         raise UnreadablePictureError(f"{path}: {error}") from error
     except Exception as error:  # a damaged file makes decoders raise errors of any type
-        reason = str(error) or type(error).__name__
+        reason = (str(error) or type(error).__name__).replace(f" {str(path)!r}", "")  # Pillow names the file again
         raise UnreadablePictureError(
             f"{path}: cannot be read as a picture ({reason}). Replace or remove the file."
         ) from error

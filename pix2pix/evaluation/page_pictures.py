@@ -1,0 +1,135 @@
+"""The pictures of the comparison page: outputs of the evaluations, and sample sheets of the trainings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from pix2pix.core.prefetch import map_in_threads
+from pix2pix.data.images.picture_files import open_image, report_unreadable
+from pix2pix.evaluation.comparison import Comparison
+from pix2pix.evaluation.run_groups import RunEntry
+from pix2pix.inference.gallery import webp_data_uri
+from pix2pix.runs.sample_sheets import Sheet, read_sheets
+
+LOSSY_QUALITY = 90
+MAX_LOSSLESS_PIXELS = 16_000_000  # about 25 MB of lossless photos; more pixels are compressed with loss
+MAX_FRAMES, MAX_SAMPLES = 8, 400  # pictures of the trainings: of one pair of one run, and in all
+
+
+class PagePictures(NamedTuple):
+    """The pictures of a page as data URIs.
+
+    Args:
+        rows: for each input its `name`, `input`, `outputs` by the number of the group, and `target`.
+        samples: the same of validation pairs during training; an output is a list of [epoch, picture].
+        is_lossless: whether `rows` are as the evaluation wrote them; `samples` are compressed with loss.
+    """
+
+    rows: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+    is_lossless: bool
+
+
+def collect_pictures(comparison: Comparison, count: int) -> PagePictures:
+    """Reads the pictures of `count` inputs of each data set, spread evenly over the split."""
+    rows: list[dict[str, Any]] = []
+    representatives = _select_representatives(comparison)
+    for data in dict.fromkeys((entry.data, entry.protocol.get("data")) for entry in representatives.values()):
+        entries = {n: e for n, e in representatives.items() if (e.data, e.protocol.get("data")) == data}
+        names = list(dict.fromkeys(name for entry in entries.values() for name in entry.picture_rows))
+        rows += [_list_files(name, entries) for name in names[:: max(1, len(names) // max(1, count))][:count]]
+    files = {file for row in rows for file in (row["input"], row["target"], *row["outputs"].values()) if file}
+    is_lossless = sum(map(_count_pixels, files)) <= MAX_LOSSLESS_PIXELS
+    ordered = sorted(files)
+    uris = dict(
+        zip(ordered, map_in_threads(lambda file: _to_data_uri(file, lossless=is_lossless), ordered), strict=True)
+    )
+    return PagePictures([_with_uris(row, uris) for row in rows], _read_samples(comparison, count), is_lossless)
+
+
+def _select_representatives(comparison: Comparison) -> dict[int, RunEntry]:
+    """The first evaluated run of each group, by the number of the group; each is a column of pictures."""
+    evaluated = [[entry for entry in group.entries if entry.evaluation] for group in comparison.groups]
+    return {number: entries[0] for number, entries in enumerate(evaluated) if entries}
+
+
+def _list_files(name: str, entries: dict[int, RunEntry]) -> dict[str, Any]:
+    """The files of a row; None for an input or target that no run has."""
+    folders = {number: entry.evaluation_folder / "images" for number, entry in entries.items()}
+    outputs = {number: folder / f"{name}_output.png" for number, folder in folders.items()}
+    ends = {
+        kind: next((file for folder in folders.values() if (file := folder / f"{name}_{kind}.png").is_file()), None)
+        for kind in ("input", "target")
+    }
+    return {"name": name, "outputs": {number: file for number, file in outputs.items() if file.is_file()}} | ends
+
+
+def _with_uris(row: dict[str, Any], uris: dict[Path, str]) -> dict[str, Any]:
+    outputs = {number: uris[file] for number, file in row["outputs"].items()}
+    ends = {kind: uris.get(row[kind], "") for kind in ("input", "target")}
+    return {"name": row["name"], "outputs": outputs} | ends
+
+
+def _count_pixels(file: Path) -> int:
+    with report_unreadable(file), open_image(file, ("PNG",)) as picture:
+        return picture.width * picture.height
+
+
+def _to_data_uri(file: Path, *, lossless: bool) -> str:
+    with report_unreadable(file), open_image(file, ("PNG",)) as picture:
+        return webp_data_uri(picture, quality=None if lossless else LOSSY_QUALITY)
+
+
+def _read_samples(comparison: Comparison, count: int) -> list[dict[str, Any]]:
+    """The validation pairs that all groups have on their sample sheets, from the first epoch to the last."""
+    of_groups = {number: _list_sheets(group.entries) for number, group in enumerate(comparison.groups)}
+    of_groups = {number: sheets for number, sheets in of_groups.items() if sheets}
+    if not count or not of_groups:
+        return []
+    first = next(iter(of_groups.values()))[-1].names
+    names = [name for name in first if all(name in sheets[-1].names for sheets in of_groups.values())]
+    names = names[: 2 if 6 * len(of_groups) <= MAX_SAMPLES else 1]
+    frames = min(MAX_FRAMES, MAX_SAMPLES // max(1, len(of_groups) * len(names)))
+    if frames < 2 or not names:
+        return []
+    thinned = {number: _thin(sheets, frames) for number, sheets in of_groups.items()}
+    return _crop_samples(names, thinned)
+
+
+def _list_sheets(entries: Sequence[RunEntry]) -> list[Sheet]:
+    """The sheets of the ends of epochs of the first run of a group that has any."""
+    for entry in entries:
+        sheets = [sheet for sheet in read_sheets(entry.run.path / "samples") if sheet.kind == "val"]
+        if sheets:
+            return list({sheet.epoch: sheet for sheet in sheets}.values())
+    return []
+
+
+def _thin(sheets: list[Sheet], count: int) -> list[Sheet]:
+    """So many sheets, evenly spaced, with the first and the last."""
+    if len(sheets) <= count:
+        return sheets
+    return [sheets[round(place * (len(sheets) - 1) / (count - 1))] for place in range(count)]
+
+
+def _crop_samples(names: list[str], of_groups: dict[int, list[Sheet]]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [{"name": name, "input": "", "target": "", "outputs": {}} for name in names]
+    cells = [(number, sheet) for number, sheets in of_groups.items() for sheet in sheets]
+
+    def encode(cell: tuple[int, Sheet]) -> list[list[str]]:
+        pictures = cell[1].cells()
+        of_names = [pictures[cell[1].names.index(name)] if name in cell[1].names else [] for name in names]
+        return [[_encode_sample(picture) for picture in row] for row in of_names]
+
+    for (number, sheet), encoded in zip(cells, map_in_threads(encode, cells), strict=True):
+        for row, pictures in zip(rows, encoded, strict=True):
+            if pictures:
+                row["input"], row["target"] = pictures[0], pictures[-1]
+                row["outputs"].setdefault(number, []).append([sheet.epoch, pictures[1]])
+    return rows
+
+
+def _encode_sample(picture: Image.Image) -> str:
+    return webp_data_uri(picture, quality=LOSSY_QUALITY)
