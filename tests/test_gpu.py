@@ -38,8 +38,8 @@ def test_a_recorded_step_computes_what_the_step_computes_bit_for_bit(determinist
     step = CUDAGraphStep(gan.step, gan.optimizers)
     pairs = [batch.to(DEVICE) for batch in batches(*[2] * 12)]
     assert gan.train(step, pairs) == plain.train(plain.step, pairs)
-    assert step.recorded is not None
-    assert not step.failed
+    assert step.recorded_shapes is not None
+    assert not step.has_failed
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(gan.weights(), plain.weights(), strict=True))
 
 
@@ -82,6 +82,12 @@ def test_a_step_waits_for_nothing():
         gan.step(source, target)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_training_chooses_what_agrees_and_says_so(tmp_path, capsys):
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run")
+    config = Run(tmp_path / "run").config()
+    assert (config.precision, config.execution.cuda_graph) == ("bf16-mixed", True), capsys.readouterr().out
 
 
 def test_a_translation_is_that_of_the_cpu_within_a_level(tmp_path):

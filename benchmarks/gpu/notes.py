@@ -187,8 +187,17 @@ def _run_pix2pix(words: list[str], log: Path, work: Path) -> None:
     pix2pix()
 
 
+PLAIN = ["precision=32", "execution.cuda_graph=false", "execution.channels_last=false"]
+
+
+def default_trainer(options: Options) -> list[str]:
+    """The device; the rest as a user gets it."""
+    return ["trainer=cpu"] if options.device == "cpu" else ["trainer=auto"]
+
+
 def trainer(options: Options) -> list[str]:
-    return ["trainer=cpu"] if options.device == "cpu" else ["trainer=gpu"]
+    """The device, and plain steps, whatever the training would choose by itself."""
+    return ["trainer=cpu" if options.device == "cpu" else "trainer=gpu", *PLAIN]
 
 
 def fastest_settings(options: Options) -> list[str]:

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.notes import SKIPPED, GpuMonitor, Job, Notes, Options, facades, fastest_settings, trainer
+from benchmarks.gpu.notes import (
+    SKIPPED,
+    GpuMonitor,
+    Job,
+    Notes,
+    Options,
+    default_trainer,
+    facades,
+    fastest_settings,
+)
 from pix2pix.evaluation.folders import evaluation_folder
 from pix2pix.runs.run import Run
 
@@ -22,7 +31,7 @@ LONG, AT_ONCE = "facades_256", 8
 def one(options: Options, notes: Notes) -> None:
     """Two epochs of facades with default and fastest settings: time per phase, and utilisation of the card."""
     folder = Path(options.work) / "one"
-    for name, words in {"quickest": fastest_settings(options), "defaults": trainer(options)}.items():
+    for name, words in {"quickest": fastest_settings(options), "defaults": default_trainer(options)}.items():
         if notes.seconds_left() < (10 if options.tiny else 20):
             notes.put(name, SKIPPED)
             continue

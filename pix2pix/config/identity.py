@@ -9,7 +9,13 @@ WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.list", "
 WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it is resumed is not what it is
 WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
 WHEREABOUTS |= {"data.source_size"}  # measured of the data, which the fingerprint tells apart
-WHEREABOUTS |= {"execution.cuda_graph", "execution.channels_last"}  # nor any number, but for its rounding
+WHEREABOUTS |= {
+    "execution.cuda_graph",
+    "execution.channels_last",
+    "execution.validation_batch",
+}  # nor any number, but for its rounding
+LEFT_OPEN = (None, "auto")  # values of these settings that decide nothing: the machine does, when a run starts
+DECIDED_AT_START = {"precision", "trainer.precision"}
 LABELS = {"tags", "notes"}  # what is said about a run
 # A run may be resumed on other devices, and says what that changes; `data.batch_size` may keep the pairs of a step.
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}

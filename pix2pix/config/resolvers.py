@@ -85,7 +85,7 @@ def coded_channels(palette: Any, channels: int, inputs: Any = None) -> int:
 
 
 def known_precision(precision: Any) -> Any:
-    """What the trainer can be told before the machine is known: nothing of `auto`."""
+    """What the trainer can be told before the machine is known: nothing of `auto` and null."""
     return None if precision == "auto" else precision
 
 

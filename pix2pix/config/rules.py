@@ -11,7 +11,7 @@ from typing import Any
 from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
-from pix2pix.config.step_rules import find_broken_step_rules, has_batch_norm
+from pix2pix.config.step_rules import find_broken_step_rules, has_norm
 from pix2pix.core.instantiate import TARGET, Component, is_component, locate_factory
 
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
@@ -33,7 +33,7 @@ def _check_objective(config: RunConfig) -> Iterator[str]:
     adversarial, discriminator = config.objective.get("adversarial"), config.discriminator
     if adversarial and discriminator is None:
         yield "the objective has an adversarial term but discriminator=none; choose one, or objective=l1"
-    elif adversarial and adversarial.get("gradient_penalty") and has_batch_norm(discriminator):
+    elif adversarial and adversarial.get("gradient_penalty") and has_norm(discriminator, "batch"):
         yield (
             "objective.adversarial: a gradient penalty is a norm per picture, which batch norm mixes; "
             "set discriminator.norm=instance or none"
@@ -127,6 +127,12 @@ def _list_validation_metrics(config: RunConfig) -> list[str]:
 
 
 def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
+    if config.execution.cuda_graph is True and (broken := find_graph_obstacles(config)):
+        yield f"execution.cuda_graph=true needs {'; and '.join(broken)}; or set execution.cuda_graph=false"
+
+
+def find_graph_obstacles(config: RunConfig) -> list[str]:
+    """What a CUDA graph needs and a configuration does not have on this machine: each setting with the reason."""
     # Each need with its reason, and whether it is met.
     optimizers = (config.optimizer.generator, config.optimizer.discriminator)
     norms = any(callback.get("gradient_norms") for callback in config.callbacks.values())
@@ -139,9 +145,7 @@ def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
         ),
         "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
     }
-    broken = [rule for rule, kept in rules.items() if not kept]
-    if config.execution.cuda_graph and broken:
-        yield f"execution.cuda_graph=true needs {'; and '.join(broken)}; or set execution.cuda_graph=false"
+    return [rule for rule, is_kept in rules.items() if not is_kept]
 
 
 def _is_on_cpu(config: RunConfig) -> bool:

@@ -17,6 +17,7 @@ from pix2pix.models.initialisation import Scheme
 PIX2PIX_STEP = "pix2pix.training.Pix2PixStep"
 NETWORKS = ("generator", "discriminator")
 CONSTANT = "pix2pix.models.ConstantRate"
+VALIDATION_BATCH, VALIDATION_PIXELS = 16, 2**20  # most pairs and most pixels of a validation's batch on a GPU
 LIGHTNINGS_EPOCHS = 1000  # how long Lightning trains where neither epochs nor steps are set
 
 
@@ -56,12 +57,19 @@ class InitSettings(Settings):
     gain: Annotated[float, Field(gt=0)] | None = None
 
 
-class ExecutionSettings(Settings):
-    """How a training step is executed; see `pix2pix.training.cuda_graph.Execution`."""
+Choice = Literal["auto", True, False]
 
-    cuda_graph: bool = False
-    channels_last: bool = False
+
+class ExecutionSettings(Settings):
+    """How a training step is executed; see `pix2pix.training.cuda_graph.Execution`.
+
+    `auto` is decided when a run starts, by `pix2pix.training.execution`; the run's configuration has the decision.
+    """
+
+    cuda_graph: Choice = False
+    channels_last: Choice = False
     compiled: bool = False
+    validation_batch: Annotated[int, Field(ge=1)] | None = None
 
 
 class ProvenanceSettings(Settings):
@@ -85,6 +93,8 @@ class TrainerSettings(Settings):
     accumulate_grad_batches: int = 1
     check_val_every_n_epoch: int | None = 1
     val_check_interval: Any = 1.0
+    limit_val_batches: Any = 1.0
+    overfit_batches: Any = 0.0
     sync_batchnorm: bool = False
 
     @classmethod
@@ -109,7 +119,7 @@ class RunConfig(Settings):
     init_from: str | None = None
     init: InitSettings = InitSettings()
     seed: Annotated[int, Field(ge=0)]
-    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"] = 32
+    precision: Literal[32, "32", "32-true", "bf16-mixed", "16-mixed", "auto"] | None = 32
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     ema_warmup: bool = False
     provenance: ProvenanceSettings = ProvenanceSettings()
@@ -186,6 +196,20 @@ class RunConfig(Settings):
         """Whether one process on one device trains, whatever cluster it runs in."""
         trainer = TrainerSettings.of(self.trainer_here())
         return trainer.devices in (1, "1") and trainer.num_nodes == 1 and trainer.strategy == "auto"
+
+    @property
+    def validation_batch(self) -> int:
+        """Pairs of a validation that are computed together: one on the CPU, several on a GPU, where that is faster.
+
+        Pictures of several sizes are no batch, and limits of Lightning's count batches: they mean pairs.
+        """
+        if self.execution.validation_batch is not None:
+            return self.execution.validation_batch
+        trainer, data = self.trainer_settings, self.data
+        is_limited = trainer.limit_val_batches != 1.0 or trainer.overfit_batches or trainer.fast_dev_run
+        if self.hardware_here()["accelerator"] not in {"gpu", "cuda"} or is_limited or not data.has_one_size:
+            return 1
+        return max(1, min(VALIDATION_BATCH, VALIDATION_PIXELS // (data.height * data.width)))
 
     @property
     def has_profiler(self) -> bool:

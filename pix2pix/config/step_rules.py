@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pix2pix.config.schema import PIX2PIX_STEP, RunConfig
 from pix2pix.core.instantiate import TARGET, Component, read_argument
+from pix2pix.models.norms import Norm
 
 D_OPTIONS = ("augmentation", "r1_weight", "pool_size")
 
@@ -24,16 +25,16 @@ def _check_discriminator(config: RunConfig) -> Iterator[str]:
     asked += ["discriminator_steps"] * (read_argument(step, "discriminator_steps") > 1)
     if asked and discriminator is None:
         yield f"training_step.{asked[0]} is for a discriminator, but discriminator=none; leave it out, or choose one"
-    if "r1_weight" in asked and has_batch_norm(discriminator):
+    if "r1_weight" in asked and has_norm(discriminator, "batch"):
         yield (
             "training_step.r1_weight: the penalty is of the gradient of each picture, which batch norm mixes; "
             "set discriminator.norm=instance or none"
         )
 
 
-def has_batch_norm(network: Component | None) -> bool:
-    """Whether a network has batch norm, by its argument `norm`."""
-    return network is not None and read_argument(network, "norm") == "batch"
+def has_norm(network: Component | None, norm: Norm) -> bool:
+    """Whether a network has this norm, by its argument `norm`."""
+    return network is not None and read_argument(network, "norm") == norm
 
 
 def _check_batch(config: RunConfig) -> Iterator[str]:
@@ -58,15 +59,19 @@ def _check_pool(config: RunConfig) -> Iterator[str]:
 
 
 def _check_cuda_graph(config: RunConfig) -> Iterator[str]:
+    if config.execution.cuda_graph is True and (needed := find_changing_steps(config)):
+        yield (
+            f"execution.cuda_graph=true repeats one and the same step, and needs {' and '.join(needed)}; or set "
+            "execution.cuda_graph=false"
+        )
+
+
+def find_changing_steps(config: RunConfig) -> list[str]:
+    """The settings without which every step of the package's own training step would do the same."""
     step = config.training_step
     found = {
         "discriminator_steps=1": read_argument(step, "discriminator_steps") > 1,
         "r1_every=1": read_argument(step, "r1_weight") and read_argument(step, "r1_every") > 1,
         "pool_size=0": read_argument(step, "pool_size"),
     }
-    needed = [f"training_step.{remedy}" for remedy, is_broken in found.items() if is_broken]
-    if config.execution.cuda_graph and needed:
-        yield (
-            f"execution.cuda_graph=true repeats one and the same step, and needs {' and '.join(needed)}; or set "
-            "execution.cuda_graph=false"
-        )
+    return [f"training_step.{remedy}" for remedy, is_broken in found.items() if is_broken]

@@ -61,12 +61,13 @@ class PairDataModule(pl.LightningDataModule):
     """Training batches in random order, validation pairs one by one in natural order.
 
     Loader workers only read and resize training pairs. Whole batches are augmented and normalised on the device.
-    Validation is always pair by pair: with batch statistics at test time, a batch would make pictures depend on others.
+    Validation in batches gives the numbers of validation pair by pair, but for their rounding.
 
     Args:
         pairs: the source of the pairs.
         transform: resizes, augments and normalises them.
         batch_size: pairs in a batch of one process.
+        validation_batch: pairs in a batch of the validation; these must have one size.
         num_workers: processes that read ahead; `auto` is 0 for cached pairs, else one per core up to MAX_WORKERS.
         seed: seed of order and augmentation.
         cache: keeps resized pairs during a training; None for none.
@@ -83,6 +84,7 @@ class PairDataModule(pl.LightningDataModule):
         transform: PairTransform,
         *,
         batch_size: int = 1,
+        validation_batch: int = 1,
         num_workers: int | Literal["auto"] = 0,
         seed: int = 0,
         cache: Cache | None = None,
@@ -98,7 +100,7 @@ class PairDataModule(pl.LightningDataModule):
         self.on_error: OnError = on_error
         self.skip_limit = skip_limit
         self.training_plain = EvaluationPairs(self.training.pairs, transform)
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.validation_batch, self.seed = batch_size, validation_batch, seed
         self.cache, self.cache_key = cache or Cache(), cache_key
         self.saved_layout: EpochLayout | None = None
         self.fingerprint: str | None = None  # of the pairs, once their inventory was taken
@@ -187,9 +189,20 @@ class PairDataModule(pl.LightningDataModule):
             pin_memory=to_gpu,
         )
 
+    def first_batch(self) -> Pair:
+        """The first training batch of a run on one device, as the networks get it, on the CPU. Reads it from the files.
+
+        Raises:
+            ValueError, OSError: for a pair that cannot be read.
+        """
+        batches = EpochBatches(
+            len(self.training.pairs), self.batch_size, self.seed, lambda: (0, 0), order=self.pairs.order
+        )
+        return self.transform.augment_batch(*collate_list([self.training[draw] for draw in next(iter(batches))]))
+
     def val_dataloader(self) -> DataLoader[Pair]:
         """The validation pairs, all of them on every process."""
-        return DataLoader(self.validation, batch_size=1)
+        return DataLoader(self.validation, batch_size=self.validation_batch)
 
     def transfer_batch_to_device(
         self, batch: TrainingBatch | Pair, device: torch.device, dataloader_idx: int

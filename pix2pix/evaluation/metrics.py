@@ -41,12 +41,12 @@ def hide_unlabelled(output: Tensor, target: Tensor, palette: Palette | None) -> 
 
 
 def pixel_accuracy(output: Tensor, target: Tensor, palette: Palette) -> Tensor:
-    """The share of pixels whose class is the true one, 0 to 1, between label maps (B, 3, H, W) in [-1, 1].
+    """The share (B,) of pixels whose class is the true one, 0 to 1, between label maps (B, 3, H, W) in [-1, 1].
 
     Pixels of no class are not counted.
     """
     true = palette.true_classes(target)
-    return (palette.classify(output) == true).sum() / (true >= 0).sum().clamp(min=1)
+    return (palette.classify(output) == true).sum(dim=(1, 2)) / (true >= 0).sum(dim=(1, 2)).clamp(min=1)
 
 
 def _similarities(output: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pix2pix.config.identity import DEVICES, LABELS, WHEREABOUTS, flatten
+from pix2pix.config.identity import DECIDED_AT_START, DEVICES, LABELS, LEFT_OPEN, WHEREABOUTS, flatten
 
 if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
@@ -82,9 +82,15 @@ def compare_configs(there: "RunConfig", here: "RunConfig") -> Changes:
     found = Changes()
     for key in sorted(a.keys() | b.keys()):
         difference = Difference(key, a.get(key, MISSING), b.get(key, MISSING))
-        if difference.there != difference.here:
+        if difference.there != difference.here and not _is_left_open(difference):
             getattr(found, _classify(key, there, here)).append(difference)
     return found
+
+
+def _is_left_open(difference: Difference) -> bool:
+    """Whether one side leaves the setting to the machine, and so takes what the other one has."""
+    sides = (difference.there, difference.here)
+    return difference.key in DECIDED_AT_START and any(side in LEFT_OPEN for side in sides)
 
 
 def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:

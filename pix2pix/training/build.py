@@ -100,6 +100,7 @@ def build_data(config: RunConfig) -> PairDataModule:
         build(data.source),
         build(data.transform),
         batch_size=data.batch_size,
+        validation_batch=config.validation_batch,
         num_workers=data.num_workers,
         seed=config.seed,
         cache=Cache(data.cache, data.cache_dir, data.cache_gigabytes),

@@ -37,7 +37,8 @@ def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> N
         log.info("%s is unfinished: resuming from %s", run.path, checkpoint)
     else:
         log.info("Training %s (%s; %s).", run.path, config.data.description, _describe_length(config))
-    log.info("It runs on %s.", describe_hardware(config.hardware_here(), config.precision))
+    ways = [f"execution.{name}=true" for name, value in config.execution if value is True]
+    log.info("It runs on %s.", ", ".join([describe_hardware(config.hardware_here(), config.precision), *ways]))
 
 
 def announce_data(pairs: PairSource) -> None:

@@ -1,6 +1,7 @@
 """The LightningModule around the training step: optimizers, precision, validation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,7 +83,9 @@ class Pix2Pix(pl.LightningModule):
         self.unsent_names: set[str] | None = None
         """The names of numbers that wait for a TrainingLog to send them to the loggers; None without a TrainingLog."""
         self.average = average
-        self.execution = Execution(**config.execution.model_dump()) if config else Execution()
+        # A setting that is still `auto` is off: only a run's start decides it.
+        decided = config.execution if config else Execution()
+        self.execution = Execution(**{field.name: getattr(decided, field.name) is True for field in fields(Execution)})
         if self.execution.channels_last:
             self.to(memory_format=torch.channels_last)
         # What a step calls, perhaps compiled. In a tuple, as torch would register the modules a second time.
@@ -155,10 +158,13 @@ class Pix2Pix(pl.LightningModule):
         """Sets the learning rates of the step. Raises ValueError if something else has set scheduled rates."""
         self.rates.set_rates({"epoch": self.current_epoch, "step": self.global_step}, find_end(self.trainer))
 
-    def generate(self, source: Tensor, name: str) -> Tensor:
-        """Generates the picture for `source`, with the run's test-time settings and the noise of `name`."""
+    def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
+        """Generates the pictures for `source` (B, C, H, W), with the run's test-time settings and the noise of `names`.
+
+        Each picture depends on its own source and name alone, whatever the batch.
+        """
         network = self.average.module if self.average is not None else self.generator
-        return to_displayable(self.inference.generate(network, source, name).float(), self.target_palette, source)
+        return to_displayable(self.inference.generate(network, source, names).float(), self.target_palette, source)
 
     def log(
         self, name: str, value: Any, prog_bar: bool = False, logger: bool | None = None, *args: Any, **options: Any
@@ -176,7 +182,7 @@ class Pix2Pix(pl.LightningModule):
     def validation_step(self, batch: Any, batch_index: int) -> Tensor:
         """The output; logs the mean of each metric over the validation pairs, as `val/...`."""
         batch = to_pair(batch)
-        output = self.generate(batch.source, batch.name[0])
+        output = self.generate(batch.source, batch.name)
         target = to_displayable(batch.target, self.target_palette, batch.source)
         measured = hide_unlabelled(output, target, self.target_label_palette)
         metrics = pair_metrics(measured, target)

@@ -22,6 +22,7 @@ from pix2pix.runs.run import Run
 from pix2pix.runs.train_log import TrainLog, collect_messages
 from pix2pix.training.build import build_data, build_model, build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
+from pix2pix.training.execution import decide_execution
 from pix2pix.training.fit import find_given_checkpoint, fit
 from pix2pix.training.initial_weights import load_initial_weights
 from pix2pix.training.messages import (
@@ -69,6 +70,7 @@ def _train(config: RunConfig, train_log: TrainLog) -> None:
     config = _add_source_size(config, data)
     prepare_process()
     with silence_lightning():
+        config = decide_execution(config, run, data)
         model, trainer = build_model(config), build_trainer(config, run)
         _prepare_start(run, model, config, is_first=trainer.is_global_zero)
         if not trainer.is_global_zero:
