@@ -1,9 +1,11 @@
-"""Writes checkpoints atomically with checksums, and keeps the previous one."""
+"""Writes checkpoints atomically with checksums, at once or in the background, and keeps the previous one."""
 
 import logging
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,21 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pix2pix.core.atomic_files import atomic_file, flush_to_disk
 from pix2pix.core.checksums import SUMS, Checksums, file_sha256
 from pix2pix.core.integrity import check_integrity
+from pix2pix.runs.checkpoint_copy import copy_state
 from pix2pix.runs.run import PREVIOUS, Run
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class InBackground:
+    """Asks `AtomicCheckpointIO`, as Lightning's `storage_options`, to write a checkpoint beside the training.
+
+    Args:
+        names: further names of the checkpoint in its folder.
+    """
+
+    names: Sequence[str] = ()
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -23,20 +37,58 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     The checksum is recorded before the rename, so that it is known for every file in place. The old `last.ckpt` becomes
     `previous.ckpt`. A full disk does not raise but sets `error`, because all processes must continue together.
+
+    In the background a thread writes a copy of the state, one checkpoint at a time; `finish` tells how it went.
     """
 
-    error: OSError | None = None
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")  # begins with its first work
+        self.writing: Future[OSError | None] | None = None
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Saves the checkpoint; on failure sets `error` and leaves the existing files untouched."""
-        path, self.error = Path(path), None
-        try:
-            _save(checkpoint, path)
-        except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
-            self.error = OSError(
-                f"{path}: the checkpoint could not be saved ({error}). Free some space: the previous checkpoint is "
-                "kept, and running the same command again resumes from it."
-            )
+        """Saves the checkpoint, or begins to; on failure sets `error` and leaves the existing files untouched."""
+        self.teardown()
+        if isinstance(storage_options, InBackground):
+            copied = copy_state(checkpoint)
+            self.writing = self.thread.submit(_try_to_save, copied, Path(path), storage_options.names)
+        else:
+            self.error = _try_to_save(checkpoint, Path(path))
+
+    def is_written(self) -> bool:
+        """Whether nothing is being written."""
+        return self.writing is None or self.writing.done()
+
+    def finish(self) -> OSError | None:
+        """Waits for what is being written. Returns its error if the disk refused, and sets `error`.
+
+        Raises:
+            ValueError: if it could not be written for another reason.
+        """
+        if (writing := self.writing) is not None:
+            self.writing, self.error = None, writing.result()
+        return self.error
+
+    def teardown(self) -> None:
+        """Waits for what is being written. Lightning calls it at the end, however a training ends."""
+        if self.writing is not None:
+            wait([self.writing])
+
+
+def _try_to_save(checkpoint: dict[str, Any], path: Path, names: Sequence[str] = ()) -> OSError | None:
+    """Saves a checkpoint under a name and then under further ones. Returns the error if the disk refuses."""
+    try:
+        _save(checkpoint, path)
+    except (OSError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
+        return OSError(
+            f"{path}: the checkpoint could not be saved ({error}). Free some space: the previous checkpoint is "
+            "kept, and running the same command again resumes from it."
+        )
+    except Exception as error:
+        raise ValueError(
+            f"{path}: the checkpoint could not be written ({type(error).__name__}: {error}). The previous one is kept."
+        ) from error
+    return link_names(path, names)
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:

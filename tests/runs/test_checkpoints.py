@@ -5,6 +5,8 @@ import os
 import shutil
 import struct
 import subprocess
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import torch
 
 from pix2pix.core.checksums import SUMS, Checksums, file_sha256
 from pix2pix.core.integrity import check_integrity
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, find_resumable, link_checkpoint
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, InBackground, find_resumable, link_checkpoint
 from pix2pix.runs.run import PREVIOUS, Run
 
 
@@ -187,3 +189,66 @@ def test_damaged_checkpoints_are_refused_with_every_way_on_and_replaced_by_one_t
     with pytest.raises(ValueError, match=r"are damaged \(last.ckpt, previous.ckpt\).*resume=PATH.*resume=never"):
         find_resumable(saved)
     assert find_resumable(saved, fallback=other) == other
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A disk that writes nothing before the event is set."""
+    ready, write = threading.Event(), torch.save
+
+    def wait_and_write(*arguments):
+        assert ready.wait(60)
+        write(*arguments)
+
+    monkeypatch.setattr("pix2pix.runs.checkpoints.torch.save", wait_and_write)
+    return ready
+
+
+def begin(disk: AtomicCheckpointIO, run: Run, state: dict, *names: str) -> None:
+    disk.save_checkpoint(state, run.last_checkpoint, storage_options=InBackground(names))
+
+
+def test_a_checkpoint_written_beside_the_training_holds_the_state_of_its_moment(saved, slow):
+    weights, warned = torch.full((4, 3, 2, 2), 3.0).to(memory_format=torch.channels_last), ["first"]
+    modules = OrderedDict(weights=weights)
+    modules._metadata = {"": {"version": 2}}
+    disk = AtomicCheckpointIO()
+    begin(disk, saved, {"step": 3, "state_dict": modules, "callbacks": {"warned": warned}}, "best.ckpt")
+    weights.fill_(4.0)
+    warned.append("second")
+    assert not disk.is_written()
+    assert step(saved.last_checkpoint) == 2
+    slow.set()
+    assert disk.finish() is None
+    content = torch.load(saved.checkpoint("best"), weights_only=True)
+    assert content["callbacks"] == {"warned": ["first"]}
+    assert content["state_dict"]._metadata == {"": {"version": 2}}
+    assert content["state_dict"]["weights"].unique() == 3.0
+    assert content["state_dict"]["weights"].is_contiguous(memory_format=torch.channels_last)
+    assert [step(path) for path in saved.resume_checkpoints()] == [3, 2]
+    assert check_integrity(saved.checkpoint("best")) == (True, None)
+
+
+def test_one_checkpoint_is_written_at_a_time(saved, slow):
+    disk = AtomicCheckpointIO()
+    begin(disk, saved, {"step": 3})
+    threading.Timer(0.1, slow.set).start()
+    begin(disk, saved, {"step": 4})
+    assert step(saved.last_checkpoint) == 3
+    disk.teardown()
+    assert [step(path) for path in saved.resume_checkpoints()] == [4, 3]
+
+
+def test_what_goes_wrong_beside_the_training_is_told_when_it_ends(saved, monkeypatch):
+    def fail(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("pix2pix.runs.checkpoints.torch.save", fail)
+    disk, problem = AtomicCheckpointIO(), OSError(28, "No space left on device")
+    begin(disk, saved, {"step": 3})
+    assert "Free some space" in str(disk.finish())
+    problem = MemoryError("no memory")
+    begin(disk, saved, {"step": 3})
+    with pytest.raises(ValueError, match=r"last\.ckpt: the checkpoint could not be written \(MemoryError: no memory\)"):
+        disk.finish()
+    assert step(find_resumable(saved)) == 2

@@ -71,6 +71,19 @@ def test_loader_workers_change_nothing(tiny_run, tmp_path):
     assert same_weights(tiny_run, Run(tmp_path / "workers"))
 
 
+def test_validation_in_batches_gives_the_numbers_of_one_by_one(tiny_run, tmp_path):
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny", "execution.validation_batch=2")
+    one, other = (
+        [row for row in csv.DictReader((run.path / "metrics.csv").open()) if row["val/ssim"]]
+        for run in (tiny_run, Run(tmp_path / "tiny"))
+    )
+    assert len(one) == len(other) == 2
+    for expected, found in zip(one, other, strict=True):
+        for name in ("val/l1", "val/l2", "val/psnr", "val/ssim"):
+            assert float(found[name]) == pytest.approx(float(expected[name]), rel=1e-5)
+    assert same_weights(tiny_run, Run(tmp_path / "tiny"))
+
+
 def test_another_seed_gives_other_weights(tiny_run, tmp_path):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny", "seed=1")
     assert not same_weights(tiny_run, Run(tmp_path / "tiny"))

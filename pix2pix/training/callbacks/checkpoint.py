@@ -1,7 +1,6 @@
 """Decides when to save checkpoints, and refuses weights that are not finite. `runs/checkpoints.py` writes them."""
 
 import logging
-import math
 import re
 import time
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from pydantic import Field
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
-from pix2pix.config.metric_names import DIAGNOSES, Mode, higher_is_better
+from pix2pix.config.metric_names import Mode, higher_is_better
 from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, link_names
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, InBackground, link_names
 from pix2pix.runs.plain_state import make_plain
 from pix2pix.training.agreement import is_wanted_anywhere
-from pix2pix.training.callbacks.collapse_monitor import MIN_PAIRS
+from pix2pix.training.callbacks.monitored_metric import read_metric, require_enough_pairs
 from pix2pix.training.disk_space import warn_if_disk_is_small
 from pix2pix.training.divergence import require_finite_losses
 from pix2pix.training.gan_ddp_strategy import average_over_processes
@@ -34,13 +33,15 @@ from pix2pix.training.stopping import (
 
 log = logging.getLogger(__name__)
 
+GPU_SECONDS = 30.0  # the least time between two saves after epochs on a GPU
+
 
 class Checkpoints(Checkpoint):
-    """Saves `last.ckpt` after every epoch and validation, and at intervals; keeps the best one as `best.ckpt`.
+    """Saves `last.ckpt` after epochs and validations, and at intervals; keeps the best one as `best.ckpt`.
 
-    A checkpoint is saved between steps, and only if losses and weights are finite. SIGTERM, Ctrl-C and the signals of
-    clusters end the training after the current step and save it; so does an error between steps, such as that of an
-    unreadable picture.
+    A checkpoint is saved between steps, and only if losses and weights are finite. It is copied and then written beside
+    the next steps, one at a time. SIGTERM, Ctrl-C and the signals of clusters end the training after the current step
+    and save it; so does an error between steps, such as that of an unreadable picture.
 
     Args:
         monitor: the metric that chooses the best checkpoint, e.g. `val/l1`, or one that a callback of yours logs.
@@ -48,6 +49,8 @@ class Checkpoints(Checkpoint):
         every_n_epochs: also keep `epoch=N.ckpt` every N epochs; None keeps none.
         every_n_steps: also save `last.ckpt` every N steps; None does not.
         every_n_minutes: also save `last.ckpt` every N minutes; None does not.
+        min_seconds: least time between two saves after epochs and validations, except for those of the best epoch, of
+            every Nth and at the end. None: 30 on a CUDA GPU, where an epoch may take one second, and 0 elsewhere.
 
     Raises:
         ValueError: for a metric that is not built in, without `mode`.
@@ -61,11 +64,14 @@ class Checkpoints(Checkpoint):
         every_n_epochs: Annotated[int, Field(ge=1)] | None = None,
         every_n_steps: Annotated[int, Field(ge=1)] | None = None,
         every_n_minutes: Annotated[float, Field(gt=0)] | None = 10.0,
+        min_seconds: Annotated[float, Field(ge=0)] | None = None,
     ) -> None:
+        self.min_seconds = min_seconds
         self.monitor, self.every_n_epochs = monitor, every_n_epochs
         self.higher_is_better = higher_is_better(monitor, mode)
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self.best: float | None = None
+        self.former_best: float | None = None  # before the save that is being written
         self.names: list[str] = []  # other names of the checkpoint being saved or loaded
         self.losses: dict[str, Tensor] = {}  # of the last step
         self.error: OSError | None = None  # of the last save
@@ -88,7 +94,7 @@ class Checkpoints(Checkpoint):
         """Starts to handle signals, and raises early what saving would raise later."""
         self.signals.listen()
         make_plain({"callbacks": {callback.state_key: callback.state_dict() for callback in trainer.callbacks}})  # pyright: ignore
-        self._require_enough_pairs(trainer)
+        require_enough_pairs(trainer, self.monitor)
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         if trainer.is_global_zero:
             warn_if_disk_is_small(trainer, pl_module)
@@ -98,13 +104,14 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Saves if it is due. A step that is validated, and the last one of an epoch, are saved after that."""
         self.losses = outputs["losses"]
+        self._finish_save(trainer, wait=False)
         if is_last_batch(trainer) or is_validation_due(trainer):
             return
         is_asked, is_late = is_wanted_anywhere(trainer, self.signals.received is not None), is_out_of_time(trainer)
         if is_asked or is_late or self._is_due(trainer):
             self._save(trainer, must=is_late)
         if is_asked or is_late:
-            self._stop()
+            self._stop(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after a validation within an epoch."""
@@ -118,9 +125,9 @@ class Checkpoints(Checkpoint):
         is_kept = self.every_n_epochs and epoch % self.every_n_epochs == 0 and not is_epoch_cut_short(trainer)
         self.is_epoch_cut = is_epoch_cut_short(trainer)
         self._save_validated(trainer, [f"epoch={epoch}.ckpt"] * bool(is_kept), must=is_last or is_out_of_time(trainer))
-        self.is_epoch_cut = False
         if not is_last:
             self._stop_if_asked(trainer)
+        self.is_epoch_cut = False
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -132,6 +139,7 @@ class Checkpoints(Checkpoint):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Restores the signal handlers. Raises OSError if the end of the training could not be saved."""
         self.signals.restore()
+        self._finish_save(trainer, must=True)
         if self.error:
             raise self.error
 
@@ -144,11 +152,12 @@ class Checkpoints(Checkpoint):
         is_new = trainer.global_step > getattr(self, "saved_step", trainer.global_step)
         # With several processes the others may be in a step: they cannot save together.
         should_save = trainer.training and is_between_steps and is_new
-        if should_save and trainer.world_size == 1 and isinstance(exception, Exception):
-            try:
+        try:
+            if should_save and trainer.world_size == 1 and isinstance(exception, Exception):
                 self._save(trainer)
-            except ValueError as error:  # the user is told of the first exception
-                log.warning("step %d is not saved: %s", trainer.global_step, error)
+            self._finish_save(trainer)
+        except ValueError as error:  # the user is told of the first exception
+            log.warning("step %d is not saved: %s", trainer.global_step, error)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far, and the other names of this checkpoint."""
@@ -171,8 +180,8 @@ class Checkpoints(Checkpoint):
         is_due_by_clock = self.every_n_minutes is not None and minutes >= self.every_n_minutes
         return bool(is_due_by_step) or is_wanted_anywhere(trainer, is_due_by_clock)
 
-    def _save(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool = False) -> bool:
-        """Saves `last.ckpt` and its links. Returns False if the disk refuses and the training can continue.
+    def _save(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool = False) -> None:
+        """Saves `last.ckpt` and its links. If the disk refuses, a warning is logged and the training continues.
 
         Raises:
             OSError: if the disk refuses and `must` is set.
@@ -180,34 +189,59 @@ class Checkpoints(Checkpoint):
         """
         where = f"at step {trainer.global_step}, which is not saved"
         require_finite_losses(average_over_processes(self.losses), where, trainer.default_root_dir)
+        self._finish_save(trainer)
         # Lightning calls `state_dict` while it saves, so that the file holds the names that it is about to get.
         last, self.names = _folder(trainer) / "last.ckpt", list(names)
-        trainer.save_checkpoint(last)
+        self.former_best = self.best
+        if isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO):
+            trainer.save_checkpoint(last, storage_options=InBackground(names))
+        else:  # in a Trainer that was not built here
+            trainer.save_checkpoint(last)
+            self._report(link_names(last, names) if trainer.is_global_zero else None, must=must)
         self.saved_at, self.saved_step, self.names = time.monotonic(), trainer.global_step, []
+        if must:
+            self._finish_save(trainer, must=True)
+
+    def _finish_save(self, trainer: pl.Trainer, *, wait: bool = True, must: bool = False) -> None:
+        """Waits for the checkpoint that is being written, if any."""
         io = trainer.strategy.checkpoint_io
-        self.error = io.error if isinstance(io, AtomicCheckpointIO) else None
-        if not self.error and trainer.is_global_zero:
-            self.error = link_names(last, names)
-        if self.error and must:
-            raise self.error
-        if self.error:
-            log.warning("step %d: %s", trainer.global_step, self.error)
-        return self.error is None
+        if isinstance(io, AtomicCheckpointIO) and io.writing is not None and (wait or io.is_written()):
+            self._report(io.finish(), must=must)
+
+    def _report(self, error: OSError | None, *, must: bool) -> None:
+        """Raises the error of a save if `must` is set, else logs it."""
+        self.error = error
+        if error is None:
+            return
+        if must:
+            raise error
+        self.best = self.former_best  # `best.ckpt` is still the old one
+        log.warning("step %d: %s", self.saved_step, error)
 
     def _save_validated(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool) -> None:
-        """Saves, also as `best.ckpt` if the value of the last validation is the best so far."""
-        # `_is_better` sets the new best value, which the saved state holds; it is taken back if the disk refuses.
+        """Saves if it is due, also as `best.ckpt` if the value of the last validation is the best so far."""
+        self._finish_save(trainer)  # it may have failed, and with it the best value so far
         best = self.best
-        if not self._save(trainer, ["best.ckpt"] * self._is_better(trainer) + list(names), must=must):
-            self.best = best  # `best.ckpt` is still the old one
+        names = ["best.ckpt"] * self._is_better(trainer) + list(names)
+        is_due = bool(names) or must or self._is_time_for_next(trainer)
+        if is_wanted_anywhere(trainer, is_due, now=True):
+            self._save(trainer, names, must=must)
+            self.former_best = best
+
+    def _is_time_for_next(self, trainer: pl.Trainer) -> bool:
+        default = GPU_SECONDS if trainer.strategy.root_device.type == "cuda" else 0.0
+        return time.monotonic() - self.saved_at >= (default if self.min_seconds is None else self.min_seconds)
 
     def _stop_if_asked(self, trainer: pl.Trainer) -> None:
         """Ends the training after a save, if the time limit has passed or a process has received a signal."""
         is_late = is_out_of_time(trainer)
         if is_late or is_wanted_anywhere(trainer, self.signals.received is not None, now=True):
-            self._stop()
+            self._stop(trainer)
 
-    def _stop(self) -> None:
+    def _stop(self, trainer: pl.Trainer) -> None:
+        if self.saved_step != trainer.global_step:
+            self._save(trainer)
+        self._finish_save(trainer)
         self.signals.restore()
         if self.signals.received is None:
             raise TimeLimitReached
@@ -216,27 +250,11 @@ class Checkpoints(Checkpoint):
 
     def _is_better(self, trainer: pl.Trainer) -> bool:
         """Whether the value of the last validation is the best so far. The first value is."""
-        if self.monitor not in trainer.callback_metrics:
-            if not trainer.callback_metrics:
-                return False
-            raise ValueError(
-                f"callbacks.checkpoint.monitor={self.monitor}: no such metric is logged. "
-                f"Choose from {', '.join(sorted(trainer.callback_metrics))}."
-            )
-        value = float(trainer.callback_metrics[self.monitor])
-        sign = -1 if self.higher_is_better else 1
-        if math.isnan(value) or (self.best is not None and sign * value >= sign * self.best):
+        value, sign = read_metric(trainer, self.monitor), -1 if self.higher_is_better else 1
+        if value is None or (self.best is not None and sign * value >= sign * self.best):
             return False
         self.best = value
         return True
-
-    def _require_enough_pairs(self, trainer: pl.Trainer) -> None:
-        pairs = sum(trainer.num_val_batches)
-        if self.monitor.removeprefix("val/") in DIAGNOSES and pairs < MIN_PAIRS:
-            raise ValueError(
-                f"callbacks.checkpoint.monitor={self.monitor}: it needs at least {MIN_PAIRS} validation pairs, and "
-                f"this run has {pairs:.0f}. Choose another metric, such as val/ssim, or add pairs."
-            )
 
 
 def _folder(trainer: pl.Trainer) -> Path:

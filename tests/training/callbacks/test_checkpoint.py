@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import shutil
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, timer
 
 from pix2pix.config.check import parse_and_check
+from pix2pix.core.signals import TrainingInterrupted
+from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_trainer
 from pix2pix.training.callbacks.checkpoint import Checkpoints
@@ -125,6 +128,62 @@ def test_the_best_value_of_another_metric_is_forgotten():
     same = Checkpoints(monitor="val/ssim")
     same.load_state_dict({"best": 0.7, "names": []})  # as checkpoints of before have it
     assert same.best == 0.7
+
+
+def fit_and_save(folder, *callbacks: pl.Callback, epochs: int = 4) -> None:
+    """A training of four steps an epoch, whose checkpoints are written as those of runs."""
+    options: Any = {"default_root_dir": folder, "enable_checkpointing": True, "plugins": [AtomicCheckpointIO()]}
+    fit(module(), *callbacks, max_epochs=epochs, **options)
+
+
+class Saves(pl.Callback):
+    """Notes the steps at which a checkpoint is saved."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.steps.append(trainer.global_step)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"min_seconds": 0, "mode": "min"}, [4, 8, 12, 16]),
+        ({"min_seconds": 3600, "mode": "min"}, [4, 16]),
+        ({"min_seconds": 3600, "mode": "max"}, [4, 8, 12, 16]),
+        ({"min_seconds": 3600, "mode": "min", "every_n_epochs": 3}, [4, 12, 16]),
+    ],
+    ids=["no limit", "the best and the last", "each is the best", "every third"],
+)
+def test_short_epochs_are_saved_no_more_often_than_asked(tmp_path, options, steps):
+    """Scores are 1, 2, 3 ...: the first is the least."""
+    keeper, saves = Checkpoints(monitor="val/score", **options), Saves()
+    fit_and_save(tmp_path, Score(), saves, keeper)
+    assert saves.steps == steps
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 16
+
+
+def test_a_signal_saves_an_epoch_that_was_too_short_to_be_saved(tmp_path):
+    keeper = Checkpoints(monitor="val/score", mode="min", min_seconds=3600)
+
+    class Stop(Score):
+        def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+            if trainer.current_epoch == 2:
+                keeper.signals.received = signal.SIGTERM
+
+    with pytest.raises(TrainingInterrupted):
+        fit_and_save(tmp_path, Stop(), keeper)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 12
+
+
+def test_a_fault_of_the_writing_thread_ends_the_training_in_words(tmp_path, monkeypatch):
+    def fail(*_: Any) -> None:
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr("pix2pix.runs.checkpoints.torch.save", fail)
+    with pytest.raises(ValueError, match=r"last\.ckpt: the checkpoint could not be written \(TypeError: no such thing"):
+        fit_and_save(tmp_path, Score(), Checkpoints(monitor="val/score", mode="min"), epochs=2)
 
 
 @pytest.fixture
