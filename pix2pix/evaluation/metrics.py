@@ -1,5 +1,6 @@
 """Metrics between outputs and targets."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -33,6 +34,24 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
         "psnr": peak_signal_noise_ratio(output, target, data_range=1.0, reduction="none", dim=(1, 2, 3)),
     }
     return metrics | _similarities(output, target)
+
+
+def measure_validation(
+    output: Tensor, target: Tensor, palette: Palette | None, further: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+) -> dict[str, Tensor]:
+    """All metrics of a validation between pictures (B, C, H, W) in [-1, 1], a tensor (B,) for each.
+
+    Args:
+        output: what was generated.
+        target: the targets.
+        palette: the classes of the targets if these are label maps.
+        further: further metrics, by name.
+    """
+    measured = hide_unlabelled(output, target, palette)
+    metrics = pair_metrics(measured, target)
+    if palette is not None:
+        metrics["pixel_accuracy"] = pixel_accuracy(measured, target, palette)
+    return metrics | {name: measure(measured, target) for name, measure in further.items()}
 
 
 def hide_unlabelled(output: Tensor, target: Tensor, palette: Palette | None) -> Tensor:

@@ -1,6 +1,7 @@
 """The LightningModule around the training step: optimizers, precision, validation."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
@@ -18,13 +19,14 @@ from pix2pix.core.randomness import seed_step
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.palettes import Palette, to_displayable
 from pix2pix.data.pair import Pair, to_pair
-from pix2pix.evaluation.metrics import hide_unlabelled, pair_metrics, pixel_accuracy
+from pix2pix.evaluation.metrics import measure_validation
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.objective import Objective
 from pix2pix.models.step_interface import Networks, StepResult, TrainingStep
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
+from pix2pix.training.half_weights import HalfWeights
 from pix2pix.training.length import find_end
 from pix2pix.training.moving_average import MovingAverage
 from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
@@ -90,6 +92,7 @@ class Pix2Pix(pl.LightningModule):
             self.to(memory_format=torch.channels_last)
         # What a step calls, perhaps compiled. In a tuple, as torch would register the modules a second time.
         self.step_networks: tuple[Any, Any] = (generator, discriminator)
+        self.half_weights: list[HalfWeights] = []
         self.graph_step: CUDAGraphStep | None = None
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -111,6 +114,9 @@ class Pix2Pix(pl.LightningModule):
                 torch.compile(self.generator),
                 self.discriminator and torch.compile(self.discriminator),
             )
+        elif self.trainer.precision == "bf16-mixed":
+            networks = filter(None, (self.generator, self.discriminator))
+            self.half_weights = list(map(HalfWeights, networks, self.trainer.optimizers))
         if self.execution.cuda_graph:
             warn_about_skipped_hooks(self.trainer.callbacks)  # pyright: ignore[reportAttributeAccessIssue]
             self.graph_step = CUDAGraphStep(self._step, self.trainer.optimizers)
@@ -139,7 +145,10 @@ class Pix2Pix(pl.LightningModule):
         updates = [OptimizerUpdate(self, optimizer) for optimizer in self._optimizers()]
         # Without a discriminator there is one optimizer, and nobody calls the second update.
         networks = Networks(generator, discriminator, self.objective, updates[0], updates[-1])
-        result = self.step(source, target, networks, self.global_step)
+        with ExitStack() as stack:
+            for half in self.half_weights:
+                stack.enter_context(half.use())
+            result = self.step(source, target, networks, self.global_step)
         if self.average is not None:
             self.average.update(self.generator)
         return result
@@ -159,10 +168,7 @@ class Pix2Pix(pl.LightningModule):
         self.rates.set_rates({"epoch": self.current_epoch, "step": self.global_step}, find_end(self.trainer))
 
     def generate(self, source: Tensor, names: str | Sequence[str]) -> Tensor:
-        """Generates the pictures for `source` (B, C, H, W), with the run's test-time settings and the noise of `names`.
-
-        Each picture depends on its own source and name alone, whatever the batch.
-        """
+        """Generates the pictures for `source` (B, C, H, W), each by itself, with the noise of its name."""
         network = self.average.module if self.average is not None else self.generator
         return to_displayable(self.inference.generate(network, source, names).float(), self.target_palette, source)
 
@@ -184,11 +190,7 @@ class Pix2Pix(pl.LightningModule):
         batch = to_pair(batch)
         output = self.generate(batch.source, batch.name)
         target = to_displayable(batch.target, self.target_palette, batch.source)
-        measured = hide_unlabelled(output, target, self.target_label_palette)
-        metrics = pair_metrics(measured, target)
-        if self.target_label_palette is not None:
-            metrics["pixel_accuracy"] = pixel_accuracy(measured, target, self.target_label_palette)
-        metrics |= {name: measure(measured, target) for name, measure in self.metrics.items()}
+        metrics = measure_validation(output, target, self.target_label_palette, self.metrics)
         self.log_dict({f"val/{n}": v.mean() for n, v in metrics.items()}, batch_size=len(output), sync_dist=True)
         return output
 

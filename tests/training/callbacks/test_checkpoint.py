@@ -181,7 +181,7 @@ def test_a_fault_of_the_writing_thread_ends_the_training_in_words(tmp_path, monk
     def fail(*_: Any) -> None:
         raise TypeError("no such thing")
 
-    monkeypatch.setattr("pix2pix.runs.checkpoints.torch.save", fail)
+    monkeypatch.setattr("pix2pix.runs.checkpoints._save", fail)
     with pytest.raises(ValueError, match=r"last\.ckpt: the checkpoint could not be written \(TypeError: no such thing"):
         fit_and_save(tmp_path, Score(), Checkpoints(monitor="val/score", mode="min"), epochs=2)
 
