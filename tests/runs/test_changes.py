@@ -17,7 +17,7 @@ CALLBACK = "pytorch_lightning.callbacks."
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return compose_mapping(*TINY, "name=tiny")
+    return compose_mapping(*TINY, "name=tiny", "precision=32")
 
 
 def change(config: Config, key: str, value: object) -> Config:
@@ -76,6 +76,13 @@ def test_what_no_weight_depends_on_is_no_part_of_what_a_run_is(config, key, valu
     found = compare_configs(config, change(config, key, value))
     assert found.other
     assert found.other == found.all()
+
+
+@pytest.mark.parametrize("value", [None, "auto"])
+def test_what_is_left_to_the_machine_differs_from_no_decision(config, value):
+    undecided = change(config, "precision", "auto") | {"precision": value}
+    assert not compare_configs(config, undecided).all()
+    assert not compare_configs(undecided, config).all()
 
 
 @pytest.mark.parametrize(

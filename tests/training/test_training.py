@@ -74,7 +74,7 @@ def test_loader_workers_change_nothing(tiny_run, tmp_path):
 def test_validation_in_batches_gives_the_numbers_of_one_by_one(tiny_run, tmp_path):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=tiny", "execution.validation_batch=2")
     one, other = (
-        [row for row in csv.DictReader((run.path / "metrics.csv").open()) if row["val/ssim"]]
+        [row for row in read_metrics(run.path / "metrics.csv") if row["val/ssim"]]
         for run in (tiny_run, Run(tmp_path / "tiny"))
     )
     assert len(one) == len(other) == 2
