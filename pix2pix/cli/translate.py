@@ -1,4 +1,4 @@
-"""`pix2pix translate`: translates pictures and videos with a trained run."""
+"""The command `pix2pix translate`: its options. `inference/files.py` translates."""
 
 from pathlib import Path
 from typing import Any

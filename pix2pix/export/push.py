@@ -23,8 +23,8 @@ from pix2pix.export.safetensors import generator_weights
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.hub import SCHEME, WEIGHTS, explain_hub_errors, import_hub, parse_address
 from pix2pix.runs.run import Run
-from pix2pix.runs.safetensors import write_safetensors
 from pix2pix.runs.sample_sheets import TITLES, newest_sheet
+from pix2pix.runs.weight_files import write_safetensors
 
 log = logging.getLogger(__name__)
 

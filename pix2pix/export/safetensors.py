@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pix2pix.config.identity import hide_whereabouts
 from pix2pix.inference.generator import TrainedGenerator, load_generator
-from pix2pix.runs.safetensors import write_safetensors
+from pix2pix.runs.weight_files import write_safetensors
 
 
 def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`pix2pix translate`: translates files, folders and file patterns, reading and writing in parallel."""
+"""Translates files, folders and file patterns, reading and writing in parallel, for `pix2pix translate`."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -28,7 +28,7 @@ from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
 from pix2pix.inference.rebuild import build_network
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
-from pix2pix.runs.safetensors import read_weights
+from pix2pix.runs.weight_files import read_weights
 
 AVERAGE = "average.module."  # prefix of the moving average's weights
 

@@ -1,4 +1,4 @@
-"""The adversarial losses of D and G (paper, section 3.1).
+"""The adversarial losses of D and G (paper, section 3.1). `terms.py` has the losses that compare output and target.
 
 Logits are the discriminator's raw outputs (B, 1, h, w), one per patch; every loss is their mean.
 """

@@ -1,6 +1,7 @@
 """The objective: an adversarial loss and the terms beside it, each with its weight (paper, section 3.1).
 
-Losses are computed in float32 whatever the precision of the networks.
+It computes the losses, in float32 whatever the precision of the networks. The training step multiplies G's losses by
+their weights and adds them up.
 """
 
 from collections.abc import Callable, Mapping, Sequence

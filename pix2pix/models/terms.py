@@ -1,4 +1,4 @@
-"""The terms of the objective that compare the output with its target; each is a component with its own weight."""
+"""The losses that compare the output with its target, the objective's terms: each a component with its own weight."""
 
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""Builds data, networks, optimizers and trainer from a run's configuration."""
+"""Builds data, networks, optimizers and trainer from a run's configuration, by `core/instantiate.py`."""
 
 import contextlib
 import inspect

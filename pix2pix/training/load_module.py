@@ -15,7 +15,7 @@ from pix2pix.inference.rebuild import build_network
 from pix2pix.models.objective import Objective
 from pix2pix.models.schedules import Schedule
 from pix2pix.models.step_interface import TrainingStep
-from pix2pix.runs.safetensors import read_weights
+from pix2pix.runs.weight_files import read_weights
 from pix2pix.training.build import build_module
 from pix2pix.training.module import Pix2Pix
 

@@ -1,4 +1,7 @@
-"""The training step of the paper: D and G are updated in turn, with one forward pass of G."""
+"""The training step of the paper: D and G are updated in turn, with one forward pass of G.
+
+`Pix2Pix.training_step` calls it through `Pix2PixStep`, which adds the options of `training_step.*`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The training step that configurations name: the paper's, and the options of later work."""
+"""`Pix2PixStep`, the `training_step` of a configuration: the paper's step, with options of later work."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any

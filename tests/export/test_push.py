@@ -18,7 +18,7 @@ from pix2pix.export.push import publishable
 from pix2pix.inference.generator import load_generator
 from pix2pix.inference.hub import find_model_name, parse_address
 from pix2pix.runs.run import Run
-from pix2pix.runs.safetensors import read_safetensors, write_safetensors
+from pix2pix.runs.weight_files import read_safetensors, write_safetensors
 from pix2pix.web.demo.runs import load_runs
 from tests.conftest import command, pix2pix
 from tests.export.hub import TOKEN, Hub

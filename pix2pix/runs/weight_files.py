@@ -1,4 +1,4 @@
-"""Reads files of weights (checkpoints and safetensors) without executing code.
+"""Reads weights from checkpoints and `.safetensors` files without executing code, and writes the latter.
 
 A file also holds the configuration that rebuilds its generator. Reading constructs nothing; `pix2pix.core.trust` checks
 the configuration before anything is built from it.

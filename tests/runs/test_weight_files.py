@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import pix2pix as package
-from pix2pix.runs.safetensors import read_safetensors, read_weights, write_safetensors
+from pix2pix.runs.weight_files import read_safetensors, read_weights, write_safetensors
 from tests.conftest import pix2pix
 
 
