@@ -69,6 +69,7 @@ class ExecutionSettings(Settings):
     cuda_graph: Choice = False
     channels_last: Choice = False
     compiled: bool = False
+    tf32: bool = True
     validation_batch: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -199,13 +200,11 @@ class RunConfig(Settings):
 
     @property
     def validation_batch(self) -> int:
-        """Pairs of a validation that are computed together: one on the CPU, several on a GPU, where that is faster.
-
-        Pictures of several sizes are no batch, and limits of Lightning's count batches: they mean pairs.
-        """
+        """Pairs of a validation that are computed together: one on the CPU, several on a GPU, if their sizes agree."""
         if self.execution.validation_batch is not None:
             return self.execution.validation_batch
         trainer, data = self.trainer_settings, self.data
+        # Limits of Lightning's count batches, and mean pairs.
         is_limited = trainer.limit_val_batches != 1.0 or trainer.overfit_batches or trainer.fast_dev_run
         if self.hardware_here()["accelerator"] not in {"gpu", "cuda"} or is_limited or not data.has_one_size:
             return 1

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, TypeGuard
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
@@ -111,7 +112,11 @@ def build_data(config: RunConfig) -> PairDataModule:
 
 
 def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
-    """The trainer, writing to the run directory only. Raises ValueError for devices that are not there."""
+    """The trainer, writing to the run directory only. Raises ValueError for devices that are not there.
+
+    Like Lightning's trainer it sets how cuDNN computes in this process.
+    """
+    torch.backends.cudnn.allow_tf32 = config.execution.tf32
     try:
         callbacks = sort_callbacks(_build_callback(part, config, run) for part in config.callbacks.values())
         has_checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)

@@ -70,6 +70,14 @@ def test_what_was_picked_is_what_torch_is_told(tmp_path, monkeypatch, no_card):
     assert torch.backends.cudnn.benchmark is False
 
 
+@pytest.mark.parametrize(("overrides", "allowed"), [([], True), (["execution.tf32=false"], False)])
+def test_convolutions_are_in_tf32_unless_the_user_says_otherwise(tmp_path, monkeypatch, no_card, overrides, allowed):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not allowed)
+    config = make_config(f"output_dir={tmp_path}", *overrides)
+    build.build_trainer(config, Run(config.run_dir))
+    assert torch.backends.cudnn.allow_tf32 is allowed
+
+
 @pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16-mixed"), (False, 32)])
 def test_bfloat16_takes_both_the_instructions_and_the_users_word(no_card, monkeypatch, bf16, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bf16})

@@ -8,14 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from PIL import Image
+from pytorch_lightning.plugins.precision import MixedPrecision
 
 from pix2pix.runs.checkpoints import PREVIOUS
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, start_command, wait_until, weights
+from tests.small import fit, module
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import random
@@ -268,6 +271,25 @@ def test_overflowing_steps_of_half_precision_are_counted():
     again.load_state_dict(scaler.state_dict())
     again.scale(torch.ones(1))
     assert int(resumed.count_overflow(again)) == 0, "the scale that was saved is where the resumed run begins"
+
+
+def test_a_training_in_half_precision_that_is_resumed_has_the_scale_and_weights_of_an_unbroken_one(tmp_path):
+    """With a scale that overflows in the first steps. On the CPU, where pix2pix itself refuses 16-mixed."""
+
+    def train(epochs: int, resume: Path | None = None) -> tuple[pl.Trainer, list[torch.Tensor]]:
+        torch.manual_seed(0)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=3)
+        plugin = MixedPrecision("16-mixed", "cpu", scaler)
+        trained = module(torch.nn.Conv2d(3, 3, 3, padding=1))
+        trainer = fit(trained, resume=resume, max_epochs=epochs, default_root_dir=tmp_path, plugins=[plugin])
+        return trainer, [*trained.state_dict().values(), torch.tensor(scaler.get_scale())]
+
+    half, _ = train(4)
+    half.save_checkpoint(tmp_path / "half.ckpt")
+    _, unbroken = train(8)
+    _, resumed = train(8, tmp_path / "half.ckpt")
+    assert all(torch.equal(one, other) for one, other in zip(unbroken, resumed, strict=True))
+    assert 1 < float(unbroken[-1]) < 2.0**40, "it overflowed, and found a scale"
 
 
 def copy_as_unfinished(finished: Run, folder: Path) -> Run:
