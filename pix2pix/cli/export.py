@@ -10,7 +10,7 @@ from pix2pix.cli.options import MODEL, add_options
 
 
 @click.command()
-@click.argument("run", shell_complete=complete_path)
+@click.argument("runs", nargs=-1, required=True, shell_complete=complete_path, metavar="RUN...")
 @click.option(
     "--format",
     "kind",
@@ -38,19 +38,25 @@ from pix2pix.cli.options import MODEL, add_options
     show_default=True,
     help="For a run on holes, low resolution and so on: the file derives the inputs from photos, or takes inputs.",
 )
-@click.option("--half", is_flag=True, help="Store and compute in 16 bits; the file is half as large.")
+@click.option(
+    "--half/--no-half",
+    default=None,
+    help="Store and compute in 16 bits; the file is half as large. Default: for web only.",
+)
 @click.option("--onnxruntime", metavar="DIR", help="For web: folder of the npm package. Default: downloaded once.")
+@click.option("--address", metavar="URL", help="For web: where the page will be hosted, for the picture of its link.")
 @click.option("--opset", type=click.IntRange(min=18), help="ONNX operator set version. Default: PyTorch's.")
 @add_options(MODEL)
-def export(run: str, kind: str, output: Path | None, **options: Any) -> None:
+def export(runs: tuple[str, ...], kind: str, output: Path | None, **options: Any) -> None:
     """Export the generator of RUN for other programs.
 
-    Checks that the outputs of the exported file agree with those of PyTorch.
+    Checks that the outputs of the exported file agree with those of PyTorch. A web page can hold several runs.
 
     \b
     pix2pix export outputs/facades --format onnx -o facades.onnx
     pix2pix export facades --format web
+    pix2pix export outputs/receptive_field/* --format web -o site
     """
     from pix2pix.export.export import export as write_file
 
-    click.echo(write_file(run, kind, output, **options))
+    click.echo(write_file(runs, kind, output, **options))

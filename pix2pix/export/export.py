@@ -1,6 +1,6 @@
 """`pix2pix export`: chooses the format and the file name, and reports the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,47 @@ from pix2pix.runs.run import Run
 SUFFIXES = {"onnx": ".onnx", "safetensors": ".safetensors", "exported-program": ".pt2", "web": "_web"}
 
 
-def export(run: str | Path, kind: str, output: str | Path | None = None, **options: Any) -> str:
+def export(run: str | Path | Sequence[str | Path], kind: str, output: str | Path | None = None, **options: Any) -> str:
     """Writes `run` in one of the formats and returns a report whose last line is the path.
+
+    Args:
+        run: a run; for `web` also several.
+        kind: the format.
+        output: the file or folder; None: in the run.
+        options: options of the format.
 
     Raises:
         ValueError: for options that the format does not have, or a file whose outputs differ from PyTorch's.
         FileNotFoundError: when the run does not exist.
     """
     require_choice(kind, "format", tuple(SUFFIXES))
-    for name, place in (("run", run), ("output", output)):
+    runs = [run] if isinstance(run, str | Path) else list(run)
+    for name, place in (*(("run", run) for run in runs), ("output", output)):
         if place is not None:
             require_path(place, name)
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    if len(runs) > 1:
+        return _export_several(runs, kind, output, given)
+    [run] = runs
     path = Path(output) if output is not None else _default_path(Path(run), SUFFIXES[kind])
     if kind != "web" and path.is_dir():  # before a minute of work
         raise ValueError(f"--output {path}: is a folder. Name a file, such as {path / f'generator{SUFFIXES[kind]}'}.")
     if output is None and Path(run).is_dir():
         Run(run).require_inside(path.parent)
-    given = {name: value for name, value in options.items() if value not in (None, ())}
-    if kind != "web" and "onnxruntime" in given:
-        raise ValueError(f"--onnxruntime applies to --format web alone, not to {kind}. Omit it.")
+    for option in ("onnxruntime", "address"):
+        if kind != "web" and option in given:
+            raise ValueError(f"--{option} applies to --format web alone, not to {kind}. Omit it.")
     if kind not in {"onnx", "web"} and "opset" in given:
         raise ValueError(f"--opset applies to ONNX files, not to {kind}. Omit it.")
     return f"{WRITERS[kind](run, path, given)}\n{path}"
+
+
+def _export_several(runs: Sequence[str | Path], kind: str, output: str | Path | None, options: dict[str, Any]) -> str:
+    if kind != "web":
+        raise ValueError(f"--format {kind} takes one run, not {len(runs)}. Only a web page can hold several.")
+    if output is None:
+        raise ValueError("several runs: name the folder of the page with --output.")
+    return f"{_web(runs, Path(output), options)}\n{output}"
 
 
 def _default_path(run: Path, suffix: str) -> Path:
@@ -70,7 +89,7 @@ def _safetensors(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     return "Weights and configuration; load_translator reads the file."
 
 
-def _web(run: str | Path, path: Path, options: dict[str, Any]) -> str:
+def _web(run: str | Path | Sequence[str | Path], path: Path, options: dict[str, Any]) -> str:
     from pix2pix.export.web_page import export_web  # pyright: ignore[reportMissingImports]
 
     if not options.pop("derive", True):
@@ -78,7 +97,7 @@ def _web(run: str | Path, path: Path, options: dict[str, Any]) -> str:
     return export_web(run, path, **options)
 
 
-WRITERS: dict[str, Callable[[str | Path, Path, dict[str, Any]], str]] = {
+WRITERS: dict[str, Callable[[Any, Path, dict[str, Any]], str]] = {
     "onnx": _onnx,
     "exported-program": _program,
     "safetensors": _safetensors,

@@ -20,8 +20,12 @@ SHA512 = (
     "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # as in the npm registry
 )
 MEGABYTES = 33
-# The package files that run a model in WebAssembly. Renamed to `.js`, because some servers do not know `.mjs`.
-FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm"}
+# The package files that run a model in WebAssembly and by WebGPU; a browser loads one of the two runtimes. Scripts are
+# renamed to `.js`, because some servers do not know `.mjs`.
+RUNTIMES = {"wasm": "ort-wasm-simd-threaded.wasm", "webgpu": "ort-wasm-simd-threaded.jspi.wasm"}
+FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort.jspi.bundle.min.mjs": "ort.webgpu.js"} | {
+    name: name for name in RUNTIMES.values()
+}
 
 
 def copy_onnxruntime_web(package: str | Path | None, folder: Path) -> None:

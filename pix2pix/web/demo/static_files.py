@@ -11,7 +11,8 @@ from pix2pix.web.demo.sample_pictures import Sample
 from pix2pix.web.demo.worker import encode_picture
 
 Engine = Literal["server", "browser"]
-ENGINE_FILES = {"server": {"server.js", "openapi.json"}, "browser": {"browser.js", "browser_worker.js"}}
+WORKER_FILES = {"browser_worker.js", "runtime.js", "downloads.js"}
+ENGINE_FILES = {"server": {"server.js", "openapi.json"}, "browser": {"browser.js", *WORKER_FILES}}
 MEDIA = {".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html", ".css": "text/css"}
 Files = dict[str, tuple[bytes, str]]
 
@@ -27,7 +28,7 @@ def read_page_files(engine: Engine, page_data: Mapping[str, Any]) -> dict[str, b
     others = ENGINE_FILES["browser" if engine == "server" else "server"]
     folder = resources.files("pix2pix.web.demo").joinpath("page")
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name not in others}
-    modules = sorted(name for name in files if name.endswith(".js") and name not in {"main.js", "browser_worker.js"})
+    modules = sorted(name for name in files if name.endswith(".js") and name not in {"main.js", *WORKER_FILES})
     files["index.html"] = _fill(files["index.html"].decode(), engine, page_data, modules).encode()
     return files
 

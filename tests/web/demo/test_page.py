@@ -75,6 +75,13 @@ def test_a_picture_is_uploaded_and_translated(page, tmp_path):
     (tmp_path / "no.png").write_bytes(b"no picture")
     page.find("#file").send_keys(str(tmp_path / "no.png"))
     page.until(lambda: "not a picture" in page.find("#status").text)
+    labels = Image.new("RGB", (32, 32), CMP_FACADES["molding"])
+    labels.paste(CMP_FACADES["facade"], (0, 0, 13, 32))
+    labels.save(tmp_path / "labels.jpg", quality=80)  # with blends that are nearest to other classes
+    page.find("#file").send_keys(str(tmp_path / "labels.jpg"))
+    page.until(lambda: page.colour(0.1, 0.5) == CMP_FACADES["facade"])
+    seen = {tuple(pixel) for pixel in page.pixels().reshape(-1, 3).tolist()}
+    assert seen == {CMP_FACADES["molding"], CMP_FACADES["facade"]}
     Image.effect_noise((90, 60), 60).save(tmp_path / "photo.png")
     page.find("#file").send_keys(str(tmp_path / "photo.png"))
     page.until(lambda: "looks like a photo" in page.find("#status").text)

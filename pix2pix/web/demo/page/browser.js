@@ -1,40 +1,40 @@
-// The engine in this browser: the model runs in a worker, so that drawing stays responsive.
+// The engine in this browser: models run in a worker, so that drawing stays responsive.
 
-export function open(pageData, { onstate, onprogress }) {
-  const engine = new Browser(pageData, onprogress);
-  engine.loaded.then(() => onstate("ready"), () => {});
-  return engine;
-}
+export function open(pageData, callbacks) { return new Browser(pageData, callbacks); }
 
 class Browser {
-  constructor(pageData, onprogress) {
-    Object.assign(this, { pageData, waiting: null });
+  constructor({ browser }, { onstate, onprogress }) {
+    Object.assign(this, { onstate, onprogress, waiting: null });
     this.worker = new Worker(new URL("browser_worker.js", import.meta.url), { type: "module" });
-    this.loaded = new Promise((resolve, reject) => {
-      this.worker.onerror = (event) => reject(new Error(event.message || "the model's worker cannot be started"));
-      this.worker.onmessage = ({ data }) => {
-        if (data.loaded) resolve();
-        else if (data.progress) onprogress(data.progress);
-        else if (data.error && !this.waiting) reject(new Error(data.error));
-        else this.#receive(data);
-      };
-    });
-    this.worker.postMessage({ model: pageData.model });
+    this.worker.onerror = (event) => this.#fail(new Error(event.message || "the worker of the model cannot be started"));
+    this.worker.onmessage = ({ data }) => this.#receive(data);
+    this.worker.postMessage({ browser });
   }
 
-  async translate({ frame, seed, pixels }, onresult) {
-    await this.loaded;
+  // Resolves when all runs have answered; loads the model of a run at its first drawing.
+  translate({ frame, seed, runs, pixels }, onresult) {
     return new Promise((resolve, reject) => {
-      this.waiting = { frame, onresult, resolve, reject };
-      this.worker.postMessage({ frame, seed, pixels }, [pixels.data.buffer]);
+      this.waiting = { onresult, resolve, reject };
+      this.worker.postMessage({ frame, seed, runs, pixels }, [pixels.data.buffer]);
     });
   }
 
-  #receive(answer) {
+  #receive({ progress, loaded, error, done, ...answer }) {
+    if (progress) this.onprogress(progress.text, progress.share);
+    else if (loaded) this.onstate("ready", `computed in this browser by ${loaded}`);
+    else if (error) this.#fail(new Error(error));
+    else if (done) this.#end("resolve");
+    else this.waiting?.onresult(answer);
+  }
+
+  #fail(error) {
+    this.onprogress(`The model cannot be used here: ${error.message}.`);
+    this.#end("reject", error);
+  }
+
+  #end(how, value) {
     const { waiting } = this;
     this.waiting = null;
-    if (answer.error) return waiting.reject(new Error(answer.error));
-    waiting.onresult({ ...answer, run: 0 });
-    return waiting.resolve();
+    waiting?.[how](value);
   }
 }

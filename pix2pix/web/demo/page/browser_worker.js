@@ -1,56 +1,48 @@
-// Runs onnxruntime-web on one thread; more threads need headers that static hosts do not send.
+// Translates drawings in a worker.
 
-import * as ort from "./onnxruntime/ort.js";
+import { Runtime } from "./runtime.js";
 
-ort.env.wasm.numThreads = 1;
-ort.env.wasm.wasmPaths = { wasm: new URL("./onnxruntime/ort-wasm-simd-threaded.wasm", import.meta.url).href };
-
-let session = null, model = null;
+let runtime = null;
 
 self.onmessage = async ({ data }) => {
   try {
-    if (data.model) await load(data.model);
+    if (data.browser) runtime = new Runtime(data.browser, (message) => self.postMessage(message));
     else await translate(data);
   } catch (error) {
     self.postMessage({ error: error.message });
   }
 };
 
-async function load(description) {
-  model = description;
-  const bytes = await download(new URL("./model.onnx", import.meta.url));
-  self.postMessage({ progress: "Preparing the model …" });
-  session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-  self.postMessage({ loaded: true });
-}
-
-async function download(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`the model cannot be loaded (${answer.status})`);
-  const total = Number(answer.headers.get("content-length")), parts = [];
-  let done = 0;
-  for (const reader = answer.body.getReader(); ;) {
-    const { value, done: end } = await reader.read();
-    if (end) return new Uint8Array(await new Blob(parts).arrayBuffer());
-    parts.push(value);
-    done += value.length;
-    const of = total > done ? ` of ${(total / 1e6).toFixed(0)}` : "";
-    self.postMessage({ progress: `Loading the model: ${(done / 1e6).toFixed(0)}${of} MB` });
+async function translate({ frame, seed, runs, pixels }) {
+  for (const run of runs) {
+    const session = await runtime.session(run), start = performance.now();
+    const { translation } = await session.run(inputs(runtime.models[run], seed, pixels));
+    const result = interleaved(translation);
+    self.postMessage({ frame, run, pixels: result, milliseconds: performance.now() - start }, [result.data.buffer]);
   }
+  self.postMessage({ done: true });
 }
 
-async function translate({ frame, seed, pixels }) {
-  const start = performance.now();
-  const { width, height } = pixels, feeds = { image: planes(pixels, model.input.channels) };
+// The picture, and noise for the dropout.
+function inputs(model, seed, pixels) {
+  const [height, width] = model.size, feeds = { image: planes(resized(pixels, height, width), model.input.channels) };
   const random = generator(seed);
-  for (const layer of model.noise) {
-    const sides = [layer.channels, height / layer.stride, width / layer.stride];
-    const values = Float32Array.from({ length: sides[0] * sides[1] * sides[2] }, random);
-    feeds[layer.name] = new ort.Tensor("float32", values, [1, ...sides]);
+  for (const { name, channels, stride } of model.noise) {
+    const shape = [1, channels, height / stride, width / stride];
+    feeds[name] = new runtime.ort.Tensor("float32", Float32Array.from({ length: shape.reduce((a, b) => a * b) }, random), shape);
   }
-  const { translation } = await session.run(feeds);
-  const result = interleaved(translation);
-  self.postMessage({ frame, pixels: result, milliseconds: performance.now() - start }, [result.data.buffer]);
+  return feeds;
+}
+
+// Runs of other sizes share the drawing; the nearest pixels, because blended labels are other labels.
+function resized(pixels, height, width) {
+  if (pixels.height === height && pixels.width === width) return pixels;
+  const result = new ImageData(width, height), from = new Uint32Array(pixels.data.buffer), to = new Uint32Array(result.data.buffer);
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * pixels.height) / height) * pixels.width;
+    for (let x = 0; x < width; x++) to[y * width + x] = from[row + Math.floor(((x + 0.5) * pixels.width) / width)];
+  }
+  return result;
 }
 
 // RGBA pixels as (1, channels, H, W); one channel is luma.
@@ -60,7 +52,7 @@ function planes({ data, width, height }, channels) {
     if (channels === 1) values[i] = Math.round(0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]);
     else for (let c = 0; c < channels; c++) values[c * size + i] = data[4 * i + c];
   }
-  return new ort.Tensor("uint8", values, [1, channels, height, width]);
+  return new runtime.ort.Tensor("uint8", values, [1, channels, height, width]);
 }
 
 function interleaved({ data, dims: [, channels, height, width] }) {

@@ -114,7 +114,7 @@ function follow(page) {
     stream.offer();
     for (const part of [page.autosave, page.film, page.variations]) part.later();
   };
-  results.onchoice = () => { stream.offer(); page.variations.later(); };
+  results.onchoice = () => { if (page.hasBegun) stream.offer(); page.variations.later(); };
 }
 
 // The drawing of the address, else the one of the last visit, else the first sample.
@@ -122,6 +122,7 @@ async function begin({ drawing, history, sources, autosave, results, link, pageD
   const kept = await autosave.state().catch(() => null);
   const given = await link.read(location.hash).catch((error) => say(`The link cannot be read: ${error.message}.`, true)) ?? null;
   if (given?.runs) results.choose(given.runs);
+  else if (pageData.browser) results.choose([0]); // each run that is chosen is downloaded
   if (kept) drawing.restore(kept);
   else if (pageData.samples.length && !given?.state) await sources.sample(0);
   history.past.length = 0;

@@ -22,7 +22,9 @@ export function veil(text, share = null) {
   $("progress").value = share ?? 0;
 }
 
-export function showState(name) {
+// `engine` tells by what pictures are computed, if that is worth telling.
+export function showState(name, engine = "") {
+  $("engine").textContent = engine && `· ${engine}`;
   document.body.dataset.state = name;
   veil(name === "lost" ? "Disconnected: the demo does not respond. Trying again …" : null);
 }
