@@ -108,6 +108,10 @@ class Sweep:
             if job.run.is_finished():
                 self.finished_before[job.run.path] = _sessions(job.run)
 
+    def find(self, overrides: list[str]) -> Job | None:
+        """The job with these overrides, if it was added."""
+        return next((job for job in self.jobs.values() if job.overrides == overrides), None)
+
     def record_result(self, job: Job, state: str, detail: str) -> None:
         """Records how a job ended."""
         self.results[job.run.path] = state, detail
