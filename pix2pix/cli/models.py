@@ -78,9 +78,9 @@ def download(name: str, output: Path | None, mirrors: tuple[str, ...]) -> None:
     from pix2pix.config import compose
     from pix2pix.datasets.download.mirrors import list_mirrors
     from pix2pix.export.download_weights import download_weights
-    from pix2pix.export.published_weights import published_weights
+    from pix2pix.export.published_weights import find_published_weights
 
-    known = published_weights(name)
+    known = find_published_weights(name)
     place = output or Path("outputs") / name
     click.echo(f"{name}: {known.task}.\nTerms: {known.terms}.")
     with compose.friendly_errors():

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 from omegaconf import DictConfig, OmegaConf
 
-from pix2pix.config.compose import CONFIG, is_public, resolve, run_with_hydra
+from pix2pix.config.compose import CONFIG, is_choice, resolve, run_with_hydra
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.instantiate import unknown_key_message
 
@@ -69,13 +69,13 @@ def find_completions(overrides: list[str], flags: list[str], incomplete: str) ->
 
     # The overrides are left to Hydra's plugin: they may not fit together yet.
     run_with_hydra(find, ["hydra.mode=RUN", *flags])
-    return [each for each in found if is_public(each.partition("=")[2]) and not each.startswith("hydra")]
+    return [each for each in found if is_choice(each.partition("=")[2]) and not each.startswith("hydra")]
 
 
 def _list_groups() -> Iterator[str]:
     hydra = GlobalHydra.instance().hydra
     assert hydra is not None
     for group in sorted(hydra.list_all_config_groups()):
-        options = filter(is_public, sorted(hydra.config_loader.get_group_options(group)))
+        options = filter(is_choice, sorted(hydra.config_loader.get_group_options(group)))
         if group.partition("/")[0] != "hydra":
             yield f"{group}: {', '.join(options)}"

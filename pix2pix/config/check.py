@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pix2pix.config.components import find_wrong_components
+from pix2pix.config.components import find_problems_of_components
 from pix2pix.config.identity import flatten
 from pix2pix.config.old_settings import find_old_names
 from pix2pix.config.parse import find_unknown_settings, parse_config
@@ -43,7 +43,7 @@ def parse_without_networks(settings: Mapping[str, Any]) -> RunConfig:
     except ValueError as error:
         raise _configuration_error(str(error).splitlines()) from error
     # Components are checked only if the settings are valid, because their errors would only repeat the ones above.
-    found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_wrong_components(settings))
+    found = [*find_unknown_settings(config), *find_broken_rules(config)] or list(find_problems_of_components(settings))
     if found:
         raise _configuration_error(found)
     return config

@@ -37,13 +37,13 @@ KINDS: dict[str, type] = {
 """The class that each component must derive from. The signature of the class that is named says the rest."""
 
 
-def find_wrong_components(settings: Mapping[str, Any]) -> Iterator[str]:
+def find_problems_of_components(settings: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the classes that a configuration names, and with their arguments, one sentence each."""
     for path, component, kind in _find_components(settings):
         yield from instantiate.find_component_problems(component, path, kind)
 
 
-def check_foreign(settings: Mapping[str, Any], source: Path) -> None:
+def require_trusted_config(settings: Mapping[str, Any], source: Path) -> None:
     """Raises UntrustedError for a run's own `config.yaml` that asks for more than a training of ours can have written.
 
     It is a file like a checkpoint, though a training is made of it: its classes are judged before Hydra reads it, by

@@ -73,7 +73,7 @@ def compose_settings(words: Sequence[str], config_dir: str | Path | None = None)
     do not exist.
     """
     require_no_secrets_in(words)
-    _require_no_folder_of_hydra(words)
+    _refuse_hydra_run_dir(words)
     folders = [f"hydra.searchpath={json.dumps([f'file://{Path(config_dir).resolve()}'])}"] if config_dir else []
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -100,7 +100,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes the configuration and calls `job` with it; in a sweep, once for each of its jobs."""
     _check_named_runs(words)
     require_no_secrets_in(words)  # before an error message repeats them
-    _require_no_folder_of_hydra(words)
+    _refuse_hydra_run_dir(words)
     words = add_own_configs(words, CONFIGS)
     own = HYDRA_SETTINGS if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *own, *quote_words(words)]  # Hydra reads sys.argv
@@ -123,7 +123,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
         raise failed[0]
 
 
-def _require_no_folder_of_hydra(words: Sequence[str]) -> None:
+def _refuse_hydra_run_dir(words: Sequence[str]) -> None:
     """Raises ValueError for the folder of Hydra's own files, of which there are none: it would stay empty."""
     for word in words:
         key, _, folder = word.partition("=")
@@ -142,11 +142,11 @@ def _check_named_runs(words: Sequence[str]) -> None:
         file = folder / "config.yaml"
         # A user's own config.yaml lies in a folder of configurations, without what a training writes beside it.
         if file.is_file() and ((folder / "provenance.json").is_file() or (folder / "checkpoints").is_dir()):
-            from pix2pix.config.components import check_foreign
+            from pix2pix.config.components import require_trusted_config
             from pix2pix.config.saved import UnreadableConfigError, read_settings
 
             try:
-                check_foreign(read_settings(file), file)
+                require_trusted_config(read_settings(file), file)
             except UnreadableConfigError as error:
                 raise ValueError(f"{file}: {error}.") from error
 
@@ -171,7 +171,7 @@ def describe_error(error: Exception) -> str:
         return _describe_unknown_key(cause.full_key or str(cause.key), node)
     if unknown := UNKNOWN_OPTION.search(str(error)):
         group, option, options = unknown.groups()
-        return _describe_unknown_option(group, option, list(filter(is_public, options.split())))
+        return _describe_unknown_option(group, option, list(filter(is_choice, options.split())))
     message = str(error).partition("\nConfig search path")[0]
     return NULL_OPTION if message.startswith("Config group override must be a string") else message
 
@@ -188,7 +188,7 @@ def _describe_unknown_key(key: str, node: DictConfig) -> str:
     return instantiate.unknown_key_message(key, [str(name) for name in node])
 
 
-def is_public(option: str) -> bool:
+def is_choice(option: str) -> bool:
     """Whether an option of a group can be chosen: those that begin with `_` are parts of others."""
     return not option.startswith("_")
 

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# Where things lie may change when a run or its data are moved; the fingerprint tells whether the data are the same.
-WHEREABOUTS = {"output_dir", "run_dir", "data.root", "data.path", "data.list", "data.source.path"}
-WHEREABOUTS |= {"resume", "allow_changed_data"}  # how it is resumed is not what it is
-WHEREABOUTS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # no pixel depends on these
-WHEREABOUTS |= {"data.source_size"}  # measured of the data, which the fingerprint tells apart
-WHEREABOUTS |= {
+# Settings that do not define a run. Paths change when a run or its data are moved; the fingerprint compares the data.
+IGNORED_SETTINGS = {"output_dir", "run_dir", "data.root", "data.path", "data.list", "data.source.path"}
+IGNORED_SETTINGS |= {"resume", "allow_changed_data"}  # say how a run is resumed
+IGNORED_SETTINGS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # change no pixel
+IGNORED_SETTINGS |= {"data.source_size"}  # measured from the data, which the fingerprint compares
+IGNORED_SETTINGS |= {
     "execution.cuda_graph",
     "execution.channels_last",
     "execution.validation_batch",
-}  # nor any number, but for its rounding
+}  # change no number, but its rounding
 LEFT_OPEN = (None, "auto")  # values of these settings that decide nothing: the machine does, when a run starts
 DECIDED_AT_START = {"precision", "trainer.precision"}
 LABELS = {"tags", "notes"}  # what is said about a run
@@ -21,19 +21,22 @@ LABELS = {"tags", "notes"}  # what is said about a run
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 
 
-def hide_whereabouts(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The settings for others to read: folders of this machine by name alone, no loggers, tags or notes."""
-    return {
-        key: {}
-        if f"{prefix}{key}" == "logger"
-        else hide_whereabouts(value, f"{prefix}{key}.")
-        if isinstance(value, dict)
-        else Path(value).name
-        if f"{prefix}{key}" in WHEREABOUTS and isinstance(value, str)
-        else value
-        for key, value in settings.items()
-        if f"{prefix}{key}" not in LABELS
-    }
+def hide_local_paths(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings for other people: of a path only its last part, and no loggers, tags or notes."""
+    shown: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if name in LABELS:
+            continue
+        if name == "logger":
+            shown[key] = {}
+        elif isinstance(value, dict):
+            shown[key] = hide_local_paths(value, f"{name}.")
+        elif name in IGNORED_SETTINGS and isinstance(value, str):
+            shown[key] = Path(value).name
+        else:
+            shown[key] = value
+    return shown
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

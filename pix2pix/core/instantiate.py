@@ -87,8 +87,8 @@ def locate(path: str) -> type:
     return target
 
 
-def names_kind(component: Mapping[str, Any], kind: type) -> bool:
-    """Whether a component names a class that derives from `kind`; of a function nobody knows before it is called."""
+def is_component_of(component: Mapping[str, Any], kind: type) -> bool:
+    """Whether a component names a class that derives from `kind`; False for a function, whose result is not known."""
     target = locate_factory(component[TARGET])
     return isinstance(target, type) and issubclass(target, kind)
 
@@ -115,7 +115,7 @@ def find_component_problems(component: Mapping[str, Any], key: str, kind: type |
         yield f"{key}.{TARGET}: {error}"
         return
     # Arguments of a class of the wrong kind would only confuse: one sentence is enough.
-    made = made_class(target)
+    made = returned_class(target)
     if made is not None and not issubclass(made, kind):
         yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
@@ -193,8 +193,8 @@ def argument_annotation(target: Callable[..., Any], name: str) -> Any:
         return Any
 
 
-def made_class(target: Callable[..., Any]) -> type | None:
-    """The class of what a call makes: a class itself, or what a function says it returns; None if it says none."""
+def returned_class(target: Callable[..., Any]) -> type | None:
+    """The class of what a call returns: a class itself, or the annotation of a function; None without one."""
     if isinstance(target, type):
         return target
     returned = argument_annotation(target, "return")

@@ -7,12 +7,12 @@ from types import FrameType
 from typing import Any
 
 
-def _existing(*names: str) -> tuple[int, ...]:
+def _find_signals(*names: str) -> tuple[int, ...]:
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))  # Windows lacks some
 
 
-USER_SIGNALS = _existing("SIGTERM", "SIGINT", "SIGHUP")  # a closed terminal sends SIGHUP
-CLUSTER_SIGNALS = _existing("SIGUSR1", "SIGUSR2")  # clusters and their launchers send them before a time limit
+USER_SIGNALS = _find_signals("SIGTERM", "SIGINT", "SIGHUP")  # a closed terminal sends SIGHUP
+CLUSTER_SIGNALS = _find_signals("SIGUSR1", "SIGUSR2")  # clusters and their launchers send them before a time limit
 STOP_SIGNALS = (*USER_SIGNALS, *CLUSTER_SIGNALS)
 WORKER_GRACE_SECONDS = 60  # that a process which loads data outlives a SIGTERM
 

@@ -152,7 +152,7 @@ class TrustCheck:
             yield f"{key}.{TARGET}: {error}"
             return
         is_covered = _is_covered(f"{target.__module__}.{target.__qualname__}", self.trusted)
-        made = instantiate.made_class(target)
+        made = instantiate.returned_class(target)
         if not (_is_own_class(target) or is_covered):
             yield self._refuse_module(f"{key}.{TARGET}={component[TARGET]}, of {target.__module__}", target.__module__)
         elif made is None:

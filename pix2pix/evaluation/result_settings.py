@@ -3,7 +3,7 @@
 from typing import Any
 
 from pix2pix.config.defaults import fill_in_defaults
-from pix2pix.config.identity import DEVICES, LABELS, WHEREABOUTS, flatten
+from pix2pix.config.identity import DEVICES, IGNORED_SETTINGS, LABELS, flatten
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET
 from pix2pix.runs.changes import OBSERVATION_SETTINGS, only_observes
@@ -25,7 +25,7 @@ def _can_change_results(key: str, config: RunConfig) -> bool:
     if key == "resume":
         return config.resume not in {"auto", "never"}  # a path: the training of another run goes on
     group, name = [*key.split("."), ""][:2]
-    if key in WHEREABOUTS | LABELS | {"name"} or group in UNEVALUATED_GROUPS:
+    if key in IGNORED_SETTINGS | LABELS | {"name"} or group in UNEVALUATED_GROUPS:
         return False
     if group == "trainer":
         # Where the number of devices depends on the machine, the size of a step is not known.

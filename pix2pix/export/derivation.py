@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pix2pix.core.instantiate import read_argument
 from pix2pix.data.settings import DataSettings
 from pix2pix.data.sources.derivations import DEFAULT_AMOUNTS, filter_twice, gaussian_line, grayscale
 
@@ -139,7 +140,7 @@ def make_derivation(data: DataSettings, smallest: int) -> Derivation | None:
         case "blur" if len(gaussian_line(amount)) // 2 < smallest:
             return Blur(amount)
         case "inpaint":
-            return Hole(data.source.get("fill", "white"))
+            return Hole(read_argument(data.source, "fill"))
         case "noise":
             return Grain(amount)
     return None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from pix2pix.config.identity import hide_whereabouts
+from pix2pix.config.identity import hide_local_paths
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.settings import DataSettings
@@ -195,7 +195,7 @@ def describe(trained: TrainedGenerator, graph: InferenceGraph) -> dict[str, Any]
         "operation": data.operation,
         "derivation": describe_derivation(data, graph.derivation),
         "palette": _describe_palette(data),
-        "config": hide_whereabouts(config.to_mapping()),
+        "config": hide_local_paths(config.to_mapping()),
     }
 
 

@@ -88,7 +88,7 @@ PUBLISHED = {
 }
 
 
-def published_weights(name: str) -> PublishedWeights:
+def find_published_weights(name: str) -> PublishedWeights:
     """Returns the entry of that name. Raises ValueError listing the names."""
     if name not in PUBLISHED:
         raise ValueError(

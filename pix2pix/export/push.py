@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from torch import Tensor
 
-from pix2pix.config.identity import hide_whereabouts
+from pix2pix.config.identity import hide_local_paths
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets_in
 from pix2pix.core.atomic_files import write_text_atomic
@@ -96,7 +96,7 @@ def write_folder(
     place = Run(run) if Path(run).is_dir() else None
     records = _find_records(place, trained) if place else {}
     terms = find_licence(trained.config, licence, place.provenance().get("imported", {}) if place else {})
-    config = publishable(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
+    config = hide_private_settings(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
     picture = _write_sheet(place, list(records), folder / SHEET) if place and samples else None
     metrics = [_metrics(trained.config, record) for record in records.values()]
     write_text_atomic(folder / CARD, render_card(repository, trained, metrics, terms, picture and picture.name))
@@ -105,9 +105,9 @@ def write_folder(
     return [folder / CARD, folder / CONFIG, *([picture] if picture else []), folder / WEIGHTS]
 
 
-def publishable(settings: Mapping[str, Any]) -> dict[str, Any]:
+def hide_private_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a configuration without folders of this machine and without passwords in addresses."""
-    public = hide_whereabouts(settings)
+    public = hide_local_paths(settings)
     if isinstance(start := public.get("init_from"), str):
         public |= {"init_from": Path(start).name}
     return hide_secrets_in(public)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pix2pix.config.identity import hide_whereabouts
+from pix2pix.config.identity import hide_local_paths
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.weight_files import write_safetensors
 
@@ -21,7 +21,7 @@ def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False,
             in the file.
     """
     trained = load_generator(run, device="cpu", **options)
-    config = hide_whereabouts(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
+    config = hide_local_paths(trained.config.to_mapping()) | {"inference": vars(trained.inference)}
     write_safetensors(Path(path), generator_weights(trained, half), config, trained.step)
 
 

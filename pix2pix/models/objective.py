@@ -59,16 +59,16 @@ class Objective(KeepsNetworksInEvalMode):
             nn.Module.__init__(adversarial)
         self.adversarial = adversarial
         self.conditional = conditional
-        short: dict[str, Term] = {
+        own: dict[str, Term] = {
             "l1": L1(l1_weight),
             "l2": L2(l2_weight),
             "smooth_l1": SmoothL1(smooth_l1_weight),
             "cross_entropy": LabelCrossEntropy(cross_entropy_weight),
             "dice": Dice(dice_weight),
         }
-        every = {**short, **_require_free_names(terms, short)}
-        self.weights = {"gan": gan_weight} | {name: term.weight for name, term in every.items()}
-        active = {name: term for name, term in every.items() if term.weight}
+        all_terms = {**own, **_require_free_names(terms, own)}
+        self.weights = {"gan": gan_weight} | {name: term.weight for name, term in all_terms.items()}
+        active = {name: term for name, term in all_terms.items() if term.weight}
         self.terms = nn.ModuleDict(active)
         is_one_hot = any(term.of_label_maps for term in active.values())
         self.find_labelled: Callable[[Tensor], Tensor] | None = label_mask if is_one_hot else None
@@ -115,7 +115,7 @@ class Objective(KeepsNetworksInEvalMode):
         of logits on the right side of the loss's boundary, if it has one.
         """
         assert self.adversarial is not None
-        fake = _hide_unlabelled(fake, target, self.find_counted(target))
+        fake = _hide_unlabelled(fake, target, self.mask_labelled(target))
         on_fake = self.discriminate(discriminator, source, fake)
         on_real = self.discriminate(discriminator, source, target)
         terms = {
@@ -137,7 +137,7 @@ class Objective(KeepsNetworksInEvalMode):
         self, discriminator: nn.Module | None, source: Tensor, target: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
         """What G minimises; the terms are not yet multiplied by `weights`."""
-        terms, features, labelled = {}, (), self.find_counted(target)
+        terms, features, labelled = {}, (), self.mask_labelled(target)
         fake = _hide_unlabelled(fake, target, labelled)
         if discriminator is not None and self.adversarial is not None:
             if self.matches_features:
@@ -152,35 +152,35 @@ class Objective(KeepsNetworksInEvalMode):
         for name, term in self.terms.items():
             terms[name] = term(*(features if term.compares == "features" else pictures))
             if labelled is not None and term.is_pixel_mean:
-                # The mean over all pixels, to which those of no class add nothing, as the mean over the others.
+                # Pixels of no class add nothing. The mean over all pixels becomes the mean over those with a class.
                 terms[name] = terms[name] / labelled.float().mean().clamp(min=1e-9)
         return terms
 
-    def find_counted(self, target: Tensor) -> Tensor | None:
-        """The pixels of targets that count, a mask (B, 1, H, W); None where all do."""
+    def mask_labelled(self, target: Tensor) -> Tensor | None:
+        """The mask (B, 1, H, W) of the pixels that have a class; None where every pixel counts."""
         return None if self.find_labelled is None else self.find_labelled(target)
 
     def _penalize_gradient(self, discriminator: nn.Module, source: Tensor, target: Tensor, fake: Tensor) -> Tensor:
         """(|grad_x D(x)| - 1)^2 at a random point between each real and its fake (equation 3, last term)."""
-        counted = self.find_counted(target)
+        labelled = self.mask_labelled(target)
         position = torch.rand(target.shape[0], 1, 1, 1, device=target.device)
         image = torch.lerp(fake.float(), target.float(), position).requires_grad_()
 
         def penalise(logits: Tensor) -> Tensor:
-            return (input_gradient(logits, image, counted).flatten(1).norm(dim=1) - 1).square().mean()
+            return (input_gradient(logits, image, labelled).flatten(1).norm(dim=1) - 1).square().mean()
 
         return mean_over_scales(penalise, self.discriminate(discriminator, source, image))
 
 
-def input_gradient(logits: Tensor, image: Tensor, counted: Tensor | None = None) -> Tensor:
+def input_gradient(logits: Tensor, image: Tensor, labelled: Tensor | None = None) -> Tensor:
     """The gradient of each picture's summed logits by the picture, (B, C, H, W), for penalties of it.
 
-    It is 0 at pixels that are not `counted`, a mask (B, 1, H, W).
+    It is 0 outside `labelled`, a mask (B, 1, H, W) of the pixels that have a class.
     """
     # A logit depends on its own picture alone, so the gradient of their sum holds each picture's gradient.
     # `create_graph`: the penalty is differentiated once more, with respect to D's weights.
     gradient = torch.autograd.grad(logits.sum(), image, create_graph=True)[0]
-    return gradient if counted is None else gradient * counted
+    return gradient if labelled is None else gradient * labelled
 
 
 def _hide_unlabelled(fake: Tensor, target: Tensor, labelled: Tensor | None) -> Tensor:
@@ -197,14 +197,14 @@ def mean_over_scales(loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor])
     return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
 
 
-def _require_free_names(terms: Mapping[str, Term], short: Mapping[str, Term]) -> Mapping[str, Term]:
-    """The terms. Raises ValueError where one has the name of another."""
+def _require_free_names(terms: Mapping[str, Term], own: Mapping[str, Term]) -> Mapping[str, Term]:
+    """Returns `terms`. Raises ValueError if a name in it is that of a term of the objective itself."""
     for name in terms:
         if name == "gan":
             raise ValueError("objective.terms.gan: the adversarial term has this name. Choose another one.")
-        if name in short and short[name].weight:
+        if name in own and own[name].weight:
             raise ValueError(
-                f"objective.terms.{name}: objective.{name}_weight={short[name].weight:g} is this term. "
+                f"objective.terms.{name}: objective.{name}_weight={own[name].weight:g} is this term. "
                 f"Set objective.{name}_weight=0, or choose another name."
             )
     return terms

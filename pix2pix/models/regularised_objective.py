@@ -1,4 +1,4 @@
-"""What is done to the training of the discriminator beside the paper's losses: augmentation, R1, image pool."""
+"""Regularises the discriminator beyond the paper's losses: augmentation, R1 penalty, image pool."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,7 +47,7 @@ class RegularisedObjective:
                 penalty = r1_penalty(
                     lambda image: self.objective.discriminate(seen, source, image),
                     target,
-                    self.objective.find_counted(target),
+                    self.objective.mask_labelled(target),
                 )
                 terms["r1"] = self.r1_weight * penalty
         return terms, accuracy
@@ -67,16 +67,16 @@ class RegularisedObjective:
 
 
 def r1_penalty(
-    discriminate: Callable[[Tensor], Sequence[Tensor]], image: Tensor, counted: Tensor | None = None
+    discriminate: Callable[[Tensor], Sequence[Tensor]], image: Tensor, labelled: Tensor | None = None
 ) -> Tensor:
     """E |grad_x D(x)|^2 at real pictures (B, C, H, W), half of it (Mescheder et al., arXiv 1801.04406, equation 9).
 
     D(x) is the sum of a picture's logits, which `discriminate` gives for each scale of D; the result is the mean over
-    the scales. The gradient counts at the pixels of `counted` alone, a mask (B, 1, H, W); None for all.
+    the scales. Only the gradient inside `labelled`, a mask (B, 1, H, W), counts; None for all.
     """
     image = image.detach().float().requires_grad_()
 
     def penalise(logits: Tensor) -> Tensor:
-        return input_gradient(logits, image, counted).square().sum(dim=(1, 2, 3)).mean() / 2
+        return input_gradient(logits, image, labelled).square().sum(dim=(1, 2, 3)).mean() / 2
 
     return mean_over_scales(penalise, discriminate(image))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pix2pix.config.identity import DECIDED_AT_START, DEVICES, LABELS, LEFT_OPEN, WHEREABOUTS, flatten
+from pix2pix.config.identity import DECIDED_AT_START, DEVICES, IGNORED_SETTINGS, LABELS, LEFT_OPEN, flatten
 
 if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
@@ -99,7 +99,7 @@ def _classify(key: str, there: "RunConfig", here: "RunConfig") -> str:
     group, name = [*key.split("."), ""][:2]
     of_devices = group == "trainer" and name in DEVICES
     logged_to = group == "logger" and key.endswith(".directory")  # in runs of earlier versions
-    if key in WHEREABOUTS or of_devices or logged_to or (key == "name" and here.is_named_by_its_directory):
+    if key in IGNORED_SETTINGS or of_devices or logged_to or (key == "name" and here.is_named_by_its_directory):
         return "place"
     # Fewer pairs in a batch on more devices make the same step.
     if key == "data.batch_size" and there.pairs_per_step == here.pairs_per_step is not None:

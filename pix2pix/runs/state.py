@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
 
 State = Literal["finished", "running", "stopped", "failed"]
-LOG_BYTES = 2**16  # of the end of a log: the last words stand there
+LOG_BYTES = 2**16  # of the end of a log, where the error stands
 SESSION_MARK = "--- "  # starts the first line of a session in train.log
 ENDED_WITH_ERROR = "ERROR The training ended with an error."
 
@@ -34,7 +34,7 @@ class RunState:
         epochs: the epoch with which the training ends; None if it ends by steps or not at all.
         step: the last logged training step; 0 before the first one.
         seconds_left: for how long a running training will go on; None if unknown.
-        last_words: the error of a failed run.
+        error: the error of a failed run.
     """
 
     kind: State
@@ -42,15 +42,15 @@ class RunState:
     epochs: int | None = None
     step: int = 0
     seconds_left: float | None = None
-    last_words: str = ""
+    error: str = ""
 
     def describe(self) -> str:
-        """State, epoch, time left and last words: `running, epoch 3 of 4, 2:22 left`."""
+        """State, epoch, time left and error: `running, epoch 3 of 4, 2:22 left`."""
         if self.kind == "finished":
             return self.kind
         epoch = f"epoch {self.epoch}" + (f" of {self.epochs}" if self.epochs else "") if self.epoch else ""
         left = "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
-        return ", ".join(filter(None, [self.kind, epoch, left])) + (f": {self.last_words}" if self.last_words else "")
+        return ", ".join(filter(None, [self.kind, epoch, left])) + (f": {self.error}" if self.error else "")
 
 
 def format_duration(seconds: float) -> str:
@@ -75,17 +75,17 @@ def read_state(run: Run, config: "RunConfig", provenance: Mapping[str, Any]) -> 
     if is_locked(run.path):
         left = _estimate_seconds_left(rows, end, _read_session(provenance), file)
         return RunState("running", **place, seconds_left=left)
-    words = read_last_words(run.path)
-    return RunState("failed" if words else "stopped", **place, last_words=words)
+    words = read_error(run.path)
+    return RunState("failed" if words else "stopped", **place, error=words)
 
 
-def read_last_words(run: Path) -> str:
+def read_error(run: Path) -> str:
     """The error that ended the last session of a run that is not running; "" if it was stopped or left no message."""
     text = _read_end(run / TRAIN_LOG)
     session = re.split(rf"^{SESSION_MARK}", text, flags=re.MULTILINE)[-1]
     if ENDED_WITH_ERROR in session:
         return find_error_line(session.partition(ENDED_WITH_ERROR)[2])
-    # Before a run is known to its log, errors are only in the log of the sweep.
+    # An error before the run's own log was opened is only in the log of the sweep.
     if text or not (log := run.parent / "logs" / f"{run.name}.log").is_file():
         return ""
     message = find_error_line(_read_end(log))

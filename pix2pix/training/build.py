@@ -17,7 +17,7 @@ from torch import nn
 from pix2pix.config.metric_names import find_mode
 from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import TARGET, Component, build, locate, names_kind
+from pix2pix.core.instantiate import TARGET, Component, build, is_component_of, locate
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
@@ -143,7 +143,7 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
 
 def _build_callback(callback: Component, config: RunConfig, run: Run) -> pl.Callback:
     """A callback, which writes checkpoints to those of the run; Lightning's would write to a logger's folder."""
-    has_no_folder = names_kind(callback, ModelCheckpoint) and callback.get("dirpath") is None
+    has_no_folder = is_component_of(callback, ModelCheckpoint) and callback.get("dirpath") is None
     return build(_with_mode(callback, config), **({"dirpath": run.checkpoints} if has_no_folder else {}))
 
 

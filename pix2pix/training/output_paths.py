@@ -7,7 +7,7 @@ from typing import Any
 
 from pix2pix.config.identity import flatten
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import names_kind
+from pix2pix.core.instantiate import is_component_of
 from pix2pix.runs.run import Run
 from pix2pix.training.loggers.base import RunLogger
 
@@ -19,7 +19,7 @@ WRITTEN_TO = {"dir", "directory", "dirpath", "log_dir", "output_dir", "root_dir"
 
 def logger_arguments(logger: Mapping[str, Any], run: Run) -> dict[str, str]:
     """Further arguments of a logger: the directory of the run for those of this package."""
-    return {"directory": str(run.path)} if names_kind(logger, RunLogger) else {}
+    return {"directory": str(run.path)} if is_component_of(logger, RunLogger) else {}
 
 
 def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:

@@ -12,7 +12,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trusted_modules
 from pix2pix.core.allocator import keep_freed_memory
-from pix2pix.core.instantiate import names_kind
+from pix2pix.core.instantiate import is_component_of
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import Inventory, describe_edits, record_inventory
 from pix2pix.data.source_size import measure_source_size
@@ -98,7 +98,7 @@ def _run_trial(config: RunConfig) -> None:
     Nothing is kept, and the run's name stays free.
     """
     # Lightning's checkpoint callbacks save nothing in a trial; those of this package would.
-    callbacks = {name: part for name, part in config.callbacks.items() if not names_kind(part, Checkpoints)}
+    callbacks = {name: part for name, part in config.callbacks.items() if not is_component_of(part, Checkpoints)}
     prepare_process()
     with silence_lightning(), tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from pix2pix import load_translator
 from pix2pix.core.trust import UntrustedError
 from pix2pix.export.model_card import find_licence
-from pix2pix.export.push import publishable
+from pix2pix.export.push import hide_private_settings
 from pix2pix.inference.generator import load_generator
 from pix2pix.inference.hub import find_model_name, parse_address
 from pix2pix.runs.run import Run
@@ -194,8 +194,8 @@ def test_nothing_that_is_written_or_sent_holds_a_secret_or_a_folder_of_this_mach
         assert TOKEN.encode() not in content
         assert str(evaluated.path.parent).encode() not in content
     config = {"init_from": "/home/ada/run", "data": {"path": "https://ada:word@host/pairs", "root": "/home/ada"}}
-    assert publishable(config) == {"init_from": "run", "data": {"path": "pairs", "root": "ada"}}
-    assert publishable({"note": "https://ada:word@host/pairs"}) == {"note": "https://***@host/pairs"}
+    assert hide_private_settings(config) == {"init_from": "run", "data": {"path": "pairs", "root": "ada"}}
+    assert hide_private_settings({"note": "https://ada:word@host/pairs"}) == {"note": "https://***@host/pairs"}
 
 
 def test_a_folder_with_other_files_is_left_alone(evaluated, tmp_path):

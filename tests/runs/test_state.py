@@ -64,7 +64,7 @@ def test_the_last_words_are_those_of_the_last_session(run, log, kind, words):
     reopen(run)
     (run.path / "train.log").write_text(log)
     state = state_of(run)
-    assert (state.kind, state.last_words) == (kind, words)
+    assert (state.kind, state.error) == (kind, words)
 
 
 def test_a_run_of_a_sweep_that_failed_before_it_had_a_log_says_why(run):

@@ -116,7 +116,7 @@ def _plan_tasks(preparation: Preparation) -> tuple[list[write.Task], str]:
         splits = [item.split or "train" for item in preparation.matches.pairs]
     else:
         readings = write.measure_sources(preparation.matches.pairs, preparation.recipe, preparation.workers)
-        copied = write.find_copied(readings, preparation.recipe)
+        copied = write.find_files_to_copy(readings, preparation.recipe)
         splits = assign_splits(preparation.matches.pairs, readings, preparation.shares, preparation.recipe.seed)
     counts = ", ".join(f"{splits.count(name)} {name}" for name in SPLITS if name in splits)
     pairs, output = preparation.matches.pairs, preparation.output

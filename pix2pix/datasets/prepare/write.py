@@ -91,7 +91,7 @@ def can_copy(reading: PairStats, recipe: Recipe) -> bool:
     return recipe.size is None and recipe.operation is None and len(reading.entry.files) == outputs
 
 
-def find_copied(readings: Sequence[PairStats], recipe: Recipe) -> set[Path]:
+def find_files_to_copy(readings: Sequence[PairStats], recipe: Recipe) -> set[Path]:
     """The files to copy, because the format of the output does not hold their pixels."""
     infos = [each for reading in readings if can_copy(reading, recipe) for each in reading.file_infos.items()]
     return {file for file, info in infos if not recipe.holds(info)}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pix2pix.core.instantiate import read_argument
 from pix2pix.core.randomness import derive_seed
 from pix2pix.data.images.resize import Size
 from pix2pix.data.settings import DataSettings
@@ -24,9 +25,9 @@ def describe_derivation(data: DataSettings, size: Size) -> dict[str, Any] | None
         case "edges":
             values = {"low": math.floor(amount / 2), "high": math.floor(amount)}
         case "inpaint":
-            random = np.random.default_rng(derive_seed(data.source.get("seed", 0), "derivation", ""))
+            random = np.random.default_rng(derive_seed(read_argument(data.source, "seed"), "derivation", ""))
             hole = dict(zip(("top", "left", "side"), place_hole(size, random, amount), strict=True))
-            values = hole | {"fill": data.source.get("fill", "white")}
+            values = hole | {"fill": read_argument(data.source, "fill")}
         case "superres":
             values = dict(zip(("rows", "columns"), reduced_size(size, amount), strict=True))
         case "blur":
