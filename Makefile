@@ -1,6 +1,7 @@
 # `make demo` and `make test` set up everything they need; Python >= 3.11 and make are enough.
 PYTHON ?= python3
 VENV ?= .venv
+DEVICE ?= cpu
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -14,6 +15,7 @@ help:
 	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
 	@echo "make soak-kinds  the same for twelve kinds of trainings, 108 kills in all (about half an hour)"
 	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
+	@echo "make benchmark DEVICE=cuda  the same on a GPU"
 	@echo "make benchmark-check  measure it again, and fail where it became slower"
 	@echo "make benchmark-gpu    what a CUDA GPU makes of it, in a quarter of an hour: docs/gpu.md"
 
@@ -57,7 +59,7 @@ check: install
 	$(BIN)/basedpyright
 
 benchmark: install
-	$(BIN)/python benchmarks/benchmark.py --json benchmarks/results/step.json
+	$(BIN)/python benchmarks/benchmark.py --device $(DEVICE) --json benchmarks/results/step$(if $(filter cuda,$(DEVICE)),_cuda).json
 
 benchmark-check: install
 	$(BIN)/python benchmarks/benchmark.py --check benchmarks/results/step*.json

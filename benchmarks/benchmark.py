@@ -3,6 +3,7 @@
 python benchmarks/benchmark.py --json benchmarks/results/step.json
 python benchmarks/benchmark.py --what step --sizes 256 --batches 1 4 --sides reference ours
 python benchmarks/benchmark.py --what overhead --sizes 64 256
+python benchmarks/benchmark.py --device cuda --json benchmarks/results/step_cuda.json
 python benchmarks/benchmark.py --check benchmarks/results/step*.json
 
 Each side is a process of its own with the settings it has by itself. They take turns of a few steps, in an order that
@@ -20,6 +21,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks import interleaved
 from benchmarks.interleaved import RATIOS, format_quartiles, summarize
 from benchmarks.machine import describe_machine
@@ -32,6 +35,12 @@ CASES = {  # what: sizes and batches, sides, and rounds of so many steps
     "small": [((64, 1), ("reference", "ours", "bf16"), 15, 8), ((64, 16), ("reference", "ours", "bf16"), 8, 2)],
     "overhead": [((64, 1), NARROW, 25, 20), ((64, 1), OVERHEAD, 20, 8), ((256, 1), OVERHEAD, 20, 2)],
 }
+ON_GPU = ("reference", "ours", "bf16", "train", "fast_train")
+GPU_CASES = {
+    "step": [((256, 1), ON_GPU, 15, 50), ((256, 16), ON_GPU, 10, 20), ((256, 64), ON_GPU, 8, 10)],
+    "small": [((64, 1), ON_GPU, 15, 50)],
+    "overhead": [((256, 1), NARROW, 15, 50)],
+}
 DRIFT = 0.05
 Case = tuple[tuple[int, int], Sequence[str], int, int]
 
@@ -39,16 +48,18 @@ Case = tuple[tuple[int, int], Sequence[str], int, int]
 class Side(interleaved.Contender):
     """A process that takes training steps when told to; see benchmarks/contenders.py."""
 
-    def __init__(self, name: str, shape: tuple[int, int], steps: int, threads: int) -> None:
+    def __init__(self, name: str, shape: tuple[int, int], steps: int, threads: int, device: str) -> None:
         words = [name, "--size", shape[0], "--batch", shape[1], "--steps", steps, "--threads", threads]
+        words += ["--device", device]
         super().__init__(name, "benchmarks.contenders", words)
 
 
-def compare_steps(case: Case, threads: int = 0) -> dict[str, Any]:
+def compare_steps(case: Case, threads: int = 0, device: str = "cpu") -> dict[str, Any]:
     """All turns of all contenders, and their summary."""
     shape, names, rounds, steps = case
-    sides = [Side(name, shape, (rounds + 2) * steps + 10, threads) for name in names]
-    interleaved.run_in_turns(sides, rounds, steps, first=2)
+    sides = [Side(name, shape, (rounds + 2) * steps + 10, threads, device) for name in names]
+    # On a GPU the first turn covers cuDNN's choice of kernels and the recording of a graph.
+    interleaved.run_in_turns(sides, rounds, steps, first=2 if device == "cpu" else 10)
     first, *_ = sides
     return {
         "size": shape[0],
@@ -56,6 +67,7 @@ def compare_steps(case: Case, threads: int = 0) -> dict[str, Any]:
         "rounds": rounds,
         "steps_a_turn": steps,
         "threads": threads,
+        "device": device,
         "sides": {side.name: summarize(side.turns, first.turns) for side in sides},
     }
 
@@ -85,14 +97,15 @@ def has_regressed(recorded: dict[str, float], now: dict[str, float]) -> bool:
     return now["median"] < recorded["median"] - max(spread, DRIFT * recorded["median"])
 
 
-def sides_that_run_here(sides: Iterable[str]) -> list[str]:
-    """The sides without bf16, where the CPU has no instructions for it: emulated, it says nothing of the code."""
-    return [side for side in sides if side != "bf16" or has_fast_bf16("cpu")]
+def sides_that_run_here(sides: Iterable[str], device: str = "cpu") -> list[str]:
+    """The sides without bf16, where the device has no instructions for it: emulated, it says nothing of the code."""
+    is_fast = has_fast_bf16("gpu" if device == "cuda" else "cpu")
+    return [side for side in sides if side not in {"bf16", "fast_train"} or is_fast]
 
 
 def find_record(files: Iterable[Path]) -> dict[str, Any]:
     """The record of a CPU with the vector instructions of this one; exits where there is none."""
-    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in files if "cuda" not in file.name]
     here = describe_machine()["instructions"]
     for record in records:
         if record["machine"]["instructions"] == here:
@@ -126,8 +139,13 @@ def check(files: Iterable[Path]) -> None:
 def cases(what: str, options: argparse.Namespace) -> list[Case]:
     """The cases of the table above, or those of the chosen sizes, batches, contenders and rounds."""
     chosen: list[Case] = [
-        (shape, sides_that_run_here(options.sides or sides), options.rounds or rounds, options.steps or steps)
-        for shape, sides, rounds, steps in CASES[what]
+        (
+            shape,
+            sides_that_run_here(options.sides or sides, options.device),
+            options.rounds or rounds,
+            options.steps or steps,
+        )
+        for shape, sides, rounds, steps in (GPU_CASES if options.device == "cuda" else CASES)[what]
     ]
     if not (options.sizes or options.batches):
         return chosen
@@ -141,22 +159,24 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", help="sides of the pictures, powers of two")
     parser.add_argument("--batches", type=int, nargs="+")
     parser.add_argument("--sides", nargs="+", help="the first one is what the others are compared with")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, help="turns of each side")
     parser.add_argument("--steps", type=int, help="of each turn")
     parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
     parser.add_argument("--check", type=Path, nargs="+", metavar="JSON", help="measure again, and compare with these")
     options = parser.parse_args()
-    if not has_fast_bf16("cpu"):
-        print("bf16 is left out: this CPU has no instructions for it.", flush=True)
+    if "bf16" not in sides_that_run_here(["bf16"], options.device):
+        print(f"bf16 is left out: this {options.device} has no instructions for it.", flush=True)
     if options.check:
         check(options.check)
         return
-    content: dict[str, Any] = {"machine": describe_machine(), "command": sys.argv, "results": {}}
+    machine = describe_machine() | ({"gpu": torch.cuda.get_device_name()} if options.device == "cuda" else {})
+    content: dict[str, Any] = {"machine": machine, "command": sys.argv, "results": {}}
     for what in options.what:
         content["results"][what] = []
         for case in cases(what, options):
-            result = compare_steps(case, options.threads)
+            result = compare_steps(case, options.threads, options.device)
             show(what, result)
             content["results"][what].append(result)
             if options.json:

@@ -3,6 +3,10 @@
 python -m benchmarks.contenders ours --size 256 --batch 1
 
 Reads a number of steps from each line of standard input and answers each with a line of JSON. Otherwise it waits.
+
+A GPU works behind the program, so there the time of a turn counts, from an idle device to an idle device, and each
+step has its share. Losses are read every hundred steps, as the authors do; on the CPU, where that costs nothing, in
+every step.
 """
 
 import argparse
@@ -28,6 +32,7 @@ from pix2pix.training import train as experiment
 from pix2pix.training.step import pix2pix_step
 
 NOT_FUSED = ["optimizer.generator.fused=false", "optimizer.discriminator.fused=false"]
+FAST = ["precision=bf16-mixed", "execution.cuda_graph=true", "execution.channels_last=true"]
 NARROW = ["generator.base_channels=4", "discriminator.base_channels=4"]  # so that what is around the step shows
 # The overrides of each contender, and whether the allocator keeps freed memory.
 CONTENDERS: dict[str, tuple[list[str], bool]] = {
@@ -37,6 +42,7 @@ CONTENDERS: dict[str, tuple[list[str], bool]] = {
     "ours": ([], True),
     "bf16": (["precision=bf16-mixed"], True),
     "train": ([], True),
+    "fast_train": (FAST, True),
     "narrow": (NARROW, True),
     "narrow_data": (NARROW, True),
     "narrow_train": (NARROW, True),
@@ -44,40 +50,42 @@ CONTENDERS: dict[str, tuple[list[str], bool]] = {
 Step = Callable[[], Any]
 
 
-def compose_benchmark_config(overrides: list[str], size: int, batch: int) -> RunConfig:
-    return parse_config(
-        compose_settings([*overrides, f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"])
-    )
+def compose_benchmark_config(overrides: list[str], size: int, batch: int, device: str) -> RunConfig:
+    words = [f"data.size={size}", f"data.batch_size={batch}", "data.cache=memory"]
+    return parse_config(compose_settings([f"trainer={'gpu' if device == 'cuda' else 'cpu'}", *words, *overrides]))
 
 
-def batch_of(size: int, batch: int) -> torch.Tensor:
+def batch_of(size: int, batch: int, device: str) -> torch.Tensor:
     """A source and a target, (2, B, 3, H, W) in [-1, 1]; their values do not affect the speed."""
-    return torch.rand(2, batch, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pictures = torch.rand(2, batch, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return pictures.to(device)
 
 
-def make_reference_step(size: int, batch: int) -> Step:
-    source, target = batch_of(size, batch)
-    step = ReferenceStep(unet(min(size.bit_length() - 1, 8)), patchgan())
+def make_reference_step(size: int, batch: int, device: str) -> Step:
+    source, target = batch_of(size, batch, device)
+    networks = unet(min(size.bit_length() - 1, 8)).to(device), patchgan().to(device)
+    step = ReferenceStep(*networks, read_every=100 if device == "cuda" else 1)
     return lambda: step(source, target)
 
 
-def make_own_step(side: str, size: int, batch: int, steps: int) -> Step:
+def make_own_step(side: str, size: int, batch: int, steps: int, device: str) -> Step:
     """The step of this package alone: the model and optimizers of the configuration, without Lightning.
 
     With `data` it takes the pairs of a training instead of repeating the same tensors.
     """
-    config = compose_benchmark_config(CONTENDERS[side][0], size, batch)
-    model = build.build_model(config).train()
-    same = itertools.repeat(batch_of(size, batch))
+    config = compose_benchmark_config(CONTENDERS[side][0], size, batch, device)
+    model = build.build_model(config).train().to(device)
+    same = itertools.repeat(batch_of(size, batch, device))
     batches = load_batches(config, steps * batch) if side.endswith("data") else same
     update_g, update_d = map(make_update, model.configure_optimizers())
 
     def step() -> None:
         source, target, *_ = next(batches)
-        with precision(config):
+        with precision(config, device):
             parts = model.generator, model.discriminator, model.objective
             result = pix2pix_step(source, target, *parts, update_g, update_d)
-        [loss.item() for loss in result["losses"].values()]
+        if device == "cpu":
+            [loss.item() for loss in result["losses"].values()]
 
     return step
 
@@ -92,10 +100,10 @@ def load_batches(config: RunConfig, count: int) -> Iterator[Any]:
         yield data.on_after_batch_transfer(batch, 0)
 
 
-def precision(config: RunConfig) -> AbstractContextManager[Any]:
+def precision(config: RunConfig, device: str) -> AbstractContextManager[Any]:
     """Autocast as Lightning sets it, without a cache of cast weights."""
     half = config.precision == "bf16-mixed"
-    return torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if half else nullcontext()
+    return torch.autocast(device, torch.bfloat16, cache_enabled=False) if half else nullcontext()
 
 
 def make_update(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], None]:
@@ -107,16 +115,34 @@ def make_update(optimizer: torch.optim.Optimizer) -> Callable[[torch.Tensor], No
     return update
 
 
+def time_steps(step: Step, steps: int, device: str) -> list[float]:
+    """The seconds of each of so many steps."""
+    marks = [time.perf_counter()]
+    for number in range(steps):
+        step()
+        if device == "cuda" and number == steps - 1:
+            torch.cuda.synchronize()
+        marks.append(time.perf_counter())
+    return share_turn([after - before for before, after in itertools.pairwise(marks)], device)
+
+
+def share_turn(seconds: list[float], device: str) -> list[float]:
+    """The seconds of each step; on a GPU, whose steps end later than the calls that start them, those of a mean one."""
+    return seconds if device == "cpu" else [sum(seconds) / len(seconds)] * len(seconds)
+
+
 class Turns(pl.Callback):
     """Times the steps of a whole training, each from the end of the one before; waits after each turn."""
 
-    def __init__(self) -> None:
-        self.step_counts = read_step_counts()
+    def __init__(self, device: str) -> None:
+        self.step_counts, self.device = read_step_counts(), device
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._wait([])
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        if self.device == "cuda" and len(self.seconds) == self.steps - 1:
+            torch.cuda.synchronize()
         now = time.perf_counter()
         self.seconds.append(now - self.since)
         self.since = now
@@ -125,20 +151,20 @@ class Turns(pl.Callback):
 
     def _wait(self, seconds: list[float]) -> None:
         if seconds:
-            ANSWERS.send(seconds, self.before)
+            ANSWERS.send(share_turn(seconds, self.device), self.before)
         self.steps = next(self.step_counts, 0) or exit_process()
         self.seconds, self.before, self.since = [], resource_usage(), time.perf_counter()
 
 
-def train(overrides: list[str], size: int, batch: int, steps: int) -> None:
+def train(overrides: list[str], size: int, batch: int, steps: int, device: str) -> None:
     """Trains as `pix2pix train` does: Lightning, the default callbacks and loggers, cached pairs from a loader."""
     with tempfile.TemporaryDirectory() as folder:
         pairs = [f"data.source.train_pairs={steps * batch}", "data.source.val_pairs=1", f"run_dir='{folder}/run'"]
-        config = compose_benchmark_config([*overrides, *pairs], size, batch)
+        config = compose_benchmark_config([*overrides, *pairs], size, batch, device)
         run, data = Run(config.run_dir), build.build_data(config)
         with run.open_session(config, data.pairs.fingerprint()):
             trainer = build.build_trainer(config, run)
-            trainer.callbacks.append(Turns())
+            trainer.callbacks.append(Turns(device))
             trainer.fit(build.build_model(config), data)
 
 
@@ -147,6 +173,7 @@ def main() -> None:
     parser.add_argument("side", choices=["reference", *CONTENDERS])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--steps", type=int, default=100, help="of a whole training, at most: no epoch ends before")
     parser.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
     options = parser.parse_args()
@@ -154,22 +181,20 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     if options.side != "reference" and CONTENDERS[options.side][1]:
         keep_freed_memory()
+    if options.device == "cuda":
+        torch.backends.cudnn.benchmark = True  # as the authors set it, and as a training does
     if options.side.endswith("train"):
         experiment.prepare_process()
-        train(CONTENDERS[options.side][0], options.size, options.batch, options.steps)
+        train(CONTENDERS[options.side][0], options.size, options.batch, options.steps, options.device)
     shape = options.size, options.batch
     step = (
-        make_reference_step(*shape)
+        make_reference_step(*shape, options.device)
         if options.side == "reference"
-        else make_own_step(options.side, *shape, options.steps)
+        else make_own_step(options.side, *shape, options.steps, options.device)
     )
     for steps in read_step_counts():
-        before, seconds = resource_usage(), []
-        for _ in range(steps):
-            started = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - started)
-        ANSWERS.send(seconds, before)
+        before = resource_usage()
+        ANSWERS.send(time_steps(step, steps, options.device), before)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def translate_in_tiles(size: int, folder: Path) -> Seconds:
 
 
 def _translate(size: int, width: list[str], folder: Path, **tiles: int) -> Seconds:
-    config = compose_benchmark_config(width, min(size, 256), 1)
+    config = compose_benchmark_config(width, min(size, 256), 1, "cpu")
     generator, inference = build.construct_generator(config).eval(), InferenceMode(**config.inference.model_dump())
     translator = Translator(TrainedGenerator(config, generator, inference, folder, 0, torch.device("cpu")), **tiles)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8))

@@ -131,9 +131,10 @@ def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, mon
     program = importlib.import_module("benchmark")
     monkeypatch.setattr(program, "compare_steps", lambda case, threads: make_result(now, spread))
     file = tmp_path / "recorded.json"
-    file.write_text(json.dumps({"results": {"step": [make_result(1.5, spread)]}}))
+    machine = {"instructions": torch.backends.cpu.get_cpu_capability()}
+    file.write_text(json.dumps({"machine": machine, "results": {"step": [make_result(1.5, spread)]}}))
     with pytest.raises(SystemExit, match="step 256x256 batch 1, ours") if falls else nullcontext():
-        program.check(file)
+        program.check([file])
 
 
 def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
@@ -194,3 +195,20 @@ def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
     result = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("first step {'d_fake': ") == 1
+
+
+def test_on_a_gpu_a_turn_ends_when_the_device_has_ended_and_steps_have_equal_shares(monkeypatch):
+    from benchmarks import contenders
+
+    calls = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: calls.append("wait"))
+    monkeypatch.setattr(contenders.time, "perf_counter", iter([0.0, 1.0, 2.0, 9.0]).__next__)
+    assert contenders.time_steps(lambda: calls.append("step"), 3, "cuda") == [3.0] * 3
+    assert calls == ["step", "step", "step", "wait"]
+
+
+def test_the_sides_of_a_gpu_are_there():
+    from benchmarks import benchmark, contenders
+
+    sides = {side for cases in benchmark.GPU_CASES.values() for _, names, *_ in cases for side in names}
+    assert sides <= {"reference", *contenders.CONTENDERS}
