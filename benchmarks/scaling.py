@@ -122,14 +122,14 @@ def runs(count: int, folder: Path) -> Seconds:
     from pix2pix.evaluation.compare import compare
     from pix2pix.evaluation.comparison_tables import to_markdown
     from pix2pix.runs.find import find_runs
-    from pix2pix.web.dashboard import front_page
+    from pix2pix.web.dashboard import FrontPage
 
     _copy_runs(folder.parent / "run", folder, count)
     page = folder.parent / f"comparison_{count}.html"
     seconds = {
         "find the runs": median_seconds(lambda: find_runs([folder])),
         "comparison": median_seconds(lambda: to_markdown(compare(folder, page=page, evaluate=False))),
-        "dashboard": median_seconds(lambda: front_page(folder)),
+        "dashboard": median_seconds(lambda: FrontPage(folder).collect()),
     }
     return seconds | {"page, MB": page.stat().st_size / 1e6}
 

@@ -19,6 +19,7 @@ from pix2pix.inference.files import TranslationJob, TranslationReport
 from pix2pix.inference.written_files import claim_files
 
 PREVIEW_SIDE = 320  # pixels; previews are embedded in the page, which links to the files
+LOSSLESS_SIDE = 128  # pixels; smaller pictures are label maps or tests, which loss would blur
 BROWSER_FORMATS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}  # others are enlarged from the preview
 
 
@@ -59,7 +60,7 @@ def _preview(file: Path) -> str:
     """A preview as a data URI; deeper pixels are scaled to 8 bits by their own range."""
     small = _to_displayable(open_picture(file))
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    return webp_data_uri(small, quality=80)
+    return webp_data_uri(small, quality=None if max(small.size) <= LOSSLESS_SIDE else 80)
 
 
 def webp_data_uri(picture: Image.Image, quality: int | None) -> str:

@@ -41,7 +41,7 @@ class Sheet:
     @property
     def epoch(self) -> int:
         """The epoch after which, or within which, it was made, counted from 1."""
-        return int(re.split(r"_epoch|[-.]", self.path.name)[1])
+        return parse_epoch(self.path)
 
     def cells(self) -> list[list[Image.Image]]:
         """The pictures, row by row: input, output and, where there is one, target; small ones are enlarged."""
@@ -67,6 +67,11 @@ def sheet_name(kind: Kind, epoch: int, step: int | None = None) -> str:
     The hyphen sorts before the dot: the sheets of an epoch's steps come before that of its end.
     """
     return f"{kind}_epoch{epoch:04d}{'' if step is None else f'-step{step:07d}'}.png"
+
+
+def parse_epoch(path: Path) -> int:
+    """The epoch in the name of a sheet, counted from 1."""
+    return int(re.split(r"_epoch|[-.]", path.name)[1])
 
 
 def list_sheets(folder: Path, kind: Kind | Literal["*"] = "*") -> list[Path]:

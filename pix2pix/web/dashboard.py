@@ -1,14 +1,14 @@
-"""The dashboard: TensorBoard, comparisons, evaluations and newest samples of all runs in a folder."""
+"""The dashboard: a live table of all runs in a folder, with comparisons, evaluations, samples and TensorBoard."""
 
-import logging
+import json
 import os
+import secrets
 import threading
 import webbrowser
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from natsort import natsorted
@@ -16,40 +16,27 @@ from tensorboard import program
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
-from pix2pix.core.html_page import render_page
-from pix2pix.core.plurals import pluralize
+from pix2pix.core.html_page import SHARED, render_page
 from pix2pix.data.images.picture_files import printable_name
+from pix2pix.evaluation.comparison_page import render_comparison
+from pix2pix.evaluation.load_comparison import load_comparison
 from pix2pix.runs.find import find_runs, walk_folders
 from pix2pix.runs.run import Run
-from pix2pix.runs.sample_sheets import newest_sheet
+from pix2pix.web import tensorboard as board
 from pix2pix.web.demo.host_guard import HostRules
+from pix2pix.web.demo_process import DemoProcesses
+from pix2pix.web.run_cards import describe_differences, make_card, report_problems
 
-TENSORBOARD, FILES = "/tensorboard", "/files"
+FILES = "/files"
+FONTS = "/font-roboto"  # TensorBoard asks for its fonts without its prefix
 COMPARISON = "comparison.html"
-MAX_LINE_BYTES = 2**16
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
+POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 SANDBOX_HEADERS = {"Content-Security-Policy": "sandbox allow-scripts allow-popups allow-downloads"}
 SANDBOX_HEADERS |= {"X-Content-Type-Options": "nosniff"}
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-REPORTED: set[str] = set()  # problems that were logged already
-
-
-class RunCard(NamedTuple):
-    """A run on the page; paths are relative to the folder of runs."""
-
-    name: str
-    state: str
-    sample: Path | None
-    evaluations: list[Path]
-    problems: tuple[str, ...] = ()
 
 
 def serve(outputs: Path, *, port: int = 6006, open_browser: bool = True) -> None:
@@ -67,41 +54,104 @@ def start(outputs: Path, *, port: int = 6006) -> str:
     Raises:
         FileNotFoundError: for a folder without runs.
     """
-    find_runs([outputs])  # raises if there are none
+    runs = find_runs([outputs])  # raises if there are none
+    outputs = outputs.resolve()
+    links = board.RunLinks(outputs)
+    links.update(Run(run.path.resolve()) for run in runs)
     try:
-        return _launch(outputs.resolve(), port)
+        return board.launch(links.logdir, port, lambda application: add_front_page(application, outputs, links))
     except program.TensorBoardPortInUseError:
-        return _launch(outputs.resolve(), 0)
+        return board.launch(links.logdir, 0, lambda application: add_front_page(application, outputs, links))
 
 
-def _launch(outputs: Path, port: int) -> str:
-    class Server(program.WerkzeugServer):
-        """TensorBoard's server with the front page before it."""
+class FrontPage:
+    """The pages of the dashboard itself: the table, its data, comparisons of chosen runs, and the start of a demo.
 
-        def __init__(self, tensorboard: Any, flags: Any) -> None:
-            super().__init__(add_front_page(tensorboard, outputs), flags)
+    Args:
+        outputs: the folder of the runs.
+        links: TensorBoard's links, which are kept up with new runs.
+    """
 
-    board = program.TensorBoard(server_class=Server)
-    board.configure(logdir=str(outputs), host="127.0.0.1", port=port, path_prefix=TENSORBOARD, reload_multifile=True)
-    for name in ("tensorboard", "werkzeug"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return board.launch().removesuffix(f"{TENSORBOARD}/") + "/"
+    def __init__(self, outputs: Path, links: board.RunLinks | None = None) -> None:
+        self.outputs, self.links, self.demos = outputs, links, DemoProcesses()
+
+    def answer(self, request: Request) -> Response:
+        """The answer to a request for anything but files and TensorBoard."""
+        pages = {"/": self.show_table, "/runs.json": self.list_runs, "/compare": self.compare, "/demo": self.start_demo}
+        if request.path == "/favicon.ico":
+            return Response((SHARED / "icon.svg").read_bytes(), content_type="image/svg+xml", headers=HEADERS)
+        page = pages.get(request.path)
+        if page is None:
+            return _refuse("no such page; the runs are at /", 404)
+        if request.method not in ({"POST"} if request.path == "/demo" else {"GET", "HEAD"}):
+            return _refuse("this page does not take that method", 405)
+        return page(request)
+
+    def show_table(self, request: Request) -> Response:
+        """The page, with the runs as they are now."""
+        nonce = secrets.token_urlsafe(16)
+        page = render_page(
+            Path(__file__).with_name("dashboard.html"),
+            **{"outputs": self.outputs, "tensorboard": f"{board.PREFIX}/", "printable": printable_name},
+            **{"nonce": nonce, "data": _to_script_json(self.collect())},
+        )
+        headers = HEADERS | {"Content-Security-Policy": POLICY.format(nonce=nonce)}
+        return Response(page, content_type="text/html; charset=utf-8", headers=headers)
+
+    def list_runs(self, request: Request) -> Response:
+        """The rows of the table as JSON; the page asks for them every few seconds."""
+        return Response(_to_script_json(self.collect()), content_type="application/json", headers=HEADERS)
+
+    def compare(self, request: Request) -> Response:
+        """The comparison page of the runs that the address names, from their evaluations as they are."""
+        try:
+            runs = self._find_chosen(request.args.getlist("run"))
+            page = render_comparison(load_comparison(runs, "val"))
+        except (ValueError, OSError) as error:
+            return _refuse(str(error), 400)
+        return Response(page, content_type="text/html; charset=utf-8", headers=HEADERS | SANDBOX_HEADERS)
+
+    def start_demo(self, request: Request) -> Response:
+        """Starts a demo of the chosen runs, and answers with its address."""
+        try:
+            address = self.demos.start([run.path for run in self._find_chosen(request.form.getlist("run"))])
+        except (ValueError, OSError) as error:
+            return _refuse(str(error), 400)
+        return Response(address, content_type="text/plain; charset=utf-8", headers=HEADERS)
+
+    def _find_chosen(self, names: Sequence[str]) -> list[Run]:
+        """The runs of these names, in the order of the folder. Raises ValueError for another name, or none."""
+        runs = {_name(run, self.outputs): run for run in _runs(self.outputs)}
+        if not names:
+            raise ValueError("no run is chosen.")
+        if unknown := [name for name in names if name not in runs]:
+            raise ValueError(f"{unknown[0]}: no such run in {self.outputs}.")
+        return [run for name, run in runs.items() if name in names]
+
+    def collect(self) -> dict[str, Any]:
+        """The data of the table, from the current files of the folder; damaged files are listed with the run."""
+        runs = _runs(self.outputs)
+        if self.links:
+            self.links.update(runs)
+        cards = [make_card(run, self.outputs) for run in runs]
+        report_problems(problem for card in cards for problem in card.problems)
+        folders = (
+            folder.relative_to(self.outputs) for folder, files in walk_folders(self.outputs) if COMPARISON in files
+        )
+        pages = [folder / COMPARISON for folder in natsorted(folders, key=str)]
+        return {
+            "runs": [card.to_json(text, _link) for card, text in zip(cards, describe_differences(cards), strict=True)],
+            "comparisons": [{"name": printable_name(str(page.parent)), "link": _link(page)} for page in pages],
+        }
 
 
-def add_front_page(tensorboard: Any, outputs: Path) -> Any:
+def add_front_page(tensorboard: Any, outputs: Path, links: board.RunLinks | None = None) -> Any:
     """Wraps TensorBoard's WSGI application with the front page and the pages and pictures it links to.
 
     Requests with a foreign host name are rejected, as in the demo.
     """
-
-    @Request.application
-    def serve_front_page(request: Request) -> Response:
-        if request.path != "/":
-            return Response("no such page; the runs are at /", status=404)
-        return Response(front_page(outputs), content_type="text/html; charset=utf-8", headers=HEADERS)
-
     # Only pages and pictures: checkpoints and configurations of the runs are not served.
-    files = SharedDataMiddleware(serve_front_page, {FILES: str(outputs)})
+    files = SharedDataMiddleware(Request.application(FrontPage(outputs, links).answer), {FILES: str(outputs)})
     files.is_allowed = lambda filename: Path(filename).suffix in {".html", ".png", ".jpg"}
     host_rules = HostRules()
 
@@ -111,7 +161,9 @@ def add_front_page(tensorboard: Any, outputs: Path) -> Any:
         if reason:
             return Response(reason, status=403)(environ, start_response)
         path = environ.get("PATH_INFO", "/")
-        if path.startswith(TENSORBOARD):
+        if path.startswith(FONTS):
+            path = environ["PATH_INFO"] = f"{board.PREFIX}{path}"
+        if path.startswith(board.PREFIX):
             return tensorboard(environ, start_response)
         return files(environ, _sandbox(start_response) if path.startswith(FILES) else start_response)
 
@@ -127,17 +179,8 @@ def _sandbox(start_response: Any) -> Any:
     return start
 
 
-def front_page(outputs: Path) -> str:
-    """Renders the page from the current files of the folder; damaged files are listed with the run."""
-    folders = (folder.relative_to(outputs) for folder, files in walk_folders(outputs) if COMPARISON in files)
-    comparisons = [folder / COMPARISON for folder in natsorted(folders, key=str)]
-    cards = [make_card(run, outputs) for run in _runs(outputs)]
-    _report(problem for card in cards for problem in card.problems)
-    return render_page(
-        Path(__file__).with_name("dashboard.html"),
-        **{"outputs": outputs, "comparisons": comparisons, "cards": cards, "tensorboard": f"{TENSORBOARD}/"},
-        **{"link": _link, "printable": printable_name, "pluralize": pluralize},
-    )
+def _refuse(reason: str, status: int) -> Response:
+    return Response(printable_name(reason), status=status, headers=HEADERS)
 
 
 def _runs(outputs: Path) -> list[Run]:
@@ -146,74 +189,13 @@ def _runs(outputs: Path) -> list[Run]:
     return []
 
 
+def _name(run: Run, outputs: Path) -> str:
+    return str(run.path.relative_to(outputs) if run.path.is_relative_to(outputs) else run.path)
+
+
 def _link(page: Path) -> str:
     return f"{FILES}/{quote(os.fsencode(page.as_posix()))}"
 
 
-def make_card(run: Run, outputs: Path) -> RunCard:
-    """Collects what the page shows of a run, as far as its files can be read."""
-    problems: list[str] = []
-    name = run.path.relative_to(outputs) if run.path.is_relative_to(outputs) else run.path
-    state = _try_read(lambda: _state(run.provenance()), run.provenance_file, problems) or "unknown"
-    sample = _try_read(lambda: _sample(run, problems), run.path / "samples", problems)
-    _try_read(lambda: _require_config(run), run.config_file, problems)
-    _try_read(lambda: _require_header(run.path / "metrics.csv"), run.path / "metrics.csv", problems)
-    pages = _try_read(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, problems) or []
-    evaluations = [name / page.relative_to(run.path) for page in pages]
-    return RunCard(str(name), state, sample and name / sample.relative_to(run.path), evaluations, tuple(problems))
-
-
-def _try_read(read: Callable[[], T], file: Path, problems: list[str]) -> T | None:
-    """Calls `read`; on any error adds a sentence to the problems and returns None."""
-    try:
-        return read()
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        problems.append(reason if str(file) in reason else f"{file}: cannot be read ({reason}).")
-        return None
-
-
-def _state(provenance: dict[str, Any]) -> str:
-    best = "  ".join(f"{name} {value:.4g}" for name, value in provenance.get("best", {}).items())
-    return f"finished  {best}" if provenance.get("finished") else "unfinished"
-
-
-def _sample(run: Run, problems: list[str]) -> Path | None:
-    sheet, unreadable = newest_sheet(run.path / "samples", "val")
-    problems.extend(unreadable[:1])
-    return sheet.path if sheet else None
-
-
-def _require_config(run: Run) -> None:
-    """Raises ValueError for a damaged configuration."""
-    problem = _config_problem(run.config_file, run.config_file.stat().st_mtime_ns)
-    if problem:
-        raise ValueError(problem)
-
-
-@lru_cache(maxsize=4096)
-def _config_problem(file: Path, changed: int) -> str | None:
-    """The problem of a configuration, or None. `changed`, the file's time, is part of the cache key."""
-    try:
-        Run(file.parent).config()
-    except Exception as error:
-        return str(error) or type(error).__name__
-    return None
-
-
-def _require_header(metrics: Path) -> None:
-    """Raises ValueError for a metrics table without a header line."""
-    if not metrics.is_file():
-        return
-    with metrics.open("rb") as file:
-        header = file.readline(MAX_LINE_BYTES).decode()
-    if header and "step" not in header.strip().split(","):
-        raise ValueError("its first line does not name the columns")
-
-
-def _report(problems: Iterable[str]) -> None:
-    """Logs every problem once."""
-    for problem in problems:
-        if problem not in REPORTED:
-            REPORTED.add(problem)
-            log.warning("%s", problem)
+def _to_script_json(data: dict[str, Any]) -> str:
+    return json.dumps(data).replace("<", "\\u003c")  # no text closes <script>

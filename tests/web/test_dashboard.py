@@ -1,9 +1,9 @@
 """`pix2pix dashboard`: one page for a folder of runs, in a real browser."""
 
 import base64
-import html
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,11 +16,15 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
-from pix2pix.web.dashboard import add_front_page, front_page, make_card
+from pix2pix.runs.run import Run
+from pix2pix.web.dashboard import FrontPage, add_front_page
+from pix2pix.web.run_cards import make_card
+from pix2pix.web.tensorboard import RunLinks
 from tests.chromium import chromium, needs_chromium
 from tests.conftest import TINY, pix2pix, start_command
 
@@ -76,7 +80,14 @@ def request(
     return Client(application).open(path, buffered=True, **words)
 
 
-@pytest.mark.parametrize("path", ["/", "/tensorboard/data/environment", "/files/tiny/samples/val_epoch0001.png", "/x"])
+def listed(outputs: Path) -> list[dict]:
+    """The rows of the table."""
+    return json.loads(request(outputs, "/runs.json").text)["runs"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/runs.json", "/tensorboard/data/environment", "/files/tiny/samples/val_epoch0001.png", "/x"]
+)
 def test_a_name_that_was_bent_to_this_machine_is_turned_away(run, path):
     for host in ("evil.example", "evil.example:6006", "127.0.0.1.evil.example", "localhost.evil.example", "", "[::1"):
         assert request(run.path.parent, path, host).status_code == 403
@@ -85,6 +96,7 @@ def test_a_name_that_was_bent_to_this_machine_is_turned_away(run, path):
 
 
 def test_a_page_from_elsewhere_cannot_post_to_tensorboard(run):
+    assert request(run.path.parent, "/demo", method="POST", Origin="null").status_code == 403
     post = {"path": "/tensorboard/data/plugin/timeseries/timeSeries", "method": "POST"}
     assert request(run.path.parent, **post, Origin="http://evil.example").status_code == 403
     assert request(run.path.parent, **post, Origin="http://127.0.0.1:6006").status_code == 200
@@ -96,7 +108,10 @@ def test_a_page_that_a_run_brought_along_runs_apart_from_all_others(run):
     answer = request(run.path.parent, "/files/tiny/evaluation/val/index.html")
     assert answer.headers["Content-Security-Policy"].startswith("sandbox allow-scripts")
     assert "allow-same-origin" not in answer.headers["Content-Security-Policy"]
-    assert "script-src" not in (policy := request(run.path.parent, "/").headers["Content-Security-Policy"])
+    answer = request(run.path.parent, "/")
+    policy = answer.headers["Content-Security-Policy"]
+    (nonce,) = re.findall(r"script-src 'nonce-([^']+)';", policy)  # no other script runs on the page
+    assert f'<script nonce="{nonce}">' in answer.text
     assert "default-src 'none'" in policy
 
 
@@ -136,11 +151,11 @@ def test_one_damaged_file_of_one_run_is_named_and_takes_nothing_else_down(run, c
     shutil.copytree(run.path, run.path.with_name("other"))
     file = run.path.with_name("other") / name
     damage(file)
-    page = request(run.path.parent, "/")
-    assert page.status_code == 200
-    assert "<h3>tiny</h3>" in page.text
-    assert "<h3>other</h3>" in page.text
-    assert html.escape(str(file)) in page.text
+    assert request(run.path.parent, "/").status_code == 200
+    runs = {each["name"]: each for each in listed(run.path.parent)}
+    assert runs.keys() == {"tiny", "other"}
+    assert runs["tiny"]["problems"] == []
+    assert str(file) in " ".join(runs["other"]["problems"])
     assert [record for record in caplog.records if str(file) in record.getMessage()]
 
 
@@ -152,7 +167,7 @@ def test_of_a_run_whose_last_sheet_is_damaged_the_one_before_is_shown(run):
 def test_a_fault_is_told_once_in_the_terminal(run, caplog):
     cut(run.path / "samples" / "val_epoch0002.png")
     for _ in range(3):
-        front_page(run.path.parent)
+        FrontPage(run.path.parent).collect()
     assert caplog.text.count("val_epoch0002.png: cannot be read") == 1
 
 
@@ -163,14 +178,15 @@ def test_runs_that_lie_elsewhere_or_have_odd_names_are_shown(run, tmp_path):
     (run.path / "samples").rename(tmp_path / "samples")
     (run.path / "samples").symlink_to(tmp_path / "samples")
     run.path.rename(folder / "moved")
-    page = request(folder, "/").text
-    assert "<h3>caf\\xe9</h3>" in page
-    assert "/files/moved/samples/val_epoch0002.png" in page
+    odd, moved = listed(folder)
+    assert odd["name"] == "caf\\xe9"
+    assert moved["sheets"][-1] == {"at": 2, "source": "/files/moved/samples/val_epoch0002.png"}
     assert request(folder, "/files/moved/samples/val_epoch0002.png").status_code == 200
 
 
 def test_a_folder_whose_runs_were_all_removed_is_an_empty_page(tmp_path):
-    assert "0 runs" in request(tmp_path, "/").text
+    assert request(tmp_path, "/").status_code == 200
+    assert listed(tmp_path) == []
 
 
 def test_only_pages_and_pictures_of_the_folder_are_served(address, outputs):
@@ -198,18 +214,81 @@ def test_a_folder_without_runs_is_refused(tmp_path):
         pix2pix("dashboard", tmp_path, "--no-browser")
 
 
+def test_a_run_is_described_by_state_best_value_and_what_differs(outputs):
+    first, *_ = listed(outputs)
+    assert (first["name"], first["differs"], first["state"]["text"]) == ("seeds/seed=1", "seed=1", "finished")
+    assert first["best"].keys() == {"val/ssim"}
+    assert [sheet["at"] for sheet in first["sheets"]] == [1]
+
+
+def test_chosen_runs_are_compared_and_others_refused(outputs):
+    page = request(outputs, "/compare?run=seeds/seed=1&run=seeds/seed=3")
+    assert "<title>2 runs compared</title>" in page.text
+    assert page.headers["Content-Security-Policy"].startswith("sandbox")
+    for query in ("", "?run=../secret"):
+        assert request(outputs, f"/compare{query}").status_code == 400
+
+
+def test_a_demo_of_chosen_runs_starts_once_and_ends_with_the_dashboard(outputs):
+    page = FrontPage(outputs)
+    runs = [outputs / "seeds" / "seed=1"]
+    try:
+        first, again = page.demos.start(runs), page.demos.start(runs)
+        assert first == again
+        assert status(first) == 200
+    finally:
+        page.demos.stop()
+    with pytest.raises(urllib.error.URLError):
+        status(first)
+    with pytest.raises(ValueError, match="nothing: no runs here"):
+        page.demos.start([outputs / "nothing"])
+
+
+def test_the_terminal_shows_the_address_and_no_notices_of_tensorboard(outputs):
+    with start_command("dashboard", outputs, "--no-browser", "--port", 0) as process:
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.terminate()
+        said = process.communicate()[1]
+    assert "Server binary" not in said
+    assert "NOTE" not in said
+
+
+def test_links_for_tensorboard_never_lead_into_another_runs_files(run):
+    for folder in (run.path, run.path / "inner"):
+        (folder / "tensorboard").mkdir(parents=True, exist_ok=True)
+    links = RunLinks(run.path.parent)
+    links.update([Run(run.path), Run(run.path / "inner")])
+    assert sorted(path.name for path in links.logdir.iterdir()) == ["tiny", "tiny + inner"]
+    assert not (run.path / "tensorboard" / "inner").exists()
+
+
 @needs_chromium
-def test_the_page_leads_to_comparisons_and_to_the_pictures_of_three_runs_side_by_side(address, tmp_path):
+def test_the_live_table_leads_to_comparisons_samples_and_the_runs_pictures(address, outputs, tmp_path):
     with chromium(tmp_path / "browser") as page:
         page.get(address)
-        assert len(page.find_elements(By.CSS_SELECTOR, "article img")) == 3
+        names = lambda: [cell.text for cell in page.find_elements(By.CSS_SELECTOR, "td.name")]  # noqa: E731
+        assert len(names()) == 3
+        provenance = outputs / "seeds" / "seed=2" / "provenance.json"
+        before = provenance.read_text()
+        provenance.write_text(json.dumps(json.loads(before) | {"finished": False}))
+        WebDriverWait(page, 90).until(lambda page: page.find_elements(By.CSS_SELECTOR, "tr .state.stopped"))
+        provenance.write_text(before)
+        page.find_element(By.ID, "search").send_keys("seed=3")
+        assert names() == ["seeds/seed=3"]
+        page.find_element(By.CSS_SELECTOR, "td .picture").click()
+        assert page.find_element(By.ID, "viewer-title").text == "seeds/seed=3"
+        page.find_element(By.CSS_SELECTOR, ".viewer-stage").send_keys(Keys.ESCAPE)
+        page.find_element(By.CSS_SELECTOR, "td input").click()
+        assert "runFilter=%5E(seeds%2Fseed%3D3)%24" in page.find_element(By.ID, "tensorboard").get_attribute("href")
         page.find_element(By.CSS_SELECTOR, "#comparisons a").click()
         assert "seed" in page.title + page.page_source
         page.get(f"{address}tensorboard/#images")
         WebDriverWait(page, 90).until(lambda page: len(pictures(page)) >= 3)
         assert {run_of(picture.get_property("src")) for picture in pictures(page)} == {
-            f"seeds/seed={seed}/tensorboard" for seed in (1, 2, 3)
+            f"seeds/seed={seed}" for seed in (1, 2, 3)
         }
+        missing = [entry["message"] for entry in page.get_log("browser") if " 404 " in entry["message"]]
+        assert missing == []
 
 
 def run_of(source: str) -> str:
