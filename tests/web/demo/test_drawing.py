@@ -123,6 +123,29 @@ def test_a_drawing_outlives_a_reload_and_travels_in_a_link(page, demo):
     assert all((a == b).all() for a, b in zip(visitor.outputs(), translated, strict=True))
 
 
+def test_variations_are_shown_at_once_and_what_was_made_can_be_had_again(page):
+    first = page.pixels()
+    page.click("#vary")
+    variations = [f"#variations button:nth-child({number}) canvas" for number in range(1, 5)]
+    page.until(
+        lambda: page.script("return document.querySelector(arguments[0]).width", variations[3]) == first.shape[1]
+    )
+    page.settle()
+    assert len({page.pixels(each).tobytes() for each in variations}) == 4
+    third = page.pixels(variations[2])
+    page.click(variations[2])
+    page.settle()
+    assert (page.outputs()[0] == third).all()
+    page.until(lambda: page.script("return document.querySelectorAll('#film button').length") == 2)
+    page.choose("shop")
+    page.stroke((0.2, 0.2), (0.8, 0.8))
+    page.until(lambda: page.script("return document.querySelectorAll('#film button').length") == 3)
+    page.click("#film button:last-child")
+    page.settle()
+    assert (page.pixels() == first).all()
+    assert page.find("#seed").get_attribute("value") == "0"
+
+
 def test_the_page_is_used_with_the_keyboard_alone(page):
     body, canvas = page.find("body"), page.find("#drawing")
     page.click("#blank")
@@ -144,6 +167,9 @@ def test_the_page_is_used_with_the_keyboard_alone(page):
     mirrored = page.pixels()
     assert (mirrored != copied).any()
     assert ((mirrored != copied).any(axis=2) == (mirrored[:, ::-1] != copied[:, ::-1]).any(axis=2)).sum() > 0
+    body.send_keys("4", "i")
+    canvas.send_keys(Keys.SPACE)  # picks the class under the pen
+    assert page.find("#palette [aria-pressed=true]").text == "background"
     page.press(Keys.CONTROL, "z")
     body.send_keys("?")
     page.click("#letters")

@@ -14,8 +14,7 @@ export function connectButtons(page, setSeed) {
   // A step during a stroke ends the stroke.
   on("undo", () => { tools.finish(); sources.camera.stop(); history.undo(); });
   on("redo", () => { tools.finish(); history.redo(); });
-  on("clear", () => { tools.finish(); sources.blank(); });
-  on("blank", () => { tools.finish(); sources.blank(); });
+  for (const id of ["clear", "blank"]) on(id, () => sources.blank());
   on("upload", () => $("file").click());
   on("camera", () => sources.toggleCamera());
   on("keep", () => drawing.canvas.toBlob((blob) => download(blob, fileName(page.pageData.runs[0].data, "drawing"))));

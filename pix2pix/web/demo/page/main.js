@@ -26,10 +26,14 @@ const HINTS = {
   edges: "Draw with the pen, drop a picture, or start the camera.",
   photo: "Drop or paste a picture, or start the camera; then draw over it.",
 };
+const TOUCH_HINTS = {
+  labels: "Choose a class and draw. Two fingers zoom.",
+  edges: "Draw, or choose a picture. Two fingers zoom.",
+  photo: "Choose a picture, then draw over it. Two fingers zoom.",
+};
 
 function describe({ runs, canvas }) {
   const [run] = runs, names = runs.length > 1 ? `${runs.length} runs` : run.name, root = document.documentElement;
-  const isTouch = matchMedia("(pointer: coarse)").matches;
   $("subject").textContent = run.data === run.name ? run.data : `${run.data} · ${names}`;
   document.body.dataset.kind = canvas.kind;
   const steps = [...new Set(runs.map((each) => each.step.toLocaleString("en")))].join(", ");
@@ -42,7 +46,7 @@ function describe({ runs, canvas }) {
   // For a run whose inputs are derived from photos: whoever has inputs already can turn that off.
   $("derive-choice").hidden = !canvas.derivation;
   if (canvas.derivation) $("derive-name").textContent = DERIVATION_NAMES[canvas.derivation.operation];
-  return isTouch && canvas.kind !== "labels" ? `${HINTS[canvas.kind]} Two fingers zoom.` : HINTS[canvas.kind];
+  return (matchMedia("(pointer: coarse)").matches ? TOUCH_HINTS : HINTS)[canvas.kind];
 }
 
 function addSamples(samples, sources) {
@@ -63,7 +67,7 @@ function build(pageData) {
   tools.copier = new Copier(drawing, history, $("marked"));
   const palette = new Palette(tools, pageData.canvas), view = new View($("stage"), $("sheet"), $("whole"), tools);
   const sources = new Sources(drawing, history, pageData, {
-    say, isFree: () => !page.stream?.busy,
+    say, isFree: () => !page.stream?.busy, endStroke: () => tools.finish(),
     settings: { derives: () => $("derive").checked, cleans: () => $("clean").checked },
     oncamera: (isOn) => $("camera").setAttribute("aria-pressed", String(isOn)),
   });

@@ -7,13 +7,13 @@ import { Classes } from "./labels.js";
 
 export class Sources {
   // `settings` tells by functions what the page has set: `derives()`, `cleans()`.
-  constructor(drawing, history, pageData, { settings, say, isFree, oncamera }) {
+  constructor(drawing, history, pageData, { settings, say, isFree, endStroke, oncamera }) {
     const { canvas, samples } = pageData;
-    Object.assign(this, { drawing, history, samples, settings, say, ...canvas });
+    Object.assign(this, { drawing, history, samples, settings, say, endStroke, ...canvas });
     this.classes = canvas.kind === "labels" ? new Classes(canvas.brushes) : null;
     this.camera = new Camera({
       facing: canvas.kind === "photo" ? "environment" : "user", isFree,
-      onstart: () => { history.begin(); oncamera(true); },
+      onstart: () => { endStroke(); history.begin(); oncamera(true); },
       onframe: (video, mirror) => { this.#put(video, { mirror }); drawing.begin(); drawing.changed(); },
       onstop: () => oncamera(false),
     });
@@ -39,6 +39,7 @@ export class Sources {
 
   picture(source, { isInput = false, ...start } = {}) {
     this.camera.stop();
+    this.endStroke();
     this.history.begin();
     this.#put(source, { isInput });
     this.drawing.begin(start);
@@ -63,6 +64,7 @@ export class Sources {
 
   blank() {
     this.camera.stop();
+    this.endStroke();
     this.history.begin();
     this.drawing.clear();
   }
