@@ -28,13 +28,14 @@ class ProcessLauncher(Launcher):
     Args:
         jobs: number of jobs at once; None for as many as there are GPUs or shares.
         gpus: indices of the GPUs to use; None for all.
-        jobs_per_gpu: number of jobs that share a GPU.
+        jobs_per_gpu: number of jobs that share a GPU; `auto` for as many as fit and make more steps together.
     """
 
-    def __init__(self, jobs: int | None = None, gpus: Sequence[int] | None = None, jobs_per_gpu: int = 1) -> None:
-        for name, value in (("jobs", jobs), ("jobs_per_gpu", jobs_per_gpu)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"hydra.launcher.{name}={value}: must be a whole number of at least 1.")
+    def __init__(self, jobs: int | None = None, gpus: Sequence[int] | None = None, jobs_per_gpu: int | str = 1) -> None:
+        for name, value, word in (("jobs", jobs, None), ("jobs_per_gpu", jobs_per_gpu, "auto")):
+            if value != word and (not isinstance(value, int) or value < 1):
+                also = f", or {word}" if word else ""
+                raise ValueError(f"hydra.launcher.{name}={value}: must be a whole number of at least 1{also}.")
         self.jobs, self.gpus, self.jobs_per_gpu = jobs, gpus, jobs_per_gpu
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -61,9 +62,12 @@ class ProcessLauncher(Launcher):
 
     def slots(self, jobs: "Sequence[Job]") -> "DeviceSlots":
         """The GPUs or shares of CPU cores for these jobs."""
+        from pix2pix.runs.gpu_sharing import SharedSlots
         from pix2pix.runs.job_pool import DeviceSlots
 
         on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
+        if isinstance(self.jobs_per_gpu, str):
+            return SharedSlots.for_this_machine(len(jobs), self.jobs, self.gpus, on_gpu=on_gpu)
         return DeviceSlots.for_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
 
     def job(self, overrides: list[str], number: int) -> "Job":

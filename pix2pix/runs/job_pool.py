@@ -53,6 +53,7 @@ class DeviceSlots:
 
     def __post_init__(self) -> None:
         self.all = set(self.free)
+        self.surplus: list[int] = []  # GPUs of which one slot is not given again
 
     @classmethod
     def for_this_machine(
@@ -84,6 +85,14 @@ class DeviceSlots:
         for card in cards[:wanted]:
             self.free.remove(card)
         return cards[:wanted]
+
+    def give_back(self, slots: Iterable[int]) -> None:
+        """Frees the slots of a job that has ended."""
+        for slot in slots:
+            (self.surplus.remove if slot in self.surplus else self.free.append)(slot)
+
+    def adapt(self, running: Iterable[tuple[Job, list[int]]]) -> None:
+        """Changes the number of slots by what the running jobs need; see `pix2pix.runs.gpu_sharing`. Nothing here."""
 
     def environment(self, slots: list[int]) -> dict[str, str]:
         """The variables that keep a job to its slots. GPUs are numbered among those visible to this process."""
@@ -139,6 +148,7 @@ class JobPool:
                     yield waiting, JobResult("failed", message)
                     waiting = next(remaining, None)
                 yield from self._collect_results()
+                self.slots.adapt((job, slots) for job, slots, _ in self.running.values())
                 time.sleep(POLL_SECONDS)
             yield from self._stop()
         if self.stop_signal is not None:
@@ -153,7 +163,7 @@ class JobPool:
             process = start_process(job, self.slots.environment(slots))
             self.running[process] = job, slots, time.monotonic()
         except OSError as error:  # the command is too long, or the log cannot be written: other jobs may start
-            self.slots.free += slots
+            self.slots.give_back(slots)
             self.failed_starts.append((job, JobResult("failed", f"cannot be started: {error}")))
         return True
 
@@ -168,7 +178,7 @@ class JobPool:
                     signal_tree(process, signal.SIGTERM)
                 continue
             del self.running[process]
-            self.slots.free += slots
+            self.slots.give_back(slots)
             yield job, self._result_of(job, code, time.monotonic() - started)
 
     def _result_of(self, job: Job, code: int, seconds: float) -> JobResult:

@@ -1,8 +1,10 @@
 """Reads metrics.csv."""
 
 import csv
+import os
 from pathlib import Path
 
+TAIL = 2**14  # bytes that hold the last row
 ENCODING = "utf-8-sig"  # with or without the mark that spreadsheets put before the text
 
 
@@ -36,6 +38,21 @@ def rows_by_step(path: Path) -> list[dict[str, float]]:
         numbers = {name: float(value) for name, value in row.items() if value and name != "step"}
         steps.setdefault(step, {"step": step}).update(numbers)
     return [steps[step] for step in sorted(steps)]
+
+
+def read_last_step(path: Path) -> int | None:
+    """The step of the last row, without reading the file from its start; None if there is no row."""
+    try:
+        with path.open("rb") as file:
+            columns = split_cells(file.readline().decode(ENCODING, "replace").strip())
+            begin = file.tell()
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - TAIL))
+            # The last line may be half written, and the first one here may be cut.
+            lines = file.read().decode(errors="replace").rpartition("\n")[0].splitlines()
+    except OSError:
+        return None
+    rows = [row for line in lines if (row := _parse_row(columns, line)) is not None] if "step" in columns else []
+    return int(rows[-1]["step"]) if rows else None
 
 
 def _parse_row(columns: list[str], line: str) -> dict[str, str] | None:
