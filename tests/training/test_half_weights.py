@@ -53,7 +53,7 @@ def halve(gan):
 def test_copies_of_the_weights_change_no_number(between, layout):
     plain, gan = GAN(), GAN()
     for each in (*plain.networks, *gan.networks):
-        each.to(memory_format=layout)
+        each.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
     copies = list(map(HalfWeights, gan.networks, gan.optimizers))
     assert train(gan, copies, between=between) == train(plain, [], between=between)
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(gan.weights(), plain.weights(), strict=True))
