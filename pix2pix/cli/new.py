@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 EXAMPLE = "mylab"
-LEFT_OUT = {"__pycache__", ".pytest_cache", ".ruff_cache", "outputs"}  # what using the example leaves in it
+LEFT_OUT = {"__pycache__", ".pytest_cache", ".ruff_cache", "outputs"}  # what runs of the example leave in its folder
 RESERVED = {"configs", "tests", "outputs"}  # other folders beside that of the package
 
 

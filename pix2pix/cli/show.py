@@ -1,4 +1,4 @@
-"""What `pix2pix train` tells without training: a run's configuration, the choices, completions of words."""
+"""What `pix2pix train` prints without training: a run's configuration, the choices, completions of words."""
 
 import logging
 import string

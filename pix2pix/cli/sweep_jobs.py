@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -19,22 +19,25 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from pix2pix.config.compose import CONFIG, CONFIGS, describe_error, resolve
 from pix2pix.runs.sweep import SWEEP, Job
 
+if TYPE_CHECKING:
+    from pix2pix.config.schema import TrainerSettings
+
 PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that only place or name a run
-
-
 # Hydra settings of the sweep itself, which are not passed on to jobs: launcher, folders and names.
 SWEEP_KEYS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
 
 def make_job(config: DictConfig, overrides: list[str]) -> Job:
     """Builds the job of a sweep's configuration, which includes Hydra's part."""
-    trainer, folder, name = config.trainer, Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
+    from pix2pix.config.schema import TrainerSettings  # imports torch
+
+    folder, name = Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
     return Job(
         folder,
         name,
         overrides,
         flags=[f"run_dir={_quote(str(folder / name))}", "hydra.mode=RUN", *_forwarded_flags(config.hydra)],
-        gpus=_gpu_count(trainer) if trainer.get("accelerator") != "cpu" else 0,
+        gpus=_gpu_count(TrainerSettings.of(config.trainer)),
     )
 
 
@@ -79,11 +82,13 @@ def escape_references(text: str) -> str:
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
-def _gpu_count(trainer: DictConfig) -> int | None:
-    devices = trainer.get("devices")
-    if (trainer.get("accelerator"), devices) == ("auto", "auto"):
+def _gpu_count(trainer: "TrainerSettings") -> int | None:
+    """The number of GPUs that a job needs; None for all of them."""
+    if trainer.accelerator == "cpu":
+        return 0
+    if (trainer.accelerator, trainer.devices) == ("auto", "auto"):
         return 1  # without GPUs, jobs share the CPU
-    return devices if isinstance(devices, int) and devices > 0 else None
+    return trainer.devices if isinstance(trainer.devices, int) and trainer.devices > 0 else None
 
 
 class PrepareSweep(Callback):

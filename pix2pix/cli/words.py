@@ -15,7 +15,7 @@ FULL_NAMES = {
     **{"-c": "--cfg", "-p": "--package", "-cp": "--config-path", "-cn": "--config-name", "-cd": "--config-dir"},
     **{"-i": "--info", "-h": "--help", "-m": "--multirun", "-r": "--run", "-sc": "--shell-completion"},
 }
-# The options of other programs that train pix2pix, and the settings that they are here.
+# The options of other programs that train pix2pix, and the settings that replace them here.
 ELSEWHERE = {
     **dict.fromkeys(("dataroot", "data_dir", "dataset", "input_dir", "data_path", "datapath"), "data.path"),
     **dict.fromkeys(("n_epochs", "niter", "epochs", "num_epochs", "max_epochs", "epoch"), "trainer.max_epochs"),
@@ -64,7 +64,7 @@ def join_flags(flags: Mapping[str, str | None], *left_out: str) -> list[str]:
 
 
 def require_settings(words: Sequence[str]) -> None:
-    """Raises ValueError for a flag that Hydra does not have, with the setting that it was probably meant to be."""
+    """Raises ValueError for a flag that Hydra does not have, with the setting that was probably meant."""
     for at, word in enumerate(words):
         flag, equals, value = word.partition("=")
         if not word.startswith("-") or flag in FLAGS or any(known.startswith(flag) for known in FLAGS):

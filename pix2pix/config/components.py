@@ -38,18 +38,18 @@ KINDS: dict[str, type] = {
 
 
 def find_problems_of_components(settings: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the classes that a configuration names, and with their arguments, one sentence each."""
+    """Yields a sentence for each problem of the classes that a configuration names, and of their arguments."""
     for path, component, kind in _find_components(settings):
         yield from instantiate.find_component_problems(component, path, kind)
 
 
 def require_trusted_config(settings: Mapping[str, Any], source: Path) -> None:
-    """Raises UntrustedError for a run's own `config.yaml` that asks for more than a training of ours can have written.
+    """Raises UntrustedError for a `config.yaml` of a run that holds what no training of pix2pix writes.
 
-    It is a file like a checkpoint, though a training is made of it: its classes are judged before Hydra reads it, by
-    `pix2pix.core.trust`. Optimizers of torch and parts of Lightning are allowed there.
+    It may come from someone else. So `pix2pix.core.trust` checks its classes before Hydra reads it. Optimizers of
+    torch and parts of Lightning are allowed there.
     """
-    # What Hydra would act on in a primary configuration; the config.yaml that a training writes has none of it.
+    # Keys and references that Hydra would follow in a primary configuration. The config.yaml of a training has none.
     found = [f"{name}: no run has it" for name in ("hydra", "defaults", instantiate.TARGET) if name in settings]
     found += ["# @package: no run has it"] * ("@package" in source.read_text(encoding="utf-8"))
     found += [f"{key}={value}: a reference, which no run has" for key, value in flatten(settings) if "${" in str(value)]

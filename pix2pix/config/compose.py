@@ -67,7 +67,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 
 def compose_settings(words: Sequence[str], config_dir: str | Path | None = None) -> dict[str, Any]:
-    """The settings that overrides make of the tree, without Hydra's command line: for use from Python.
+    """Composes the settings that overrides select, without Hydra's command line: for use from Python.
 
     `config_dir`: a folder with further configuration groups. Raises ValueError, in the user's words, for settings that
     do not exist.
@@ -83,7 +83,7 @@ def compose_settings(words: Sequence[str], config_dir: str | Path | None = None)
 
 
 def compose_command_line(words: list[str]) -> dict[str, Any]:
-    """The settings that a command line of `pix2pix train` makes."""
+    """Composes the settings of a command line of `pix2pix train`."""
     composed: list[dict[str, Any]] = []
     run_with_hydra(lambda cfg: composed.append(resolve(cfg)), words)
     return composed[0]
@@ -124,7 +124,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
 
 
 def _refuse_hydra_run_dir(words: Sequence[str]) -> None:
-    """Raises ValueError for the folder of Hydra's own files, of which there are none: it would stay empty."""
+    """Raises ValueError for `hydra.run.dir`: Hydra writes no files here, so that folder would stay empty."""
     for word in words:
         key, _, folder = word.partition("=")
         # Lightning starts the other processes of a training with the folder that it has here anyway.

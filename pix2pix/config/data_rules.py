@@ -7,7 +7,7 @@ from pix2pix.data.settings import DataSettings
 
 
 def find_broken_data_rules(data: DataSettings) -> Iterator[str]:
-    """What in the `data` settings does not fit together, one sentence each."""
+    """Yields a sentence for each contradiction in the `data` settings."""
     for rule in (_check_label_maps, _check_inputs, _check_loading, _check_channels):
         yield from rule(data)
     for rule in (_check_label_channels, _check_ranges, _check_colours, _check_sizes, _check_turns):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.config.schema import RunConfig
-from pix2pix.core.instantiate import TARGET, is_component, locate
+from pix2pix.core.instantiate import TARGET, locate
 
 UNKNOWN = object()
 
@@ -24,24 +24,25 @@ def fill_in_missing(one: RunConfig, other: RunConfig) -> tuple[dict[str, Any], d
 
 def fill_in_defaults(config: RunConfig) -> dict[str, Any]:
     """The settings, with every default that a class of this package has: for comparing many runs at once."""
-    return _complete(config.to_mapping())
+    return _add_defaults(config.to_mapping())
 
 
-def _complete(node: Mapping[str, Any]) -> dict[str, Any]:
-    result = {name: _complete(value) if isinstance(value, Mapping) else value for name, value in node.items()}
+def _add_defaults(node: Mapping[str, Any]) -> dict[str, Any]:
+    result = {name: _add_defaults(value) if isinstance(value, Mapping) else value for name, value in node.items()}
     target = node.get(TARGET)
     if not isinstance(target, str) or not target.startswith("pix2pix."):
         return result
-    return {name: value for name, value in _defaults_of(target).items() if name not in result} | result
+    return {name: value for name, value in _read_defaults(target).items() if name not in result} | result
 
 
 @functools.cache
-def _defaults_of(target: str) -> dict[str, Any]:
+def _read_defaults(target: str) -> dict[str, Any]:
+    """The defaults in the signature of a class; none for a class that does not exist."""
     try:
         parameters = inspect.signature(locate(target)).parameters.values()
     except ValueError:  # a class that this version does not have
         return {}
-    return {each.name: _plain(each.default) for each in parameters if each.default is not each.empty}
+    return {each.name: _make_plain(each.default) for each in parameters if each.default is not each.empty}
 
 
 def _fill_in(node: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,20 +58,17 @@ def _fill_in(node: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any
 
 
 def _find_default(node: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Any:
-    """The default in the signature of the class that both name; no other class is looked at."""
-    if not is_component(node) or node[TARGET] != other.get(TARGET):
+    """The default of an argument, if both name the same class; else UNKNOWN."""
+    target = node.get(TARGET)
+    if not isinstance(target, str) or target != other.get(TARGET):
         return UNKNOWN
-    try:
-        parameter = inspect.signature(locate(node[TARGET])).parameters[name]
-    except (ValueError, KeyError):
-        return UNKNOWN
-    return UNKNOWN if parameter.default is parameter.empty else _plain(parameter.default)
+    return _read_defaults(target).get(name, UNKNOWN)
 
 
-def _plain(value: Any) -> Any:
+def _make_plain(value: Any) -> Any:
     """The value as config.yaml would hold it: Python has tuples and paths, too."""
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _make_plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_make_plain(each) for each in value]
     return str(value) if isinstance(value, Path) else value

@@ -11,7 +11,7 @@ AUTO = "auto"
 
 
 def has_fast_bf16(accelerator: Any) -> bool:
-    """Whether bfloat16 is faster than float32 here: with instructions for it, on the CPU AVX512-BF16 or AMX."""
+    """Whether bfloat16 is faster than float32 on this machine: a CPU needs AVX512-BF16 or AMX."""
     if accelerator == "mps":
         return False  # autocast to bfloat16 was not tried on Apple's GPUs
     if accelerator == "gpu":

@@ -77,7 +77,7 @@ def validation_metrics(height: int, width: int, *, of_label_maps: bool) -> list[
 
 
 def higher_is_better(name: str, mode: Mode | None = None, *, setting: str = "callbacks.checkpoint.mode") -> bool:
-    """Whether more of the metric is better: as `mode` says, or as it is known of ours.
+    """Whether more of the metric is better: by `mode`, or else by what is known of the built-in metrics.
 
     Args:
         name: of the metric, with or without `val/`.

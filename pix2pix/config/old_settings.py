@@ -81,7 +81,7 @@ def _present_setting(key: str, value: Any) -> str | None:
 
 
 def find_old_names(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """A sentence for each setting that has its earlier name."""
+    """Yields a message for each setting that is given by its earlier name."""
     arguments = _renamed_arguments(settings)
     for name, value in settings.items():
         key, present = f"{prefix}{name}", arguments.get(name) or _present_setting(f"{prefix}{name}", value)
@@ -108,7 +108,7 @@ def find_new_name(key: str) -> str | None:
 
 
 def describe_renamed(key: str, present: str) -> str:
-    """The sentence for whoever typed an earlier name."""
+    """The message for a setting that was typed by its earlier name."""
     return f"{key} is now {present}" + (", a setting of schedule=linear." if key.lstrip("+~") == DECAY else ".")
 
 

@@ -28,7 +28,7 @@ def unet_depth(height: int, width: int, is_padded: bool = False) -> int:
 
 
 def channels_of(side: Side, direction: str, folders: Mapping[str, Any]) -> int:
-    """Channels of the source or the target: RGB, or what several folders have together."""
+    """Channels of the source or the target: 3 for RGB, or the sum over several folders."""
     names = _folders_of(side, direction, folders)
     if not isinstance(names, Mapping):
         return 3
@@ -41,7 +41,7 @@ def channels_of(side: Side, direction: str, folders: Mapping[str, Any]) -> int:
 
 
 def source_inputs(direction: str, folders: Any) -> Any:
-    """What the folders of the source hold, where these are not pictures alone; else None."""
+    """What each folder of the source holds, if some hold classes or instances; None if all hold pictures."""
     from pix2pix.data.images.input_kinds import has_kinds
 
     names = _folders_of("source", direction, folders)
@@ -60,7 +60,7 @@ def label_map_side(label_map: str | None, direction: str) -> str | None:
 def one_hot_palette(
     side: Side, direction: str, one_hot: bool, palette: Any, label_map: str | None, inputs: Any = None
 ) -> Any:
-    """The palette by which the source or the target is coded; None for plain colours."""
+    """The palette whose classes are the channels of the source or the target; None for plain colours."""
     from pix2pix.data.images.input_kinds import has_classes
 
     is_coded = one_hot is True and letter_of(side, direction) == label_map
@@ -85,7 +85,7 @@ def coded_channels(palette: Any, channels: int, inputs: Any = None) -> int:
 
 
 def known_precision(precision: Any) -> Any:
-    """What the trainer can be told before the machine is known: nothing of `auto` and null."""
+    """The precision of the trainer, as far as it does not depend on the machine: None for `auto` and null."""
     return None if precision == "auto" else precision
 
 
@@ -112,7 +112,7 @@ def absolute_path(path: str | None) -> str | None:
 
 
 def pairs_path(table: str | None, path: str | None) -> str | None:
-    """Where pairs are looked for: in the table that is given, else in the folder."""
+    """The place of the pairs: the table if there is one, else the folder."""
     return absolute_path(path if table is None else table)
 
 
@@ -138,7 +138,7 @@ def without_slashes(name: str) -> str:
 
 
 def validation_epochs(val_check_interval: Any) -> int | None:
-    """Epochs between validations: None where steps are counted, which may be more than an epoch has."""
+    """Epochs between validations: None where `val_check_interval` counts steps, perhaps more than an epoch has."""
     return None if type(val_check_interval) is int else 1
 
 

@@ -18,7 +18,7 @@ CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 
 
 def find_broken_rules(config: RunConfig) -> Iterator[str]:
-    """What in a configuration does not fit together, one sentence each."""
+    """Yields a sentence for each contradiction in a configuration."""
     if ".." in Path(config.name).parts:
         yield f"name={config.name}: leads out of output_dir; give a name without .., or another output_dir"
     yield from find_broken_data_rules(config.data)

@@ -16,7 +16,9 @@ from pix2pix.core.instantiate import TARGET
 from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain_settings
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, a tenth of the time, is not built everywhere
+LOADER = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the one in C takes a tenth of the time, but is not built everywhere
 PARTS_OF_A_RUN = ("data", "generator", "objective", "optimizer", "trainer")
 PARTS_OF_A_GENERATOR = ("data", "generator", "inference")
 # Settings without which the pictures of a generator cannot be understood. They have been in every version.
@@ -77,7 +79,7 @@ def _update(settings: Any, file: Path, parts: Sequence[str]) -> dict[str, Any]:
 
 
 def _keep_earlier_splits(settings: dict[str, Any]) -> dict[str, Any]:
-    """Says of runs that did not record how their validation pairs were chosen that it was as in earlier versions."""
+    """Adds how validation pairs were chosen in earlier versions, to the settings of runs that did not record it."""
     data = settings["data"]
     if "val_share" in data:
         return settings

@@ -74,7 +74,7 @@ class ExecutionSettings(Settings):
 
 
 class ProvenanceSettings(Settings):
-    """What is recorded of where a run comes from. `code`: commits and diffs of the repositories of the user's code."""
+    """What a run records of its origin. `code`: commits and diffs of the repositories of the user's code."""
 
     code: bool = True
 
@@ -153,7 +153,7 @@ class RunConfig(Settings):
 
     @property
     def trainer_settings(self) -> TrainerSettings:
-        """What the trainer is told, typed; `trainer_here` is what it is built of."""
+        """The trainer's settings as typed attributes; `trainer_here` is the component that is built."""
         return TrainerSettings.of(self.trainer)
 
     @property
@@ -235,8 +235,8 @@ class RunConfig(Settings):
     @property
     def schedules(self) -> dict[str, Component]:
         """The learning-rate schedule of each network that is trained."""
-        common = is_component(self.schedule)
-        return {name: self.schedule if common else self.schedule[name] for name in self.trained_optimizers}
+        is_shared = is_component(self.schedule)
+        return {name: self.schedule if is_shared else self.schedule[name] for name in self.trained_optimizers}
 
     @property
     def generator_class(self) -> str:

@@ -10,7 +10,7 @@ D_OPTIONS = ("augmentation", "r1_weight", "pool_size")
 
 
 def find_broken_step_rules(config: RunConfig) -> Iterator[str]:
-    """What does not fit the options of the package's own training step, one sentence each."""
+    """Yields a sentence for each setting that contradicts an option of the package's own training step."""
     if config.ema_warmup and config.ema_decay is None:
         yield "ema_warmup=true begins a moving average, but ema_decay=null keeps none; set ema_decay, such as 0.999"
     if config.training_step[TARGET] != PIX2PIX_STEP:

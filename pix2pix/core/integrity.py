@@ -55,7 +55,7 @@ def require_intact(file: Path) -> None:
 
 
 def describe_unreadable(file: Path, error: Exception) -> str:
-    """Why torch could not read a file. Torch's own message advises a way of reading that may run a program."""
+    """Says why torch could not read a file. Torch's own message advises a way of reading that may run code."""
     if not zipfile.is_zipfile(file):
         return "it is no file of weights that torch saved"
     if "weights_only" in str(error):

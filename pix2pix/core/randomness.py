@@ -71,5 +71,5 @@ def seed_step(seed: int, step: int, rank: int) -> None:
     value = derive_seed(seed, "step", step, rank)
     if torch.accelerator.is_available():
         torch.manual_seed(value)
-    else:  # the same, without what torch notes down, with a stack trace, for devices that are not there
+    else:  # the same as torch.manual_seed, which formats a stack trace for each kind of device that the machine lacks
         torch.default_generator.manual_seed(value)

@@ -14,7 +14,7 @@ def _find_signals(*names: str) -> tuple[int, ...]:
 USER_SIGNALS = _find_signals("SIGTERM", "SIGINT", "SIGHUP")  # a closed terminal sends SIGHUP
 CLUSTER_SIGNALS = _find_signals("SIGUSR1", "SIGUSR2")  # clusters and their launchers send them before a time limit
 STOP_SIGNALS = (*USER_SIGNALS, *CLUSTER_SIGNALS)
-WORKER_GRACE_SECONDS = 60  # that a process which loads data outlives a SIGTERM
+WORKER_GRACE_SECONDS = 60  # for which a data loading process survives a SIGTERM
 
 
 class TrainingInterrupted(SystemExit):
@@ -39,10 +39,10 @@ class StopSignals:
         self._previous: dict[int, Any] = {}
 
     def listen(self) -> None:
-        """Takes the signals over, in the main thread; Python allows it in no other. `nohup` keeps ignoring SIGHUP."""
+        """Installs the handler in the main thread; Python allows it in no other. Under `nohup` SIGHUP stays ignored."""
         if threading.current_thread() is threading.main_thread():
             self.received = None
-            # What was ignored stays ignored, and the previous handlers are kept for `restore` and the launcher.
+            # An ignored SIGHUP stays ignored. The previous handlers are kept for `restore` and for the launcher.
             numbers = [number for number in STOP_SIGNALS if not _is_ignored_hangup(number)]
             self._previous = {number: signal.signal(number, self._record) for number in numbers}
 

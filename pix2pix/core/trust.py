@@ -117,7 +117,7 @@ class TrustCheck:
         return f"{what}: not a class of {OWN_PACKAGE} or of a module that you trust."
 
     def _check_names(self, component: Any, key: str) -> Iterator[str]:
-        """Components may be only where `instantiate.build` looks for them."""
+        """Refuses components in places where `instantiate.build` does not look for them."""
         if not is_component(component):
             yield f"{key}: must be a mapping with {TARGET}, the class to build."
             return
@@ -195,7 +195,7 @@ class TrustCheck:
 
 
 def _is_own_module(module: str) -> bool:
-    """Whether this names a file of pix2pix. By the prefix alone, `pix2pix.core.trust.types` would pass, an import."""
+    """Whether this names a file of pix2pix. A prefix is not enough: `pix2pix.core.trust.types` is another module."""
     package, *parts = module.split(".")
     place = PACKAGE.joinpath(*parts)
     exists = (place / "__init__.py").is_file() if place.is_dir() else place.with_suffix(".py").is_file()

@@ -65,7 +65,7 @@ Range = Annotated[tuple[float, float], AfterValidator(_require_rising)]
 
 
 class DataSettings(Settings):
-    """Which pairs, at which size, drawn how. Sizes in pixels; `load_*` is the size before the random crop.
+    """Which pairs are read, at which size and augmented how. Sizes in pixels; `load_*` is that before the random crop.
 
     A setting that is added here gets a default: the configurations of earlier runs do not have it.
     """

@@ -1,4 +1,4 @@
-"""Translates, metrics and saves the pairs of an evaluation in batches of equal size."""
+"""Translates, measures and saves the pairs of an evaluation in batches of equal size."""
 
 import itertools
 import statistics
@@ -58,7 +58,7 @@ class EvaluatedPair:
 
 
 class PairEvaluator:
-    """Reads, translates, metrics and writes the pairs of a split; reading and writing may run in threads.
+    """Reads, translates, measures and writes the pairs of a split; reading and writing may run in threads.
 
     Args:
         trained: the generator of the run.

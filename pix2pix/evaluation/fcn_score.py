@@ -53,7 +53,7 @@ class SegmentationScore:
 
 
 def resolve_scorer(scorer: str | Path) -> Path:
-    """The checkpoint of a scorer: of a run its best one, which a metric of its own reading has chosen."""
+    """The checkpoint of a scorer: of a run its best one, chosen by how well it segments."""
     return resolve_checkpoint(scorer, "best")
 
 

@@ -122,7 +122,7 @@ def summarize(description: dict[str, Any]) -> str:
 
 
 def _summarize_derivation(description: dict[str, Any]) -> list[str]:
-    """What the file does of deriving inputs from photos, for a run that was trained so."""
+    """Says whether the file derives its inputs from photos, for a run on `data=derived`."""
     derivation, multiple = description["derivation"], description["multiple"]
     if derivation is None:
         return []

@@ -51,7 +51,7 @@ class PublishedWeights:
 
     @property
     def settings(self) -> list[str]:
-        """The settings that tensors do not tell, as `pix2pix import` takes them."""
+        """The settings that the tensors do not contain, as `pix2pix import` takes them."""
         return [f"data={self.data}", f"data.direction={self.direction}", f"data.size={self.network['size']}"]
 
     @property
@@ -61,7 +61,7 @@ class PublishedWeights:
 
     def require_network(self, generator: Mapping[str, Any]) -> None:
         """Raises ValueError when a generator read off tensors is not the one of the catalogue."""
-        # By what the tensors say of the network; a file of the same name may hold another one.
+        # The tensors decide: a file of the same name may hold another network.
         kind = generator["_target_"].rpartition(".")[2]
         actual = {**generator, "kind": kind, "size": training_size(generator)}
         wrong = [

@@ -146,7 +146,7 @@ def _metrics(config: RunConfig, record: Record) -> Metrics:
 
 
 def _write_sheet(run: Run, evaluations: Sequence[Path], path: Path) -> Path | None:
-    """The newest sheet of the training, else one made of an evaluation; None where there is neither."""
+    """Writes the newest sheet of the training, else one made from an evaluation; returns None if there is neither."""
     latest, _ = newest_sheet(run.path / "samples", "val")
     if latest is not None:
         with Image.open(latest.path, formats=("PNG",)) as picture:

@@ -68,7 +68,7 @@ def list_jobs(
 
 
 def _list_table(table: Path, data: DataSettings) -> Iterator[tuple[Path, tuple[Path, ...]]]:
-    """The files of each input without a target, with their place in the output: as below the table, or the name."""
+    """The files of each input without a target, with their path in the output: relative to the table, or the name."""
     inputs = EvaluationFolder(table, data).input_files
     if inputs is None:
         raise ValueError(

@@ -40,7 +40,7 @@ class TranslationReport:
     written: int = 0
     skipped: int = 0
     failed: dict[Path, str] = field(default_factory=dict)
-    videos: dict[Path, str] = field(default_factory=dict)  # what was measured of each
+    videos: dict[Path, str] = field(default_factory=dict)  # the measured flicker of each
     without_place: dict[Path, str] = field(default_factory=dict)  # GeoTIFFs that lose their place on earth, and why
 
     def summary(self, output: Path) -> str:
@@ -198,7 +198,7 @@ def _read_input_half(data: DataSettings, job: TranslationJob) -> _PictureTask:
     item = _read(job)
     try:
         item.pictures = tuple(take_input_half(data, picture, job.file) for picture in item.pictures)
-        item.place = None  # that of a file is not that of its half
+        item.place = None  # a file's place is not that of its half
     except ValueError as error:
         return _PictureTask(job, reason=str(error))
     return item

@@ -68,14 +68,14 @@ class TrainedGenerator:
             ValueError: for a class that is not trusted, or arguments that do not fit it.
             OSError: when the pairs do not exist.
         """
-        node = self.config.data.source_at(path)
-        return trust_checks.build_trusted(node, "data.source", PairSource, source=self.checkpoint, trust=self.trust)
+        source = self.config.data.source_at(path)
+        return trust_checks.build_trusted(source, "data.source", PairSource, source=self.checkpoint, trust=self.trust)
 
     def build_transform(self) -> PairTransform:
         """Builds the transform from pairs to the generator's input. Raises ValueError as `open_pairs` does."""
-        node = self.config.data.transform
+        transform = self.config.data.transform
         return trust_checks.build_trusted(
-            node, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust
+            transform, "data.transform", PairTransform, source=self.checkpoint, trust=self.trust
         )
 
     def precision(self) -> AbstractContextManager[Any]:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from pix2pix.core import instantiate, trust
-from pix2pix.core.instantiate import Component
+from pix2pix.core import trust as trust_checks
+from pix2pix.core.instantiate import Component, build
+from pix2pix.core.trust import Trust
 
 
 def build_network(
-    node: Component, key: str, state: Mapping[str, Tensor], file: Path, trusted: trust.Trust = ()
+    component: Component, key: str, state: Mapping[str, Tensor], file: Path, trust: Trust = ()
 ) -> nn.Module:
     """Builds a network of a configuration, `generator` or `discriminator`, and loads the file's weights into it.
 
@@ -24,13 +25,13 @@ def build_network(
         ValueError: for a network that is not trusted or cannot be built, or whose weights have other names or shapes,
             or are not finite.
     """
-    trust.require_trusted(node, key, nn.Module, source=file, trust=trusted)
+    trust_checks.require_trusted(component, key, nn.Module, source=file, trust=trust)
     try:
         # First without memory. A file with few weights must not describe a network that takes hours to construct.
         with torch.device("meta"), _limit_parameters(10 * len(state) + 1000):
-            plan: nn.Module = instantiate.build(node)
+            plan: nn.Module = build(component)
         _require_matching_weights(plan, state, file)
-        network = instantiate.build(node)
+        network = build(component)
         network.load_state_dict(dict(state))
     except Exception as error:  # a constructor may raise anything
         if isinstance(error, WeightsMismatchError):

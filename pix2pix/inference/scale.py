@@ -19,7 +19,7 @@ from pix2pix.runs.run import Run
 
 Scale = Literal["training", "own"] | float
 LARGEST = 1.3  # side of a picture, in sides of the training pictures, that is translated without a warning
-SMALLEST = 0.25  # likewise. A smaller picture is taken for a whole one in few pixels, not for a part of a larger one.
+SMALLEST = 0.25  # the same, downwards: a smaller picture is probably a small copy of a whole one, such as a thumbnail
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def find_training_scale(trained: TrainedGenerator) -> TrainingScale:
 
 
 def _derive_source_size(trained: TrainedGenerator) -> SourceSize | None:
-    """From the kind of pairs, the files themselves if they are still the same, or the catalogue of public data sets."""
+    """Takes the size from the kind of pairs, from unchanged files, or from the catalogue of data sets."""
     data, folder = trained.config.data, Path(trained.config.data.source_path or "")
     if data.source_class.endswith(".SyntheticFacades"):
         return data.shape
@@ -141,7 +141,7 @@ def _derive_source_size(trained: TrainedGenerator) -> SourceSize | None:
 
 
 def _side_ratio(size: Size, other: Size) -> float:
-    """The side of a picture in sides of another, as squares of equal area."""
+    """The ratio of the sides of two pictures, each taken as a square of its area."""
     return math.sqrt(math.prod(size) / math.prod(other))
 
 

@@ -31,7 +31,7 @@ class LearningRates:
         self.expected: list[float] = []
 
     def start(self, optimizers: Mapping[str, Optimizer]) -> None:
-        """Takes the rates of new optimizers as the configured ones."""
+        """Remembers the rates of new optimizers, which are the configured ones."""
         # A resumed optimizer is built with the configured rates; its checkpoint brings the scheduled ones afterwards.
         self.optimizers = {name: each for name, each in optimizers.items() if self.schedules[name].sets_rates}
         every = [float(group["lr"]) for each in optimizers.values() for group in each.param_groups]

@@ -43,7 +43,7 @@ class Schedule(ABC):
 
     @property
     def sets_rates(self) -> bool:
-        """Whether it ever changes the rate. One that does not leaves the rate to callbacks."""
+        """Whether the schedule ever changes the rate. If not, callbacks may set it."""
         return True
 
     def check(self, end: float) -> None:
@@ -172,7 +172,7 @@ class PlateauDecay(Schedule):
         return self.gamma**self.falls
 
     def check(self, end: float) -> None:
-        """Raises ValueError where nothing says which values are better."""
+        """Raises ValueError if the direction of the metric is not known."""
         super().check(end)
         if self.mode is None:
             raise ValueError(f"schedule.monitor={self.monitor}: set schedule.mode=max or min, which values are better.")

@@ -1,4 +1,4 @@
-"""What a training step is: the component `training_step` of a configuration."""
+"""The interface of a training step, the component `training_step` of a configuration."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -80,5 +80,5 @@ class TrainingStep(ABC):
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores it when a run resumes; a checkpoint of another step has nothing for it, {}."""
+        """Restores the state when a run resumes; {} from a checkpoint of another kind of step."""
         del state

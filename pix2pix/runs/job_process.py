@@ -48,7 +48,7 @@ class ForkedProcess:
     def poll(self) -> int | None:
         """The exit code, as `subprocess.Popen.poll` returns it; None while the process runs."""
         code = self.process.exitcode
-        # Without its server a process goes on, and only its exit code is lost.
+        # If the server was killed, the process continues; only its exit code is lost.
         return None if code == SERVER_ENDED and psutil.pid_exists(self.pid) else code
 
     def wait(self, timeout: float) -> None:
@@ -79,7 +79,7 @@ def start_process(job: Job, environment: Mapping[str, str]) -> JobProcess:
 
 
 def _can_fork(job: Job, environment: Mapping[str, str]) -> bool:
-    """Whether a fork does what the job's command line would do."""
+    """Whether a fork would do the same as the job's command line."""
     is_training = job.command()[1:3] == ["-m", COMMAND]
     return sys.platform == "linux" and is_training and THREADS_VARIABLE in environment and _is_main_harmless()
 

@@ -47,7 +47,7 @@ def is_complete_for(run: Run, config: "RunConfig") -> bool:
 
 
 def require_no_shorter_end(run: Run, config: "RunConfig") -> None:
-    """Raises ValueError if a finished run is to be trained for less than it was, or has no checkpoint to go on from."""
+    """Raises ValueError if a finished run would get a shorter training, or has no checkpoint to continue from."""
     if not run.is_finished() or run.config().stop_conditions == config.stop_conditions:
         return
     if not run.resume_checkpoints():
@@ -63,7 +63,7 @@ def require_no_shorter_end(run: Run, config: "RunConfig") -> None:
 def _is_extended(run: Run, config: "RunConfig") -> bool:
     """Whether `config` trains a finished run further.
 
-    A run that a callback ended before its limits, such as EarlyStopping, goes on without that callback or with another.
+    If a callback such as EarlyStopping ended a run before its limits, the run continues without it or with another.
     """
     before = run.config()
     if before.stop_conditions == config.stop_conditions or _read_last_progress(run).is_at(config.limits):

@@ -63,7 +63,7 @@ def describe_session(run: Path, config: "RunConfig") -> dict[str, Any]:
     } | ({} if modules is None else {"repositories": list(_describe_repositories(folder, modules))})
 
 
-@functools.cache  # a process imports what was installed when it began
+@functools.cache  # packages that are installed later are not imported by this process
 def list_packages() -> tuple[str, ...]:
     """The installed packages as `pip freeze` lists them: NAME==VERSION, or NAME @ ADDRESS."""
     return tuple(sorted({hide_secrets(_describe_package(package)) for package in distributions()}, key=str.lower))
@@ -87,7 +87,7 @@ def _describe_repositories(folder: Path, modules: Collection[str]) -> Iterator[d
 
 
 def _write(folder: Path, stem: str, suffix: str, text: str) -> str:
-    """Writes a text under a name that tells its content, once for all sessions; returns the name in the run."""
+    """Writes a text under a name made of its digest, once for all sessions; returns the name in the run."""
     file = folder / f"{stem}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:8]}{suffix}"
     if not file.is_file():
         write_text_atomic(file, text)

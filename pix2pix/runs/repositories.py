@@ -17,7 +17,7 @@ GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.q
 
 
 def find_repositories(modules: Iterable[str]) -> list[Path]:
-    """The repositories of the working directory, of this package and of other modules, as far as they are in one."""
+    """The git repositories that hold the working directory, this package and other imported modules."""
     folders = [Path.cwd(), *_find_folders({"pix2pix", *modules})]
     found = (_run_git(folder, "rev-parse", "--show-toplevel") for folder in dict.fromkeys(folders))
     return list(dict.fromkeys(Path(path.rstrip("\n")) for path in found if path))

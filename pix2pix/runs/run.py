@@ -152,7 +152,7 @@ class Run:
     def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> bool:
         """Locks the directory and records the session; False if there is nothing to train."""
         # A run that was made here and cannot be written is removed again, so that its name stays free.
-        new = not self.path.exists()
+        is_new = not self.path.exists()
         try:
             stack.enter_context(lock_directory(self.path))
             self.checkpoints.mkdir(exist_ok=True)
@@ -166,7 +166,7 @@ class Run:
             self._record_session(config, data_fingerprint)
             return True
         except OSError as error:
-            if new:
+            if is_new:
                 self._remove_leftovers()
             raise OSError(
                 f"{self.path}: cannot write the run ({error}). Set output_dir=... to a folder that takes it."
@@ -177,8 +177,7 @@ class Run:
         # The recorded configuration becomes the new one; what differed is kept with the session that changed it.
         changed = self.changes(config)
         log_changes(self.path, changed)
-        before = self.provenance()
-        before.pop("best", None)
+        before = {name: value for name, value in self.provenance().items() if name != "best"}
         now = describe_session(self.path, config)
         if changed.all():
             now["changed"] = {c.key: [c.there, c.here] for c in changed.all()}

@@ -33,7 +33,7 @@ class RunState:
         epoch: the epoch of the last logged step, counted from 1; 0 before the first one.
         epochs: the epoch with which the training ends; None if it ends by steps or not at all.
         step: the last logged training step; 0 before the first one.
-        seconds_left: for how long a running training will go on; None if unknown.
+        seconds_left: the seconds until a running training ends; None if unknown.
         error: the error of a failed run.
     """
 

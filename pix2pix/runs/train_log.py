@@ -32,7 +32,7 @@ class TrainLog(logging.Handler):
         self._bytes_left = MAX_BYTES
 
     def open(self, run: Path) -> None:
-        """Opens the log of a run, and writes what was said so far."""
+        """Opens the log of a run, and writes the messages that waited for it."""
         path = run / NAME
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             path.replace(path.with_name(f"{NAME}.1"))

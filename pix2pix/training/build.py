@@ -148,7 +148,7 @@ def _build_callback(callback: Component, config: RunConfig, run: Run) -> pl.Call
 
 
 def _with_mode(callback: Component, config: RunConfig) -> Component:
-    """A callback that monitors a metric, with the direction of that metric. Lightning's own take less for better."""
+    """A callback that monitors a metric, with that metric's direction. By default Lightning's take less for better."""
     monitor = callback.get("monitor")
     if not isinstance(monitor, str) or "mode" not in inspect.signature(locate(callback[TARGET])).parameters:
         return callback

@@ -154,7 +154,7 @@ def measure_image(picture: Picture, *, edges: bool = True, fine_edges: bool = Fa
 
 
 def _find_highest_class(picture: Picture, image: Image.Image, points: np.ndarray) -> int | None:
-    """The highest class of all pixels, where the picture looks like a label map; some pixels tell most pictures."""
+    """The highest class of all pixels if the picture looks like a label map; a few pixels rule out most pictures."""
     if isinstance(picture, Image.Image) and picture.mode not in PILLOW_DEEP_MODES:
         if highest_class(points.transpose(2, 0, 1)) is None:
             return None

@@ -43,10 +43,10 @@ class Alignment(NamedTuple):
 def estimate_alignment(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Alignment:
     """The alignment of maps of edges, (side, side) each and all of one even size."""
     pairs, total = [], 0.0
-    for own, strangers in _cross_powers(a, b, lambda image: image[None]):
+    for own, unrelated in _cross_powers(a, b, lambda image: image[None]):
         pairs.append(_find_peak(_surface(own[0])))
-        # What all pictures have in common, such as a border, says nothing of the pairs: strangers have it, too.
-        total = total + own[0] - strangers[0]
+        # What unrelated pictures also have in common, such as a border, says nothing of the pairs.
+        total = total + own[0] - unrelated[0]
     shift = _find_peak(_surface(np.asarray(total)))
     moved = [np.roll(image, (-round(shift.down), -round(shift.right)), axis=(0, 1)) for image in b]
     return Alignment(shift, _estimate_scale(a, moved), pairs)
@@ -55,8 +55,8 @@ def estimate_alignment(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> Alig
 def _estimate_scale(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> tuple[float, float]:
     """Fits a line to the shifts of the quarters: where B is larger, they are shifted outwards."""
     total = 0.0
-    for own, strangers in _cross_powers(a, b, _cut_quarters):
-        total = total + own - strangers
+    for own, unrelated in _cross_powers(a, b, _cut_quarters):
+        total = total + own - unrelated
     shifts = [_find_peak(_surface(spectrum), MAX_QUARTER_SHIFT) for spectrum in np.asarray(total)]
     clear = np.array([shift.clarity > CLEAR_QUARTER for shift in shifts])
     if clear.sum() < 3:  # two may lie beside each other

@@ -76,7 +76,7 @@ def count_class_numbers(readings: Sequence[PairStats]) -> dict[Letter, int | Non
 
 
 def _is_grey(readings: Sequence[PairStats], letter: Letter, *, is_first: bool) -> bool:
-    """Whether no picture has colour. Of several inputs the first is measured; of others the mode tells."""
+    """Whether no picture has colour. The first of several inputs is measured; for the others the mode decides."""
     sides = [reading.sides[LETTERS.index(letter)] for reading in readings if reading.sides]
     return is_first and bool(sides) and all(side.is_grey for side in sides)
 

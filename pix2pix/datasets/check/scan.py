@@ -101,7 +101,7 @@ def _find(path: Path, folders: FolderNames, direction: Direction) -> tuple[Folde
     faults: list[Fault] = []
     try:
         found = find_pairs(path, folders["A"], folders["B"], direction, report=faults.append)
-    except (ValueError, OSError) as error:  # without which nothing can be listed: a table without columns
+    except (ValueError, OSError) as error:  # an error that leaves no pairs to list, such as a table without columns
         return FolderLayout(path), [*faults, Fault("layout", error)]
     if "train" not in found.splits and not faults:
         message = "there are no training pairs. Put them in train/, or trainA/ and trainB/."

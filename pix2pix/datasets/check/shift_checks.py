@@ -11,13 +11,13 @@ from pix2pix.datasets.check.phase_correlation import Alignment, Shift, estimate_
 
 CLEAR_SET, CLEAR_PAIR = 15.0, 20.0  # standard deviations of a peak: of the sum of all pairs, and of a single pair
 MAX_SHIFT, MAX_PAIR_SHIFT = 1.0, 3.0  # of the set, and of a pair against the set, in 256ths of the picture
-LARGE_SHIFT = SCALE / 32  # from which the pairs teach nonsense
+LARGE_SHIFT = SCALE / 32  # from here on the pairs teach nothing useful
 MAX_SCALING = 0.01
 Sides = tuple[ImageStats, ImageStats]
 
 
 def check_shift(read: Sequence[tuple[PairStats, Sides]]) -> Iterator[Finding]:
-    """Reports a shift or a scale of all B against all A, and pairs that are shifted otherwise than the set."""
+    """Reports a shift or a scale of all B against all A, and pairs whose shift differs from that of the set."""
     measured = [(reading, a.fine_edges, b.fine_edges) for reading, (a, b) in read]
     sample = [(reading, a, b) for reading, a, b in measured if a is not None and b is not None]
     if not sample:

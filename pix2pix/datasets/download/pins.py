@@ -42,7 +42,7 @@ class Pins:
         return digest
 
     def add(self, name: str, pin: dict[str, object]) -> None:
-        """Writes down a first download; an existing entry stays."""
+        """Records a first download; an existing entry stays."""
         with FileLock(self.file.with_name(f".{self.file.name}.lock")):
             pins = self.read()
             date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -69,8 +69,8 @@ class Recipe:
         """Makes one image from a file of its own."""
         return self._resize(self._convert_mode(_read_plain(file)), side)
 
-    def holds(self, info: FileInfo) -> bool:
-        """Whether the layout and the format of the output hold the pixels of a file."""
+    def can_hold(self, info: FileInfo) -> bool:
+        """Whether the layout and the format of the output can hold the pixels of a file."""
         if self.operation or self.layout == "folders":
             return info.is_plain or (info.mode in FOLDER_MODES and not self.operation)
         return info.is_plain and not info.has_transparency

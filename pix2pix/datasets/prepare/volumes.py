@@ -112,14 +112,14 @@ def _read(file: Path) -> Volume:
 
 
 def _write_slices(pair: PairSpec, split: str, slicing: Slicing) -> int:
-    """Writes the slices of a pair of volumes that are not there yet; returns how many it has."""
+    """Writes the missing slices of a pair of volumes; returns how many slices show more than one value."""
     volumes = [_read(file).values for file in pair.files]
-    axis, written = get_args(Plane).index(slicing.plane), 0
+    axis, count = get_args(Plane).index(slicing.plane), 0
     for number in range(volumes[0].shape[axis]):
         images = [np.rot90(np.take(values, number, axis)) for values in volumes]
         if any(image.min() == image.max() for image in images):
             continue
-        written += 1
+        count += 1
         for image, letter in zip(images, "AB", strict=True):
             folder = slicing.output / f"{split}{letter}"
             folder.mkdir(exist_ok=True)
@@ -128,4 +128,4 @@ def _write_slices(pair: PairSpec, split: str, slicing: Slicing) -> int:
                 pixels = image.astype(np.float32) if image.dtype.kind == "f" else image
                 with atomic_file(file) as part:
                     part.write_bytes(encode_array(np.ascontiguousarray(pixels)[..., None], ".npy"))
-    return written
+    return count

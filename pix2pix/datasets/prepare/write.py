@@ -75,7 +75,7 @@ def _find_faults(reading: PairStats, recipe: Recipe) -> Iterator[str]:
     if reading.has_odd_width:
         yield f"{first}: of odd width, not two halves"
     for file, info in reading.file_infos.items():
-        if not recipe.holds(info) and not can_copy(reading, recipe):
+        if not recipe.can_hold(info) and not can_copy(reading, recipe):
             yield f"{file}: {_describe_refusal(recipe)}"
     if reading.sides:
         a, b = (side.size for side in reading.sides)
@@ -92,9 +92,9 @@ def can_copy(reading: PairStats, recipe: Recipe) -> bool:
 
 
 def find_files_to_copy(readings: Sequence[PairStats], recipe: Recipe) -> set[Path]:
-    """The files to copy, because the format of the output does not hold their pixels."""
+    """The files to copy, because the format of the output cannot hold their pixels."""
     infos = [each for reading in readings if can_copy(reading, recipe) for each in reading.file_infos.items()]
-    return {file for file, info in infos if not recipe.holds(info)}
+    return {file for file, info in infos if not recipe.can_hold(info)}
 
 
 def _describe_refusal(recipe: Recipe) -> str:
