@@ -35,7 +35,7 @@ class OptunaSearch(Sweeper):
         trials: number of runs in all; the same command again continues to this number.
         warmup_trials: number of finished runs before any run is pruned (by the median of earlier trials).
         warmup_epochs: number of validations of a run before it may be pruned.
-        seed: of the search.
+        seed: the seed of the search.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def new(name: str) -> None:
 
 
 def write_package(folder: Path, name: str) -> None:
-    """Writes the example to `folder`, with `name` wherever it has its own."""
+    """Writes the example to `folder`, with `name` in place of its own name."""
     example = _find_example()
     for file in sorted(example.rglob("*")):
         path = file.relative_to(example)

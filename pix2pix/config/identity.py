@@ -16,7 +16,7 @@ IGNORED_SETTINGS |= {
 }  # change no number, but its rounding
 LEFT_OPEN = (None, "auto")  # values of these settings that decide nothing: the machine does, when a run starts
 DECIDED_AT_START = {"precision", "trainer.precision"}
-LABELS = {"tags", "notes"}  # what is said about a run
+LABELS = {"tags", "notes"}  # the user's own words about a run
 # A run may be resumed on other devices, and says what that changes; `data.batch_size` may keep the pairs of a step.
 DEVICES = {"accelerator", "devices", "num_nodes", "strategy", "deterministic", "benchmark"}
 

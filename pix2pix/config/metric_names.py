@@ -80,12 +80,12 @@ def higher_is_better(name: str, mode: Mode | None = None, *, setting: str = "cal
     """Whether more of the metric is better: by `mode`, or else by what is known of the built-in metrics.
 
     Args:
-        name: of the metric, with or without `val/`.
-        mode: `max` where more is better, `min` where less is; needed of a metric that is none of ours.
+        name: the name of the metric, with or without `val/`.
+        mode: `max` where more is better, `min` where less is; needed for a metric that is not built in.
         setting: where the mode is set, for the message.
 
     Raises:
-        ValueError: when nobody has said it.
+        ValueError: when the direction is not known.
     """
     if mode is not None:
         return mode == "max"
@@ -99,7 +99,7 @@ def find_mode(name: str, mode: Mode | None, metrics: Mapping[str, Mapping[str, A
     """The direction that is set for a metric; else that of a metric of your own or of this package; None for others.
 
     Args:
-        name: of the metric, with or without `val/`.
+        name: the name of the metric, with or without `val/`.
         mode: the direction that is set.
         metrics: the setting `metrics`, whose classes are trusted.
     """

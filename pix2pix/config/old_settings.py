@@ -61,7 +61,7 @@ def _move_decay(settings: dict[str, Any]) -> dict[str, Any]:
 def update_setting_names(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The settings under their present names and in their order; classes must have theirs already.
 
-    An earlier name beside the present one is left for `find_old_names`: somebody typed it.
+    If an earlier name stands beside the present one, the user has typed it: it is left for `find_old_names`.
     """
     arguments = _renamed_arguments(settings)
     updated: dict[str, Any] = {}
@@ -94,7 +94,7 @@ def find_old_names(settings: Mapping[str, Any], prefix: str = "") -> Iterator[st
 
 
 def find_new_name(key: str) -> str | None:
-    """The present name of a setting that somebody typed or that names a sweep's directory; None where it has no other.
+    """The present name for an earlier one, as typed or in the name of a sweep's directory; None for other names.
 
     The name of a configuration group, `data/pairs`, is a setting's as well.
     """

@@ -40,7 +40,7 @@ def _describe(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{key}: is missing."
     if error["type"] == "value_error" and not isinstance(error["input"], str | int | float):
-        return message  # a rule of ours, which names the setting itself
+        return message  # from a validator of this package, which names the setting itself
     return f"{key}={format_value(error['input'])}: {message.removesuffix('.')}."
 
 

@@ -92,12 +92,12 @@ def _check_precision(config: RunConfig) -> Iterator[str]:
 def _check_monitors(config: RunConfig) -> Iterator[str]:
     for name in config.metrics.keys() & (METRICS | DIAGNOSES).keys():
         yield f"metrics.{name}: a built-in metric has this name; choose another one"
-    strangers = [part for part in config.callbacks.values() if not part[TARGET].startswith("pix2pix.")]
+    foreign = [part for part in config.callbacks.values() if not part[TARGET].startswith("pix2pix.")]
     logged = _list_validation_metrics(config)
     for name, component in _list_observers(config).items():
         monitor = component.get("monitor")
         # a callback of the user's own may log more than we know of
-        if isinstance(monitor, str) and not strangers and monitor not in logged:
+        if isinstance(monitor, str) and not foreign and monitor not in logged:
             yield f"{name}.monitor={monitor}: this run logs no such metric. Choose from {', '.join(logged)}"
         elif isinstance(monitor, str):
             yield from _check_direction(name, component, config)

@@ -20,7 +20,7 @@ class ImageEncoding:
     """Encodes one image of a pair as float32 in [-1, 1]: by its range of values, or with one channel per class.
 
     Args:
-        palette: of a label map that becomes one channel per class; None for other images.
+        palette: the palette of a label map that becomes one channel per class; None for other images.
         limits: the values that become -1 and 1; see `pix2pix.data.images.value_range.normalize`.
         is_label_map: whether augmentation must not blend neighbouring pixels.
     """

@@ -24,7 +24,7 @@ def draw_preview(data: DataSettings, seed: int = 0, views: int = 20) -> Image.Im
 
     Args:
         data: the `data` settings of a run.
-        seed: of the run.
+        seed: the seed of the run.
         views: number of augmented pairs, DRAWS for each pair.
     """
     pairs: PairSource = build(data.source)

@@ -61,7 +61,7 @@ def write_shards(source: PairFolder, output: Path, *, megabytes: int = 256, work
 
 
 def _list_splits(source: PairFolder) -> dict[str, Sequence[Files]]:
-    """The files of each split. A split that falls back to another one is left out: readers fall back likewise."""
+    """The files of each split. A split with the files of another one is left out: readers use that one in its place."""
     splits: dict[str, Sequence[Files]] = {}
     for split in source.splits:
         files = source.files(split)

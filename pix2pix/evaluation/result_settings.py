@@ -23,7 +23,7 @@ def result_settings(config: RunConfig) -> dict[str, Any]:
 
 def _can_change_results(key: str, config: RunConfig) -> bool:
     if key == "resume":
-        return config.resume not in {"auto", "never"}  # a path: the training of another run goes on
+        return config.resume not in {"auto", "never"}  # a path: it continues the training of another run
     group, name = [*key.split("."), ""][:2]
     if key in IGNORED_SETTINGS | LABELS | {"name"} or group in UNEVALUATED_GROUPS:
         return False

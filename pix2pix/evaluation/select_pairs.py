@@ -110,7 +110,7 @@ def open_source(
     Args:
         config: the configuration of the run.
         path: the folder of other data; None for those of the run.
-        fingerprint: of the run's data, if it is known.
+        fingerprint: the fingerprint of the run's data, if it is known.
         file: the file that names the class of the data, for error messages.
         trust: modules outside pix2pix whose classes it may name.
     """

@@ -52,7 +52,7 @@ def find_licence(config: RunConfig, chosen: str | None, imported: Mapping[str, A
     """Returns the terms of a translator: those chosen, else those of the data it was trained on.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         chosen: an identifier of the hub, such as `cc-by-4.0`.
         imported: what the provenance tells of imported weights.
     """
@@ -79,7 +79,7 @@ def render_card(
     Args:
         repository: USER/NAME.
         trained: the generator.
-        metrics: of its evaluations; the first is the one that the hub shows.
+        metrics: the metrics of its evaluations; the first is the one that the hub shows.
         licence: the terms of use.
         sheet: the file name of the picture with samples, None without.
     """

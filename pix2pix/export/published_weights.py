@@ -21,9 +21,9 @@ class PublishedWeights:
     """One file NAME.pth: a U-Net at 256x256 pixels of 64 channels, with batch norm, from 3 to 3 channels.
 
     Args:
-        name: of the file, and of the run that is made of it.
+        name: the name of the file, and of the run that is made of it.
         task: what it makes of what.
-        dataset: of the catalogue of data sets, the one it was trained on.
+        dataset: the name of its training data in the catalogue of data sets.
         data: the data configuration of the run.
         direction: which half of a pair is the source, in the authors' files.
     """

@@ -79,7 +79,7 @@ def write_folder(
         run: a run directory or a file of weights.
         repository: USER/NAME, for the model card.
         folder: a new or empty one, or one that was written before.
-        licence: of the weights, as an identifier of the hub. None: the terms of the data, where they are known.
+        licence: the licence of the weights, as an identifier of the hub. None: the terms of the data, if known.
         samples: whether to include pictures of held-out pairs.
         half: store the weights in float16; they are float32 again when read.
         options: those of `pix2pix.inference.generator.load_generator`; test-time choices become those of the file.

@@ -16,6 +16,8 @@ from pix2pix.web.demo.sample_pictures import find_samples
 from pix2pix.web.demo.static_files import read_page_files, sample_files
 
 MARKER = "runs.json"
+MODEL_KEYS = ("size", "input", "output", "noise", "half")
+SERVE = "python -m http.server --bind 127.0.0.1 --directory"
 
 
 def export_web(
@@ -53,20 +55,22 @@ def export_web(
         # First what may fail for want of a network; the export takes longer.
         copy_onnxruntime_web(onnxruntime, part / "onnxruntime")
         loaded = load_runs(paths, **options)
-        lines, models = [], []
-        for number, run in enumerate(loaded):
-            file = part / ("model.onnx" if len(loaded) == 1 else f"model_{number}.onnx")
-            # The page derives inputs itself, so that a visitor can draw on them.
-            description, difference = export_onnx(run.path, file, half=half, opset=opset, derive=False, **options)
-            models.append(_describe_file(part, file) | {key: description[key] for key in MODEL_KEYS})
-            lines.append(f"{run.name}: onnxruntime against PyTorch: {difference}")
+        models, lines = _export_models(loaded, part, half=half, opset=opset, **options)
         runtimes = {kind: _describe_file(part, part / "onnxruntime" / name) for kind, name in RUNTIMES.items()}
         _write_page(part, loaded, {"models": models, "runtimes": runtimes}, address)
     return "\n".join([*lines, _describe_sizes(models, runtimes), f"to view it on this machine: {SERVE} {folder}"])
 
 
-MODEL_KEYS = ("size", "input", "output", "noise", "half")
-SERVE = "python -m http.server --bind 127.0.0.1 --directory"
+def _export_models(runs: Sequence[LoadedRun], folder: Path, **options: Any) -> tuple[list[dict[str, Any]], list[str]]:
+    """Exports each run as ONNX. Returns what the page needs to know of each model, and a line of the report for it."""
+    models, lines = [], []
+    for number, run in enumerate(runs):
+        file = folder / ("model.onnx" if len(runs) == 1 else f"model_{number}.onnx")
+        # The page derives inputs itself, so that a visitor can draw on them.
+        description, difference = export_onnx(run.path, file, derive=False, **options)
+        models.append(_describe_file(folder, file) | {key: description[key] for key in MODEL_KEYS})
+        lines.append(f"{run.name}: onnxruntime against PyTorch: {difference}")
+    return models, lines
 
 
 def _require_earlier_export(folder: Path) -> None:

@@ -39,7 +39,7 @@ class MotionSmoother:
     from the present one: where something was uncovered, or the flow is wrong.
 
     Args:
-        weight: of the earlier outputs, from 0 to below 1.
+        weight: the weight of the earlier outputs, from 0 to below 1.
 
     Raises:
         ValueError: when OpenCV is not installed.

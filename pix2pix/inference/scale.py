@@ -55,7 +55,7 @@ class TrainingScale:
         """The size at which a picture of `size` (height, width) is translated.
 
         Args:
-            size: of the picture.
+            size: the size of the picture.
             scale: `training`, `own`, or a factor; None for `training` if it is known, otherwise `own`.
 
         Raises:

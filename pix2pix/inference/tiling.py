@@ -28,9 +28,9 @@ class Axis:
     """Tiles along one side of a picture.
 
     Args:
-        length: of the side in pixels, a multiple of `multiple`.
+        length: the length of the side in pixels, a multiple of `multiple`.
         tile: side of a tile; rounded up to a multiple, at least two of them.
-        overlap: of neighbouring tiles; rounded up to a multiple.
+        overlap: the overlap of neighbouring tiles; rounded up to a multiple.
         multiple: the network's; tiles begin at multiples of it, so that its feature grids coincide.
     """
 
@@ -124,7 +124,7 @@ class Tiling:
         inference: its test-time choices.
         multiple: height and width of its inputs are multiples of this.
         tile: side of the tiles in pixels; rounded up to a multiple, at least two of them.
-        overlap: of neighbouring tiles in pixels; a quarter of `tile` by default.
+        overlap: the overlap of neighbouring tiles in pixels; a quarter of `tile` by default.
         precision: returns the context of each forward pass, for half precision.
     """
 

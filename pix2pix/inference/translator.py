@@ -208,7 +208,7 @@ class Translator:
 
 @contextmanager
 def _without_cudnn_benchmark() -> Iterator[None]:
-    """Turns off cuDNN's benchmark mode, which would time kernels anew for every picture size."""
+    """Turns off cuDNN's benchmark mode, which would time kernels again for every picture size."""
     before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
     try:
         yield

@@ -10,7 +10,7 @@ RECORD = ".translated"  # in the output folder, with a line for each file that t
 def claim_files(files: Iterable[Path], output: Path) -> None:
     """Records files that are about to be written in the folder `output`.
 
-    Raises ValueError, and records nothing, if one of them is there already and the record does not name it.
+    Raises ValueError, and records nothing, if one of them exists already and the record does not name it.
     """
     record = output / RECORD
     known = set(record.read_text(encoding="ascii", errors="replace").splitlines()) if record.exists() else set()

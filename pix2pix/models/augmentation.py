@@ -30,7 +30,7 @@ class AugmentedDiscriminator:
     Args:
         discriminator: judges pictures (B, C, H, W).
         transforms: which ones are applied, in the order of `Transform`.
-        channels: of each picture that is concatenated, such as [3, 3].
+        channels: the number of channels of each picture that is concatenated, such as [3, 3].
     """
 
     def __init__(self, discriminator: Any, transforms: Sequence[Transform], channels: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ class AugmentedDiscriminator:
         self.draw_of_features: Draw | None = None
 
     def __call__(self, x: Tensor) -> Any:
-        """The logits for transformed pictures; each call draws anew."""
+        """The logits for transformed pictures; each call makes new draws."""
         return self.discriminator(self._transform(x, draw_transforms(x)))
 
     def features(self, x: Tensor) -> Any:

@@ -87,7 +87,7 @@ class LocalEnhancer(ResNet):
 
     Args:
         in_channels, out_channels, blocks, downsamplings, norm, dropout, upsample: as `ResNet`, the global generator.
-        base_channels: of the global generator, even; the enhancer has half of them.
+        base_channels: channels of the global generator's first layer, even; the enhancer has half of them.
         local_blocks: residual blocks of the enhancer.
         freeze_global: leave the weights of the global generator as they are, to train the enhancer first.
 

@@ -149,7 +149,7 @@ class StepDecay(Schedule):
 class PlateauDecay(Schedule):
     """Multiplies the rate by `gamma` whenever a validation metric has stopped improving.
 
-    It depends on the metrics so far. Checkpoints keep what it knows of them, so that a resumed training goes on alike.
+    It depends on the metrics so far. Checkpoints keep its state, so that a resumed training has the same rates.
 
     Args:
         monitor: the metric, such as `val/ssim`.

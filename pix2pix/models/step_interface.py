@@ -72,7 +72,7 @@ class TrainingStep(ABC):
             source: (B, C, H, W) in [-1, 1].
             target: (B, C', H, W) in [-1, 1].
             networks: the networks.
-            number: of the step in the training, from 0.
+            number: the number of the step in the training, from 0.
         """
 
     def state_dict(self) -> dict[str, Any]:

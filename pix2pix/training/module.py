@@ -52,7 +52,7 @@ class Pix2Pix(pl.LightningModule):
         step: trains both networks on a batch; None: the paper's step.
         average: a moving average of G's weights, which replaces G wherever pictures are made; None for no average.
         metrics: further metrics of a validation.
-        seed: of every random draw.
+        seed: the seed of every random draw.
         config: the run's configuration, which is stored in every checkpoint. It says what the data mean, how the
             generator is run when it does not train, and how a step is executed; None for pictures and the defaults.
     """

@@ -31,9 +31,9 @@ def keep_outputs_in_run(config: RunConfig, run: Run) -> RunConfig:
         ValueError: for a logger or a callback of others that would write into the directory of another run.
     """
     loggers = {name: _without_directory(name, part, run) for name, part in config.logger.items()}
-    strangers = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
+    foreign = {name: part for name, part in loggers.items() if not logger_arguments(part, run)}
     # Of foreign loggers every setting is looked at, of callbacks and the trainer those that are known to be folders.
-    paths = {f"logger.{key}": value for key, value in flatten(strangers)}
+    paths = {f"logger.{key}": value for key, value in flatten(foreign)}
     for group, parts in (("callbacks", config.callbacks), ("trainer", config.trainer)):
         paths |= {f"{group}.{key}": value for key, value in flatten(parts) if key.split(".")[-1] in WRITTEN_TO}
     for key, other in _find_paths_outside(paths, run):

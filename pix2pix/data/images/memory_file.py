@@ -11,7 +11,7 @@ class MemoryFile(io.BytesIO):
         content: the whole file.
         name: its name for error messages.
         stem: the name of the picture.
-        suffix: of the file, `.png` for example.
+        suffix: the suffix of the file, `.png` for example.
     """
 
     def __init__(self, content: bytes, *, name: str, stem: str, suffix: str) -> None:

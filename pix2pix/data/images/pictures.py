@@ -55,8 +55,8 @@ class SheetLayout(NamedTuple):
     """Where the images of a contact sheet are, in pixels.
 
     Args:
-        width: of each image on the sheet.
-        height: of each image on the sheet.
+        width: the width of each image on the sheet.
+        height: the height of each image on the sheet.
         top: height of the titles above the first row.
     """
 

@@ -40,7 +40,7 @@ class FilePairSource(PairSource):
         depths: the bits of their pixels.
         folders: the names of A's and B's folders, see `PairFolder`; None for A and B.
         label_map: which image is a label map, to be read by `palette`; None for none.
-        palette: of the label maps.
+        palette: the palette of the label maps.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class PairFolder(FilePairSource):
         target_depth: bits of the target's pixels.
         folders: the names of A's and B's folders; for several, a mapping to their channels, as {mask: 1, photo: 3}.
         label_map: which image is a label map, to be read by `palette`; None for none.
-        palette: of the label maps.
+        palette: the palette of the label maps.
         layout: `side_by_side` or `two_folders`; `auto` takes what is found, and refuses single pictures.
         val_share: the share of the training pairs that is held out where there is no validation split. None: as earlier
             versions did, where test pairs stood in for validation pairs, and the other way round.

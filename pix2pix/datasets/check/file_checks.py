@@ -151,7 +151,7 @@ def check_duplicates(readings: Sequence[PairStats], photo: int) -> Iterator[Find
     """Reports pairs that occur twice, judged by the image with more detail: many places have the same map.
 
     Args:
-        readings: of all splits.
+        readings: the readings of all splits.
         photo: 0 when A has more detail, 1 when B has.
     """
     read = [(reading, reading.sides) for reading in readings if reading.sides]

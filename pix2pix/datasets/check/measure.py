@@ -32,12 +32,12 @@ class ImageStats(NamedTuple):
     Args:
         size: height and width in pixels.
         thumbnail: uint8 (16, 16, 3).
-        digest: of size and pixels.
+        digest: a hash of size and pixels.
         spread: the largest standard deviation of a channel, in 255ths.
-        mean: of all pixels, in 255ths.
+        mean: the mean over all pixels, in 255ths.
         colours: square roots of the shares of 64 colours, then the shares of neighbours that differ by at most STEPS.
-        edges: strength of edges on a grid, (64, 64); None where nobody asked for it.
-        fine_edges: the same in full resolution, uint8 (256, 256); None where nobody asked for it.
+        edges: strength of edges on a grid, (64, 64); None if not requested.
+        fine_edges: the same in full resolution, uint8 (256, 256); None if not requested.
         is_grey: whether no pixel has a colour.
         highest_class: the highest class, where the values look like the classes of a label map; None for a picture.
     """
@@ -60,7 +60,7 @@ class PairStats:
 
     Args:
         entry: the pair.
-        file_infos: of each readable file.
+        file_infos: what each readable file holds.
         sides: the measures of A and B; None when they cannot be read or split.
         unreadable: each file that cannot be read, and the reason.
     """

@@ -30,7 +30,7 @@ class Alignment(NamedTuple):
     """How B lies against A over a set.
 
     Args:
-        shift: of the whole set, at the centre of the picture.
+        shift: the shift of the whole set, at the centre of the picture.
         scale: how much wider and higher things are in B, as factors; 1 where it cannot be told.
         pairs: the shift of each pair alone.
     """

@@ -21,8 +21,8 @@ class FolderPixels(NamedTuple):
     """How the files of one folder are read.
 
     Args:
-        letter: of the image.
-        name: of the folder.
+        letter: the letter of the image.
+        name: the name of the folder.
         files: those that can be read.
         depth: that of most files.
         channels: the number that suits them.

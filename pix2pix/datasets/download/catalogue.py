@@ -13,7 +13,7 @@ class PublicDataset:
     """A public data set: an archive NAME.tar.gz of side-by-side pictures in NAME/SPLIT/.
 
     Args:
-        name: of the archive, of its folder, and of the experiment that trains on it.
+        name: the name of the archive, of its folder, and of the experiment that trains on it.
         splits: how many pairs each split holds.
         megabytes: about how large the archive is; its pictures, JPEGs, take about as much again on disk.
         halves: what A and B are.

@@ -42,7 +42,7 @@ class Origin:
     """Where the bytes of an unfinished file came from. Only the same file is resumed.
 
     Args:
-        url: of the file.
+        url: the address of the file.
         total: its length in bytes; None if the server does not say.
         validator: its ETag or date, for the server to compare (If-Range).
     """

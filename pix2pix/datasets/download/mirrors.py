@@ -56,7 +56,7 @@ def require_room(
     """Raises ValueError for a size that cannot be the file's, OSError without space for it and what is made of it.
 
     Args:
-        name: of the download.
+        name: the name of the download.
         part: the unfinished file.
         coming: bytes still to come, None if unknown.
         megabytes: about what the file has, and what is made of it.

@@ -29,9 +29,9 @@ class Alignment:
 
     Attributes:
         offset: what A shows, B shows this many seconds later; 0 where that is not known.
-        correlation: of the two curves at the best offset; None for films whose curves cannot be compared.
+        correlation: the correlation of both curves at the best offset; None if the curves cannot be compared.
         runner_up: the highest correlation at an offset more than half a second away.
-        kind: the curve that tells: motion or sound.
+        kind: the curve that was used: motion or sound.
     """
 
     offset: float

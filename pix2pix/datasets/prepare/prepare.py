@@ -48,7 +48,7 @@ class Preparation(NamedTuple):
         matches: the pairs, and the files without a partner.
         output: the new folder.
         recipe: how the pixels are made.
-        shares: of val and test, as parts of all pairs.
+        shares: the shares of val and test, as parts of all pairs.
         videos: files whose frames are extracted first.
         workers: threads; None for one on each core.
     """

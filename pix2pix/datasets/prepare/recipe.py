@@ -40,8 +40,8 @@ class Recipe:
         fit: `crop` scales to cover and cuts out the centre, `pad` scales to fit and adds white, `stretch` distorts.
         label_maps: which images are label maps, whose colours must not mix: A, B, AB or an empty text.
         layout: `side-by-side` files of 8 bits, or two `folders`, which keep depth and alpha.
-        suffix: of the files.
-        seed: of holes and noise, and of the split.
+        suffix: the suffix of the files.
+        seed: the seed of holes and noise, and of the split.
     """
 
     operation: Operation | None = None

@@ -22,8 +22,8 @@ def assign_splits(
     Args:
         items: the pairs.
         readings: the measures of each pair, in the same order.
-        shares: of val and test, as parts of the pairs that get a random split.
-        seed: of the random order.
+        shares: the shares of val and test, as parts of the pairs that get a random split.
+        seed: the seed of the random order.
 
     Raises:
         ValueError: when a split that should have pairs gets none.

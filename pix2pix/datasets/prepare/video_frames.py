@@ -28,7 +28,7 @@ def list_frames(videos: Sequence[Path], frames: Path, every: int, shares: dict[s
         videos: the files; their names must differ.
         frames: the folder where `extract_frames` puts the pictures.
         every: one frame in so many.
-        shares: of val and test.
+        shares: the shares of val and test.
 
     Raises:
         ValueError: for two videos of one name, a video that cannot be read, or one too short to be split.
@@ -57,7 +57,7 @@ def list_frame_pairs(
         a, b: the files.
         frames: the folder where `extract_frames` puts the pictures.
         every: one frame of A in so many.
-        shares: of val and test.
+        shares: the shares of val and test.
         offset: the frame of B is taken this many seconds later; negative, earlier. None: found from the films, or 0
             where they do not tell.
 

@@ -27,8 +27,8 @@ class Slicing(NamedTuple):
         pairs: the volumes A and B of each pair.
         output: the new folder.
         plane: how the volumes are cut.
-        shares: of val and test, as parts of the volumes.
-        seed: of the random split.
+        shares: the shares of val and test, as parts of the volumes.
+        seed: the seed of the random split.
     """
 
     pairs: Sequence[PairSpec]

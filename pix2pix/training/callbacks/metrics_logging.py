@@ -121,7 +121,7 @@ class TrainingLog(pl.Callback):
         self.validated = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Sends what was logged during the validation, at the validated step; the clock goes on."""
+        """Sends what was logged during the validation, at the validated step; the clock keeps running."""
         self.started += time.monotonic() - self.validated
         numbers = self._take_logged(trainer, pl_module, on_step=False)
         if not trainer.sanity_checking:

@@ -22,15 +22,15 @@ class SyntheticFacades(PairSource):
     Training pairs are drawn at the load size, the others at the final size, so that no pixel is resampled.
 
     Args:
-        height: height of evaluated pairs in pixels, likewise `width`.
-        width: see above.
+        height: height of pairs for evaluation, in pixels.
+        width: width of pairs for evaluation.
         load_height: height of training pairs, before the random crop.
-        load_width: see above.
+        load_width: width of training pairs, before the random crop.
         direction: `BtoA` makes photos from labels, `AtoB` labels from photos.
-        train_pairs: how many pairs there are to train on.
-        val_pairs: likewise to validate.
-        test_pairs: likewise to test.
-        seed: of the street.
+        train_pairs: number of training pairs.
+        val_pairs: number of validation pairs.
+        test_pairs: number of test pairs.
+        seed: seed of the street.
     """
 
     def __init__(
