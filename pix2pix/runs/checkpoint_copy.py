@@ -34,6 +34,12 @@ def _copy(value: Any) -> Any:
 
 
 def _copy_tensor(tensor: Tensor) -> Tensor:
-    if tensor.is_cuda:
-        return torch.empty_like(tensor, device="cpu", pin_memory=True).copy_(tensor, non_blocking=True)
-    return tensor.clone() if tensor.device.type == "cpu" else tensor.cpu()
+    if tensor.device.type == "cpu":
+        return tensor.clone()
+    if not tensor.is_cuda:
+        return tensor.cpu()
+    try:
+        pinned = torch.empty_like(tensor, device="cpu", pin_memory=True)
+    except RuntimeError:  # the system limits pinned memory
+        return tensor.cpu()
+    return pinned.copy_(tensor, non_blocking=True)

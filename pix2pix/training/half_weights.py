@@ -9,6 +9,7 @@ The copies follow from the weights, so they are not saved, and whatever changes 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,7 +38,8 @@ class HalfWeights:
                 copies = {name: weight.detach().to(HALF) for name, weight in layer.named_parameters(recurse=False)}
                 self.weights += layer.parameters(recurse=False)
                 self.copies += copies.values()
-                self._replace_in_forward(layer, copies)
+                layer.register_forward_pre_hook(partial(self._hide, copies))
+                layer.register_forward_hook(_show, always_call=True)
         optimizer.register_step_post_hook(self._refresh)
 
     @contextmanager
@@ -55,19 +57,17 @@ class HalfWeights:
             with torch.no_grad():
                 torch._foreach_copy_(self.copies, self.weights)  # pyright: ignore[reportPrivateImportUsage]
 
-    def _replace_in_forward(self, layer: nn.Module, copies: dict[str, Tensor]) -> None:
-        # An attribute of the object hides the parameter, which the module keeps in a dictionary of its own.
-        def hide(*_: Any) -> None:
-            if self.in_use:
-                for name, half in copies.items():
-                    layer.__dict__[name] = _TakeCopy.apply(layer.get_parameter(name), half)
+    def _hide(self, copies: dict[str, Tensor], layer: nn.Module, *_: Any) -> None:
+        """Before a forward pass: an attribute of the object hides the parameter, which torch keeps in a dictionary."""
+        if self.in_use:
+            for name, half in copies.items():
+                layer.__dict__[name] = _TakeCopy.apply(layer.get_parameter(name), half)
 
-        def show(*_: Any) -> None:
-            for name in copies:
-                layer.__dict__.pop(name, None)
 
-        layer.register_forward_pre_hook(hide)
-        layer.register_forward_hook(show, always_call=True)
+def _show(layer: nn.Module, *_: Any) -> None:
+    """After a forward pass: the parameters are what the layer's attributes are again."""
+    for name in ("weight", "bias"):
+        layer.__dict__.pop(name, None)
 
 
 class _TakeCopy(torch.autograd.Function):

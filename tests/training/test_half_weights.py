@@ -1,5 +1,7 @@
 """The bfloat16 copies of weights, which change the number of casts and no result."""
 
+import copy
+import pickle
 from contextlib import ExitStack
 
 import pytest
@@ -7,6 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pix2pix.models import PatchGAN
+from pix2pix.models.losses import CrossEntropy, Wasserstein
+from pix2pix.models.objective import Objective
 from pix2pix.training.half_weights import HalfWeights
 from tests.training.test_cuda_graph import GAN, batches
 
@@ -48,10 +52,17 @@ def halve(gan):
                 parameter.mul_(0.5)
 
 
-@pytest.mark.parametrize("between", [None, halve], ids=["", "weights that change between steps"])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
-def test_copies_of_the_weights_change_no_number(between, layout):
-    plain, gan = GAN(), GAN()
+@pytest.mark.parametrize(
+    ("loss", "layout", "between"),
+    [
+        (CrossEntropy(), torch.contiguous_format, None),
+        (CrossEntropy(), torch.channels_last, halve),
+        (Wasserstein(), torch.contiguous_format, None),  # a penalty on gradients differentiates twice
+    ],
+    ids=["plain", "channels_last, and weights that change between steps", "gradient penalty"],
+)
+def test_copies_of_the_weights_change_no_number(loss, layout, between):
+    plain, gan = GAN(Objective(loss)), GAN(Objective(loss))
     for each in (*plain.networks, *gan.networks):
         each.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
     copies = list(map(HalfWeights, gan.networks, gan.optimizers))
@@ -84,3 +95,12 @@ def test_outside_a_step_and_under_spectral_norm_weights_are_as_they_are():
     HalfWeights(plain, torch.optim.SGD(plain.parameters()))
     assert plain(torch.zeros(1, 3, 4, 4)).dtype == torch.float32
     assert plain.weight is plain.get_parameter("weight")
+
+
+def test_a_network_with_copies_can_be_copied_and_pickled():
+    """As callbacks of users do, between steps."""
+    network = torch.nn.Conv2d(3, 3, 1)
+    HalfWeights(network, torch.optim.SGD(network.parameters()))
+    picture = torch.rand(1, 3, 4, 4)
+    for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert torch.equal(other(picture), network(picture))

@@ -1,6 +1,7 @@
 """Decides when to save checkpoints, and refuses weights that are not finite. `runs/checkpoints.py` writes them."""
 
 import logging
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from pix2pix.training.callbacks.monitored_metric import read_metric, require_eno
 from pix2pix.training.disk_space import warn_if_disk_is_small
 from pix2pix.training.divergence import require_finite_losses
 from pix2pix.training.gan_ddp_strategy import average_over_processes
+from pix2pix.training.least_time import find_least_seconds
 from pix2pix.training.stopping import (
     is_epoch_cut_short,
     is_epoch_over,
@@ -32,8 +34,6 @@ from pix2pix.training.stopping import (
 )
 
 log = logging.getLogger(__name__)
-
-GPU_SECONDS = 30.0  # the least time between two saves after epochs on a GPU
 
 
 class Checkpoints(Checkpoint):
@@ -66,8 +66,7 @@ class Checkpoints(Checkpoint):
         every_n_minutes: Annotated[float, Field(gt=0)] | None = 10.0,
         min_seconds: Annotated[float, Field(ge=0)] | None = None,
     ) -> None:
-        self.min_seconds = min_seconds
-        self.monitor, self.every_n_epochs = monitor, every_n_epochs
+        self.monitor, self.every_n_epochs, self.min_seconds = monitor, every_n_epochs, min_seconds
         self.higher_is_better = higher_is_better(monitor, mode)
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self.best: float | None = None
@@ -175,10 +174,9 @@ class Checkpoints(Checkpoint):
         return {"monitor": self.monitor, "higher_is_better": self.higher_is_better}
 
     def _is_due(self, trainer: pl.Trainer) -> bool:
-        is_due_by_step = self.every_n_steps and trainer.global_step % self.every_n_steps == 0
-        minutes = (time.monotonic() - self.saved_at) / 60
-        is_due_by_clock = self.every_n_minutes is not None and minutes >= self.every_n_minutes
-        return bool(is_due_by_step) or is_wanted_anywhere(trainer, is_due_by_clock)
+        is_due_by_step = self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0
+        minutes = math.inf if self.every_n_minutes is None else self.every_n_minutes
+        return is_due_by_step or is_wanted_anywhere(trainer, time.monotonic() - self.saved_at >= 60 * minutes)
 
     def _save(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool = False) -> None:
         """Saves `last.ckpt` and its links. If the disk refuses, a warning is logged and the training continues.
@@ -187,8 +185,8 @@ class Checkpoints(Checkpoint):
             OSError: if the disk refuses and `must` is set.
             ValueError: if the training has diverged; earlier checkpoints stay as they are.
         """
-        where = f"at step {trainer.global_step}, which is not saved"
-        require_finite_losses(average_over_processes(self.losses), where, trainer.default_root_dir)
+        losses, where = average_over_processes(self.losses), f"at step {trainer.global_step}, which is not saved"
+        require_finite_losses(losses, where, trainer.default_root_dir)
         self._finish_save(trainer)
         # Lightning calls `state_dict` while it saves, so that the file holds the names that it is about to get.
         last, self.names = _folder(trainer) / "last.ckpt", list(names)
@@ -211,26 +209,21 @@ class Checkpoints(Checkpoint):
     def _report(self, error: OSError | None, *, must: bool) -> None:
         """Raises the error of a save if `must` is set, else logs it."""
         self.error = error
-        if error is None:
-            return
-        if must:
+        if error and must:
             raise error
-        self.best = self.former_best  # `best.ckpt` is still the old one
-        log.warning("step %d: %s", self.saved_step, error)
+        if error:
+            self.best = self.former_best  # `best.ckpt` is still the old one
+            log.warning("step %d: %s", self.saved_step, error)
 
     def _save_validated(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool) -> None:
         """Saves if it is due, also as `best.ckpt` if the value of the last validation is the best so far."""
         self._finish_save(trainer)  # it may have failed, and with it the best value so far
         best = self.best
         names = ["best.ckpt"] * self._is_better(trainer) + list(names)
-        is_due = bool(names) or must or self._is_time_for_next(trainer)
-        if is_wanted_anywhere(trainer, is_due, now=True):
+        is_early = time.monotonic() - self.saved_at < find_least_seconds(trainer, self.min_seconds)
+        if is_wanted_anywhere(trainer, bool(names) or must or not is_early, now=True):
             self._save(trainer, names, must=must)
             self.former_best = best
-
-    def _is_time_for_next(self, trainer: pl.Trainer) -> bool:
-        default = GPU_SECONDS if trainer.strategy.root_device.type == "cuda" else 0.0
-        return time.monotonic() - self.saved_at >= (default if self.min_seconds is None else self.min_seconds)
 
     def _stop_if_asked(self, trainer: pl.Trainer) -> None:
         """Ends the training after a save, if the time limit has passed or a process has received a signal."""

@@ -1,6 +1,8 @@
 """Writes sample sheets (source, output, target) of the same pairs every N epochs or steps, and of inputs alone."""
 
 import logging
+import math
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,7 @@ from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.pair import Pair
 from pix2pix.data.sources.image_spec import RGB_SPEC
 from pix2pix.runs.sample_sheets import Kind, sheet_name, write_sheet
+from pix2pix.training.least_time import find_least_seconds
 from pix2pix.training.loggers.base import SupportsSampleSheets
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.stopping import is_epoch_over, is_last_batch, is_last_epoch, is_validation_due
@@ -36,12 +39,20 @@ class Samples(pl.Callback):
         every_n_epochs: how often; the first and the last epoch always have samples. None: after every validation, and
             at the end of the training.
         every_n_steps: also every N training steps; None for none within an epoch.
+        min_seconds: least time between two samples of epochs, except for the last ones. None: 30 on a CUDA GPU, where
+            an epoch may take one second, and 0 elsewhere.
     """
 
     def __init__(
-        self, *, pairs: Count = 4, every_n_epochs: Count | None = 1, every_n_steps: Count | None = None
+        self,
+        *,
+        pairs: Count = 4,
+        every_n_epochs: Count | None = 1,
+        every_n_steps: Count | None = None,
+        min_seconds: Annotated[float, Field(ge=0)] | None = None,
     ) -> None:
         self.pairs, self.every_n_epochs, self.every_n_steps = pairs, every_n_epochs, every_n_steps
+        self.min_seconds, self.written_at = min_seconds, -math.inf
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -59,7 +70,8 @@ class Samples(pl.Callback):
         """Writes both sheets after every N epochs, or after an epoch whose last step was validated."""
         epoch, every = trainer.current_epoch + 1, self.every_n_epochs
         is_counted = is_validation_due(trainer) if every is None else epoch % every == 0 or epoch == 1
-        if is_counted or is_last_epoch(trainer) or self._is_due_by_step(trainer):
+        is_early = time.monotonic() - self.written_at < find_least_seconds(trainer, self.min_seconds)
+        if (is_counted and not is_early) or is_last_epoch(trainer) or self._is_due_by_step(trainer):
             self._write_sheets(trainer, pl_module)
 
     def _is_due_by_step(self, trainer: pl.Trainer) -> bool:
@@ -82,6 +94,7 @@ class Samples(pl.Callback):
         }
         for kind, content in sheets.items():
             self._write_sheet(trainer, kind, content, step_within_epoch)
+        self.written_at = time.monotonic()
 
     def _write_sheet(
         self, trainer: pl.Trainer, kind: Kind, content: tuple[list[str], Rows], step_within_epoch: int | None

@@ -39,6 +39,13 @@ def test_the_last_step_of_an_epoch_has_one_sheet_though_no_epoch_is_due(tmp_path
     assert names == {f"val_epoch000{epoch}.png" for epoch in (1, 2, 3)}
 
 
+def test_short_epochs_have_no_more_sheets_than_asked_and_the_first_and_last_have_theirs(tmp_path):
+    words = ["callbacks.samples.min_seconds=3600", "trainer.max_epochs=3", "trainer.limit_train_batches=2"]
+    pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run", *words)
+    names = {file.name for file in (tmp_path / "run" / "samples").glob("val_*")}
+    assert names == {"val_epoch0001.png", "val_epoch0003.png"}
+
+
 def test_a_sheet_changes_no_weight_and_a_resumed_run_makes_the_same(often, tiny_run, tmp_path):
     assert same_weights(often, tiny_run)
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=often", "callbacks.samples.every_n_steps=4"]
