@@ -44,8 +44,8 @@ def complete_setting(context: click.Context, _parameter: click.Parameter, incomp
     logging.disable()
     os.environ.pop("PIX2PIX_TRACEBACK", None)
     try:
+        from pix2pix.cli.flags import join_flags, split_flags
         from pix2pix.cli.show import find_completions
-        from pix2pix.cli.words import join_flags, split_flags
 
         overrides, flags = split_flags(words[:-1])
         found = find_completions(overrides, join_flags(flags, "--multirun"), words[-1])

@@ -139,7 +139,7 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
     \b
     pix2pix data preview experiment=facades data.augment.rotation=5
     """
-    from pix2pix.cli.words import require_settings
+    from pix2pix.cli.flags import require_settings
     from pix2pix.config import compose
     from pix2pix.config.check import parse_without_networks
     from pix2pix.data.images.pictures import save_picture

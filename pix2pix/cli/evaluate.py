@@ -41,7 +41,7 @@ def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 @click.option(
     "--on-error",
     type=click.Choice(["fail", "skip"]),
-    help="What a pair does that cannot be read: end the evaluation, or be left out and named. Default: as in training.",
+    help="If a pair cannot be read: end the evaluation, or leave the pair out and name it. Default: as in training.",
 )
 @METRIC
 @click.option(

@@ -9,7 +9,7 @@ from pix2pix.cli.completion import SHELLS, complete_setting, completion_script
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_setting)
 def train(overrides: tuple[str, ...]) -> None:
     """Train one run, or a sweep with -m; see `pix2pix train --help`."""
-    from pix2pix.cli.words import join_flags, require_settings, split_flags
+    from pix2pix.cli.flags import join_flags, require_settings, split_flags
 
     require_settings(overrides)
     words, flags = split_flags(overrides)

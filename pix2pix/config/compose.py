@@ -36,7 +36,6 @@ CONFIGS = next(d for d in (Path(__file__).parents[1] / "configs", Path(__file__)
 
 CONFIG = "train"  # the primary configuration
 
-
 # OmegaConf keeps resolvers for the whole process, so their names begin with the package's. They are registered at
 # import, because launchers unpickle a job and resolve its references before they call it.
 KNOWN = {resolver.__name__ for resolver in RESOLVERS}

@@ -71,7 +71,7 @@ class PairDataModule(pl.LightningDataModule):
         num_workers: processes that read ahead; `auto` is 0 for cached pairs, else one per core up to MAX_WORKERS.
         seed: seed of order and augmentation.
         cache: keeps resized pairs during a training; None for none.
-        on_error: what a pair does that cannot be read, or cannot be brought to the size of the training. `fail` ends
+        on_error: for a pair that cannot be read, or cannot be brought to the size of the training. `fail` ends
             the training. `skip` replaces a training pair by the next one, and leaves a validation pair out.
         skip_limit: how many pairs each loading process may skip, and how many a validation may leave out.
         cache_key: the settings of `pairs` and `transform` as text. A cache on disk is used again only if they, the

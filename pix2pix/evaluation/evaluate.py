@@ -59,7 +59,7 @@ def evaluate(
         perceptual: also compute LPIPS, FID and KID.
         metrics: classes of your own metrics, as CLASS or NAME=CLASS, beside those of the configuration.
         samples: outputs per input, each with its own noise; metrics are their means.
-        on_error: what a pair does that cannot be read: `fail` raises its error, `skip` leaves it out and names it.
+        on_error: if a pair cannot be read, `fail` raises its error, and `skip` leaves the pair out and names it.
             None: as in the training.
         options: options of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
 

@@ -147,7 +147,7 @@ def test_a_wrong_choice_is_refused_in_words(overrides, sentence):
         (["sweep=search", "debug=overfit"], "a search compares runs by callbacks.checkpoint.monitor, but"),
     ],
 )
-def test_words_that_would_mislead_are_refused(tmp_path, monkeypatch, words, sentence):
+def test_flags_that_would_mislead_are_refused(tmp_path, monkeypatch, words, sentence):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as error:
         pix2pix("train", *words)

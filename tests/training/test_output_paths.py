@@ -59,7 +59,7 @@ def test_parts_of_others_that_would_write_into_another_run_are_refused(tiny_run,
             assert keep_outputs_in_run(config, here) == config
 
 
-def test_words_that_are_no_paths_are_left_alone(tiny_run, tmp_path, monkeypatch):
+def test_flags_that_are_no_paths_are_left_alone(tiny_run, tmp_path, monkeypatch):
     monkeypatch.chdir(tiny_run.path)
     logger = {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "plain", "version": 3, "flag": None}
     config = tiny_run.config().replace(logger={"csv": logger}, callbacks={}, trainer={})

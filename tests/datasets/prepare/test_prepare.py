@@ -95,7 +95,7 @@ def test_nothing_at_all_is_an_error_too(tmp_path, ab):
     assert "no folder" in refuse("pairs", tmp_path / "gone", ab[0], "-o", "out")
 
 
-def test_words_in_names_are_stripped_and_folders_searched_through(tmp_path):
+def test_flags_in_names_are_stripped_and_folders_searched_through(tmp_path):
     """As in Cityscapes and many sets of Kaggle: city/name_mask.png and city/name.png, train and val apart."""
     names = [f"{split}/city/{number}" for split in ("train", "val") for number in range(3)]
     a = folder_of(tmp_path / "a", [f"{name}_mask" for name in names])

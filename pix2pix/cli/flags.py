@@ -1,4 +1,4 @@
-"""Explains flags that are not Hydra's: `--batch_size 4` is written `data.batch_size=4` here."""
+"""Splits Hydra's flags from overrides, and explains other flags: `--batch_size 4` is `data.batch_size=4` here."""
 
 import difflib
 import shlex
@@ -16,7 +16,7 @@ FULL_NAMES = {
     **{"-i": "--info", "-h": "--help", "-m": "--multirun", "-r": "--run", "-sc": "--shell-completion"},
 }
 # The options of other programs that train pix2pix, and the settings that replace them here.
-ELSEWHERE = {
+FOREIGN_OPTIONS = {
     **dict.fromkeys(("dataroot", "data_dir", "dataset", "input_dir", "data_path", "datapath"), "data.path"),
     **dict.fromkeys(("n_epochs", "niter", "epochs", "num_epochs", "max_epochs", "epoch"), "trainer.max_epochs"),
     **dict.fromkeys(("crop_size", "finesize", "image_size", "img_size", "imsize", "resolution"), "data.size"),
@@ -97,8 +97,8 @@ def _find_settings(name: str) -> Iterator[str]:
     if name in [*known, *groups]:
         yield name
         return
-    if name.lower() in ELSEWHERE:
-        yield ELSEWHERE[name.lower()]
+    if name.lower() in FOREIGN_OPTIONS:
+        yield FOREIGN_OPTIONS[name.lower()]
         return
     last = {key: key.rpartition(".")[2] for key in known}
     meant = difflib.get_close_matches(name, known, 1, 0.75)

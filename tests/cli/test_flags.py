@@ -2,7 +2,7 @@
 
 import pytest
 
-from pix2pix.cli.words import require_settings
+from pix2pix.cli.flags import require_settings
 from tests.conftest import pix2pix
 
 
