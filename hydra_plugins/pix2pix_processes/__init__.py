@@ -46,6 +46,7 @@ class ProcessLauncher(Launcher):
         """Runs all jobs to their end, even if some fail, and returns their results."""
         from pix2pix.runs.job_pool import JobPool
         from pix2pix.runs.sweep import SWEEP
+        from pix2pix.runs.sweep_display import SweepDisplay
 
         jobs = [self.job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
         for job in jobs:
@@ -54,7 +55,9 @@ class ProcessLauncher(Launcher):
         slots = self.slots(jobs)
         log.info("%d runs, %d at once; the log of each is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
         results: dict[Path, JobResult] = {}
-        for job, result in JobPool(slots).run(unique_jobs):
+        pool = JobPool(slots)
+        pool.watch = SweepDisplay().update
+        for job, result in pool.run(unique_jobs):
             results[job.run.path] = result
             SWEEP.record_result(job, *result)
             log.info("[%d/%d] %s: %s %s", len(results), len(unique_jobs), job.name, *result)

@@ -70,6 +70,7 @@ class OptunaSearch(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Runs the trials and logs the best one."""
         from pix2pix.runs.job_pool import JobPool
+        from pix2pix.runs.sweep_display import SweepDisplay
 
         parser = OverridesParser.create(self.processes.loader)
         overrides = parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
@@ -79,7 +80,8 @@ class OptunaSearch(Sweeper):
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
         self.study = self._open_study(self.folder)
         example = self.processes.job(self.fixed, 0)
-        pool = JobPool(self.processes.slots([example] * self.trials), should_prune=self._should_prune)
+        pool = JobPool(self.processes.slots([example] * self.trials), self._should_prune)
+        pool.watch = SweepDisplay().update
         for job, result in pool.run(self._jobs()):
             self._tell(job, result)
         if any(trial.state.name == "COMPLETE" for trial in self.study.trials):

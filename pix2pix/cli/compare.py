@@ -1,5 +1,6 @@
 """`pix2pix compare`: compares runs on one HTML page."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import click
 
 from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
+from pix2pix.core.terminal import is_styled, style
 
 if TYPE_CHECKING:
     from pix2pix.evaluation.comparison import Comparison
@@ -64,11 +66,12 @@ def compare(paths: tuple[str, ...], split: Any, output: Path | None, columns: st
     chosen: dict[str, Any] = {name: options[name] for name in names} | {"columns": _split_names(columns)}
     comparison = compare_runs(paths, split, page=page, **chosen)
     for warning in comparison.warnings():
-        click.echo(warning, err=True)
+        click.echo(style(warning, "yellow", stream=sys.stderr), err=True)
     for name, write in (("csv_file", tables.to_csv), ("markdown", tables.to_markdown), ("latex", tables.to_latex)):
         if options[name] is not None:
             write_text_atomic(options[name], write(comparison))
-    click.echo(tables.to_markdown(comparison))
+    bold = (lambda text: style(text, "bold")) if is_styled(sys.stdout) else None
+    click.echo(tables.to_text(comparison, bold=bold))
     for pairs in comparison.evaluated_pairs():
         click.echo(f"Evaluated on {pairs}.\n")
     if options["paired"]:
@@ -86,9 +89,9 @@ def _split_names(text: str | None) -> list[str]:
 
 
 def _paired_tests(comparison: "Comparison") -> str:
-    from pix2pix.evaluation.paired_tests import compare_with_best, paired_tests_to_markdown
+    from pix2pix.evaluation.paired_tests import compare_with_best, format_paired_tests
 
     tests = [test for name in comparison.metrics for test in compare_with_best(comparison, name)]
     if not tests:
         return "No paired tests: they need two groups of finished runs that were evaluated on the same pictures.\n"
-    return paired_tests_to_markdown(tests)
+    return format_paired_tests(tests)

@@ -25,6 +25,8 @@ def run_or_sweep(words: list[str]) -> None:
     finally:
         if SWEEP.jobs:
             print(SWEEP.table())
+            if command := SWEEP.next_command():
+                print(f"Compare them: {command}")
     if SWEEP.has_failures():
         raise SystemExit(1)
 

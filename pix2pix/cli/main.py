@@ -18,6 +18,7 @@ from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
 from pix2pix.core.errors import exit_with_message
+from pix2pix.core.terminal import StyledFormatter
 from pix2pix.core.utf8 import ensure_utf8
 
 
@@ -36,8 +37,24 @@ class Program(click.Group):
                     )
         return super().parse_args(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands in the order of work, with their whole first sentences."""
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=200)) for name in names])
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+
+SECTIONS = {
+    "Data": ("data",),
+    "Train": ("train", "new"),
+    "Look": ("dashboard", "evaluate", "compare"),
+    "Use": ("demo", "translate", "export", "push", "models", "import"),
+    "Shell": ("completion",),
+}
+MAX_WIDTH = 120  # of help texts, in characters; narrower terminals wrap them
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_WIDTH})
 @click.version_option(package_name="pix2pix")
 def cli() -> None:
     """Paired image-to-image translation with conditional GANs: train, evaluate, translate.
@@ -60,7 +77,9 @@ for command in COMMANDS:
 def main() -> None:
     """Runs the command, and prints errors without a traceback."""
     ensure_utf8()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(StyledFormatter(handler.stream))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     with exit_with_message():
         cli(prog_name=PROGRAM)
 

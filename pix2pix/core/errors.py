@@ -1,10 +1,12 @@
 """Prints errors that a user can correct as one sentence; all others keep their traceback."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pix2pix.core.addresses import hide_secrets
+from pix2pix.core.terminal import style
 
 
 @contextmanager
@@ -18,7 +20,8 @@ def exit_with_message(*kinds: type[Exception], describe: Callable[[Exception], s
     except (ValueError, OSError, *kinds) as error:
         if os.environ.get("PIX2PIX_TRACEBACK"):
             raise
-        raise SystemExit(f"pix2pix: {hide_secrets(_strip_worker_traceback(describe(error)))}") from error
+        name = style("pix2pix:", "bold", "red", stream=sys.stderr)
+        raise SystemExit(f"{name} {hide_secrets(_strip_worker_traceback(describe(error)))}") from error
 
 
 def _strip_worker_traceback(text: str) -> str:

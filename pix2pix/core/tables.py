@@ -18,3 +18,15 @@ def to_markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> s
     """The table in Markdown, a line for each row."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def align_columns(rows: Sequence[Sequence[str]], right_from: int) -> list[list[str]]:
+    """The cells padded to the widths of their columns; from the column `right_from` on they are at the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        [
+            cell.rjust(width) if at >= right_from else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]

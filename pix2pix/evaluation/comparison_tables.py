@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 
-from pix2pix.core.tables import to_markdown_table
+from pix2pix.core.tables import align_columns, to_markdown_table
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.run_groups import Group
 
@@ -14,10 +14,36 @@ LATEX = str.maketrans(
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
 )
 
+MARK = "\0"  # before a cell of the best, until the columns are aligned
+
 
 def to_markdown(comparison: Comparison) -> str:
     """The table in Markdown, with the best groups (`Comparison.leaders`) in bold."""
     return to_markdown_table(*_table(comparison, bold="**{}**".format))
+
+
+def to_text(comparison: Comparison, *, bold: Callable[[str], str] | None = None) -> str:
+    """The table in aligned columns for a terminal.
+
+    Args:
+        comparison: the runs, and what was measured of them.
+        bold: shows the best groups (`Comparison.leaders`) in bold; None marks them by a star.
+    """
+    header, rows = _table(comparison, bold=f"{MARK}{{}}".format)
+    settings = len(header) - len(comparison.metrics)
+    plain = [[_mark_best(cell) if bold is None else cell.removeprefix(MARK) for cell in row] for row in rows]
+    first, *lines = align_columns([header, *plain], settings)
+    if bold is not None:
+        first = [bold(cell) for cell in first]
+        lines = [
+            [bold(text) if cell.startswith(MARK) else text for cell, text in zip(row, line, strict=True)]
+            for row, line in zip(rows, lines, strict=True)
+        ]
+    return "\n".join("  ".join(line).rstrip() for line in [first, *lines]) + "\n"
+
+
+def _mark_best(cell: str) -> str:
+    return f"* {cell.removeprefix(MARK)}" if cell.startswith(MARK) else cell
 
 
 def to_latex(comparison: Comparison) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pix2pix.core.randomness import derive_seed
-from pix2pix.core.tables import to_markdown_table
+from pix2pix.core.tables import align_columns
 from pix2pix.evaluation.bootstrap import Interval, mean_intervals
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.run_groups import Group
@@ -69,8 +69,8 @@ def compare_with_best(comparison: Comparison, metric: str) -> list[PairedTest]:
     return [replace(test, p_pictures=p) for test, p in zip(tests, corrected, strict=True)]
 
 
-def paired_tests_to_markdown(tests: Sequence[PairedTest]) -> str:
-    """The tests as a Markdown table."""
+def format_paired_tests(tests: Sequence[PairedTest]) -> str:
+    """The tests as a table of aligned columns."""
     header = ["metric", "group", "best", "difference (95 %)", "p over pictures (n)", "p over seeds (n)"]
     rows = [
         [
@@ -81,7 +81,7 @@ def paired_tests_to_markdown(tests: Sequence[PairedTest]) -> str:
         ]
         for test in tests
     ]
-    return to_markdown_table(header, rows)
+    return "\n".join("  ".join(line).rstrip() for line in align_columns([header, *rows], len(header))) + "\n"
 
 
 def _format_p(p: float | None, count: int) -> str:

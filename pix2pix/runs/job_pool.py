@@ -123,6 +123,7 @@ class JobPool:
 
     def __init__(self, slots: DeviceSlots, should_prune: Callable[[Job], bool] = lambda job: False) -> None:
         self.slots, self.should_prune = slots, should_prune
+        self.watch: Callable[[Sequence[Job]], None] = lambda jobs: None  # called regularly with all running jobs
         self.running: dict[JobProcess, tuple[Job, list[int], float]] = {}
         self.pruned: set[Path] = set()
         self.failed_starts: list[tuple[Job, JobResult]] = []
@@ -149,6 +150,7 @@ class JobPool:
                     waiting = next(remaining, None)
                 yield from self._collect_results()
                 self.slots.adapt((job, slots) for job, slots, _ in self.running.values())
+                self.watch([job for job, *_ in self.running.values()])
                 time.sleep(POLL_SECONDS)
             yield from self._stop()
         if self.stop_signal is not None:

@@ -4,7 +4,7 @@ import csv
 import os
 from pathlib import Path
 
-TAIL = 2**14  # bytes that hold the last row
+TAIL_BYTES = 2**16  # of a long file, where its newest rows are
 ENCODING = "utf-8-sig"  # with or without the mark that spreadsheets put before the text
 
 
@@ -14,6 +14,22 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
     Lines that are not rows are skipped; without a header all are.
     """
     return parse_metrics(path)[0]
+
+
+def read_newest_metrics(path: Path) -> list[dict[str, str]]:
+    """The last rows of a metrics file, as many as are in its last 64 KiB: of a long file only these are read."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as file:
+        header = file.readline(TAIL_BYTES)
+        start = max(len(header), os.fstat(file.fileno()).st_size - TAIL_BYTES)
+        file.seek(start)
+        if start > len(header):
+            file.readline(TAIL_BYTES)  # the rest of a row
+        columns = split_cells(header.decode(ENCODING, errors="replace").rstrip("\r\n"))
+        lines = file.read().decode("utf-8", errors="replace").rpartition("\n")[0].splitlines()  # no half-written row
+    rows = (_parse_row(columns, line) for line in lines) if "step" in columns else ()
+    return [row for row in rows if row is not None]
 
 
 def parse_metrics(path: Path) -> tuple[list[dict[str, str]], str]:
@@ -43,15 +59,9 @@ def rows_by_step(path: Path) -> list[dict[str, float]]:
 def read_last_step(path: Path) -> int | None:
     """The step of the last row, without reading the file from its start; None if there is no row."""
     try:
-        with path.open("rb") as file:
-            columns = split_cells(file.readline().decode(ENCODING, "replace").strip())
-            begin = file.tell()
-            file.seek(max(begin, file.seek(0, os.SEEK_END) - TAIL))
-            # The last line may be half written, and the first one here may be cut.
-            lines = file.read().decode(errors="replace").rpartition("\n")[0].splitlines()
+        rows = read_newest_metrics(path)
     except OSError:
         return None
-    rows = [row for line in lines if (row := _parse_row(columns, line)) is not None] if "step" in columns else []
     return int(rows[-1]["step"]) if rows else None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pix2pix.runs.directory_lock import is_locked
-from pix2pix.runs.metrics import read_metrics
+from pix2pix.runs.metrics import read_newest_metrics
 from pix2pix.runs.run import Run
 from pix2pix.runs.sweep import STOPPED, find_error_line
 from pix2pix.runs.train_log import NAME as TRAIN_LOG
@@ -65,7 +65,7 @@ def read_state(run: Run, config: "RunConfig", provenance: Mapping[str, Any]) -> 
     if provenance.get("finished"):
         return RunState("finished")
     file = run.path / "metrics.csv"
-    rows = read_metrics(file)
+    rows = read_newest_metrics(file)
     end = config.limits
     place = {
         "epoch": int(float(rows[-1].get("epoch") or 0)) if rows else 0,

@@ -1,17 +1,25 @@
 """A sweep: several runs that one command starts, and the table of their results."""
 
 import re
+import shlex
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from pix2pix.core.terminal import Style, style
 from pix2pix.runs.run import Run
 
 START_MARK = "--- begun at "  # starts the line that precedes the output of each start in a job's log
 STOPPED = "Stopped"  # the first word of the last line of a job that was asked to end
 MAX_DETAIL = 300  # characters of an error in the table
+STYLES: dict[str, tuple[Style, ...]] = {  # of states on a terminal
+    "finished": ("green",),
+    "stopped": ("yellow",),
+    "failed": ("red",),
+    "not run": ("yellow",),
+}
 
 
 class JobFailedError(RuntimeError):
@@ -137,9 +145,18 @@ class Sweep:
         states = [state for state, *_ in lines]
         order = ("finished", "skipped", "pruned", "stopped", "failed", "not run")
         counts = ", ".join(f"{states.count(state)} {state}" for state in order if state in states)
-        rows = [f"  {state:<9} {name:<{width}}  {detail}".rstrip() for state, detail, name in lines]
+        rows = [
+            f"  {style(f'{state:<9}', *STYLES.get(state, ()))} {name:<{width}}  {detail}".rstrip()
+            for state, detail, name in lines
+        ]
         places = sorted({str(job.sweep) for job in self.jobs.values()})
         return "\n".join([f"{' '.join(places)}: {len(lines)} runs, {counts}", *rows])
+
+    def next_command(self) -> str | None:
+        """The command that compares the runs; None if fewer than two are finished."""
+        finished = [job for job in self.jobs.values() if job.run.is_finished()]
+        folders = sorted({str(job.sweep) for job in finished})
+        return f"pix2pix compare {shlex.join(folders)}" if len(finished) > 1 else None
 
     def has_failures(self) -> bool:
         """Whether a run is neither finished nor pruned."""

@@ -13,7 +13,7 @@ from natsort import natsorted
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.evaluation.load_comparison import parse_folder_name
 from pix2pix.evaluation.result_settings import result_settings
-from pix2pix.runs.metrics import read_metrics
+from pix2pix.runs.metrics import read_newest_metrics
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import list_sheets, newest_sheet, parse_epoch
 from pix2pix.runs.state import RunState, read_state
@@ -131,7 +131,7 @@ def _try_read(read: Callable[[], T], file: Path, problems: list[str]) -> T | Non
 def _read_best(run: Run, provenance: dict[str, Any]) -> dict[str, float]:
     if provenance.get("finished"):
         return {name: float(value) for name, value in provenance.get("best", {}).items()}
-    rows = [row for row in read_metrics(run.path / "metrics.csv") if row.get("val/ssim")]
+    rows = [row for row in read_newest_metrics(run.path / "metrics.csv") if row.get("val/ssim")]
     return {"val/ssim": float(rows[-1]["val/ssim"])} if rows else {}
 
 

@@ -1,10 +1,13 @@
 """The command line answers at once, in words, and imports nothing heavy to do so."""
 
+import io
 import subprocess
 import sys
 
 import pytest
 
+from pix2pix.cli.main import SECTIONS, cli
+from pix2pix.core.terminal import style
 from tests.conftest import command, pix2pix
 
 
@@ -33,6 +36,27 @@ def test_choices_are_shown_and_misspelt_words_refused_without_waiting_for_torch(
     output = subprocess.run(python, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert says in output
     assert output.endswith("[]\n")
+
+
+def test_help_shows_every_command_once_with_its_whole_first_sentence(capsys):
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(cli.commands)
+    pix2pix("--help")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "..." not in said.replace("[ARGS]...", "")
+    assert all(command.get_short_help_str(limit=200) in said for command in cli.commands.values())
+
+
+def test_a_terminal_has_colours_unless_no_color_is_set(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert style("x", "bold", "red", stream=Terminal()) == "\033[1;31mx\033[0m"
+    assert style("x", "bold", stream=io.StringIO()) == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert style("x", "bold", stream=Terminal()) == "x"
 
 
 @pytest.mark.parametrize("name", ["evaluate", "translate"])

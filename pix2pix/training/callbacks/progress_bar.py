@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
@@ -12,9 +13,11 @@ from tqdm import tqdm
 
 from pix2pix.training.length import count_steps
 
+WIDE = 100  # columns from which the bar also shows images per second
+
 
 class ProgressBar(pl.Callback):
-    """One bar for the whole training: epoch, steps, images per second, time left, smoothed losses of the first process.
+    """One bar for the whole training: epoch, steps, time left, smoothed losses of the first process, images per second.
 
     If the output is not a terminal (a file, CI), lines with the same numbers: one after each epoch, and one after the
     step with which `every_n_seconds` have passed since the last line. Lightning's bars cover one epoch each, read
@@ -36,7 +39,7 @@ class ProgressBar(pl.Callback):
         self.elapsed, self.images, self.started = 0.0, 0, time.monotonic()
         self.begun, self.first_step, self.printed = self.started, trainer.global_step, self.started
         known_width = shutil.get_terminal_size((0, 0)).columns > 0  # some pseudo-terminals have none
-        self.bar = tqdm(
+        self.bar = _Bar(
             total=count_steps(trainer),
             initial=trainer.global_step,
             unit="step",
@@ -45,7 +48,7 @@ class ProgressBar(pl.Callback):
             nrows=None if known_width else 24,
             smoothing=0.05,
             disable=not (trainer.is_global_zero and sys.stderr.isatty()),
-            bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} steps [{elapsed}, {remaining} left{postfix}]",
+            bar_format="{desc} {bar} {n_fmt}/{total_fmt}  {remaining} left{numbers}",
         )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -68,7 +71,9 @@ class ProgressBar(pl.Callback):
         self.bar.update()
         if self.bar.n == self.bar.last_print_n:  # tqdm has just redrawn; fetching the numbers waits for the device
             self.bar.set_description(format_epoch(trainer), refresh=False)
-            self.bar.set_postfix_str(self._numbers(), refresh=False)
+            self.bar.numbers = f" │ {format_losses({name: float(loss) for name, loss in self.losses.items()})}"
+            if self.bar.is_wide():
+                self.bar.numbers += f"  {self._rate():.1f} img/s"
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the line of the epoch if there is no terminal."""
@@ -98,10 +103,45 @@ class ProgressBar(pl.Callback):
         with contextlib.suppress(OSError):  # a closed pipe must not stop the training
             tqdm.write("  ".join([format_epoch(trainer), step, *left, self._numbers(), *validated]), file=sys.stderr)
 
+    def _rate(self) -> float:
+        """Images per second of this epoch."""
+        return self.images / max(self.elapsed, 1e-9)
+
     def _numbers(self) -> str:
-        rate = self.images / max(self.elapsed, 1e-9)
+        rate = self._rate()
         losses = "  ".join(f"{name} {float(loss):.3f}" for name, loss in self.losses.items())
         return f"{rate:.1f} img/s  {losses}"
+
+
+class _Bar(tqdm):
+    """A bar with the losses at its end, as short as they have to be for the bar to be seen at 80 columns."""
+
+    numbers = ""
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What the format of the bar may name."""
+        return {**super().format_dict, "numbers": self.numbers}
+
+    def is_wide(self) -> bool:
+        """Whether there is room for more than the losses."""
+        return (self.format_dict["ncols"] or 0) >= WIDE
+
+
+def format_losses(losses: Mapping[str, float]) -> str:
+    """The losses of both networks in few characters: `D .18 .21  G 2.1  L1 33`, D of fake and real pairs."""
+    parts = [" ".join(["D", *(_shorten(value) for name, value in losses.items() if name.startswith("d_"))])]
+    for name, value in losses.items():
+        if not name.startswith("d_"):
+            term = name.removeprefix("g_")
+            parts.append(f"{'G' if term == 'gan' else term.upper() if len(term) < 3 else term} {_shorten(value)}")
+    return "  ".join(part for part in parts if part != "D")
+
+
+def _shorten(value: float) -> str:
+    """Two digits, without a zero before the point: `.18`, `2.1`, `33`, `1.2e+03`."""
+    text = f"{value:.2g}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
 def format_epoch(trainer: pl.Trainer) -> str:
