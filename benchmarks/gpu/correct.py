@@ -2,7 +2,7 @@
 
 import copy
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pix2pix.models.losses import CrossEntropy, LeastSquares
 from pix2pix.models.objective import Objective
 from pix2pix.training import build
 from pix2pix.training.cuda_graph import CUDAGraphStep
+from pix2pix.training.half_weights import HalfWeights
 from pix2pix.training.step import pix2pix_step
 
 PRECISIONS = {"float32, TF32 off": (False, False), "float32, TF32 as torch has it": (True, False), "bf16": (True, True)}
@@ -110,7 +111,9 @@ class EagerGraph:
 class OwnStep:
     """The project's step with its own model and optimizers, without Lightning."""
 
-    def __init__(self, options: Options, words: list[str], *, half: bool = False, graph: bool = False) -> None:
+    def __init__(
+        self, options: Options, words: list[str], *, half: bool = False, graph: bool = False, copies: bool = True
+    ) -> None:
         key = " ".join(word for word in words if not word.startswith("data.batch_size"))
         if key not in MODELS:
             MODELS[key] = build.build_model(parse_config(compose_settings(words)))
@@ -119,10 +122,14 @@ class OwnStep:
         networks = self.model.generator, self.model.discriminator
         optimizers = self.model.configure_optimizers()
         updates = [make_update(optimizer) for optimizer in optimizers]
+        half_weights = list(map(HalfWeights, networks, optimizers)) if half and copies else []
 
         def step(source: Tensor, target: Tensor) -> Any:
             # As Lightning sets autocast: no cast of a weight is kept, for D's are updated within the step.
-            with torch.autocast(options.device, torch.bfloat16, cache_enabled=False) if half else nullcontext():
+            autocast = torch.autocast(options.device, torch.bfloat16, cache_enabled=False)
+            with ExitStack() as stack:
+                for context in [*([autocast] if half else []), *(each.use() for each in half_weights)]:
+                    stack.enter_context(context)
                 return pix2pix_step(source, target, *networks, self.model.objective, *updates)
 
         own = EagerGraph() if options.device == "cpu" else None
@@ -151,6 +158,12 @@ PLAN: list[tuple[str, bool, Way, Way]] = [  # what, whether kernels are determin
     ("eager again, deterministic", True, ([], {}), ([], {})),
     ("eager again, fastest kernels", False, ([], {}), ([], {})),
     ("channels_last against eager, deterministic", True, (LAST, {}), ([], {})),
+    (
+        "bf16 with copies of weights against without, deterministic",
+        True,
+        ([], {"half": True}),
+        ([], {"half": True, "copies": False}),
+    ),
     (
         "graph, bf16, channels_last against eager bf16",
         False,

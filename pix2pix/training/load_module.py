@@ -1,5 +1,6 @@
 """Rebuilds the LightningModule of a checkpoint, for use from Python."""
 
+import dataclasses
 from pathlib import Path
 
 import torch
@@ -34,6 +35,8 @@ def load_module(file: Path, trust: Trust = ()) -> Pix2Pix:
     discriminator = load_network(config.discriminator, "discriminator") if config.discriminator else None
     module = build_module(config, generator, discriminator)
     module.load_state_dict(state)
+    # The run chose a graph for its own device and trainer, and those of the caller may be others.
+    module.execution = dataclasses.replace(module.execution, cuda_graph=False)
     return module
 
 

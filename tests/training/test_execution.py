@@ -16,6 +16,7 @@ from pix2pix.runs.run import Run
 from pix2pix.training import cuda_graph, execution
 from pix2pix.training.build import build_data
 from pix2pix.training.execution import choose, list_offers
+from pix2pix.training.module import Pix2Pix
 from tests.conftest import TINY, make_config, pix2pix, same_weights
 
 WORDS = [*TINY, "trainer.max_epochs=1", "trainer.limit_val_batches=1", "~callbacks.samples", "~callbacks.results"]
@@ -139,6 +140,13 @@ def test_a_run_that_began_on_a_gpu_goes_on_without_a_graph_where_none_can_be_rec
     recorded = {"precision": "bf16-mixed", "cuda_graph": True, "channels_last": True}
     kept = execution._keep_recorded(recorded, plain.config())
     assert kept == recorded | {"cuda_graph": False}
+
+
+def test_a_module_that_is_loaded_from_python_takes_plain_steps_unless_asked(plain, tmp_path):
+    content = torch.load(plain.last_checkpoint, weights_only=True)
+    content["config"]["execution"]["cuda_graph"] = True
+    torch.save(content, tmp_path / "graph.ckpt")
+    assert not Pix2Pix.load_from_checkpoint(tmp_path / "graph.ckpt").execution.cuda_graph
 
 
 @pytest.fixture
