@@ -15,7 +15,7 @@ from tqdm import tqdm
 from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.core.checksums import file_sha256
 from pix2pix.core.prefetch import map_in_threads
-from pix2pix.data.images.picture_files import report_unreadable, require_regular_file
+from pix2pix.data.images.picture_files import drop_suffix, report_unreadable, require_regular_file
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shard_index import FORMAT, INDEX, Shard, parse_index
@@ -120,8 +120,9 @@ def _write_shard(path: Path, pairs: Sequence[Files]) -> np.ndarray:
     if not path.exists():
         with atomic_file(path) as part, part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for pair in pairs:
+                key = escape_key(drop_suffix(pair[0].name))
                 for role, picture in zip(roles(len(pair)), pair, strict=True):
-                    _add_member(tar, f"{escape_key(pair[0].stem)}.{role}{picture.suffix.lower()}", picture.read_bytes())
+                    _add_member(tar, f"{key}.{role}{picture.suffix.lower()}", picture.read_bytes())
     return _pair_offsets(path, len(pairs[0]))
 
 

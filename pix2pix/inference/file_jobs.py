@@ -10,6 +10,7 @@ from pathlib import Path
 from natsort import natsorted
 
 from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.settings import DataSettings
 from pix2pix.data.sources.evaluation_folder import EvaluationFolder
 from pix2pix.data.sources.pair_list import is_table
@@ -151,6 +152,6 @@ def _result_files(place: Path, suffix: str, samples: int | None) -> Iterator[Pat
     if place.suffix.lower() in VIDEOS:
         yield place.with_suffix({".avi": ".mkv"}.get(place.suffix.lower(), place.suffix.lower()))
     elif samples is None:
-        yield place.with_name(f"{place.stem}.{suffix}")
+        yield place.with_name(f"{drop_suffix(place.name)}.{suffix}")
     else:
-        yield from (place.with_name(f"{place.stem}_{number + 1}.{suffix}") for number in range(samples))
+        yield from (place.with_name(f"{drop_suffix(place.name)}_{number + 1}.{suffix}") for number in range(samples))

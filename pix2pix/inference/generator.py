@@ -18,6 +18,7 @@ from pix2pix.core.trust import Trust
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.palettes import to_displayable
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.images.resize import Size, resize
 from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
@@ -59,7 +60,7 @@ class TrainedGenerator:
 
     def pair_name(self, file: Path) -> str:
         """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
-        return pair_name(file.stem, *self.config.data.source_image_spec.folders[:1])
+        return pair_name(drop_suffix(file.name), *self.config.data.source_image_spec.folders[:1])
 
     def open_pairs(self, path: str | Path | None = None) -> PairSource:
         """Opens the pairs that the configuration names, in the folder `path` if they have moved.

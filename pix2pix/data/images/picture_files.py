@@ -197,6 +197,12 @@ def _read_npy_header(stream: BinaryIO, length: int) -> tuple[tuple[int, ...], np
     return shape, dtype, "F" if by_columns else "C"
 
 
+def drop_suffix(name: str) -> str:
+    """The name or path of a picture without its suffix, which may be `.nii.gz`."""
+    name = name[: -len(".gz")] if name.lower().endswith(".nii.gz") else name
+    return name.rpartition(".")[0] or name
+
+
 def is_utf8(name: str) -> bool:
     """Whether a file's name is UTF-8; others cannot be written to pages and tables."""
     if name.isascii():

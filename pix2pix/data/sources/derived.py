@@ -12,6 +12,7 @@ from pix2pix.core.plurals import pluralize
 from pix2pix.core.randomness import derivation_generator
 from pix2pix.data.images.decode import read_pixels, read_size
 from pix2pix.data.images.lab import split_lightness
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.images.resize import Preprocess, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
@@ -170,7 +171,7 @@ class DerivedFiles(Sequence[Pair]):
     def __getitem__(self, index: int) -> Pair:  # pyright: ignore[reportIncompatibleMethodOverride]
         (file,) = self.files[index]
         name = self.files.pair_name(index)
-        drawn_by = file.stem if self.files.keys is None else name  # as in earlier versions
+        drawn_by = drop_suffix(file.name) if self.files.keys is None else name  # as in earlier versions
         return self.derive(self.resize(read_pixels(file, 3)), drawn_by)._replace(name=name)
 
 

@@ -8,6 +8,7 @@ from natsort import natsorted
 
 from pix2pix.core.plurals import pluralize
 from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.sources.faults import Fault
 from pix2pix.data.sources.image_spec import OWN_FOLDERS
 from pix2pix.data.sources.inputs_alone import USE
@@ -30,22 +31,25 @@ def find_same_folder(folders: Sequence[Path], names: Sequence[list[str]], place:
 
 def find_images_below(folder: Path, names: Sequence[str]) -> Fault | None:
     """The fault of folders that hold files of the same names: those of A and of B, under other names."""
-    below: dict[str, set[str]] = {}
+    files: dict[str, dict[str, set[str]]] = {}  # the names of the pictures, by the folder above theirs, and by theirs
     for name in names:
         place, _, file = name.rpartition("/")
-        below.setdefault(place, set()).add(file.rpartition(".")[0])
-    last = {place.rpartition("/")[2] for place in below}
-    alike = [
-        set(below) == {one, other} and below[one] == below[other] for one, other in itertools.combinations(below, 2)
-    ]
-    if any(alike) or (len(last) == 2 and len(below) > 2 and len(below) % 2 == 0):
-        a, b = natsorted(last)[:2] if len(last) == 2 else natsorted(below)[:2]
-        message = (
-            f"{folder}: its pictures lie in folders {a}/ and {b}/. Set 'data.folders={{A: {a}, B: {b}}}' (A is the "
-            "input) if these are the two images of a pair, or data.layout=side_by_side if each file holds both."
-        )
-        return Fault("layout", ValueError(message), folders=(a, b))
-    return None
+        above, _, last = place.rpartition("/")
+        files.setdefault(above, {}).setdefault(last, set()).add(drop_suffix(file))
+    images = [set(below) for below in files.values()]
+    kinds = natsorted(images[0])
+    are_alike = all(each == next(iter(below.values())) for below in files.values() for each in below.values())
+    # Folders may also be those of classes. Two of these signs say that they are images.
+    signs = [len(kinds) == 2, len(images) > 1, are_alike]
+    if len(kinds) < 2 or images.count(images[0]) < len(images) or signs.count(True) < 2:
+        return None
+    a, b = kinds[0], kinds[-1]
+    message = (
+        f"{folder}: its pictures lie in folders {', '.join(f'{kind}/' for kind in kinds[:PLACES_SHOWN])}. Set "
+        f"'data.folders={{A: {a}, B: {b}}}' (A is the input) if these are the two images of a pair, or "
+        "data.layout=side_by_side if each file holds both."
+    )
+    return Fault("layout", ValueError(message), folders=(a, b))
 
 
 def describe_several(path: Path, folders: Sequence[Path], lacking: Sequence[str]) -> Fault:

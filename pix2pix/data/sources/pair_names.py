@@ -6,6 +6,7 @@ from pathlib import Path
 from natsort import natsorted
 
 from pix2pix.core.plurals import pluralize
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.picture_folders import fold
 
@@ -30,7 +31,7 @@ def _strip_ending(stem: str, endings: Iterable[str]) -> str:
 def pair_path(file: str, folder: str = "") -> str:
     """The path of a pair, from the path of a file with its suffix; see `pair_name`."""
     place, slash, name = file.rpartition("/")
-    return f"{place}{slash}{pair_name(name.rpartition('.')[0], folder)}"
+    return f"{place}{slash}{pair_name(drop_suffix(name), folder)}"
 
 
 def files_by_pair_name(

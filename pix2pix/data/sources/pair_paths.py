@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.sources.pair_names import pair_name
 
@@ -49,7 +50,7 @@ class PairPaths(Sequence[tuple[Path, ...]]):
         """The name of a pair."""
         if self._unique_names is not None:
             return self._unique_names[index]
-        return pair_name(PurePath(self.names[0][index]).stem, self.image_name)
+        return pair_name(drop_suffix(PurePath(self.names[0][index]).name), self.image_name)
 
     @cached_property
     def _unique_names(self) -> list[str] | None:

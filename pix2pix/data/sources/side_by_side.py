@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pix2pix.data.images.decode import open_picture, read_size
-from pix2pix.data.images.picture_files import UnreadablePictureError
+from pix2pix.data.images.picture_files import UnreadablePictureError, drop_suffix
 from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.image_spec import odd_width_error
 from pix2pix.data.sources.picture_folders import fold
@@ -51,12 +51,12 @@ def find_images_in_names(names: Sequence[str]) -> list[str]:
 
     Empty unless every name consists of a pair's name and one of a few words, and every pair has a file of each word.
     """
-    stems = [name.rpartition("/")[2].rpartition(".")[0] for name in names]
+    stems = [(place, drop_suffix(file)) for place, _, file in (name.rpartition("/") for name in names)]
     for split in (lambda stem: stem.rpartition("_"), lambda stem: stem.partition("_")[::-1]):
-        words: dict[str, set[str]] = defaultdict(set)
-        for stem in stems:
+        words: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for place, stem in stems:
             pair, _, word = split(stem)
-            words[pair].add(word)
+            words[place, pair].add(word)
         found = next(iter(words.values()), set())
         same = all(each == found for each in words.values()) and len(words) > 1
         if same and 2 <= len(found) <= MOST_IMAGES and all(word.isalpha() for word in found) and "" not in words:
@@ -70,7 +70,7 @@ def split_by_image(names: Sequence[str], images: Sequence[str]) -> list[dict[str
     folded = [fold(image) for image in images]
     for name in names:
         place, slash, file = name.rpartition("/")
-        stem = file.rpartition(".")[0]
+        stem = drop_suffix(file)
         hits = [(n, key) for n, image in enumerate(folded) if (key := _strip_image(stem, image)) is not None]
         if len(hits) != 1 or found[hits[0][0]].setdefault(f"{place}{slash}{hits[0][1]}", name) is not name:
             return None

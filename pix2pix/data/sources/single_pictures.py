@@ -5,6 +5,7 @@ from typing import get_args
 
 from natsort import natsorted
 
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.faults import Report, raise_fault
 from pix2pix.data.sources.folder_layout import find_layout
@@ -47,7 +48,7 @@ def _name(folder: Path, names: list[str], report: Report) -> PairPaths:
     """The pictures, in natural order, with their names. Reports those of one name; the first of them counts."""
     if all("/" in name for name in names):
         _require_no_pairs(folder)
-    named = files_by_pair_name(folder, natsorted(names), lambda name: name.rpartition(".")[0], report)
+    named = files_by_pair_name(folder, natsorted(names), drop_suffix, report)
     # The name of a pair has no letter A or B at its end, unless two would be one without it.
     is_flat = len({pair_name(key) for key in named}) == len(named) and not any("/" in key for key in named)
     return PairPaths([folder], [list(named.values())], None if is_flat else list(named))

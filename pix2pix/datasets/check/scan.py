@@ -11,6 +11,7 @@ from natsort import natsorted
 from pix2pix.core.plurals import pluralize
 from pix2pix.data.direction import Direction, Letter
 from pix2pix.data.images.decode import SUFFIXES
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.describe_splits import NO_BORDER, find_doubts
 from pix2pix.data.sources.faults import Fault
@@ -76,7 +77,7 @@ def scan_folder(path: Path, folders: FolderNames | None = None) -> FolderScan:
     """
     require_folder(path)
     own = _find_both_ways(path, folders or OWN_NAMES)
-    if folders is None and (guessed := _guess_folders(path, *own["AtoB"])):
+    for guessed in _guess_folders(path, *own["AtoB"]) if folders is None else ():
         scan = _choose_direction(path, guessed, _find_both_ways(path, guessed))
         if scan.pairs:
             return scan
@@ -109,12 +110,13 @@ def _find(path: Path, folders: FolderNames, direction: Direction) -> tuple[Folde
     return found, faults
 
 
-def _guess_folders(path: Path, found: FolderLayout, faults: Sequence[Fault]) -> FolderNames | None:
-    """The folders that the data seem to have, if those named A and B hold no training pairs."""
+def _guess_folders(path: Path, found: FolderLayout, faults: Sequence[Fault]) -> Iterator[FolderNames]:
+    """The folders that the data may have, if those named A and B hold no training pairs."""
     if "train" in found.splits:
-        return None
-    names = next((fault.folders for fault in faults if fault.folders), None) or _guess_names(path)
-    return {"A": names[:1], "B": names[1:]} if names else None
+        return
+    named = next((fault.folders for fault in faults if fault.folders), None)
+    for names in filter(None, (named, _guess_names(path))):
+        yield {"A": names[:1], "B": names[1:]}
 
 
 def _guess_names(path: Path) -> tuple[str, str] | None:
@@ -123,8 +125,15 @@ def _guess_names(path: Path) -> tuple[str, str] | None:
     names = {re.sub(f"^({SPLIT_WORDS})[_-]?|[_-]?({SPLIT_WORDS})$", "", name, flags=re.IGNORECASE) for name in folders}
     if len(names) != 2 or "" in names:
         return None
-    a, b = natsorted(names)
+    a, b = (_name_one_kind(path, name) for name in natsorted(names))
     return a, b
+
+
+def _name_one_kind(path: Path, name: str) -> str:
+    """The name of a folder; where it holds pictures of several kinds, `1_gtFine_color.png`, that of the first kind."""
+    stems = [drop_suffix(file) for file in walk_pictures(path)]
+    kinds = {stem.rpartition(f"_{name}_")[2] for stem in stems if f"_{name}_" in stem}
+    return f"{name}_{natsorted(kinds)[0]}" if kinds and not any(stem.endswith(f"_{name}") for stem in stems) else name
 
 
 def _list_pairs(found: FolderLayout) -> Iterator[ScannedPair]:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 from natsort import natsorted
 
+from pix2pix.data.images.picture_files import drop_suffix
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.faults import Fault, Report
 from pix2pix.data.sources.pair_names import files_by_pair_name, match_names, pair_path
@@ -141,7 +142,7 @@ def list_singles(folder: Path) -> Matches:
     found = find_single_pictures(folder, faults.append)
     _raise_all(faults)
     items = [
-        PairSpec(_flatten_path(name.rpartition(".")[0]), (file,), split if found.has_splits else None)
+        PairSpec(_flatten_path(drop_suffix(name)), (file,), split if found.has_splits else None)
         for split, each in found.splits.items()
         for name, (file,) in zip(each.files.names[0], each.files, strict=True)
     ]
@@ -189,7 +190,7 @@ class _Naming:
 
 def _divide(file: str) -> tuple[str | None, str]:
     """The split that the first folder of a path names, and the rest of the path, without the suffix of the file."""
-    first, slash, rest = file.rpartition(".")[0].partition("/")
+    first, slash, rest = drop_suffix(file).partition("/")
     split = find_split(first) if slash else None
     return (split, rest) if split else (None, f"{first}{slash}{rest}")
 

@@ -1,8 +1,10 @@
 """`pix2pix data check` reads what training reads: the command that it prints trains, for every kind of folder."""
 
 import csv
+import functools
 import math
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 from pix2pix.config import compose
 from pix2pix.config.check import parse_and_check
+from pix2pix.config.schema import RunConfig
 from pix2pix.core.randomness import pair_generator
 from pix2pix.datasets.check.check import CheckResult, check
 from pix2pix.training.build import build_data, build_model
@@ -142,6 +145,25 @@ def classes_in_grey_rgb(file: Path, pixels: np.ndarray) -> None:
     save(file, np.repeat(pixels[..., :1] // 20, 3, axis=2))
 
 
+def save_pages(file: Path, pixels: np.ndarray) -> None:
+    """A page for each of three channels."""
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(file, np.moveaxis(pixels, -1, 0), photometric="minisblack")
+
+
+def save_dicom(file: Path, pixels: np.ndarray) -> None:
+    """Hounsfield units: 12 bits, less 1024."""
+    pytest.importorskip("pydicom")
+    from tests.data.images.test_medical import write_dicom
+
+    write_dicom(file, pixels[..., 0].astype(np.uint16) * 8, RescaleSlope="1", RescaleIntercept="-1024")
+
+
+def save_nifti(file: Path, pixels: np.ndarray) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti1Image(pixels[..., :1].astype(np.int16), np.eye(4)), str(file))
+
+
 def transparent(file: Path, pixels: np.ndarray) -> None:
     save(file, np.dstack([pixels, np.full((SIDE, SIDE), 100, np.uint8)]))
 
@@ -180,6 +202,31 @@ def target(write: Write, suffix: str = ".png", a: str = "trainA", b: str = "trai
 
 def grey_to_two_channels(root: Path) -> None:
     write_folders(root, suffixes=(".png", ".npy"), of_a=grey16, of_b=two_channels)
+
+
+def cityscapes(*kinds: str) -> Callable[[Path], None]:
+    """The folders of Cityscapes, with these endings of the names in gtFine."""
+
+    def write(root: Path) -> None:
+        for number, place in enumerate(("train/aachen", "train/bochum", "val/ulm")):
+            for kind in kinds:
+                endings = "_leftImg8bit.png", f"_gtFine{kind}.png"
+                write_folders(
+                    root, f"leftImg8bit/{place}", f"gtFine/{place}", suffixes=endings, pairs=3, first=10 * number
+                )
+
+    return write
+
+
+def gopro(*images: str) -> Callable[[Path], None]:
+    """The folders of GoPro: in each scene one of the blurred and one of the sharp pictures."""
+
+    def write(root: Path) -> None:
+        for number, scene in enumerate(("train/GOPR0372_07_00", "train/GOPR0374_11_01", "test/GOPR0384_11_00")):
+            for image in images:
+                write_folders(root, f"{scene}/{image}", f"{scene}/sharp", pairs=3, first=10 * number)
+
+    return write
 
 
 def inputs_alone(letter: str) -> Callable[[Path], None]:
@@ -243,6 +290,19 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
     "classes in 16 bits": (target(classes16), ("data.label_map=B", "data.palette=13")),
     "classes in grey RGB": (target(classes_in_grey_rgb), ("data.label_map=B", "data.palette=13")),
     "masks in their folder": (target(mask, a="images", b="masks"), ("data.folders=", "data.label_map=B")),
+    "pages": (both(save_pages, ".tif"), ()),
+    "JPEG 2000": (both(save, ".jp2"), ()),
+    "AVIF": (both(save, ".avif"), ()),
+    "DICOM": (both(save_dicom, ".dcm"), ("data.depth=32", "_range=[-1024,", "data.source_channels=1")),
+    "NIfTI": (both(save_nifti, ".nii.gz"), ("data.depth=32", "data.source_channels=1")),
+    "NIfTI beside PNG": (lambda root: write_folders(root, suffixes=(".nii.gz", ".png"), of_a=save_nifti), ()),
+    "Cityscapes": (cityscapes(""), ("data.folders={A: gtFine, B: leftImg8bit}",)),
+    "Cityscapes of several kinds": (
+        cityscapes("_color", "_instanceIds", "_labelIds"),
+        ("data.folders={A: gtFine_color, B: leftImg8bit}",),
+    ),
+    "GoPro": (gopro("blur"), ("data.folders={A: blur, B: sharp}",)),
+    "GoPro of three": (gopro("blur", "blur_gamma"), ("data.folders={A: blur, B: sharp}",)),
     "transparent": (both(transparent), ()),
     "palettes": (target(save_with_palette), ()),
 }
@@ -251,10 +311,22 @@ KINDS: dict[str, tuple[Callable[[Path], Path | None], tuple[str, ...]]] = {
 TINY = ["generator.base_channels=2", "discriminator.base_channels=2", "data.num_workers=0", "trainer=cpu"]
 
 
+@functools.cache
+def make_config(command: str) -> RunConfig:
+    """The configuration of a command. Composing one takes longer than to train with it, and many kinds share theirs."""
+    return parse_and_check(compose.compose_command_line([*shlex.split(command)[2:], *TINY]))
+
+
+@pytest.fixture(scope="module")
+def shared_root(tmp_path_factory):
+    """A folder that all kinds use in turn: so equal settings are equal commands."""
+    return tmp_path_factory.mktemp("kinds") / "set"
+
+
 def require_trainable(result: CheckResult) -> None:
     """Runs the recommended command with tiny networks: one step and one validation pair; then reads all pairs."""
     assert result.is_trainable, result.findings
-    config = parse_and_check(compose.compose_command_line([*shlex.split(result.command)[2:], *TINY]))
+    config = make_config(result.command)
     data, module = config.data, build_data(config)
     model = build_model(config)
     trainer = fit(model, pairs=module, max_epochs=1, limit_train_batches=1, limit_val_batches=1)
@@ -271,9 +343,10 @@ def require_trainable(result: CheckResult) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_recommended_command_trains(kind, tmp_path):
+def test_the_recommended_command_trains(kind, shared_root):
     write, settings = KINDS[kind]
-    root = tmp_path / "set"
+    root = shared_root
+    shutil.rmtree(root, ignore_errors=True)
     result = check(write(root) or root)
     assert all(setting in shlex.split(result.command) or setting in result.command for setting in settings)
     require_trainable(result)
