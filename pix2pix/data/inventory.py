@@ -48,9 +48,17 @@ class Inventory(NamedTuple):
 def take_inventory(fingerprint: str, files: Iterable[Path], sums: Sequence[str] = ()) -> Inventory:
     """The inventory of files, which must be sorted by name."""
     paths = list(files)
-    stats = [(stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, paths)]
+    stats = [(stat.st_size, stat.st_mtime_ns) for stat in map(stat_file, paths)]
     sizes, dates = np.array(stats, np.int64).reshape(-1, 2).T
     return Inventory(fingerprint, paths.__getitem__, sizes, dates, sums)
+
+
+def stat_file(path: str | Path) -> os.stat_result:
+    """The status of a file; that of a link to nothing, which reading it will name, is its own."""
+    try:
+        return os.stat(path)  # noqa: PTH116 - a path takes longer than the status
+    except FileNotFoundError:
+        return os.lstat(path)
 
 
 def record_inventory(file: Path, files: Inventory, *, anew: bool) -> None:

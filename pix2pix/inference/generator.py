@@ -23,7 +23,7 @@ from pix2pix.data.images.resize import Size, resize
 from pix2pix.data.images.value_range import denormalize, normalize
 from pix2pix.data.pair import PairSource
 from pix2pix.data.sources.derived import input_derivation
-from pix2pix.data.sources.pair_names import pair_name
+from pix2pix.data.sources.pair_names import pair_name, shorten_name
 from pix2pix.data.transforms import PairTransform
 from pix2pix.inference.builtin import locate_translator
 from pix2pix.inference.mode import Dropout, InferenceMode, Normalization
@@ -60,7 +60,7 @@ class TrainedGenerator:
 
     def pair_name(self, file: Path) -> str:
         """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
-        return pair_name(drop_suffix(file.name), *self.config.data.source_image_spec.folders[:1])
+        return shorten_name(pair_name(drop_suffix(file.name), *self.config.data.source_image_spec.folders[:1]))
 
     def open_pairs(self, path: str | Path | None = None) -> PairSource:
         """Opens the pairs that the configuration names, in the folder `path` if they have moved.

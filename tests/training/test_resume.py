@@ -143,11 +143,13 @@ def test_a_pair_that_cannot_be_used_is_passed_over_on_request_and_a_limit_kept(t
     data = noise_pairs(tmp_path / "pairs", 6)
     cut_short(data / "train" / "1.jpg")
     make_smaller_than_the_crop(data / "train" / "4.jpg")
+    (data / "train" / "6.jpg").symlink_to("/nowhere.jpg")
     words = ["train", *TINY_FOLDER, f"data.path={data}", f"output_dir={tmp_path}", "data.num_workers=0"]
     words += [f"data.cache={cache}", "data.preprocess=crop", "trainer.max_epochs=1"]
     pix2pix(*words, "name=skipping", "data.on_error=skip")
     output = capsys.readouterr().out
-    assert output.count("Skipped (") == 2
+    assert output.count("Skipped (") == 3
+    assert "6.jpg: is a link to /nowhere.jpg, which is not there" in output
     assert "1.jpg: cannot be read as a picture" in output
     assert "pair 4: 20x20 pixels are less than the crop 32x32" in output
     with pytest.raises(SystemExit, match=r"2 pairs could not be used, but data\.skip_limit=1"):

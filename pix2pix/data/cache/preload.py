@@ -11,6 +11,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.data.inventory import stat_file
 from pix2pix.data.pair import Pair, PairSource, Split, read_ahead
 
 DECODERS = ("torch", "pillow", "numpy")  # packages of which another version may give other pixels
@@ -67,7 +68,7 @@ def describe_content(pairs: PairSource, split: Split, settings: str, fingerprint
 
 
 def _describe_file(file: Path) -> str:
-    stat = file.stat()
+    stat = stat_file(file)
     return f"{file} {stat.st_size} {stat.st_mtime_ns}"
 
 

@@ -66,10 +66,14 @@ def require_regular_file(file: Path) -> int:
 
 @contextmanager
 def report_unreadable(path: File) -> Iterator[None]:
-    """Turns every error inside, except FileNotFoundError, into an UnreadablePictureError that names the file."""
+    """Turns every error inside into an UnreadablePictureError that names the file, but for one that is not there."""
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if isinstance(path, Path) and path.is_symlink():
+            raise UnreadablePictureError(
+                f"{path}: is a link to {path.readlink()}, which is not there. Restore that file, or remove the link."
+            ) from error
         raise
     except (UnsupportedError, MissingExtraError) as error:
         raise UnreadablePictureError(f"{path}: {error}") from error
@@ -90,6 +94,8 @@ def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[I
         PIL.UnidentifiedImageError: for any other format.
     """
     length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_regular_file(file)
+    if not length:
+        raise ValueError("the file is empty")
     with lift_pixel_limit():
         try:
             image = Image.open(file, formats=formats or known_formats(file))

@@ -46,7 +46,8 @@ def read_pair_list(
     rows: dict[Split, list[list[str]]] = defaultdict(list)
     inputs, log, lines = list[list[str]](), FaultLog(report), dict[tuple[str, ...], int]()
     for row in _read_rows(table, reader):
-        where, files = f"{table}, line {reader.line_num}", [row[column] for column in columns]
+        where = f"{table}, line {reader.line_num}"
+        files = [_read_path(table.parent, row[column]) for column in columns]
         try:
             split = _parse_split(row.get("split", ""), where)
             is_input = split == "test" and _has_inputs_alone(files, sources)
@@ -83,6 +84,11 @@ def _read_rows(table: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str,
         raise ValueError(
             f"{table}, line {reader.line_num}: cannot be read ({error}). A quotation mark may be left open."
         ) from error
+
+
+def _read_path(root: Path, path: str) -> str:
+    """A path as it is written, or with slashes for the backslashes of Windows if there is no such file."""
+    return path.replace("\\", "/") if "\\" in path and not (root / path).is_file() else path
 
 
 def _has_inputs_alone(files: Sequence[str], sources: Sequence[int]) -> bool:

@@ -1,5 +1,6 @@
 """Finds the names of pairs from names of files. Files with the same name of a pair belong together."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pix2pix.data.sources.faults import Fault, Report, raise_fault
 from pix2pix.data.sources.picture_folders import fold
 
 LETTERS = ("AB", "A", "B")  # a file's name may end in the image that it is
+LONGEST = 200  # bytes of a name; file systems allow 255, of which endings such as `_target.png` take some
 NAMES_SHOWN = 3  # of each folder, in a message
 
 
@@ -21,6 +23,14 @@ def pair_name(stem: str, folder: str = "") -> str:
     """
     stem = _strip_ending(stem, LETTERS)
     return stem if folder in LETTERS else _strip_ending(stem, (folder, folder.removesuffix("s")))
+
+
+def shorten_name(name: str) -> str:
+    """The name of a pair, short enough for files that are called by it: a longer one is cut and gets a digest."""
+    content = name.encode(errors="surrogateescape")
+    if len(content) <= LONGEST:
+        return name
+    return f"{content[:LONGEST].decode(errors='ignore')}_{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def _strip_ending(stem: str, endings: Iterable[str]) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from pix2pix.data.images.picture_files import drop_suffix
-from pix2pix.data.inventory import Inventory
-from pix2pix.data.sources.pair_names import pair_name
+from pix2pix.data.inventory import Inventory, stat_file
+from pix2pix.data.sources.pair_names import pair_name, shorten_name
 
 
 class PairPaths(Sequence[tuple[Path, ...]]):
@@ -49,8 +49,8 @@ class PairPaths(Sequence[tuple[Path, ...]]):
     def pair_name(self, index: int) -> str:
         """The name of a pair."""
         if self._unique_names is not None:
-            return self._unique_names[index]
-        return pair_name(drop_suffix(PurePath(self.names[0][index]).name), self.image_name)
+            return shorten_name(self._unique_names[index])
+        return shorten_name(pair_name(drop_suffix(PurePath(self.names[0][index]).name), self.image_name))
 
     @cached_property
     def _unique_names(self) -> list[str] | None:
@@ -71,7 +71,7 @@ class PairPaths(Sequence[tuple[Path, ...]]):
             below = os.path.relpath(folder, root) + os.sep
             shown = below.removeprefix(f".{os.sep}")
             for name in names:
-                stat = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 - a path takes longer than its size
+                stat = stat_file(os.path.join(folder, name))  # noqa: PTH118 - a path takes longer than its size
                 yield f"{shown}{name} {stat.st_size}", stat.st_mtime_ns
 
 

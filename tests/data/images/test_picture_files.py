@@ -71,6 +71,16 @@ def test_a_pipe_among_the_pictures_is_named_by_every_reader_of_a_folder(tmp_path
         pix2pix("data", "prepare", "derive", "--operation", "blur", folder / "train", "-o", tmp_path / "made")
 
 
+def test_a_link_to_nothing_and_a_file_of_no_bytes_are_named(tmp_path):
+    (tmp_path / "link.png").symlink_to("/nowhere/1.png")
+    (tmp_path / "empty.png").write_bytes(b"")
+    for read in (open_picture, read_size):
+        with pytest.raises(ValueError, match=r"link\.png: is a link to /nowhere/1\.png, which is not there"):
+            read(tmp_path / "link.png")
+        with pytest.raises(ValueError, match=r"empty\.png: cannot be read as a picture \(the file is empty\)"):
+            read(tmp_path / "empty.png")
+
+
 def test_a_pipe_beside_a_partner_is_passed_over_where_that_is_asked_for(tmp_path, caplog):
     for side in "AB":
         (tmp_path / f"train{side}").mkdir()

@@ -228,6 +228,8 @@ def test_a_table_lists_pairs(tmp_path):
     path = table(tmp_path, "\ufeffInput;target;split\n" + "\n".join(rows))
     source = PairFolder(path)
     assert [names(source, split) for split in source.splits] == [["0", "1"], ["2"], ["3"]]
+    table(tmp_path, ("\n".join(["input;target", *rows[:2]])).replace("/", "\\"))  # written on Windows
+    assert sorted(names(PairFolder(path), "train") + names(PairFolder(path), "val")) == ["0", "1"]
     before = source.fingerprint()
     table(tmp_path, "input,target\nphotos/0.png,maps/m1.png\nphotos/1.png,maps/m0.png\n")
     assert PairFolder(path).fingerprint() != before
@@ -243,6 +245,17 @@ def test_rows_of_a_table_without_targets_are_inputs_alone(tmp_path):
     assert "2 inputs in pairs.csv without targets" in source.describe()[1]
     with pytest.raises(ValueError, match=r"line 6: has no target"):
         PairFolder(str(tmp_path / "pairs.csv"), direction="BtoA")
+
+
+def test_names_that_are_too_long_for_files_of_an_evaluation_are_cut(tmp_path):
+    long = "é" * 120
+    for number in range(2):
+        fill(tmp_path, f"trainA/{long}{number}{{}}.png", f"trainB/{long}{number}{{}}.png", count=1)
+    found = names(PairFolder(str(tmp_path), val_share=None), "train") + names(
+        PairFolder(str(tmp_path), val_share=None), "val"
+    )
+    assert len(set(found)) == 2
+    assert max(len(f".{name}_target.png.part".encode()) for name in found) <= 255
 
 
 def test_pairs_of_a_table_have_names_of_their_own(tmp_path):
