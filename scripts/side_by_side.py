@@ -13,9 +13,8 @@ from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.data.images.value_range import normalize
-from pix2pix.evaluation.comparison import RunEntry
-from pix2pix.evaluation.comparison_page import picture_names
 from pix2pix.evaluation.load_comparison import load_comparison
+from pix2pix.evaluation.run_groups import RunEntry
 from pix2pix.runs.find import find_runs
 
 
@@ -29,15 +28,15 @@ def main() -> None:
     options = parser.parse_args()
     comparison = load_comparison(find_runs(options.runs), options.split)
     evaluated = [[entry for entry in group.entries if entry.evaluation] for group in comparison.groups]
-    groups = [group for group, entries in zip(comparison.groups, evaluated, strict=True) if entries]
+    labels = [label for label, entries in zip(comparison.short_labels, evaluated, strict=True) if entries]
     entries = [entries[0] for entries in evaluated if entries]
-    names = picture_names(entries[0])
+    names = list(entries[0].picture_rows)
     shown = names[:: max(1, len(names) // options.rows)][: options.rows]
     rows = [
         [read(entries[0], name, "input"), *(read(e, name, "output") for e in entries), read(entries[0], name, "target")]
         for name in shown
     ]
-    save_picture(make_contact_sheet(rows, ["input", *(group.label for group in groups), "target"]), options.output)
+    save_picture(make_contact_sheet(rows, ["input", *labels, "target"]), options.output)
 
 
 def read(entry: RunEntry, name: str, kind: str) -> torch.Tensor:

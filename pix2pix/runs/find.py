@@ -16,12 +16,14 @@ RUN_SUBFOLDERS = {"checkpoints", "samples", "evaluation", "exported", "tensorboa
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
     """The runs at and below the paths, each once.
 
-    Raises FileNotFoundError for a path without runs, and ValueError for an empty one.
+    Raises FileNotFoundError for a path that is not there or has no runs, and ValueError for an empty one.
     """
     runs: list[Run] = []
     for given in paths:
         require_path(given, "run")
         path = Path(given)
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: there is no such folder. Give runs, or folders of runs such as outputs/.")
         below = (folder for folder, files in walk_folders(path) if CONFIG in files)
         folders = [path] if (path / CONFIG).is_file() else natsorted(below, key=str)
         if not folders:

@@ -240,7 +240,7 @@ def test_a_demo_of_chosen_runs_starts_once_and_ends_with_the_dashboard(outputs):
         page.demos.stop()
     with pytest.raises(urllib.error.URLError):
         status(first)
-    with pytest.raises(ValueError, match="nothing: no runs here"):
+    with pytest.raises(ValueError, match="nothing: there is no such folder"):
         page.demos.start([outputs / "nothing"])
 
 

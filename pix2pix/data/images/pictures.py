@@ -92,12 +92,24 @@ def make_contact_sheet(rows: Sequence[Sequence[Tensor]], titles: Sequence[str] =
     page = Image.new("RGB", flip_size(layout.page_size(len(rows), len(rows[0]))), "white")
     for column, title in enumerate(titles):
         left, *_ = layout.cell(0, column)
-        ImageDraw.Draw(page).text((left, 3), title, fill="#444", font=ImageFont.load_default(12))
+        ImageDraw.Draw(page).text((left, 3), _fit_title(title, layout.width), fill="#444", font=_title_font())
     for row, line in enumerate(pictures):
         for column, picture in enumerate(line):
             enlarged = picture.resize((layout.width, layout.height), Image.Resampling.NEAREST)
             page.paste(enlarged, layout.cell(row, column))
     return page
+
+
+def _title_font() -> Any:
+    return ImageFont.load_default(12)
+
+
+def _fit_title(title: str, width: int) -> str:
+    """The title, or as much of its beginning as is no wider than a column of so many pixels."""
+    if _title_font().getlength(title) <= width:
+        return title
+    ends = range(len(title) - 1, 0, -1)
+    return next((f"{title[:end]}…" for end in ends if _title_font().getlength(f"{title[:end]}…") <= width), "")
 
 
 def save_picture(picture: Picture, path: Path, *, place: Place | None = None, **options: Any) -> None:

@@ -92,3 +92,13 @@ def test_label_maps_keep_their_palette_but_in_jpeg(tmp_path):
         save_picture(labels, tmp_path / f"a.{suffix}")
     with Image.open(tmp_path / "a.png") as png, Image.open(tmp_path / "a.jpg") as jpg:
         assert (png.mode, png.getpixel((0, 0)), jpg.mode) == ("P", 1, "RGB")
+
+
+def test_a_long_title_of_a_sheet_ends_within_its_column():
+    image = torch.zeros(3, 128, 128)
+    for title in ("generator=encoder_decoder, objective=l1_cgan, seed=1", "input"):
+        one, two = (make_contact_sheet([[image, image]], [title, other]) for other in ("", title))
+        right = two.width // 2
+        box = (right, 0, two.width, 20)
+        assert one.crop(box).getcolors() == [(right * 20, (255, 255, 255))]  # nothing of it is in the next column
+        assert one.crop((0, 0, right, 20)).getcolors() != [(right * 20, (255, 255, 255))]
