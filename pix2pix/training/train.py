@@ -102,9 +102,11 @@ def _run_trial(config: RunConfig) -> None:
     prepare_process()
     with silence_lightning(), tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")
+        data = build_data(config)
         trial = config.replace(callbacks=callbacks, logger={}, run_dir=str(run.path), resume="auto")
+        trial = decide_execution(trial, run, data)
         model, trainer = build_model(trial), build_trainer(trial, run)
-        fit(trainer, model, build_data(trial), trial, run)
+        fit(trainer, model, data, trial, run)
     log.info("trainer.fast_dev_run=%s: as many batches went through. Nothing is kept of it.", config.fast_dev_run)
 
 

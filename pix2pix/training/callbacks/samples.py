@@ -39,8 +39,8 @@ class Samples(pl.Callback):
         every_n_epochs: how often; the first and the last epoch always have samples. None: after every validation, and
             at the end of the training.
         every_n_steps: also every N training steps; None for none within an epoch.
-        min_seconds: least time between two samples of epochs, except for the last ones. None: 30 on a CUDA GPU, where
-            an epoch may take one second, and 0 elsewhere.
+        min_seconds: least time between two samples of epochs or validations, except for the last ones. None: 30 on a
+            CUDA GPU, where an epoch may take one second, and 0 elsewhere.
     """
 
     def __init__(
@@ -63,16 +63,19 @@ class Samples(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes both sheets after a validation within an epoch, where these are what counts."""
-        if self.every_n_epochs is None and not trainer.sanity_checking and not is_epoch_over(trainer):
+        is_counted = self.every_n_epochs is None and not trainer.sanity_checking and not is_epoch_over(trainer)
+        if is_counted and not self._is_early(trainer):
             self._write_sheets(trainer, pl_module, trainer.global_step)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes both sheets after every N epochs, or after an epoch whose last step was validated."""
         epoch, every = trainer.current_epoch + 1, self.every_n_epochs
         is_counted = is_validation_due(trainer) if every is None else epoch % every == 0 or epoch == 1
-        is_early = time.monotonic() - self.written_at < find_least_seconds(trainer, self.min_seconds)
-        if (is_counted and not is_early) or is_last_epoch(trainer) or self._is_due_by_step(trainer):
+        if (is_counted and not self._is_early(trainer)) or is_last_epoch(trainer) or self._is_due_by_step(trainer):
             self._write_sheets(trainer, pl_module)
+
+    def _is_early(self, trainer: pl.Trainer) -> bool:
+        return time.monotonic() - self.written_at < find_least_seconds(trainer, self.min_seconds)
 
     def _is_due_by_step(self, trainer: pl.Trainer) -> bool:
         return self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0

@@ -292,7 +292,9 @@ def test_a_training_without_a_step_is_not_finished(tmp_path, words):
 def test_trying_out_with_fast_dev_run_touches_no_run_and_takes_no_name(tmp_path, capsys):
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=run"]
     pix2pix(*words, "+trainer.fast_dev_run=2", "resume=never")
-    assert "2: as many batches went through. Nothing is kept of it" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "2: as many batches went through. Nothing is kept of it" in output
+    assert "precision 32" in output
     assert list(tmp_path.iterdir()) == []
 
 
