@@ -105,6 +105,7 @@ def record(browser: webdriver.Chrome, width: int) -> Iterator[Image.Image]:
     """Draws the facade on an empty canvas; yields the frames."""
     wait_until_translated(browser)
     browser.execute_script(ARROW)
+    browser.execute_script("document.querySelector('#status').hidden = true")  # what the page says lies over the canvas
     browser.find_element(By.CSS_SELECTOR, "#clear").click()
     browser.find_element(By.CSS_SELECTOR, "[data-tool=rectangle]").click()
     wait_until_translated(browser)

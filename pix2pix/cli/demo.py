@@ -41,4 +41,4 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     from pix2pix.inference.builtin import DEFAULT
     from pix2pix.web.demo.serve import serve
 
-    serve(runs or [DEFAULT.file], announce=lambda address: click.echo(f"{address}  (Ctrl-C ends the demo)"), **options)
+    serve(runs or [DEFAULT.file], announce=click.echo, **options)

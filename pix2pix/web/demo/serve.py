@@ -46,7 +46,7 @@ def serve(
         port: the TCP port; 0 for a free one.
         browser: whether to open the page in a browser.
         names: additional host names to accept.
-        announce: called with the address of the page; on a terminal, also with a code of the address for others.
+        announce: called with a line that begins with the address of the page; on a terminal, also with a QR code.
         options: options of `load_translator`.
 
     Raises:
@@ -57,7 +57,7 @@ def serve(
     with listen(host, port) as listening:
         loaded = load_runs(runs, **options)
         app = create_app(loaded, find_samples(loaded[0]), names=[host, *names])
-        announce(url(listening))
+        announce(f"{url(listening)}  (Ctrl-C ends the demo)")
         if network_address := network_url(listening):
             log.warning(exposure_warning(listening, network_address))
             if sys.stdout.isatty() and (code := draw_qr_code(network_address)):

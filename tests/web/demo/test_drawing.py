@@ -29,7 +29,7 @@ def load_sample(page, number: int) -> np.ndarray:
 
 
 def target(page) -> np.ndarray:
-    page.find("#over").send_keys("the target")
+    page.find("#over").send_keys("Compare with the target")
     return page.pixels("figure:nth-child(1) .over")
 
 

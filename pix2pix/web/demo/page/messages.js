@@ -26,7 +26,7 @@ export function veil(text, share = null) {
 export function showState(name, engine = "") {
   $("engine").textContent = engine && `· ${engine}`;
   document.body.dataset.state = name;
-  veil(name === "lost" ? "Disconnected: the demo does not respond. Trying again …" : null);
+  veil(name === "lost" ? "Disconnected. Trying again …" : null);
 }
 
 export function showMeter({ rate, delay }) {

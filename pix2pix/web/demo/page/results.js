@@ -17,8 +17,8 @@ export class Results {
     place.dataset.count = count;
     place.style.setProperty("--columns", columns);
     place.style.setProperty("--rows", Math.ceil(count / columns));
-    select.append(...[["", "nothing"], ["input", "the input"], ["target", "the target"]].map(([value, text]) => new Option(text, value)),
-      ...(pageData.runs.length > 1 ? pageData.runs.map((run, number) => new Option(run.name, `run ${number}`)) : []));
+    select.append(...[["", "No comparison"], ["input", "Compare with the input"], ["target", "Compare with the target"]].map(([value, text]) => new Option(text, value)),
+      ...(pageData.runs.length > 1 ? pageData.runs.map((run, number) => new Option(`Compare with ${run.name}`, `run ${number}`)) : []));
     select.addEventListener("change", () => this.compare());
     range.addEventListener("input", () => this.cut(range.value));
     this.setTarget(null);
