@@ -50,7 +50,7 @@ class Grayscale(Derivation):
 
 
 class LowResolution(Derivation):
-    """The means of squares of `multiple` pixels, enlarged again bicubically: within a level of `derive_input`."""
+    """The means of squares of `multiple` pixels, enlarged again bicubically: within a level of `derive_input`, on noise within two."""
 
     line: Tensor
 
