@@ -11,10 +11,13 @@ from pix2pix import load_translator
 from pix2pix.data.augmentation import View
 from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
+from pix2pix.runs.checkpoint_copy import copy_state
 from pix2pix.runs.run import Run
 from pix2pix.training.cuda_graph import CUDAGraphStep
+from pix2pix.training.half_weights import HalfWeights
 from tests.conftest import TINY, pix2pix, same_weights
 from tests.training.test_cuda_graph import GAN, batches
+from tests.training.test_half_weights import train as train_in_bf16
 
 pytestmark = pytest.mark.gpu
 
@@ -88,6 +91,23 @@ def test_a_training_chooses_what_agrees_and_says_so(tmp_path, capsys):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=run")
     config = Run(tmp_path / "run").config()
     assert (config.precision, config.execution.cuda_graph) == ("bf16-mixed", True), capsys.readouterr().out
+
+
+def test_copies_of_the_weights_change_no_number(deterministic):
+    plain, gan = GAN(device=DEVICE), GAN(device=DEVICE)
+    copies = list(map(HalfWeights, gan.networks, gan.optimizers))
+    assert train_in_bf16(gan, copies, device=DEVICE) == train_in_bf16(plain, [], device=DEVICE)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(gan.weights(), plain.weights(), strict=True))
+
+
+def test_the_state_of_a_moment_is_copied_to_pinned_memory():
+    weights = torch.rand(4, 3, 2, 2, device=DEVICE).to(memory_format=torch.channels_last)
+    before = weights.cpu()
+    copied = copy_state({"state_dict": {"weights": weights}})["state_dict"]["weights"]
+    weights.zero_()
+    assert copied.is_pinned()
+    assert torch.equal(copied, before)
+    assert copied.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_translation_is_that_of_the_cpu_within_a_level(tmp_path):

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import pytest
 import torch
@@ -11,8 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pix2pix.models import PatchGAN
 from pix2pix.models.losses import CrossEntropy, Wasserstein
 from pix2pix.models.objective import Objective
+from pix2pix.training import module
 from pix2pix.training.half_weights import HalfWeights
+from tests.conftest import same_weights, weights
 from tests.training.test_cuda_graph import GAN, batches
+from tests.training.test_cuda_graph import train as train_run
 
 
 class Casts(TorchDispatchMode):
@@ -30,12 +33,12 @@ class Casts(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-def train(gan, copies, steps=3, between=None):
+def train(gan, copies, steps=3, between=None, device="cpu"):
     """The losses of steps under autocast as Lightning sets it."""
     losses = []
-    for source, target in batches(*[2] * steps):
+    for source, target in (batch.to(device) for batch in batches(*[2] * steps)):
         torch.manual_seed(len(losses))
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False), ExitStack() as stack:
+        with torch.autocast(device, torch.bfloat16, cache_enabled=False), ExitStack() as stack:
             for each in copies:
                 stack.enter_context(each.use())
             losses += [float(loss) for loss in gan.step(source, target)["losses"].values()]
@@ -104,3 +107,25 @@ def test_a_network_with_copies_can_be_copied_and_pickled():
     picture = torch.rand(1, 3, 4, 4)
     for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
         assert torch.equal(other(picture), network(picture))
+
+
+class Off:
+    """In the place of the copies."""
+
+    def __init__(self, *_) -> None:
+        pass
+
+    def use(self):
+        return nullcontext()
+
+
+def test_a_training_and_one_of_recorded_steps_have_the_weights_of_a_training_without_copies(tmp_path, monkeypatch):
+    words = ["precision=bf16-mixed", "data.source.train_pairs=20", "trainer.max_epochs=1"]
+    ours, _, _ = train_run(tmp_path / "ours", monkeypatch, *words)
+    graphed, _, (graph,) = train_run(tmp_path / "graph", monkeypatch, *words, "execution.cuda_graph=true")
+    assert graph.replays == 2
+    monkeypatch.setattr(module, "HalfWeights", Off)
+    plain, _, _ = train_run(tmp_path / "plain", monkeypatch, *words)
+    assert same_weights(ours, plain)
+    for name, value in weights(plain).items():
+        torch.testing.assert_close(weights(graphed)[name], value, rtol=1e-3, atol=1e-5)
