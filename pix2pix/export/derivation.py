@@ -50,7 +50,7 @@ class Grayscale(Derivation):
 
 
 class LowResolution(Derivation):
-    """The means of squares of `multiple` pixels, enlarged again bicubically: within a level of `derive_input`, on noise within two."""
+    """The means of squares of pixels, enlarged bicubically: within a level of `derive_input`, two on noise."""
 
     line: Tensor
 
