@@ -20,11 +20,11 @@ function ago(text) {
 
 const breakable = (name) => name.split(/(?<=[,/])/).flatMap((part) => [part, make("wbr")]); // a line may end after , and /
 function stateCell({ state, problems }) {
-  const words = state.text.replace(`: ${state.last_words}`, "").replace(`${state.kind}, `, "");
+  const words = state.text.replace(`: ${state.error}`, "").replace(`${state.kind}, `, "");
   const cell = make("td", { className: "state-cell" }, make("span", { className: `state ${state.kind}`, textContent: state.kind }));
   if (words !== state.kind && words !== "?") cell.append(make("span", { className: "words quiet", textContent: words }));
   if (state.kind === "running" && state.epochs) cell.append(make("progress", { max: state.epochs, value: Math.max(0, state.epoch - 1), ariaLabel: "epochs that are done" }));
-  for (const text of [state.last_words, ...problems].filter(Boolean)) cell.append(make("span", { className: "words fault", textContent: text }));
+  for (const text of [state.error, ...problems].filter(Boolean)) cell.append(make("span", { className: "words fault", textContent: text }));
   return cell;
 }
 function sampleCell(run) {

@@ -60,7 +60,7 @@ def test_a_run_that_holds_its_directory_is_running_and_has_so_much_time_left(run
         ("--- pix2pix train\n2026 INFO Stopped. Run the same command again\n", "stopped", ""),
     ],
 )
-def test_the_last_words_are_those_of_the_last_session(run, log, kind, words):
+def test_the_error_is_that_of_the_last_session(run, log, kind, words):
     reopen(run)
     (run.path / "train.log").write_text(log)
     state = state_of(run)

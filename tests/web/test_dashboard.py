@@ -21,6 +21,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
+import pix2pix.web.dashboard as dashboard_module
 from pix2pix.runs.run import Run
 from pix2pix.web.dashboard import FrontPage, add_front_page
 from pix2pix.web.run_cards import make_card
@@ -219,6 +220,13 @@ def test_a_run_is_described_by_state_best_value_and_what_differs(outputs):
     assert (first["name"], first["differs"], first["state"]["text"]) == ("seeds/seed=1", "seed=1", "finished")
     assert first["best"].keys() == {"val/ssim"}
     assert [sheet["at"] for sheet in first["sheets"]] == [1]
+
+
+def test_the_script_reads_only_what_a_state_has(outputs):
+    script = Path(dashboard_module.__file__).with_name("dashboard.js").read_text(encoding="utf-8")
+    read = set(re.findall(r"\bstate\.(\w+)", script))
+    assert read
+    assert read <= listed(outputs)[0]["state"].keys()
 
 
 def test_chosen_runs_are_compared_and_others_refused(outputs):
