@@ -4,6 +4,7 @@ import base64
 import functools
 import http.server
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from pix2pix.data.sources.derivations import derive_input
 from pix2pix.web.demo.derivation import describe_derivation
+from pix2pix.web.demo.runs import describe_canvas
 from pix2pix.web.demo.static_files import read_page_files
 from tests.conftest import DATASETS, make_config, needs_datasets, pix2pix
 from tests.local_server import LocalServer
@@ -139,3 +141,13 @@ def test_an_uploaded_photo_is_derived_unless_it_is_an_input_already(browser, sup
         page.find("#file").send_keys(str(tmp_path / "photo.png"))
         page.until(lambda: np.array_equal(page.pixels(), photo))
         page.close()
+
+
+@pytest.mark.parametrize(("operation", "is_grey"), [("lab", True), ("grayscale", True), ("blur", False)])
+def test_runs_that_see_lightness_alone_get_greys_to_draw_with(operation, is_grey):
+    data = derived_settings(operation)
+    run = SimpleNamespace(config=SimpleNamespace(data=data), size=data.shape)
+    canvas = describe_canvas([run], is_line_drawing=False)
+    assert canvas["isGrey"] == is_grey
+    colours = [brush["colour"] for brush in canvas["brushes"]]
+    assert all(colour[1:3] == colour[3:5] == colour[5:7] for colour in colours) == is_grey
