@@ -17,6 +17,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -33,6 +34,7 @@ from pix2pix.data.pair import Pair
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_model, build_trainer
 from pix2pix.training.cuda_graph import HOOKS_WITHIN_STEP, WARM_UP
+from pix2pix.training.fit import TERMINATED
 from pix2pix.training.messages import silence_lightning
 
 log = logging.getLogger(__name__)
@@ -189,15 +191,11 @@ def _compare(plain: Numbers, trial: Trial, decisions: Mapping[str, Any]) -> tupl
 def _try(base: RunConfig, batch: Pair, decisions: Mapping[str, Any]) -> Numbers:
     """Trains new networks on one batch for a few steps, as a training does, and leaves nothing behind."""
     steps = WARM_UP + COMPARED_STEPS
+    config = decide(base, decisions)
     # Lightning's trial run: without limits, validation and loggers. A constant rate: schedules depend on the length.
-    trainer_settings = base.trainer | {
-        "fast_dev_run": steps,
-        "overfit_batches": 0.0,
-        "max_time": None,
-        "profiler": None,
-    }
-    config = decide(base, decisions).replace(
-        callbacks={}, logger={}, trainer=trainer_settings, schedule={TARGET: CONSTANT}, resume="auto"
+    trial = {"fast_dev_run": steps, "overfit_batches": 0.0, "max_time": None, "profiler": None}
+    config = config.replace(
+        callbacks={}, logger={}, trainer=config.trainer | trial, schedule={TARGET: CONSTANT}, resume="auto"
     )
     with isolate_rng(), tempfile.TemporaryDirectory() as folder, silence_lightning():
         warnings.filterwarnings("ignore", ".*have no `val_dataloader`.*")
@@ -209,6 +207,8 @@ def _try(base: RunConfig, batch: Pair, decisions: Mapping[str, Any]) -> Numbers:
             if model.graph_step is not None and model.graph_step.recorded_shapes is None:
                 raise RuntimeError("the step could not be recorded")
             return recorder.numbers
+        except SIGTERMException as cause:  # by itself it would end the program as if all were done
+            raise SystemExit(TERMINATED) from cause
         finally:
             del model, trainer
             gc.collect()  # a module and its trainer refer to each other

@@ -11,6 +11,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from pix2pix.runs.run import Run
 from pix2pix.training import cuda_graph, execution
@@ -124,6 +125,10 @@ def test_trials_leave_all_random_generators_as_they_were(tmp_path, monkeypatch):
     first, again = (execution._try(base, batch, {}) for _ in range(2))
     assert states() == before
     assert first == again, "and a trial is the same every time"
+    for decisions in ({"precision": "bf16-mixed"}, LAST):
+        other = execution._try(base, batch, decisions)
+        assert other != first, "it computes in another way"
+        assert other == pytest.approx(first, rel=execution.TOLERANCE)
     assert not list(tmp_path.iterdir())
 
 
@@ -195,3 +200,15 @@ def test_what_the_user_has_set_is_not_decided_again(value, monkeypatch, tmp_path
     decided = execution.decide_execution(config, Run(config.run_dir), data=None)  # pyright: ignore[reportArgumentType]
     assert decided.precision == "bf16-mixed"
     assert decided.execution.channels_last is (value == "true")
+
+
+def test_a_signal_in_a_trial_ends_the_program_with_its_exit_code(tmp_path, monkeypatch):
+    class Stopped(execution.TrialNumbers):
+        def on_train_batch_end(self, *_):
+            raise SIGTERMException
+
+    monkeypatch.setattr(execution, "TrialNumbers", Stopped)
+    config = make_config(*WORDS, f"output_dir={tmp_path}")
+    with pytest.raises(SystemExit) as ended:
+        execution._try(execution.decide(config, execution.PLAIN), build_data(config).first_batch(), {})
+    assert ended.value.code == 143
