@@ -5,12 +5,13 @@ DEVICE ?= cpu
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow test-gpu soak soak-kinds check benchmark benchmark-check benchmark-gpu clean
+.PHONY: help install demo test test-slow test-gpu test-newest-torch soak soak-kinds check benchmark benchmark-check benchmark-gpu clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
 	@echo "make test    run the tests"
 	@echo "make test-gpu  the few tests that need a CUDA GPU, where there is one (torch with CUDA must be installed)"
+	@echo "make test-newest-torch  tests with the newest torch that pip offers, in an environment of its own (9 GB of disk)"
 	@echo "make check   lint, format and types"
 	@echo "make soak    kill trainings 60 times and compare what they leave with an unbroken one (about 10 minutes)"
 	@echo "make soak-kinds  the same for twelve kinds of trainings, 108 kills in all (about half an hour)"
@@ -46,6 +47,9 @@ test-slow: install
 
 test-gpu: install
 	$(BIN)/python -m pytest -m gpu
+
+test-newest-torch: install
+	scripts/try_newest_torch.sh
 
 soak: install
 	$(BIN)/python benchmarks/kill_and_resume.py --kills 60 --term --json benchmarks/results/soak.json

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from pix2pix.config.components import find_problems_of_components
 from pix2pix.config.identity import flatten
@@ -14,8 +15,13 @@ from pix2pix.config.rules import find_broken_rules
 from pix2pix.config.schedules import require_known_end
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import require_no_secrets
-from pix2pix.core.instantiate import build
+from pix2pix.core.instantiate import TARGET, Component, build
 from pix2pix.models.objective import Objective
+
+OF_META = (
+    "The shapes of a network are tried on torch's meta device, which has no values: forward must not ask for any, as "
+    "item() and numpy() do."
+)
 
 
 def parse_and_check(settings: Mapping[str, Any]) -> RunConfig:
@@ -62,15 +68,28 @@ def _check_shapes(config: RunConfig) -> None:
         warnings.filterwarnings("ignore", ".*copying from a non-meta parameter.*", UserWarning)  # weights of their own
         try:
             source = torch.empty(data.batch_size, data.input_channels, *data.shape)
-            fake = build(config.generator)(source)
+            fake: Any = _build_network(config.generator, "generator")(source)
+            if not isinstance(fake, torch.Tensor):
+                raise ValueError(
+                    f"the generator returns a {type(fake).__name__}; it must return a tensor (B, C, H, W)."
+                )
             target = torch.empty(data.batch_size, data.output_channels, *data.shape)
             if fake.shape != target.shape:
                 raise ValueError(f"the generator makes {tuple(fake.shape)}, the targets are {tuple(target.shape)}.")
             objective: Objective = build(config.objective)
             if config.discriminator:
-                discriminator = build(config.discriminator)
+                discriminator = _build_network(config.discriminator, "discriminator")
                 objective.discriminate(discriminator, source, fake)
                 if objective.matches_features:
                     objective.find_features(discriminator, source, fake)
         except (ValueError, RuntimeError) as error:
-            raise _configuration_error([str(error)]) from error
+            hint = [OF_META] if isinstance(error, RuntimeError) and "meta" in str(error) else []
+            raise _configuration_error([str(error), *hint]) from error
+
+
+def _build_network(component: Component, name: str) -> nn.Module:
+    """A network. Raises ValueError if a function made something else."""
+    network = build(component)
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{name}.{TARGET}={component[TARGET]}: made a {type(network).__name__}, not an nn.Module.")
+    return network

@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger
 from torch import nn
 
 from pix2pix.config.identity import flatten
-from pix2pix.config.metric_names import PairMetric
+from pix2pix.config.metric_names import PairMetric, find_missing_direction
 from pix2pix.core import instantiate, trust, trusted_modules
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
@@ -36,11 +36,16 @@ KINDS: dict[str, type] = {
 }
 """The class that each component must derive from. The signature of the class that is named says the rest."""
 
+COMPLETED = {torch.optim.Optimizer, pl.Trainer, pl.Callback, Logger}
+"""The kinds to which a training gives further arguments."""
+
 
 def find_problems_of_components(settings: Mapping[str, Any]) -> Iterator[str]:
     """Yields a sentence for each problem of the classes that a configuration names, and of their arguments."""
     for path, component, kind in _find_components(settings):
-        yield from instantiate.find_component_problems(component, path, kind)
+        yield from instantiate.find_component_problems(component, path, kind, is_complete=kind not in COMPLETED)
+        if kind is PairMetric:
+            yield from find_missing_direction(component, path)
 
 
 def require_trusted_config(settings: Mapping[str, Any], source: Path) -> None:

@@ -1,7 +1,8 @@
 """The names of all metrics, what each means, and whether higher is better."""
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pix2pix.core.instantiate import TARGET, locate
@@ -35,9 +36,30 @@ class PairMetric(ABC):
     def __call__(self, output: "Tensor", target: "Tensor") -> "Tensor":
         """Maps outputs and targets, (B, C, H, W) in [-1, 1], to a value for each picture, (B,)."""
 
+    def measure(self, output: "Tensor", target: "Tensor") -> "Tensor":
+        """The values of `__call__`, float32 (B,). Raises ValueError for anything else."""
+        from torch import Tensor
+
+        values = self(output, target)
+        if not isinstance(values, Tensor) or values.shape != output.shape[:1]:
+            found = f"a tensor {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
+            raise ValueError(
+                f"metrics: {type(self).__qualname__} returned {found} for {len(output)} pictures. It must return a "
+                f"tensor with a value for each picture, ({len(output)},); for means, .mean(dim=(1, 2, 3))."
+            )
+        return values.detach().float()
+
     def describe(self) -> Metric:
         """Direction and meaning."""
         return Metric(self.higher_is_better, (type(self).__doc__ or "").strip().partition("\n")[0].rstrip("."))
+
+
+def find_missing_direction(component: Mapping[str, Any], key: str) -> Iterator[str]:
+    """A sentence about a metric at `key` whose class does not say which values are better."""
+    with contextlib.suppress(ValueError):  # a class that is not there has another sentence
+        target = locate(component[TARGET])
+        if issubclass(target, PairMetric) and not hasattr(target, "higher_is_better"):
+            yield f"{key}.{TARGET}={component[TARGET]}: set higher_is_better = True or False in the class."
 
 
 METRICS = {

@@ -98,17 +98,24 @@ def locate_factory(path: str) -> Callable[..., Any]:
     if not isinstance(path, str):
         raise ValueError(f"{path!r} is no class. Give the full dotted path of a class.")
     module, _, name = current_name(path).rpartition(".")
+    if not module:
+        raise ValueError(f"{path!r} names no module. Give the full dotted path of a class, as mylab.networks.Net.")
     try:
         target = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
         raise ValueError(f"cannot import {path!r} ({error}). Give the full dotted path of a class.") from error
     if not isinstance(target, type | types.FunctionType):
         raise ValueError(f"{path!r} is a {type(target).__name__}, not a class. Give the full dotted path of a class.")
     return target
 
 
-def find_component_problems(component: Mapping[str, Any], key: str, kind: type | types.UnionType) -> Iterator[str]:
-    """Yields a sentence for each problem of the component at `key`, which must derive from `kind`."""
+def find_component_problems(
+    component: Mapping[str, Any], key: str, kind: type | types.UnionType, *, is_complete: bool = True
+) -> Iterator[str]:
+    """Yields a sentence for each problem of the component at `key`, which must derive from `kind`.
+
+    `is_complete`: whether the component has all arguments that its class needs, so that `build` is given no others.
+    """
     try:
         target = locate_factory(component[TARGET])
     except ValueError as error:
@@ -119,7 +126,20 @@ def find_component_problems(component: Mapping[str, Any], key: str, kind: type |
     if made is not None and not issubclass(made, kind):
         yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
-    yield from find_argument_problems(component, key, target)
+    if inspect.isabstract(target):
+        lacking = ", ".join(sorted(getattr(target, "__abstractmethods__", ())))
+        yield f"{key}.{TARGET}={component[TARGET]}: does not define {lacking}. Write this in the class."
+        return
+    yield from list(find_argument_problems(component, key, target)) or (
+        _find_missing_arguments(component, key, target) if is_complete and not component.get(PARTIAL) else ()
+    )
+
+
+def _find_missing_arguments(component: Mapping[str, Any], key: str, target: Callable[..., Any]) -> Iterator[str]:
+    for name, parameter in constructor_parameters(target).items():
+        is_variable = parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+        if name not in component and parameter.default is parameter.empty and not is_variable:
+            yield f"{key}.{name}: is not set, and {component[TARGET]} has no default for it. Set it."
 
 
 def find_argument_problems(component: Mapping[str, Any], key: str, target: Callable[..., Any]) -> Iterator[str]:

@@ -58,7 +58,7 @@ class ChosenMetrics:
     def of_pairs(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
         """The metrics with a value for each picture, by name."""
         perceptual = [metric.pair_metrics() for metric in self.of_sets if isinstance(metric, PerceptualMetrics)]
-        return (perceptual[0] if perceptual else {}) | self.own
+        return (perceptual[0] if perceptual else {}) | {name: metric.measure for name, metric in self.own.items()}
 
     @property
     def scorer_file(self) -> Path | None:

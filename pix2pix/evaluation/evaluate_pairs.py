@@ -85,6 +85,7 @@ class PairEvaluator:
         self.samples, self.images = samples, images
         self.digest = PairsDigest()
         self.on_error: OnError = on_error
+        self.indices: dict[str, int] = {}  # of the pairs, by their names
         self.errors: dict[int, Exception] = {}  # of the pairs that were left out, by their index
 
     def read(self, index: int) -> EvaluatedPair | None:
@@ -97,11 +98,19 @@ class PairEvaluator:
                 raise
             self.errors[index] = error
             return None
+        self._require_own_name(pair.name, index)
         self.digest.add(index, raw)
         trained = self.trained
         source = trained.config.data.source_image_spec.show(pair.source, trained.config.data.source_palette)
         target = to_displayable(pair.target, trained.config.data.target_palette, pair.source)
         return EvaluatedPair(pair.name, pair.source, source, target, self._true_classes(raw))
+
+    def _require_own_name(self, name: str, index: int) -> None:
+        """Raises ValueError for a name that is no name of a file, or that another pair has: files are named by it."""
+        if name != Path(name).name:
+            raise ValueError(f"the name of pair {index + 1}, {name!r}, cannot be that of a file. Name it without /.")
+        if (other := self.indices.setdefault(name, index)) != index:
+            raise ValueError(f"pairs {other + 1} and {index + 1} are both called {name!r}. Give each its own name.")
 
     def _true_classes(self, raw: Pair) -> Tensor | None:
         """The classes (H, W) of the pair's label map, read from the file's pixels before any resampling of colours."""

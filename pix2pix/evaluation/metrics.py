@@ -1,6 +1,6 @@
 """Metrics between outputs and targets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from pix2pix.config.metric_names import MS_SSIM_LEAST
+from pix2pix.config.metric_names import MS_SSIM_LEAST, PairMetric
 from pix2pix.data.images.palettes import Palette
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of its scales (Wang et al. 2003, section 3.2)
@@ -37,7 +37,7 @@ def pair_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
 
 
 def measure_validation(
-    output: Tensor, target: Tensor, palette: Palette | None, further: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+    output: Tensor, target: Tensor, palette: Palette | None, further: Mapping[str, PairMetric]
 ) -> dict[str, Tensor]:
     """All metrics of a validation between pictures (B, C, H, W) in [-1, 1], a tensor (B,) for each.
 
@@ -51,7 +51,7 @@ def measure_validation(
     metrics = pair_metrics(measured, target)
     if palette is not None:
         metrics["pixel_accuracy"] = pixel_accuracy(measured, target, palette)
-    return metrics | {name: measure(measured, target) for name, measure in further.items()}
+    return metrics | {name: metric.measure(measured, target) for name, metric in further.items()}
 
 
 def hide_unlabelled(output: Tensor, target: Tensor, palette: Palette | None) -> Tensor:

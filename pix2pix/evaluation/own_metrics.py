@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pix2pix.config.metric_names import METRICS, Metric, PairMetric
+from pix2pix.config.metric_names import METRICS, Metric, PairMetric, find_missing_direction
 from pix2pix.core import instantiate
 from pix2pix.core.instantiate import TARGET
 from pix2pix.core.trust import build_trusted
@@ -46,7 +46,11 @@ def read_own_metrics(record: Mapping[str, Any]) -> dict[str, Metric]:
 def _build_named(name: str, path: str) -> PairMetric:
     """A metric of the command line, whose module the user trusts by naming it."""
     component = {TARGET: path}
-    problems = list(instantiate.find_component_problems(component, f"--metric {path}", PairMetric))
+    key = f"--metric {path}"
+    problems = [
+        *instantiate.find_component_problems(component, key, PairMetric),
+        *find_missing_direction(component, key),
+    ]
     if problems:
         raise ValueError("; ".join(problems))
     if name in METRICS:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pix2pix.models.eval_mode import KeepsNetworksInEvalMode
 from pix2pix.models.losses import AdversarialLoss
+from pix2pix.models.returned_values import describe_value, require_loss
 from pix2pix.models.terms import L1, L2, Dice, LabelCrossEntropy, SmoothL1, Term, Weight, label_mask
 
 
@@ -90,7 +91,11 @@ class Objective(KeepsNetworksInEvalMode):
     def discriminate(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> list[Tensor]:
         """The logits for an image, of each scale of the discriminator; most have one."""
         logits = discriminator(self._concatenate(source, image))
-        return [scale.float() for scale in (logits if isinstance(logits, list | tuple) else [logits])]
+        scales = logits if isinstance(logits, list | tuple) else [logits]
+        if not scales or not all(isinstance(scale, Tensor) for scale in scales):
+            found = describe_value(logits)
+            raise ValueError(f"the discriminator returned {found}. It must return logits, or a list of them.")
+        return [scale.float() for scale in scales]
 
     def find_features(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> list[list[Tensor]]:
         """The outputs of the discriminator's layers for an image, the logits last, for each of its scales."""
@@ -150,7 +155,7 @@ class Objective(KeepsNetworksInEvalMode):
             terms["gan"] = mean_over_scales(self.adversarial.generator, logits)
         pictures = fake.float(), target.float()
         for name, term in self.terms.items():
-            terms[name] = term(*(features if term.compares == "features" else pictures))
+            terms[name] = require_loss(term(*(features if term.compares == "features" else pictures)), term, fake)
             if labelled is not None and term.is_pixel_mean:
                 # Pixels of no class add nothing. The mean over all pixels becomes the mean over those with a class.
                 terms[name] = terms[name] / labelled.float().mean().clamp(min=1e-9)
@@ -199,7 +204,12 @@ def mean_over_scales(loss: Callable[[Tensor], Tensor], logits: Sequence[Tensor])
 
 def _require_free_names(terms: Mapping[str, Term], own: Mapping[str, Term]) -> Mapping[str, Term]:
     """Returns `terms`. Raises ValueError if a name in it is that of a term of the objective itself."""
-    for name in terms:
+    for name, term in terms.items():
+        if "_modules" not in vars(term):
+            raise ValueError(
+                f"objective.terms.{name}: the constructor of {type(term).__qualname__} must call "
+                "super().__init__(weight)."
+            )
         if name == "gan":
             raise ValueError("objective.terms.gan: the adversarial term has this name. Choose another one.")
         if name in own and own[name].weight:

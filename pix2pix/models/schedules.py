@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, SupportsFloat
 
 from pydantic import Field
 
+TRIED = 100  # moments at which a schedule is tried before the training
 Unit = Literal["epoch", "step"]
 Length = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -39,7 +40,13 @@ class Schedule(ABC):
         """The share `now` epochs or steps after the start of a training of `end`."""
         if now < self.warmup:
             return (now + 1) / (self.warmup + 1)
-        return self.factor(now - self.warmup, end - self.warmup)
+        share: Any = self.factor(now - self.warmup, end - self.warmup)
+        if not isinstance(share, SupportsFloat) or not 0 <= float(share) < math.inf:
+            raise ValueError(
+                f"schedule={type(self).__name__}: factor({now - self.warmup}, {end - self.warmup}) returned {share}. "
+                "It must return a share of the configured learning rate, a number from 0 on."
+            )
+        return float(share)
 
     @property
     def sets_rates(self) -> bool:
@@ -47,7 +54,10 @@ class Schedule(ABC):
         return True
 
     def check(self, end: float) -> None:
-        """Raises ValueError where the schedule does not fit a training of `end` epochs or steps."""
+        """Raises ValueError where the schedule does not fit a training of `end` epochs or steps.
+
+        Tries the schedule at the start, at the end and at times between.
+        """
         if self.needs_end and math.isinf(end):
             raise ValueError(
                 f"schedule={type(self).__name__}: it follows the length of the training, which has no end. "
@@ -57,6 +67,9 @@ class Schedule(ABC):
             raise ValueError(
                 f"schedule.warmup={self.warmup} is more than the training has, {end} {self.unit}s. Lower it."
             )
+        last = TRIED if math.isinf(end) else max(0, math.ceil(end) - 1)
+        for now in {last * number // TRIED for number in range(TRIED + 1)}:
+            self(now, end)
 
     def observe(self, metrics: Mapping[str, SupportsFloat]) -> None:  # noqa: B027 - most look at the time alone
         """Is called after each validation, with its metrics by their names, as `val/ssim`."""

@@ -1,12 +1,14 @@
 """The interface of a training step, the component `training_step` of a configuration."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict
 
 from torch import Tensor, nn
 
 from pix2pix.models.objective import Objective
+from pix2pix.models.returned_values import describe_value
 
 Losses = dict[str, Tensor]
 
@@ -19,6 +21,22 @@ class StepResult(TypedDict):
 
     losses: Losses
     accuracy: dict[str, Tensor]
+
+
+def require_step_result(result: Any, step: object) -> StepResult:
+    """The result of a step, detached. Raises ValueError for what is no mapping of scalar tensors."""
+    name = f"training_step: {type(step).__qualname__}"
+    if not isinstance(result, Mapping) or not isinstance(result.get("losses"), Mapping):
+        raise ValueError(
+            f"{name} returned a {type(result).__name__}. It must return {{'losses': ..., 'accuracy': ...}}, both "
+            "mappings of names to scalar tensors."
+        )
+    parts = {part: result.get(part) or {} for part in ("losses", "accuracy")}
+    for number, value in ((key, value) for values in parts.values() for key, value in values.items()):
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise ValueError(f"{name}: {number} is {describe_value(value)}. It must be a scalar tensor, ().")
+    losses, accuracy = ({key: value.detach() for key, value in values.items()} for values in parts.values())
+    return {"losses": losses, "accuracy": accuracy}
 
 
 class Update(Protocol):

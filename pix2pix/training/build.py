@@ -3,8 +3,8 @@
 import contextlib
 import inspect
 import json
-from collections.abc import Iterable
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -14,13 +14,15 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.profilers import PassThroughProfiler
 from torch import nn
 
-from pix2pix.config.metric_names import find_mode
+from pix2pix.config.metric_names import PairMetric, find_mode
 from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import TARGET, Component, build, is_component_of, locate
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.datamodule import PairDataModule
+from pix2pix.data.own_source import require_pairs
+from pix2pix.data.pair import PairSource
 from pix2pix.models.initialisation import initialise
 from pix2pix.models.objective import Objective
 from pix2pix.models.terms import label_mask
@@ -52,14 +54,15 @@ def build_networks(config: RunConfig) -> tuple[nn.Module, nn.Module | None]:
     discriminator = build(config.discriminator) if config.discriminator else None
     # Seeded again: what the constructors have drawn must not change the weights drawn here.
     seed_weights(config.seed)
-    for network in filter(is_of_this_package, (generator, discriminator)):
-        initialise(network, scheme=config.init.scheme, gain=config.init.gain)
+    for network in (generator, discriminator):
+        if network is not None and is_of_this_package(network):
+            initialise(network, scheme=config.init.scheme, gain=config.init.gain)
     return generator, discriminator
 
 
-def is_of_this_package(network: object) -> TypeGuard[nn.Module]:
-    """Whether a network's class is one of ours, not derived from one."""
-    return type(network).__module__.partition(".")[0] == "pix2pix"
+def is_of_this_package(part: object) -> bool:
+    """Whether the class of a network or another part is one of ours, not derived from one."""
+    return type(part).__module__.partition(".")[0] == "pix2pix"
 
 
 def build_model(config: RunConfig) -> Pix2Pix:
@@ -77,6 +80,8 @@ def build_objective(config: RunConfig) -> Objective:
 
 def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Module | None) -> Pix2Pix:
     """The module that trains these networks as a configuration says."""
+    metrics = {name: build(metric) for name, metric in config.metrics.items()}
+    _try_metrics(metrics, config)
     return Pix2Pix(
         generator,
         discriminator,
@@ -88,17 +93,30 @@ def build_module(config: RunConfig, generator: nn.Module, discriminator: nn.Modu
         ),
         step=build(config.training_step),
         average=MovingAverage(generator, decay, has_warm_up=config.ema_warmup) if (decay := config.ema_decay) else None,
-        metrics={name: build(metric) for name, metric in config.metrics.items()},
+        metrics=metrics,
         seed=config.seed,
         config=config,
     )
 
 
-def build_data(config: RunConfig) -> PairDataModule:
-    """The pairs of the run, found and matched."""
+def _try_metrics(metrics: Mapping[str, PairMetric], config: RunConfig) -> None:
+    """Measures noise: a metric that fails would otherwise end the training at its first validation."""
     data = config.data
+    random = torch.Generator().manual_seed(0)
+    shape = (2, data.output_picture_channels, *data.shape)
+    for metric in metrics.values():
+        output, target = (torch.rand(shape, generator=random) * 2 - 1 for _ in range(2))
+        metric.measure(output, target)
+
+
+def build_data(config: RunConfig) -> PairDataModule:
+    """The pairs of the run, found and matched. Raises ValueError if a source of the user's own has no usable pairs."""
+    data = config.data
+    source: PairSource = build(data.source)
+    if not is_of_this_package(source):
+        _try_source(source, config)
     return PairDataModule(
-        build(data.source),
+        source,
         build(data.transform),
         batch_size=data.batch_size,
         validation_batch=config.validation_batch,
@@ -109,6 +127,14 @@ def build_data(config: RunConfig) -> PairDataModule:
         skip_limit=data.skip_limit,
         cache_key=json.dumps([data.source, data.transform]),
     )
+
+
+def _try_source(source: PairSource, config: RunConfig) -> None:
+    data = config.data
+    counts = (data.source_channels, data.target_channels)
+    # Label maps have the channels of their colours, joined inputs those of their parts.
+    source_count, target_count = (None if data.palette or data.source_inputs else count for count in counts)
+    require_pairs(source, (source_count, target_count))
 
 
 def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:

@@ -22,7 +22,7 @@ from pix2pix.data.pair import Pair, to_pair
 from pix2pix.evaluation.metrics import measure_validation
 from pix2pix.inference.mode import InferenceMode
 from pix2pix.models.objective import Objective
-from pix2pix.models.step_interface import Networks, StepResult, TrainingStep
+from pix2pix.models.step_interface import Networks, StepResult, TrainingStep, require_step_result
 from pix2pix.runs.plain_state import make_plain, restore_types
 from pix2pix.training.cuda_graph import CUDAGraphStep, Execution, match_memory_format, warn_about_skipped_hooks
 from pix2pix.training.divergence import require_finite_state
@@ -148,7 +148,7 @@ class Pix2Pix(pl.LightningModule):
         with ExitStack() as stack:
             for half in self.half_weights:
                 stack.enter_context(half.use())
-            result = self.step(source, target, networks, self.global_step)
+            result = require_step_result(self.step(source, target, networks, self.global_step), self.step)
         if self.average is not None:
             self.average.update(self.generator)
         return result

@@ -25,7 +25,13 @@ class Optimization:
     clip_norm: float | None = None
 
     def build_optimizers(self, networks: Mapping[str, nn.Module]) -> dict[str, Optimizer]:
-        """An optimizer for each network."""
+        """An optimizer for each network. Raises ValueError for a network without weights to train."""
+        for name, network in networks.items():
+            if not any(parameter.requires_grad for parameter in network.parameters()):
+                raise ValueError(
+                    f"{name}: {type(network).__qualname__} has no weights to train: it has none, or all are frozen "
+                    "(requires_grad_(False))."
+                )
         return {name: self.optimizers[name](network.parameters()) for name, network in networks.items()}
 
     def build_rates(self) -> LearningRates:
