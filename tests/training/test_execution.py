@@ -38,6 +38,17 @@ class Forgetful:
         pass
 
 
+class Sound(Forgetful):
+    """Stands in for a graph that repeats what was recorded."""
+
+    def record(self, work):
+        self.work = work
+        return self.result
+
+    def replay(self):
+        self.result |= self.work()
+
+
 class Unable(Forgetful):
     """Stands in for a device that cannot record."""
 
@@ -115,7 +126,7 @@ def test_a_device_on_which_plain_steps_fail_offers_nothing():
     assert choose(LAST, trial) == {}
 
 
-def test_trials_leave_all_random_generators_as_they_were(tmp_path, monkeypatch):
+def test_trials_leave_all_random_generators_as_they_were_and_agree_where_steps_are_sound(tmp_path, monkeypatch):
     def states():
         return torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()
 
@@ -129,6 +140,8 @@ def test_trials_leave_all_random_generators_as_they_were(tmp_path, monkeypatch):
         other = execution._try(base, batch, decisions)
         assert other != first, "it computes in another way"
         assert other == pytest.approx(first, rel=execution.TOLERANCE)
+    monkeypatch.setattr(cuda_graph, "CudaGraph", Sound)
+    assert execution._try(base, batch, {"cuda_graph": True}) == pytest.approx(first, rel=1e-4)
     assert not list(tmp_path.iterdir())
 
 
