@@ -28,9 +28,10 @@ from torch.utils.data import DataLoader
 from benchmarks.machine import describe_machine
 from pix2pix.data.cache.cache import Cache, CacheKind
 from pix2pix.data.cache.preload import ResizedPairs
-from pix2pix.data.datamodule import TrainingPairs, collate_list, collate_stack
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.samplers import Draw
 from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.training_loader import collate_list, collate_stack
 from pix2pix.data.transforms import JitterAndMirror
 
 LOAD, CROP = 286, 256

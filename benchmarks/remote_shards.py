@@ -23,11 +23,12 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from benchmarks.machine import describe_machine
-from pix2pix.data.datamodule import TrainingPairs, collate_stack
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.read_ahead import ReadAhead
 from pix2pix.data.sources.shards import ShardedPairs
+from pix2pix.data.training_loader import collate_stack
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.datasets.write_shards import write_shards
 

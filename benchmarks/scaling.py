@@ -25,9 +25,10 @@ from PIL import Image
 
 from benchmarks.contenders import compose_benchmark_config
 from benchmarks.machine import mebibytes, peak_mebibytes
-from pix2pix.data.datamodule import TrainingPairs, collate_list
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.training_loader import collate_list
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.inference.mode import InferenceMode

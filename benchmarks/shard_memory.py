@@ -21,10 +21,11 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from pix2pix.data.datamodule import TrainingPairs, collate_stack
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shards import ShardedPairs
+from pix2pix.data.training_loader import collate_stack
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.datasets.write_shards import write_shards
 

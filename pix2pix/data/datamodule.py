@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pytorch_lightning as pl
@@ -21,19 +21,13 @@ from pix2pix.data.pair import Pair, PairSource, Split, read_ahead
 from pix2pix.data.resume import EpochLayout, align_progress, convert_progress, find_position
 from pix2pix.data.samplers import Draw, DrawnBatch, EpochBatches
 from pix2pix.data.sources.skip_unreadable import OnError, SkipUnreadable, leave_out_unreadable
+from pix2pix.data.training_loader import ResumableLoader, TrainingBatch, collate_list, collate_stack
 from pix2pix.data.transforms import PairTransform, View
 
 log = logging.getLogger(__name__)
 
 MAX_WORKERS = 8
 Redraw = Callable[[Pair, int, int, int], Pair]  # PairSource.redraw
-
-
-class TrainingBatch(NamedTuple):
-    """A batch before its augmentation: resized pairs, and a view of each."""
-
-    pairs: Any  # a Pair whose images are stacked or in lists
-    views: list[View]
 
 
 class TrainingPairs(Dataset[tuple[Pair, View]]):
@@ -152,7 +146,7 @@ class PairDataModule(pl.LightningDataModule):
         """The number of processes and pairs of a step, and of pairs in an epoch."""
         return EpochLayout(self._trainer().world_size, self.batch_size, len(self.training.pairs))
 
-    def train_dataloader(self) -> "ResumableLoader":
+    def train_dataloader(self) -> ResumableLoader:
         """Loads the rest of the trainer's current epoch."""
         trainer = self._trainer()
         warning = convert_progress(trainer, self.saved_layout, self.epoch_layout())
@@ -222,32 +216,3 @@ class PairDataModule(pl.LightningDataModule):
 def natural_order(seed: int, epoch: int, length: int) -> np.ndarray:
     """The natural order of the pairs, in every epoch."""
     return np.arange(length)
-
-
-def collate_list(examples: Sequence[tuple[Pair, View]]) -> TrainingBatch:
-    """Collates pairs and views into lists, without the cost of a copy."""
-    pairs, views = zip(*examples, strict=True)
-    batch: list[Any] = [list(part) for part in zip(*pairs, strict=True)]
-    return TrainingBatch(Pair(*batch), list(views))
-
-
-def collate_stack(examples: Sequence[tuple[Pair, View]]) -> TrainingBatch:
-    """Collates pairs and views, and stacks images of equal sizes: one tensor is faster to send than many."""
-    (source, target, names), views = collate_list(examples)
-    return TrainingBatch(Pair(_stack(source), _stack(target), names), views)
-
-
-def _stack(images: Any) -> Any:
-    """(B, C, H, W), or the list if sizes differ."""
-    return torch.stack(images) if len({image.shape for image in images}) == 1 else images
-
-
-class ResumableLoader(DataLoader[tuple[Pair, View]]):
-    """A loader that can start within an epoch. Its position follows from the trainer's, so it has no state to save."""
-
-    def state_dict(self) -> dict[str, int]:
-        """Nothing, but it must exist: without it Lightning warns that the loader cannot resume within an epoch."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Nothing to restore."""

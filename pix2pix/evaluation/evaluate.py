@@ -53,38 +53,37 @@ def evaluate(
         split: `train`, `val` or `test`, without augmentation. None: `val`; of a folder without it, `test` or `train`.
         data: a folder of other pairs, with splits or without: then all its pairs are evaluated.
         limit: the largest number of pairs, which are evenly spaced.
-        output: an empty folder, or one with an evaluation. None: `evaluation/SPLIT/` of the run; for other data or
-            options, a folder of their own, such as `evaluation/val,dropout=off/`.
+        output: an empty folder, or one with an evaluation. None: one of the run, such as `evaluation/val,dropout=off/`.
         scorer: a run from photos to labels that segments the outputs.
         perceptual: also compute LPIPS, FID and KID.
         metrics: classes of your own metrics, as CLASS or NAME=CLASS, beside those of the configuration.
         samples: outputs per input, each with its own noise; metrics are their means.
-        on_error: if a pair cannot be read, `fail` raises its error, and `skip` leaves the pair out and names it.
-            None: as in the training.
+        on_error: `fail` raises the error of an unreadable pair, `skip` leaves the pair out. None: as in the training.
         options: options of `load_generator`: checkpoint, device, normalization, dropout, seed, trust.
 
     Raises:
         FileNotFoundError: when the run, its checkpoint or its data do not exist.
         ValueError: for a split that is not there, a scorer that does not fit, or an `output` that holds other files.
     """
-    _require_options(split, limit, samples, data=data, output=output, scorer=scorer)
-    if on_error is not None:
-        require_choice(on_error, "on_error", get_args(OnError))
+    _require_options(split, limit, samples, on_error, data=data, output=output, scorer=scorer)
     run, output = _open_places(run, output)
     trained = load_generator(run.path, **options)
     selection = select_pairs(run, trained, data, split, limit)
     chosen = choose_metrics(trained, scorer, perceptual, metrics, options.get("device", "auto"))
     choices = options | {"data": data, "samples": samples, "limit": limit}
     place = output or _choose_folder(run, trained.config, selection.split, **choices)
-    return _evaluate_selection(
-        run, trained, selection, chosen, samples, place, on_error or trained.config.data.on_error
-    )
+    on_error = on_error or trained.config.data.on_error
+    return _evaluate_selection(run, trained, selection, chosen, samples, place, on_error)
 
 
-def _require_options(split: Split | None, limit: int | None, samples: int, **paths: str | Path | None) -> None:
+def _require_options(
+    split: Split | None, limit: int | None, samples: int, on_error: OnError | None, **paths: str | Path | None
+) -> None:
     """Raises ValueError for a number, word or path that would choose other pairs than was meant, or none."""
     if split is not None:
         require_choice(split, "split", get_args(Split))
+    if on_error is not None:
+        require_choice(on_error, "on_error", get_args(OnError))
     require_at_least(1, limit=limit, samples=samples)
     for name, path in paths.items():
         if path is not None:

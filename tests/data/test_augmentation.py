@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from pix2pix.data.augmentation import Augment, View, color_jitter, crop, rotate_scale, sample_view
-from pix2pix.data.datamodule import TrainingPairs, collate_list
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
+from pix2pix.data.training_loader import collate_list
 from pix2pix.data.transforms import JitterAndMirror
 
 SIZES = {"height": 24, "width": 32, "load_height": 30, "load_width": 40}

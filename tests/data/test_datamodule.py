@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from pix2pix.core.randomness import pair_generator
-from pix2pix.data.datamodule import TrainingPairs, collate_list, collate_stack
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw, EpochBatches
+from pix2pix.data.training_loader import collate_list, collate_stack
 from pix2pix.data.transforms import JitterAndMirror, View
 
 

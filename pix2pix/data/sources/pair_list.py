@@ -51,26 +51,29 @@ def read_pair_list(
         try:
             split = _parse_split(row.get("split", ""), where)
             is_input = split == "test" and _has_inputs_alone(files, sources)
-            used = sources if is_input else range(len(files))
             if not is_input:
                 _require_values(files, columns, sources, where)
-            _require_files(table.parent, [files[n] for n in used], where)
-            if (first_line := lines.setdefault(tuple(files), reader.line_num)) != reader.line_num:
-                raise ValueError(f"{where}: lists the pair of line {first_line} again. Remove one of the two lines.")
+            used = [files[n] for n in (sources if is_input else range(len(files)))]
+            _require_files(table.parent, used, where)
+            _require_new(lines, files, reader.line_num, where)
+            (inputs if is_input else rows[split]).append(used)
         except ValueError as error:
             log.report(Fault("row", error))
-            continue
-        (inputs if is_input else rows[split]).append([files[n] for n in used])
     if not rows and not inputs and not log.has_faults:
         log.report(Fault("empty", ValueError(f"{table}: lists no pairs. Write a line for each below the first.")))
-    splits: dict[Split, SplitFiles] = {
-        split: SplitFiles(_make_paths(table, found, names[0]), table.name) for split, found in rows.items()
-    }
+    paths = {split: _make_paths(table, found, names[0]) for split, found in rows.items()}
+    splits: dict[Split, SplitFiles] = {split: SplitFiles(found, table.name) for split, found in paths.items()}
     layout = FolderLayout(table.parent, splits, has_splits="split" in (reader.fieldnames or []))
     if inputs:
         layout.inputs = _make_paths(table, inputs, names[sources[0]])
         layout.notes.append(describe_inputs(len(inputs), table.name))
     return layout
+
+
+def _require_new(lines: dict[tuple[str, ...], int], files: Sequence[str], line: int, where: str) -> None:
+    """Raises ValueError if an earlier line lists the same files; else adds them to `lines`."""
+    if (first_line := lines.setdefault(tuple(files), line)) != line:
+        raise ValueError(f"{where}: lists the pair of line {first_line} again. Remove one of the two lines.")
 
 
 def _read_rows(table: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str, str]]:

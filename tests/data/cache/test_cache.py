@@ -18,9 +18,9 @@ from pix2pix.data.cache import cache as caching
 from pix2pix.data.cache.cache import Cache
 from pix2pix.data.cache.disk import DiskCache
 from pix2pix.data.cache.preload import ResizedPairs, describe_content, prefetch_all
-from pix2pix.data.datamodule import collate_list
 from pix2pix.data.pair import Pair
 from pix2pix.data.samplers import Draw
+from pix2pix.data.training_loader import collate_list
 from pix2pix.runs.run import Run
 from pix2pix.training.build import build_data
 from tests.conftest import (

@@ -19,11 +19,12 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from benchmarks.remote_shards import serve_late
 from pix2pix.core.randomness import epoch_order, windowed_order
-from pix2pix.data.datamodule import TrainingPairs, collate_list
+from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources import remote_files
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.shards import ShardedPairs
+from pix2pix.data.training_loader import collate_list
 from pix2pix.data.transforms import JitterAndMirror
 from pix2pix.datasets import write_shards as sharding
 from pix2pix.datasets.write_shards import write_shards
