@@ -142,12 +142,18 @@ def _unique_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _settings(directories: Sequence[str]) -> list[str]:
-    """The differing values: `2` and `3` for `a=1,b=2` and `a=1,b=3`; empty for other kinds of names."""
+    """What differs: `pixel` and `patch16` for `discriminator=...`, `seed=2` for a number; empty for other names."""
     if len(directories) < 2 or not all("=" in name for name in directories):
         return []
     settings = [name.split(",") for name in directories]
     common = set.intersection(*map(set, settings))
-    return [", ".join(part.partition("=")[2] for part in each if part not in common) for each in settings]
+    return [", ".join(_shorten(part) for part in each if part not in common) for each in settings]
+
+
+def _shorten(setting: str) -> str:
+    name, _, value = setting.partition("=")
+    is_word = value[:1].isalpha()
+    return value if is_word else f"{name.rpartition('.')[2]}={value}"  # a bare number says nothing
 
 
 def _require_one_kind(runs: Iterable[LoadedRun]) -> None:

@@ -227,3 +227,4 @@ class Page:
         """Fails when the browser complained of anything."""
         severe = [entry for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
         assert not severe, severe
+        self.browser.get("about:blank")  # its connection ends

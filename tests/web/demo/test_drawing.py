@@ -29,7 +29,7 @@ def load_sample(page, number: int) -> np.ndarray:
 
 
 def target(page) -> np.ndarray:
-    page.find("#over").send_keys("Compare with the target")
+    page.find("#over").send_keys("With the target")
     return page.pixels("figure:nth-child(1) .over")
 
 
@@ -121,10 +121,19 @@ def test_a_drawing_outlives_a_reload_and_travels_in_a_link(page, demo):
     visitor.settle()
     assert (visitor.pixels() == drawn).all()
     assert all((a == b).all() for a, b in zip(visitor.outputs(), translated, strict=True))
+    for damaged, reason in ((f"{link[:-9]}", "missing or damaged"), ("#seed=1&sample=77", "sample that is not here")):
+        other = Page(page.browser, f"{demo.address}{damaged}" if damaged.startswith("#") else damaged)
+        other.until(lambda other=other, reason=reason: reason in other.find("#status").text)
+        assert len(np.unique(other.pixels().reshape(-1, 3), axis=0)) > 2  # the first sample
 
 
 def test_variations_are_shown_at_once_and_what_was_made_can_be_had_again(page):
     first = page.pixels()
+
+    def wait_for_film(count: int) -> None:
+        page.until(lambda: page.script("return document.querySelectorAll('#film button').length") == count)
+
+    wait_for_film(1)  # what rests for a moment is kept
     page.click("#vary")
     variations = [f"#variations button:nth-child({number}) canvas" for number in range(1, 5)]
     page.until(
@@ -136,10 +145,10 @@ def test_variations_are_shown_at_once_and_what_was_made_can_be_had_again(page):
     page.click(variations[2])
     page.settle()
     assert (page.outputs()[0] == third).all()
-    page.until(lambda: page.script("return document.querySelectorAll('#film button').length") == 2)
+    wait_for_film(2)
     page.choose("shop")
     page.stroke((0.2, 0.2), (0.8, 0.8))
-    page.until(lambda: page.script("return document.querySelectorAll('#film button').length") == 3)
+    wait_for_film(3)
     page.click("#film button:last-child")
     page.settle()
     assert (page.pixels() == first).all()

@@ -114,7 +114,7 @@ def test_a_sample_brings_its_target_and_the_slider_uncovers_it(page, demo):
     page.browser.find_elements(By.CSS_SELECTOR, ".sample")[1].click()
     page.settle()
     page.until(lambda: page.find("#over option[value=target]").is_enabled())
-    page.find("#over").send_keys("Compare with the target")
+    page.find("#over").send_keys("With the target")
     over = page.find(".over")
     assert over.is_displayed()
     target = demo.ask("GET", "/samples/1_target.png").picture.convert("RGB")
@@ -134,7 +134,7 @@ def test_a_sample_brings_its_target_and_the_slider_uncovers_it(page, demo):
 
 
 def test_runs_are_compared_with_each_other_and_can_be_left_out(page):
-    page.find("#over").send_keys("Compare with pixel")
+    page.find("#over").send_keys("With pixel")
     page.settle()
     assert (page.pixels("figure:nth-child(1) .over") == page.outputs()[1]).all()
     box = page.find("figure:nth-child(2) input[type=checkbox]")

@@ -1,6 +1,7 @@
 """What is shown, under which names, with which canvas, and the pictures to start from."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,7 +9,7 @@ from PIL import Image
 
 from pix2pix.data.images.class_colours import CMP_FACADES
 from pix2pix.runs.run import Run
-from pix2pix.web.demo.runs import describe_canvas, load_runs
+from pix2pix.web.demo.runs import _unique_names, describe_canvas, load_runs
 from pix2pix.web.demo.sample_pictures import Sample, are_line_drawings, find_samples
 from tests.conftest import TINY, pix2pix
 from tests.web.demo.conftest import picture, serving
@@ -50,6 +51,11 @@ def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
     (run,) = load_runs([tmp_path / "mine.ckpt"])
     assert run.name == "mine.ckpt"
     assert run.size == (32, 32)
+
+
+def test_a_number_in_a_name_says_of_what_it_is():
+    sweep = [Path(f"sweep/objective.l1_weight={weight},seed=1") for weight in (10, 100)]
+    assert _unique_names(sweep) == ["l1_weight=10", "l1_weight=100"]
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(tiny_run, tmp_path):

@@ -79,7 +79,7 @@ def test_the_static_page_translates_while_one_draws(browser, hosted, tiny_run, t
     page.settle()
     assert (page.outputs()[0] == before).all()
     page.browser.find_elements(By.CSS_SELECTOR, ".sample")[1].click()
-    page.find("#over").send_keys("Compare with the target")
+    page.find("#over").send_keys("With the target")
     page.settle()
     assert page.find(".over").is_displayed()
     assert float(page.find("#delay").text) > 0

@@ -40,15 +40,17 @@ export class Link {
 
   #first(start) { return (start.sample === null ? this.drawing.blank : start).pixels; }
 
-  // The state and the runs of an address; null if it has none. A wrong address is an error.
+  // The state and the runs of an address; null if it has none. A wrong address is an error that says so.
   async read(hash) {
     const words = new URLSearchParams(hash.replace(/^#/, ""));
     const seed = Number(words.get("seed") ?? NaN), sample = words.get("sample");
     if (!Number.isInteger(seed) || seed < 0) return null;
     const runs = words.get("runs")?.split(",").map(Number) ?? null;
     if (sample === null && !words.has("drawing")) return { seed, runs, state: null };
+    if (sample !== null && !this.sources.samples[sample]) throw new Error("it begins with a sample that is not here");
     const start = sample === null ? this.drawing.blank : await this.sources.startOf(Number(sample));
     const codes = words.get("drawing") ? await unpack(words.get("drawing")) : new Uint8Array(0);
+    if (codes.some((code) => code > this.brushes.length)) throw new Error("it was made for other data");
     return { seed, runs, state: { pixels: this.#pixels(codes, this.#first(start)), start, seed } };
   }
 
@@ -72,6 +74,14 @@ async function pack(bytes) {
 }
 
 async function unpack(text) {
+  try {
+    return await inflate(text);
+  } catch {
+    throw new Error("a part of it is missing or damaged");
+  }
+}
+
+async function inflate(text) {
   const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());

@@ -17,8 +17,8 @@ export class Results {
     place.dataset.count = count;
     place.style.setProperty("--columns", columns);
     place.style.setProperty("--rows", Math.ceil(count / columns));
-    select.append(...[["", "No comparison"], ["input", "Compare with the input"], ["target", "Compare with the target"]].map(([value, text]) => new Option(text, value)),
-      ...(pageData.runs.length > 1 ? pageData.runs.map((run, number) => new Option(`Compare with ${run.name}`, `run ${number}`)) : []));
+    select.append(...[["", "No comparison"], ["input", "With the input"], ["target", "With the target"]].map(([value, text]) => new Option(text, value)),
+      ...(pageData.runs.length > 1 ? pageData.runs.map((run, number) => new Option(`With ${run.name}`, `run ${number}`)) : []));
     select.addEventListener("change", () => this.compare());
     range.addEventListener("input", () => this.cut(range.value));
     this.setTarget(null);
@@ -75,6 +75,7 @@ export class Results {
   choice() { return this.chosen().length === this.cells.length ? "" : this.chosen().join(","); }
 
   choose(numbers) {
+    if (!numbers.some((number) => this.cells[number])) return;
     this.cells.forEach(({ tick, figure }, number) => {
       tick.checked = numbers.includes(number);
       figure.classList.toggle("off", !tick.checked);
@@ -108,6 +109,7 @@ export class Results {
     for (const { over, line, output } of this.cells) {
       over.hidden = line.hidden = !source || source === output; // not with itself
       over.classList.toggle("crisp", choice === "input");
+      over.parentElement.dataset.left = run === undefined ? choice : this.cells[run].run.name;
       if (over.hidden) continue;
       const context = over.getContext("2d");
       context.imageSmoothingEnabled = false;

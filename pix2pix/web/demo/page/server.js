@@ -9,6 +9,7 @@ class Server {
     Object.assign(this, { onstate, waiting: null, retryDelay: MIN_RETRY_DELAY });
     this.#close();
     this.#connect();
+    addEventListener("pagehide", () => this.socket.close()); // a page that the browser keeps for "Back" connects again
   }
 
   // Resets `ready`, which resolves at the next connection.
