@@ -61,9 +61,9 @@ def read_pair_list(
             log.report(Fault("row", error))
     if not rows and not inputs and not log.has_faults:
         log.report(Fault("empty", ValueError(f"{table}: lists no pairs. Write a line for each below the first.")))
-    paths = {split: _make_paths(table, found, names[0]) for split, found in rows.items()}
-    splits: dict[Split, SplitFiles] = {split: SplitFiles(found, table.name) for split, found in paths.items()}
-    layout = FolderLayout(table.parent, splits, has_splits="split" in (reader.fieldnames or []))
+    layout = FolderLayout(table.parent, {}, has_splits="split" in (reader.fieldnames or []))
+    for split, found in rows.items():
+        layout.splits[split] = SplitFiles(_make_paths(table, found, names[0]), table.name)
     if inputs:
         layout.inputs = _make_paths(table, inputs, names[sources[0]])
         layout.notes.append(describe_inputs(len(inputs), table.name))
