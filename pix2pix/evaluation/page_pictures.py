@@ -15,7 +15,7 @@ from pix2pix.runs.sample_sheets import Sheet, read_sheets
 
 LOSSY_QUALITY = 90
 MAX_LOSSLESS_PIXELS = 16_000_000  # about 25 MB of lossless photos; more pixels are compressed with loss
-MAX_FRAMES, MAX_SAMPLES = 8, 400  # pictures of the trainings: of one pair of one run, and in all
+MAX_FRAMES, MAX_SAMPLES = 8, 240  # pictures of the trainings: of one pair of one run, and in all
 
 
 class PagePictures(NamedTuple):

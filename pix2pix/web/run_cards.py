@@ -76,14 +76,14 @@ def make_card(run: Run, outputs: Path) -> RunCard:
     problems: list[str] = []
     name = run.path.relative_to(outputs) if run.path.is_relative_to(outputs) else run.path
     card = RunCard(str(name))
-    config = _try_read(lambda: _read_config(run), run.config_file, problems)
+    config, settings = _try_read(lambda: _read_config(run), run.config_file, problems) or (None, {})
     provenance = _try_read(run.provenance, run.provenance_file, problems)
     metrics = run.path / "metrics.csv"
     if _try_read(lambda: _require_header(metrics) or True, metrics, problems) and config and provenance is not None:
         card.state = _try_read(lambda: read_state(run, config, provenance), metrics, problems)
         card.best = _try_read(lambda: _read_best(run, provenance), run.provenance_file, problems) or {}
     card.started = next((str(session.get("started", "")) for session in (provenance or {}).get("sessions", [])), "")
-    card.settings = result_settings(config) if config else {}
+    card.settings = settings
     sheets = _try_read(lambda: _list_sheets(run, problems), run.path / "samples", problems) or []
     card.sheets = [(epoch, name / path.relative_to(run.path)) for epoch, path in sheets]
     pages = _try_read(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, problems) or []
@@ -143,19 +143,20 @@ def _list_sheets(run: Run, problems: list[str]) -> list[tuple[int, Path]]:
     return [(parse_epoch(file), file) for file in files[: files.index(sheet.path) + 1]] if sheet else []
 
 
-def _read_config(run: Run) -> "RunConfig":
-    """The configuration. Raises ValueError for a damaged one."""
-    config = _cached_config(run.config_file, run.config_file.stat().st_mtime_ns)
-    if isinstance(config, str):
-        raise ValueError(config)
-    return config
+def _read_config(run: Run) -> "tuple[RunConfig, dict[str, Any]]":
+    """The configuration, and its settings that can change results. Raises ValueError for a damaged one."""
+    found = _cached_config(run.config_file, run.config_file.stat().st_mtime_ns)
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found
 
 
 @lru_cache(maxsize=4096)
-def _cached_config(file: Path, changed: int) -> "RunConfig | str":
-    """The configuration, or its problem. `changed`, the file's time, is part of the cache key."""
+def _cached_config(file: Path, changed: int) -> "tuple[RunConfig, dict[str, Any]] | str":
+    """What `_read_config` returns, or the problem. `changed`, the file's time, is part of the cache key."""
     try:
-        return Run(file.parent).config()
+        config = Run(file.parent).config()
+        return config, result_settings(config)
     except Exception as error:
         return str(error) or type(error).__name__
 
