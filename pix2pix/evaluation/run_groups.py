@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -118,6 +119,12 @@ class Group:
         """The number of runs; `2 of 3` if not all have final metrics."""
         final = sum(entry.is_final for entry in self.entries)
         return f"{final} of {len(self.entries)}" if final < len(self.entries) else str(final)
+
+    def unfinished_states(self) -> list[tuple[RunState, int]]:
+        """The states of the runs that are not finished, each description once, and how many runs have it."""
+        states = [entry.progress for entry in self.entries if not entry.is_finished]
+        counts = Counter(state.describe() for state in states)
+        return [({state.describe(): state for state in states}[text], count) for text, count in counts.items()]
 
     def describe_moment(self) -> str:
         """`at step 800` for provisional numbers that are of a validation during training; else ""."""

@@ -135,6 +135,10 @@ def test_runs_that_go_on_or_are_not_evaluated_take_part(sweep, tmp_path):
     assert (len(group.entries), group.describe_size(), len(group.values("l1"))) == (2, "1 of 2", 1)  # it is not counted
     assert " (n=1) |" in to_markdown(comparison)
     assert f"at step {entry.measured_at}" not in page  # of the two, the finished one is shown
+    assert '<span class="state stopped">stopped, epoch 1 of 1</span>' in page
+    (run.path / "train.log").write_text("--- x\nERROR The training ended with an error.\nValueError: no room\n")
+    compare([tmp_path / "going"], page=tmp_path / "page.html", evaluate=False)
+    assert 'title="ValueError: no room"' in (tmp_path / "page.html").read_text()
 
 
 def test_numbers_of_a_run_that_goes_on_are_provisional_and_never_the_best(sweep, tmp_path):
