@@ -25,7 +25,7 @@ from pix2pix.runs.run import Run
 from pix2pix.web import tensorboard as board
 from pix2pix.web.demo.host_guard import HostRules
 from pix2pix.web.demo_process import DemoProcesses
-from pix2pix.web.run_cards import describe_differences, make_card, report_problems
+from pix2pix.web.run_cards import CardReader, describe_differences, report_problems
 
 FILES = "/files"
 FONTS = "/font-roboto"  # TensorBoard asks for its fonts without its prefix
@@ -74,6 +74,7 @@ class FrontPage:
 
     def __init__(self, outputs: Path, links: board.RunLinks | None = None) -> None:
         self.outputs, self.links, self.demos = outputs, links, DemoProcesses()
+        self.cards = CardReader(outputs)
 
     def answer(self, request: Request) -> Response:
         """The answer to a request for anything but files and TensorBoard."""
@@ -133,7 +134,7 @@ class FrontPage:
         runs = _runs(self.outputs)
         if self.links:
             self.links.update(runs)
-        cards = [make_card(run, self.outputs) for run in runs]
+        cards = [self.cards.read(run) for run in runs]
         report_problems(problem for card in cards for problem in card.problems)
         folders = (
             folder.relative_to(self.outputs) for folder, files in walk_folders(self.outputs) if COMPARISON in files

@@ -71,6 +71,28 @@ class RunCard:
         }
 
 
+class CardReader:
+    """Makes cards, and those of finished runs again only when their files have changed.
+
+    Args:
+        outputs: the folder of the runs.
+    """
+
+    def __init__(self, outputs: Path) -> None:
+        self.outputs = outputs
+        self._cards: dict[Path, tuple[tuple[int, ...], RunCard]] = {}
+
+    def read(self, run: Run) -> RunCard:
+        """The card of a run."""
+        files = (run.provenance_file, run.config_file, run.path / "metrics.csv", run.path / "samples", run.evaluation)
+        times = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+        before, card = self._cards.get(run.path, (None, None))
+        if card is None or before != times or not (card.state and card.state.kind == "finished"):
+            card = make_card(run, self.outputs)
+            self._cards[run.path] = times, card
+        return card
+
+
 def make_card(run: Run, outputs: Path) -> RunCard:
     """Collects what the page shows of a run, as far as its files can be read."""
     problems: list[str] = []

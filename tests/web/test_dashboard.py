@@ -229,6 +229,18 @@ def test_the_script_reads_only_what_a_state_has(outputs):
     assert read <= listed(outputs)[0]["state"].keys()
 
 
+def test_a_finished_run_is_read_again_when_its_files_change(run):
+    page = FrontPage(run.path.parent)
+    (before,) = page.collect()["runs"]
+    assert page.collect()["runs"] == [before]
+    sheet = run.path / "samples" / "val_epoch0002.png"
+    shutil.copyfile(sheet, sheet.with_name("val_epoch0003.png"))
+    (after,) = page.collect()["runs"]
+    assert [each["at"] for each in after["sheets"]] == [1, 2, 3]
+    run.provenance_file.write_text(json.dumps(run.provenance() | {"finished": False}))
+    assert page.collect()["runs"][0]["state"]["kind"] == "stopped"
+
+
 def test_chosen_runs_are_compared_and_others_refused(outputs):
     page = request(outputs, "/compare?run=seeds/seed=1&run=seeds/seed=3")
     assert "<title>2 runs compared</title>" in page.text
