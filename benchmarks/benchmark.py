@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--check", type=Path, nargs="+", metavar="JSON", help="measure again, and compare with these")
     options = parser.parse_args()
     if "bf16" not in sides_that_run_here(["bf16"], options.device):
-        print(f"bf16 is left out: this {options.device} has no instructions for it.", flush=True)
+        print(f"bf16 is left out: this {options.device.upper()} has no instructions for it.", flush=True)
     if options.check:
         check(options.check)
         return

@@ -1,6 +1,7 @@
 """The command group. Commands import what they need when called, so that `pix2pix --help` starts fast."""
 
 import logging
+import sys
 
 import click
 
@@ -18,6 +19,7 @@ from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
 from pix2pix.core.errors import exit_with_message
+from pix2pix.core.spinning import spin_less_beside_trainings
 from pix2pix.core.terminal import StyledFormatter
 from pix2pix.core.utf8 import ensure_utf8
 
@@ -51,12 +53,14 @@ SECTIONS = {
     "Use": ("demo", "translate", "export", "push", "models", "import"),
     "Shell": ("completion",),
 }
+COMPUTING = {"train", "evaluate", "translate", "demo"}
 MAX_WIDTH = 120  # of help texts, in characters; narrower terminals wrap them
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_WIDTH})
 @click.version_option(package_name="pix2pix")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Paired image-to-image translation with conditional GANs: train, evaluate, translate.
 
     \b
@@ -64,6 +68,8 @@ def cli() -> None:
     pix2pix evaluate outputs/demo
     pix2pix translate outputs/demo drawing.png --output translated/
     """
+    if context.invoked_subcommand in COMPUTING and not {"-h", "--help"} & set(sys.argv):
+        spin_less_beside_trainings()
 
 
 COMMANDS = (

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pix2pix.core.devices import find_gpu
+from pix2pix.core.spinning import spins_less
 
 AUTO = "auto"
 
@@ -75,7 +76,8 @@ def describe_hardware(found: Mapping[str, Any], precision: Any) -> str:
         return f"the Apple GPU, {in_words}"
     if found["accelerator"] != "gpu":
         threads = f"{torch.get_num_threads()} threads" if torch.get_num_threads() > 1 else "1 thread"
-        return f"the CPU with {threads}, {in_words}{_advise_precision(number)}"
+        beside = ", which give way to another training on this machine" if spins_less() else ""
+        return f"the CPU with {threads}{beside}, {in_words}{_advise_precision(number)}"
     others = torch.cuda.device_count() - 1
     also = f"; trainer=ddp takes all {others + 1} GPUs" if others else ""
     return f"one GPU ({torch.cuda.get_device_name(0)}), {in_words}{also}"

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
+from pix2pix.config.hardware import has_fast_bf16
 from pix2pix.models import PatchGAN, UNet
 from pix2pix.models.initialisation import initialise
 from pix2pix.models.losses import CrossEntropy, LeastSquares
@@ -82,7 +83,11 @@ def test_the_reference_side_stays_on_its_device_and_reads_its_losses_as_seldom_a
             step(*pair)
 
 
-@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-3), (True, 5e-3)])
+# Emulated bfloat16 takes half a minute.
+BF16 = pytest.param(True, 5e-3, marks=[] if has_fast_bf16("cpu") else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-3), BF16])
 def test_six_steps_have_the_losses_of_the_reference(bf16, tolerance):
     torch.manual_seed(0)
     theirs_g, theirs_d = unet(base=16, dropout=0.0), patchgan(base=16)
@@ -155,6 +160,7 @@ def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_profile_shares_out_a_step_and_its_operations(tmp_path):
     file = tmp_path / "profile.json"
     command = [sys.executable, "benchmarks/profile_step.py", "--size", "32", "--steps", "3", "--json", str(file)]
@@ -190,6 +196,7 @@ def test_growth_is_measured_row_by_row_and_what_was_measured_before_stays(tmp_pa
     assert all(row["values"][f"{phase}, s"] > 0 for phase in phases)
 
 
+@pytest.mark.slow
 def test_the_clock_of_the_start_stops_after_one_step(tmp_path):
     words = [*TINY, f"output_dir={tmp_path}", "name=tiny"]
     result = command("train", *words, "+callbacks.first_step._target_=benchmarks.first_step.FirstStep", cwd=ROOT)

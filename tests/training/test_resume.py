@@ -35,7 +35,7 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
     words = [*PLAIN, *words]
     subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
-    kills = soak.kill_until_finished(tmp_path, "broken", words, random.Random(len(words)), 3, term=True)
+    kills = soak.kill_until_finished(tmp_path, "broken", words, random.Random(len(words)), 2, term=True)
     assert kills.total() >= 1
     assert soak.differences(Run(tmp_path / "unbroken"), Run(tmp_path / "broken")) == []
 
