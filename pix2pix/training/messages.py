@@ -37,7 +37,8 @@ def announce_training(run: Run, config: RunConfig, checkpoint: Path | None) -> N
         log.info("%s is unfinished: resuming from %s", run.path, checkpoint)
     else:
         log.info("Training %s (%s; %s).", run.path, config.data.description, _describe_length(config))
-    ways = [f"execution.{name}=true" for name, value in config.execution if value is True]
+    # TF32 is what every GPU does by default, and no CPU.
+    ways = [f"execution.{name}=true" for name, value in config.execution if value is True and name != "tf32"]
     log.info("It runs on %s.", ", ".join([describe_hardware(config.hardware_here(), config.precision), *ways]))
 
 

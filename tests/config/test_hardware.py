@@ -94,7 +94,9 @@ def test_float16_is_refused_where_auto_means_the_cpu(no_card):
 
 def test_a_training_says_what_it_runs_on(tmp_path, capsys, no_card):
     pix2pix("train", *TINY, f"output_dir={tmp_path}", "trainer.max_epochs=1", "precision=auto")
-    assert "It runs on the CPU with 1 thread, precision " in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "It runs on the CPU with 1 thread, precision " in output
+    assert "tf32" not in output
     assert Run(tmp_path / "synthetic_facades").config().precision == select("precision=auto")["precision"]
 
 
