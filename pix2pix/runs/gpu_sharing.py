@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from pix2pix.core.plurals import pluralize
 from pix2pix.runs.job_pool import DeviceSlots
@@ -67,22 +66,6 @@ class SharedSlots(DeviceSlots):
         super().__post_init__()
         self.cards = {card: Card() for card in self.all} if self.threads is None else {}
         self.looked_at = self.clock()
-
-    @classmethod
-    def for_this_machine(
-        cls,
-        count: int,
-        at_once: int | None = None,
-        gpus: Sequence[int] | None = None,
-        jobs_per_gpu: int = 1,
-        *,
-        on_gpu: bool,
-    ) -> Self:
-        """Slots for `count` jobs, at most `at_once` of them."""
-        slots = super().for_this_machine(count, at_once, gpus, jobs_per_gpu, on_gpu=on_gpu)
-        if slots.cards:
-            slots.at_once = at_once or count
-        return slots
 
     def adapt(self, running: Iterable[tuple[Job, list[int]]]) -> None:
         """Measures the jobs that run, and adds a slot where that pays. Does nothing if called again within a second."""

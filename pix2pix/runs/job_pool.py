@@ -68,7 +68,7 @@ class DeviceSlots:
         """Slots for `count` jobs: each GPU `jobs_per_gpu` times, or CPU shares if the jobs train on CPUs."""
         cards = list(gpus) if gpus is not None else _visible_gpus() if on_gpu else []
         if cards:
-            return cls(cards * jobs_per_gpu, at_once or len(cards) * jobs_per_gpu)
+            return cls(cards * jobs_per_gpu, at_once or count)
         cores = count_cores()
         jobs = max(1, min(count, at_once or min(cores, MAX_CPU_JOBS)))
         return cls(list(range(jobs)), jobs, max(1, cores // jobs))
