@@ -74,11 +74,11 @@ class ProcessLauncher(Launcher):
         return DeviceSlots.for_this_machine(len(jobs), self.jobs, self.gpus, self.jobs_per_gpu, on_gpu=on_gpu)
 
     def job(self, overrides: list[str], number: int) -> "Job":
-        """The job of a sweep with these overrides: composed when the sweep was checked, or drawn by a search."""
+        """The job of a sweep with these overrides: the one that was checked, or one that a search has drawn."""
         from pix2pix.cli.sweep_jobs import compose_job
         from pix2pix.runs.sweep import SWEEP
 
-        if checked := SWEEP.find(overrides):
+        if checked := SWEEP.find_checked(number, overrides):
             return checked
         job, _config = compose_job(self.loader, self.config, overrides, number)
         return job

@@ -112,6 +112,7 @@ class PrepareSweep(Callback):
             with _exit_on_error(f"job {' '.join(swept or words)!r}"):
                 job, composed = compose_job(loader, config, list(words), number)
                 self._check(job, resolve(composed), jobs, is_grid)
+                SWEEP.checked[number] = job
         for job in jobs.values():
             SWEEP.add(job)
 

@@ -105,6 +105,7 @@ class Sweep:
     def reset(self) -> None:
         """Forgets all jobs, for a new command."""
         self.jobs: dict[Path, Job] = {}
+        self.checked: dict[int, Job] = {}  # by their numbers in the sweep
         self.finished_before: dict[Path, int] = {}  # sessions of runs that were finished when the sweep began
         self.results: dict[Path, tuple[str, str]] = {}
         self.started = time.time()
@@ -116,9 +117,10 @@ class Sweep:
             if job.run.is_finished():
                 self.finished_before[job.run.path] = _sessions(job.run)
 
-    def find(self, overrides: list[str]) -> Job | None:
-        """The job with these overrides, if it was added."""
-        return next((job for job in self.jobs.values() if job.overrides == overrides), None)
+    def find_checked(self, number: int, overrides: list[str]) -> Job | None:
+        """The job that was composed with this number and these overrides when the sweep was checked."""
+        job = self.checked.get(number)
+        return job if job and job.overrides == overrides else None
 
     def record_result(self, job: Job, state: str, detail: str) -> None:
         """Records how a job ended."""
