@@ -7,6 +7,7 @@ from html import escape
 from importlib import resources
 from typing import Any, Literal
 
+from pix2pix.core.html_page import SHARED
 from pix2pix.web.demo.sample_pictures import Sample
 from pix2pix.web.demo.worker import encode_picture
 
@@ -14,6 +15,7 @@ Engine = Literal["server", "browser"]
 WORKER_FILES = {"browser_worker.js", "runtime.js", "downloads.js"}
 ENGINE_FILES = {"server": {"server.js", "openapi.json"}, "browser": {"browser.js", *WORKER_FILES}}
 MEDIA = {".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html", ".css": "text/css"}
+SHARED_FILES = ("colours.css", "icon.svg")  # with the other pages
 Files = dict[str, tuple[bytes, str]]
 
 
@@ -28,6 +30,7 @@ def read_page_files(engine: Engine, page_data: Mapping[str, Any]) -> dict[str, b
     others = ENGINE_FILES["browser" if engine == "server" else "server"]
     folder = resources.files("pix2pix.web.demo").joinpath("page")
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name not in others}
+    files |= {name: (SHARED / name).read_bytes() for name in SHARED_FILES}
     modules = sorted(name for name in files if name.endswith(".js") and name not in {"main.js", *WORKER_FILES})
     files["index.html"] = _fill(files["index.html"].decode(), engine, page_data, modules).encode()
     return files

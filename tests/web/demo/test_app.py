@@ -158,7 +158,7 @@ def test_no_path_leads_out_of_the_page(demo):
 def test_nothing_is_asked_of_other_hosts(demo):
     page = demo.ask("GET", "/")
     assert "default-src 'self'" in page.headers["content-security-policy"]
-    for path in ("/", "/style.css", "/main.js", "/icon.svg", "/icons.svg"):
+    for path in ("/", "/colours.css", "/style.css", "/main.js", "/icon.svg", "/icons.svg"):
         text = demo.ask("GET", path).body.decode().replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text
         assert "https://" not in text
