@@ -55,9 +55,7 @@ class ProcessLauncher(Launcher):
         slots = self.slots(jobs)
         log.info("%d runs, %d at once; the log of each is in %s", len(jobs), len(slots.free), jobs[0].log.parent)
         results: dict[Path, JobResult] = {}
-        pool = JobPool(slots)
-        pool.watch = SweepDisplay().update
-        for job, result in pool.run(unique_jobs):
+        for job, result in JobPool(slots, watch=SweepDisplay().update).run(unique_jobs):
             results[job.run.path] = result
             SWEEP.record_result(job, *result)
             log.info("[%d/%d] %s: %s %s", len(results), len(unique_jobs), job.name, *result)

@@ -80,9 +80,8 @@ class OptunaSearch(Sweeper):
         self.fixed = [str(override.input_line) for override in by_key.values() if not override.is_sweep_override()]
         self.study = self._open_study(self.folder)
         example = self.processes.job(self.fixed, 0)
-        pool = JobPool(self.processes.slots([example] * self.trials), self._should_prune)
-        pool.watch = SweepDisplay().update
-        for job, result in pool.run(self._jobs()):
+        slots = self.processes.slots([example] * self.trials)
+        for job, result in JobPool(slots, self._should_prune, SweepDisplay().update).run(self._jobs()):
             self._tell(job, result)
         if any(trial.state.name == "COMPLETE" for trial in self.study.trials):
             best = self.study.best_trial

@@ -9,11 +9,8 @@ IGNORED_SETTINGS = {"output_dir", "run_dir", "data.root", "data.path", "data.lis
 IGNORED_SETTINGS |= {"resume", "allow_changed_data"}  # say how a run is resumed
 IGNORED_SETTINGS |= {"data.num_workers", "data.cache", "data.cache_dir", "data.cache_gigabytes"}  # change no pixel
 IGNORED_SETTINGS |= {"data.source_size"}  # measured from the data, which the fingerprint compares
-IGNORED_SETTINGS |= {
-    "execution.cuda_graph",
-    "execution.channels_last",
-    "execution.validation_batch",
-}  # change no number, but its rounding
+# These change no number, but its rounding.
+IGNORED_SETTINGS |= {"execution.cuda_graph", "execution.channels_last", "execution.validation_batch"}
 LEFT_OPEN = (None, "auto")  # values of these settings that decide nothing: the machine does, when a run starts
 DECIDED_AT_START = {"precision", "trainer.precision"}
 LABELS = {"tags", "notes"}  # the user's own words about a run

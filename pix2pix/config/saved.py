@@ -16,9 +16,8 @@ from pix2pix.core.instantiate import TARGET
 from pix2pix.core.old_names import update_class_names
 from pix2pix.core.trust import require_plain_settings
 
-LOADER = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the one in C takes a tenth of the time, but is not built everywhere
+# The loader in C takes a tenth of the time, but is not built everywhere.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PARTS_OF_A_RUN = ("data", "generator", "objective", "optimizer", "trainer")
 PARTS_OF_A_GENERATOR = ("data", "generator", "inference")
 # Settings without which the pictures of a generator cannot be understood. They have been in every version.

@@ -1,5 +1,6 @@
 """Renders HTML pages from the Jinja templates beside the modules that write them."""
 
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,3 +27,12 @@ def render_page(template: Path, **content: Any) -> str:
     environment.globals["inline"] = inline
     environment.globals["icon"] = "data:image/svg+xml," + quote(inline("icon.svg").strip())
     return environment.from_string(template.read_text(encoding="utf-8")).render(content)
+
+
+def to_script_json(data: Any) -> str:
+    """JSON for a script element of a page. No text in it can close the element.
+
+    Raises:
+        ValueError: for a number that is not finite, which JSON lacks.
+    """
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

@@ -1,12 +1,11 @@
 """Writes a comparison of runs as a self-contained HTML page."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from pix2pix.core.atomic_files import write_text_atomic
-from pix2pix.core.html_page import render_page
+from pix2pix.core.html_page import render_page, to_script_json
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.page_pictures import PagePictures, collect_pictures
 from pix2pix.evaluation.paper_tables import matching_tables
@@ -39,7 +38,7 @@ def render_comparison(comparison: Comparison, *, pictures: int = 8) -> str:
         comparison=comparison,
         metrics=comparison.known_metrics,
         paper=matching_tables([group.entries[0].config for group in comparison.groups]),
-        data=_to_script_json(_script_data(comparison, collected)),
+        data=to_script_json(_script_data(comparison, collected)),
         lossless=collected.is_lossless,
     )
 
@@ -89,7 +88,3 @@ def _read_curves(run: Run, points: int, steps: dict[tuple[int, ...], int]) -> di
                 values = [float(f"{value:.5g}") for value in of_step.values()]
                 curves[name] = [steps.setdefault(tuple(of_step), len(steps)), values]
     return curves
-
-
-def _to_script_json(data: dict[str, Any]) -> str:
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")  # no text closes <script>

@@ -11,7 +11,7 @@ from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.run_groups import RunEntry
 from pix2pix.inference.gallery import webp_data_uri
-from pix2pix.runs.sample_sheets import Sheet, read_sheets
+from pix2pix.runs.sample_sheets import Sheet, read_epoch_sheets
 
 LOSSY_QUALITY = 90
 MAX_LOSSLESS_PIXELS = 16_000_000  # about 25 MB of lossless photos; more pixels are compressed with loss
@@ -101,9 +101,8 @@ def _read_samples(comparison: Comparison, count: int) -> list[dict[str, Any]]:
 def _list_sheets(entries: Sequence[RunEntry]) -> list[Sheet]:
     """The sheets of the ends of epochs of the first run of a group that has any."""
     for entry in entries:
-        sheets = [sheet for sheet in read_sheets(entry.run.path / "samples") if sheet.kind == "val"]
-        if sheets:
-            return list({sheet.epoch: sheet for sheet in sheets}.values())
+        if sheets := read_epoch_sheets(entry.run.path / "samples"):
+            return list(sheets.values())
     return []
 
 

@@ -18,7 +18,7 @@ from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import FILE, Record
 from pix2pix.runs.run import Run
-from pix2pix.runs.sample_sheets import read_sheets
+from pix2pix.runs.sample_sheets import read_epoch_sheets
 
 PER_IMAGE = "per_image.csv"
 FILES = {"metrics.json", PER_IMAGE, "index.html", "images"}  # of an evaluation
@@ -110,10 +110,9 @@ def _link_sheets(run: Run, folder: Path) -> list[dict[str, Any]]:
     """The sample sheets of the epochs, as the page links them; none if the page is not in the run's directory."""
     if folder.resolve().parent.parent != run.path.resolve():
         return []
-    sheets = {sheet.epoch: sheet for sheet in read_sheets(run.path / "samples") if sheet.kind == "val"}
     return [
         {"at": epoch, "source": f"../../samples/{quote(os.fsencode(sheet.path.name))}"}
-        for epoch, sheet in sheets.items()
+        for epoch, sheet in read_epoch_sheets(run.path / "samples").items()
     ]
 
 

@@ -124,7 +124,8 @@ class Group:
         """The states of the runs that are not finished, each description once, and how many runs have it."""
         states = [entry.progress for entry in self.entries if not entry.is_finished]
         counts = Counter(state.describe() for state in states)
-        return [({state.describe(): state for state in states}[text], count) for text, count in counts.items()]
+        by_text = {state.describe(): state for state in states}
+        return [(by_text[text], count) for text, count in counts.items()]
 
     def describe_moment(self) -> str:
         """`at step 800` for provisional numbers that are of a validation during training; else ""."""

@@ -119,11 +119,16 @@ class JobPool:
     Args:
         slots: the devices for the jobs.
         should_prune: called regularly with each running job; a job for which it returns True is stopped.
+        watch: called regularly with all running jobs.
     """
 
-    def __init__(self, slots: DeviceSlots, should_prune: Callable[[Job], bool] = lambda job: False) -> None:
-        self.slots, self.should_prune = slots, should_prune
-        self.watch: Callable[[Sequence[Job]], None] = lambda jobs: None  # called regularly with all running jobs
+    def __init__(
+        self,
+        slots: DeviceSlots,
+        should_prune: Callable[[Job], bool] = lambda job: False,
+        watch: Callable[[Sequence[Job]], None] = lambda jobs: None,
+    ) -> None:
+        self.slots, self.should_prune, self.watch = slots, should_prune, watch
         self.running: dict[JobProcess, tuple[Job, list[int], float]] = {}
         self.pruned: set[Path] = set()
         self.failed_starts: list[tuple[Job, JobResult]] = []

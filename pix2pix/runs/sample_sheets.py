@@ -87,15 +87,20 @@ def write_sheet(path: Path, kind: Kind, step: int, names: Sequence[str], rows: S
     return Sheet(path, kind, step, list(names))
 
 
-def read_sheets(folder: Path) -> Iterator[Sheet]:
+def read_sheets(folder: Path, kind: Kind | Literal["*"] = "*") -> Iterator[Sheet]:
     """The sheets in the folder, those of a kind in their order. Logs a warning for a sheet that cannot be read."""
-    for path in list_sheets(folder):
+    for path in list_sheets(folder, kind):
         try:
             sheet = _read_sheet(path)
         except ValueError as error:
             log.warning("%s", error)
         else:
             yield from [] if sheet is None else [sheet]
+
+
+def read_epoch_sheets(folder: Path) -> dict[int, Sheet]:
+    """The newest readable sheet of validation pairs of each epoch, by the epoch, in their order."""
+    return {sheet.epoch: sheet for sheet in read_sheets(folder, "val")}
 
 
 def newest_sheet(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:

@@ -1,6 +1,5 @@
 """The dashboard: a live table of all runs in a folder, with comparisons, evaluations, samples and TensorBoard."""
 
-import json
 import os
 import secrets
 import threading
@@ -16,7 +15,7 @@ from tensorboard import program
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.wrappers import Request, Response
 
-from pix2pix.core.html_page import SHARED, render_page
+from pix2pix.core.html_page import SHARED, render_page, to_script_json
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.evaluation.comparison_page import render_comparison
 from pix2pix.evaluation.load_comparison import load_comparison
@@ -94,14 +93,14 @@ class FrontPage:
         page = render_page(
             Path(__file__).with_name("dashboard.html"),
             **{"outputs": self.outputs, "tensorboard": f"{board.PREFIX}/", "printable": printable_name},
-            **{"nonce": nonce, "data": _to_script_json(self.collect())},
+            **{"nonce": nonce, "data": to_script_json(self.collect())},
         )
         headers = HEADERS | {"Content-Security-Policy": POLICY.format(nonce=nonce)}
         return Response(page, content_type="text/html; charset=utf-8", headers=headers)
 
     def list_runs(self, request: Request) -> Response:
         """The rows of the table as JSON; the page asks for them every few seconds."""
-        return Response(_to_script_json(self.collect()), content_type="application/json", headers=HEADERS)
+        return Response(to_script_json(self.collect()), content_type="application/json", headers=HEADERS)
 
     def compare(self, request: Request) -> Response:
         """The comparison page of the runs that the address names, from their evaluations as they are."""
@@ -196,7 +195,3 @@ def _name(run: Run, outputs: Path) -> str:
 
 def _link(page: Path) -> str:
     return f"{FILES}/{quote(os.fsencode(page.as_posix()))}"
-
-
-def _to_script_json(data: dict[str, Any]) -> str:
-    return json.dumps(data).replace("<", "\\u003c")  # no text closes <script>

@@ -1,6 +1,7 @@
 """What the dashboard shows of a run, read from its files as far as they can be read."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -152,9 +153,11 @@ def _try_read(read: Callable[[], T], file: Path, problems: list[str]) -> T | Non
 
 def _read_best(run: Run, provenance: dict[str, Any]) -> dict[str, float]:
     if provenance.get("finished"):
-        return {name: float(value) for name, value in provenance.get("best", {}).items()}
-    rows = [row for row in read_newest_metrics(run.path / "metrics.csv") if row.get("val/ssim")]
-    return {"val/ssim": float(rows[-1]["val/ssim"])} if rows else {}
+        best = {name: float(value) for name, value in provenance.get("best", {}).items()}
+    else:
+        rows = [row for row in read_newest_metrics(run.path / "metrics.csv") if row.get("val/ssim")]
+        best = {"val/ssim": float(rows[-1]["val/ssim"])} if rows else {}
+    return {name: value for name, value in best.items() if math.isfinite(value)}
 
 
 def _list_sheets(run: Run, problems: list[str]) -> list[tuple[int, Path]]:

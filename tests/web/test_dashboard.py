@@ -1,6 +1,7 @@
 """`pix2pix dashboard`: one page for a folder of runs, in a real browser."""
 
 import base64
+import csv
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.test import Client, TestResponse
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 import pix2pix.web.dashboard as dashboard_module
 from pix2pix.runs.run import Run
@@ -239,6 +240,21 @@ def test_a_finished_run_is_read_again_when_its_files_change(run):
     assert [each["at"] for each in after["sheets"]] == [1, 2, 3]
     run.provenance_file.write_text(json.dumps(run.provenance() | {"finished": False}))
     assert page.collect()["runs"][0]["state"]["kind"] == "stopped"
+
+
+def test_a_value_that_is_no_number_is_left_out_of_the_live_table(run):
+    run.provenance_file.write_text(json.dumps(run.provenance() | {"finished": False}))
+    file = run.path / "metrics.csv"
+    with file.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[-1]["val/ssim"] = "nan"
+    with file.open("w", newline="") as stream:
+        table = csv.DictWriter(stream, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    answer = FrontPage(run.path.parent).list_runs(Request.from_values("/runs.json"))
+    (row,) = json.loads(answer.get_data(as_text=True), parse_constant=pytest.fail)["runs"]
+    assert row["best"] == {}
 
 
 def test_chosen_runs_are_compared_and_others_refused(outputs):

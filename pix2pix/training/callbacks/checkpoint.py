@@ -17,6 +17,7 @@ from pix2pix.config.metric_names import Mode, higher_is_better
 from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
 from pix2pix.runs.checkpoints import AtomicCheckpointIO, InBackground, link_names
 from pix2pix.runs.plain_state import make_plain
+from pix2pix.runs.run import Run
 from pix2pix.training.agreement import is_wanted_anywhere
 from pix2pix.training.callbacks.monitored_metric import read_metric, require_enough_pairs
 from pix2pix.training.disk_space import warn_if_disk_is_small
@@ -70,7 +71,7 @@ class Checkpoints(Checkpoint):
         self.higher_is_better = higher_is_better(monitor, mode)
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self.best: float | None = None
-        self.former_best: float | None = None  # before the save that is being written
+        self.saved_best: float | None = None  # that of `best.ckpt`; `best` may still be being written
         self.names: list[str] = []  # other names of the checkpoint being saved or loaded
         self.losses: dict[str, Tensor] = {}  # of the last step
         self.error: OSError | None = None  # of the last save
@@ -82,7 +83,7 @@ class Checkpoints(Checkpoint):
         names, self.names = self.names, []  # they belong to the resumed checkpoint, not to the next one
         # A kill between a save and its links leaves `last.ckpt`, whose state lists the other names that it should have.
         resumed = Path(trainer.ckpt_path or "")
-        if resumed.parent != _folder(trainer):
+        if resumed.parent != Run(trainer.default_root_dir).checkpoints:
             self.best = None  # the best value of another run does not count here
         elif trainer.is_global_zero and (error := link_names(resumed, names)):
             log.warning("%s", error)
@@ -94,7 +95,7 @@ class Checkpoints(Checkpoint):
         self.signals.listen()
         make_plain({"callbacks": {callback.state_key: callback.state_dict() for callback in trainer.callbacks}})  # pyright: ignore
         require_enough_pairs(trainer, self.monitor)
-        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        self.saved_at, self.saved_step, self.saved_best = time.monotonic(), trainer.global_step, self.best
         if trainer.is_global_zero:
             warn_if_disk_is_small(trainer, pl_module)
 
@@ -189,8 +190,7 @@ class Checkpoints(Checkpoint):
         require_finite_losses(losses, where, trainer.default_root_dir)
         self._finish_save(trainer)
         # Lightning calls `state_dict` while it saves, so that the file holds the names that it is about to get.
-        last, self.names = _folder(trainer) / "last.ckpt", list(names)
-        self.former_best = self.best
+        last, self.names = Run(trainer.default_root_dir).checkpoints / "last.ckpt", list(names)
         if isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO):
             trainer.save_checkpoint(last, storage_options=InBackground(names))
         else:  # in a Trainer that was not built here
@@ -212,23 +212,21 @@ class Checkpoints(Checkpoint):
         if error and must:
             raise error
         if error:
-            self.best = self.former_best  # `best.ckpt` is still the old one
+            self.best = self.saved_best
             log.warning("step %d: %s", self.saved_step, error)
+        self.saved_best = self.best
 
     def _save_validated(self, trainer: pl.Trainer, names: Sequence[str] = (), *, must: bool) -> None:
         """Saves if it is due, also as `best.ckpt` if the value of the last validation is the best so far."""
         self._finish_save(trainer)  # it may have failed, and with it the best value so far
-        best = self.best
         names = ["best.ckpt"] * self._is_better(trainer) + list(names)
         is_early = time.monotonic() - self.saved_at < find_least_seconds(trainer, self.min_seconds)
         if is_wanted_anywhere(trainer, bool(names) or must or not is_early, now=True):
             self._save(trainer, names, must=must)
-            self.former_best = best
 
     def _stop_if_asked(self, trainer: pl.Trainer) -> None:
         """Ends the training after a save, if the time limit has passed or a process has received a signal."""
-        is_late = is_out_of_time(trainer)
-        if is_late or is_wanted_anywhere(trainer, self.signals.received is not None, now=True):
+        if is_out_of_time(trainer) or is_wanted_anywhere(trainer, self.signals.received is not None, now=True):
             self._stop(trainer)
 
     def _stop(self, trainer: pl.Trainer) -> None:
@@ -248,7 +246,3 @@ class Checkpoints(Checkpoint):
             return False
         self.best = value
         return True
-
-
-def _folder(trainer: pl.Trainer) -> Path:
-    return Path(trainer.default_root_dir) / "checkpoints"

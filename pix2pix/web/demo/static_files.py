@@ -1,13 +1,12 @@
 """The static files of the demo page, for the server and for the exported page."""
 
-import json
 import mimetypes
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any, Literal
 
-from pix2pix.core.html_page import SHARED
+from pix2pix.core.html_page import SHARED, to_script_json
 from pix2pix.web.demo.sample_pictures import Sample
 from pix2pix.web.demo.worker import encode_picture
 
@@ -37,7 +36,7 @@ def read_page_files(engine: Engine, page_data: Mapping[str, Any]) -> dict[str, b
 
 
 def _fill(html: str, engine: Engine, page_data: Mapping[str, Any], modules: Sequence[str]) -> str:
-    data = json.dumps(page_data).replace("<", "\\u003c")  # a name must not end the script element
+    data = to_script_json(page_data)
     replacements = {
         'data-engine="server"': f'data-engine="{engine}"',
         "<title>pix2pix</title>": f"<title>{escape(page_data['runs'][0]['data'])} · pix2pix</title>",
