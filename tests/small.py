@@ -54,7 +54,7 @@ def fit(
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
     defaults = quiet | {"accelerator": "cpu", "logger": False, "num_sanity_val_steps": 0}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*(does not have many workers|smaller than the logging|in eval mode|srun).*")
+        warnings.filterwarnings("ignore", ".*(does not have many workers|smaller than the logging|in eval mode).*")
         trainer = pl.Trainer(callbacks=list(callbacks), **(defaults | options))
         if isinstance(pairs, pl.LightningDataModule):
             trainer.fit(trained, datamodule=pairs, ckpt_path=resume, weights_only=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.profilers import PassThroughProfiler
@@ -30,6 +29,7 @@ from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
+from pix2pix.training.cluster import find_cluster
 from pix2pix.training.gan_ddp_strategy import GANDDPStrategy
 from pix2pix.training.module import Pix2Pix
 from pix2pix.training.moving_average import MovingAverage
@@ -151,7 +151,7 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
             config.trainer_here() | ({} if has_checkpoints else {"enable_checkpointing": False}),
             callbacks=callbacks,
             logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
-            plugins=[AtomicCheckpointIO(), *_cluster_plugins(config)],
+            plugins=[AtomicCheckpointIO(), find_cluster(config)],
             **({} if config.has_profiler else {"profiler": NoProfiler()}),
             default_root_dir=run.path,
         )
@@ -180,14 +180,6 @@ def _with_mode(callback: Component, config: RunConfig) -> Component:
         return callback
     mode = find_mode(monitor, callback.get("mode"), config.metrics)
     return callback | {"mode": mode} if mode else callback
-
-
-def _cluster_plugins(config: RunConfig) -> list[LightningEnvironment]:
-    """Makes Lightning ignore the variables of a Slurm shell if a single process trains.
-
-    Otherwise Lightning would refuse one device in a job of several tasks, or queue the job again by itself.
-    """
-    return [LightningEnvironment()] if config.is_single_process else []
 
 
 def sort_callbacks(callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:

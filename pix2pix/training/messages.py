@@ -152,6 +152,7 @@ def silence_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*", PossibleUserWarning)
         warnings.filterwarnings("ignore", ".*callbacks used to create the checkpoint.*", UserWarning)
         warnings.filterwarnings("ignore", ".*exists and is not empty.*", UserWarning)
+        # `fit` looks for a checkpoint of Slurm's own, whatever `cluster.py` has told the trainer.
         warnings.filterwarnings("ignore", ".*`srun` command is available.*", PossibleUserWarning)
         warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*", PossibleUserWarning)
         warnings.filterwarnings("ignore", ".*LeafSpec.*")

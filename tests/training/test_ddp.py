@@ -219,7 +219,13 @@ shift  # --kill-on-bad-exit=1
 for node in 0 1; do SLURM_PROCID=$node SLURM_NODEID=$node SLURM_LOCALID=0 "$@" & done
 wait -n; code=$?; wait; exit $code
 """
-NODES = {"SLURM_NNODES": "2", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_NODELIST": "localhost"}
+NODES = {
+    "SLURM_NNODES": "2",
+    "SLURM_STEP_NUM_TASKS": "2",
+    "SLURM_NTASKS": "2",
+    "SLURM_NTASKS_PER_NODE": "1",
+    "SLURM_NODELIST": "localhost",
+}
 
 
 def slurm(folder: Path, srun: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
-from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
@@ -96,31 +95,6 @@ def test_the_precision_of_the_trainer_is_that_of_the_run(tmp_path):
     config = make_config(*TINY, "trainer.precision=bf16-mixed")
     assert config.precision == "bf16-mixed"
     assert build_trainer(config, Run(tmp_path / "run")).precision == "bf16-mixed"
-
-
-SHELL = {"SLURM_JOB_ID": "77", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
-
-
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {},
-        SHELL | {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "bash"},
-        SHELL | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "interactive"},
-        SHELL | {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "night"},
-        SHELL | {"SLURM_NTASKS": "8", "SLURM_NTASKS_PER_NODE": "4", "SLURM_NNODES": "2", "SLURM_JOB_NAME": "night"},
-    ],
-)
-def test_one_process_trains_where_slurm_is_installed_as_anywhere_else(tmp_path, monkeypatch, variables):
-    srun = tmp_path / "srun"
-    srun.write_text("#!/bin/sh\n")
-    srun.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    trainer = build_trainer(make_config(*TINY, "logger=csv"), Run(tmp_path / "run"))  # warnings are errors here
-    assert (trainer.world_size, trainer.global_rank) == (1, 0)
-    assert isinstance(trainer._accelerator_connector.cluster_environment, LightningEnvironment)
 
 
 def test_the_training_log_comes_after_the_callbacks_that_log_and_before_those_that_save(tmp_path):
