@@ -24,6 +24,7 @@ from pix2pix.inference.generator import load_generator
 from pix2pix.inference.written_files import RECORD
 from tests.conftest import TINY_FOLDER, command, command_line, pix2pix, start_command, wait_until
 from tests.inference.test_translator import picture
+from tests.warm import WarmPopen
 
 needs_geo = pytest.mark.skipif(find_spec("rasterio") is None, reason="needs rasterio, of the extra geo")
 
@@ -195,7 +196,10 @@ def test_standard_input_and_output(tiny_run, tmp_path):
 
 
 def command_bytes(*words, given):
-    return subprocess.run(command_line(*words), input=given, capture_output=True, check=True).stdout
+    with WarmPopen(command_line(*words), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        output, _ = process.communicate(given)
+    assert process.returncode == 0
+    return output
 
 
 def test_a_stream_goes_alone(tiny_run, tmp_path):
