@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pix2pix.cli.sweep_jobs import escape_references, make_job
 from pix2pix.config.compose import resolve, run_with_hydra
+from pix2pix.core.garbage import collect_as_usual
 from pix2pix.runs.sweep import STOPPED, SWEEP, JobFailedError
 
 
@@ -43,7 +44,9 @@ def _train(cfg: DictConfig) -> None:
     from pix2pix.config.check import parse_and_check
     from pix2pix.training.train import train
 
-    train(parse_and_check(resolve(cfg)))
+    config = parse_and_check(resolve(cfg))
+    collect_as_usual()
+    train(config)
 
 
 def _run_foreign_job(cfg: DictConfig) -> float | None:

@@ -19,6 +19,7 @@ from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
 from pix2pix.core.errors import exit_with_message
+from pix2pix.core.garbage import collect_seldom
 from pix2pix.core.spinning import spin_less_beside_trainings
 from pix2pix.core.terminal import StyledFormatter
 from pix2pix.core.utf8 import ensure_utf8
@@ -82,6 +83,7 @@ for command in COMMANDS:
 
 def main() -> None:
     """Runs the command, and prints errors without a traceback."""
+    collect_seldom()
     ensure_utf8()
     handler = logging.StreamHandler()
     handler.setFormatter(StyledFormatter(handler.stream))

@@ -7,9 +7,11 @@ sweep through the server, so it has to outlive them. It ends by itself with the 
 import signal
 import sys
 
+from pix2pix.core.garbage import collect_seldom
 from pix2pix.core.signals import STOP_SIGNALS
 
 # The server takes names of modules to import and nothing else. In any other process the import does nothing.
 if "multiprocessing.forkserver" in " ".join(sys.orig_argv):
     for _number in STOP_SIGNALS:
         signal.signal(_number, signal.SIG_IGN)
+    collect_seldom()

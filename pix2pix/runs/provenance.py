@@ -75,9 +75,11 @@ def _describe_package(package: Distribution) -> str:
     except ValueError:
         origin = {}
     source, url = origin.get("vcs_info"), origin.get("url")
+    metadata = package.metadata  # each access reads the file again
+    name = metadata["Name"]
     if source:
-        return f"{package.name} @ {source.get('vcs')}+{url}@{source.get('commit_id')}"
-    return f"{package.name} @ {url}" if url else f"{package.name}=={package.version}"
+        return f"{name} @ {source.get('vcs')}+{url}@{source.get('commit_id')}"
+    return f"{name} @ {url}" if url else f"{name}=={metadata['Version']}"
 
 
 def _describe_repositories(folder: Path, modules: Collection[str]) -> Iterator[dict[str, Any]]:
