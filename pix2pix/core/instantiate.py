@@ -123,7 +123,13 @@ def find_component_problems(
         return
     # Arguments of a class of the wrong kind would only confuse: one sentence is enough.
     made = returned_class(target)
-    if made is not None and not issubclass(made, kind):
+    if made is None:
+        yield (
+            f"{key}.{TARGET}={component[TARGET]}: is a function that does not say what it returns, so evaluate and "
+            f"translate would not call it. Annotate it, as `-> {_name_kind(kind)}`."
+        )
+        return
+    if not issubclass(made, kind):
         yield f"{key}.{TARGET}={component[TARGET]}: must be a {getattr(kind, '__qualname__', kind)}."
         return
     if inspect.isabstract(target):
@@ -133,6 +139,10 @@ def find_component_problems(
     yield from list(find_argument_problems(component, key, target)) or (
         _find_missing_arguments(component, key, target) if is_complete and not component.get(PARTIAL) else ()
     )
+
+
+def _name_kind(kind: type | types.UnionType) -> str:
+    return "torch.nn.Module" if kind is object else getattr(kind, "__name__", str(kind))
 
 
 def _find_missing_arguments(component: Mapping[str, Any], key: str, target: Callable[..., Any]) -> Iterator[str]:

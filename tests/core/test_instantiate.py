@@ -49,6 +49,10 @@ def make_part(size: Annotated[int, Field(ge=1)], *, double: bool = False) -> Par
     return Part(2 * size if double else size)
 
 
+def make_unknown():
+    return Part()
+
+
 def several(**arguments) -> dict:
     return {"_target_": f"{HERE}.Several", **arguments}
 
@@ -83,6 +87,13 @@ def test_a_function_may_stand_for_a_class():
     assert build(node).settings[0] == 4
     assert list_problems(node | {"size": 0}) == ["key.size=0: input should be greater than or equal to 1."]
     assert list_problems(node, nn.Linear) == [f"key._target_={HERE}.make_part: must be a Linear."]
+
+
+def test_a_function_must_say_what_it_makes():
+    node = {"_target_": f"{HERE}.make_unknown"}
+    (problem,) = list_problems(node, nn.Linear)
+    assert problem.startswith(f"key._target_={HERE}.make_unknown: is a function that does not say what it returns")
+    assert problem.endswith("Annotate it, as `-> Linear`.")
 
 
 def test_a_partial_component_waits_for_the_rest():
