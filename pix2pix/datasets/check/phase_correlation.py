@@ -86,9 +86,10 @@ def _cross_powers(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """For each pair, the phases of its A with its own B, and with the B of a pair half the set away."""
     half = len(b) // 2
-    for image, partner, stranger in zip(a, b, [*b[half:], *b[:half]], strict=True):
+    partners = [_spectrum(cut(image)) for image in b]
+    for image, partner, stranger in zip(a, partners, [*partners[half:], *partners[:half]], strict=True):
         conjugate = np.conj(_spectrum(cut(image)))
-        yield _whiten(conjugate * _spectrum(cut(partner))), _whiten(conjugate * _spectrum(cut(stranger)))
+        yield _whiten(conjugate * partner), _whiten(conjugate * stranger)
 
 
 def _spectrum(images: np.ndarray) -> np.ndarray:
