@@ -118,12 +118,12 @@ class PrepareSweep(Callback):
 
     def _check(self, job: Job, settings: dict[str, Any], jobs: dict[Path, Job], is_grid: bool) -> None:
         from pix2pix.config.check import parse_and_check
-        from pix2pix.runs.progress import require_no_shorter_end
 
         config = parse_and_check(settings)
         if is_grid:
             job.run.require_same(config)
-            require_no_shorter_end(job.run, config)
+            if job.run.is_complete_for(config):
+                SWEEP.complete.add(job.run.path)
             _require_own_directory(job, jobs.setdefault(job.run.path, job))
 
 

@@ -18,6 +18,7 @@ STYLES: dict[str, tuple[Style, ...]] = {  # of states on a terminal
     "finished": ("green",),
     "stopped": ("yellow",),
     "failed": ("red",),
+    "queued": ("yellow",),
     "not run": ("yellow",),
 }
 
@@ -106,6 +107,7 @@ class Sweep:
         """Forgets all jobs, for a new command."""
         self.jobs: dict[Path, Job] = {}
         self.checked: dict[int, Job] = {}  # by their numbers in the sweep
+        self.complete: set[Path] = set()  # directories of runs for which nothing is left to do
         self.finished_before: dict[Path, int] = {}  # sessions of runs that were finished when the sweep began
         self.results: dict[Path, tuple[str, str]] = {}
         self.started = time.time()
@@ -127,11 +129,16 @@ class Sweep:
         self.results[job.run.path] = state, detail
 
     def outcome(self, job: Job) -> tuple[str, str]:
-        """The state of a job and a detail: `finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`."""
+        """The state of a job and a detail: `finished`, `skipped`, `pruned`, `stopped`, `failed` or `not run`.
+
+        Also `queued` or `running`, for jobs that were submitted to a cluster.
+        """
+        result = self.results.get(job.run.path)
+        if result and result[0] in {"queued", "running"}:
+            return result
         if job.run.is_finished():
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
             return "skipped" if self.finished_before.get(job.run.path) == _sessions(job.run) else "finished", best
-        result = self.results.get(job.run.path)
         if result and result[0] in {"pruned", "stopped", "failed"}:
             return result
         # A log that was not written since the sweep began is of an earlier one; file systems round its time.
@@ -145,7 +152,7 @@ class Sweep:
         lines = [(*self.outcome(job), job.name) for job in self.jobs.values()]
         width = max((len(name) for *_, name in lines), default=0)
         states = [state for state, *_ in lines]
-        order = ("finished", "skipped", "pruned", "stopped", "failed", "not run")
+        order = ("finished", "skipped", "running", "queued", "pruned", "stopped", "failed", "not run")
         counts = ", ".join(f"{states.count(state)} {state}" for state in order if state in states)
         rows = [
             f"  {style(f'{state:<9}', *STYLES.get(state, ()))} {name:<{width}}  {detail}".rstrip()
@@ -161,7 +168,7 @@ class Sweep:
         return f"pix2pix compare {shlex.join(folders)}" if len(finished) > 1 else None
 
     def has_failures(self) -> bool:
-        """Whether a run is neither finished nor pruned."""
+        """Whether a run is stopped, failed or was not run."""
         return any(self.outcome(job)[0] in {"stopped", "failed", "not run"} for job in self.jobs.values())
 
 

@@ -33,11 +33,10 @@ SRUN = """#!/usr/bin/env bash
 while [[ "$1" == -* ]]; do case "$1" in --output|--error) shift 2;; *) shift;; esac; done
 exec "$@"
 """
-SACCT = """#!/usr/bin/env bash
-echo "JobID|State|NodeList"
+SQUEUE = """#!/usr/bin/env bash
 for task in 0 1; do
     state=RUNNING; [ -e "$STANDIN/ended_$task" ] && state=COMPLETED
-    echo "77_$task|$state|localhost"
+    echo "77_$task $state"
 done
 """
 
@@ -47,7 +46,7 @@ def slurm(tmp_path):
     """An environment in which Slurm's commands are stand-ins."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name, script in (("sbatch", SBATCH), ("srun", SRUN), ("sacct", SACCT), ("scancel", "#!/bin/sh\n")):
+    for name, script in (("sbatch", SBATCH), ("srun", SRUN), ("squeue", SQUEUE), ("scancel", "#!/bin/sh\n")):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755 | stat.S_IEXEC)
     return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "STANDIN": str(tmp_path)}
@@ -70,7 +69,7 @@ def test_a_failing_job_under_submitit_is_in_the_table_with_its_error(tmp_path):
     result = command(*words, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", cwd=tmp_path)
     assert result.returncode == 1
     assert "2 runs, 2 failed" in result.stdout
-    assert "gone' with pairs" in result.stdout
+    assert "FileNotFoundError: no folder" in result.stdout
 
 
 @needs_submitit
