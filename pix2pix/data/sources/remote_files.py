@@ -50,7 +50,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
             system, path = url_to_fs(url, **login)
             _opened.add(system)
             _require_file(system, path)
-            return bytes(system.cat_file(path, start, end))
+            return bytes(system.cat_file(path, start=start, end=end))  # by name: those of S3 have a version before
         except (FileNotFoundError, PermissionError) as error:
             raise type(error)(f"{where}: {error.strerror or 'there is no such file'}") from error
         except ImportError as error:

@@ -254,6 +254,18 @@ def test_an_object_store_is_read_like_a_folder(several, folder):
         store.rm("/bucket", recursive=True)
 
 
+def test_a_store_that_takes_a_version_before_the_range_is_read_like_a_folder(several, folder, monkeypatch):
+    """As that of s3fs, where the second argument is the version of a file."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    def cat_file(self, path, version_id=None, start=None, end=None):
+        assert version_id is None
+        return Path(path).read_bytes()[start:end]
+
+    monkeypatch.setattr(LocalFileSystem, "cat_file", cat_file)
+    assert same_pairs(ShardedPairs(f"file://{several}").split("train"), PairFolder(str(folder)).split("train"))
+
+
 def test_processes_on_several_machines_share_an_epoch(several):
     source = ShardedPairs(str(several), window=2)
     alone = [name for names, _ in load(source) for name in names]
