@@ -16,7 +16,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from pix2pix.runs.job_pool import DeviceSlots, JobResult
+    from pix2pix.runs.device_slots import DeviceSlots
+    from pix2pix.runs.job_pool import JobResult
     from pix2pix.runs.sweep import Job
 
 log = logging.getLogger(__name__)
@@ -63,8 +64,8 @@ class ProcessLauncher(Launcher):
 
     def slots(self, jobs: "Sequence[Job]") -> "DeviceSlots":
         """The GPUs or shares of CPU cores for these jobs."""
+        from pix2pix.runs.device_slots import DeviceSlots
         from pix2pix.runs.gpu_sharing import SharedSlots
-        from pix2pix.runs.job_pool import DeviceSlots
 
         on_gpu = self.gpus is not None or any(job.gpus != 0 for job in jobs)
         if isinstance(self.jobs_per_gpu, str):

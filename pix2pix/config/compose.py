@@ -30,6 +30,7 @@ from pix2pix.core import instantiate
 from pix2pix.core.addresses import require_no_secrets_in
 from pix2pix.core.errors import exit_with_message
 from pix2pix.core.old_names import update_class_names
+from pix2pix.core.signatures import constructor_parameters
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs") if d.is_dir())
@@ -181,7 +182,7 @@ def _describe_unknown_key(key: str, node: DictConfig) -> str:
     # The settings name every argument of this package's classes, and importing those would take seconds.
     if isinstance(target, str) and not target.startswith("pix2pix."):
         with contextlib.suppress(ValueError):  # no such class
-            arguments = instantiate.constructor_parameters(instantiate.locate_factory(target))
+            arguments = constructor_parameters(instantiate.locate_factory(target))
     if key.rpartition(".")[2] in arguments:
         return f"{key}: the class here takes it, but it is not among the settings. Add it: +{key}=VALUE."
     return instantiate.unknown_key_message(key, [str(name) for name in node])

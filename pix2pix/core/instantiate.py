@@ -11,14 +11,14 @@ import importlib
 import inspect
 import json
 import types
-import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from pix2pix.core.old_names import current_name
+from pix2pix.core.signatures import argument_annotation, constructor_parameters, element_annotation, returned_class
 
 TARGET, PARTIAL = "_target_", "_partial_"
 
@@ -126,7 +126,7 @@ def find_component_problems(
     if made is None:
         yield (
             f"{key}.{TARGET}={component[TARGET]}: is a function that does not say what it returns, so evaluate and "
-            f"translate would not call it. Annotate it, as `-> {_name_kind(kind)}`."
+            f"translate would not call it. Annotate it, as `-> {getattr(kind, '__name__', kind)}`."
         )
         return
     if not issubclass(made, kind):
@@ -139,10 +139,6 @@ def find_component_problems(
     yield from list(find_argument_problems(component, key, target)) or (
         _find_missing_arguments(component, key, target) if is_complete and not component.get(PARTIAL) else ()
     )
-
-
-def _name_kind(kind: type | types.UnionType) -> str:
-    return "torch.nn.Module" if kind is object else getattr(kind, "__name__", str(kind))
 
 
 def _find_missing_arguments(component: Mapping[str, Any], key: str, target: Callable[..., Any]) -> Iterator[str]:
@@ -180,19 +176,6 @@ def _find_problems_within(value: Any, key: str, annotation: Any) -> Iterator[str
         yield from find_value_problems(value, key, annotation)
 
 
-def element_annotation(annotation: Any) -> Any:
-    """What the annotation of a list or mapping says of the values in it; Any if nothing."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated:
-        return element_annotation(arguments[0])
-    if origin in {types.UnionType, typing.Union}:
-        found = [element_annotation(each) for each in arguments if each is not types.NoneType]
-        return found[0] if len(found) == 1 else Any
-    if isinstance(origin, type) and issubclass(origin, Collection):
-        return next((each for each in reversed(arguments) if each is not Ellipsis), Any)
-    return Any
-
-
 def find_value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
     """Yields a sentence if a plain value does not fit the annotation of its argument."""
     try:
@@ -204,31 +187,6 @@ def find_value_problems(value: Any, key: str, annotation: Any) -> Iterator[str]:
         adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         yield f"{key}={format_value(value)}: {format_validation_error(error)}."
-
-
-def constructor_parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """The parameters of a class or function by name; `**arguments` for a class without a signature."""
-    try:
-        return inspect.signature(target).parameters
-    except (ValueError, TypeError):  # a class written in C
-        return {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
-
-
-def argument_annotation(target: Callable[..., Any], name: str) -> Any:
-    """The annotation of an argument; Any if there is none."""
-    try:
-        function = target.__init__ if isinstance(target, type) else target
-        return typing.get_type_hints(function, include_extras=True).get(name, Any)
-    except (NameError, TypeError):
-        return Any
-
-
-def returned_class(target: Callable[..., Any]) -> type | None:
-    """The class of what a call returns: a class itself, or the annotation of a function; None without one."""
-    if isinstance(target, type):
-        return target
-    returned = argument_annotation(target, "return")
-    return returned if isinstance(returned, type) and returned is not Any else None
 
 
 def unknown_key_message(key: str, known: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from pix2pix.core import instantiate
 from pix2pix.core.instantiate import PARTIAL, TARGET, is_component
+from pix2pix.core.signatures import argument_annotation, constructor_parameters, element_annotation, returned_class
 from pix2pix.core.trusted_modules import OWN_PACKAGE, is_dotted_name, read_trusted_modules
 
 PACKAGE = Path(__file__).parents[1]
@@ -152,7 +153,7 @@ class TrustCheck:
             yield f"{key}.{TARGET}: {error}"
             return
         is_covered = _is_covered(f"{target.__module__}.{target.__qualname__}", self.trusted)
-        made = instantiate.returned_class(target)
+        made = returned_class(target)
         if not (_is_own_class(target) or is_covered):
             yield self._refuse_module(f"{key}.{TARGET}={component[TARGET]}, of {target.__module__}", target.__module__)
         elif made is None:
@@ -168,20 +169,18 @@ class TrustCheck:
                     yield from self._check_argument(value, f"{key}.{name}", target, name)
 
     def _check_argument(self, value: Any, key: str, target: Callable[..., Any], name: str) -> Iterator[str]:
-        parameters = instantiate.constructor_parameters(target)
+        parameters = constructor_parameters(target)
         # The annotation of the argument decides: plain values are validated, components must be of the class it names.
         if name not in parameters and not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
             yield instantiate.unknown_key_message(key, parameters)
             return
-        annotation = instantiate.argument_annotation(target, name) if name in parameters else Any
+        annotation = argument_annotation(target, name) if name in parameters else Any
         yield from self._check_within(value, key, annotation, target)
 
     def _check_within(self, value: Any, key: str, annotation: Any, target: Callable[..., Any]) -> Iterator[str]:
         if not is_component(value) and instantiate.holds_component(value):
             for place, part in instantiate.list_parts(value):
-                yield from self._check_within(
-                    part, f"{key}.{place}", instantiate.element_annotation(annotation), target
-                )
+                yield from self._check_within(part, f"{key}.{place}", element_annotation(annotation), target)
         elif not is_component(value):
             yield from instantiate.find_value_problems(value, key, annotation)
         elif (wanted := _component_classes(annotation)) is not None:

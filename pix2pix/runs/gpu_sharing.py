@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pix2pix.core.plurals import pluralize
-from pix2pix.runs.job_pool import DeviceSlots
+from pix2pix.runs.device_slots import DeviceSlots
 from pix2pix.runs.metrics import read_last_step
 from pix2pix.runs.sweep import Job
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hydra_plugins.pix2pix_processes import ProcessLauncher
+from pix2pix.runs.device_slots import DeviceSlots
 from pix2pix.runs.gpu_sharing import LEAST_STEPS, SharedSlots
-from pix2pix.runs.job_pool import DeviceSlots
 from pix2pix.runs.metrics import read_last_step
 from pix2pix.runs.sweep import Job
 

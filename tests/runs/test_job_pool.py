@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from pix2pix.runs.job_pool import DeviceSlots, JobPool
+from pix2pix.runs.device_slots import DeviceSlots
+from pix2pix.runs.job_pool import JobPool
 from pix2pix.runs.sweep import Job
 
 SLEEP = "import time; time.sleep(60)"

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from hydra_plugins.pix2pix_search import OptunaSearch
-from pix2pix.runs.job_pool import DeviceSlots, JobPool, JobResult
+from pix2pix.runs.device_slots import DeviceSlots
+from pix2pix.runs.job_pool import JobPool, JobResult
 from pix2pix.runs.run import Run
 from pix2pix.runs.sweep import SWEEP, Job, Sweep, find_error_line
 from tests.conftest import (
