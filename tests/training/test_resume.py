@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from pix2pix.runs.run import Run
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from tests.conftest import TINY, TINY_FOLDER, command, noise_pairs, pix2pix, start_command, wait_until, weights
 from tests.small import fit, module
+from tests.warm import WarmPopen
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import random
@@ -31,8 +31,9 @@ LESS_COMMON = ["precision=bf16-mixed", "ema_decay=0.9", "data.num_workers=1", "d
 
 
 @pytest.mark.parametrize("words", [[], pytest.param(LESS_COMMON, marks=pytest.mark.slow)], ids=str)
-def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
+def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words, monkeypatch):
     """Real processes, SIGKILL and SIGTERM in turns at random moments; `make soak` does it at length."""
+    monkeypatch.setattr(subprocess, "Popen", WarmPopen)
     words = [*PLAIN, *words]
     subprocess.run(soak.command(tmp_path, "unbroken", words), check=True, capture_output=True)
     kills = soak.kill_until_finished(tmp_path, "broken", words, random.Random(len(words)), 2, term=True)
@@ -40,11 +41,10 @@ def test_a_run_killed_again_and_again_ends_as_an_unbroken_one(tmp_path, words):
     assert soak.differences(Run(tmp_path / "unbroken"), Run(tmp_path / "broken")) == []
 
 
-def stop_within_an_epoch(run: Run, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
-    """Starts the run, sends the signal once the first epoch is saved, and waits for its end."""
+def stop_within_an_epoch(run: Run, words: list[str], number: int, steps: int) -> subprocess.CompletedProcess[str]:
+    """Starts the run, sends the signal in its second epoch, after the first of so many steps, and waits for its end."""
     with start_command(*words) as process:
-        wait_until(run.last_checkpoint.exists, process)
-        time.sleep(0.5)  # well into the next epoch
+        wait_until(lambda: any(int(row["step"]) > steps for row in read_metrics(run.path / "metrics.csv")), process)
         process.send_signal(number)
         output, complaints = process.communicate()
     return subprocess.CompletedProcess(words, process.returncode, output, complaints)
@@ -57,15 +57,15 @@ def test_a_signal_saves_the_steps_of_the_epoch_that_it_interrupts(tmp_path):
         *TINY,
         f"output_dir={tmp_path}",
         "name=run",
-        "data.source.train_pairs=400",
+        "data.source.train_pairs=200",
         "trainer.max_epochs=9",
     ]
-    ended = stop_within_an_epoch(run, words, signal.SIGTERM)
+    ended = stop_within_an_epoch(run, words, signal.SIGTERM, steps=100)
     assert ended.returncode == 143
     assert "Stopped. Run the same command again" in ended.stdout
     step = torch.load(run.last_checkpoint, weights_only=True)["global_step"]
-    assert step >= 200
-    assert step % 200, "it must have been saved within an epoch"
+    assert step > 100
+    assert step % 100, "it must have been saved within an epoch"
 
 
 def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tiny_run, capsys):
