@@ -182,6 +182,15 @@ def noise_pairs(folder: Path, count: int) -> Path:
     return folder
 
 
+def copy_few(name: str, folder: Path, count: int = 4) -> Path:
+    """A folder with the first pictures of each split of a real set."""
+    for split in (split for split in (DATASETS / name).iterdir() if split.is_dir()):
+        (folder / split.name).mkdir(parents=True)
+        for file in sorted(split.iterdir())[:count]:
+            shutil.copy(file, folder / split.name)
+    return folder
+
+
 def weights(run: Run, checkpoint: str = "last") -> dict[str, torch.Tensor]:
     """The weights in a checkpoint of a run."""
     return torch.load(run.checkpoint(checkpoint), weights_only=True)["state_dict"]

@@ -15,7 +15,7 @@ from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.value_range import normalize
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import Run
-from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
+from tests.conftest import TINY, copy_few, needs_datasets, pix2pix
 
 RANDOM = np.random.default_rng(0)
 SMALL = [word for word in TINY if "data.source." not in word and "epochs" not in word]
@@ -344,8 +344,9 @@ def test_a_size_that_leaves_the_unet_shallow_is_told(tmp_path, capsys):
 
 @needs_datasets
 def test_real_photos_become_one_hot_facades(tmp_path):
+    copy_few("facades", tmp_path / "facades")
     run = train(
-        *(tmp_path, "experiment=facades_scorer", f"data.root={DATASETS}", "data.size=32", "data.batch_size=2"),
+        *(tmp_path, "experiment=facades_scorer", f"data.root={tmp_path}", "data.size=32", "data.batch_size=2"),
         *("data.augment.rotation=5", "objective.dice_weight=1", "name=run"),
     )
     assert run.config().data.output_channels == 12
@@ -353,8 +354,9 @@ def test_real_photos_become_one_hot_facades(tmp_path):
 
 @needs_datasets
 def test_a_derived_set_trains_on_real_pictures_in_every_mode(tmp_path):
+    data = copy_few("maps", tmp_path / "maps")
     run = train(
-        *(tmp_path, "data=derived", f"data.path={DATASETS}/maps", "data.operation=edges", "data.preprocess=crop"),
+        *(tmp_path, "data=derived", f"data.path={data}", "data.operation=edges", "data.preprocess=crop"),
         "data.augment.rotation=5",
     )
     assert (run.config().data.input_channels, run.config().data.output_channels) == (1, 3)

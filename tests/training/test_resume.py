@@ -226,10 +226,10 @@ def test_changed_data_are_refused_unless_allowed(tmp_path):
 def test_out_of_memory_says_what_to_lower(tmp_path):
     """A real limit on memory stands in for a small machine."""
     words = ["train", *TINY, f"output_dir={tmp_path}", "name=huge", "data.size=256", "data.batch_size=12"]
-    words += ["generator.base_channels=64", "discriminator.base_channels=64"]
+    words += ["generator.base_channels=16", "discriminator.base_channels=16"]
     limit = "import resource; import torch, pytorch_lightning; import pix2pix.training.train; "
     limit += "used = int(open('/proc/self/statm').read().split()[0]) * 4096; "
-    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 1_500_000_000,) * 2)"
+    limit += "resource.setrlimit(resource.RLIMIT_AS, (used + 500_000_000,) * 2)"
     result = command(*words, first=limit)
     assert result.returncode == 1
     assert "out of memory with data.batch_size=12 at 256x256" in result.stderr

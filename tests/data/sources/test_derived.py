@@ -13,7 +13,7 @@ from pix2pix.data.samplers import Draw
 from pix2pix.data.sources.derivations import blur, edges, grayscale, inpaint, noise, superres
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.transforms import JitterAndMirror
-from tests.conftest import DATASETS, TINY, needs_datasets, pix2pix
+from tests.conftest import TINY, copy_few, needs_datasets, pix2pix
 
 SIZES = {"height": 32, "width": 48, "load_height": 36, "load_width": 54}
 
@@ -159,7 +159,7 @@ def test_a_folder_without_pictures_is_named(tmp_path):
 def test_a_run_on_derived_pairs_is_trained_evaluated_and_translates(tmp_path, operation):
     """Colourisation takes a black and white picture and gives a coloured one of the same lightness."""
     words = [word for word in TINY if "pairs" not in word and "epochs" not in word]
-    data = [f"data.path={DATASETS}/maps", f"data.operation={operation}", "trainer.max_epochs=1"]
+    data = [f"data.path={copy_few('maps', tmp_path / 'maps')}", f"data.operation={operation}", "trainer.max_epochs=1"]
     pix2pix("train", "data=derived", *words, *data, "trainer.limit_train_batches=2", f"output_dir={tmp_path}", "name=x")
     pix2pix("evaluate", tmp_path / "x")
     Image.linear_gradient("L").resize((50, 40)).save(tmp_path / "grey.png")
