@@ -15,11 +15,12 @@ def shorten_labels(settings: Sequence[Mapping[str, Any]], full: Sequence[str]) -
     """
     keys = list(dict.fromkeys(key for each in settings for key in each))
     differing = [key for key in keys if len({str(each.get(key, "")) for each in settings}) > 1]
-    labels = [" · ".join(_shorten(key, each[key]) for key in differing if key in each) for each in settings]
+    labels = [" · ".join(shorten_setting(key, each[key]) for key in differing if key in each) for each in settings]
     return labels if len(keys) > 1 and all(labels) and len({*labels}) == len(labels) else list(full)
 
 
-def _shorten(key: str, value: Any) -> str:
+def shorten_setting(key: str, value: Any) -> str:
+    """A text alone, if it says itself what it is; else `l1_weight=10`."""
     return str(value) if _is_word(str(value)) else f"{key.rpartition('.')[2]}={value}"
 
 

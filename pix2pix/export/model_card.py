@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import yaml
@@ -12,23 +12,10 @@ from pix2pix.config.metric_names import METRICS
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.trusted_modules import foreign_modules
-from pix2pix.datasets.download.catalogue import CATALOGUE
+from pix2pix.inference.describe import Licence, describe_network
 from pix2pix.inference.generator import TrainedGenerator
 
 TAGS = ["pix2pix", "image-to-image", "conditional-gan", "pytorch-lightning"]
-DRAWN = "synthetic_facades"  # data that this package draws itself
-
-
-class Licence(NamedTuple):
-    """What a card says of the terms of use.
-
-    Args:
-        header: `license`, `license_name` and `license_link` of the YAML header.
-        words: the same in a sentence.
-    """
-
-    header: dict[str, str]
-    words: str
 
 
 @dataclass(frozen=True)
@@ -46,29 +33,6 @@ class Metrics:
     data: str
     pairs: int
     values: Mapping[str, float]
-
-
-def find_licence(config: RunConfig, chosen: str | None, imported: Mapping[str, Any]) -> Licence:
-    """Returns the terms of a translator: those chosen, else those of the data it was trained on.
-
-    Args:
-        config: the configuration of the run.
-        chosen: an identifier of the hub, such as `cc-by-4.0`.
-        imported: what the provenance tells of imported weights.
-    """
-    name = config.data.name
-    known = CATALOGUE.get(name.removesuffix("_reverse"))
-    words = [f"The training data: {known.owner}. Terms: {known.terms} ({known.homepage})."] if known else []
-    words += [f"The weights: {imported['terms']}."] if "terms" in imported else []
-    if chosen:
-        return Licence({"license": chosen}, " ".join([f"The weights: {chosen}.", *words]))
-    if known:
-        header = {"license": "other", "license_name": f"{known.name}-terms", "license_link": known.homepage}
-        return Licence(header, " ".join(words))
-    if name == DRAWN:
-        return Licence({"license": "mit"}, "The training data were drawn by pix2pix itself (MIT).")
-    words += [f"The author names no licence of the data `{name}`. Ask before using the model."]
-    return Licence({"license": "unknown"}, " ".join(words))
 
 
 def render_card(
@@ -91,7 +55,7 @@ def render_card(
     names = [name for name in METRICS if any(name in each.values for each in metrics)]
     return environment.get_template("model_card.md").render(
         **{"header": header, "repository": repository, "name": repository.rpartition("/")[2], "sheet": sheet},
-        **{"network": _describe_network(trained), "inference": trained.inference, "step": trained.step},
+        **{"network": describe_network(trained), "inference": trained.inference, "step": trained.step},
         **{"data": trained.config.data, "licence": licence.words},
         **{"modules": modules, "trust": "".join(f" --trust {module}" for module in modules)},
         **{"metrics": metrics, "names": names, "meanings": METRICS, "pluralize": pluralize},
@@ -109,15 +73,6 @@ def _header(repository: str, metrics: Sequence[Metrics], licence: Licence) -> di
     ]
     index = {"model-index": [{"name": repository.rpartition("/")[2], "results": results}]} if results else {}
     return {**licence.header, "library_name": "pix2pix", "pipeline_tag": "image-to-image", "tags": TAGS, **index}
-
-
-def _describe_network(trained: TrainedGenerator) -> str:
-    """The class of the generator with its arguments, and how many weights it has."""
-    node = trained.config.generator
-    kind = node["_target_"].rpartition(".")[2]
-    arguments = ", ".join(f"{name}={value}" for name, value in node.items() if name != "_target_")
-    weights = sum(weight.numel() for weight in trained.generator.parameters())
-    return f"`{kind}({arguments})`, {weights / 1e6:.2f} million weights"
 
 
 def data_name(config: RunConfig, path: str | None) -> str:

@@ -18,8 +18,9 @@ from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.checksums import file_sha256
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.evaluation.record import FILE, Record, read_record
-from pix2pix.export.model_card import Metrics, data_name, find_licence, render_card
+from pix2pix.export.model_card import Metrics, data_name, render_card
 from pix2pix.export.safetensors import generator_weights
+from pix2pix.inference.describe import find_licence
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.hub import SCHEME, WEIGHTS, explain_hub_errors, import_hub, parse_address
 from pix2pix.runs.run import Run

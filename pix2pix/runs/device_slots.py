@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from pix2pix.core.cpu_cores import THREADS_VARIABLE, count_cores
+from pix2pix.core.cpu_cores import THREADS_VARIABLE, count_cores, count_threads
 from pix2pix.runs.sweep import Job
 
 MAX_CPU_JOBS = 4  # by default: each job holds a copy of everything in memory
@@ -45,7 +45,7 @@ class DeviceSlots:
             return cls(cards * jobs_per_gpu, at_once or count)
         cores = count_cores()
         jobs = max(1, min(count, at_once or min(cores, MAX_CPU_JOBS)))
-        return cls(list(range(jobs)), jobs, max(1, cores // jobs))
+        return cls(list(range(jobs)), jobs, max(1, min(count_threads(), cores // jobs)))
 
     def take(self, job: Job) -> list[int] | None:
         """The slots for a job, least used GPUs first; None if not enough are free."""

@@ -13,8 +13,8 @@ from safetensors import safe_open
 
 from pix2pix import load_translator
 from pix2pix.core.trust import UntrustedError
-from pix2pix.export.model_card import find_licence
 from pix2pix.export.push import hide_private_settings
+from pix2pix.inference.describe import find_licence
 from pix2pix.inference.generator import load_generator
 from pix2pix.inference.hub import find_model_name, parse_address
 from pix2pix.runs.run import Run

@@ -223,6 +223,10 @@ def test_a_gpu_can_be_shared_but_not_by_one_job_with_itself():
 
 def test_cpu_jobs_share_the_threads(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    for chosen, threads in (("3", 3), ("16", 4), ("not a number", 4)):
+        monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+        assert DeviceSlots.for_this_machine(2, on_gpu=False).threads == threads
+    monkeypatch.delenv("OMP_NUM_THREADS")
     slots = DeviceSlots.for_this_machine(2, on_gpu=False)
     assert (len(slots.free), slots.threads) == (2, 4)
     assert slots.environment(slots.take(job(gpus=0)) or []) == {"OMP_NUM_THREADS": "4"}

@@ -13,10 +13,13 @@ from pix2pix.data.images.class_colours import UNLABELLED, PaletteChoice
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.resize import Size, flip_size
 from pix2pix.data.settings import DataSettings
+from pix2pix.evaluation.short_labels import shorten_setting
 from pix2pix.inference.builtin import BUILTIN, locate_translator
+from pix2pix.inference.describe import describe_component, describe_network, find_licence
 from pix2pix.inference.hub import find_model_name, is_hub_address
 from pix2pix.inference.translator import Translator, load_translator
 from pix2pix.runs.find import find_runs
+from pix2pix.runs.run import Run
 from pix2pix.web.demo.derivation import describe_derivation
 
 log = logging.getLogger(__name__)
@@ -24,6 +27,7 @@ log = logging.getLogger(__name__)
 SHOWABLE = {"L", "P", "RGB", "RGBA"}  # modes; P: label maps
 LARGEST_SIDE = 4096
 BY_FILE = {known.file: known for known in BUILTIN.values()}
+STATISTICS = {"batch": "each picture", "running": "the training"}  # in batch norm
 Kind = Literal["labels", "edges", "photo"]
 PAINTS = {"black": "#16161a", "white": "#ffffff", "red": "#d7352b", "yellow": "#f2b632", "green": "#3d9a50"}
 PAINTS |= {"blue": "#2f6fd0", "brown": "#7a5136", "sky": "#9cc7ea"}
@@ -74,7 +78,31 @@ class LoadedRun:
             "step": trained.step,
             "checkpoint": trained.checkpoint.name,
             "noise": bool(trained.inference.noise_dropouts(trained.generator)),
+            "about": self._describe(),
         }
+
+    def _describe(self) -> dict[str, str]:
+        """What a reader of the page may want to know of the run, by short titles."""
+        config, trained = self.config, self.translator.trained
+        height, width = self.size
+        inference, log = trained.inference, self._provenance()
+        best = [f"{name} {value:.4g}" for name, value in log.get("best", {}).items()]
+        about = {
+            "Data": f"{config.data.name}, {config.data.direction[0]} to {config.data.direction[-1]}",
+            "Training": f"{trained.step:,} steps of batch {config.data.batch_size}, at {width}x{height} pixels",
+            "Generator": describe_network(trained),
+            "Discriminator": describe_component(config.discriminator) if config.discriminator else "",
+            "Objective": describe_component({name: value for name, value in config.objective.items() if value != 0.0}),
+            "Weights": trained.checkpoint.name,
+            "Best validation": ", ".join(best),
+            "At test time": f"statistics of {STATISTICS[inference.normalization]}, dropout {inference.dropout}",
+            "Terms": find_licence(config, None, log.get("imported", {})).words,
+        }
+        return {title: text for title, text in about.items() if text}
+
+    def _provenance(self) -> dict[str, Any]:
+        """What its directory records; nothing of a file of weights."""
+        return Run(self.path).provenance() if self.path.is_dir() else {}
 
 
 def load_runs(paths: Sequence[str | Path], **options: Any) -> list[LoadedRun]:
@@ -147,13 +175,7 @@ def _settings(directories: Sequence[str]) -> list[str]:
         return []
     settings = [name.split(",") for name in directories]
     common = set.intersection(*map(set, settings))
-    return [", ".join(_shorten(part) for part in each if part not in common) for each in settings]
-
-
-def _shorten(setting: str) -> str:
-    name, _, value = setting.partition("=")
-    is_word = value[:1].isalpha()
-    return value if is_word else f"{name.rpartition('.')[2]}={value}"  # a bare number says nothing
+    return [", ".join(shorten_setting(*part.split("=", 1)) for part in each if part not in common) for each in settings]
 
 
 def _require_one_kind(runs: Iterable[LoadedRun]) -> None:

@@ -87,6 +87,23 @@ def test_a_picture_is_uploaded_and_translated(page, tmp_path):
     page.until(lambda: "looks like a photo" in page.find("#status").text)
 
 
+def test_each_run_says_what_it_is_and_all_none_or_one_translate(page):
+    page.click("#info")
+    parts = page.script("return [...document.querySelectorAll('#about section')].map((each) => each.innerText)")
+    assert [part.split()[0] for part in parts] == ["patch16", "pixel"]
+    assert all("UNet(" in part and "val/ssim" in part and "MIT" in part for part in parts)
+    buttons = {button.text: button for button in page.browser.find_elements("css selector", "#about [type=button]")}
+    for text, chosen in (("None", []), ("Only this", [1]), ("All", [0, 1])):  # of two, the last "Only this"
+        buttons[text].click()
+        ticked = page.script(
+            "return [...document.querySelectorAll('.results figure')].map((each) => !each.matches('.off'))"
+        )
+        assert [number for number, is_on in enumerate(ticked) if is_on] == chosen
+    page.click("#about button:last-of-type")
+    page.stroke((0.1, 0.1), (0.3, 0.3))
+    page.settle()
+
+
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_picture_is_dropped_or_pasted(page, way):
     before = page.frame()

@@ -20,12 +20,13 @@ export function connectButtons(page, setSeed) {
   on("keep", () => drawing.canvas.toBlob((blob) => download(blob, fileName(page.pageData.runs[0].data, "drawing"))));
   on("noise", () => { setSeed(page, randomSeed()); if (page.variations.isOn) page.variations.shuffle(); });
   on("help", () => $("keys").showModal());
+  on("info", () => $("about").showModal());
   $("seed").addEventListener("change", () => { if ($("seed").checkValidity() && $("seed").value) setSeed(page, Number($("seed").value)); else $("seed").value = drawing.seed; });
   $("file").addEventListener("change", () => { if ($("file").files.length) sources.file($("file").files[0]); $("file").value = ""; });
   on("shelf-button", () => openShelf(!document.body.classList.contains("shelf-open")));
   for (const id of ["blank", "keep", "camera", "upload"]) on(id, () => openShelf(false));
   addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || $("keys").open) return;
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
     if (tools.cancel()) return;
     tools.copier.mark(null);
     results.enlarge(null);

@@ -1,5 +1,6 @@
 // Connects the page: drawing, tools, stream to the engine, results.
 
+import { fillAbout } from "./about.js";
 import { Autosave } from "./autosave.js";
 import { connectButtons, connectSharing } from "./buttons.js";
 import { Copier } from "./copier.js";
@@ -81,6 +82,7 @@ function build(pageData) {
   page.variations = new Variations($("variations"), $("vary"), {
     isStill, translate: (extras) => page.stream.ask(extras), keep: (seed) => setSeed(page, seed),
   });
+  fillAbout($("about-runs"), pageData.runs, results);
   sources.listen(document.body);
   shortcuts($("letters"));
   connectButtons(page, setSeed);

@@ -2,7 +2,7 @@
 
 import { download, fileName } from "./card.js";
 
-const make = (tag, properties = {}, ...children) => {
+export const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
@@ -75,7 +75,7 @@ export class Results {
   choice() { return this.chosen().length === this.cells.length ? "" : this.chosen().join(","); }
 
   choose(numbers) {
-    if (!numbers.some((number) => this.cells[number])) return;
+    if (numbers.length && !numbers.some((number) => this.cells[number])) return; // a link of other runs
     this.cells.forEach(({ tick, figure }, number) => {
       tick.checked = numbers.includes(number);
       figure.classList.toggle("off", !tick.checked);
