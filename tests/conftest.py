@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from pix2pix.config.compose import compose_settings
 from pix2pix.config.parse import parse_config
 from pix2pix.config.schema import RunConfig
 from pix2pix.data.pair import Pair
+from pix2pix.data.sources.synthetic import draw_facade
+from pix2pix.data.sources.synthetic import pairs as synthetic_pairs
 from pix2pix.runs.run import Run
 from tests.composition import compose_once
 from tests.warm import WarmPopen
@@ -43,6 +46,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["PYTHONUTF8"] = "1"  # under a locale of ASCII the command line would start the process of the tests again
 torch.set_num_threads(1)
 compose_once()
+synthetic_pairs.draw_facade = lru_cache(1000)(draw_facade)  # most trainings here see the same few facades
 os.environ["PIX2PIX_TRUSTED_MODULES"] = str(Path(tempfile.mkdtemp()) / "trusted_modules")  # never the user's own
 
 TINY = [
