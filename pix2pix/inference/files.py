@@ -37,6 +37,7 @@ class TranslationReport:
     """The outcome of a translation of files."""
 
     jobs: list[TranslationJob]
+    seed: int = 0  # of the noise of the first result of each job; that of the next is one higher
     written: int = 0
     skipped: int = 0
     failed: dict[Path, str] = field(default_factory=dict)
@@ -87,7 +88,7 @@ def translate_files(
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
     pending = [job for job in jobs if not (skip_existing and job.is_done)]
     claim_files((result for job in pending for result in job.results), output)
-    report = TranslationReport(jobs, skipped=len(jobs) - len(pending))
+    report = TranslationReport(jobs, translator.trained.inference.seed, skipped=len(jobs) - len(pending))
     pictures, videos = [[job for job in pending if job.is_video is kind] for kind in (False, True)]
     with tqdm(total=len(pending), unit="picture", disable=None) as progress:
         _translate_pictures(translator, pictures, samples, report, progress, side_by_side)

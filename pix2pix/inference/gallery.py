@@ -31,7 +31,7 @@ def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
     file = output / "index.html"
     claim_files([file], output)
     done = [job for job in report.jobs if job.is_done]
-    rows = list(map_in_threads(lambda job: _row(job, output), done))
+    rows = list(map_in_threads(lambda job: _row(job, output, report.seed), done))
     failed = [
         printable_name(reason if str(file) in reason else f"{file}: {reason}") for file, reason in report.failed.items()
     ]
@@ -41,15 +41,16 @@ def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
     return file
 
 
-def _row(job: TranslationJob, output: Path) -> dict[str, Any]:
+def _row(job: TranslationJob, output: Path, seed: int) -> dict[str, Any]:
     results = [
         {
             "link": quote(os.fsencode(result.relative_to(output).as_posix())),
             "name": printable_name(result.name),
+            "seed": seed + number if len(job.results) > 1 else None,
             "in_browser": result.suffix.lower() in BROWSER_FORMATS,
             "preview": None if job.is_video else _preview(result),
         }
-        for result in job.results
+        for number, result in enumerate(job.results)
     ]
     name = printable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
     source = None if job.is_video else _preview(job.file)

@@ -116,10 +116,12 @@ def test_a_killed_translation_leaves_whole_files_and_goes_on(tiny_run, tmp_path)
     assert len(list(tmp_path.glob("out/[0-9]*.png"))) == 60
 
 
-def test_samples_are_numbered(tiny_run, tmp_path):
+def test_samples_are_numbered_and_the_page_says_their_seeds(tiny_run, tmp_path):
     file = picture(tmp_path / "a.png")
-    pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "out", "--samples", "2")
-    assert below(tmp_path / "out") == ["a_1.png", "a_2.png"]
+    pix2pix("translate", tiny_run.path, file, "-o", tmp_path / "out", "--samples", "2", "--seed", "7", "--page")
+    assert below(tmp_path / "out") == ["a_1.png", "a_2.png", "index.html"]
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"seed \d+", page) == ["seed 7", "seed 8"]
     one, other = (np.asarray(Image.open(tmp_path / "out" / name)) for name in ("a_1.png", "a_2.png"))
     assert not np.array_equal(one, other)
 
