@@ -1,5 +1,6 @@
 """`pix2pix demo`: translates drawings and pictures live on a local page."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -7,12 +8,14 @@ import click
 from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import INFERENCE, add_options
 
+LOCAL = "127.0.0.1"
+
 
 @click.command()
 @click.argument("runs", nargs=-1, shell_complete=complete_path, metavar="[RUN...]")
 @click.option(
     "--host",
-    default="127.0.0.1",
+    default=LOCAL,
     show_default=True,
     help="Address to listen on. With 0.0.0.0, every machine of the network can use the demo.",
 )
@@ -30,7 +33,7 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     """Translate drawings and pictures live on a local page.
 
     Draw, upload a picture or use a camera. Several runs are shown side by side. Without a RUN, the built-in
-    translator `facades` is shown.
+    translator `facades` is shown. For a folder of runs with different inputs, a page to choose from is shown.
 
     \b
     pix2pix demo
@@ -39,6 +42,13 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     pix2pix demo outputs/receptive_field/*
     """
     from pix2pix.inference.builtin import DEFAULT
+    from pix2pix.web.demo.runs import take_different_inputs
     from pix2pix.web.demo.serve import serve
 
+    if len(runs) == 1 and options["host"] == LOCAL and take_different_inputs(Path(runs[0])):
+        from pix2pix.web.dashboard import serve as serve_dashboard
+
+        click.echo(f"The runs in {runs[0]} take different inputs. Tick runs on this page, then press Demo.")
+        serve_dashboard(Path(runs[0]), port=options["port"], open_browser=options["browser"])
+        return
     serve(runs or [DEFAULT.file], announce=click.echo, **options)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -176,6 +177,17 @@ def _settings(directories: Sequence[str]) -> list[str]:
     settings = [name.split(",") for name in directories]
     common = set.intersection(*map(set, settings))
     return [", ".join(shorten_setting(*part.split("=", 1)) for part in each if part not in common) for each in settings]
+
+
+def take_different_inputs(folder: Path) -> bool:
+    """Whether a folder holds runs that cannot share a drawing, by their configurations."""
+    if not folder.is_dir():
+        return False
+    kinds = set()
+    for run in find_runs([folder]):
+        with suppress(ValueError, OSError):  # a run that cannot be read is reported where it is loaded
+            kinds.add(repr(_input_kind(run.config().data)))
+    return len(kinds) > 1
 
 
 def _require_one_kind(runs: Iterable[LoadedRun]) -> None:

@@ -46,6 +46,19 @@ def test_a_sweep_is_shown_whole_and_what_is_no_run_is_passed_over(two_runs):
     assert [run.name for run in load_runs(sorted(folder.iterdir()))] == ["patch16", "pixel"]
 
 
+def test_runs_with_different_inputs_are_chosen_on_a_page(tiny_run, reverse, tmp_path, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr("pix2pix.web.dashboard.serve", lambda folder, **options: served.append((folder, options)))
+    monkeypatch.setattr("pix2pix.web.demo.serve.serve", lambda runs, **options: served.append(runs))
+    for name, run in (("labels", tiny_run.path), ("photos", reverse)):
+        shutil.copytree(run, tmp_path / name)
+    pix2pix("demo", tmp_path, "--no-browser")
+    assert served.pop() == (tmp_path, {"port": 0, "open_browser": False})
+    assert "take different inputs. Tick runs on this page" in capsys.readouterr().out
+    pix2pix("demo", tmp_path / "labels", "--no-browser")
+    assert served == [(str(tmp_path / "labels"),)]
+
+
 def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
     shutil.copy(tiny_run.checkpoint("best"), tmp_path / "mine.ckpt")
     (run,) = load_runs([tmp_path / "mine.ckpt"])
