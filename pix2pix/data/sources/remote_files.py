@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 _opened: set[Any] = set()
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds before a failed read is tried again
+RETRY_SECONDS = 60.0  # after which it is not: s3fs itself tries 250 times, for three minutes
 
 
 def is_remote(url: str) -> bool:
@@ -35,7 +36,7 @@ def read_range(url: str, offset: int, size: int) -> bytes:
 
 
 def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
-    """Reads the bytes of a file from `start` to `end`. A failed read is tried again, five times in all.
+    """Reads the bytes of a file from `start` to `end`. A failed read is tried again, five times in all or for a minute.
 
     Raises:
         FileNotFoundError: when there is no such file.
@@ -44,7 +45,7 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
     """
     from fsspec.core import url_to_fs
 
-    where, login = hide_secrets(url), _login_options(url)
+    where, login, began = hide_secrets(url), _login_options(url), time.monotonic()
     for wait in (*RETRY_DELAYS, None):
         try:
             system, path = url_to_fs(url, **login)
@@ -57,7 +58,8 @@ def fetch(url: str, start: int | None = None, end: int | None = None) -> bytes:
             raise ValueError(f"{where}: this kind of address needs another package. {error}") from error
         except Exception as error:  # every file system has errors of its own
             reason, remedy = hide_secrets(str(error)), login_hint(getattr(error, "status", None))
-            if wait is None or remedy or isinstance(error, ValueError):
+            is_late = time.monotonic() - began > RETRY_SECONDS
+            if wait is None or is_late or remedy or isinstance(error, ValueError):
                 raise OSError(f"{where}: cannot be read ({type(error).__name__}: {reason}).{remedy}") from error
             log.info("%s: %s; trying again in %s s.", where, reason or type(error).__name__, wait)
             time.sleep(wait)

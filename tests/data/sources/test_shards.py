@@ -284,6 +284,13 @@ def test_a_broken_connection_is_tried_again(several, monkeypatch, caplog):
             ShardedPairs(str(server.url)).split("train")
 
 
+def test_a_read_that_failed_for_a_minute_is_not_tried_again(several, monkeypatch):
+    monkeypatch.setattr(remote_files, "RETRY_DELAYS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(remote_files, "RETRY_SECONDS", -1.0)
+    with FolderServer(several, breaks=1) as server, pytest.raises(OSError, match=r"index\.json: cannot be read"):
+        ShardedPairs(server.url)
+
+
 def test_a_server_without_ranges_is_named_with_the_way_out(several, tmp_path):
     with FolderServer(several, knows_ranges=False) as server:
         source = ShardedPairs(server.url)
