@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import tarfile
 import urllib.request
 
@@ -17,7 +18,7 @@ from selenium.webdriver.common.by import By
 from pix2pix.export import onnxruntime_web
 from pix2pix.export.web_page import export_web
 from pix2pix.inference.translator import load_translator
-from tests.conftest import pix2pix
+from tests.conftest import TINY, pix2pix
 from tests.local_server import LocalServer
 from tests.web.demo.conftest import Page
 
@@ -35,11 +36,20 @@ def onnxruntime_folder():
 
 
 @pytest.fixture(scope="module")
-def folder(two_runs, tmp_path_factory, onnxruntime_folder):
-    """The page of two runs without noise, so that PyTorch and the browser can be compared."""
+def shallow_run(tmp_path_factory):
+    """A run whose export takes little time."""
+    folder = tmp_path_factory.mktemp("shallow")
+    pix2pix("train", *TINY, "generator.depth=2", "trainer.max_epochs=1", f"output_dir={folder}", "name=run")
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def folder(shallow_run, tmp_path_factory, onnxruntime_folder):
+    """The page of a run and its copy without noise, so that PyTorch and the browser can be compared."""
     folder = tmp_path_factory.mktemp("static") / "page"
+    copy = shutil.copytree(shallow_run, shallow_run.with_name("copy"))
     pix2pix(
-        *("export", *two_runs, "--format", "web", "-o", folder, "--address", "https://example.org/houses"),
+        *("export", shallow_run, copy, "--format", "web", "-o", folder, "--address", "https://example.org/houses"),
         *("--dropout", "off", "--onnxruntime", onnxruntime_folder),
     )
     return folder
@@ -58,7 +68,7 @@ def hosted(folder):
         yield f"{server.url}/", asked
 
 
-def test_the_static_page_translates_while_one_draws(browser, hosted, tiny_run, tmp_path):
+def test_the_static_page_translates_while_one_draws(browser, hosted, shallow_run, tmp_path):
     address, asked = hosted
     page = Page(browser, address)
     assert page.find("#engine").text == "· computed in this browser by WebAssembly"
@@ -69,7 +79,7 @@ def test_the_static_page_translates_while_one_draws(browser, hosted, tiny_run, t
     drawn, (after, _) = page.pixels(), page.outputs()
     assert (before != after).any()
     Image.fromarray(drawn).save(tmp_path / "drawing.png")
-    expected = np.asarray(load_translator(tiny_run.path, dropout="off")(tmp_path / "drawing.png"))
+    expected = np.asarray(load_translator(shallow_run, dropout="off")(tmp_path / "drawing.png"))
     assert np.abs(after.astype(int) - expected).max() <= 2  # levels; the network computes in 16 bits
     assert not any(path.endswith(("model_1.onnx", "webgpu.js", "jspi.wasm")) for path in asked)  # nothing unneeded
     page.click("figure:nth-child(2) input[type=checkbox]")
