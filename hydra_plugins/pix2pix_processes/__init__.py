@@ -34,9 +34,11 @@ class ProcessLauncher(Launcher):
 
     def __init__(self, jobs: int | None = None, gpus: Sequence[int] | None = None, jobs_per_gpu: int | str = 1) -> None:
         for name, value, word in (("jobs", jobs, None), ("jobs_per_gpu", jobs_per_gpu, "auto")):
-            if value != word and (not isinstance(value, int) or value < 1):
+            if value != word and (type(value) is not int or value < 1):
                 also = f", or {word}" if word else ""
                 raise ValueError(f"hydra.launcher.{name}={value}: must be a whole number of at least 1{also}.")
+        if gpus is not None:
+            _require_gpus(gpus)
         self.jobs, self.gpus, self.jobs_per_gpu = jobs, gpus, jobs_per_gpu
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -81,6 +83,19 @@ class ProcessLauncher(Launcher):
             return checked
         job, _config = compose_job(self.loader, self.config, overrides, number)
         return job
+
+
+def _require_gpus(gpus: Any) -> None:
+    """Raises ValueError for what is no list of different GPUs of this machine: its jobs would train on the CPU."""
+    import torch
+
+    visible = list(range(torch.cuda.device_count()))
+    is_list = isinstance(gpus, Sequence) and not isinstance(gpus, str)
+    if not is_list or not all(type(number) is int for number in gpus) or not 0 < len(set(gpus)) == len(gpus):
+        raise ValueError(f"hydra.launcher.gpus={gpus}: must be a list of numbers of GPUs, each once, such as [0,2].")
+    if missing := [number for number in gpus if number not in visible]:
+        here = ", ".join(map(str, visible)) or "none"
+        raise ValueError(f"hydra.launcher.gpus={gpus}: there is no GPU {missing[0]}; this machine has {here}.")
 
 
 class _JobReturn(JobReturn):

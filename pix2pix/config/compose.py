@@ -17,7 +17,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -172,7 +172,9 @@ def describe_error(error: Exception) -> str:
     if unknown := UNKNOWN_OPTION.search(str(error)):
         group, option, options = unknown.groups()
         return _describe_unknown_option(group, option, list(filter(is_choice, options.split())))
-    message = str(error).partition("\nConfig search path")[0]
+    # A launcher or sweeper, which Hydra builds, says by a ValueError what is wrong with its settings.
+    is_of_plugin = isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError)
+    message = str(error.__cause__ if is_of_plugin else error).partition("\nConfig search path")[0]
     return NULL_OPTION if message.startswith("Config group override must be a string") else message
 
 

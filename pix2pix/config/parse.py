@@ -1,6 +1,7 @@
 """Makes the typed configuration of a mapping, and words what is wrong with its settings."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -8,6 +9,10 @@ from pydantic_core import ErrorDetails
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import format_value, unknown_key_message
+
+UNION_CHOICE = re.compile(r"^constrained-|^(literal|tuple|list|dict|union)\[")  # pydantic's names for them
+A_LIST, A_GROUP = "Input should be a list, as [a,b]", "Input should be a group of settings, as {name: value}"
+IN_WORDS = {"list_type": A_LIST, "tuple_type": A_LIST, "dict_type": A_GROUP, "model_type": A_GROUP}
 
 
 def parse_config(settings: Mapping[str, Any]) -> RunConfig:
@@ -18,7 +23,7 @@ def parse_config(settings: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.from_mapping(settings)
     except ValidationError as error:
-        raise ValueError("\n".join(_describe(part) for part in error.errors())) from error
+        raise ValueError("\n".join(_describe_all(error.errors()))) from error
 
 
 def find_unknown_settings(part: BaseModel, prefix: str = "") -> Iterator[str]:
@@ -32,16 +37,30 @@ def find_unknown_settings(part: BaseModel, prefix: str = "") -> Iterator[str]:
             yield from find_unknown_settings(below, f"{prefix}{name}.")
 
 
-def _describe(error: ErrorDetails) -> str:
-    key = ".".join(map(str, error["loc"]))
+def _describe_all(errors: Iterable[ErrorDetails]) -> Iterator[str]:
+    """A sentence for each setting: the choices of a union, which pydantic reports one by one, are joined with 'or'."""
+    by_setting: dict[str, list[ErrorDetails]] = {}
+    for error in errors:
+        key = ".".join(str(part) for part in error["loc"] if not UNION_CHOICE.match(str(part)))
+        by_setting.setdefault(key, []).append(error)
+    for key, [first, *others] in by_setting.items():
+        rules = [_describe(key, first), *(_describe_rule(other) for other in others)]
+        yield " or ".join(rule.removesuffix(".") for rule in rules) + "." if others else rules[0]
+
+
+def _describe(key: str, error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return unknown_key_message(key, _known_settings(error["loc"][:-1]))
-    message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{key}: is missing."
     if error["type"] == "value_error" and not isinstance(error["input"], str | int | float):
-        return message  # from a validator of this package, which names the setting itself
-    return f"{key}={format_value(error['input'])}: {message.removesuffix('.')}."
+        return error["msg"].removeprefix("Value error, ")  # from a validator of this package, which names the setting
+    return f"{key}={format_value(error['input'])}: {_describe_rule(error)}."
+
+
+def _describe_rule(error: ErrorDetails) -> str:
+    """What is wrong with a value, in pydantic's words except where these are about JSON."""
+    return IN_WORDS.get(error["type"], error["msg"].removeprefix("Value error, ").removesuffix("."))
 
 
 def _known_settings(location: tuple[int | str, ...]) -> list[str]:

@@ -12,6 +12,7 @@ from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
 from pix2pix.config.schema import RunConfig
 from pix2pix.config.step_rules import find_broken_step_rules, has_norm
+from pix2pix.config.trainer_values import find_wrong_trainer_values
 from pix2pix.core.instantiate import TARGET, Component, is_component, locate_factory
 
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
@@ -23,6 +24,7 @@ def find_broken_rules(config: RunConfig) -> Iterator[str]:
         yield f"name={config.name}: leads out of output_dir; give a name without .., or another output_dir"
     yield from find_broken_data_rules(config.data)
     yield from find_broken_step_rules(config)
+    yield from find_wrong_trainer_values(config)
     for rule in (_check_objective, _check_label_losses, _check_trainer, _check_precision):
         yield from rule(config)
     for rule in (_check_monitors, _check_cuda_graph):

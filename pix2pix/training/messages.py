@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import math
+import shlex
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -129,7 +130,7 @@ def announce_checkpoints(run: Run, best: Mapping[str, float]) -> None:
 def announce_end(run: Run) -> None:
     """Logs what can be done with a finished run."""
     if run.last_checkpoint.is_file():
-        log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", run.path)
+        log.info("Finished. Look at %s, or run: pix2pix evaluate %s", run.path / "samples", shlex.quote(str(run.path)))
     else:
         log.info("Finished. %s keeps no weights, as it has no callbacks.checkpoint.", run.path)
 

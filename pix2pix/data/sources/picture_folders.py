@@ -28,7 +28,7 @@ def list_pictures(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[st
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if _is_picture(entry.name, suffixes) and not entry.is_dir()]
+        names = [entry.name for entry in entries if _is_picture(entry.name, suffixes) and not _is_folder(entry)]
     require_utf8_names(folder, names)
     return names
 
@@ -41,8 +41,14 @@ def list_subfolders(folder: Path) -> list[Path]:
     """The folders directly in `folder` that may hold data, in natural order."""
     if not folder.is_dir():
         return []
-    found = [entry.name for entry in os.scandir(folder) if entry.is_dir() and not _is_ignored(entry.name)]
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if _is_folder(entry) and not _is_ignored(entry.name)]
     return [folder / name for name in natsorted(found)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # DirEntry.is_dir raises OSError for a link in a circle; for a broken one it says False.
+    return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def _is_ignored(name: str) -> bool:

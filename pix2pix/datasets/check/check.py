@@ -96,8 +96,9 @@ def format_text(found: CheckResult) -> Iterator[str]:
         if names:
             yield f"    {', '.join(names)}{f' and {more} more' if more else ''}"
     if not found.findings:
-        yield "nothing found"
-    yield f"direction: {_describe_direction(found.guess)}"
+        yield "no problems found"
+    if found.pairs:
+        yield f"direction: {_describe_direction(found.guess)}"
     if found.is_trainable:
         yield f"train:     {found.command}"
 

@@ -1,5 +1,6 @@
 """A finding of `pix2pix data check`: the problem, its files and the remedy."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,5 +32,5 @@ class Finding:
     @classmethod
     def from_error(cls, severity: Severity, kind: str, error: object) -> Self:
         """The finding of an error of training, whose first sentence is the message."""
-        message, _, remedy = str(error).partition(". ")
-        return cls(severity, kind, message.removesuffix("."), remedy)
+        message, *remedy = re.split(r"(?<!\.)\. ", str(error), maxsplit=1)  # not after an ellipsis
+        return cls(severity, kind, message.removesuffix("."), "".join(remedy))

@@ -8,6 +8,7 @@ from PIL import Image
 
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.sources.folder import PairFolder
+from pix2pix.data.sources.picture_folders import walk_pictures
 
 
 def picture(path: Path, size: tuple[int, int] = (32, 32), colour: str = "red") -> None:
@@ -81,6 +82,15 @@ def test_names_that_differ_in_case_alone_within_a_folder_stay_apart(tmp_path):
         fill(tmp_path, f"{folder}/x{{}}.png", f"{folder}/X{{}}.png", count=2)
     source = PairFolder(str(tmp_path))
     assert sorted(names(source) + names(source, "val")) == ["X0", "X1", "x0", "x1"]
+
+
+def test_links_in_a_circle_are_listed_as_pictures_that_cannot_be_read_and_no_folders(tmp_path):
+    picture(tmp_path / "whole.png")
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    (tmp_path / "broken.png").symlink_to("nowhere.png")
+    (tmp_path / "above").symlink_to(".")
+    (tmp_path / "round").symlink_to("round")
+    assert sorted(walk_pictures(tmp_path)) == ["broken.png", "circle.png", "whole.png"]
 
 
 def test_a_folder_is_not_paired_with_itself(tmp_path):

@@ -81,8 +81,16 @@ def test_a_sound_set_has_no_findings_and_gets_its_command(folder):
     examined = check(folder)
     assert (examined.findings, examined.is_trainable) == ([], True)
     message = "\n".join(format_text(examined))
-    assert "48 train, 12 val; files of 128x64, RGB\nnothing found" in message
+    assert "48 train, 12 val; files of 128x64, RGB\nno problems found" in message
     assert f"pix2pix train data=folder data.path={folder} data.direction=BtoA data.size=64 name=set" in message
+
+
+def test_a_folder_without_pictures_gets_one_sentence_and_no_direction(tmp_path):
+    (tmp_path / "train").mkdir()
+    lines = list(format_text(check(tmp_path)))
+    assert lines[0] == f"{tmp_path}: no pairs"
+    assert "or trainA/, trainB/ ... (other names: data.folders). Known suffixes" in lines[1]
+    assert not any(line.startswith("direction") for line in lines)
 
 
 @needs_datasets
