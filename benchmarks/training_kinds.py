@@ -18,6 +18,9 @@ DRAWN = ["data.source.train_pairs=24", "data.source.val_pairs=4", "data.num_work
 PATCHES = ["discriminator.base_channels=4", "discriminator.receptive_field=16"]
 PLAIN = [*DRAWN, *PATCHES]
 STEPS = ["trainer.max_steps=50", "trainer.val_check_interval=5"]
+AUGMENTED = ["training_step.augmentation=[color,translation,cutout]", "training_step.pool_size=4"]
+R1 = ["training_step.r1_weight=0.1", "training_step.r1_every=3", "discriminator.norm=instance"]
+STEP_OPTIONS = [*AUGMENTED, *R1, "training_step.discriminator_steps=2", "ema_decay=0.9", "ema_warmup=true"]
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 
 
@@ -83,6 +86,8 @@ KINDS = {
     "derived": Kind([*PATCHES, "data=derived", "data.operation=inpaint", "data.num_workers=2"], pictures),
     "shards": Kind([*PATCHES, "data=shards", "data.num_workers=2"], shards),
     "disk_cache": Kind([*PATCHES, "data=folder", "data.cache=disk", "data.num_workers=2"], cache_options),
+    "step_options": Kind([*PLAIN, *STEP_OPTIONS]),
+    "micro_batches": Kind([*PLAIN, *AUGMENTED, "training_step.micro_batches=2"]),
     "one_of_two": Kind([*PLAIN, *TWO], one_of_two=True),
     "saving": Kind([*PLAIN, "generator.base_channels=16"], at_saves=True),
     "saving_without_links": Kind([*PLAIN, "generator.base_channels=16"], at_saves=True, first=NO_LINKS),

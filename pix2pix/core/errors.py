@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from pix2pix.core.addresses import hide_secrets
@@ -30,3 +31,11 @@ def _strip_worker_traceback(text: str) -> str:
         return text
     # The last line of the traceback is `ValueError: the message`.
     return text.strip().splitlines()[-1].partition(": ")[2]
+
+
+def find_line_outside(error: Exception, packages: Collection[str]) -> str:
+    """The innermost line of an error that is in none of these packages, as `FILE, line N`; empty if there is none."""
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in packages:
+            return f"{frame.f_code.co_filename}, line {line}"
+    return ""

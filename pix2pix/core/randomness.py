@@ -6,6 +6,7 @@
 | order of an epoch | seed, epoch |
 | augmentation of a pair | seed, epoch, index |
 | dropout and penalties of a step | seed, step, rank |
+| what callbacks draw | seed, hook, step, rank |
 | holes and noise of derived inputs | seed of the data, name of the picture |
 | the same, drawn anew in training | seed, epoch, index |
 | dropout at test time | inference seed, name of the picture |
@@ -13,6 +14,7 @@
 """
 
 import hashlib
+import random
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,7 +22,16 @@ import numpy as np
 import torch
 
 Purpose = Literal[
-    "weights", "order", "augmentation", "step", "inference", "derivation", "validation", "bootstrap", "signs"
+    "weights",
+    "order",
+    "augmentation",
+    "step",
+    "callbacks",
+    "inference",
+    "derivation",
+    "validation",
+    "bootstrap",
+    "signs",
 ]
 
 
@@ -43,12 +54,12 @@ def windowed_order(seed: int, epoch: int, sizes: Sequence[int], window: int) -> 
     """
     if len(sizes) <= window:
         return epoch_order(seed, epoch, sum(sizes))
-    random = np.random.default_rng(derive_seed(seed, "order", epoch))
+    draws = np.random.default_rng(derive_seed(seed, "order", epoch))
     # The indices of each block; the blocks in random order; the indices within each window of blocks in random order.
     blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-    shuffled = [blocks[block] for block in random.permutation(len(sizes))]
+    shuffled = [blocks[block] for block in draws.permutation(len(sizes))]
     windows = [np.concatenate(shuffled[start : start + window]) for start in range(0, len(sizes), window)]
-    return np.concatenate([random.permutation(pairs) for pairs in windows])
+    return np.concatenate([draws.permutation(pairs) for pairs in windows])
 
 
 def pair_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -63,12 +74,23 @@ def derivation_generator(seed: int, epoch: int, index: int) -> np.random.Generat
 
 def seed_weights(seed: int) -> None:
     """Seeds the initialisation of the networks."""
-    torch.manual_seed(derive_seed(seed, "weights"))
+    seed_all(derive_seed(seed, "weights"))
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seeds dropout and gradient penalties of training step `step` on process `rank`, on every device."""
-    value = derive_seed(seed, "step", step, rank)
+    seed_all(derive_seed(seed, "step", step, rank))
+
+
+def seed_callbacks(seed: int, hook: str, step: int, rank: int) -> None:
+    """Seeds what callbacks draw in a hook of Lightning, after `step` training steps."""
+    seed_all(derive_seed(seed, "callbacks", hook, step, rank))
+
+
+def seed_all(value: int) -> None:
+    """Seeds the global generators of torch on every device, of NumPy and of Python: parts of users draw from any."""
+    random.seed(value)
+    np.random.seed(value % 2**32)
     if torch.accelerator.is_available():
         torch.manual_seed(value)
     else:  # the same as torch.manual_seed, which formats a stack trace for each kind of device that the machine lacks

@@ -23,7 +23,7 @@ class Objective(KeepsNetworksInEvalMode):
 
     Its terms and a subclass may hold networks, such as the features of a perceptual loss. They move to the device of
     the training and stay in evaluation mode. They are not trained and not saved in checkpoints: each start builds them
-    again.
+    again. The buffers of the objective itself, of its adversarial loss and of its terms are saved.
 
     Args:
         adversarial: the adversarial term; None trains without a discriminator.
@@ -87,6 +87,12 @@ class Objective(KeepsNetworksInEvalMode):
             raise ValueError(
                 "objective.terms: feature matching compares D's features, but there is no adversarial loss."
             )
+        for name, term in self.terms.items():
+            if untrained := [key for key, weight in term.named_parameters(recurse=False) if weight.requires_grad]:
+                raise ValueError(
+                    f"objective.terms.{name}: {untrained[0]} would not be trained, because the optimizers train the "
+                    "networks alone. For a constant, use register_buffer or requires_grad_(False)."
+                )
 
     def discriminate(self, discriminator: nn.Module, source: Tensor, image: Tensor) -> list[Tensor]:
         """The logits for an image, of each scale of the discriminator; most have one."""

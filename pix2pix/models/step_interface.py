@@ -77,9 +77,10 @@ class Networks:
 class TrainingStep(ABC):
     """Trains both networks on one batch. A step of your own derives from it, or from `pix2pix.training.Pix2PixStep`.
 
-    Random draws come from torch's global generators, which are seeded before each step from (seed, step, rank). What
-    else a step keeps from one call to the next belongs in `state_dict`, so that runs resume exactly. A CUDA graph
-    records a single call: `number` and everything else that Python sees is then the same in all steps.
+    Random draws come from the global generators of torch, NumPy and Python, which are seeded before each step from
+    (seed, step, rank). What else a step keeps from one call to the next belongs in `state_dict`, so that runs resume
+    exactly. A CUDA graph records a single call: `number` and everything else that Python sees, its random numbers
+    included, is then the same in all steps.
     """
 
     @abstractmethod

@@ -21,7 +21,8 @@ Weight = Annotated[float, Field(ge=0)]
 class Term(KeepsNetworksInEvalMode, ABC):
     """A term of what the generator minimises. Derive from it for one of your own.
 
-    Networks in it follow the training to its device. They are in evaluation mode, and neither trained nor saved.
+    Networks in it follow the training to its device. They are in evaluation mode, and neither trained nor saved. Its
+    own buffers are saved, so a run resumes with them.
 
     Args:
         weight: its factor in the sum of all terms; 0 leaves it out.

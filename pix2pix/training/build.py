@@ -27,6 +27,7 @@ from pix2pix.models.objective import Objective
 from pix2pix.models.terms import label_mask
 from pix2pix.runs.checkpoints import AtomicCheckpointIO
 from pix2pix.runs.run import Run
+from pix2pix.training.callback_randomness import SeedCallbacks
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.training.callbacks.metrics_logging import TrainingLog
 from pix2pix.training.cluster import find_cluster
@@ -149,7 +150,7 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
         trainer: pl.Trainer = build(
             # Otherwise Lightning adds a callback of its own, which saves into a logger's folder.
             config.trainer_here() | ({} if has_checkpoints else {"enable_checkpointing": False}),
-            callbacks=callbacks,
+            callbacks=[SeedCallbacks(config.seed), *callbacks],
             logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
             plugins=[AtomicCheckpointIO(), find_cluster(config)],
             **({} if config.has_profiler else {"profiler": NoProfiler()}),

@@ -29,7 +29,7 @@ from pix2pix.training.divergence import require_finite_state
 from pix2pix.training.half_weights import HalfWeights
 from pix2pix.training.length import find_end
 from pix2pix.training.moving_average import MovingAverage
-from pix2pix.training.objective_state import keep_objective_out_of_checkpoints
+from pix2pix.training.objective_state import keep_networks_of_objective_out_of_checkpoints
 from pix2pix.training.optimization import Optimization
 from pix2pix.training.optimizer_states import apply_changed_settings, read_rates
 from pix2pix.training.optimizer_update import OptimizerUpdate
@@ -42,7 +42,7 @@ class Pix2Pix(pl.LightningModule):
     """Generator, discriminator and objective, trained in alternation.
 
     The networks keep the weights that they come with: `pix2pix.models.initialise` draws the paper's. The objective
-    follows the module to its device; it is neither trained nor saved.
+    follows the module to its device; its networks are neither trained nor saved.
 
     Args:
         generator: maps (B, C, H, W) to (B, C', H, W) in [-1, 1].
@@ -74,7 +74,7 @@ class Pix2Pix(pl.LightningModule):
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
         self.objective = objective.requires_grad_(False).train()  # the losses; their networks stay in evaluation mode
-        keep_objective_out_of_checkpoints(self)
+        keep_networks_of_objective_out_of_checkpoints(self)
         self.optimization, self.metrics, self.step = optimization, metrics or {}, step or Pix2PixStep()
         self.config, self.seed = config, seed
         self.inference = InferenceMode(**config.inference.model_dump()) if config else InferenceMode()

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from pix2pix.config.check import parse_and_check
 from pix2pix.config.metric_names import PairMetric, find_missing_direction
 from pix2pix.core.instantiate import find_component_problems
 from pix2pix.data.own_source import require_pairs
@@ -17,7 +16,6 @@ from pix2pix.models.objective import Objective
 from pix2pix.models.schedules import Schedule
 from pix2pix.models.step_interface import TrainingStep
 from pix2pix.models.terms import Term
-from tests.conftest import compose_mapping
 from tests.small import fit, module
 
 HERE = __name__
@@ -212,42 +210,6 @@ def test_a_module_that_is_no_python_is_named(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (found,) = find_component_problems({"_target_": "half_a_module.Net"}, "a", nn.Module)
     assert "cannot import 'half_a_module.Net' (invalid syntax (half_a_module.py, line 1))" in found
-
-
-def make_text(in_channels: int) -> nn.Module:
-    return "no network"  # pyright: ignore[reportReturnType]
-
-
-class Asks(nn.Conv2d):
-    def forward(self, input):
-        return super().forward(input) if input.mean().item() < 9 else input
-
-
-class Frozen(nn.Conv2d):
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        super().__init__(in_channels, out_channels, kernel_size)
-        self.requires_grad_(False)
-
-
-@pytest.mark.parametrize(
-    ("generator", "message"),
-    [
-        ({"_target_": f"{HERE}.make_text", "in_channels": 3}, "made a str, not an nn.Module"),
-        (
-            {"_target_": f"{HERE}.Asks", "in_channels": 3, "out_channels": 3, "kernel_size": 1},
-            "forward must not ask for any",
-        ),
-    ],
-    ids=["no network", "values"],
-)
-def test_a_network_that_cannot_be_tried_is_named(generator, message):
-    with pytest.raises(ValueError, match=message):
-        parse_and_check(compose_mapping() | {"generator": generator})
-
-
-def test_a_network_without_weights_to_train_is_named():
-    with pytest.raises(ValueError, match="generator: Frozen has no weights to train"):
-        fit(module(Frozen(3, 3, 1)), max_steps=1)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from pix2pix.models.schedules import Schedule
+from pydantic import Field
 
 
 @dataclass(kw_only=True)
@@ -14,7 +16,7 @@ class InverseSquareRoot(Schedule):
         scale: after how many epochs or steps the rate is 0.7 of the configured one.
     """
 
-    scale: int = 1000
+    scale: Annotated[int, Field(ge=1)] = 1000
 
     def factor(self, now: int, end: float) -> float:
         """1 / sqrt(1 + now / scale), a share of the configured rate."""
