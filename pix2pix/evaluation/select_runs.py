@@ -1,7 +1,7 @@
 """Selects runs by their settings: `--where generator=unet`."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pix2pix.config.defaults import fill_in_defaults
 from pix2pix.config.identity import flatten
@@ -18,7 +18,8 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
     regard to case (`generator=unet`).
 
     Raises:
-        ValueError: for a condition of another form, a setting that no run has, or conditions that no run meets.
+        ValueError: for a condition of another form, a setting that no run has, a last part of several settings that
+            differ, or conditions that no run meets.
     """
     if not conditions:
         return list(runs)
@@ -30,15 +31,16 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
             near = difflib.get_close_matches(name, known, 1)
             remedy = f"Did you mean {near[0]}?" if near else "Name a setting of config.yaml, such as data.size."
             raise ValueError(f"--where {name}: no run has this setting. {remedy}")
+        _require_one_meaning(name, settings)
     selected = [
         run
         for run, named in zip(runs, settings, strict=True)
         if all(
-            any(_is_equal(text, value) for text in named.get(name, ()) for value in values) for name, values in wanted
+            any(_is_equal(text, value) for text in _texts(named, name) for value in values) for name, values in wanted
         )
     ]
     if not selected:
-        values = {name: sorted({text for each in settings for text in each.get(name, ())}) for name, _ in wanted}
+        values = {name: sorted({text for each in settings for text in _texts(each, name)}) for name, _ in wanted}
         values_of_runs = "; ".join(f"{name}: {', '.join(each)}" for name, each in values.items())
         raise ValueError(f"--where {' '.join(conditions)}: none of the {len(runs)} runs. They have {values_of_runs}.")
     return selected
@@ -51,8 +53,8 @@ def _parse(condition: str) -> tuple[str, list[str]]:
     return name, value.split(",")
 
 
-def _named_settings(run: Run) -> dict[str, set[str]]:
-    """Every name that a condition may use for a setting of the run, with the texts that its value may be given by."""
+def _named_settings(run: Run) -> dict[str, dict[str, set[str]]]:
+    """Every name that a condition may use: the settings of the run that it may mean, and the texts of their values."""
     exact: dict[str, set[str]] = {}
     for key, value in flatten(fill_in_defaults(run.config())):
         # A component is named by its class: `generator._target_: pix2pix.models.UNet` is `generator=unet`.
@@ -61,10 +63,23 @@ def _named_settings(run: Run) -> dict[str, set[str]]:
         exact.setdefault(name, set()).add(text)
     for key, text in parse_folder_name(run.path.name).items():
         exact.setdefault(key, set()).add(text)
-    short: dict[str, set[str]] = {}
+    short: dict[str, dict[str, set[str]]] = {}
     for key, texts in exact.items():
-        short.setdefault(key.rpartition(".")[2], set()).update(texts)
-    return short | exact  # `seed` is the seed of the run, not `inference.seed`
+        short.setdefault(key.rpartition(".")[2], {})[key] = texts
+    return short | {key: {key: texts} for key, texts in exact.items()}  # `seed` is the run's, not `inference.seed`
+
+
+def _texts(named: Mapping[str, Mapping[str, set[str]]], name: str) -> set[str]:
+    return set().union(*named.get(name, {}).values())
+
+
+def _require_one_meaning(name: str, settings: Sequence[Mapping[str, Mapping[str, set[str]]]]) -> None:
+    """Raises ValueError if a last part is that of several settings which differ in a run: `depth` of net and pixels."""
+    for named in settings:
+        meanings = named.get(name, {})
+        if meanings and not set.intersection(*meanings.values()):
+            keys = ", ".join(sorted(meanings))
+            raise ValueError(f"--where {name}: these settings have different values: {keys}. Give the full name.")
 
 
 def _is_equal(text: str, value: str) -> bool:

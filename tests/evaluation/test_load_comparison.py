@@ -516,6 +516,7 @@ def test_runs_are_selected_by_settings_and_the_table_is_arranged(sweep, capsys):
         (["--where", "discriminator"], "write SETTING=VALUE"),
         (["--where", "discriminater=pixel"], r"no run has this setting\. Did you mean discriminator\?"),
         (["--where", "seed=7"], r"none of the 4 runs\. They have seed: 1, 2\."),
+        (["--where", "depth=5"], r"have different values: data\.\S+, generator\.depth\. Give the full name"),
         (["--metrics", "lpips"], r"--metrics lpips: no run has this metric\. There are: l1, l2"),
         (["--sort", "colour"], r"--sort colour: neither a metric nor a setting that differs\. There are: .*discrimin"),
     ],
