@@ -10,7 +10,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from benchmarks.many_runs import FIELDS, copy_runs
 from pix2pix.evaluation.compare import compare
 from tests.chromium import chromium, needs_chromium
-from tests.evaluation.test_load_comparison import sweep  # noqa: F401
 
 pytestmark = needs_chromium
 
@@ -22,7 +21,7 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def many(sweep, tmp_path_factory):  # noqa: F811
+def many(sweep, tmp_path_factory):
     """The page of 210 runs: 5 discriminators, 14 weights, 3 seeds."""
     folder = tmp_path_factory.mktemp("many")
     run = sweep / "discriminator=patch16,seed=1"
@@ -32,7 +31,7 @@ def many(sweep, tmp_path_factory):  # noqa: F811
 
 
 @pytest.fixture
-def page(browser, sweep):  # noqa: F811
+def page(browser, sweep):
     yield from open_page(browser, sweep / "comparison.html")
 
 

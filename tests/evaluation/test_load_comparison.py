@@ -24,20 +24,7 @@ from pix2pix.evaluation.record import read_record
 from pix2pix.evaluation.select_runs import select_runs
 from pix2pix.runs.find import find_runs
 from pix2pix.runs.run import Run
-from tests.conftest import TINY, TINY_FOLDER, make_config, pix2pix
-
-
-@pytest.fixture(scope="session")
-def sweep(tmp_path_factory) -> Path:
-    """Two discriminators, two seeds each, evaluated; not to be changed."""
-    folder = tmp_path_factory.mktemp("sweeps") / "receptive_field"
-    words = [word for word in TINY if "receptive_field" not in word]
-    for name in ("pixel", "patch16"):
-        for seed in (1, 2):
-            run_dir = f"run_dir='{folder}/discriminator={name},seed={seed}'"
-            pix2pix("train", *words, run_dir, f"discriminator={name}", f"seed={seed}", "trainer.max_epochs=1")
-    pix2pix("compare", folder)
-    return folder
+from tests.conftest import TINY_FOLDER, make_config, pix2pix
 
 
 def test_the_page_and_the_tables_show_groups_of_seeds(sweep, tmp_path, capsys):

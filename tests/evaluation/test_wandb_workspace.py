@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from tests.conftest import command
-from tests.evaluation.test_load_comparison import sweep  # noqa: F401
 from tests.local_server import LocalServer, Silent
 
 pytest.importorskip("wandb_workspaces")
@@ -47,7 +46,7 @@ def server(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def logged(sweep, tmp_path):  # noqa: F811
+def logged(sweep, tmp_path):
     """The sweep as if it had been logged to W&B."""
     folder = tmp_path / "receptive_field"
     shutil.copytree(sweep, folder)
@@ -78,7 +77,7 @@ def test_what_the_server_says_is_passed_on(server, logged):
     assert "Traceback" not in result.stderr
 
 
-def test_runs_that_were_not_logged_to_wandb_are_named(server, sweep):  # noqa: F811
+def test_runs_that_were_not_logged_to_wandb_are_named(server, sweep):
     result = command("compare", sweep, "--no-evaluate", "--wandb", "facades")
     assert "not logged to W&B: " in result.stderr
     assert not server.asked
