@@ -21,7 +21,6 @@ WORDS = [*TINY, *LENGTH, PAUSE.format(0.15)]
 # Slurm looks at limits every 30 s, and signals a job of two minutes from 75 s on. These trainings last longer.
 LONG, LONG_ON_NODES = PAUSE.format(0.5), PAUSE.format(1.2)
 LAUNCHER = ["hydra/launcher=slurm", "hydra.launcher.timeout_min=30"]
-NO_NAMES = "--export=ALL,MASTER_ADDR=127.0.0.1"  # n1 and n2 are names of Slurm's alone
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 
@@ -30,6 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason
 def cluster():
     with start_cluster(nodes=2) as started:
         started.environment |= {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+        started.environment |= {"MASTER_ADDR": "127.0.0.1"}  # n1 and n2 are names of Slurm's alone
         yield started
 
 
@@ -165,7 +165,7 @@ def four(cluster, tmp_path_factory) -> Run:
 
 def submit(cluster: Cluster, folder: Path, *options: str, pause: str = PAUSE.format(0.15)) -> str:
     """Submits the training of four processes on two nodes."""
-    request = ["--nodes=2", "--ntasks-per-node=2", "--gpus-per-node=0", "--cpus-per-task=1", NO_NAMES, *options]
+    request = ["--nodes=2", "--ntasks-per-node=2", "--gpus-per-node=0", "--cpus-per-task=1", *options]
     words = [*TINY, *LENGTH, pause, "trainer.accelerator=cpu", "data.batch_size=1", "name=run"]
     return cluster.submit(*request, str(SCRIPT), *words, cwd=folder)
 
