@@ -16,6 +16,7 @@ from pix2pix.core.atomic_files import atomic_file, flush_to_disk
 from pix2pix.core.checksums import SUMS, Checksums, file_sha256
 from pix2pix.core.integrity import check_integrity
 from pix2pix.runs.checkpoint_copy import copy_state
+from pix2pix.runs.errors import damaged_checkpoints_error
 from pix2pix.runs.run import PREVIOUS, Run
 
 log = logging.getLogger(__name__)
@@ -145,11 +146,7 @@ def find_resumable(run: Run, fallback: Path | None = None) -> Path | None:
         return path
     if not checkpoints or fallback:
         return fallback
-    raise ValueError(
-        f"{run.path}: its checkpoints are damaged ({', '.join(path.name for path in checkpoints)}), so the run "
-        f"cannot be resumed. Restore a copy; or resume from another checkpoint, such as {run.checkpoints}/best.ckpt: "
-        "resume=PATH; or start over with resume=never, which renames this run."
-    )
+    raise damaged_checkpoints_error(run.path, checkpoints)
 
 
 def link_names(file: Path, names: Iterable[str]) -> OSError | None:

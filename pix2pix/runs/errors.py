@@ -1,6 +1,6 @@
 """Errors of run directories that need several sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -18,4 +18,13 @@ def unusable_config_error(file: Path, reason: str, checkpoints: Sequence[Path]) 
     return ValueError(
         f"{file}: {reason}. Restore a copy; each checkpoint holds the same configuration, under "
         f"`config`.{other} Or start over with resume=never: the old run is renamed."
+    )
+
+
+def damaged_checkpoints_error(run: Path, checkpoints: Iterable[Path]) -> ValueError:
+    """The error for a run of whose checkpoints none can be resumed from."""
+    return ValueError(
+        f"{run}: its checkpoints are damaged ({', '.join(path.name for path in checkpoints)}), so the run "
+        f"cannot be resumed. Restore a copy; or resume from another checkpoint, such as {run}/checkpoints/best.ckpt: "
+        "resume=PATH; or start over with resume=never, which renames this run."
     )

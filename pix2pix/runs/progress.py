@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from pix2pix.core.integrity import describe_unreadable
+from pix2pix.runs.errors import damaged_checkpoints_error
 from pix2pix.runs.run import Run
 
 if TYPE_CHECKING:
@@ -73,7 +74,12 @@ def _is_extended(run: Run, config: "RunConfig") -> bool:
 
 
 def _read_last_progress(run: Run) -> TrainingProgress:
-    return read_progress(read_training_checkpoint(run.resume_checkpoints()[0]))
+    """The progress of the newest checkpoint that can be read. Raises ValueError if there is none."""
+    checkpoints = run.resume_checkpoints()
+    newest = next(filter(is_training_checkpoint, checkpoints), None)
+    if newest is None:
+        raise damaged_checkpoints_error(run.path, checkpoints)
+    return read_progress(read_training_checkpoint(newest))
 
 
 def too_short_error(path: Path, progress: TrainingProgress, config: "RunConfig") -> ValueError:

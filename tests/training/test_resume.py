@@ -1,5 +1,6 @@
 """Killed at any moment and started again, a run ends as if it had never stopped; and no fault loses what was saved."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,19 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_taken(tmp_path, tin
     assert f"resuming from {run.checkpoints / PREVIOUS}" in output
     assert soak.same(weights(run), weights(tiny_run))
     assert soak.same(weights(run, "best"), weights(tiny_run, "best"))
+
+
+def test_a_finished_run_with_a_cut_checkpoint_is_trained_longer_from_the_one_before_it(tmp_path, tiny_run, capsys):
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "tiny"))
+    os.truncate(run.last_checkpoint, 1000)
+    words = ["train", *TINY, f"output_dir={tmp_path}", "name=tiny", "trainer.max_epochs=4"]
+    pix2pix(*words)
+    assert f"resuming from {run.checkpoints / PREVIOUS}" in capsys.readouterr().out
+    assert weights(run).keys() == weights(tiny_run).keys()
+    for file in run.resume_checkpoints():
+        os.truncate(file, 1000)
+    with pytest.raises(SystemExit, match=r"its checkpoints are damaged .*resume=never, which renames this run"):
+        pix2pix(*words, "trainer.max_epochs=5")
 
 
 def test_checkpoints_that_are_all_damaged_are_refused_and_can_be_set_aside(tmp_path, tiny_run, capsys):
