@@ -28,7 +28,7 @@ from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
 from pix2pix.core import instantiate
 from pix2pix.core.addresses import require_no_secrets_in
-from pix2pix.core.errors import exit_with_message
+from pix2pix.core.errors import describe_plainly, exit_with_message
 from pix2pix.core.old_names import update_class_names
 from pix2pix.core.signatures import constructor_parameters
 
@@ -174,7 +174,8 @@ def describe_error(error: Exception) -> str:
         return _describe_unknown_option(group, option, list(filter(is_choice, options.split())))
     # A launcher or sweeper, which Hydra builds, says by a ValueError what is wrong with its settings.
     is_of_plugin = isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError)
-    message = str(error.__cause__ if is_of_plugin else error).partition("\nConfig search path")[0]
+    told: Any = error.__cause__ if is_of_plugin else error
+    message = describe_plainly(told).partition("\nConfig search path")[0]
     return NULL_OPTION if message.startswith("Config group override must be a string") else message
 
 

@@ -1,5 +1,6 @@
 """Prints errors that a user can correct as one sentence; all others keep their traceback."""
 
+import errno
 import os
 import sys
 import traceback
@@ -9,9 +10,28 @@ from contextlib import contextmanager
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.terminal import style
 
+REMEDIES = {
+    errno.EROFS: "Nothing can be written there: name another folder for what the command writes, or copy the run.",
+    errno.EACCES: "This user may not use it: change its permissions, or name another folder.",
+    errno.ENOSPC: "The disk is full: free some space, or name a folder on another disk.",
+    errno.EDQUOT: "The quota of this user is used up: free some space, or name a folder on another disk.",
+    errno.ENAMETOOLONG: "The name is too long for this disk: choose a shorter one.",
+    errno.ELOOP: "Links lead to each other in a circle there: remove them.",
+}
+
+
+def describe_plainly(error: Exception) -> str:
+    """The message of an error. The system's own, as `[Errno 30] Read-only file system: 'x'`, begin with the file."""
+    if not isinstance(error, OSError) or error.errno is None or error.filename is None:
+        return str(error)
+    remedy = f" {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
+    return f"{error.filename}: {error.strerror}.{remedy}"
+
 
 @contextmanager
-def exit_with_message(*kinds: type[Exception], describe: Callable[[Exception], str] = str) -> Iterator[None]:
+def exit_with_message(
+    *kinds: type[Exception], describe: Callable[[Exception], str] = describe_plainly
+) -> Iterator[None]:
     """Ends the program with one sentence for ValueError, OSError and `kinds`, without a traceback.
 
     PIX2PIX_TRACEBACK=1 shows the traceback. `describe` returns the sentence.

@@ -60,8 +60,18 @@ def _script_data(comparison: Comparison, pictures: PagePictures) -> dict[str, An
     settings = {"differing": comparison.differing_settings(), "common": comparison.common_settings()}
     return {
         **{"runs": runs, "groups": groups, "steps": list(steps), "metrics": metrics},
-        **{"sort": comparison.sort, "rows": pictures.rows, "samples": pictures.samples, "settings": settings},
+        **{"sort": comparison.sort, "rows": pictures.rows, "samples": pictures.samples},
+        "settings": _spell_infinite(settings),
     }
+
+
+def _spell_infinite(tree: Any) -> Any:
+    """Settings with text in place of numbers that JSON lacks, such as an infinite learning rate."""
+    if isinstance(tree, dict):
+        return {key: _spell_infinite(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_spell_infinite(value) for value in tree]
+    return str(tree) if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _describe_group(comparison: Comparison, group: Group, label: str) -> dict[str, Any]:

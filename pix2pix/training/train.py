@@ -2,7 +2,8 @@
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -51,8 +52,23 @@ def train(config: RunConfig) -> None:
     if config.fast_dev_run:
         _run_trial(config)
         return
-    with collect_messages() as train_log:
+    with collect_messages() as train_log, _set_old_run_aside(Run(config.run_dir), config):
         _train(config, train_log)
+
+
+@contextmanager
+def _set_old_run_aside(run: Run, config: RunConfig) -> Iterator[None]:
+    """Renames the run that `resume=never` replaces. It gets its name back if the new one cannot start."""
+    aside = run.archive() if config.resume == "never" and _is_first_process() else None
+    if aside:
+        log.info("resume=never: the old run was renamed to %s.", aside)
+    try:
+        yield
+    except BaseException:
+        if aside and not run.path.exists():
+            aside.rename(run.path)
+            log.info("Nothing was started: the old run is called %s again.", run.path)
+        raise
 
 
 def _train(config: RunConfig, train_log: TrainLog) -> None:
@@ -130,11 +146,9 @@ def _is_first_process() -> bool:
 
 
 def _prepare_directory(run: Run, config: RunConfig) -> None:
-    """Renames the run that `resume=never` replaces. Raises ValueError if the directory holds another run."""
+    """Prepares the files of the run that is resumed. Raises ValueError if the directory holds another run."""
     if not _is_first_process():
         return
-    if config.resume == "never" and (aside := run.archive()):
-        log.info("resume=never: the old run was renamed to %s.", aside)
     run.archive_damaged_provenance()
     run.require_same(config)
     trusted_modules.remember_modules(config.to_mapping())

@@ -261,6 +261,16 @@ def test_a_run_that_diverged_is_not_the_best_and_does_not_break_the_page(sweep, 
     assert "NaN" not in re.search(r'id="data">(.*?)</script>', (tmp_path / "page.html").read_text(), re.DOTALL)[1]
 
 
+def test_a_setting_that_is_infinite_does_not_break_the_page(sweep, tmp_path):
+    shutil.copytree(sweep, tmp_path / "s")
+    file = tmp_path / "s" / "discriminator=pixel,seed=1" / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["optimizer"]["lr"] = float("inf")
+    file.write_text(yaml.safe_dump(config))
+    compare(tmp_path / "s", page=tmp_path / "page.html", evaluate=False)
+    assert '"inf"' in (tmp_path / "page.html").read_text()
+
+
 def test_fid_stands_beside_its_number_of_pictures_and_kid_beside_its_spread(sweep, tmp_path):
     shutil.copytree(sweep, tmp_path / "s")
     for run in find_runs([tmp_path / "s"]):

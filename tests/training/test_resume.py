@@ -106,6 +106,16 @@ def test_checkpoints_that_are_all_damaged_are_refused_and_can_be_set_aside(tmp_p
     assert soak.same(weights(run), weights(tiny_run))
 
 
+def test_a_run_that_is_to_be_replaced_keeps_its_name_if_the_new_one_cannot_start(tmp_path, tiny_run, capsys):
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "tiny"))
+    words = [*TINY, f"output_dir={tmp_path}", "name=tiny", "resume=never", f"init_from={tmp_path}/nothing.ckpt"]
+    with pytest.raises(SystemExit, match=r"nothing\.ckpt"):
+        pix2pix("train", *words)
+    assert f"the old run is called {run.path} again" in capsys.readouterr().out
+    assert run.is_finished()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["tiny"]
+
+
 def test_a_run_goes_on_from_a_checkpoint_of_elsewhere(tmp_path, tiny_run):
     half = tmp_path / "half.ckpt"
     shutil.copy(tiny_run.checkpoints / PREVIOUS, half)
