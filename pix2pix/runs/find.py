@@ -10,25 +10,31 @@ from pix2pix.core.arguments import require_path
 from pix2pix.runs.run import Run
 
 CONFIG = "config.yaml"  # a directory with this file is a run
+BESIDE_RUNS = {"comparison.html", "logs", "multirun.yaml", "search.journal", "slurm_jobs.json"}  # in a sweep's folder
 RUN_SUBFOLDERS = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs at and below the paths, each once.
+    """The runs at and below the paths, each once. Of several paths, those of what lies beside a sweep's runs are skipped.
 
     Raises FileNotFoundError for a path that is not there or has no runs, and ValueError for an empty one.
     """
     runs: list[Run] = []
-    for given in paths:
+    given_paths = list(paths)
+    for given in given_paths:
         require_path(given, "run")
         path = Path(given)
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such folder. Give runs, or folders of runs such as outputs/.")
         below = (folder for folder, files in walk_folders(path) if CONFIG in files)
         folders = [path] if (path / CONFIG).is_file() else natsorted(below, key=str)
+        if not folders and len(given_paths) > 1 and path.name in BESIDE_RUNS:
+            continue  # the shell wrote it for outputs/SWEEP/*
         if not folders:
             raise FileNotFoundError(f"{path}: no runs here. Give runs, or folders of runs such as outputs/SWEEP.")
         runs += [Run(folder) for folder in folders]
+    if given_paths and not runs:
+        raise FileNotFoundError(f"{', '.join(map(str, given_paths))}: no runs here. Give runs, or folders of runs.")
     # Paths may overlap, and a run may be given twice; the first mention keeps its place.
     return list({run.path.resolve(): run for run in runs}.values())
 
