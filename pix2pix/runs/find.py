@@ -15,7 +15,7 @@ RUN_SUBFOLDERS = {"checkpoints", "samples", "evaluation", "exported", "tensorboa
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs at and below the paths, each once. Of several paths, those of what lies beside a sweep's runs are skipped.
+    """The runs at and below the paths, each once. What lies beside the runs of a sweep is skipped.
 
     Raises FileNotFoundError for a path that is not there or has no runs, and ValueError for an empty one.
     """
