@@ -57,6 +57,7 @@ class JobPool:
         self.pruned: set[Path] = set()
         self.failed_starts: list[tuple[Job, JobResult]] = []
         self.stop_signal: int | None = None  # the signal that asked this program to end
+        self.is_hurried = False  # whether Ctrl-C was pressed again
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, JobResult]]:
         """Runs all jobs, even if some fail, and yields them as they end. Takes the next job when one has started.
@@ -132,7 +133,7 @@ class JobPool:
         self._send_signal(number)
         while self.running:
             yield from self._collect_results()
-            if time.monotonic() > deadline and number != KILL:
+            if (self.is_hurried or time.monotonic() > deadline) and number != KILL:
                 number = KILL
                 self._send_signal(number)
             time.sleep(POLL_SECONDS)
@@ -160,8 +161,7 @@ class JobPool:
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if number == signal.SIGINT and self.stop_signal is not None:
-            raise KeyboardInterrupt
+        self.is_hurried = number == signal.SIGINT and self.stop_signal is not None
         self.stop_signal = number
 
 

@@ -74,10 +74,13 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
         return False
 
-    running = pool(should_prune=once_ready)
-    with pytest.raises(KeyboardInterrupt):
-        list(running.run([stubborn]))
-    assert [process.returncode for process in running.running] == [-signal.SIGKILL]
+    results = pool(should_prune=once_ready).run([stubborn])
+    _, ending = next(results)
+    assert ending.state == "stopped"
+    assert ending.detail.startswith("by SIGINT")
+    with pytest.raises(SystemExit) as end:
+        next(results)
+    assert end.value.code == 128 + signal.SIGINT
 
 
 def test_a_terminal_that_nohup_ignores_may_be_closed(tmp_path):

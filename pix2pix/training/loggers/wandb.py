@@ -17,7 +17,7 @@ from pix2pix.training.loggers.background_worker import BackgroundWorker
 from pix2pix.training.loggers.base import RunLogger
 from pix2pix.training.loggers.wandb_session import Mode, Values, WandbSession, kill_service, sheet_values
 
-REMEDY = "metrics.csv and samples/ in the run are complete; resuming the run sends what is missing."
+REMEDY = "metrics.csv and samples/ in the run are complete; a run that resumes sends what is missing."
 
 
 class WeightsAndBiases(RunLogger):
