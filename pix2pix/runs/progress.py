@@ -74,12 +74,12 @@ def _is_extended(run: Run, config: "RunConfig") -> bool:
 
 
 def _read_last_progress(run: Run) -> TrainingProgress:
-    """The progress of the newest checkpoint that can be read. Raises ValueError if there is none."""
+    """The progress of the newest checkpoint that a training goes on from. Raises ValueError if there is none."""
     checkpoints = run.resume_checkpoints()
     newest = next(filter(is_training_checkpoint, checkpoints), None)
-    if newest is None:
+    if newest is None and len(checkpoints) > 1:
         raise damaged_checkpoints_error(run.path, checkpoints)
-    return read_progress(read_training_checkpoint(newest))
+    return read_progress(read_training_checkpoint(newest or checkpoints[0]))  # the error of the only one says more
 
 
 def too_short_error(path: Path, progress: TrainingProgress, config: "RunConfig") -> ValueError:

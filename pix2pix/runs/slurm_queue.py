@@ -49,7 +49,7 @@ def read_states() -> dict[str, str] | None:
     """
     call = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i %T"]
     try:
-        listing = subprocess.run(call, capture_output=True, text=True, check=True, timeout=60).stdout
+        listing = subprocess.run(call, capture_output=True, encoding="utf-8", check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     return dict(line.split() for line in listing.splitlines())

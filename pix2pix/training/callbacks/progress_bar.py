@@ -70,16 +70,16 @@ class ProgressBar(pl.Callback):
             return
         self.bar.update()
         if self.bar.n == self.bar.last_print_n:  # tqdm has just redrawn; fetching the numbers waits for the device
-            self.bar.set_description(format_epoch(trainer), refresh=False)
-            self.bar.numbers = f" │ {format_losses({name: float(loss) for name, loss in self.losses.items()})}"
-            if self.bar.is_wide():
-                self.bar.numbers += f"  {self._rate():.1f} img/s"
+            self._set_losses(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Prints the line of the epoch if there is no terminal."""
+        """Draws the bar with the losses of the last step, or prints the line of the epoch if there is no terminal."""
         if self.bar.disable:
             values = {n: v for n, v in trainer.callback_metrics.items() if n.startswith("val/")}
             self._print_line(trainer, *(f"{name} {float(value):.4g}" for name, value in values.items()))
+        else:
+            self._set_losses(trainer)
+            self.bar.refresh()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Closes the bar."""
@@ -89,6 +89,13 @@ class ProgressBar(pl.Callback):
         """Closes the bar, so that the error starts on its own line."""
         if hasattr(self, "bar"):
             self.bar.close()
+
+    def _set_losses(self, trainer: pl.Trainer) -> None:
+        """Sets the numbers of the next drawing of the bar."""
+        self.bar.set_description(format_epoch(trainer), refresh=False)
+        self.bar.numbers = f" │ {format_losses({name: float(loss) for name, loss in self.losses.items()})}"
+        if self.bar.is_wide():
+            self.bar.numbers += f"  {self._rate():.1f} img/s"
 
     def _print_line(self, trainer: pl.Trainer, *validated: str) -> None:
         """Prints a line, on the first process only; fetching the losses waits for the device."""

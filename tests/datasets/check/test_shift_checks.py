@@ -12,7 +12,7 @@ from pix2pix.datasets.check.findings import Finding
 from pix2pix.datasets.check.phase_correlation import estimate_alignment
 from tests.conftest import DATASETS, needs_datasets
 
-PAIRS = 30
+PAIRS = 48
 SETS = ["facades", "maps", "edges2shoes"]
 FARTHEST = 16
 
