@@ -42,6 +42,7 @@ def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
 
 
 def _row(job: TranslationJob, output: Path, seed: int) -> dict[str, Any]:
+    name = printable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
     results = [
         {
             "link": quote(os.fsencode(result.relative_to(output).as_posix())),
@@ -52,7 +53,6 @@ def _row(job: TranslationJob, output: Path, seed: int) -> dict[str, Any]:
         }
         for number, result in enumerate(job.results)
     ]
-    name = printable_name((job.results[0].relative_to(output).parent / job.file.name).as_posix())
     source = None if job.is_video else _preview(job.file)
     return {"name": name, "source": source, "results": results, "video": job.is_video}
 
