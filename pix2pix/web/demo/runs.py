@@ -93,7 +93,9 @@ class LoadedRun:
             "Training": f"{trained.step:,} steps of batch {config.data.batch_size}, at {width}x{height} pixels",
             "Generator": describe_network(trained),
             "Discriminator": describe_component(config.discriminator) if config.discriminator else "",
-            "Objective": describe_component({name: value for name, value in config.objective.items() if value != 0.0}),
+            "Objective": describe_component(
+                {name: value for name, value in config.objective.items() if value or value is False}  # weights of 0 go
+            ),
             "Weights": trained.checkpoint.name,
             "Best validation": ", ".join(best),
             "At test time": f"statistics of {STATISTICS[inference.normalization]}, dropout {inference.dropout}",
