@@ -10,8 +10,8 @@ Each side is a process of its own with the settings it has by itself. They take 
 turns round, while the others wait. A ratio is that of two turns of one round; given are its median over the rounds and
 its quartiles. Where other programs want the processor, too, `--threads 1` and the ratios of processor time, which count
 what each side itself used, come near to those of a quiet machine. `--check` measures again what was recorded on a CPU
-with the same vector instructions, and fails when a ratio fell by more than its spread: the ratios differ between AVX2
-and AVX-512 by more than any change of the code.
+of the same family, or else with the same vector instructions, and fails when a ratio fell by more than its spread: the
+ratios differ between kinds of CPUs by more than any change of the code.
 """
 
 import argparse
@@ -104,12 +104,13 @@ def sides_that_run_here(sides: Iterable[str], device: str = "cpu") -> list[str]:
 
 
 def find_record(files: Iterable[Path]) -> dict[str, Any]:
-    """The record of a CPU with the vector instructions of this one; exits where there is none."""
+    """The record of this family of CPUs, else of one with the same vector instructions; exits where there is none."""
     records = [json.loads(file.read_text(encoding="utf-8")) for file in files if "cuda" not in file.name]
-    here = describe_machine()["instructions"]
-    for record in records:
-        if record["machine"]["instructions"] == here:
-            return record
+    machine = describe_machine()
+    here = machine["instructions"]
+    alike = [record for record in records if record["machine"]["instructions"] == here]
+    if alike:
+        return next((record for record in alike if record["machine"].get("family") == machine["family"]), alike[0])
     known = ", ".join(record["machine"]["instructions"] for record in records)
     raise SystemExit(
         f"This CPU computes with {here}, and the records are of {known}. Measure a known version first: "

@@ -19,6 +19,7 @@ def describe_machine() -> dict[str, str]:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "cpu": models[0] if models else platform.processor(),
+        "family": next((line.partition(":")[2].strip() for line in lines if line.startswith("cpu family")), ""),
         "cores": str(count_cores()),
         "instructions": torch.backends.cpu.get_cpu_capability(),  # such as AVX2 and AVX512
         "platform": platform.platform(),

@@ -142,6 +142,23 @@ def test_the_check_fails_when_a_ratio_fell_by_more_than_its_spread(tmp_path, mon
         program.check([file])
 
 
+def test_the_check_takes_the_record_of_the_same_family_of_cpus(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    program = importlib.import_module("benchmark")
+    here = program.describe_machine()
+    for name, machine in (
+        ("first", {"instructions": here["instructions"]}),
+        ("other", {"instructions": "NEON", "family": here["family"]}),
+        ("own", {"instructions": here["instructions"], "family": here["family"]}),
+    ):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"machine": machine | {"name": name}}))
+    files = [tmp_path / f"{name}.json" for name in ("first", "other", "own")]
+    assert program.find_record(files)["machine"]["name"] == "own"
+    assert program.find_record(files[:2])["machine"]["name"] == "first"
+    with pytest.raises(SystemExit, match="the records are of NEON"):
+        program.find_record(files[1:2])
+
+
 def test_on_paper_gpus_wait_for_gradients_as_long_as_links_need(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     program = importlib.import_module("ddp_model")

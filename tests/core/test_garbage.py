@@ -19,6 +19,7 @@ def test_the_usual_searches_follow_the_seldom_ones():
     assert gc.get_threshold()[0] > USUAL[0]
     collect_as_usual()
     assert gc.get_threshold() == USUAL
+    assert gc.get_freeze_count() > 0
 
 
 def test_a_training_searches_as_usual(tmp_path):
