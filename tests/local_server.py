@@ -1,5 +1,6 @@
 """Web servers on this machine, which tests ask instead of the network."""
 
+import json
 import threading
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
@@ -28,3 +29,15 @@ class Silent:
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+class AnswersJson(Silent):
+    """A handler whose answers may be JSON."""
+
+    def reply(self: Any, answer: dict[str, Any]) -> None:
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)

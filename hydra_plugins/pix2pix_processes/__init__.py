@@ -76,20 +76,16 @@ class ProcessLauncher(Launcher):
 
     def job(self, overrides: list[str], number: int) -> "Job":
         """The job of a sweep with these overrides: the one that was checked, or one that a search has drawn."""
-        from pix2pix.cli.sweep_jobs import compose_job
-        from pix2pix.runs.sweep import SWEEP
+        from pix2pix.cli.sweep_jobs import find_or_compose_job
 
-        if checked := SWEEP.find_checked(number, overrides):
-            return checked
-        job, _config = compose_job(self.loader, self.config, overrides, number)
-        return job
+        return find_or_compose_job(self.loader, self.config, overrides, number)
 
 
 def _require_gpus(gpus: Any) -> None:
     """Raises ValueError for what is no list of different GPUs of this machine: its jobs would train on the CPU."""
-    import torch
+    from pix2pix.runs.device_slots import list_visible_gpus
 
-    visible = list(range(torch.cuda.device_count()))
+    visible = list_visible_gpus()
     is_list = isinstance(gpus, Sequence) and not isinstance(gpus, str)
     if not is_list or not all(type(number) is int for number in gpus) or not 0 < len(set(gpus)) == len(gpus):
         raise ValueError(f"hydra.launcher.gpus={gpus}: must be a list of numbers of GPUs, each once, such as [0,2].")

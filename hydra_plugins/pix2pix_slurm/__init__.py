@@ -40,13 +40,19 @@ with suppress(ImportError):  # the extra `slurm` is not installed
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             """Submits the runs that are neither finished nor in the queue, waits if it shall, and returns results."""
+            from pix2pix.cli.sweep_jobs import find_or_compose_job
             from pix2pix.runs.slurm_queue import add_numbers, find_queued, read_states, record_states, wait_for_jobs
             from pix2pix.runs.sweep import SWEEP
             from pix2pix.runs.sweep_display import SweepDisplay
 
             assert self.config is not None
+            assert self.hydra_context is not None
             sweep = Path(str(self.config.hydra.sweep.dir))
-            jobs = [self._job(list(overrides), initial_job_idx + i) for i, overrides in enumerate(job_overrides)]
+            loader = self.hydra_context.config_loader
+            jobs = [
+                find_or_compose_job(loader, self.config, list(overrides), initial_job_idx + place)
+                for place, overrides in enumerate(job_overrides)
+            ]
             for job in jobs:
                 SWEEP.add(job)
             queued = find_queued(sweep)
@@ -74,15 +80,6 @@ with suppress(ImportError):  # the extra `slurm` is not installed
                 )
                 raise SystemExit(130) from None
             return [_to_job_return(job) for job in jobs]
-
-        def _job(self, overrides: list[str], number: int) -> "Job":
-            from pix2pix.cli.sweep_jobs import compose_job
-            from pix2pix.runs.sweep import SWEEP
-
-            assert self.config is not None
-            assert self.hydra_context is not None
-            checked = SWEEP.find_checked(number, overrides)
-            return checked or compose_job(self.hydra_context.config_loader, self.config, overrides, number)[0]
 
         def _submit(self, jobs: Mapping[str, tuple[int, list[str]]]) -> dict[str, str]:
             """Submits jobs, by their names their places and overrides, and returns their numbers in Slurm."""

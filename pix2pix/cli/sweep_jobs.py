@@ -49,6 +49,11 @@ def compose_job(loader: ConfigLoader, sweep: DictConfig, overrides: list[str], n
     return make_job(config, overrides), config
 
 
+def find_or_compose_job(loader: ConfigLoader, config: DictConfig, overrides: list[str], number: int) -> Job:
+    """The job of a sweep with these overrides: the one that was checked, or one that a search has drawn."""
+    return SWEEP.find_checked(number, overrides) or compose_job(loader, config, overrides, number)[0]
+
+
 def _forwarded_flags(hydra_part: DictConfig) -> list[str]:
     """The flags and Hydra overrides of the sweep that its jobs need, too."""
     # Where this command found its configurations, so that the jobs find them, too; the package's own need no flag.

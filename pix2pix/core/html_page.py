@@ -1,6 +1,8 @@
 """Renders HTML pages from the Jinja templates beside the modules that write them."""
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,3 +38,12 @@ def to_script_json(data: Any) -> str:
         ValueError: for a number that is not finite, which JSON lacks.
     """
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def replace_non_finite(tree: Any, by: Callable[[float], Any]) -> Any:
+    """Data with `by(number)` in place of infinity and NaN, which JSON lacks."""
+    if isinstance(tree, dict):
+        return {key: replace_non_finite(value, by) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [replace_non_finite(value, by) for value in tree]
+    return by(tree) if isinstance(tree, float) and not math.isfinite(tree) else tree

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix.core.atomic_files import write_text_atomic
-from pix2pix.core.html_page import render_page, to_script_json
+from pix2pix.core.html_page import render_page, replace_non_finite, to_script_json
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.page_pictures import PagePictures, collect_pictures
 from pix2pix.evaluation.paper_tables import matching_tables
@@ -61,17 +61,8 @@ def _script_data(comparison: Comparison, pictures: PagePictures) -> dict[str, An
     return {
         **{"runs": runs, "groups": groups, "steps": list(steps), "metrics": metrics},
         **{"sort": comparison.sort, "rows": pictures.rows, "samples": pictures.samples},
-        "settings": _spell_infinite(settings),
+        "settings": replace_non_finite(settings, str),  # such as an infinite learning rate
     }
-
-
-def _spell_infinite(tree: Any) -> Any:
-    """Settings with text in place of numbers that JSON lacks, such as an infinite learning rate."""
-    if isinstance(tree, dict):
-        return {key: _spell_infinite(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_spell_infinite(value) for value in tree]
-    return str(tree) if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _describe_group(comparison: Comparison, group: Group, label: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pix2pix.config.metric_names import METRICS
 from pix2pix.core.atomic_files import write_text_atomic
-from pix2pix.core.html_page import render_page
+from pix2pix.core.html_page import render_page, replace_non_finite
 from pix2pix.core.plurals import pluralize
 from pix2pix.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from pix2pix.evaluation.evaluate_pairs import Row
@@ -82,7 +82,8 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
         "skipped": result.skipped,
         "colour_histograms": result.curves,
     }
-    summary = _replace_non_finite({"split": record["split"], "pairs": len(result.rows)} | record | numbers)
+    summary = {"split": record["split"], "pairs": len(result.rows)} | record | numbers
+    summary = replace_non_finite(summary, lambda _: None)
     with (folder / PER_IMAGE).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -97,13 +98,6 @@ def write_results(folder: Path, run: Run, record: Record, result: Evaluation) ->
         sheets=_link_sheets(run, result.folder),
     )
     write_text_atomic(folder / "index.html", page)
-
-
-def _replace_non_finite(tree: Any) -> Any:
-    """Replaces infinity and NaN by None, because JSON has neither."""
-    if isinstance(tree, dict):
-        return {key: _replace_non_finite(value) for key, value in tree.items()}
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _link_sheets(run: Run, folder: Path) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class DeviceSlots:
         on_gpu: bool,
     ) -> Self:
         """Slots for `count` jobs: each GPU `jobs_per_gpu` times, or CPU shares if the jobs train on CPUs."""
-        cards = list(gpus) if gpus is not None else _visible_gpus() if on_gpu else []
+        cards = list(gpus) if gpus is not None else list_visible_gpus() if on_gpu else []
         if cards:
             return cls(cards * jobs_per_gpu, at_once or count)
         cores = count_cores()
@@ -78,7 +78,8 @@ class DeviceSlots:
         return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
-def _visible_gpus() -> list[int]:
+def list_visible_gpus() -> list[int]:
+    """The numbers of the GPUs that this process sees."""
     import torch
 
     return list(range(torch.cuda.device_count()))

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from tests.conftest import command
-from tests.local_server import LocalServer, Silent
+from tests.local_server import AnswersJson, LocalServer
 
 pytest.importorskip("wandb_workspaces")
 
@@ -16,7 +16,7 @@ pytest.importorskip("wandb_workspaces")
 def server(monkeypatch, tmp_path):
     """Answers as W&B does to who asks and to a new view; keeps what it was asked."""
 
-    class Answers(Silent, BaseHTTPRequestHandler):
+    class Answers(AnswersJson, BaseHTTPRequestHandler):
         asked: list[dict]
         refuses = False
 
@@ -29,12 +29,7 @@ def server(monkeypatch, tmp_path):
                     answer = {"data": {"upsertView": {"view": {"id": "V1", "name": "nw-field-v"}, "inserted": True}}}
                     if self.refuses:
                         answer = {"errors": [{"message": "permission denied"}]}
-            text = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            self.reply(answer)
 
     Answers.asked = []
     with LocalServer(Answers) as standing_in:

@@ -87,7 +87,7 @@ class LoadedRun:
         config, trained = self.config, self.translator.trained
         height, width = self.size
         inference, log = trained.inference, self._provenance()
-        best = [f"{name} {value:.4g}" for name, value in log.get("best", {}).items()]
+        best = [f"{name} {value:.4g}" for name, value in log.get("best", {}).items() if isinstance(value, int | float)]
         about = {
             "Data": f"{config.data.name}, {config.data.direction[0]} to {config.data.direction[-1]}",
             "Training": f"{trained.step:,} steps of batch {config.data.batch_size}, at {width}x{height} pixels",
@@ -104,8 +104,10 @@ class LoadedRun:
         return {title: text for title, text in about.items() if text}
 
     def _provenance(self) -> dict[str, Any]:
-        """What its directory records; nothing of a file of weights."""
-        return Run(self.path).provenance() if self.path.is_dir() else {}
+        """What its directory records; nothing of a file of weights, or if the record is damaged."""
+        with suppress(ValueError, OSError):
+            return Run(self.path).provenance() if self.path.is_dir() else {}
+        return {}
 
 
 def load_runs(paths: Sequence[str | Path], **options: Any) -> list[LoadedRun]:

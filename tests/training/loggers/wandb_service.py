@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.local_server import LocalServer, Silent
+from tests.local_server import AnswersJson, LocalServer
 
 HISTORY = "wandb-history.jsonl"
 
@@ -48,7 +48,7 @@ class WandbService(LocalServer):
         """Says nothing of clients that went away."""
 
 
-class Answers(Silent, BaseHTTPRequestHandler):
+class Answers(AnswersJson, BaseHTTPRequestHandler):
     """Answers one request after the other of a connection."""
 
     protocol_version = "HTTP/1.1"
@@ -151,11 +151,3 @@ class Answers(Silent, BaseHTTPRequestHandler):
         else:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         return gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
-
-    def reply(self, answer: dict[str, Any]) -> None:
-        content = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)

@@ -66,6 +66,13 @@ def test_a_checkpoint_file_is_enough(tiny_run, tmp_path):
     assert run.size == (32, 32)
 
 
+def test_a_damaged_record_of_sessions_stops_no_demo(tiny_run, tmp_path):
+    shutil.copytree(tiny_run.path, tmp_path / "run")
+    Run(tmp_path / "run").provenance_file.write_text("{")
+    (run,) = load_runs([tmp_path / "run"])
+    assert "Generator" in run.description()["about"]
+
+
 def test_a_number_in_a_name_says_of_what_it_is():
     sweep = [Path(f"sweep/objective.l1_weight={weight},seed=1") for weight in (10, 100)]
     assert _unique_names(sweep) == ["l1_weight=10", "l1_weight=100"]
