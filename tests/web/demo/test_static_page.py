@@ -89,6 +89,7 @@ def test_the_static_page_translates_while_one_draws(browser, hosted, shallow_run
     page.settle()
     assert (page.outputs()[0] == before).all()
     page.browser.find_elements(By.CSS_SELECTOR, ".sample")[1].click()
+    page.until(lambda: page.find("#over option[value=target]").is_enabled())
     page.find("#over").send_keys("With the target")
     page.settle()
     assert page.find(".over").is_displayed()
