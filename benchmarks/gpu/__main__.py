@@ -6,7 +6,7 @@ python -m benchmarks.gpu --data ../shared/datasets --out tried --device cpu --ti
 correct   steps against the CPU and the authors' recordings, variants of the step, resumed runs, overflows
 fast      milliseconds of a step at batch 1, 16 and 64, the authors' and ours
 train     where the time of `pix2pix train` goes; 1, 2, 4, 8 trainings at once
-good      facades for 200 epochs, then the paper's ablations, all on the test pairs; takes what time is left
+good      the paper's ablations and parts of recipes at 128x128, all on the test pairs; takes what time is left
 several   speed, results and resuming, with several GPUs
 
 Each part is made of items, in the order of their worth; each item is a process of its own, forked from this one, which
@@ -23,19 +23,19 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu import correct, fast, several_gpus, training
+from benchmarks.gpu import correct, fast, pretrained, recipes, several_gpus, training
 from benchmarks.gpu.notes import FORK, SKIPPED, Notes, describe_machine_and_card, last_lines, read_notes, show
 
 Item = tuple[Callable[[argparse.Namespace, Notes], None], float, float]  # itself, seconds at least and at most
-PARTS: dict[str, dict[str, Item]] = {
+PARTS: dict[str, Mapping[str, Item]] = {
     "correct": correct.ITEMS,
     "fast": fast.ITEMS,
     "train": training.TRAIN,
-    "good": training.GOOD,
+    "good": recipes.GOOD,
     "several": several_gpus.ITEMS,
 }
 TINY_SHARE = 0.1  # of the seconds that an item needs, where the program itself is tried
@@ -46,6 +46,9 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="the folder that holds facades/")
     parser.add_argument("--parity", default="../shared/parity", help="the folder of the authors' recordings")
+    parser.add_argument(
+        "--networks", type=Path, help="a folder with alexnet.safetensors and vgg16.safetensors, for LPIPS"
+    )
     parser.add_argument("--out", required=True, help="where gpu_PART.json are put")
     parser.add_argument("--parts", default=",".join(PARTS), help="some of them, in the order in which they are done")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
@@ -55,6 +58,8 @@ def options() -> argparse.Namespace:
     chosen = parser.parse_args()
     if unknown := set(chosen.parts.split(",")) - PARTS.keys():
         parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+    if chosen.networks is not None:
+        pretrained.use_files(chosen.networks.resolve())
     chosen.work = tempfile.mkdtemp(prefix="gpu_")
     return chosen
 

@@ -178,13 +178,18 @@ class Job:
 
 
 def _run_pix2pix(words: list[str], log: Path, work: Path) -> None:
+    enter_job(words, log, work)
+    pix2pix()
+
+
+def enter_job(words: list[str], log: Path, work: Path) -> None:
+    """Makes this process one that runs `pix2pix WORDS` alone, with its output in a file."""
     output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)
     os.chdir(work)
     torch.set_num_threads(1)  # many trainings share the processor
     sys.argv = ["pix2pix", *words]
-    pix2pix()
 
 
 PLAIN = ["precision=32", "execution.cuda_graph=false", "execution.channels_last=false"]
@@ -206,12 +211,12 @@ def fastest_settings(options: Options) -> list[str]:
     return [*trainer(options), *also, "execution.channels_last=true"]
 
 
-def facades(options: Options, folder: Path, name: str, *words: str) -> list[str]:
+def facades(options: Options, folder: Path, name: str, *words: str, experiment: str = "facades") -> list[str]:
     """A training on the real pairs; narrow, small and short to try this program."""
     tiny = ["data.size=64", "generator.base_channels=8", "discriminator.base_channels=8", "logger=csv"]
     tiny += ["trainer.limit_train_batches=10", "trainer.limit_val_batches=4", "trainer.log_every_n_steps=5"]
     place = [f"data.root={Path(options.data).resolve()}", f"output_dir={folder}", f"name={name}"]
-    return ["train", "experiment=facades", *place, *(tiny if options.tiny else []), *words]
+    return ["train", f"experiment={experiment}", *place, *(tiny if options.tiny else []), *words]
 
 
 class GpuMonitor:

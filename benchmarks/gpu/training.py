@@ -1,6 +1,5 @@
-"""Parts `train` and `good`: `pix2pix train` alone, many at once, and to the end."""
+"""Part `train`: `pix2pix train` alone, and many at once."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,10 +19,6 @@ from benchmarks.gpu.notes import (
     facades,
     fastest_settings,
 )
-from pix2pix.evaluation.folders import evaluation_folder
-from pix2pix.runs.run import Run
-
-LONG, AT_ONCE = "facades_256", 8
 
 # ---------------------------------------------------------------------------------------------------------------- train
 
@@ -117,7 +112,9 @@ def _train_many(options: Options, notes: Notes, title: str) -> None:
         dead = [job.last_output() for job in jobs if job.is_over()]
         watching.end()
         for job in jobs:
-            job.kill()
+            job.stop()  # a process that is killed may take the service with it
+        for job in jobs:
+            job.wait(time.time() + 8)
         shutil.rmtree(folder, ignore_errors=True)
         if dead:
             notes.add_finding(f"{len(dead)} of {number} trainings at once ended", dead[0])
@@ -125,91 +122,4 @@ def _train_many(options: Options, notes: Notes, title: str) -> None:
         notes.put(f"{title}: {number}", result)
 
 
-# ----------------------------------------------------------------------------------------------------------------- good
-
-
-def good_runs(options: Options) -> dict[str, list[str]]:
-    """The long training, then the paper's ablations at half the size and width, the most important first."""
-    every = [
-        *fastest_settings(options),
-        "logger=csv",
-        "trainer.check_val_every_n_epoch=40",
-        "callbacks.samples.every_n_epochs=40",
-    ]
-    small = [
-        *every,
-        "generator.base_channels=32",
-        "discriminator.base_channels=32",
-        "data.size=128",
-        "data.batch_size=4",
-    ]
-    fields = {field: [f"discriminator={field}"] for field in ("patch70", "patch16", "pixel", "patch142", "image")}
-    others = {name: [f"objective={name}"] for name in ("l1", "cgan", "l1_gan", "gan")}
-    others |= {"encoder_decoder": ["generator=encoder_decoder"]}
-    if options.tiny:
-        return {LONG: [*every, "trainer.max_epochs=4"], "l1_seed1": [*every, "objective=l1", "trainer.max_epochs=2"]}
-    runs = {LONG: [*every, "ema_decay=0.999"]}
-    for seed in (1, 2, 3):
-        of_seed = [*small, "trainer.max_epochs=60", f"seed={seed}"]
-        runs |= {f"{name}_seed{seed}": [*of_seed, *words] for name, words in (fields | others).items()}
-    return runs
-
-
-def good(options: Options, notes: Notes) -> None:
-    """Trains the long run alone, then the others, eight at once."""
-    folder, runs, rest = Path(options.work) / "good", good_runs(options), (25 if options.tiny else 60)
-    waiting, going, longest = list(runs), {}, 0.0
-    with mps(options, notes):
-        while going or (waiting and notes.seconds_left() - rest > 1.2 * longest):
-            alone = LONG in going or LONG in waiting
-            while waiting and len(going) < (1 if alone else AT_ONCE) and notes.seconds_left() - rest > 1.2 * longest:
-                name = waiting.pop(0)
-                going[name] = Job(options, name, facades(options, folder, name, *runs[name]), clock=True)
-            for name, job in list(going.items()):
-                if notes.seconds_left() < rest:
-                    job.stop()
-                if job.is_over() or notes.seconds_left() < rest - 12:
-                    job.kill()
-                    _note_run(notes, name, going.pop(name))
-                    longest = longest if name == LONG else max(longest, job.seconds())
-            time.sleep(0.2)
-    notes.put("not begun", waiting)
-    _evaluate(options, notes, [Run(folder / name) for name in runs if Run(folder / name).last_checkpoint.is_file()])
-
-
-def _note_run(notes: Notes, name: str, job: Job) -> None:
-    at, code = job.read_clock(), job.process.exitcode
-    begun_and_ended = [*at.get("training_begins", []), *at.get("training_ends", [])]
-    result = {"exit": code, "steps": job.steps(), "seconds": job.seconds(), "begun_and_ended": begun_and_ended}
-    notes.put(name, result | {"words": job.words})
-    if code != 0:
-        notes.add_finding(f"{name} ends with {code} after {job.steps()} steps", job.last_output(3))
-
-
-def _evaluate(options: Options, notes: Notes, runs: list[Run]) -> None:
-    """Evaluates every run on the test pairs; `compare` then writes a page with the same pictures side by side."""
-    waiting, going, result = list(runs), {}, {}
-    while (waiting or going) and notes.seconds_left() > 6:
-        if waiting and len(going) < AT_ONCE:
-            run = waiting.pop(0)
-            words = ["evaluate", run.path, "--split", "test", "--device", options.device]
-            going[run.path.name] = run, Job(options, f"evaluate_{run.path.name}", words)
-        for name, (run, job) in list(going.items()):
-            if job.is_over():
-                going.pop(name)
-                with notes.record_errors(f"evaluation of {name}: {job.last_output(2)}"):
-                    folder = evaluation_folder(run, run.config(), "test")
-                    content = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-                    result[name] = {key: content[key] for key in ("step", "pairs")} | content["metrics"]
-                    notes.put(f"{name}, last, {content['pairs']} test pairs", result[name])
-        time.sleep(0.1)
-    out, done = Path(options.out).resolve(), [run for run in runs if run.path.name in result]
-    words = ["--split", "test", "--no-evaluate", "--pictures", "12"]
-    words += ["-o", out / "gpu_good.html", "--csv", out / "gpu_good.csv"]
-    job = Job(options, "compare", ["compare", *(run.path for run in done), *words])
-    if job.wait(notes.until - 1) != 0:
-        notes.add_finding("compare fails", job.last_output())
-
-
 TRAIN = {"one": (one, 20, 90), "many": (many, 25, 150)}
-GOOD = {"good": (good, 60, 100_000)}

@@ -55,7 +55,16 @@ def test_all_groups_of_the_architecture_are_there():
         "training_step",
         "schedule",
     }
-    more = {"experiment", "sweep", "debug", "data/source", "objective/adversarial", "hydra/launcher", "hydra/sweeper"}
+    more = {
+        "experiment",
+        "recipe",
+        "sweep",
+        "debug",
+        "data/source",
+        "objective/adversarial",
+        "hydra/launcher",
+        "hydra/sweeper",
+    }
     more |= {"objective/terms"}
     assert expected | more == set(groups())
 
