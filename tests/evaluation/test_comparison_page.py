@@ -5,7 +5,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from benchmarks.many_runs import FIELDS, copy_runs
 from pix2pix.evaluation.compare import compare
@@ -189,9 +189,9 @@ def test_a_picture_is_enlarged_and_compared_with_any_other(page):
     names = lambda: [side.get_attribute("alt") for side in sides]  # noqa: E731
     assert dialog.get_attribute("open") is not None
     assert names() == texts(page, ".viewer-name") == ["pixel", "target"]
-    WebDriverWait(page, 10).until(lambda p: p.execute_script("return arguments[0].naturalWidth", sides[0]) == 32)
-    ActionChains(page).drag_and_drop_by_offset(stage, stage.rect["width"] / 4, 0).perform()  # from the middle
     style = lambda name: page.execute_script("return arguments[0].style.getPropertyValue(arguments[1])", stage, name)  # noqa: E731
+    WebDriverWait(page, 60).until(lambda _: style("--aspect") == "1")  # the stage has the shape of the loaded picture
+    ActionChains(page).drag_and_drop_by_offset(stage, stage.rect["width"] / 4, 0).perform()  # from the middle
     assert float(style("--cut").rstrip("%")) == pytest.approx(75, abs=2)
     first = page.find_element(By.ID, "viewer-title").text
     stage.send_keys(Keys.ARROW_RIGHT)  # the next input
@@ -199,7 +199,7 @@ def test_a_picture_is_enlarged_and_compared_with_any_other(page):
     stage.send_keys("+", "d")
     assert stage.get_attribute("data-mode") == "difference"
     assert style("--zoom") == "2"
-    page.find_element(By.CSS_SELECTOR, ".viewer select:last-of-type").send_keys("input")
+    Select(page.find_element(By.CSS_SELECTOR, ".viewer select:last-of-type")).select_by_visible_text("input")
     assert names()[1] == "input"
     outside = ActionBuilder(page)
     outside.pointer_action.move_to_location(3, 3).click()

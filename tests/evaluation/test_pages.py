@@ -3,6 +3,7 @@
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from pix2pix.evaluation.evaluate import evaluate
 from tests.chromium import chromium, needs_chromium
@@ -51,7 +52,7 @@ def test_an_evaluation_is_searched_sorted_and_enlarged_on_a_phone(run, phone):
     phone.find_element(By.CSS_SELECTOR, ".viewer-stage").send_keys(Keys.ARROW_UP)
     assert sides(phone)[0] == "epoch by epoch, epoch 2"
     width = "return document.querySelector('.viewer-pane img').naturalWidth"
-    assert phone.execute_async_script(f"setTimeout(() => arguments[0]((() => {{ {width} }})()), 300)") > 0
+    WebDriverWait(phone, 60).until(lambda phone: phone.execute_script(width) > 0)
 
 
 def test_translations_are_searched_and_enlarged_beside_their_inputs(run, phone, tmp_path):

@@ -302,15 +302,16 @@ def test_links_for_tensorboard_never_lead_into_another_runs_files(run):
 def test_the_live_table_leads_to_comparisons_samples_and_the_runs_pictures(address, outputs, tmp_path):
     with chromium(tmp_path / "browser") as page:
         page.get(address)
-        names = lambda: [cell.text for cell in page.find_elements(By.CSS_SELECTOR, "td.name")]  # noqa: E731
-        assert len(names()) == 3
+        stopped = lambda page: page.find_elements(By.CSS_SELECTOR, "tr .state.stopped")  # noqa: E731
+        assert len(names(page)) == 3
         provenance = outputs / "seeds" / "seed=2" / "provenance.json"
         before = provenance.read_text()
         provenance.write_text(json.dumps(json.loads(before) | {"finished": False}))
-        WebDriverWait(page, 90).until(lambda page: page.find_elements(By.CSS_SELECTOR, "tr .state.stopped"))
+        WebDriverWait(page, 90).until(stopped)
         provenance.write_text(before)
+        WebDriverWait(page, 90).until_not(stopped)
         page.find_element(By.ID, "search").send_keys("seed=3")
-        assert names() == ["seeds/seed=3"]
+        assert names(page) == ["seeds/seed=3"]
         page.find_element(By.CSS_SELECTOR, "td .picture").click()
         assert page.find_element(By.ID, "viewer-title").text == "seeds/seed=3"
         page.find_element(By.CSS_SELECTOR, ".viewer-stage").send_keys(Keys.ESCAPE)
@@ -319,10 +320,8 @@ def test_the_live_table_leads_to_comparisons_samples_and_the_runs_pictures(addre
         page.find_element(By.CSS_SELECTOR, "#comparisons a").click()
         assert "seed" in page.title + page.page_source
         page.get(f"{address}tensorboard/#images")
-        WebDriverWait(page, 90).until(lambda page: len(pictures(page)) >= 3)
-        assert {run_of(picture.get_property("src")) for picture in pictures(page)} == {
-            f"seeds/seed={seed}" for seed in (1, 2, 3)
-        }
+        runs = {f"seeds/seed={seed}" for seed in (1, 2, 3)}
+        WebDriverWait(page, 90).until(lambda page: {run_of(source) for source in pictures(page)} == runs)
         missing = [entry["message"] for entry in page.get_log("browser") if " 404 " in entry["message"]]
         assert missing == []
 
@@ -333,12 +332,17 @@ def run_of(source: str) -> str:
     return json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))[1]
 
 
-def pictures(page) -> list:
-    """The loaded pictures of TensorBoard's page, which hides them in shadow trees."""
+def names(page) -> list[str]:
+    """The names in the table, read at once: the live table may make a row anew in between."""
+    return page.execute_script("return [...document.querySelectorAll('td.name')].map((cell) => cell.innerText)")
+
+
+def pictures(page) -> list[str]:
+    """The sources of the loaded pictures of TensorBoard's page, which hides them in shadow trees."""
     return page.execute_script("""
         const found = [];
         const walk = root => root.querySelectorAll("*").forEach(node => {
-            if (node.tagName === "IMG" && node.src.includes("individualImage") && node.naturalWidth) found.push(node);
+            if (node.tagName === "IMG" && node.src.includes("individualImage") && node.complete) found.push(node.src);
             if (node.shadowRoot) walk(node.shadowRoot);
         });
         walk(document);

@@ -78,18 +78,13 @@ class HeaderTimeoutProtocol(HTTP):
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Stops the timer when the headers are complete, and restarts it for the next request."""
+        """Stops the timer when the headers are complete, and restarts it for the next request; a WebSocket has none."""
         super().data_received(data)
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
+        is_websocket = self.transport.get_protocol() is not self
+        if is_websocket or (self.cycle is not None and not self.cycle.response_complete):
             self.timer.cancel()
         elif self.timer.cancelled():
             self._start_timer()
-
-    def handle_websocket_upgrade(self, *request: Any) -> None:
-        """Stops the timer: a WebSocket stays open."""
-        self.timer.cancel()
-        super().handle_websocket_upgrade(*request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the timer."""

@@ -17,7 +17,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from pix2pix.web.demo.addresses import listen, url
 from pix2pix.web.demo.app import create_app
@@ -27,6 +27,15 @@ from pix2pix.web.demo.sample_pictures import find_samples
 from pix2pix.web.demo.serve import create_server
 from tests.chromium import FLAGS
 from tests.conftest import TINY, pix2pix
+
+# Keeps what the page says: each message vanishes after a few seconds.
+RECORD_MESSAGES = """
+window.said = [];
+new MutationObserver((changes) => {
+  const nodes = changes.filter(({ target }) => target.id === "status").flatMap(({ addedNodes }) => [...addedNodes]);
+  said.push(...nodes.map(({ data }) => data));
+}).observe(document, { subtree: true, childList: true });
+"""
 
 
 class Answer(NamedTuple):
@@ -83,6 +92,14 @@ def serving(*paths, limits: Limits | None = None, names=(), samples=True, shown=
         thread.join()
 
 
+def until(condition) -> None:
+    """Waits until the condition holds, at most a minute."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @pytest.fixture(scope="session")
 def two_runs(tiny_run, tmp_path_factory):
     """Two runs of a sweep."""
@@ -121,6 +138,7 @@ def browser(tmp_path_factory):
     for flag in (*FLAGS, *camera, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
         options.add_argument(flag)
     chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORD_MESSAGES})
     yield chrome
     chrome.quit()
 
@@ -151,10 +169,19 @@ class Page:
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(address))
         browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
         browser.get(address)
-        self.until(lambda: self.frame() > 0)
+        self.wait_for_frame(0)
 
-    def until(self, condition, seconds: float = 30) -> None:
+    def until(self, condition, seconds: float = 60) -> None:
         WebDriverWait(self.browser, seconds, 0.05).until(lambda _: condition())
+
+    def wait_for_frame(self, before: int) -> None:
+        """Waits until a later frame than `before`, and every change after it, is translated."""
+        self.until(lambda: self.frame() > before)
+        self.settle()
+
+    def wait_for_message(self, text: str) -> None:
+        """Waits until the page has said `text` since it was opened."""
+        self.until(lambda: any(text in message for message in self.script("return window.said")))
 
     def script(self, code: str, *arguments):
         return self.browser.execute_script(code, *arguments)
@@ -181,13 +208,24 @@ class Page:
         chain.perform()
         self.settle()
 
+    def compare(self, text: str) -> None:
+        """Chooses what lies under the slider."""
+        Select(self.find("#over")).select_by_visible_text(text)
+
     def click(self, selector: str) -> None:
         self.find(selector).click()
+
+    def load_sample(self, number: int) -> np.ndarray:
+        """Clicks on a sample, waits until it is loaded and translated, and returns the drawing."""
+        frame = self.frame()
+        self.browser.find_elements(By.CSS_SELECTOR, "#samples .sample")[number].click()
+        self.wait_for_frame(frame)
+        return self.pixels()
 
     def reload(self) -> None:
         """Opens the page again, as it was left."""
         self.browser.refresh()
-        self.until(lambda: self.frame() > 0)
+        self.wait_for_frame(0)
 
     def frame(self) -> int:
         return int(self.script("return document.body.dataset.frame ?? 0"))
@@ -220,7 +258,10 @@ class Page:
         self.settle()
 
     def settle(self) -> None:
-        """Waits until the last change is translated."""
+        """Waits until all changes that the page knows of are translated.
+
+        A click on a sample is no change until its picture is loaded: use `load_sample`.
+        """
         self.until(lambda: not self.script("return document.body.classList.contains('busy')"))
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The plain HTTP endpoint: what it answers, what it refuses, and from whom."""
 
+import http.client
 import json
 import socket
 import struct
@@ -11,7 +12,7 @@ import pytest
 
 from pix2pix.inference.translator import load_translator
 from pix2pix.web.demo.limits import Limits
-from tests.web.demo.conftest import picture, serving
+from tests.web.demo.conftest import picture, serving, until
 
 
 def png(width: int, height: int, *, pixels: bytes = b"") -> bytes:
@@ -61,7 +62,8 @@ def test_the_page_data_tells_of_the_classes_as_brushes_and_of_the_samples(demo):
 
 
 def test_health_counts_what_is_being_served(demo):
-    assert demo.ask("GET", "/health").json == {"status": "ok", "runs": 2, "requests": 0, "pages": 0}
+    idle = {"status": "ok", "runs": 2, "requests": 0, "pages": 0}
+    until(lambda: demo.ask("GET", "/health").json == idle)  # a page of the test before may just be leaving
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,7 @@ def test_who_finds_it_busy_is_told_when_to_come_again(two_runs):
         assert (busy.status, busy.headers["retry-after"]) == (503, "1")
         slow.sendall(body[10:])
         assert b" 200 " in slow.recv(100)
+        until(lambda: served.ask("GET", "/health").json["requests"] == 0)
         assert served.translate(body).status == 200
 
 
@@ -225,13 +228,6 @@ def read_until(end: bytes, connection: socket.socket) -> None:
         received += part
 
 
-def until(condition) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("side", [32, 200])  # of 3 and of 120 kB: more is not read ahead
 def test_requests_whose_clients_left_are_not_computed(two_runs, monkeypatch, side):
     begun, go_on = [], threading.Event()
@@ -273,21 +269,20 @@ def test_a_client_that_leaves_during_its_upload_is_nothing_to_tell(two_runs, cap
     ids=["nothing", "half", "half-an-upgrade"],
 )
 def test_headers_that_do_not_come_are_not_waited_for(two_runs, monkeypatch, half):
-    monkeypatch.setattr("pix2pix.web.demo.serve.HEADER_SECONDS", 0.3)
-    with (
-        serving(two_runs[0], samples=False) as served,
-        socket.create_connection(served.host.split(":"), timeout=10) as connection,
-    ):
-        connection.sendall(half)
-        assert connection.recv(1000) == b""  # the server closes
+    with serving(two_runs[0], samples=False) as served:
+        with monkeypatch.context() as patch:
+            patch.setattr("pix2pix.web.demo.serve.HEADER_SECONDS", 0.3)
+            with socket.create_connection(served.host.split(":"), timeout=60) as connection:
+                connection.sendall(half)
+                assert connection.recv(1000) == b""  # the server closes
         assert served.ask("GET", "/health").status == 200
 
 
 def test_headers_of_a_second_request_are_not_waited_for_either(demo, monkeypatch):
-    monkeypatch.setattr("pix2pix.web.demo.serve.HEADER_SECONDS", 0.3)
-    with socket.create_connection(demo.host.split(":"), timeout=10) as connection:
+    with socket.create_connection(demo.host.split(":"), timeout=60) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        read_until(b'"pages":0}', connection)
+        read_until(b'"pages":', connection)
+        monkeypatch.setattr("pix2pix.web.demo.serve.HEADER_SECONDS", 0.3)
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127")
         assert connection.recv(1000) == b""
 
@@ -295,5 +290,12 @@ def test_headers_of_a_second_request_are_not_waited_for_either(demo, monkeypatch
 def test_a_translation_may_take_longer_than_headers(two_runs, monkeypatch):
     monkeypatch.setattr("pix2pix.web.demo.serve.HEADER_SECONDS", 0.2)
     monkeypatch.setattr("pix2pix.web.demo.app.Demo._translate", lambda *_: time.sleep(0.6) or b"done")
+
+    def is_translated() -> bool:
+        try:
+            return served.translate(picture()).body == b"done"
+        except (OSError, http.client.HTTPException):  # a busy machine sent the headers too late
+            return False
+
     with serving(two_runs[0], samples=False) as served:
-        assert served.translate(picture()).body == b"done"
+        until(is_translated)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from pix2pix.data.images.class_colours import CMP_FACADES
@@ -16,28 +15,16 @@ new PerformanceObserver((list) => {
 """
 
 
-def samples(page) -> list:
-    return page.browser.find_elements(By.CSS_SELECTOR, "#samples .sample")
-
-
-def load_sample(page, number: int) -> np.ndarray:
-    frame = page.frame()
-    samples(page)[number].click()
-    page.until(lambda: page.frame() > frame)
-    page.settle()
-    return page.pixels()
-
-
 def target(page) -> np.ndarray:
-    page.find("#over").send_keys("With the target")
+    page.compare("With the target")
     return page.pixels("figure:nth-child(1) .over")
 
 
 def test_a_step_back_brings_the_photo_its_target_and_what_the_eraser_restores(browser, photo_run):
     with serving(photo_run) as served:
         page = Page(browser, served.address)
-        first, first_target = load_sample(page, 0), target(page)
-        second = load_sample(page, 1)
+        first, first_target = page.load_sample(0), target(page)
+        second = page.load_sample(1)
         assert (second != first).any()
         assert (target(page) != first_target).any()
         page.press(Keys.CONTROL, "z")
@@ -88,7 +75,7 @@ def test_a_stroke_stops_the_camera_and_is_drawn_on_its_last_picture(browser, pho
         page.click("[data-tool=rectangle]")
         page.stroke((0.2, 0.2), (0.8, 0.8))
         assert page.find("#camera").get_attribute("aria-pressed") == "false"
-        assert "camera has stopped" in page.find("#status").text
+        page.wait_for_message("camera has stopped")
         assert page.colour(0.5, 0.5) == (0x3D, 0x9A, 0x50)
         page.close()
 
@@ -106,7 +93,7 @@ def test_a_drawing_outlives_a_reload_and_travels_in_a_link(page, demo):
         page.outputs(),
     )
     page.click("#link")
-    page.until(lambda: "Link copied" in page.find("#status").text)
+    page.wait_for_message("Link copied")
     link = page.browser.current_url
     assert len(link) < 1000
     page.reload()
@@ -123,7 +110,7 @@ def test_a_drawing_outlives_a_reload_and_travels_in_a_link(page, demo):
     assert all((a == b).all() for a, b in zip(visitor.outputs(), translated, strict=True))
     for damaged, reason in ((f"{link[:-9]}", "missing or damaged"), ("#seed=1&sample=77", "sample that is not here")):
         other = Page(page.browser, f"{demo.address}{damaged}" if damaged.startswith("#") else damaged)
-        other.until(lambda other=other, reason=reason: reason in other.find("#status").text)
+        other.wait_for_message(reason)
         assert len(np.unique(other.pixels().reshape(-1, 3), axis=0)) > 2  # the first sample
 
 
@@ -257,4 +244,4 @@ def test_the_page_is_used_with_fingers_on_a_phone(phone):
     assert phone.find("figure.large .stage").rect["width"] > 2 * boxes["#results .stage"]["width"]
     phone.click("figure.large .enlarge")
     phone.click("#shelf-button")
-    assert (load_sample(phone, 1) != drawn).any()
+    assert (phone.load_sample(1) != drawn).any()

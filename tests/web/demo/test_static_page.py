@@ -13,7 +13,6 @@ import urllib.request
 import numpy as np
 import pytest
 from PIL import Image
-from selenium.webdriver.common.by import By
 
 from pix2pix.export import onnxruntime_web
 from pix2pix.export.web_page import export_web
@@ -88,10 +87,8 @@ def test_the_static_page_translates_while_one_draws(browser, hosted, shallow_run
     page.click("#undo")
     page.settle()
     assert (page.outputs()[0] == before).all()
-    page.browser.find_elements(By.CSS_SELECTOR, ".sample")[1].click()
-    page.until(lambda: page.find("#over option[value=target]").is_enabled())
-    page.find("#over").send_keys("With the target")
-    page.settle()
+    page.load_sample(1)
+    page.compare("With the target")
     assert page.find(".over").is_displayed()
     assert float(page.find("#delay").text) > 0
     assert not page.find("#noise").is_displayed()

@@ -120,7 +120,7 @@ function follow(page) {
     stream.offer();
     for (const part of [page.autosave, page.film, page.variations]) part.later();
   };
-  results.onchoice = () => { if (page.hasBegun) stream.offer(); page.variations.later(); };
+  results.onchoice = () => { stream.offer(); page.variations.later(); };
 }
 
 // The drawing of the address, else the one of the last visit, else the first sample.
@@ -135,7 +135,6 @@ async function begin({ drawing, history, sources, autosave, results, link, pageD
   if (given?.state && kept) history.go(given.state);
   else if (given?.state) drawing.restore(given.state);
   else if (given) drawing.seed = given.seed;
-  drawing.changed();
 }
 
 async function main() {
@@ -149,9 +148,10 @@ async function main() {
     onbusy: (busy) => document.body.classList.toggle("busy", busy),
     onmeter: (figures) => { showMeter(figures); document.body.dataset.frame = figures.frame; }, onerror: (error) => say(error.message, true),
   });
-  follow(page);
   say(hint);
   await begin(page);
+  follow(page);
+  page.drawing.changed();
   page.hasBegun = true;
 }
 

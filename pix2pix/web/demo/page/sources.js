@@ -9,7 +9,7 @@ export class Sources {
   // `settings` tells by functions what the page has set: `derives()`, `cleans()`.
   constructor(drawing, history, pageData, { settings, say, isFree, endStroke, oncamera }) {
     const { canvas, samples } = pageData;
-    Object.assign(this, { drawing, history, samples, settings, say, endStroke, ...canvas });
+    Object.assign(this, { drawing, history, samples, settings, say, endStroke, asked: 0, ...canvas });
     this.classes = canvas.kind === "labels" ? new Classes(canvas.brushes) : null;
     this.camera = new Camera({
       facing: canvas.kind === "photo" ? "environment" : "user", isFree,
@@ -38,17 +38,16 @@ export class Sources {
   }
 
   picture(source, { isInput = false, ...start } = {}) {
-    this.camera.stop();
-    this.endStroke();
-    this.history.begin();
+    this.#replace();
     this.#put(source, { isInput });
     this.drawing.begin(start);
     this.drawing.changed();
   }
 
   async sample(number) {
-    const { input, target } = this.samples[number];
+    const { input, target } = this.samples[number], asked = ++this.asked;
     const [source, goal] = await Promise.all([input, target].map(loaded));
+    if (asked !== this.asked) return; // something else was chosen meanwhile
     this.picture(source, { isInput: true, sample: number, target: goal });
   }
 
@@ -63,10 +62,15 @@ export class Sources {
   }
 
   blank() {
+    this.#replace();
+    this.drawing.clear();
+  }
+
+  #replace() {
+    this.asked++;
     this.camera.stop();
     this.endStroke();
     this.history.begin();
-    this.drawing.clear();
   }
 
   async file(blob) {
