@@ -211,4 +211,4 @@ def _compare(a: tuple[Tensor, list[Tensor]], b: tuple[Tensor, list[Tensor]]) -> 
     }
 
 
-ITEMS = {"parity": (parity, 15, 40), "steps": (steps, 20, 60), "trainings": (trainings, 40, 90)}
+ITEMS = {"parity": (parity, 1, 40), "steps": (steps, 15, 25), "trainings": (trainings, 40, 90)}

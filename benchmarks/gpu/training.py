@@ -122,4 +122,4 @@ def _train_many(options: Options, notes: Notes, title: str) -> None:
         notes.put(f"{title}: {number}", result)
 
 
-TRAIN = {"one": (one, 20, 90), "many": (many, 25, 150)}
+TRAIN = {"one": (one, 20, 60), "many": (many, 25, 45)}
