@@ -50,14 +50,17 @@ def options() -> argparse.Namespace:
         "--networks", type=Path, help="a folder with alexnet.safetensors and vgg16.safetensors, for LPIPS"
     )
     parser.add_argument("--out", required=True, help="where gpu_PART.json are put")
-    parser.add_argument("--parts", default=",".join(PARTS), help="some of them, in the order in which they are done")
+    parser.add_argument(
+        "--parts", default=",".join(PARTS), help="some of them, or items such as fast.batch_1, in order"
+    )
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--seconds", type=float, default=840, help="for everything")
     parser.add_argument("--commit", default="", help="where the checkout has no history of its own")
     parser.add_argument("--tiny", action="store_true", help="small networks and few steps: tries the program")
     chosen = parser.parse_args()
-    if unknown := set(chosen.parts.split(",")) - PARTS.keys():
-        parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
+    items = {f"{part}.{name}" for part, those in PARTS.items() for name in those}
+    if unknown := set(chosen.parts.split(",")) - PARTS.keys() - items:
+        parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; choose from {', '.join([*PARTS, *items])}")
     if chosen.networks is not None:
         pretrained.use_files(chosen.networks.resolve())
     chosen.work = tempfile.mkdtemp(prefix="gpu_")
@@ -66,11 +69,17 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     chosen = options()
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU otherwise spoils it for forked processes
     end, about = time.time() + chosen.seconds, describe_machine_and_card(chosen)
     Path(chosen.out).mkdir(parents=True, exist_ok=True)
     os.environ |= {"PIX2PIX_TRUSTED_MODULES": f"{chosen.work}/trusted", "PYTHONWARNINGS": "ignore"}
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU otherwise spoils it for forked processes
-    items = [(part, name) for part in chosen.parts.split(",") for name in PARTS[part]]
+    items = [
+        (part, name)
+        for word in chosen.parts.split(",")
+        for part in PARTS
+        for name in PARTS[part]
+        if word in {part, f"{part}.{name}"}
+    ]
     items = [item for item in items if not (chosen.tiny and ".".join(item) in TINY_LEAVES_OUT)]
     share, done = (TINY_SHARE if chosen.tiny else 1.0), {}
     for number, (part, name) in enumerate(items):

@@ -139,5 +139,5 @@ def report(options: Options, notes: Notes, batch: int, milliseconds: dict[str, A
         notes.put(name, result | about[name] | {"all_ms": [round(value, 4) for value in values]})
 
 
-ITEMS = {"ceilings": (ceilings, 6, 12), "batch_1": (batch_1, 15, 38), "batch_16": (batch_16, 15, 38)}
-ITEMS |= {"batch_64": (batch_64, 15, 45)}
+ITEMS = {"ceilings": (ceilings, 6, 12), "batch_1": (batch_1, 15, 34), "batch_16": (batch_16, 15, 28)}
+ITEMS |= {"batch_64": (batch_64, 15, 32)}

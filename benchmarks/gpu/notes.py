@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ def describe_machine_and_card(options: Options) -> dict[str, Any]:
     if options.device == "cuda":
         query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,power.limit", "--format=csv,noheader"]
         cards = run_command(query).splitlines()
-        about |= {"cards": cards, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+        packages = {name: version(name) for each in distributions() if "cudnn" in (name := each.name)}
+        cudnn = next(iter(packages.values()), "unknown")  # torch would be asked at the price of a started CUDA
+        about |= {"cards": cards, "cuda": torch.version.cuda, "cudnn": cudnn}
     return about
 
 
