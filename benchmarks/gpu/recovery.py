@@ -41,6 +41,7 @@ def trainings(options: Options, notes: Notes) -> None:
     _check_results(options, notes, folder, kinds)
     if tests is not None:
         output = tests.communicate(timeout=max(1.0, notes.seconds_left() - 2))[0]
+        (Path(options.out) / "gpu_tests.log").write_text(output, encoding="utf-8")
         notes.put("the tests marked gpu", {"exit": tests.returncode, "said": last_lines(output).splitlines()})
 
 
