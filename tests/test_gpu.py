@@ -1,6 +1,8 @@
 """What only a CUDA GPU can show: `make test-gpu`. Few and quick; benchmarks/gpu measures the rest."""
 
 import shutil
+import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -24,6 +26,18 @@ pytestmark = pytest.mark.gpu
 DEVICE = "cuda"
 SIZES = {"height": 8, "width": 8, "load_height": 9, "load_width": 9}
 VIEWS = [View(1, 0, mirror=True, rotation=5, hue=0.1), View(0, 1, mirror=False, rotation=-3, brightness=0.9)]
+
+
+@contextmanager
+def nothing_may_wait():
+    """An operation that makes the processor wait for the GPU is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the mode is a prototype, says torch
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.fixture
@@ -65,11 +79,8 @@ def test_a_batch_is_augmented_as_on_the_cpu_and_nothing_waits(kind, palette):
     there = image.to(DEVICE)
     expected = transform.augment_batch(Pair(image, image, ["a", "b"]), VIEWS)
     transform.augment_batch(Pair(there, there, ["a", "b"]), VIEWS)  # constants are sent once
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with nothing_may_wait():
         found = transform.augment_batch(Pair(there, there, ["a", "b"]), VIEWS)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(found.source.cpu(), expected.source, rtol=0, atol=1e-3)
     assert float((found.target.cpu() - expected.target).abs().mean()) < 0.02, (
         "a label on a border may be its neighbour's"
@@ -80,11 +91,8 @@ def test_a_step_waits_for_nothing():
     gan = GAN(device=DEVICE)
     source, target = batches(2)[0].to(DEVICE)
     gan.step(source, target)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with nothing_may_wait():
         gan.step(source, target)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_a_training_chooses_what_agrees_and_says_so(tmp_path, capsys):
