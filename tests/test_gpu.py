@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from pix2pix import load_translator
+from pix2pix.core.randomness import seed_all
 from pix2pix.data.augmentation import View
 from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
@@ -85,6 +86,14 @@ def test_a_batch_is_augmented_as_on_the_cpu_and_nothing_waits(kind, palette):
     assert float((found.target.cpu() - expected.target).abs().mean()) < 0.02, (
         "a label on a border may be its neighbour's"
     )
+
+
+def test_seeding_gives_the_draws_of_torch_manual_seed():
+    torch.rand(1, device=DEVICE)
+    seed_all(7)
+    drawn = torch.rand(3, device=DEVICE)
+    torch.manual_seed(7)
+    assert torch.equal(drawn, torch.rand(3, device=DEVICE))
 
 
 def test_a_step_waits_for_nothing():

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pix2pix.core.randomness import derive_seed, epoch_order, pair_generator, seed_step
+from pix2pix.core.randomness import derive_seed, epoch_order, pair_generator, seed_all, seed_step
 
 
 def test_seeds_are_the_same_on_every_machine_and_day():
@@ -35,3 +35,14 @@ def test_a_steps_noise_depends_on_step_and_rank_alone():
         draws.append(torch.rand(1).item())
     assert draws[0] == draws[3]
     assert len(set(draws)) == 3
+
+
+def test_a_gpu_in_use_is_seeded_like_the_processor(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    seed_all(7)
+    drawn = torch.rand(3)
+    torch.default_generator.manual_seed(7)
+    assert torch.equal(drawn, torch.rand(3))
+    assert seeds == [7]
