@@ -1,6 +1,6 @@
 """Trainings on shards in an object store: moto's S3 server on this machine, reached through a gate that can misbehave.
 
-pip install s3fs 'moto[server]' && make test-s3
+pip install s3fs 'aiobotocore[boto3]' 'moto[server]' && make test-s3
 """
 
 import http.client
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -22,10 +24,10 @@ from tests.local_server import LocalServer, Silent
 MISSING = [name for name in ("s3fs", "moto", "flask") if importlib.util.find_spec(name) is None]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"needs {MISSING}: pip install s3fs 'moto[server]'"),
+    pytest.mark.skipif(bool(MISSING), reason=f"needs {MISSING}: pip install s3fs 'aiobotocore[boto3]' 'moto[server]'"),
 ]
 
-SECRET = "not-to-be-written-anywhere"
+SECRET = f"not-to-be-written-{time.time_ns()}"  # a run may keep this file, as a change of the repository
 WORDS = [*TINY_FOLDER[1:], "data=shards", "data.direction=AtoB", "logger=csv", "data.path=s3://bucket/shards"]
 PAUSE = "+callbacks.pause={_target_: tests.slurm.pause.Pause, seconds: 0.1}"
 ROOT = Path(__file__).parents[2]
@@ -109,7 +111,6 @@ def gate(store, monkeypatch):
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # s3fs tries again by itself
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
         yield open_gate
 
@@ -144,6 +145,19 @@ def bucket(gate, shards):
     gate.requests = 0
 
 
+def words_in(folder: Path) -> list[str]:
+    """The words of a training with two loader workers, in `folder`/run."""
+    return [*WORDS, f"output_dir={folder}", "name=run", "data.num_workers=2"]
+
+
+@contextmanager
+def start_to_checkpoint(run: Run, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A training that has saved within its first epoch, and goes on."""
+    with start_command("train", *words, PAUSE, "callbacks.checkpoint.every_n_steps=3", cold=True) as training:
+        wait_until(run.resume_checkpoints, training)
+        yield training
+
+
 @pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_training_on_s3_is_that_on_the_folder_and_writes_no_login(gate, local, tmp_path, workers):
@@ -158,10 +172,9 @@ def test_a_training_on_s3_is_that_on_the_folder_and_writes_no_login(gate, local,
 
 @pytest.mark.usefixtures("bucket")
 def test_a_training_on_s3_is_resumed_within_an_epoch(local, tmp_path):
-    words = [*WORDS, f"output_dir={tmp_path}", "name=run", "data.num_workers=2"]
+    words = words_in(tmp_path)
     run = Run(tmp_path / "run")
-    with start_command("train", *words, PAUSE, "callbacks.checkpoint.every_n_steps=3", cold=True) as training:
-        wait_until(run.resume_checkpoints, training)
+    with start_to_checkpoint(run, *words) as training:
         training.send_signal(signal.SIGTERM)
         training.communicate(timeout=120)
         assert training.returncode == 143
@@ -182,9 +195,8 @@ def test_a_slow_store_and_one_that_is_too_busy_change_nothing(gate, local, tmp_p
 @pytest.mark.usefixtures("bucket")
 def test_a_store_that_is_away_for_five_seconds_is_waited_for(gate, local, tmp_path):
     run = Run(tmp_path / "run")
-    words = [*WORDS, f"output_dir={tmp_path}", "name=run", "data.num_workers=2", "data.cache=off"]
-    with start_command("train", *words, PAUSE, "callbacks.checkpoint.every_n_steps=3", cold=True) as training:
-        wait_until(run.resume_checkpoints, training)
+    words = [*words_in(tmp_path), "data.cache=off"]
+    with start_to_checkpoint(run, *words) as training:
         gate.is_open.clear()
         time.sleep(5)
         gate.is_open.set()
@@ -194,11 +206,11 @@ def test_a_store_that_is_away_for_five_seconds_is_waited_for(gate, local, tmp_pa
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_store_that_stays_away_ends_the_training_in_words_and_it_goes_on_later(gate, local, tmp_path):
+def test_a_store_that_stays_away_ends_the_training_in_words_and_it_goes_on_later(gate, local, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # as docs/shards.md advises: s3fs and Amazon's client try long enough
     run = Run(tmp_path / "run")
-    words = [*WORDS, f"output_dir={tmp_path}", "name=run", "data.num_workers=2", "data.cache=off"]
-    with start_command("train", *words, PAUSE, "callbacks.checkpoint.every_n_steps=3", cold=True) as training:
-        wait_until(run.resume_checkpoints, training)
+    words = [*words_in(tmp_path), "data.cache=off"]
+    with start_to_checkpoint(run, *words) as training:
         gate.is_open.clear()
         began = time.monotonic()
         _, complaints = training.communicate(timeout=600)
