@@ -55,11 +55,11 @@ with suppress(ImportError):  # the extra `slurm` is not installed
             ]
             for job in jobs:
                 SWEEP.add(job)
-            queued = find_queued(sweep)
+            queued = find_queued(sweep)  # before looking at the runs: one that ends between is complete then
             to_submit = {
                 job.name: (initial_job_idx + place, list(job_overrides[place]))
                 for place, job in enumerate(jobs)
-                if job.name not in queued and job.run.path not in SWEEP.complete
+                if job.name not in queued and not SWEEP.is_complete(job)
             }
             if to_submit:
                 submitted = self._submit(to_submit)

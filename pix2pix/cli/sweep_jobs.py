@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pix2pix.config.schema import TrainerSettings
 
 PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that only place or name a run
+CHECKED_GRID = "hydra_plugins.pix2pix_grid.CheckedGridSweeper"
 # Hydra settings of the sweep itself, which are not passed on to jobs: launcher, folders and names.
 SWEEP_KEYS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
@@ -120,6 +121,8 @@ class PrepareSweep(Callback):
                 SWEEP.checked[number] = job
         for job in jobs.values():
             SWEEP.add(job)
+        if is_grid:
+            config.hydra.sweeper._target_ = CHECKED_GRID
 
     def _check(self, job: Job, settings: dict[str, Any], jobs: dict[Path, Job], is_grid: bool) -> None:
         from pix2pix.config.check import parse_and_check
@@ -127,8 +130,8 @@ class PrepareSweep(Callback):
         config = parse_and_check(settings)
         if is_grid:
             job.run.require_same(config)
-            if job.run.is_complete_for(config):
-                SWEEP.complete.add(job.run.path)
+            SWEEP.configs[job.run.path] = config
+            SWEEP.is_complete(job)  # refuses a run that was trained for longer than this
             _require_own_directory(job, jobs.setdefault(job.run.path, job))
 
 

@@ -6,10 +6,13 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pix2pix.core.terminal import Style, style
 from pix2pix.runs.run import Run
+
+if TYPE_CHECKING:
+    from pix2pix.config.schema import RunConfig
 
 START_MARK = "--- begun at "  # starts the line that precedes the output of each start in a job's log
 STOPPED = "Stopped"  # the first word of the last line of a job that was asked to end
@@ -107,7 +110,7 @@ class Sweep:
         """Forgets all jobs, for a new command."""
         self.jobs: dict[Path, Job] = {}
         self.checked: dict[int, Job] = {}  # by their numbers in the sweep
-        self.complete: set[Path] = set()  # directories of runs for which nothing is left to do
+        self.configs: dict[Path, RunConfig] = {}  # as checked, by the directories of the runs
         self.finished_before: dict[Path, int] = {}  # sessions of runs that were finished when the sweep began
         self.results: dict[Path, tuple[str, str]] = {}
         self.started = time.time()
@@ -123,6 +126,14 @@ class Sweep:
         """The job that was composed with this number and these overrides when the sweep was checked."""
         job = self.checked.get(number)
         return job if job and job.overrides == overrides else None
+
+    def is_complete(self, job: Job) -> bool:
+        """Whether nothing is left to do for a run that was checked. It may have become so since.
+
+        Raises ValueError if it was trained for longer than it is to be.
+        """
+        config = self.configs.get(job.run.path)
+        return config is not None and job.run.is_complete_for(config)
 
     def record_result(self, job: Job, state: str, detail: str) -> None:
         """Records how a job ended."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from hydra_plugins.pix2pix_search import OptunaSearch
 from pix2pix.runs.device_slots import DeviceSlots
@@ -22,6 +23,7 @@ from tests.conftest import (
     command,
     command_line,
     compose_mapping,
+    make_config,
     needs_datasets,
     pix2pix,
     same_weights,
@@ -329,3 +331,24 @@ def test_a_damaged_run_does_not_take_the_table_away(tmp_path):
     sweep.add(one)
     sweep.record_result(one, "failed", "provenance.json is empty")
     assert "1 runs, 1 failed\n  failed    a  provenance.json is empty" in sweep.table()
+
+
+def test_a_run_that_ends_after_the_sweep_was_checked_is_complete_then(tmp_path):
+    words = [*TINY, "trainer.max_epochs=1", f"output_dir={tmp_path}", "name=a"]
+    sweep, mine = Sweep(), Job(tmp_path, "a", [])
+    sweep.configs[mine.run.path] = make_config(*words)
+    assert not sweep.is_complete(mine)
+    pix2pix("train", *words)
+    assert sweep.is_complete(mine)
+
+
+def test_each_job_of_a_sweep_is_composed_once(tmp_path, monkeypatch):
+    composed, compose = [], ConfigLoaderImpl.load_sweep_config
+
+    def count(*args, **options):
+        composed.append(options)
+        return compose(*args, **options)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", count)
+    pix2pix("train", "-m", *TINY, "trainer.max_epochs=1", "seed=1,2", f"output_dir={tmp_path}", "name=a")
+    assert len(composed) == 2
