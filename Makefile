@@ -5,13 +5,14 @@ DEVICE ?= cpu
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-slow test-gpu test-slurm test-s3 test-hosts test-newest-torch soak soak-kinds check benchmark benchmark-check benchmark-gpu clean
+.PHONY: help install demo test test-slow test-gpu test-slurm test-ray test-s3 test-hosts test-newest-torch soak soak-kinds check benchmark benchmark-check benchmark-gpu clean
 
 help:
 	@echo "make demo    train, evaluate and look at a small run (about 2 minutes of training on 2 cores)"
 	@echo "make test    run the tests"
 	@echo "make test-gpu  the few tests that need a CUDA GPU, where there is one (torch with CUDA must be installed)"
 	@echo "make test-slurm  trainings on a Slurm cluster that it starts on this machine, as root (docs/clusters.md)"
+	@echo "make test-ray  a sweep and a search on a Ray cluster that it starts on this machine; needs the extra ray"
 	@echo "make test-hosts  a training on two hosts, in network namespaces of this machine, as root"
 	@echo "make test-newest-torch  tests with the newest torch that pip offers, in an environment of its own (9 GB of disk)"
 	@echo "make check   lint, format and types"
@@ -55,6 +56,9 @@ test-newest-torch: install
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slow -s -v tests/slurm
+
+test-ray: install
+	$(BIN)/python -m pytest -m slow -s -v tests/ray_cluster
 
 test-hosts: install
 	$(BIN)/python -m pytest -m slow -s -v tests/hosts

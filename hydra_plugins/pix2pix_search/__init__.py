@@ -56,7 +56,7 @@ class OptunaSearch(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         if not isinstance(launcher, ProcessLauncher):
-            raise ValueError("hydra/sweeper=optuna prunes runs, and needs hydra/launcher=processes for it.")
+            raise ValueError("hydra/sweeper=optuna prunes runs, and needs hydra/launcher=processes or ray for it.")
         self.processes, self.folder = launcher, Path(config.hydra.sweep.dir)
         checkpoint = config.get("callbacks", {}).get("checkpoint")
         if checkpoint is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pix2pix.core.cpu_cores import THREADS_VARIABLE, count_cores, count_threads
+from pix2pix.runs.job_process import JobProcess, start_process
 from pix2pix.runs.sweep import Job
 
 MAX_CPU_JOBS = 4  # by default: each job holds a copy of everything in memory
@@ -67,6 +68,10 @@ class DeviceSlots:
 
     def adapt(self, running: Iterable[tuple[Job, list[int]]]) -> None:
         """Changes the number of slots by what the running jobs need; see `pix2pix.runs.gpu_sharing`. Nothing here."""
+
+    def start(self, job: Job, slots: list[int]) -> JobProcess:
+        """Starts a job on its slots. Raises OSError if the system does not start it."""
+        return start_process(job, self.environment(slots))
 
     def environment(self, slots: list[int]) -> dict[str, str]:
         """The variables that keep a job to its slots. GPUs are numbered among those visible to this process."""

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pix2pix.core.processes import KILL, signal_tree
+from pix2pix.core.processes import KILL
 from pix2pix.core.signals import STOP_SIGNALS, USER_SIGNALS
 from pix2pix.runs.device_slots import DeviceSlots
-from pix2pix.runs.job_process import JobProcess, start_process
+from pix2pix.runs.job_process import JobProcess
 from pix2pix.runs.sweep import STOPPED, Job
 
 POLL_SECONDS = 0.05
@@ -92,7 +92,7 @@ class JobPool:
         if slots is None:
             return False
         try:
-            process = start_process(job, self.slots.environment(slots))
+            process = self.slots.start(job, slots)
             self.running[process] = job, slots, time.monotonic()
         except OSError as error:  # the command is too long, or the log cannot be written: other jobs may start
             self.slots.give_back(slots)
@@ -107,7 +107,7 @@ class JobPool:
             if (code := process.poll()) is None:
                 if self.stop_signal is None and job.run.path not in self.pruned and self.should_prune(job):
                     self.pruned.add(job.run.path)
-                    signal_tree(process, signal.SIGTERM)
+                    process.signal(signal.SIGTERM)
                 continue
             del self.running[process]
             self.slots.give_back(slots)
@@ -140,7 +140,7 @@ class JobPool:
 
     def _send_signal(self, number: int) -> None:
         for process in self.running:
-            signal_tree(process, number)  # and to the processes that the job started
+            process.signal(number)  # and to the processes that the job started
 
     @contextmanager
     def _handle_signals(self) -> Iterator[None]:
@@ -175,4 +175,4 @@ def _wait_or_kill(process: JobProcess, deadline: float) -> None:
     try:
         process.wait(max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        signal_tree(process, KILL)
+        process.signal(KILL)

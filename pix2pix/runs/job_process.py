@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from pix2pix.core.cpu_cores import THREADS_VARIABLE
+from pix2pix.core.processes import signal_tree
 from pix2pix.core.signals import STOP_SIGNALS
 from pix2pix.runs.sweep import Job
 
@@ -38,8 +40,32 @@ SERVER_ENDED = 255  # multiprocessing's exit code of a process whose server was 
 READY_SECONDS = 120.0  # for the server's imports
 
 
+class JobProcess(Protocol):
+    """The process of a job, here or on another machine, as a pool uses it."""
+
+    def poll(self) -> int | None:
+        """The exit code, as `subprocess.Popen.poll` returns it; None while the process runs."""
+        ...
+
+    def wait(self, timeout: float) -> object:
+        """Waits for the end of the process. Raises subprocess.TimeoutExpired."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to the process and to those that it started."""
+        ...
+
+
+class NewProcess(subprocess.Popen[bytes]):
+    """A process of its own."""
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to the process and to those that it started."""
+        signal_tree(self, number)
+
+
 class ForkedProcess:
-    """A process of the fork server, with what a pool uses of `subprocess.Popen`."""
+    """A process of the fork server."""
 
     def __init__(self, process: ForkServerProcess) -> None:
         assert process.pid is not None
@@ -57,8 +83,9 @@ class ForkedProcess:
         if self.poll() is None:
             raise subprocess.TimeoutExpired(COMMAND, timeout)
 
-
-JobProcess = ForkedProcess | subprocess.Popen[bytes]
+    def signal(self, number: int) -> None:
+        """Sends a signal to the process and to those that it started."""
+        signal_tree(self, number)
 
 
 def start_process(job: Job, environment: Mapping[str, str]) -> JobProcess:
@@ -75,7 +102,7 @@ def start_process(job: Job, environment: Mapping[str, str]) -> JobProcess:
     with job.open_log() as out:
         if _can_fork(job, environment):
             return _fork(job, whole)
-        return subprocess.Popen(job.command(), stdout=out, stderr=subprocess.STDOUT, env=whole, start_new_session=True)
+        return NewProcess(job.command(), stdout=out, stderr=subprocess.STDOUT, env=whole, start_new_session=True)
 
 
 def _can_fork(job: Job, environment: Mapping[str, str]) -> bool:

@@ -13,9 +13,6 @@ WORDS = [word for word in TINY if "receptive_field" not in word]
 needs_submitit = pytest.mark.skipif(
     importlib.util.find_spec("submitit") is None, reason="needs the extra: pip install 'pix2pix[slurm]'"
 )
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="needs the extra: pip install 'pix2pix[ray]'"
-)
 
 SBATCH = """#!/usr/bin/env bash
 # Takes a job array as Slurm's sbatch does, keeps the script, and runs its tasks here, one after the other.
@@ -91,11 +88,3 @@ def test_slurm_is_asked_for_what_was_said(tmp_path, slurm):
     for line in ("time=90", "gpus-per-node=1", "cpus-per-task=4", "mem=16GB", "partition=gpu", "array=0-1%2"):
         assert f"#SBATCH --{line}\n" in script
     assert "#SBATCH --signal=USR2@" in script  # before the time limit, so that the job can requeue itself
-
-
-@needs_ray
-def test_ray_runs_a_sweep(tmp_path):
-    words = ["train", "-m", *WORDS, "discriminator=pixel,patch16", "trainer.max_epochs=1", "name=ray"]
-    result = command(*words, "hydra/launcher=ray", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert "2 runs, 2 finished" in result.stdout
