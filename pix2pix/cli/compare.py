@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option("--metrics", "columns", metavar="NAME,NAME", help="Metrics to show, in this order. Default: all.")
 @click.option("--sort", metavar="NAME", help="Metric, whose best comes first, or setting to sort by.")
 @click.option("--paired", is_flag=True, help="Also test the differences from the best, over pictures and over seeds.")
-@click.option("--pictures", type=click.IntRange(min=0), default=8, show_default=True, help="Number of inputs to show.")
+@click.option(
+    "--pictures", type=click.IntRange(min=0), help="Number of inputs to show. Default: 8, fewer for more than 120 runs."
+)
 @click.option("--scorer", metavar="RUN", help="Run from photos to labels that segments the generated photos.")
 @click.option("--data", metavar="DIR", help="Folder of pairs for all runs. Default: each run's own.")
 @click.option("--wandb", "project", metavar="PROJECT", help="Also save a workspace in this W&B project.")

@@ -31,7 +31,7 @@ def compare(
     columns: str | Sequence[str] = (),
     sort: str | None = None,
     page: str | Path | None = None,
-    pictures: int = 8,
+    pictures: int | None = None,
     evaluate: bool = True,
     **options: Any,
 ) -> Comparison:
@@ -44,7 +44,7 @@ def compare(
         columns: the metrics to show, in this order; all by default.
         sort: a metric, whose best comes first, or a setting that differs.
         page: an HTML file to write; None for no page.
-        pictures: number of inputs that the page shows.
+        pictures: number of inputs that the page shows; None for 8, or fewer with more than 120 rows of runs.
         evaluate: whether to evaluate first the runs whose results are missing, outdated or made with other options.
         options: options of `pix2pix.evaluate` for all runs: checkpoint, data, scorer, metrics, device, trust.
 
@@ -71,9 +71,10 @@ def _list_paths(runs: Run | str | Path | Iterable[Run | str | Path]) -> list[str
     return [run.path if isinstance(run, Run) else run for run in paths]
 
 
-def _require_options(split: str, pictures: int, data: str | Path | None, page: str | Path | None) -> None:
+def _require_options(split: str, pictures: int | None, data: str | Path | None, page: str | Path | None) -> None:
     require_choice(split, "split", get_args(Split))
-    require_at_least(0, pictures=pictures)
+    if pictures is not None:
+        require_at_least(0, pictures=pictures)
     for name, path in (("data", data), ("page", page)):
         if path is not None:
             require_path(path, name)

@@ -7,7 +7,7 @@ from typing import Any
 from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.core.html_page import render_page, replace_non_finite, to_script_json
 from pix2pix.evaluation.comparison import Comparison
-from pix2pix.evaluation.page_pictures import PagePictures, collect_pictures
+from pix2pix.evaluation.page_pictures import MAX_SAMPLED_GROUPS, PagePictures, collect_pictures, default_count
 from pix2pix.evaluation.paper_tables import matching_tables
 from pix2pix.evaluation.run_groups import Group
 from pix2pix.runs.metrics import read_metrics
@@ -18,21 +18,21 @@ MAX_POINTS = 12_000  # of one metric of all runs; with many runs each curve has 
 MIN_CURVE_POINTS = 60
 
 
-def write_page(comparison: Comparison, page: Path, *, pictures: int = 8) -> None:
+def write_page(comparison: Comparison, page: Path, *, pictures: int | None = None) -> None:
     """Writes the page of a comparison.
 
     Args:
         comparison: the runs, and what was measured of them.
         page: the HTML file to write; it needs no other file and no network.
-        pictures: number of inputs to show, spread evenly over the split.
+        pictures: number of inputs to show, spread evenly over the split; None for `default_count`.
     """
     page.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomic(page, render_comparison(comparison, pictures=pictures))
 
 
-def render_comparison(comparison: Comparison, *, pictures: int = 8) -> str:
+def render_comparison(comparison: Comparison, *, pictures: int | None = None) -> str:
     """The page of a comparison as HTML; arguments as of `write_page`."""
-    collected = collect_pictures(comparison, pictures)
+    collected = collect_pictures(comparison, default_count(comparison) if pictures is None else pictures)
     return render_page(
         Path(__file__).with_name("compare_page") / "page.html",
         comparison=comparison,
@@ -40,6 +40,7 @@ def render_comparison(comparison: Comparison, *, pictures: int = 8) -> str:
         paper=matching_tables([group.entries[0].config for group in comparison.groups]),
         data=to_script_json(_script_data(comparison, collected)),
         lossless=collected.is_lossless,
+        max_sampled=MAX_SAMPLED_GROUPS,
     )
 
 
@@ -79,9 +80,10 @@ def _describe_group(comparison: Comparison, group: Group, label: str) -> dict[st
 def _read_curves(run: Run, points: int, steps: dict[tuple[int, ...], int]) -> dict[str, list[Any]]:
     """The number of a list of steps, and the values, of each logged metric, thinned to about so many points."""
     rows, curves = read_metrics(run.path / "metrics.csv"), {}
+    at = [int(row["step"]) for row in rows]
     for name in rows[0] if rows else ():
         if name.startswith(("val/", "loss/")):
-            logged = [(int(row["step"]), float(row[name])) for row in rows if row[name]]
+            logged = [(step, float(row[name])) for step, row in zip(at, rows, strict=True) if row[name]]
             finite = [point for point in logged if math.isfinite(point[1])]
             thinned = finite[:: len(finite) // points + 1] + finite[-1:]
             if thinned:

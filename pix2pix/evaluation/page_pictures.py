@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.picture_files import open_image, report_unreadable
 from pix2pix.evaluation.comparison import Comparison
@@ -15,7 +13,9 @@ from pix2pix.runs.sample_sheets import Sheet, read_epoch_sheets
 
 LOSSY_QUALITY = 90
 MAX_LOSSLESS_PIXELS = 16_000_000  # about 25 MB of lossless photos; more pixels are compressed with loss
+DEFAULT_COUNT, MAX_OUTPUTS = 8, 960  # inputs, and outputs of all groups for all inputs
 MAX_FRAMES, MAX_SAMPLES = 8, 240  # pictures of the trainings: of one pair of one run, and in all
+MAX_SAMPLED_GROUPS = MAX_SAMPLES // 3  # fewer than 3 epochs show no course, and so many sheets take long to read
 
 
 class PagePictures(NamedTuple):
@@ -30,6 +30,11 @@ class PagePictures(NamedTuple):
     rows: list[dict[str, Any]]
     samples: list[dict[str, Any]]
     is_lossless: bool
+
+
+def default_count(comparison: Comparison) -> int:
+    """How many inputs a page shows: 8, or fewer so that it opens in seconds."""
+    return max(2, min(DEFAULT_COUNT, MAX_OUTPUTS // len(comparison.groups)))
 
 
 def collect_pictures(comparison: Comparison, count: int) -> PagePictures:
@@ -84,15 +89,17 @@ def _to_data_uri(file: Path, *, lossless: bool) -> str:
 
 def _read_samples(comparison: Comparison, count: int) -> list[dict[str, Any]]:
     """The validation pairs that all groups have on their sample sheets, from the first epoch to the last."""
+    if not count or len(comparison.groups) > MAX_SAMPLED_GROUPS:
+        return []
     of_groups = {number: _list_sheets(group.entries) for number, group in enumerate(comparison.groups)}
     of_groups = {number: sheets for number, sheets in of_groups.items() if sheets}
-    if not count or not of_groups:
+    if not of_groups:
         return []
     first = next(iter(of_groups.values()))[-1].names
     names = [name for name in first if all(name in sheets[-1].names for sheets in of_groups.values())]
     names = names[: 2 if 6 * len(of_groups) <= MAX_SAMPLES else 1]
     frames = min(MAX_FRAMES, MAX_SAMPLES // max(1, len(of_groups) * len(names)))
-    if frames < 2 or not names:
+    if not names:
         return []
     thinned = {number: _thin(sheets, frames) for number, sheets in of_groups.items()}
     return _crop_samples(names, thinned)
@@ -114,21 +121,22 @@ def _thin(sheets: list[Sheet], count: int) -> list[Sheet]:
 
 
 def _crop_samples(names: list[str], of_groups: dict[int, list[Sheet]]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [{"name": name, "input": "", "target": "", "outputs": {}} for name in names]
+    ends = next(iter(of_groups.values()))[-1]  # it shows all pairs, and every sheet shows the same inputs and targets
+    inputs, targets = (_encode_column(ends, names, column) for column in (0, -1))
+    rows: list[dict[str, Any]] = [
+        {"name": name, "input": source, "target": target, "outputs": {}}
+        for name, source, target in zip(names, inputs, targets, strict=True)
+    ]
     cells = [(number, sheet) for number, sheets in of_groups.items() for sheet in sheets]
-
-    def encode(cell: tuple[int, Sheet]) -> list[list[str]]:
-        pictures = cell[1].cells()
-        of_names = [pictures[cell[1].names.index(name)] if name in cell[1].names else [] for name in names]
-        return [[_encode_sample(picture) for picture in row] for row in of_names]
-
-    for (number, sheet), encoded in zip(cells, map_in_threads(encode, cells), strict=True):
-        for row, pictures in zip(rows, encoded, strict=True):
-            if pictures:
-                row["input"], row["target"] = pictures[0], pictures[-1]
-                row["outputs"].setdefault(number, []).append([sheet.epoch, pictures[1]])
+    outputs = map_in_threads(lambda cell: _encode_column(cell[1], names, 1), cells)
+    for (number, sheet), encoded in zip(cells, outputs, strict=True):
+        for row, picture in zip(rows, encoded, strict=True):
+            if picture:
+                row["outputs"].setdefault(number, []).append([sheet.epoch, picture])
     return rows
 
 
-def _encode_sample(picture: Image.Image) -> str:
-    return webp_data_uri(picture, quality=LOSSY_QUALITY)
+def _encode_column(sheet: Sheet, names: list[str], column: int) -> list[str]:
+    """The pictures of a column of a sheet as data URIs; "" for a pair that the sheet does not show."""
+    pictures = {name: row[column] for name, row in zip(sheet.names, sheet.cells(), strict=True)}
+    return [webp_data_uri(pictures[name], quality=LOSSY_QUALITY) if name in pictures else "" for name in names]

@@ -67,9 +67,9 @@ def _preview(file: Path) -> str:
 def webp_data_uri(picture: Image.Image, quality: int | None) -> str:
     """The picture as the data URI of a WebP: of this quality from 0 to 100, or lossless for None."""
     content = io.BytesIO()
-    # Less effort than Pillow's default: a page of many pictures is written in a fraction of the time.
-    options = {"lossless": True, "quality": 20, "method": 1} if quality is None else {"quality": quality, "method": 2}
-    picture.save(content, "WEBP", **options)
+    # The least effort: a page of many pictures is written in a fraction of the time, and is a twentieth larger.
+    options = {"lossless": True, "quality": 0} if quality is None else {"quality": quality}
+    picture.save(content, "WEBP", method=0, **options)
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 

@@ -81,6 +81,8 @@ def _parse_row(columns: list[str], line: str) -> dict[str, str] | None:
 
 def split_cells(line: str) -> list[str]:
     """The cells of a line; none where it is not CSV."""
+    if '"' not in line:  # as nearly always; `csv` takes four times as long
+        return line.rstrip("\r\n").split(",") if line.strip("\r\n") else []
     try:
         return next(csv.reader([line]), [])
     except csv.Error:

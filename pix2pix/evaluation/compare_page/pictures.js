@@ -45,7 +45,8 @@ const hasPictures = (number) => pictureRows().some((row) => row.outputs[number])
 
 listeners.push(() => {
   const shown = shownGroups().filter(hasPictures), visible = new Set(shown);
-  shown.forEach((number, place) => {
+  selection.order.forEach((number, place) => { // the place among all groups: to hide one changes no other
+    if (!visible.has(number)) return;
     const colour = colourOf(number);
     const cells = columnOf(number);
     if (cells[0].dataset.place !== `${place}`) for (const cell of cells) { cell.dataset.place = place; cell.style.setProperty("--order", place); }
