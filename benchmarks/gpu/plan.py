@@ -1,7 +1,7 @@
 """What part `good` trains: the paper's ablations, the parts of `configs/recipe`, and the parts that pay together."""
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ LARGE, LARGE_STEPS = "better_256", 20_000
 SCORERS = ("scorer_128", "scorer_256")
 LEAST_SPREAD = {"lpips": 0.004, "score_class_iou": 0.006, "kid": 0.05}  # of few seeds, where theirs happens to be less
 URGENT = (LARGE, *SCORERS, *(f"{SLOW}_s{seed}" for seed in JUDGED_SEEDS))  # what takes longest
-JUDGED = {f"{part}_s{seed}" for part in PARTS for seed in JUDGED_SEEDS} | {f"{PAPER}_s{seed}" for seed in SEEDS}
+TINY_PARTS, TINY_FIELDS = ("ema", "resize"), ("pixel",)  # which try the program, and need no pretrained networks
 
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -36,6 +36,17 @@ class Planned(NamedTuple):
     words: list[str]
 
 
+def parts(options: Options) -> tuple[str, ...]:
+    """The parts that are tried."""
+    return TINY_PARTS if options.tiny else PARTS
+
+
+def judged(options: Options) -> set[str]:
+    """The runs by which parts are chosen."""
+    alone = {f"{part}_s{seed}" for part in parts(options) for seed in JUDGED_SEEDS}
+    return alone | {f"{PAPER}_s{seed}" for seed in SEEDS}
+
+
 def first_stage(options: Options) -> Iterator[Planned]:
     """The scorers, each part alone, the paper's ablations; then further seeds."""
     for name in SCORERS:
@@ -43,13 +54,13 @@ def first_stage(options: Options) -> Iterator[Planned]:
     for seed in JUDGED_SEEDS:
         long = [word for word in _sized(options, 128, 4 * STEPS) if word != "data.batch_size=4"]
         yield Planned(f"{SLOW}_s{seed}", [*long, f"seed={seed}"])
-    fields = {field: [f"discriminator={field}"] for field in FIELDS}
+    fields = {field: [f"discriminator={field}"] for field in (TINY_FIELDS if options.tiny else FIELDS)}
     others = {objective: [f"objective={objective}"] for objective in OBJECTIVES}
     for objective in ("l1", "l1_cgan"):
         others[f"encoder_decoder_{objective}"] = ["generator=encoder_decoder", f"objective={objective}"]
-    parts = {part: [f"recipe={part}"] for part in PARTS}
-    plan = [({PAPER: []}, SEEDS), (parts, JUDGED_SEEDS), (fields, SEEDS), (others, SEEDS[:1])]
-    for kinds, seeds in [*plan, (parts, SEEDS[2:]), (others, SEEDS[1:])]:
+    alone = {part: [f"recipe={part}"] for part in parts(options)}
+    plan = [({PAPER: []}, SEEDS), (alone, JUDGED_SEEDS), (fields, SEEDS), (others, SEEDS[:1])]
+    for kinds, seeds in [*plan, (alone, SEEDS[2:]), (others, SEEDS[1:])]:
         for seed in seeds:
             for what, words in kinds.items():
                 yield Planned(f"{what}_s{seed}", [*_sized(options, 128, STEPS), *words, f"seed={seed}"])
@@ -98,13 +109,13 @@ def few_pairs(options: Options, pairs: int) -> Path:
     return root
 
 
-def choose_better(done: Results) -> list[str]:
+def choose_better(done: Results, candidates: Sequence[str] = PARTS) -> list[str]:
     """The parts whose gains over the paper's recipe exceed the spread of seeds, of rivals one; the best part first.
 
     The gain is the sum of those of LPIPS, class IoU and KID, each in units of the larger standard deviation over the
     seeds of both. None of the three may be worse by more than one unit.
     """
-    gains = {part: measure_gains(done, part) for part in PARTS}
+    gains = {part: measure_gains(done, part) for part in candidates}
     paying = {part: sum(each) for part, each in gains.items() if each and sum(each) > 1.5 and min(each) > -1}
     for rivals in RIVALS:
         for loser in sorted(set(rivals) & paying.keys(), key=lambda part: paying[part])[:-1]:

@@ -19,15 +19,15 @@ from torch import Tensor
 
 from benchmarks.gpu.notes import FORK, Notes, Options, enter_job, facades, last_lines
 from benchmarks.gpu.plan import (
-    JUDGED,
     LARGE,
-    PARTS,
     SCORERS,
     URGENT,
     Planned,
     choose_better,
     first_stage,
+    judged,
     measure_gains,
+    parts,
     second_stage,
 )
 from benchmarks.gpu.training import mps
@@ -42,7 +42,7 @@ AT_ONCE = 24
 def good(options: Options, notes: Notes) -> None:
     """Trains and judges as many runs as fit, `AT_ONCE` at a time."""
     folder, at_once = Path(options.work) / "good", 3 if options.tiny else AT_ONCE
-    queue, going, done, awaited = list(first_stage(options)), {}, {}, JUDGED
+    queue, going, done, awaited = list(first_stage(options)), {}, {}, judged(options)
     with mps(options, notes):
         while (queue or going) and notes.seconds_left() > 4:
             while queue and len(going) < at_once and notes.seconds_left() > _usual_seconds(done):
@@ -54,8 +54,9 @@ def good(options: Options, notes: Notes) -> None:
                     process.join()
                     done[name] = _note_run(options, notes, going.pop(name).exitcode, name)
             if awaited and awaited <= done.keys():
-                awaited, better = set(), choose_better(done)
-                notes.put("the better recipe", {"parts": better} | {part: measure_gains(done, part) for part in PARTS})
+                awaited, better = set(), choose_better(done, parts(options))
+                gains = {part: measure_gains(done, part) for part in parts(options)}
+                notes.put("the better recipe", {"parts": better} | gains)
                 queue = [*second_stage(options, better), *queue]
             time.sleep(0.1)
         notes.put("not finished", [*going, *(planned.name for planned in queue)])

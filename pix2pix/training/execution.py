@@ -193,7 +193,8 @@ def _try(base: RunConfig, batch: Pair, decisions: Mapping[str, Any]) -> Numbers:
     steps = WARM_UP + COMPARED_STEPS
     config = decide(base, decisions)
     # Lightning's trial run: without limits, validation and loggers. A constant rate: schedules depend on the length.
-    trial = {"fast_dev_run": steps, "overfit_batches": 0.0, "max_time": None, "profiler": None}
+    # cuDNN's search for the fastest kernels would take longer than the steps: seconds for each way that is tried.
+    trial = {"fast_dev_run": steps, "overfit_batches": 0.0, "max_time": None, "profiler": None, "benchmark": False}
     config = config.replace(
         callbacks={}, logger={}, trainer=config.trainer | trial, schedule={TARGET: CONSTANT}, resume="auto"
     )

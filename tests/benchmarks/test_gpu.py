@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.gpu import __main__ as program
-from benchmarks.gpu import fast, training
+from benchmarks.gpu import fast, plan, training
 from benchmarks.gpu.notes import Notes
 from pix2pix.training.cuda_graph import CUDAGraphStep
 from tests.conftest import DATASETS, needs_datasets
@@ -114,3 +114,16 @@ def test_every_part_runs_on_a_cpu(tmp_path):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     assert {file.stem for file in tmp_path.glob("*.json")} == {f"gpu_{part}" for part in program.PARTS}
+
+
+def test_the_parts_that_pay_are_chosen_by_the_spread_of_seeds():
+    def runs(name: str, lpips: float, iou: float, kid: float) -> dict[str, dict[str, float]]:
+        metrics = {"lpips": lpips, "score_class_iou": iou, "kid": kid}
+        return {
+            f"{name}_s{seed}": {key: value * (1 + 0.001 * seed) for key, value in metrics.items()} for seed in (1, 2)
+        }
+
+    done = runs("paper", 0.4, 0.28, 9) | runs("resize", 0.38, 0.28, 5) | runs("ema", 0.42, 0.285, 9)
+    done |= runs("linear", 0.39, 0.30, 8) | runs("cosine", 0.38, 0.30, 8) | runs("hinge", 0.4, 0.28, 9)
+    done |= {"r1_s1": {"lpips": 0.1, "score_class_iou": 0.9, "kid": 1}}
+    assert plan.choose_better(done) == ["resize", "cosine"]  # one of two schedules; r1 has one run
