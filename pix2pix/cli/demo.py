@@ -9,6 +9,7 @@ from pix2pix.cli.completion import complete_path
 from pix2pix.cli.options import INFERENCE, add_options
 
 LOCAL = "127.0.0.1"
+PAGE_OPTIONS = {"host", "port", "browser", "names"}  # the others are of the translators
 
 
 @click.command()
@@ -45,10 +46,19 @@ def demo(runs: tuple[str, ...], **options: Any) -> None:
     from pix2pix.web.demo.runs import take_different_inputs
     from pix2pix.web.demo.serve import serve
 
-    if len(runs) == 1 and options["host"] == LOCAL and take_different_inputs(Path(runs[0])):
+    is_local = options["host"] == LOCAL and not options["names"]  # a dashboard answers this machine only
+    if len(runs) == 1 and is_local and take_different_inputs(Path(runs[0])):
         from pix2pix.web.dashboard import serve as serve_dashboard
 
         click.echo(f"The runs in {runs[0]} take different inputs. Tick runs on this page, then press Demo.")
-        serve_dashboard(Path(runs[0]), port=options["port"], open_browser=options["browser"])
+        words = _list_words(options)
+        serve_dashboard(Path(runs[0]), port=options["port"], open_browser=options["browser"], demo_options=words)
         return
     serve(runs or [DEFAULT.file], announce=click.echo, **options)
+
+
+def _list_words(options: dict[str, Any]) -> list[str]:
+    """The options of the translators as words of a command line."""
+    given = {name: value for name, value in options.items() if name not in PAGE_OPTIONS and value is not None}
+    values = {name: value if isinstance(value, tuple) else (value,) for name, value in given.items()}
+    return [f"--{name}={each}" for name, several in values.items() for each in several]

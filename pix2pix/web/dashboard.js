@@ -109,6 +109,12 @@ $("all").addEventListener("change", ({ target }) => {
   showChosen();
 });
 $("search").addEventListener("input", show);
+// An address such as /#SWEEP/RUN shows these runs: the way back from a page of a run.
+function readAddress() {
+  try { $("search").value = decodeURIComponent(location.hash.slice(1)); } catch { /* not an address of ours */ }
+  show();
+}
+addEventListener("hashchange", readAddress);
 for (const head of document.querySelectorAll("th[data-key]")) head.firstChild.addEventListener("click", () => {
   sign = sortKey === head.dataset.key ? -sign : 1; sortKey = head.dataset.key;
   for (const other of document.querySelectorAll("th[data-key]")) other.removeAttribute("aria-sort");
@@ -123,5 +129,5 @@ async function poll() {
   } catch { $("lost").hidden = false; }
   setTimeout(poll, POLL_MS);
 }
-show();
+readAddress();
 setTimeout(poll, POLL_MS);

@@ -38,16 +38,16 @@ SANDBOX_HEADERS = {"Content-Security-Policy": "sandbox allow-scripts allow-popup
 SANDBOX_HEADERS |= {"X-Content-Type-Options": "nosniff"}
 
 
-def serve(outputs: Path, *, port: int = 6006, open_browser: bool = True) -> None:
-    """Serves the page on 127.0.0.1 until Ctrl-C."""
-    address = start(outputs, port=port)
+def serve(outputs: Path, *, port: int = 6006, open_browser: bool = True, demo_options: Sequence[str] = ()) -> None:
+    """Serves the page on 127.0.0.1 until Ctrl-C; `demo_options` as of `FrontPage`."""
+    address = start(outputs, port=port, demo_options=demo_options)
     print(f"{address}\nPress Ctrl-C to stop.", flush=True)
     if open_browser:
         webbrowser.open(address)
     threading.Event().wait()
 
 
-def start(outputs: Path, *, port: int = 6006) -> str:
+def start(outputs: Path, *, port: int = 6006, demo_options: Sequence[str] = ()) -> str:
     """Starts the server in a thread and returns its address; uses a free port if `port` is taken.
 
     Raises:
@@ -57,10 +57,11 @@ def start(outputs: Path, *, port: int = 6006) -> str:
     outputs = outputs.resolve()
     links = board.RunLinks(outputs)
     links.update(Run(run.path.resolve()) for run in runs)
+    page = FrontPage(outputs, links, demo_options)
     try:
-        return board.launch(links.logdir, port, lambda application: add_front_page(application, outputs, links))
+        return board.launch(links.logdir, port, lambda application: add_front_page(application, page))
     except program.TensorBoardPortInUseError:
-        return board.launch(links.logdir, 0, lambda application: add_front_page(application, outputs, links))
+        return board.launch(links.logdir, 0, lambda application: add_front_page(application, page))
 
 
 class FrontPage:
@@ -69,10 +70,11 @@ class FrontPage:
     Args:
         outputs: the folder of the runs.
         links: TensorBoard's links, which are kept up with new runs.
+        demo_options: options of `pix2pix demo` for the demos that it starts, such as `--seed=3`.
     """
 
-    def __init__(self, outputs: Path, links: board.RunLinks | None = None) -> None:
-        self.outputs, self.links, self.demos = outputs, links, DemoProcesses()
+    def __init__(self, outputs: Path, links: board.RunLinks | None = None, demo_options: Sequence[str] = ()) -> None:
+        self.outputs, self.links, self.demos = outputs, links, DemoProcesses(demo_options)
         self.cards = CardReader(outputs)
 
     def answer(self, request: Request) -> Response:
@@ -145,13 +147,13 @@ class FrontPage:
         }
 
 
-def add_front_page(tensorboard: Any, outputs: Path, links: board.RunLinks | None = None) -> Any:
+def add_front_page(tensorboard: Any, page: FrontPage) -> Any:
     """Wraps TensorBoard's WSGI application with the front page and the pages and pictures it links to.
 
     Requests with a foreign host name are rejected, as in the demo.
     """
     # Only pages and pictures: checkpoints and configurations of the runs are not served.
-    files = SharedDataMiddleware(Request.application(FrontPage(outputs, links).answer), {FILES: str(outputs)})
+    files = SharedDataMiddleware(Request.application(page.answer), {FILES: str(page.outputs)})
     files.is_allowed = lambda filename: Path(filename).suffix in {".html", ".png", ".jpg"}
     host_rules = HostRules()
 

@@ -13,9 +13,14 @@ POLL_SECONDS = 0.1
 
 
 class DemoProcesses:
-    """The demos that a dashboard has started, each once for the same runs."""
+    """The demos that a dashboard has started, each once for the same runs.
 
-    def __init__(self) -> None:
+    Args:
+        options: options of `pix2pix demo` for all of them, such as `--seed=3`.
+    """
+
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        self._options = options
         self._running: dict[tuple[Path, ...], tuple[subprocess.Popen[bytes], str]] = {}
         self._lock = threading.Lock()
         atexit.register(self.stop)
@@ -26,7 +31,7 @@ class DemoProcesses:
         with self._lock:
             process, address = self._running.get(key, (None, ""))
             if process is None or process.poll() is not None:
-                self._running[key] = process, address = _start(key)
+                self._running[key] = process, address = _start([*map(str, runs), *self._options])
             return address
 
     def stop(self) -> None:
@@ -37,9 +42,9 @@ class DemoProcesses:
         self._running.clear()
 
 
-def _start(runs: Sequence[Path]) -> tuple[subprocess.Popen[bytes], str]:
+def _start(words: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:
     """The process and its address, which the command says when the translators are loaded."""
-    command = [sys.executable, "-m", "pix2pix.cli", "demo", *map(str, runs), "--no-browser"]
+    command = [sys.executable, "-m", "pix2pix.cli", "demo", *words, "--no-browser"]
     # A file: a pipe would have to be read for as long as the demo lasts.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "demo.log"

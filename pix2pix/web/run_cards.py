@@ -129,7 +129,8 @@ def _describe_differences(card: RunCard, usual: dict[str, str]) -> str:
     named = parse_folder_name(Path(card.name).name)
     if not named:
         named = {key: value for key, value in card.settings.items() if str(value) != usual.get(key, str(value))}
-    words = [f"{key.removesuffix('._target_').rpartition('.')[2]}={value}" for key, value in named.items()]
+    texts = (f"{key.removesuffix('._target_').rpartition('.')[2]}={value}" for key, value in named.items())
+    words = list(dict.fromkeys(texts))  # the direction, for one, stands in several settings
     return ", ".join(words[:MAX_SETTINGS]) + (f" and {len(words) - MAX_SETTINGS} more" if words[MAX_SETTINGS:] else "")
 
 

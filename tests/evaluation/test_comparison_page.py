@@ -108,6 +108,7 @@ def test_hiding_a_run_takes_it_from_curves_and_pictures(page):
 
 def test_210_runs_begin_with_the_best_twelve_each_in_a_colour_of_its_own(large):
     assert large.find_element(By.ID, "count").text == "12 of 70 shown"
+    assert not large.find_elements(By.CSS_SELECTOR, ".crumbs")  # no dashboard serves this file
     assert len(texts(large, ROWS)) == 70
     assert [len(texts(large, selector)) for selector in (HEADS, LEGEND)] == [12, 12]
     of_rows = colours(large, f"{ROWS}")

@@ -77,7 +77,7 @@ def request(
     outputs: Path, path: str, host: str = "127.0.0.1:6006", method: str = "GET", **headers: str
 ) -> TestResponse:
     """What the page's server answers, with a TensorBoard that greets."""
-    application = add_front_page(Response("TensorBoard"), outputs)
+    application = add_front_page(Response("TensorBoard"), FrontPage(outputs))
     words = {"method": method, "base_url": "http://127.0.0.1", "headers": {"Host": host, **headers}}
     return Client(application).open(path, buffered=True, **words)
 
@@ -266,12 +266,13 @@ def test_chosen_runs_are_compared_and_others_refused(outputs):
 
 
 def test_a_demo_of_chosen_runs_starts_once_and_ends_with_the_dashboard(outputs):
-    page = FrontPage(outputs)
+    page = FrontPage(outputs, demo_options=["--checkpoint=best"])
     runs = [outputs / "seeds" / "seed=1"]
     try:
         first, again = page.demos.start(runs), page.demos.start(runs)
         assert first == again
-        assert status(first) == 200
+        with urllib.request.urlopen(f"{first}runs") as answer:
+            assert json.load(answer)["runs"][0]["checkpoint"] == "best.ckpt"
     finally:
         page.demos.stop()
     with pytest.raises(urllib.error.URLError):
@@ -318,7 +319,11 @@ def test_the_live_table_leads_to_comparisons_samples_and_the_runs_pictures(addre
         page.find_element(By.CSS_SELECTOR, "td input").click()
         assert "runFilter=%5E(seeds%2Fseed%3D3)%24" in page.find_element(By.ID, "tensorboard").get_attribute("href")
         page.find_element(By.CSS_SELECTOR, "#comparisons a").click()
-        assert "seed" in page.title + page.page_source
+        assert go_back(page) == ["Dashboard", "seeds", "comparison"]
+        assert len(names(page)) == 3
+        page.find_element(By.CSS_SELECTOR, "td a").click()
+        assert go_back(page) == ["Dashboard", "seeds/seed=3", "evaluation on val"]  # the newest run is the first
+        assert names(page) == ["seeds/seed=3"]
         page.get(f"{address}tensorboard/#images")
         runs = {f"seeds/seed={seed}" for seed in (1, 2, 3)}
         WebDriverWait(page, 90).until(lambda page: {run_of(source) for source in pictures(page)} == runs)
@@ -330,6 +335,28 @@ def run_of(source: str) -> str:
     """The run in the key by which TensorBoard asks for a picture."""
     key = urllib.parse.parse_qs(urllib.parse.urlparse(source).query)["blob_key"][0]
     return json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))[1]
+
+
+def go_back(page) -> list[str]:
+    """Returns where a page of a run says it is, and follows its link to the run."""
+    WebDriverWait(page, 60).until(lambda page: page.find_elements(By.CSS_SELECTOR, ".crumbs"))
+    crumbs = page.find_element(By.CSS_SELECTOR, ".crumbs")
+    words = crumbs.text.split(" \u203a ")
+    crumbs.find_elements(By.TAG_NAME, "a")[1].click()
+    WebDriverWait(page, 60).until(names)
+    return words
+
+
+@needs_chromium
+def test_on_a_phone_the_table_fades_at_the_right_until_its_end(address, tmp_path):
+    with chromium(tmp_path / "browser") as page:
+        screen = {"width": 390, "height": 664, "deviceScaleFactor": 1, "mobile": True}
+        page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        page.get(address)
+        fade = "return getComputedStyle(document.querySelector('.scroll')).getPropertyValue('--fade')"
+        WebDriverWait(page, 60).until(lambda page: page.execute_script(fade) == "48px")
+        page.execute_script("document.querySelector('.scroll').scrollLeft = 9999")
+        WebDriverWait(page, 60).until(lambda page: page.execute_script(fade) == "0px")
 
 
 def names(page) -> list[str]:

@@ -228,6 +228,9 @@ def test_the_page_is_used_with_fingers_on_a_phone(phone):
     ends = [boxes[name]["y"] + boxes[name]["height"] for name in ("#results .stage", "#stage", ".tools")]
     assert all(end <= boxes[below]["y"] for end, below in zip(ends, ("#stage", ".tools", "#palette"), strict=True))
     assert (phone.script("return window.shift") or 0) < 0.1
+    label, field = phone.find("#seed-choice span").rect, phone.find("#seed").rect
+    assert label["width"] > 20
+    assert field["y"] < label["y"] < field["y"] + field["height"] / 2
     phone.choose("blind")
     phone.click("[data-tool=brush]")
     touch(phone, [(0.2 + 0.1 * step, 0.5) for step in range(7)])

@@ -53,8 +53,16 @@ def test_runs_with_different_inputs_are_chosen_on_a_page(tiny_run, reverse, tmp_
     for name, run in (("labels", tiny_run.path), ("photos", reverse)):
         shutil.copytree(run, tmp_path / name)
     pix2pix("demo", tmp_path, "--no-browser")
-    assert served.pop() == (tmp_path, {"port": 0, "open_browser": False})
+    assert served.pop() == (
+        tmp_path,
+        {"port": 0, "open_browser": False, "demo_options": ["--checkpoint=last", "--device=auto"]},
+    )
     assert "take different inputs. Tick runs on this page" in capsys.readouterr().out
+    pix2pix("demo", tmp_path, "--no-browser", "--seed", 3, "--dropout", "off", "--trust", "a", "--trust", "b")
+    words = served.pop()[1]["demo_options"]
+    assert {"--seed=3", "--dropout=off", "--trust=a", "--trust=b"} <= {*words}  # for the demos that the page starts
+    pix2pix("demo", tmp_path, "--no-browser", "--allow-host", "demo.example")
+    assert served.pop() == (str(tmp_path),)  # the page answers no other names; the demo refuses the runs in words
     pix2pix("demo", tmp_path / "labels", "--no-browser")
     assert served == [(str(tmp_path / "labels"),)]
 
