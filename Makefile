@@ -20,6 +20,7 @@ help:
 	@echo "make soak-kinds  the same for sixteen kinds of trainings, 144 kills in all (more than half an hour)"
 	@echo "make benchmark        measure the training step against the reference (about 6 minutes on 2 quiet cores)"
 	@echo "make benchmark DEVICE=cuda  the same on a GPU"
+	@echo "make benchmark REFERENCE=PATH  the same against a clone of the authors' repository"
 	@echo "make benchmark-check  measure it again, and fail where it became slower"
 	@echo "make benchmark-gpu    what a CUDA GPU makes of it, in a quarter of an hour: docs/gpu.md"
 
@@ -78,7 +79,8 @@ check: install
 	$(BIN)/basedpyright
 
 benchmark: install
-	$(BIN)/python benchmarks/benchmark.py --device $(DEVICE) --json benchmarks/results/step$(if $(filter cuda,$(DEVICE)),_cuda).json
+	$(BIN)/python benchmarks/benchmark.py --device $(DEVICE) $(if $(REFERENCE),--reference '$(REFERENCE)') \
+		--json benchmarks/results/$(if $(REFERENCE),authors_)step$(if $(filter cuda,$(DEVICE)),_cuda).json
 
 benchmark-check: install
 	$(BIN)/python benchmarks/benchmark.py --check benchmarks/results/step*.json

@@ -4,6 +4,7 @@ python benchmarks/benchmark.py --json benchmarks/results/step.json
 python benchmarks/benchmark.py --what step --sizes 256 --batches 1 4 --sides reference ours
 python benchmarks/benchmark.py --what overhead --sizes 64 256
 python benchmarks/benchmark.py --device cuda --json benchmarks/results/step_cuda.json
+python benchmarks/benchmark.py --reference ../pytorch-CycleGAN-and-pix2pix
 python benchmarks/benchmark.py --check benchmarks/results/step*.json
 
 Each side is a process of its own with the settings it has by itself. They take turns of a few steps, in an order that
@@ -24,6 +25,7 @@ from typing import Any
 import torch
 
 from benchmarks import interleaved
+from benchmarks.authors_step import describe_reference, require_checkout
 from benchmarks.interleaved import RATIOS, format_quartiles, summarize
 from benchmarks.machine import describe_machine
 from pix2pix.config.hardware import has_fast_bf16
@@ -48,16 +50,18 @@ Case = tuple[tuple[int, int], Sequence[str], int, int]
 class Side(interleaved.Contender):
     """A process that takes training steps when told to; see benchmarks/contenders.py."""
 
-    def __init__(self, name: str, shape: tuple[int, int], steps: int, threads: int, device: str) -> None:
+    def __init__(
+        self, name: str, shape: tuple[int, int], steps: int, threads: int, device: str, checkout: Path | None
+    ) -> None:
         words = [name, "--size", shape[0], "--batch", shape[1], "--steps", steps, "--threads", threads]
-        words += ["--device", device]
+        words += ["--device", device, *(["--reference", checkout] if checkout else [])]
         super().__init__(name, "benchmarks.contenders", words)
 
 
-def compare_steps(case: Case, threads: int = 0, device: str = "cpu") -> dict[str, Any]:
-    """All turns of all contenders, and their summary."""
+def compare_steps(case: Case, threads: int = 0, device: str = "cpu", checkout: Path | None = None) -> dict[str, Any]:
+    """All turns of all contenders, and their summary. `checkout`: the authors' code, for the side `reference`."""
     shape, names, rounds, steps = case
-    sides = [Side(name, shape, (rounds + 2) * steps + 10, threads, device) for name in names]
+    sides = [Side(name, shape, (rounds + 2) * steps + 10, threads, device, checkout) for name in names]
     # On a GPU the first turn covers cuDNN's choice of kernels and the recording of a graph.
     interleaved.run_in_turns(sides, rounds, steps, first=2 if device == "cpu" else 10)
     first, *_ = sides
@@ -164,20 +168,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="turns of each side")
     parser.add_argument("--steps", type=int, help="of each turn")
     parser.add_argument("--threads", type=int, default=0, help="of each side; 0: as torch chooses")
+    parser.add_argument("--reference", type=Path, metavar="PATH", help="a clone of the authors' repository")
     parser.add_argument("--json", type=Path, help="where to leave the numbers")
     parser.add_argument("--check", type=Path, nargs="+", metavar="JSON", help="measure again, and compare with these")
     options = parser.parse_args()
     if "bf16" not in sides_that_run_here(["bf16"], options.device):
         print(f"bf16 is left out: this {options.device.upper()} has no instructions for it.", flush=True)
+    if options.check and options.reference:
+        parser.error("--check compares with records of benchmarks/reference_step.py: leave out --reference.")
     if options.check:
         check(options.check)
         return
+    checkout = options.reference and options.reference.resolve()
+    if checkout:
+        require_checkout(checkout)
     machine = describe_machine() | ({"gpu": torch.cuda.get_device_name()} if options.device == "cuda" else {})
-    content: dict[str, Any] = {"machine": machine, "command": sys.argv, "results": {}}
+    content: dict[str, Any] = {"machine": machine, "command": sys.argv, "reference": describe_reference(checkout)}
+    content["results"] = {}
     for what in options.what:
         content["results"][what] = []
         for case in cases(what, options):
-            result = compare_steps(case, options.threads, options.device)
+            result = compare_steps(case, options.threads, options.device, checkout)
             show(what, result)
             content["results"][what].append(result)
             if options.json:

@@ -15,11 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
+from benchmarks.authors_step import AuthorsStep
 from benchmarks.interleaved import ResultPipe, exit_process, read_step_counts, resource_usage
 from benchmarks.reference_step import ReferenceStep, patchgan, unet
 from pix2pix.config.compose import compose_settings
@@ -61,10 +63,15 @@ def batch_of(size: int, batch: int, device: str) -> torch.Tensor:
     return pictures.to(device)
 
 
-def make_reference_step(size: int, batch: int, device: str) -> Step:
+def make_reference_step(size: int, batch: int, device: str, checkout: Path | None = None) -> Step:
+    """The step of the authors' checkout, or else that of our copy of their algorithm."""
     source, target = batch_of(size, batch, device)
-    networks = unet(min(size.bit_length() - 1, 8)).to(device), patchgan().to(device)
-    step = ReferenceStep(*networks, read_every=100 if device == "cuda" else 1)
+    read_every = 100 if device == "cuda" else 1
+    if checkout:
+        step = AuthorsStep(checkout, size, device, read_every=read_every)
+    else:
+        networks = unet(min(size.bit_length() - 1, 8)).to(device), patchgan().to(device)
+        step = ReferenceStep(*networks, read_every=read_every)
     return lambda: step(source, target)
 
 
@@ -176,6 +183,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--steps", type=int, default=100, help="of a whole training, at most: no epoch ends before")
     parser.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
+    parser.add_argument("--reference", type=Path, help="a checkout of the authors' repository, for `reference`")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -188,7 +196,7 @@ def main() -> None:
         train(CONTENDERS[options.side][0], options.size, options.batch, options.steps, options.device)
     shape = options.size, options.batch
     step = (
-        make_reference_step(*shape, options.device)
+        make_reference_step(*shape, options.device, options.reference)
         if options.side == "reference"
         else make_own_step(options.side, *shape, options.steps, options.device)
     )
