@@ -2,7 +2,7 @@
 
 import { card, download, fileName, hand } from "./card.js";
 import { copy } from "./link.js";
-import { say } from "./messages.js";
+import { hush, say } from "./messages.js";
 import { recall, remember } from "./storage.js";
 import { randomSeed } from "./variations.js";
 
@@ -19,6 +19,7 @@ export function connectButtons(page, setSeed) {
   on("camera", () => sources.toggleCamera());
   on("keep", () => drawing.canvas.toBlob((blob) => download(blob, fileName(page.pageData.runs[0].data, "drawing"))));
   on("noise", () => { setSeed(page, randomSeed()); if (page.variations.isOn) page.variations.shuffle(); });
+  for (const id of ["vary", "shelf-button"]) on(id, hush); // on small screens they open below the hint
   on("help", () => $("keys").showModal());
   on("info", () => $("about").showModal());
   $("seed").addEventListener("change", () => { if ($("seed").checkValidity() && $("seed").value) setSeed(page, Number($("seed").value)); else $("seed").value = drawing.seed; });
