@@ -4,10 +4,8 @@ pip install s3fs 'aiobotocore[boto3]' 'moto[server]' && make test-s3
 """
 
 import http.client
-import importlib.util
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,12 +18,9 @@ import pytest
 from pix2pix.runs.run import Run
 from tests.conftest import TINY_FOLDER, command, noise_pairs, same_weights, start_command, wait_until
 from tests.local_server import LocalServer, Silent
+from tests.object_store.store import missing, start_store
 
-MISSING = [name for name in ("s3fs", "moto", "flask") if importlib.util.find_spec(name) is None]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"needs {MISSING}: pip install s3fs 'aiobotocore[boto3]' 'moto[server]'"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 
 SECRET = f"not-to-be-written-{time.time_ns()}"  # a run may keep this file, as a change of the repository
 WORDS = [*TINY_FOLDER[1:], "data=shards", "data.direction=AtoB", "logger=csv", "data.path=s3://bucket/shards"]
@@ -94,13 +89,8 @@ class Passage(Silent, BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def store():
     """The port of moto's server."""
-    call = [sys.executable, "-c", "from moto.server import main; main(['-H', '127.0.0.1', '-p', '0'])"]
-    with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
-        line = next(line for line in server.stderr if "Running on" in line)
-        threading.Thread(target=server.stderr.read, daemon=True).start()
-        yield int(line.rstrip().rpartition(":")[2].rstrip("/"))
-        server.terminate()
+    with start_store() as started:
+        yield started.port
 
 
 @pytest.fixture
