@@ -2,24 +2,25 @@
 
 A norm that uses the statistics of its input (batch norm at test time, instance norm) would treat each tile as a
 picture of its own, and neighbouring tiles would differ in colour. So the statistics of the whole picture are collected
-first. The input of a norm depends on the norms before it, so there is one sweep over the tiles for each norm; it runs
-the network up to that norm. Then all tiles are translated under the same statistics.
+first. The input of a norm depends on the norms before it, so there is one sweep over the tiles for each norm. It runs
+the network up to that norm, where the pass of a tile waits for the next sweep, or stops if memory is short. Then all
+tiles are translated under the same statistics.
 """
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from pix2pix.core.randomness import derive_seed
-from pix2pix.inference.mode import InferenceMode, Noise, NormalizePicture
+from pix2pix.inference.mode import InferenceMode
+from pix2pix.inference.tile_noise import tile_noise
+from pix2pix.inference.tile_pass import KeptPasses, TilePass
 from pix2pix.models.input_sizes import round_up
 
-CELL = 256  # pixels; the noise of a large picture is drawn in squares of about this side
 Read = Callable[[int, int, int, int], Tensor]
 """Maps (top, left, height, width) to that part of the picture as the network's input, (C, height, width)."""
 
@@ -29,18 +30,26 @@ class Axis:
 
     Args:
         length: the length of the side in pixels, a multiple of `multiple`.
-        tile: side of a tile; rounded up to a multiple, at least two of them.
-        overlap: the overlap of neighbouring tiles; rounded up to a multiple.
+        tile: largest side of a tile; rounded up to a multiple, at least two of them.
+        overlap: the least overlap of neighbouring tiles; rounded up to a multiple.
         multiple: the network's; tiles begin at multiples of it, so that its feature grids coincide.
     """
 
     def __init__(self, length: int, tile: int, overlap: int, multiple: int) -> None:
         self.length, self.side = length, min(length, max(round_up(tile, multiple), 2 * multiple))
         # The last tile ends with the picture, so it may overlap its neighbour more than the others do.
-        stride = max(self.side - max(round_up(overlap, multiple), multiple), multiple)
-        self.starts = [*range(0, length - self.side, stride), length - self.side]
+        overlap = max(round_up(overlap, multiple), multiple)
+        self.starts = self._place(overlap, multiple)
+        if len(self.starts) > 1 and 2 * (self.starts[-1] - self.starts[-2]) < self.side:
+            # Most of the last tile would be translated twice, so all tiles are made smaller.
+            count = len(self.starts)
+            self.side = max(round_up(-(-(length + (count - 1) * overlap) // count), multiple), 2 * multiple)
+            self.starts = self._place(overlap, multiple)
         middles = [b + (a + self.side - b) // 2 for a, b in itertools.pairwise(self.starts)]
         self.cores = list(itertools.pairwise([0, *middles, length]))  # every pixel lies in the core of exactly one tile
+
+    def _place(self, overlap: int, multiple: int) -> list[int]:
+        return [*range(0, self.length - self.side, max(self.side - overlap, multiple)), self.length - self.side]
 
     def list_tiles(self) -> list[tuple[int, slice]]:
         """The start of each tile, and its core relative to that start."""
@@ -61,10 +70,6 @@ class Axis:
         return [row[start : start + self.side] for row, start in zip(raw, self.starts, strict=True)]
 
 
-class _StopTileError(Exception):
-    """Stops the forward pass of a tile at the norm whose statistics are being collected."""
-
-
 class Statistics:
     """Mean and variance of each norm's input over the whole picture."""
 
@@ -72,13 +77,8 @@ class Statistics:
         self.known: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         self._sums: dict[nn.Module, tuple[Any, Any, int]] = {}
 
-    def gather(self, core: tuple[slice, slice], side: tuple[int, int], norm: nn.Module, x: Tensor) -> Tensor:
-        """Adds a tile's core to the sums of the first norm with unknown statistics, and stops the forward pass there.
-
-        `core` and `side` are in pixels of the picture; known norms are applied.
-        """
-        if norm in self.known:
-            return self.apply(norm, x)
+    def gather(self, core: tuple[slice, slice], side: tuple[int, int], norm: nn.Module, x: Tensor) -> None:
+        """Adds a tile's core of the norm's input x to its sums. `core` and `side` are in pixels of the picture."""
         # Only the core: pixels in overlaps would count twice.
         rows, columns = (_scale_slice(part, n, whole) for part, n, whole in zip(core, x.shape[2:], side, strict=True))
         part = x[:, :, rows, columns].float()
@@ -87,7 +87,6 @@ class Statistics:
             sums = self._sums.get(norm, (0, 0, 0))
             more = count * mean, count * (var + mean.square()), count
             self._sums[norm] = sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]
-        raise _StopTileError
 
     def finish_sweep(self) -> None:
         """Computes mean and variance from the sums of the sweep."""
@@ -108,12 +107,14 @@ def _scale_slice(part: slice, size: int, whole: int) -> slice:
 
 
 class TileGrid(NamedTuple):
-    """A picture and its tiles along height and width."""
+    """A picture, its tiles along height and width, and what is known of them so far."""
 
     read: Read
     rows: Axis
     columns: Axis
     name: str
+    statistics: Statistics
+    kept: KeptPasses
 
 
 class Tiling:
@@ -152,84 +153,64 @@ class Tiling:
             name: name of the picture, which selects the noise.
         """
         rows, columns = (Axis(length, self.tile, self.overlap, self.multiple) for length in (height, width))
-        tiles, statistics = TileGrid(read, rows, columns, name), Statistics()
-        # The statistics of a norm depend on those of all norms before it, so each norm takes a sweep over all tiles.
-        for _ in self.inference.picture_norms(self.generator):
-            self._sweep(tiles, statistics)
-        yield from self._blend(tiles, statistics)
+        device = next(self.generator.parameters()).device
+        tiles = TileGrid(read, rows, columns, name, Statistics(), KeptPasses(device))
+        try:
+            # The statistics of a norm depend on those of all norms before it, so each takes a sweep over all tiles.
+            for _ in self.inference.picture_norms(self.generator):
+                self._sweep(tiles)
+            yield from self._blend(tiles)
+        finally:
+            tiles.kept.stop()
 
-    def _sweep(self, tiles: TileGrid, statistics: Statistics) -> None:
+    def _sweep(self, tiles: TileGrid) -> None:
         """Computes the statistics of the next norm."""
-        side = tiles.rows.side, tiles.columns.side
         for (top, core_y), (left, core_x) in itertools.product(tiles.rows.list_tiles(), tiles.columns.list_tiles()):
-            with suppress(_StopTileError):
-                self._run(tiles, top, left, partial(statistics.gather, (core_y, core_x), side))
-        statistics.finish_sweep()
+            place = top, left
+            tile = tiles.kept.take(place) or self._begin(tiles, place, (core_y, core_x))
+            if tile.resume() is None:
+                tiles.kept.keep(place, tile)
+        tiles.statistics.finish_sweep()
 
-    def _blend(self, tiles: TileGrid, statistics: Statistics) -> Iterator[tuple[int, Tensor]]:
+    def _blend(self, tiles: TileGrid) -> Iterator[tuple[int, Tensor]]:
         """Adds up overlapping strips, weighted, and yields the rows that no later strip touches."""
         rows, rest = tiles.rows, None
-        for start, share, end in zip(rows.starts, rows.weights(), [*rows.starts[1:], rows.length], strict=True):
-            strip = self._strip(tiles, start, statistics) * share[:, None]
+        ends = [*rows.starts[1:], rows.length]
+        for (start, core), share, end in zip(rows.list_tiles(), rows.weights(), ends, strict=True):
+            strip = self._strip(tiles, start, core) * share[:, None]
             if rest is not None:
                 strip[:, : rest.shape[1]] += rest
             yield start, strip[:, : end - start]
             rest = strip[:, end - start :]
 
-    def _strip(self, tiles: TileGrid, top: int, statistics: Statistics) -> Tensor:
+    def _strip(self, tiles: TileGrid, top: int, core_y: slice) -> Tensor:
         """A blended row of tiles, (C, side, width)."""
         columns, strip = tiles.columns, torch.empty(0)
-        for left, share in zip(columns.starts, columns.weights(), strict=True):
-            output = self._run(tiles, top, left, statistics.apply).float().cpu()
+        for (left, core_x), share in zip(columns.list_tiles(), columns.weights(), strict=True):
+            place = top, left
+            output = (tiles.kept.take(place) or self._begin(tiles, place, (core_y, core_x))).resume()
+            assert output is not None, "every norm has its statistics after the sweeps"
+            output = output.float().cpu()
             if not len(strip):
                 strip = torch.zeros(*output.shape[:2], columns.length)
             strip[:, :, left : left + columns.side] += output * share
         return strip
 
-    def _run(self, tiles: TileGrid, top: int, left: int, normalize: NormalizePicture) -> Tensor:
-        """The generator's output for the tile at (top, left), (C, side, side)."""
-        height, width = tiles.rows.side, tiles.columns.side
-        source = tiles.read(top, left, height, width)[None]
-        noise = tile_noise(self.inference.seed_of(tiles.name), top, left, height, self.multiple)
-        device = next(self.generator.parameters()).device
-        with torch.no_grad(), self.precision(), self.inference.apply_to(self.generator, noise, normalize):
-            return self.generator(source.to(device))[0]
+    def _begin(self, tiles: TileGrid, place: tuple[int, int], core: tuple[slice, slice]) -> TilePass:
+        """The pass of the tile at `place` (top, left), which pauses at each norm with unknown statistics."""
+        side, statistics = (tiles.rows.side, tiles.columns.side), tiles.statistics
 
+        def compute() -> Tensor:
+            source = tiles.read(*place, *side)[None]
+            with torch.no_grad(), self.precision():
+                return self.generator(source.to(tiles.kept.device))[0]
 
-def tile_noise(seed: int, top: int, left: int, height: int, multiple: int) -> Noise:
-    """The noise of a tile of `height` pixels at (top, left): a window of one unbounded noise plane per dropout."""
-    layers = itertools.count()
-    cell = -(-CELL // multiple) * multiple
+        def normalize(norm: nn.Module, x: Tensor) -> Tensor:
+            if norm not in statistics.known:
+                statistics.gather(core, side, norm, x)
+                tile.pause()
+            return statistics.apply(norm, x)
 
-    def noise(x: Tensor, keep: float) -> Tensor:
-        layer = next(layers)
-        if x.dim() != 4 or set(x.shape[2:]) == {1}:  # whole channels: the same for all tiles
-            generator = torch.Generator().manual_seed(derive_seed(seed, "inference", layer))
-            return torch.empty(x.shape).bernoulli_(keep, generator=generator)
-        _, channels, rows, columns = x.shape
-        stride = height // rows
-        plane = NoisePlane(seed, layer, (channels, cell // stride, cell // stride), keep)
-        return plane.part(top // stride, left // stride, rows, columns)[None]
-
-    return noise
-
-
-class NoisePlane(NamedTuple):
-    """The noise of one dropout over an unbounded plane, drawn in cells that each have their own seed."""
-
-    seed: int
-    layer: int
-    shape: tuple[int, int, int]
-    keep: float
-
-    def part(self, top: int, left: int, rows: int, columns: int) -> Tensor:
-        """The window (C, rows, columns) at (top, left)."""
-        # The cells that the window touches, joined, and the window cut out of them.
-        side = self.shape[1]
-        down, across = (range(a // side, -(-(a + n) // side)) for a, n in ((top, rows), (left, columns)))
-        cells = torch.cat([torch.cat([self._cell(y, x) for x in across], dim=2) for y in down], dim=1)
-        return cells[:, top % side : top % side + rows, left % side : left % side + columns]
-
-    def _cell(self, row: int, column: int) -> Tensor:
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, "inference", self.layer, row, column))
-        return torch.empty(self.shape).bernoulli_(self.keep, generator=generator)
+        noise = tile_noise(self.inference.seed_of(tiles.name), *place, side[0], self.multiple)
+        tile = TilePass(compute, partial(self.inference.apply_to, self.generator, noise, normalize))
+        return tile

@@ -1,5 +1,13 @@
 """Large pictures in tiles: bounded memory, and nothing to see where the tiles meet."""
 
+import _thread
+import itertools
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import nullcontext
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 from pix2pix import load_translator
+from pix2pix.inference import tile_pass
 from pix2pix.inference.mode import InferenceMode, normalize_by_picture
-from pix2pix.inference.tiling import Axis, Statistics, Tiling, tile_noise
+from pix2pix.inference.tile_noise import tile_noise
+from pix2pix.inference.tiling import Axis, Statistics, Tiling
 from pix2pix.models import UNet, initialise
 from tests.conftest import DATASETS, needs_datasets
 
@@ -23,6 +33,14 @@ def test_tiles_cover_the_side_and_their_shares_add_up_to_one(length, tile, overl
         assert start % 32 == 0
         total[start : start + axis.side] += share
     torch.testing.assert_close(total, torch.ones(length))
+
+
+def test_tiles_have_little_more_pixels_than_the_picture():
+    for length in range(2304, 16384, 256):
+        axis = Axis(length, 2048, 512, 256)
+        assert axis.side <= 2048
+        assert all(after - before <= axis.side - 512 for before, after in itertools.pairwise(axis.starts))
+        assert len(axis.starts) * axis.side <= 1.5 * length, length
 
 
 def test_every_tile_sees_its_part_of_one_noise():
@@ -60,6 +78,69 @@ def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalizati
     bands = list(tiling.translate(read, 96, 128, "a"))
     assert [top for top, _ in bands] == np.cumsum([0, *(band.shape[1] for _, band in bands[:-1])]).tolist()
     torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), whole, rtol=1e-4, atol=1e-5)
+
+
+def count_runs(monkeypatch, free: Callable[[], int], threads: int = 1) -> tuple[Tensor, int]:
+    """A picture in 20 tiles through a network with two norms: the output, and how often its first layer ran."""
+    monkeypatch.setattr(tile_pass, "free_bytes", lambda device: free())
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    torch.manual_seed(0)
+    network, runs = Blocks(), []
+    network.layers[0].register_forward_hook(lambda *_: runs.append(1))
+    picture = torch.randn(1, 96, 128)
+    read = lambda top, left, height, width: picture[:, top : top + height, left : left + width]  # noqa: E731
+    tiling = Tiling(network, InferenceMode(), 8, tile=32, overlap=8)
+    output = torch.cat([band for _, band in tiling.translate(read, 96, 128, "a")], dim=1)
+    assert torch.is_grad_enabled()
+    assert not tile_threads()
+    return output, len(runs)
+
+
+def tile_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "tile"]
+
+
+def test_tiles_start_again_for_each_norm_only_where_memory_or_threads_are_short(monkeypatch):
+    kept, runs = count_runs(monkeypatch, lambda: 1 << 30)
+    assert runs == 20
+    amounts = itertools.chain([100], itertools.repeat(49))  # less than half of what was free at first
+    short, short_runs = count_runs(monkeypatch, lambda: next(amounts))
+    assert short_runs == 3 * 20
+    changing = itertools.chain([100], itertools.cycle([60, 40, 60]))
+    some, some_runs = count_runs(monkeypatch, lambda: next(changing))
+    assert 20 < some_runs < 3 * 20
+    few, few_runs = count_runs(monkeypatch, lambda: 1 << 30, threads=tile_pass.MOST_THREADS // 5)
+    assert few_runs == 20 + 2 * 15
+    assert all(torch.equal(kept, other) for other in (short, some, few))
+
+
+def test_a_picture_that_is_not_finished_leaves_no_tile_behind():
+    network, picture = Blocks(), torch.randn(1, 96, 128)
+    read = lambda top, left, height, width: picture[:, top : top + height, left : left + width]  # noqa: E731
+    tiling = Tiling(network, InferenceMode(), 8, tile=32, overlap=8)
+    bands = cast(Generator, tiling.translate(read, 96, 128, "a"))
+    next(bands)
+    assert tile_threads()
+    bands.close()
+    assert not tile_threads()
+    network.layers[4].register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(tiling.translate(read, 96, 128, "a"))
+    assert not tile_threads()
+    assert not any("forward" in vars(module) for module in network.modules())
+
+
+def test_an_interrupted_tile_ends():
+    def compute() -> Tensor:
+        _thread.interrupt_main()
+        time.sleep(0.2)
+        tile.pause()
+        raise AssertionError
+
+    tile = tile_pass.TilePass(compute, nullcontext)
+    with pytest.raises(KeyboardInterrupt):
+        tile.resume()
+    assert not tile_threads()
 
 
 def seam(tiled, whole, columns) -> float:
