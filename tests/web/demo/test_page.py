@@ -1,5 +1,9 @@
 """The page in a real browser: draw and see the picture change, undo, upload, slide, compare, camera, touch, keys."""
 
+import contextlib
+import os
+import socket
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -222,10 +226,18 @@ def test_light_and_dark_follow_the_button(page):
     assert ground() == before
 
 
+def find_port() -> int:
+    """A free port below those that the system gives out, so that nothing takes it while nobody listens."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no free port")
+
+
 def test_a_demo_that_comes_back_is_found_again(browser, two_runs):
-    with serving(two_runs[0]) as served:
+    port = find_port()
+    with serving(two_runs[0], port=port) as served:
         page = Page(browser, served.address)
-        port = int(served.host.split(":")[1])
     page.until(lambda: "Disconnected" in page.find("#veil").text)
     frame = page.frame()
     page.click("#clear")
