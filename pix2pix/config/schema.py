@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from pix2pix.config.hardware import select_hardware
 from pix2pix.core.instantiate import TARGET, Component, is_component
@@ -30,10 +30,16 @@ def _require_schedule(value: Any) -> Any:
     return value
 
 
+def _require_visible(name: str) -> str:
+    if not name.strip():
+        raise ValueError("is empty or blank; the run's folder is called so. Choose a name with a visible character")
+    return name
+
+
 class OptimizerSettings(Settings):
     """Both networks' optimizers and what they share."""
 
-    lr: Annotated[float, Field(gt=0)]
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     generator: Component
@@ -110,7 +116,7 @@ class RunConfig(Settings):
     A setting that is added here gets a default: the configurations of earlier runs do not have it.
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, AfterValidator(_require_visible)]
     output_dir: str
     run_dir: str
     tags: list[str] = Field(default_factory=list)

@@ -50,7 +50,7 @@ def compare(
 
     Raises:
         FileNotFoundError: for a path without runs, or data that are not there.
-        ValueError: for a damaged run, a condition that no run meets, or a metric that no run has.
+        ValueError: for a condition that no run meets, a metric that no run has, or if no run can be read.
     """
     _require_options(split, pictures, options.get("data"), page)
     where, columns = ([each] if isinstance(each, str) else each for each in (where, columns))

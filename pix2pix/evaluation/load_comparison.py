@@ -1,6 +1,7 @@
 """Reads run directories into a comparison: metrics, evaluation protocols and the settings that differ."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from pix2pix.evaluation.run_groups import RunEntry
 from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 from pix2pix.runs.state import read_state
+
+log = logging.getLogger(__name__)
 
 MAX_LABEL_SETTINGS = 3  # if more settings differ, runs are labelled by their names
 
@@ -40,9 +43,12 @@ def load_comparison(
         checkpoint: the evaluated checkpoint of each run.
         data: a folder of pairs on which all runs were evaluated; None: each run's own.
         trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
+
+    Raises:
+        ValueError, OSError: if no run can be read. A damaged run among others is left out, and logged.
     """
     spec = EvaluationSpec(split, checkpoint, data, trust=trust)
-    entries = _order_by_field([_read_entry(run, spec) for run in runs])
+    entries = _order_by_field(_read_entries(runs, spec))
     _drop_common_data(entries)
     differing = Comparison(entries, split).differing_settings()
     names = [parse_folder_name(entry.run.path.name) for entry in entries]
@@ -67,6 +73,20 @@ def _order_by_field(entries: list[RunEntry]) -> list[RunEntry]:
         return tuple((field, value) if key == "discriminator" else (value,) for key, value in names[position].items())
 
     return [entries[position] for position in natsorted(range(len(entries)), key=sort_key)]
+
+
+def _read_entries(runs: Sequence[Run], spec: EvaluationSpec) -> list[RunEntry]:
+    entries, errors = list[RunEntry](), dict[Path, Exception]()
+    for run in runs:
+        try:
+            entries.append(_read_entry(run, spec))
+        except (ValueError, OSError) as error:
+            errors[run.path] = error
+    if errors and not entries:
+        raise next(iter(errors.values()))
+    for path, error in errors.items():
+        log.error("%s: left out of the comparison: %s", path, error)
+    return entries
 
 
 def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:

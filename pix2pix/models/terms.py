@@ -15,7 +15,7 @@ LOGITS_PER_OUTPUT = 5.0
 
 IGNORED = -100  # in class maps for torch's cross-entropy: pixels of no class
 
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Term(KeepsNetworksInEvalMode, ABC):

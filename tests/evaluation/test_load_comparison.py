@@ -265,7 +265,7 @@ def test_a_setting_that_is_infinite_does_not_break_the_page(sweep, tmp_path):
     shutil.copytree(sweep, tmp_path / "s")
     file = tmp_path / "s" / "discriminator=pixel,seed=1" / "config.yaml"
     config = yaml.safe_load(file.read_text())
-    config["optimizer"]["lr"] = float("inf")
+    config["optimizer"]["clip_norm"] = float("inf")
     file.write_text(yaml.safe_dump(config))
     compare(tmp_path / "s", page=tmp_path / "page.html", evaluate=False)
     assert '"inf"' in (tmp_path / "page.html").read_text()
@@ -478,6 +478,15 @@ def test_a_metrics_file_that_is_damaged_is_as_none(both):
         assert not load_comparison(find_runs([both]), "val").entries[0].is_final
     pix2pix("compare", both)
     assert len(set(l1_of(both).values())) == 1
+
+
+def test_a_damaged_run_is_left_out_and_the_others_are_compared(both, caplog, capsys):
+    (both / "a" / "provenance.json").write_text("{")
+    pix2pix("compare", both, "--no-evaluate")
+    assert f"{both / 'a'}: left out of the comparison: {both / 'a' / 'provenance.json'}: cannot be read" in caplog.text
+    assert [entry.run.path.name for entry in load_comparison(find_runs([both]), "val").entries] == ["b"]
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_comparison([Run(both / "a")], "val")
 
 
 @pytest.mark.parametrize("asked", ["same", "other"])
