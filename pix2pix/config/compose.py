@@ -198,5 +198,5 @@ def is_choice(option: str) -> bool:
 
 def _describe_unknown_option(group: str, option: str, options: list[str]) -> str:
     near = difflib.get_close_matches(option, options, n=1)
-    guess = f"did you mean {near[0]}? " if near else ""
-    return f"{group}={option}: there is no such option; {guess}Choose from {', '.join(options)}."
+    guess = f"; did you mean {near[0]}?" if near else "."
+    return f"{group}={option}: there is no such option{guess} Choose from {', '.join(options)}."

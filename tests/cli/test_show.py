@@ -67,7 +67,7 @@ def test_help_offers_no_parts_of_options(capsys):
     [
         (["experiment=facadez"], "experiment=facadez: there is no such option; did you mean facades? Choose from"),
         (["objective/adversarial=hing"], "objective/adversarial=hing: there is no such option; did you mean hinge?"),
-        (["data=xyz"], "data=xyz: there is no such option; Choose from cityscapes, derived,"),
+        (["data=xyz"], "data=xyz: there is no such option. Choose from cityscapes, derived,"),
         (["-m", "experiment=facadez,maps"], "did you mean facades?"),
     ],
 )
