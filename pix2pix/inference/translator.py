@@ -39,8 +39,8 @@ class Translator:
     A picture is resized as in training, so translating a source file gives the same result as evaluating its pair. If
     the network needs a multiple of some size, pictures are padded by reflection and the output is cropped.
 
-    Larger pictures are translated tile by tile. Memory stays that of one tile; time grows by about half a translation
-    for each norm that uses the picture's statistics.
+    Larger pictures are translated tile by tile. Where norms use the picture's statistics, begun tiles are kept in up to
+    half of the free memory. Where they do not fit, time grows by about half a translation for each of these norms.
 
     Args:
         trained: the generator and its test-time settings.

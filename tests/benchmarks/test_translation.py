@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import reference_test_loop
@@ -69,3 +70,18 @@ def test_the_benchmark_writes_what_it_measured(tmp_path):
     assert content["machine"]["pillow"]
     assert content["translation"]["reference_single"]["times_as_fast"]["median"] == 1.0
     assert content["translation"]["translate"]["ms"]["median"] > 0
+
+
+def test_the_cost_of_a_pixel_is_measured_for_each_size(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    program, threads = importlib.import_module("large_pictures"), torch.get_num_threads()
+    words = ["--sizes", "64", "520", "--tile", "512", "--rounds", "2", "--json", str(tmp_path / "result.json")]
+    monkeypatch.setattr(sys, "argv", ["large_pictures.py", *words])
+    try:
+        program.main()
+    finally:
+        torch.set_num_threads(threads)
+    rows = json.loads((tmp_path / "result.json").read_text())["rows"]
+    assert list(rows) == ["64", "520"]
+    assert all(len(values) == 2 and min(values) > 0 for row in rows.values() for values in row.values())
+    assert capsys.readouterr().out.count("\n| ") == 2
