@@ -14,6 +14,10 @@ from pix2pix.core.randomness import seed_all
 from pix2pix.data.augmentation import View
 from pix2pix.data.pair import Pair
 from pix2pix.data.transforms import JitterAndMirror
+from pix2pix.inference import tile_pass
+from pix2pix.inference.mode import InferenceMode
+from pix2pix.inference.tiling import Tiling
+from pix2pix.models import UNet
 from pix2pix.runs.checkpoint_copy import copy_state
 from pix2pix.runs.run import Run
 from pix2pix.training.cuda_graph import CUDAGraphStep
@@ -132,3 +136,16 @@ def test_a_translation_is_that_of_the_cpu_within_a_level(tmp_path):
     picture = Image.effect_noise((40, 24), 80).convert("RGB")
     here, there = (np.asarray(load_translator(tmp_path / "run", device=d)(picture), int) for d in ("cpu", DEVICE))
     assert abs(here - there).max() <= 1
+
+
+def test_tiles_that_wait_at_norms_have_the_pixels_of_tiles_that_start_again(deterministic, monkeypatch):
+    network, picture = UNet(base_channels=8, depth=4).to(DEVICE), torch.rand(3, 256, 384) * 2 - 1
+    tiling = Tiling(network, InferenceMode(), 16, tile=128)
+
+    def read(top: int, left: int, height: int, width: int) -> torch.Tensor:
+        return picture[:, top : top + height, left : left + width]
+
+    waited = [band for _, band in tiling.translate(read, 256, 384, "a")]
+    monkeypatch.setattr(tile_pass, "free_bytes", lambda device: 0)
+    again = [band for _, band in tiling.translate(read, 256, 384, "a")]
+    assert torch.equal(torch.cat(waited, dim=1), torch.cat(again, dim=1))

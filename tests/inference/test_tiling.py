@@ -130,6 +130,12 @@ def test_a_picture_that_is_not_finished_leaves_no_tile_behind():
     assert not any("forward" in vars(module) for module in network.modules())
 
 
+def test_on_a_gpu_memory_that_torch_keeps_unused_is_free(monkeypatch):
+    for name, value in (("mem_get_info", (100, 1000)), ("memory_reserved", 30), ("memory_allocated", 10)):
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert tile_pass.free_bytes(torch.device("cuda", 0)) == 120
+
+
 def test_an_interrupted_tile_ends():
     def compute() -> Tensor:
         _thread.interrupt_main()
