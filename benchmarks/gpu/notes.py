@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import distributions, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +100,7 @@ def describe_machine_and_card(options: Options) -> dict[str, Any]:
     if options.device == "cuda":
         query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,power.limit", "--format=csv,noheader"]
         cards = run_command(query).splitlines()
-        packages = {name: version(name) for each in distributions() if "cudnn" in (name := each.name)}
-        cudnn = next(iter(packages.values()), "unknown")  # torch would be asked at the price of a started CUDA
+        cudnn = [each.version for each in distributions() if "cudnn" in each.name]  # asking torch would start CUDA
         about |= {"cards": cards, "cuda": torch.version.cuda, "cudnn": cudnn}
     return about
 
@@ -115,9 +114,6 @@ def run_command(command: Sequence[str]) -> str:
         return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False).stdout.strip()
     except OSError:
         return ""
-
-
-# ------------------------------------------------------------------------------------------------------------ trainings
 
 
 class Job:
@@ -186,7 +182,7 @@ def _run_pix2pix(words: list[str], log: Path, work: Path) -> None:
 
 
 def enter_job(words: list[str], log: Path, work: Path) -> None:
-    """Makes this process one that runs `pix2pix WORDS` alone, with its output in a file."""
+    """Prepares this process to run `pix2pix WORDS`, with its output in a file."""
     output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(output, stream)

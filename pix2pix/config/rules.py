@@ -20,6 +20,8 @@ CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
 
 def find_broken_rules(config: RunConfig) -> Iterator[str]:
     """Yields a sentence for each contradiction in a configuration."""
+    if not config.name.strip():
+        yield "name: is blank, and the folder of the run is called so; give a name with a visible character"
     if ".." in Path(config.name).parts:
         yield f"name={config.name}: leads out of output_dir; give a name without .., or another output_dir"
     yield from find_broken_data_rules(config.data)

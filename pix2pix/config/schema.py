@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from pix2pix.config.hardware import select_hardware
 from pix2pix.core.instantiate import TARGET, Component, is_component
@@ -28,12 +28,6 @@ def _require_schedule(value: Any) -> Any:
             f"schedule: must be a schedule for both networks, or have one for each, {' and '.join(NETWORKS)}"
         )
     return value
-
-
-def _require_visible(name: str) -> str:
-    if not name.strip():
-        raise ValueError("is empty or blank; the run's folder is called so. Choose a name with a visible character")
-    return name
 
 
 class OptimizerSettings(Settings):
@@ -116,7 +110,7 @@ class RunConfig(Settings):
     A setting that is added here gets a default: the configurations of earlier runs do not have it.
     """
 
-    name: Annotated[str, AfterValidator(_require_visible)]
+    name: Annotated[str, Field(min_length=1)]
     output_dir: str
     run_dir: str
     tags: list[str] = Field(default_factory=list)

@@ -26,7 +26,7 @@ class OwnDice(Dice):
         (["seed=-1"], "seed=-1: Input should be greater than or equal to 0."),
         (["optimizer.lr=inf"], "optimizer.lr=Infinity: Input should be a finite number."),
         (["objective.l1_weight=inf"], "objective.l1_weight=Infinity: input should be a finite number."),
-        (["name=' '"], "name= : is empty or blank"),
+        (["name=' '"], "name: is blank, and the folder of the run"),
         (["optimizer.lr=0"], "optimizer.lr=0: Input should be greater than 0."),
         (["discriminator.receptive_field=50"], "Choose from 1, 16, 34, 70, 142, 286."),
         (["generator.depth=7", "data.size=64"], "image 64x64: height and width must be divisible by 128. Lower"),
