@@ -35,6 +35,7 @@ class TilePass:
         self._error: BaseException | None = None
         self._turn, self._answer = threading.Semaphore(0), threading.Semaphore(0)
         self._stopped = False
+        self._cores = torch.get_num_threads()
         self._thread = threading.Thread(target=self._run, name="tile", daemon=True)
 
     def resume(self) -> Tensor | None:
@@ -71,6 +72,7 @@ class TilePass:
             raise _StopError
 
     def _run(self) -> None:
+        torch.set_num_threads(self._cores)  # a new thread has OpenMP's default, and oneDNN follows OpenMP
         try:
             self._wait()
             self._output = self._compute()

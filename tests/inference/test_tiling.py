@@ -1,11 +1,13 @@
 """Large pictures in tiles: bounded memory, and nothing to see where the tiles meet."""
 
 import _thread
+import ctypes
 import itertools
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -80,10 +82,9 @@ def test_without_borders_to_see_tiles_give_exactly_the_whole_picture(normalizati
     torch.testing.assert_close(torch.cat([band for _, band in bands], dim=1), whole, rtol=1e-4, atol=1e-5)
 
 
-def count_runs(monkeypatch, free: Callable[[], int], threads: int = 1) -> tuple[Tensor, int]:
+def count_runs(monkeypatch, free: Callable[[], int]) -> tuple[Tensor, int]:
     """A picture in 20 tiles through a network with two norms: the output, and how often its first layer ran."""
     monkeypatch.setattr(tile_pass, "free_bytes", lambda device: free())
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     torch.manual_seed(0)
     network, runs = Blocks(), []
     network.layers[0].register_forward_hook(lambda *_: runs.append(1))
@@ -109,7 +110,8 @@ def test_tiles_start_again_for_each_norm_only_where_memory_or_threads_are_short(
     changing = itertools.chain([100], itertools.cycle([60, 40, 60]))
     some, some_runs = count_runs(monkeypatch, lambda: next(changing))
     assert 20 < some_runs < 3 * 20
-    few, few_runs = count_runs(monkeypatch, lambda: 1 << 30, threads=tile_pass.MOST_THREADS // 5)
+    monkeypatch.setattr(tile_pass, "MOST_THREADS", 5 * torch.get_num_threads())
+    few, few_runs = count_runs(monkeypatch, lambda: 1 << 30)
     assert few_runs == 20 + 2 * 15
     assert all(torch.equal(kept, other) for other in (short, some, few))
 
@@ -128,6 +130,22 @@ def test_a_picture_that_is_not_finished_leaves_no_tile_behind():
         list(tiling.translate(read, 96, 128, "a"))
     assert not tile_threads()
     assert not any("forward" in vars(module) for module in network.modules())
+
+
+MAPS = Path("/proc/self/maps")
+
+
+@pytest.mark.skipif(not MAPS.is_file() or "libgomp" not in MAPS.read_text(), reason="torch uses another OpenMP")
+def test_a_tile_computes_on_as_many_cores_as_its_caller():
+    file = next(line.split()[-1] for line in MAPS.read_text().splitlines() if "libgomp" in line)
+    openmp, before = ctypes.CDLL(file), torch.get_num_threads()
+    tile = tile_pass.TilePass(lambda: torch.tensor(openmp.omp_get_max_threads()), nullcontext)
+    try:
+        torch.set_num_threads(3)
+        other = tile_pass.TilePass(lambda: torch.tensor(openmp.omp_get_max_threads()), nullcontext)
+        assert (other.resume(), tile.resume()) == (3, before)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_on_a_gpu_memory_that_torch_keeps_unused_is_free(monkeypatch):
