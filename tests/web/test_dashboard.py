@@ -37,6 +37,10 @@ def outputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outputs")
     for seed in (1, 2, 3):
         pix2pix("train", *TINY, f"run_dir='{folder}/seeds/seed={seed}'", f"seed={seed}", "trainer.max_epochs=1")
+        file = folder / "seeds" / f"seed={seed}" / "provenance.json"
+        content = json.loads(file.read_text())
+        content["sessions"][0]["started"] = f"2026-01-01T00:00:0{seed}+00:00"  # they may begin in the same second
+        file.write_text(json.dumps(content))
     pix2pix("compare", folder / "seeds")
     return folder
 
