@@ -9,9 +9,7 @@ what tiles cost where no memory is free to keep begun ones.
 """
 
 import argparse
-import json
 import statistics
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.machine import STATUS, describe_machine, peak_mebibytes
+from benchmarks.machine import STATUS, peak_mebibytes, write_results
 from pix2pix import load_translator
 from pix2pix.data.images.class_colours import FACADES
 from pix2pix.inference import tile_pass
@@ -69,9 +67,7 @@ def main() -> None:
         times = row["microseconds_a_pixel"]
         cost = f"{statistics.median(times):.2f} ({min(times):.2f} to {max(times):.2f})"
         print(f"| {size} | {cost} | {max(row['peak_mebibytes']):.0f} |")
-    if options.json:
-        content = {"machine": describe_machine(), "command": sys.argv, "rows": rows}
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_results(options.json, rows=rows)
 
 
 if __name__ == "__main__":

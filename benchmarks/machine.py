@@ -1,10 +1,13 @@
 """The machine of a measurement, and its memory use."""
 
 import datetime
+import json
 import platform
 import resource
+import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,6 +30,13 @@ def describe_machine() -> dict[str, str]:
         **{name: version(name) for name in ("pix2pix", "torch", "numpy", "pillow")},
         "date": datetime.date.today().isoformat(),
     }
+
+
+def write_results(file: Path | None, **numbers: Any) -> None:
+    """Leaves the numbers of a measurement in a file, if there is one, with the machine and the command."""
+    if file is not None:
+        content = {"machine": describe_machine(), "command": sys.argv, **numbers}
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def mebibytes(name: str) -> float | None:

@@ -8,9 +8,7 @@ The server is a process of its own on 127.0.0.1. Every number is given with and 
 
 import argparse
 import asyncio
-import json
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +20,7 @@ from urllib.parse import unquote
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import write_results
 from pix2pix.data.datamodule import TrainingPairs
 from pix2pix.data.samplers import EpochBatches
 from pix2pix.data.sources.folder import PairFolder
@@ -119,9 +117,7 @@ def main() -> None:
                     print(
                         f"| {workers} | {batch_size} | {before:.0f} | {after:.0f} | {after / before:.1f} |", flush=True
                     )
-    if options.json:
-        content = {"machine": describe_machine(), "command": sys.argv, "delay": options.delay, "rows": rows}
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_results(options.json, delay=options.delay, rows=rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import write_results
 from pix2pix.core.spinning import FEW_SPINS, SPIN_VARIABLE
 
 ROOT = Path(__file__).parents[1]
@@ -58,9 +58,7 @@ def main() -> None:
     rows = {case: [round(statistics.median(times), 1) for times in zip(*turns[case], strict=True)] for case in cases}
     for case, milliseconds in rows.items():
         print(f"{case:<26} {' and '.join(f'{time:.0f}' for time in milliseconds)} ms a step")
-    if options.json:
-        content = {"machine": describe_machine(), "command": sys.argv, "milliseconds": rows}
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_results(options.json, milliseconds=rows)
 
 
 if __name__ == "__main__":

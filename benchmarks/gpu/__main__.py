@@ -42,6 +42,11 @@ TINY_SHARE = 0.1  # of the seconds that an item needs, where the program itself 
 TINY_LEAVES_OUT = {"fast.batch_16", "fast.batch_64"}
 
 
+def list_items() -> list[tuple[str, str]]:
+    """All items: their part and their name."""
+    return [(part, name) for part in PARTS for name in PARTS[part]]
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="the folder that holds facades/")
@@ -58,9 +63,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--commit", default="", help="where the checkout has no history of its own")
     parser.add_argument("--tiny", action="store_true", help="small networks and few steps: tries the program")
     chosen = parser.parse_args()
-    items = {f"{part}.{name}" for part, those in PARTS.items() for name in those}
-    if unknown := set(chosen.parts.split(",")) - PARTS.keys() - items:
-        parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; choose from {', '.join([*PARTS, *items])}")
+    known = [*PARTS, *map(".".join, list_items())]
+    if unknown := set(chosen.parts.split(",")) - set(known):
+        parser.error(f"--parts: there is no {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
     if chosen.networks is not None:
         pretrained.use_files(chosen.networks.resolve())
     chosen.work = tempfile.mkdtemp(prefix="gpu_")
@@ -73,13 +78,7 @@ def main() -> None:
     end, about = time.time() + chosen.seconds, describe_machine_and_card(chosen)
     Path(chosen.out).mkdir(parents=True, exist_ok=True)
     os.environ |= {"PIX2PIX_TRUSTED_MODULES": f"{chosen.work}/trusted", "PYTHONWARNINGS": "ignore"}
-    items = [
-        (part, name)
-        for word in chosen.parts.split(",")
-        for part in PARTS
-        for name in PARTS[part]
-        if word in {part, f"{part}.{name}"}
-    ]
+    items = [item for word in chosen.parts.split(",") for item in list_items() if word in {item[0], ".".join(item)}]
     items = [item for item in items if not (chosen.tiny and ".".join(item) in TINY_LEAVES_OUT)]
     share, done = (TINY_SHARE if chosen.tiny else 1.0), {}
     for number, (part, name) in enumerate(items):

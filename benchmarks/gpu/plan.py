@@ -52,8 +52,7 @@ def first_stage(options: Options) -> Iterator[Planned]:
     for name in SCORERS:
         yield Planned(name, _sized(options, int(name.removeprefix("scorer_")), 5000))
     for seed in JUDGED_SEEDS:
-        long = [word for word in _sized(options, 128, 4 * STEPS) if word != "data.batch_size=4"]
-        yield Planned(f"{SLOW}_s{seed}", [*long, f"seed={seed}"])
+        yield Planned(f"{SLOW}_s{seed}", [*_sized(options, 128, 4 * STEPS, batch=1), f"seed={seed}"])
     fields = {field: [f"discriminator={field}"] for field in (TINY_FIELDS if options.tiny else FIELDS)}
     others = {objective: [f"objective={objective}"] for objective in OBJECTIVES}
     for objective in ("l1", "l1_cgan"):
@@ -86,15 +85,15 @@ def _recipe(parts: list[str]) -> str:
     return f"recipe=[{','.join(parts)}]"
 
 
-def _sized(options: Options, size: int, steps: int) -> list[str]:
-    """So many steps of batch 4 at half the paper's width, validated three times; nothing makes the card wait."""
+def _sized(options: Options, size: int, steps: int, *, batch: int = 4) -> list[str]:
+    """So many steps at half the paper's width, validated three times; nothing makes the card wait."""
     width, steps = (8, 6) if options.tiny else (32, steps)
     networks = [f"{network}.base_channels={width}" for network in ("generator", "discriminator")]
     length = ["trainer.max_epochs=null", f"trainer.max_steps={steps}", "trainer.check_val_every_n_epoch=null"]
     length += [f"trainer.val_check_interval={steps // 3}"]
     quiet = ["logger=csv", "callbacks.samples=null", "callbacks.checkpoint.every_n_minutes=null"]
     quiet += ["callbacks.checkpoint.min_seconds=100000", "trainer.benchmark=false", "data.cache=memory"]
-    data = ["data.batch_size=4", *([] if options.tiny else [f"data.size={size}"])]
+    data = [f"data.batch_size={batch}", *([] if options.tiny else [f"data.size={size}"])]
     return [*fastest_settings(options), *networks, *length, *quiet, *data]
 
 

@@ -32,6 +32,7 @@ from benchmarks.gpu.plan import (
 )
 from benchmarks.gpu.training import mps
 from pix2pix.cli import main as pix2pix
+from pix2pix.core.atomic_files import write_text_atomic
 from pix2pix.evaluation.evaluate import evaluate
 from pix2pix.inference.generator import load_generator
 from pix2pix.runs.run import Run
@@ -107,11 +108,19 @@ def _kept(options: Options) -> Path:
     return Path(options.work) / "kept"
 
 
-def _wait_for_scorer(options: Options, folder: Path, name: str) -> Path:
+def _wait_for_scorer(options: Options, folder: Path, name: str) -> Path | None:
+    """The scorer of the run's size, once it is trained; None if its training has failed."""
     scorer = SCORERS[name == LARGE]
     while not (_kept(options) / scorer / "result.json").is_file():
+        if _failure(options, scorer).is_file():
+            return None
         time.sleep(0.2)
     return folder / scorer
+
+
+def _failure(options: Options, name: str) -> Path:
+    """The file that says that a run has failed."""
+    return Path(options.work) / f"{name}.failed"
 
 
 def _keep(options: Options, run: Run, judged: Path, result: dict[str, Any]) -> None:
@@ -126,9 +135,7 @@ def _keep(options: Options, run: Run, judged: Path, result: dict[str, Any]) -> N
     for number, output in enumerate(outputs):
         sheet.paste(output, (number * output.width, 0))
     sheet.save(kept / "sheet.jpg", quality=88)
-    part = kept / "result.part"
-    part.write_text(json.dumps(result, default=str), encoding="utf-8")
-    part.replace(kept / "result.json")
+    write_text_atomic(kept / "result.json", json.dumps(result, default=str))
 
 
 def _write_weights(options: Options, run: Run, name: str) -> None:
@@ -149,6 +156,7 @@ def _note_run(options: Options, notes: Notes, code: int | None, name: str) -> di
     result = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     notes.put(name, result | {"exit": code})
     if code != 0:
+        _failure(options, name).touch()
         log = Path(options.work) / f"{name}.log"
         notes.add_finding(f"{name} ends with {code}", last_lines(log.read_text(encoding="utf-8", errors="replace")))
     return result

@@ -91,11 +91,9 @@ def seed_all(value: int) -> None:
     """Seeds the global generators of torch on every device, of NumPy and of Python: parts of users draw from any."""
     random.seed(value)
     np.random.seed(value % 2**32)
-    # The same as torch.manual_seed, which formats a stack trace for each kind of device that the machine lacks.
+    torch.default_generator.manual_seed(value)
+    # torch.manual_seed would do all, but it formats a stack trace for each kind of device that the machine lacks.
     if torch.cuda.is_initialized():
-        torch.default_generator.manual_seed(value)
         torch.cuda.manual_seed_all(value)
     elif torch.accelerator.is_available():
         torch.manual_seed(value)
-    else:
-        torch.default_generator.manual_seed(value)
