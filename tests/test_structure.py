@@ -68,3 +68,24 @@ def test_only_configuration_and_commands_know_hydra():
         *("pix2pix.config.compose", "pix2pix.config.quoting"),
         *("pix2pix.cli.launch", "pix2pix.cli.show", "pix2pix.cli.sweep_jobs"),
     }
+
+
+def test_what_a_file_may_bring_is_built_by_core_trust_alone():
+    """`instantiate.build` builds any class. The modules that call it are given settings that the user has typed."""
+    build = "pix2pix.core.instantiate.build"
+    building = {module for module, names in IMPORTS.items() if build in names or calls(module, "instantiate.build")}
+    assert building == {
+        "pix2pix.core.trust",
+        *("pix2pix.config.check", "pix2pix.config.schedules", "pix2pix.datasets.preview", "pix2pix.training.build"),
+        "pix2pix.evaluation.own_metrics",  # of --metric
+        "pix2pix.export.import_reference",  # of a configuration that is written there
+        "pix2pix.inference.rebuild",  # after trust.require_trusted
+    }
+
+
+def calls(module: str, function: str) -> bool:
+    """Whether a module calls a function by this dotted name."""
+    place = PACKAGE.parent.joinpath(*module.split("."))
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.Call) and ast.unparse(node.func) == function for node in ast.walk(tree))

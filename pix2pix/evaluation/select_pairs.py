@@ -1,16 +1,15 @@
 """Selects the pairs of an evaluation, and says in words where they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.addresses import require_no_secrets
-from pix2pix.core.instantiate import build
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.sequences import evenly_spaced
-from pix2pix.core.trust import Trust
+from pix2pix.core.trust import Trust, UntrustedError
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.sources.evaluation_folder import EvaluationFolder
 from pix2pix.data.sources.skip_unreadable import SelectedPairs
@@ -114,14 +113,17 @@ def open_source(
         file: the file that names the class of the data, for error messages.
         trust: modules outside pix2pix whose classes it may name.
     """
-
     data = config.data
+
+    def open_own() -> PairSource:
+        return trust_checks.build_trusted(data.source_at(path), "data.source", PairSource, source=file, trust=trust)
+
     if path is not None and not is_own_data(config, path):
         if not data.has_folder:
             return EvaluationFolder(path, data)
-        if data.source_class == FOLDER_CLASS and not _is_moved(config, path, fingerprint):
+        if data.source_class == FOLDER_CLASS and not _is_moved(open_own, fingerprint):
             return EvaluationFolder(path, data)
-    return trust_checks.build_trusted(data.source_at(path), "data.source", PairSource, source=file, trust=trust)
+    return open_own()
 
 
 def training_fingerprint(run: Run) -> str | None:
@@ -132,10 +134,12 @@ def training_fingerprint(run: Run) -> str | None:
         return None
 
 
-def _is_moved(config: RunConfig, path: str | Path, fingerprint: str | None) -> bool:
-    """Whether the training data lie at `path` now. Names and sizes of all files are compared, not their contents."""
+def _is_moved(open_own: Callable[[], PairSource], fingerprint: str | None) -> bool:
+    """Whether the training data lie there now. Names and sizes of all files are compared, not their contents."""
     try:
-        return fingerprint is not None and build(config.data.source_at(path)).fingerprint() == fingerprint
+        return fingerprint is not None and open_own().fingerprint() == fingerprint
+    except UntrustedError:
+        raise
     except (ValueError, OSError):  # no training pairs
         return False
 

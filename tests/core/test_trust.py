@@ -268,6 +268,17 @@ def test_no_command_runs_what_a_foreign_run_names(run, tmp_path, part, caplog):
     assert not (tmp_path / MARK).exists()
 
 
+def test_other_data_open_nothing_that_a_foreign_run_names(run, tmp_path):
+    pairs = tmp_path / "pairs" / "val"
+    pairs.mkdir(parents=True)
+    Image.new("RGB", (64, 32), "red").save(pairs / "1.png")
+    source = {"_target_": "pix2pix.data.PairFolder", "path": "elsewhere", "folders": popen(tmp_path)}
+    foreign = rewritten(run, data__source=source)
+    with pytest.raises(SystemExit, match="its configuration is not built"):
+        pix2pix("evaluate", foreign, "--data", pairs.parent)
+    assert not (tmp_path / MARK).exists()
+
+
 def test_a_foreign_safetensors_file_runs_nothing(tiny_run, tmp_path):
     config = tiny_run.config().to_mapping()
     for name, generator in {"nest": config["generator"] | {"norm": popen(tmp_path)}, "whole": popen(tmp_path)}.items():
