@@ -4,13 +4,13 @@ They hold on this machine and for a training that starts now: a saved configurat
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pix2pix.config.data_rules import find_broken_data_rules
 from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is_better, validation_metrics
-from pix2pix.config.schema import RunConfig
+from pix2pix.config.schema import RunConfig, TrainerSettings
 from pix2pix.config.step_rules import find_broken_step_rules, has_norm
 from pix2pix.config.trainer_values import find_wrong_trainer_values
 from pix2pix.core.instantiate import TARGET, Component, is_component, locate_factory
@@ -142,7 +142,9 @@ def find_graph_obstacles(config: RunConfig) -> list[str]:
     norms = any(callback.get("gradient_norms") for callback in config.callbacks.values())
     rules = {
         "trainer=gpu: it is recorded on one": config.hardware_here()["accelerator"] in {"gpu", "cuda"},
-        "trainer.devices=1: what processes tell each other is not recorded": config.is_single_process,
+        "trainer.devices=1, or NCCL and pictures of one size: all processes replay together": (
+            config.is_single_process or _replays_messages(config)
+        ),
         "precision=bf16-mixed: the loss scale of 16-mixed is read in every step": config.precision != "16-mixed",
         "optimizer.*.fused=true, of Adam or AdamW: others keep numbers where no graph reads them": all(
             each.get("fused") and each[TARGET] in CAPTURABLE for each in optimizers
@@ -150,6 +152,13 @@ def find_graph_obstacles(config: RunConfig) -> list[str]:
         "callbacks.training_log.gradient_norms=false: a recorded step calls no callback": not norms,
     }
     return [rule for rule, is_kept in rules.items() if not is_kept]
+
+
+def _replays_messages(config: RunConfig) -> bool:
+    """Whether the gradients of several processes can be sent within a graph, by all of them in the same steps."""
+    strategy = TrainerSettings.of(config.trainer_here()).strategy
+    is_ours = isinstance(strategy, Mapping) and strategy.get(TARGET) == "pix2pix.training.GANDDPStrategy"
+    return is_ours and strategy.get("process_group_backend") in {None, "nccl"} and config.data.has_one_size
 
 
 def _is_on_cpu(config: RunConfig) -> bool:

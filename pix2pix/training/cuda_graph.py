@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pix2pix.training.gan_ddp_strategy import agree_in_all_processes
+
 log = logging.getLogger(__name__)
 
 WARM_UP = 3  # steps before recording; after them kernels are chosen and optimizers have their state
@@ -33,7 +35,7 @@ class Execution:
     """How a training step is executed. The result is the same, apart from rounding and `compiled`'s dropout.
 
     Args:
-        cuda_graph: whether the step is replayed as a CUDA graph (one GPU only).
+        cuda_graph: whether the step is replayed as a CUDA graph.
         channels_last: whether weights and batches have the memory format that tensor cores read.
         compiled: whether `torch.compile` compiles the networks; it draws other dropout noise from the same seed.
     """
@@ -97,21 +99,29 @@ class CUDAGraphStep:
     """A step that is recorded for the first batch shape that occurs often enough, and then replayed for that shape.
 
     Batches of another shape, such as the last one of an epoch, run without the graph. So do all batches, after a
-    warning, if the recording fails.
+    warning, if the recording fails. With several processes, each records its own step, messages included. Either all of
+    them replay or none does, as NCCL requires; for that their batches of a step must have the same shapes.
 
     Args:
         step: takes a source and a target (B, C, H, W), updates weights in place, and returns tensors in dictionaries.
             It must have no other effect: its Python code runs while it is recorded, and not in a replay.
         optimizers: the fused optimizers of the step; their learning rates may change between steps.
         graph: what records; a CUDA graph by default.
+        agree: tells whether all processes could record their step; each calls it once.
     """
 
-    def __init__(self, step: Step, optimizers: Sequence[Optimizer], graph: Graph | None = None) -> None:
-        self.step, self.graph = step, graph or CudaGraph()
+    def __init__(
+        self,
+        step: Step,
+        optimizers: Sequence[Optimizer],
+        graph: Graph | None = None,
+        agree: Callable[[bool], bool] = agree_in_all_processes,
+    ) -> None:
+        self.step, self.graph, self.agree = step, graph or CudaGraph(), agree
         self.groups: list[dict[str, Any]] = [group for optimizer in optimizers for group in optimizer.param_groups]
         self.step_counts: Counter[Any] = Counter()  # steps before the recording, by shape
         self.recorded_shapes: Any = None  # the shapes of the recorded source and target
-        self.has_failed = False  # whether a recording has failed
+        self.has_failed = False  # whether a recording has failed, here or in another process
 
     def __call__(self, source: Tensor, target: Tensor) -> Any:
         """Runs one step. The next step overwrites the result."""
@@ -136,17 +146,21 @@ class CUDAGraphStep:
         # The memory that the recorded kernels read: it must stay where it is as long as the graph is used.
         self.source, self.target = torch.empty_like(source), torch.empty_like(target)
         self.rates = [torch.empty((), device=source.device) for _ in self.groups]
+        reason = ""
         try:
             with _read_rates_from(self.groups, self.rates), _restore_random_state_on_failure(source.device):
                 self.result = self.graph.record(lambda: self.step(self.source, self.target))
-            self.recorded_shapes = source.shape, target.shape
         except RuntimeError as error:
-            self.has_failed = True
-            log.warning(
-                "The training step cannot be recorded as a CUDA graph: %s. Training continues without it: slower, "
-                "with the same results. execution.cuda_graph=false turns it off from the start.",
-                str(error).partition("\n")[0].rstrip("."),
-            )
+            reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        if self.agree(not reason):
+            self.recorded_shapes = source.shape, target.shape
+            return
+        self.has_failed = True
+        log.warning(
+            "The training step cannot be recorded as a CUDA graph: %s. Training continues without it: slower, with the "
+            "same results. execution.cuda_graph=false turns it off from the start.",
+            reason or "another process of this training could not record its own",
+        )
 
     def _fill(self, source: Tensor, target: Tensor) -> None:
         """Copies the batch and the learning rates to where the recorded kernels read them."""

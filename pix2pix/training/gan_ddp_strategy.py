@@ -62,6 +62,10 @@ class GANDDPStrategy(DDPStrategy):
         for parameter in filter(lambda parameter: parameter.requires_grad, self.model.parameters()):
             parameter.register_post_accumulate_grad_hook(self.buckets.add)
 
+    def pre_backward(self, closure_loss: Tensor) -> None:
+        """Forgets the messages of a pass that did not end, such as one that could not be recorded as a CUDA graph."""
+        self.buckets.clear()
+
     def post_backward(self, closure_loss: Tensor) -> None:
         """Waits for the mean gradients of this pass, which belong to the network about to step."""
         self.buckets.finish()
@@ -78,8 +82,13 @@ class GradientBuckets:
 
     def __init__(self, min_bytes: int) -> None:
         self.min_bytes = min_bytes
-        self.small: list[Tensor] = []
-        self.sent: list[tuple[list[Tensor], Tensor, dist.Work]] = []
+        self.small: list[Tensor]
+        self.sent: list[tuple[list[Tensor], Tensor, dist.Work]]  # gradients, their message, and its way
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all gradients and messages."""
+        self.small, self.sent = [], []
 
     def add(self, parameter: Tensor) -> None:
         """Adds the gradient of a parameter, which is complete for this pass."""
@@ -134,6 +143,11 @@ def average_over_processes(numbers: Mapping[str, Any]) -> dict[str, Any]:
     with detect_lost_process():
         dist.all_reduce(message)
     return {**numbers, **dict(zip(tensors, (message / dist.get_world_size()).unbind(), strict=True))}
+
+
+def agree_in_all_processes(is_so: bool) -> bool:
+    """Whether it is so in all processes, each of which must call this at the same step."""
+    return bool(average_over_processes({"is_so": torch.tensor(float(is_so))})["is_so"] == 1)
 
 
 def flatten(tensors: Sequence[Tensor]) -> Tensor:

@@ -256,7 +256,7 @@ def test_they_are_named_when_such_a_training_begins_and_only_then(tmp_path, monk
     ("overrides", "remedy"),
     [
         (["trainer=cpu"], "trainer=gpu"),
-        (["trainer=ddp"], "trainer.devices=1"),
+        (["trainer=ddp", "data.preprocess=none", "data.batch_size=1"], "pictures of one size"),
         (["trainer=gpu", "precision=16-mixed"], "precision=bf16-mixed"),
         (["trainer=gpu", "optimizer.generator.fused=false"], "fused=true"),
         (["trainer=gpu", "optimizer.generator._target_=torch.optim.SGD", "~optimizer.generator.betas"], "of Adam"),
