@@ -11,6 +11,7 @@ import sys
 from collections.abc import Collection, Iterator
 from importlib.metadata import Distribution, distributions, version
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from pix2pix.core.addresses import hide_secrets
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 FOLDER = "provenance"  # of the run: packages and diffs, each once
 MAIN_PACKAGES = ("pix2pix", "torch", "pytorch-lightning", "hydra-core", "numpy", "pillow")
 
-TYPES: dict[str, type] = {"sessions": list, "best": dict}  # of the values that are read back
+# The types of the values that are read back, and of what is in a list or mapping.
+TYPES: dict[str, type] = {"sessions": list, "best": dict, "data_fingerprint": str, "threads": int, "imported": dict}
+TYPES_WITHIN: dict[str, type | UnionType] = {"sessions": dict, "best": int | float}
 
 
 def read_provenance(file: Path) -> dict[str, Any]:
@@ -38,12 +41,19 @@ def read_provenance(file: Path) -> dict[str, Any]:
     else:
         reason = "it does not hold what pix2pix writes there"
     # Only the types of what is read back are checked: anything may have been added.
-    if isinstance(content, dict) and all(isinstance(content.get(key, kind()), kind) for key, kind in TYPES.items()):
+    if isinstance(content, dict) and all(_has_type(content[key], key) for key in TYPES.keys() & content.keys()):
         return content
     raise ValueError(
         f"{file}: cannot be read ({reason}). Restore a copy, or remove it: the run continues without it, and only the "
         "history of its sessions is lost."
     )
+
+
+def _has_type(value: Any, key: str) -> bool:
+    if not isinstance(value, TYPES[key]):
+        return False
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(isinstance(part, TYPES_WITHIN.get(key, object)) for part in parts)
 
 
 def describe_session(run: Path, config: "RunConfig") -> dict[str, Any]:

@@ -275,7 +275,7 @@ def test_other_data_open_nothing_that_a_foreign_run_names(run, tmp_path):
     source = {"_target_": "pix2pix.data.PairFolder", "path": "elsewhere", "folders": popen(tmp_path)}
     foreign = rewritten(run, data__source=source)
     with pytest.raises(SystemExit, match="its configuration is not built"):
-        pix2pix("evaluate", foreign, "--data", pairs.parent)
+        pix2pix("evaluate", str(foreign), "--data", str(pairs.parent))
     assert not (tmp_path / MARK).exists()
 
 

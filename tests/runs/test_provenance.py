@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pix2pix.runs import repositories
-from pix2pix.runs.provenance import describe_session
+from pix2pix.runs.provenance import describe_session, read_provenance
 from pix2pix.runs.run import Run
 from tests.conftest import make_config
 
@@ -103,3 +103,20 @@ def test_all_installed_packages_are_recorded_once_for_all_sessions(tiny_run: Run
     assert any(line.startswith("pix2pix @ file://") for line in packages)
     assert len(packages) == len(set(packages)) > 50
     assert json.dumps(session["repositories"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"sessions": [1]}, {"sessions": [{}, None]}, {"best": {"val/l1": "x"}}, {"data_fingerprint": 5}, {"threads": "2"}],
+)
+def test_a_provenance_with_values_of_other_types_is_damaged(tmp_path, content):
+    file = tmp_path / "provenance.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"^{file}: cannot be read"):
+        read_provenance(file)
+
+
+def test_a_provenance_may_hold_more_than_is_read_back(tmp_path):
+    content = {"sessions": [{"note": None}], "best": {"val/l1": 1}, "ours": [1, {}], "finished": "yes"}
+    (tmp_path / "provenance.json").write_text(json.dumps(content))
+    assert read_provenance(tmp_path / "provenance.json") == content
