@@ -34,6 +34,7 @@ SUFFIXES = (*JPEG, ".png", ".webp", ".bmp", ".gif", *tiff.SUFFIXES, *FORMATS_BY_
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 INT32 = np.iinfo(np.int32)
 ANIMATED = {"GIF", "WEBP", "PNG", "AVIF"}
+ONLY_TO_RGB = {"LAB", "HSV"}  # modes that Pillow converts to no other one
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that exchange height and width
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as in Pillow
 
@@ -84,6 +85,8 @@ def pil_to_tensor(image: Image.Image, mode: str) -> Tensor:
     if image.mode != mode:
         if image.has_transparency_data and "A" not in mode:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+        elif image.mode in ONLY_TO_RGB:
+            image = image.convert("RGB")
         image = image.convert(mode)
     pixels = np.array(image)
     return torch.from_numpy(pixels).reshape(image.height, image.width, -1).permute(2, 0, 1)
@@ -111,6 +114,7 @@ def open_picture(path: File) -> Picture:
             with open_image(path) as image:
                 _refuse_animation(image)
                 if exceeds_pillow(image, path):
+                    _refuse_orientation(image)
                     return read_exactly(path, image.format)
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)  # otherwise it copies even an upright picture
@@ -138,8 +142,9 @@ def read_size(path: Path) -> tuple[int, int]:
             with open_image(path) as image:
                 if image.format == "TIFF" and tiff.count_full_pages(image) != 1:
                     return tiff.read_tiff_size(path)
-                # asking a PNG without EXIF for its orientation would make Pillow read the whole file
-                has_exif = image.format != "PNG" or "exif" in image.info
+                # Of a TIFF Pillow gives the upright size itself. Asking a PNG without EXIF for its orientation would
+                # make Pillow read the whole file.
+                has_exif = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
                 is_sideways = has_exif and image.getexif().get(tiff.ORIENTATION, 1) in SIDEWAYS
                 return (image.width, image.height) if is_sideways else (image.height, image.width)
         except UnidentifiedImageError:
@@ -152,6 +157,12 @@ def _refuse_animation(image: Image.Image) -> None:
     frames = getattr(image, "n_frames", 1)
     if image.format in ANIMATED and frames > 1:
         raise UnsupportedError(f"an animation of {frames} frames. Save the frame that you need as a file of its own.")
+
+
+def _refuse_orientation(image: Image.Image) -> None:
+    """Raises UnsupportedError for a picture to be turned, which only Pillow's reader would do."""
+    if image.format != "TIFF" and image.getexif().get(tiff.ORIENTATION, 1) != 1:  # of TIFF `tiff` does the same
+        raise UnsupportedError("its orientation tag rotates it. Save it upright.")
 
 
 def _require_type(found: np.dtype, depth: Depth, name: str) -> None:

@@ -103,6 +103,8 @@ def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[I
             _refuse_other_suffix(file)
             raise
     with image:
+        if image.format == "TIFF":
+            image.filename = ""  # Pillow maps grey files into memory by it, and shears those that lie on their side
         limit = max((MAX_PIXELS_PER_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
         if image.width * image.height > limit * length:
             raise ValueError(f"its header says {image.width}x{image.height}, but it has {length} bytes")

@@ -173,6 +173,54 @@ def test_an_unusual_orientation_turns_the_size_too(tmp_path):
     assert read_pixels(tmp_path / "a.jpg", 3).shape == (3, 8, 6)
 
 
+def turn_upright(array, orientation):
+    """The array as a viewer shows it (EXIF 2.3, tag 274)."""
+    array = array.swapaxes(0, 1) if orientation >= 5 else array
+    down, right = orientation in {3, 4, 7, 8}, orientation in {2, 3, 6, 7}
+    return array[:: -1 if down else 1, :: -1 if right else 1]
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize(
+    ("array", "depth"),
+    [
+        (BYTES, 8),
+        (BYTES[..., 0], 8),
+        (np.dstack([BYTES, BYTES[..., 0]]), 8),
+        (GREY, 16),
+        (GREY / np.float32(3), "float"),
+    ],
+)
+def test_a_tiff_is_turned_upright_whatever_its_orientation(tmp_path, array, depth, compression):
+    for orientation in range(1, 9):
+        file = tmp_path / f"{orientation}.tif"
+        Image.fromarray(array).save(file, tiffinfo={274: orientation}, compression=compression)
+        upright = turn_upright(array, orientation)
+        assert read_size(file) == upright.shape[:2]
+        pixels = read_pixels(file, array.shape[2] if array.ndim == 3 else 1, depth)
+        np.testing.assert_array_equal(pixels.permute(1, 2, 0).numpy().reshape(upright.shape), upright)
+
+
+def test_a_png_of_deep_colour_that_an_orientation_rotates_is_refused(tmp_path):
+    file = write(tmp_path / "a.png", DEEP)
+    exif = Image.Exif()
+    exif[274] = 6
+    chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    content = file.read_bytes()
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    file.write_bytes(content[:33] + chunk + content[33:])  # after the header
+    with pytest.raises(ValueError, match=r"a\.png: its orientation tag rotates it"):
+        read_pixels(file, 3, 16)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_tiff_in_lab_is_read_with_any_number_of_channels(tmp_path, channels):
+    Image.new("LAB", (8, 6), (200, 128, 128)).save(tmp_path / "a.tif")
+    pixels = read_pixels(tmp_path / "a.tif", channels)
+    assert pixels.shape == (channels, 6, 8)
+    assert 180 < pixels[0, 0, 0] < 200
+
+
 def test_a_bomb_is_refused(tmp_path):
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
     chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
