@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pix2pix.core.extras import MissingExtraError
 from pix2pix.core.free_memory import free_memory
@@ -96,13 +96,8 @@ def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[I
     length = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else require_regular_file(file)
     if not length:
         raise ValueError("the file is empty")
-    with lift_pixel_limit():
-        try:
-            image = Image.open(file, formats=formats or known_formats(file))
-        except UnidentifiedImageError:
-            _refuse_other_suffix(file)
-            raise
-    with image:
+    # For as long as the picture is open: of some TIFF Pillow compares the size only when it reads the pixels.
+    with lift_pixel_limit(), _open(file, formats or known_formats(file)) as image:
         if image.format == "TIFF":
             image.filename = ""  # Pillow maps grey files into memory by it, and shears those that lie on their side
         limit = max((MAX_PIXELS_PER_BYTE.get(str(tile[0]), math.inf) for tile in image.tile), default=math.inf)
@@ -110,6 +105,14 @@ def open_image(file: File, formats: tuple[str, ...] | None = None) -> Iterator[I
             raise ValueError(f"its header says {image.width}x{image.height}, but it has {length} bytes")
         require_memory(image.width * image.height * BYTES_PER_PIXEL)
         yield image
+
+
+def _open(file: File, formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    try:
+        return Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        _refuse_other_suffix(file)
+        raise
 
 
 def _refuse_other_suffix(file: File) -> None:

@@ -94,10 +94,13 @@ def test_many_channels_in_front_are_refused_with_the_order_of_the_axes(tmp_path)
 
 
 @pytest.mark.parametrize("limit", [50, 150])  # 12 x 16 pixels are an error above half of it, and a warning above it
-def test_a_picture_above_pillows_limit_is_read(tmp_path, monkeypatch, limit):
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_picture_above_pillows_limit_is_read(tmp_path, monkeypatch, mode, limit):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    for name in ("a.png", "a.tif", "a.webp"):
-        Image.fromarray(BYTES).convert("L" if name == "a.tif" else "RGB").save(tmp_path / name)
+    Image.fromarray(BYTES).convert(mode).save(tmp_path / "lzw.tif", compression="tiff_lzw")
+    for name in ("a.png", "a.tif", "a.webp", "a.bmp", "a.jp2", "lzw.tif"):
+        if name != "lzw.tif":
+            Image.fromarray(BYTES).convert(mode).save(tmp_path / name)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             picture = open_picture(tmp_path / name)
