@@ -142,7 +142,7 @@ def paired_differences(ours: Mapping[Any, float], theirs: Mapping[Any, float]) -
 def _picture_means(group: Group, metric: str) -> dict[str, float]:
     """The mean over the runs of a group, for each picture with a number in all of them; empty for a set metric."""
     tables = [
-        {name: float(row[metric]) for name, row in entry.picture_rows.items() if row.get(metric)}
+        {name: row[metric] for name, row in entry.picture_rows.items() if metric in row}
         for entry in group.shown_entries
     ]
     means = {name: statistics.fmean(table[name] for table in tables) for name in set.intersection(*map(set, tables))}

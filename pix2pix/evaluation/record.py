@@ -1,5 +1,7 @@
 """Records the inputs and options of an evaluation, so that outdated results are recognised."""
 
+import contextlib
+import csv
 import hashlib
 import json
 import os
@@ -15,13 +17,14 @@ from pix2pix.inference.generator import TrainedGenerator
 if TYPE_CHECKING:
     from pix2pix.evaluation.select_pairs import Selection
 
-FILE = "metrics.json"
+FILE, PER_IMAGE = "metrics.json", "per_image.csv"
 INFERENCE = ("normalization", "dropout", "seed")
 PARTS = {
     "data": ("kind", "fingerprint", "files", "pictures"),
     "checkpoint_file": ("sha256",),
     "scorer": ("path", "sha256"),
 }
+ENCODING = "utf-8-sig"  # with or without the mark that spreadsheets put before the text
 Record = dict[str, Any]
 
 
@@ -109,16 +112,44 @@ def file_state(file: Path) -> dict[str, int]:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Reads the record and metrics of an evaluation folder; None if there is no readable one."""
+    """Reads the record and metrics of an evaluation folder; None if there is no readable one.
+
+    Without a readable table of its pictures, an evaluation counts as none, too, and is made again.
+    """
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or not all(isinstance(record.get(key), dict) for key in ("metrics", "inference")):
         return None
+    if not _has_table(folder / PER_IMAGE):
+        return None
     metrics = {name: value for name, value in record["metrics"].items() if isinstance(value, int | float)}
     valid = {key: value for key, value in record.items() if key not in PARTS or _has_strings(value, PARTS[key])}
     return valid | {"metrics": metrics}
+
+
+def _has_table(file: Path) -> bool:
+    """Whether the first line of a table of pictures names its columns; a spreadsheet may have saved it otherwise."""
+    try:
+        with file.open(newline="", encoding=ENCODING, errors="surrogateescape") as content:
+            return "name" in next(csv.reader(content), [])
+    except (OSError, csv.Error):
+        return False
+
+
+def read_picture_rows(folder: Path) -> dict[str, dict[str, float]]:
+    """The metrics of each picture in the folder of an evaluation, by its name, as far as they are numbers."""
+    with (folder / PER_IMAGE).open(newline="", encoding=ENCODING, errors="surrogateescape") as file:
+        return {row.get("name", ""): _read_numbers(row) for row in csv.DictReader(file)}
+
+
+def _read_numbers(row: dict[str, str]) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for name, text in row.items():
+        with contextlib.suppress(ValueError, TypeError):  # the name of the picture, and what is not measured
+            numbers[name] = float(text)
+    return numbers
 
 
 def _has_strings(value: Any, names: Sequence[str]) -> bool:

@@ -16,12 +16,11 @@ from pix2pix.core.plurals import pluralize
 from pix2pix.evaluation.bootstrap import LEVEL, RESAMPLES, Interval
 from pix2pix.evaluation.evaluate_pairs import Row
 from pix2pix.evaluation.own_metrics import read_own_metrics
-from pix2pix.evaluation.record import FILE, Record
+from pix2pix.evaluation.record import FILE, PER_IMAGE, Record
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import read_epoch_sheets
 
-PER_IMAGE = "per_image.csv"
-FILES = {"metrics.json", PER_IMAGE, "index.html", "images"}  # of an evaluation
+FILES = {FILE, PER_IMAGE, "index.html", "images"}  # of an evaluation
 
 
 @dataclass
@@ -61,12 +60,6 @@ class Evaluation:
         if name in self.spread:
             text += f" ± {self.spread[name]:.2g}"
         return text + (f" ({pluralize(self.counts[name], 'picture', 'pictures')})" if name in self.counts else "")
-
-
-def read_picture_rows(folder: Path) -> dict[str, dict[str, str]]:
-    """The metrics of each picture in the folder of an evaluation, by its name, as they stand in per_image.csv."""
-    with (folder / PER_IMAGE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return {row["name"]: row for row in csv.DictReader(file)}
 
 
 def write_results(folder: Path, run: Run, record: Record, result: Evaluation) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from pix2pix.config.metric_names import Metric
 from pix2pix.config.schema import RunConfig
+from pix2pix.evaluation.record import read_picture_rows
 from pix2pix.evaluation.result_settings import result_settings
-from pix2pix.evaluation.results import read_picture_rows
 from pix2pix.runs.run import Run
 from pix2pix.runs.state import RunState
 
@@ -64,7 +64,7 @@ class RunEntry:
         return spreads | {f"{name}_pictures": count for name, count in self.pictures.items()}
 
     @cached_property
-    def picture_rows(self) -> dict[str, dict[str, str]]:
+    def picture_rows(self) -> dict[str, dict[str, float]]:
         """The metrics of each picture, by its name, as the evaluation wrote them."""
         return read_picture_rows(self.evaluation_folder)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from natsort import natsorted
 from PIL import Image, PngImagePlugin
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Kind = Literal["val", "train", "inputs"]
 TITLES = ("input", "output", "target")
 ABOUT = "pix2pix"
+NAME = re.compile(r"[a-z]+_epoch([0-9]+)(-step[0-9]+)?\.png")  # copies under other names are no sheets
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,15 @@ def sheet_name(kind: Kind, epoch: int, step: int | None = None) -> str:
 
 def parse_epoch(path: Path) -> int:
     """The epoch in the name of a sheet, counted from 1."""
-    return int(re.split(r"_epoch|[-.]", path.name)[1])
+    match = NAME.fullmatch(path.name)
+    assert match
+    return int(match[1])
 
 
 def list_sheets(folder: Path, kind: Kind | Literal["*"] = "*") -> list[Path]:
     """The files of the sheets of a kind, or of all kinds one after the other, from the oldest to the newest."""
-    return natsorted(folder.glob(f"{kind}_epoch*.png"), key=lambda path: path.name)
+    files = (path for path in folder.glob(f"{kind}_epoch*.png") if NAME.fullmatch(path.name))
+    return natsorted(files, key=lambda path: path.name)
 
 
 def write_sheet(path: Path, kind: Kind, step: int, names: Sequence[str], rows: Sequence[Sequence[Tensor]]) -> Sheet:
@@ -120,4 +124,19 @@ def newest_sheet(folder: Path, kind: Kind) -> tuple[Sheet | None, list[str]]:
 def _read_sheet(path: Path) -> Sheet | None:
     with report_unreadable(path), open_image(path, ("PNG",)) as page:
         about = page.info.get(ABOUT)  # stored before the pixels; page.text would decode the whole picture
-        return None if about is None else Sheet(path, **json.loads(about))
+        if about is None:
+            return None
+        sheet = Sheet(path, **json.loads(about))
+        _require_valid(sheet, page)
+        return sheet
+
+
+def _require_valid(sheet: Sheet, page: Image.Image) -> None:
+    """Raises ValueError for what no sheet of a training says of itself."""
+    names = sheet.names
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("the names of its pairs are not recorded")
+    if sheet.kind not in get_args(Kind) or not isinstance(sheet.step, int):
+        raise ValueError("its kind or step is not recorded")
+    if (page.height - TITLE_HEIGHT) // len(names) <= GAP or (page.width - GAP) // len(TITLES) <= GAP:
+        raise ValueError(f"a picture of {page.width}x{page.height} has no room for {len(names)} pairs")

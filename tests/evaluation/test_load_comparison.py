@@ -480,6 +480,22 @@ def test_a_metrics_file_that_is_damaged_is_as_none(both):
     assert len(set(l1_of(both).values())) == 1
 
 
+def test_a_table_of_pictures_that_a_spreadsheet_saved_is_read_or_made_again(both, capsys):
+    table = evaluate(Run(both / "a")).folder / "per_image.csv"
+    evaluate(Run(both / "b"))
+    whole = table.read_text()
+    table.write_text(whole, encoding="utf-8-sig")
+    pix2pix("compare", both)
+    assert table.read_bytes().startswith(b"\xef\xbb\xbf")  # it was read as it is
+    for changed in (whole.replace(",", ";"), "", "\0\0"):
+        table.write_text(changed)
+        pix2pix("compare", both)
+        assert table.read_text() == whole
+    table.write_text(whole.replace("0.", "zero ", 1))
+    (of_a, _) = load_comparison(find_runs([both]), "val").entries
+    assert len(of_a.picture_rows) == len(whole.splitlines()) - 1
+
+
 def test_a_damaged_run_is_left_out_and_the_others_are_compared(both, caplog, capsys):
     (both / "a" / "provenance.json").write_text("{")
     pix2pix("compare", both, "--no-evaluate")

@@ -1,7 +1,11 @@
 """Sheets of the same pairs: after epochs, and every so many steps within one."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from pix2pix.runs.run import Run
 from pix2pix.runs.sample_sheets import newest_sheet, read_sheets
@@ -75,3 +79,31 @@ def test_inputs_without_targets_have_sheets_of_their_own_and_no_part_in_the_trai
     assert sheet.names == ["0", "1"]
     assert {strip.width for strip in sheet.strips()} == {2 * (128 + 4) + 4}  # an input and its output
     assert "damaged.png: cannot be read as a picture" in capsys.readouterr().out
+
+
+def write_about(path: Path, size: tuple[int, int] = (400, 300), **about: Any) -> None:
+    """A PNG that says of itself what a sheet says."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("pix2pix", json.dumps({"kind": "val", "step": 5, "names": ["a", "b"]} | about))
+    Image.new("RGB", size).save(path, pnginfo=info)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{"names": []}, {"names": 5}, {"names": [1]}, {"names": ["a"] * 500}, {"step": "x"}, {"kind": "q"}, {"other": 1}],
+)
+def test_a_sheet_that_says_what_no_training_writes_is_left_out_by_name(tmp_path, about, caplog):
+    write_about(tmp_path / "val_epoch0001.png")
+    write_about(tmp_path / "val_epoch0002.png", **about)
+    assert [sheet.epoch for sheet in read_sheets(tmp_path)] == [1]
+    assert "val_epoch0002.png: cannot be read" in caplog.text
+
+
+def test_copies_of_sheets_under_other_names_are_no_sheets(tmp_path):
+    write_about(tmp_path / "val_epoch0010.png")
+    for name in ("val_epoch0010 (1).png", "val_epoch0010_best.png", "val_epochs.png", "val_epoch.png"):
+        write_about(tmp_path / name)
+    sheet, errors = newest_sheet(tmp_path, "val")
+    assert sheet is not None
+    assert (sheet.epoch, errors) == (10, [])
+    assert [sheet.path.name for sheet in read_sheets(tmp_path)] == ["val_epoch0010.png"]
