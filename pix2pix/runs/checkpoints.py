@@ -23,14 +23,17 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class InBackground:
-    """Asks `AtomicCheckpointIO`, as Lightning's `storage_options`, to write a checkpoint beside the training.
+class SaveOptions:
+    """How `AtomicCheckpointIO` writes a checkpoint; it takes them as Lightning's `storage_options`.
 
     Args:
         names: further names of the checkpoint in its folder.
+        in_background: whether a copy of the state is written beside the next steps. The copy takes as much memory as
+            the checkpoint.
     """
 
     names: Sequence[str] = ()
+    in_background: bool = False
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -39,7 +42,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     The checksum is recorded before the rename, so that it is known for every file in place. The old `last.ckpt` becomes
     `previous.ckpt`. A full disk does not raise but sets `error`, because all processes must continue together.
 
-    In the background a thread writes a copy of the state, one checkpoint at a time; `finish` tells how it went.
+    A thread writes what has `SaveOptions`, one checkpoint at a time; `finish` tells how it went.
     """
 
     def __init__(self) -> None:
@@ -50,9 +53,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Saves the checkpoint, or begins to; on failure sets `error` and leaves the existing files untouched."""
         self.teardown()
-        if isinstance(storage_options, InBackground):
-            copied = copy_state(checkpoint)
-            self.writing = self.thread.submit(_try_to_save, copied, Path(path), storage_options.names)
+        if isinstance(storage_options, SaveOptions):
+            state = copy_state(checkpoint) if storage_options.in_background else checkpoint
+            self.writing = self.thread.submit(_try_to_save, state, Path(path), storage_options.names)
+            if not storage_options.in_background:
+                self.teardown()
         else:
             self.error = _try_to_save(checkpoint, Path(path))
 

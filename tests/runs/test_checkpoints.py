@@ -15,7 +15,7 @@ import torch
 
 from pix2pix.core.checksums import SUMS, Checksums, file_sha256
 from pix2pix.core.integrity import check_integrity
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, InBackground, find_resumable, link_checkpoint
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, SaveOptions, find_resumable, link_checkpoint
 from pix2pix.runs.run import PREVIOUS, Run
 
 
@@ -205,7 +205,7 @@ def slow(monkeypatch):
 
 
 def begin(disk: AtomicCheckpointIO, run: Run, state: dict, *names: str) -> None:
-    disk.save_checkpoint(state, run.last_checkpoint, storage_options=InBackground(names))
+    disk.save_checkpoint(state, run.last_checkpoint, storage_options=SaveOptions(names, in_background=True))
 
 
 def test_a_checkpoint_written_beside_the_training_holds_the_state_of_its_moment(saved, slow):
@@ -227,6 +227,16 @@ def test_a_checkpoint_written_beside_the_training_holds_the_state_of_its_moment(
     assert content["state_dict"]["weights"].is_contiguous(memory_format=torch.channels_last)
     assert [step(path) for path in saved.resume_checkpoints()] == [3, 2]
     assert check_integrity(saved.checkpoint("best")) == (True, None)
+
+
+def test_a_checkpoint_that_is_not_copied_is_in_place_before_the_next_step(saved):
+    disk, weights = AtomicCheckpointIO(), torch.full((4,), 3.0)
+    options = SaveOptions(["best.ckpt"])
+    disk.save_checkpoint({"step": 3, "state_dict": {"weights": weights}}, saved.last_checkpoint, options)
+    weights.fill_(4.0)
+    assert disk.is_written()
+    assert disk.finish() is None
+    assert torch.load(saved.checkpoint("best"), weights_only=True)["state_dict"]["weights"].unique() == 3.0
 
 
 def test_one_checkpoint_is_written_at_a_time(saved, slow):

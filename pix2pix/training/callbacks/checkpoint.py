@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pix2pix.config.metric_names import Mode, higher_is_better
 from pix2pix.core.signals import StopSignals, TimeLimitReached, TrainingInterrupted
-from pix2pix.runs.checkpoints import AtomicCheckpointIO, InBackground, link_names
+from pix2pix.runs.checkpoints import AtomicCheckpointIO, SaveOptions, link_names
 from pix2pix.runs.plain_state import make_plain
 from pix2pix.runs.run import Run
 from pix2pix.training.agreement import is_wanted_anywhere
@@ -40,9 +40,9 @@ log = logging.getLogger(__name__)
 class Checkpoints(Checkpoint):
     """Saves `last.ckpt` after epochs and validations, and at intervals; keeps the best one as `best.ckpt`.
 
-    A checkpoint is saved between steps, and only if losses and weights are finite. It is copied and then written beside
-    the next steps, one at a time. SIGTERM, Ctrl-C and the signals of clusters end the training after the current step
-    and save it; so does an error between steps, such as that of an unreadable picture.
+    A checkpoint is saved between steps, and only if losses and weights are finite. On a GPU it is copied and written
+    beside the next steps, one at a time. SIGTERM, Ctrl-C and the signals of clusters end the training after the current
+    step and save it; so does an error between steps, such as that of an unreadable picture.
 
     Args:
         monitor: the metric that chooses the best checkpoint, e.g. `val/l1`, or one that a callback of yours logs.
@@ -192,7 +192,9 @@ class Checkpoints(Checkpoint):
         # Lightning calls `state_dict` while it saves, so that the file holds the names that it is about to get.
         last, self.names = Run(trainer.default_root_dir).checkpoints / "last.ckpt", list(names)
         if isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO):
-            trainer.save_checkpoint(last, storage_options=InBackground(names))
+            # On the CPU the steps would wait for the thread all the same, and the copy take half as much memory again.
+            in_background = trainer.strategy.root_device.type != "cpu"
+            trainer.save_checkpoint(last, storage_options=SaveOptions(names, in_background=in_background))
         else:  # in a Trainer that was not built here
             trainer.save_checkpoint(last)
             self._report(link_names(last, names) if trainer.is_global_zero else None, must=must)
