@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pix2pix.config.compose import CONFIG, CONFIGS, describe_error, resolve
+from pix2pix.core.processes import import_environment
 from pix2pix.runs.sweep import SWEEP, Job
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ class PrepareSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Exits with the problems of the first invalid job."""
-        if not _imports_from_current_folder():
-            os.environ["PYTHONSAFEPATH"] = "1"  # jobs must not import from it either
+        os.environ.update(import_environment())
         is_grid = config.hydra.sweeper._target_.endswith("BasicSweeper")  # a search draws its jobs later
         with _exit_on_error("the sweep:"):
             loader = GlobalHydra.instance().config_loader()
@@ -187,7 +186,3 @@ def _require_own_directory(job: Job, other: Job) -> None:
             f"{job.run.path}: is also the directory of job {' '.join(other.overrides)!r}. Each run needs its own: "
             "omit run_dir and hydra.sweep.subdir, or sweep values that differ in more than slashes."
         )
-
-
-def _imports_from_current_folder() -> bool:
-    return bool(sys.path) and Path(sys.path[0] or ".").resolve() == Path.cwd()

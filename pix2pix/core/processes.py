@@ -1,7 +1,9 @@
-"""Ends processes with those that they started, on every system."""
+"""Starts Python processes as safely as this one, and ends processes with those that they started, on every system."""
 
 import os
 import signal
+import sys
+from pathlib import Path
 from typing import Protocol
 
 import psutil
@@ -33,3 +35,12 @@ def signal_tree(process: HasPid, number: int) -> None:
             each.terminate()
         except psutil.NoSuchProcess:
             continue  # it ended by itself
+
+
+def import_environment() -> dict[str, str]:
+    """Variables with which a Python process that this one starts imports from the same places.
+
+    `python -m` would look into the current folder first. A file `torch.py` there would be taken for torch.
+    """
+    from_current_folder = bool(sys.path) and Path(sys.path[0] or ".").resolve() == Path.cwd()
+    return {} if from_current_folder else {"PYTHONSAFEPATH": "1"}

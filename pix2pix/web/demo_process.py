@@ -1,6 +1,7 @@
 """Starts `pix2pix demo` for runs that are chosen on the dashboard, in a process that ends with it."""
 
 import atexit
+import os
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,8 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from pix2pix.core.processes import import_environment
 
 POLL_SECONDS = 0.1
 
@@ -49,7 +52,13 @@ def _start(words: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "demo.log"
         with log.open("wb") as said:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env=os.environ | import_environment(),
+            )
         while True:
             has_ended = process.poll() is not None
             lines = log.read_text("utf-8", errors="replace").splitlines()

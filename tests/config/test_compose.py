@@ -11,7 +11,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from pix2pix.cli.sweep_jobs import _imports_from_current_folder, _quote
+from pix2pix.cli.sweep_jobs import _quote
 from pix2pix.config.compose import compose_command_line
 from pix2pix.config.resolvers import LONGEST_NAME, RESOLVERS, without_slashes
 from pix2pix.runs.job_pool import JobPool, JobResult
@@ -158,13 +158,6 @@ def test_the_jobs_of_a_sweep_do_not_import_from_the_current_folder(planned, monk
     (job,) = planned("seed=0")
     assert SWEEP.outcome(job) == ("failed", "PYTHONSAFEPATH=1")
     assert "PYTHONSAFEPATH" not in os.environ
-
-
-def test_jobs_import_from_the_current_folder_where_the_sweep_does(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    for first, does in ((str(tmp_path), True), ("", True), ("/usr/bin", False)):
-        monkeypatch.setattr(sys, "path", [first, *sys.path])
-        assert _imports_from_current_folder() is does
 
 
 OTHER_PROGRAM = """

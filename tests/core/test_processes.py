@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from pix2pix.core.processes import signal_tree
+from pix2pix.core.processes import import_environment, signal_tree
 from tests.conftest import wait_until
 
 CHILD = "import time; time.sleep(60)"
@@ -27,3 +27,10 @@ def test_the_whole_tree_ends(system, monkeypatch):
         assert psutil.wait_procs(children, 60)[1] == []
         if system == "without":
             signal_tree(process, signal.SIGTERM)  # what has ended is no error
+
+
+def test_processes_import_from_the_current_folder_where_their_parent_does(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for first, does in ((str(tmp_path), True), ("", True), ("/usr/bin", False)):
+        monkeypatch.setattr(sys, "path", [first, *sys.path])
+        assert import_environment() == ({} if does else {"PYTHONSAFEPATH": "1"})
