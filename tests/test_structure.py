@@ -65,7 +65,7 @@ def test_pictures_know_nothing_of_where_pairs_come_from():
 def test_only_configuration_and_commands_know_hydra():
     knowing = {module for module, names in IMPORTS.items() if any(n.startswith(("hydra", "omegaconf")) for n in names)}
     assert knowing == {
-        *("pix2pix.config.compose", "pix2pix.config.quoting"),
+        *("pix2pix.config.compose", "pix2pix.config.composition_errors", "pix2pix.config.quoting"),
         *("pix2pix.cli.launch", "pix2pix.cli.show", "pix2pix.cli.sweep_jobs"),
     }
 

@@ -88,10 +88,8 @@ class OptunaSearch(Sweeper):
             log.info("Best %s %.4g: %s", self.monitor, best.value, " ".join(best.user_attrs["overrides"]))
 
     def _open_study(self, folder: Path) -> Any:
-        try:
-            import optuna
-        except ImportError as error:
-            raise ValueError("a search needs Optuna: pip install 'pix2pix[search]'") from error
+        import optuna
+
         from hydra_plugins.pix2pix_search.journal import open_journal
         from pix2pix.config.metric_names import higher_is_better
 

@@ -9,7 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.completion_plugin import DefaultCompletionPlugin
 from omegaconf import DictConfig, OmegaConf
 
-from pix2pix.config.compose import CONFIG, is_choice, resolve, run_with_hydra
+from pix2pix.config.compose import CONFIG, resolve, run_with_hydra
+from pix2pix.config.composition_errors import is_choice
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.instantiate import unknown_key_message
 

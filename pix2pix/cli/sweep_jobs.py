@@ -15,7 +15,9 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from pix2pix.config.compose import CONFIG, CONFIGS, describe_error, resolve
+from pix2pix.config.compose import CONFIG, CONFIGS, resolve
+from pix2pix.config.composition_errors import describe_error
+from pix2pix.core.extras import import_extra
 from pix2pix.core.processes import import_environment
 from pix2pix.runs.sweep import SWEEP, Job
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that only place or name a run
 CHECKED_GRID = "hydra_plugins.pix2pix_grid.CheckedGridSweeper"
+PACKAGES = {  # of launchers and sweepers: the module, the setting that needs it, and the extra that installs it
+    "hydra_plugins.pix2pix_ray.RayLauncher": ("ray", "hydra/launcher=ray", "ray"),
+    "hydra_plugins.pix2pix_search.OptunaSearch": ("optuna", "hydra/sweeper=optuna", "search"),
+}
 # Hydra settings of the sweep itself, which are not passed on to jobs: launcher, folders and names.
 SWEEP_KEYS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 
@@ -105,6 +111,7 @@ class PrepareSweep(Callback):
         os.environ.update(import_environment())
         is_grid = config.hydra.sweeper._target_.endswith("BasicSweeper")  # a search draws its jobs later
         with _exit_on_error("the sweep:"):
+            _require_packages(config.hydra)
             loader = GlobalHydra.instance().config_loader()
             overrides = _parse_sweep(config, loader)
             combinations = list(_combinations(overrides, is_grid))
@@ -132,6 +139,13 @@ class PrepareSweep(Callback):
             SWEEP.configs[job.run.path] = config
             SWEEP.is_complete(job)  # refuses a run that was trained for longer than this
             _require_own_directory(job, jobs.setdefault(job.run.path, job))
+
+
+def _require_packages(hydra_part: DictConfig) -> None:
+    """Raises MissingExtraError if the package of the launcher or sweeper is not installed, before a file is written."""
+    for part in (hydra_part.launcher, hydra_part.sweeper):
+        if needed := PACKAGES.get(str(part.get("_target_"))):
+            import_extra(*needed)
 
 
 @contextmanager

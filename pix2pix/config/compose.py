@@ -3,13 +3,10 @@
 Torch is imported where it is needed, so that `pix2pix train --help` and misspelt words are answered at once.
 """
 
-import contextlib
-import difflib
 import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,20 +14,19 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
-from pix2pix.config.old_settings import describe_renamed, find_new_name, update_settings
+from pix2pix.config.composition_errors import describe_error
+from pix2pix.config.old_settings import update_settings
 from pix2pix.config.own_configs import add_own_configs
 from pix2pix.config.quoting import quote_words
 from pix2pix.config.resolvers import PREFIX, RESOLVERS
-from pix2pix.core import instantiate
 from pix2pix.core.addresses import require_no_secrets_in
-from pix2pix.core.errors import describe_plainly, exit_with_message
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.old_names import update_class_names
-from pix2pix.core.signatures import constructor_parameters
 
 # In a checkout the tree stands beside the package, in an installed wheel inside it.
 CONFIGS = next(d for d in (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs") if d.is_dir())
@@ -39,13 +35,9 @@ CONFIG = "train"  # the primary configuration
 
 # OmegaConf keeps resolvers for the whole process, so their names begin with the package's. They are registered at
 # import, because launchers unpickle a job and resolve its references before they call it.
-KNOWN = {resolver.__name__ for resolver in RESOLVERS}
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
 COLLECTIONS = {"callbacks", "logger", "metrics"}  # groups of components by their names
-
-NULL_OPTION = "null is no option of a group. For none write callbacks=[], logger=[], metrics=[] or discriminator=none."
-UNKNOWN_OPTION = re.compile(r"Could not find '(.+)/(.+)'\n\nAvailable options in '\1':\n((?:\t.*\n?)+)")
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -154,49 +146,3 @@ def _check_named_runs(words: Sequence[str]) -> None:
 def friendly_errors() -> AbstractContextManager[None]:
     """Ends the command with a sentence for an error of Hydra, OmegaConf or this package."""
     return exit_with_message(HydraException, OmegaConfBaseException, yaml.YAMLError, describe=describe_error)
-
-
-def describe_error(error: Exception) -> str:
-    """A sentence for an error of Hydra or OmegaConf, with the setting and the nearest one that exists."""
-    cause: Any = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    if (old := re.search(r"Unsupported interpolation type (\w+)", str(cause))) and old[1] in KNOWN:
-        return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
-    typed = [str(getattr(cause, "full_key", "")), *re.findall(r"'([\w./]+)'", str(error))]
-    if renamed := next(((name, present) for name in typed if (present := find_new_name(name))), None):
-        return describe_renamed(*renamed)
-    if isinstance(cause, MissingMandatoryValue):
-        return f"{cause.full_key}: is not set, and has no default. Set {cause.full_key}=VALUE."
-    node = getattr(cause, "parent_node", None)
-    if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
-        return _describe_unknown_key(cause.full_key or str(cause.key), node)
-    if unknown := UNKNOWN_OPTION.search(str(error)):
-        group, option, options = unknown.groups()
-        return _describe_unknown_option(group, option, list(filter(is_choice, options.split())))
-    # A launcher or sweeper, which Hydra builds, says by a ValueError what is wrong with its settings.
-    is_of_plugin = isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError)
-    told: Any = error.__cause__ if is_of_plugin else error
-    message = describe_plainly(told).partition("\nConfig search path")[0]
-    return NULL_OPTION if message.startswith("Config group override must be a string") else message
-
-
-def _describe_unknown_key(key: str, node: DictConfig) -> str:
-    arguments: Iterable[str] = ()
-    target = node.get(instantiate.TARGET)
-    # The settings name every argument of this package's classes, and importing those would take seconds.
-    if isinstance(target, str) and not target.startswith("pix2pix."):
-        with contextlib.suppress(ValueError):  # no such class
-            arguments = constructor_parameters(instantiate.locate_factory(target))
-    if key.rpartition(".")[2] in arguments:
-        return f"{key}: the class here takes it, but it is not among the settings. Add it: +{key}=VALUE."
-    return instantiate.unknown_key_message(key, [str(name) for name in node])
-
-
-def is_choice(option: str) -> bool:
-    """Whether an option of a group can be chosen: those that begin with `_` are parts of others."""
-    return not option.startswith("_")
-
-
-def _describe_unknown_option(group: str, option: str, options: list[str]) -> str:
-    near = difflib.get_close_matches(option, options, n=1)
-    guess = f"; did you mean {near[0]}?" if near else "."
-    return f"{group}={option}: there is no such option{guess} Choose from {', '.join(options)}."

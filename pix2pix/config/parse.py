@@ -11,6 +11,8 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core.instantiate import format_value, unknown_key_message
 
 UNION_CHOICE = re.compile(r"^constrained-|^(literal|tuple|list|dict|union)\[")  # pydantic's names for them
+GLOBAL_GROUPS = {"experiment", "recipe", "sweep", "debug"}  # their files change settings of any group
+GLOBAL_GROUPS_RULE = "its file must begin with the line `# @package _global_`, so that it changes all settings."
 A_LIST, A_GROUP = "Input should be a list, as [a,b]", "Input should be a group of settings, as {name: value}"
 IN_WORDS = {"list_type": A_LIST, "tuple_type": A_LIST, "dict_type": A_GROUP, "model_type": A_GROUP}
 
@@ -30,6 +32,9 @@ def find_unknown_settings(part: BaseModel, prefix: str = "") -> Iterator[str]:
     """A sentence for each setting that the schema does not have, with the nearest one that it has."""
     # pydantic keeps settings that a model does not have in `model_extra`.
     for name in part.model_extra or {}:
+        if not prefix and name in GLOBAL_GROUPS:
+            yield f"{name}: {GLOBAL_GROUPS_RULE}"
+            continue
         yield unknown_key_message(f"{prefix}{name}", type(part).model_fields)
     for name in type(part).model_fields:
         below = getattr(part, name)

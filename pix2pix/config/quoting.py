@@ -11,6 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from pix2pix.config.unreadable_settings import explain_unreadable
+
 PATHS = {"output_dir", "run_dir", "resume", "init_from", "data.root", "data.path", "data.list", "data.cache_dir"}
 PATHS |= {"data.pairs.path", "data.source.path"}
 NAMES = {"name", "sweep_name", "data.name"}
@@ -31,10 +33,18 @@ OPENING, CLOSING = "([{", ")]}"
 
 
 def quote_words(words: Sequence[str]) -> list[str]:
-    """The words of a command line with every setting quoted that Hydra would refuse or read as something else."""
-    # Each word with the one before it: the value of a flag such as `--config-dir` is no setting.
-    before = ["", *words]
-    return [word if flag in FLAGS_WITH_VALUE else quote_word(word) for flag, word in zip(before, words, strict=False)]
+    """The words of a command line with every setting quoted that Hydra would refuse or read as something else.
+
+    Raises ValueError for a word that is no setting, quoted or not.
+    """
+    quoted = []
+    for at, word in enumerate(words):
+        # The value of a flag such as `--config-dir` is no setting.
+        is_setting = not word.startswith("-") and (at == 0 or words[at - 1] not in FLAGS_WITH_VALUE)
+        quoted.append(quote_word(word) if is_setting else word)
+        if is_setting and (word.startswith("=") or not _parse(quoted[-1])):
+            raise ValueError(explain_unreadable(word, words[at + 1 :]))
+    return quoted
 
 
 def quote_word(word: str) -> str:
