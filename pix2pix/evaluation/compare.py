@@ -13,7 +13,7 @@ from pix2pix.evaluation.comparison_page import write_page
 from pix2pix.evaluation.evaluate import evaluate as evaluate_run
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
 from pix2pix.evaluation.fcn_score import resolve_scorer
-from pix2pix.evaluation.load_comparison import load_comparison
+from pix2pix.evaluation.load_comparison import LEFT_OUT, load_comparison
 from pix2pix.evaluation.own_metrics import parse_names
 from pix2pix.evaluation.record import Record
 from pix2pix.evaluation.select_runs import select_runs
@@ -55,10 +55,12 @@ def compare(
     _require_options(split, pictures, options.get("data"), page)
     where, columns = ([each] if isinstance(each, str) else each for each in (where, columns))
     found = select_runs(find_runs(_list_paths(runs)), where)
-    if evaluate:
-        evaluate_outdated(found, split, **options)
+    problems = evaluate_outdated(found, split, **options) if evaluate else {}
     which = {name: options[name] for name in options.keys() & {"checkpoint", "data", "trust"}}
     comparison = load_comparison(found, split, **which).arrange(columns, sort)
+    for path in comparison.problems.keys() - problems.keys():
+        log.error("%s: %s", path, comparison.problems[path])
+    comparison.problems |= problems
     if page is not None:
         write_page(comparison, Path(page), pictures=pictures)
     return comparison
@@ -94,15 +96,19 @@ def evaluate_outdated(
     metrics: Sequence[str] = (),
     device: str = "auto",
     trust: Trust = (),
-) -> None:
+) -> dict[Path, str]:
     """Evaluates the runs whose evaluation is missing, outdated or made with other options.
 
-    Takes the options of `evaluate`. A run that cannot be evaluated is logged, and the others are still evaluated.
+    Takes the options of `evaluate`. A run that is damaged or cannot be evaluated is logged, and the others are still
+    evaluated. Returns why, by the paths of those runs.
     """
     spec = EvaluationSpec(
         split, checkpoint, data, resolve_scorer(scorer) if scorer else None, trust, tuple(parse_names(metrics))
     )
+    problems = _find_damaged(runs)  # first: an evaluation takes minutes, and would be lost with its run
     for run in runs:
+        if run.path in problems:
+            continue
         try:
             config = run.config()
             _, record = spec.find_evaluation(run, config)
@@ -117,7 +123,24 @@ def evaluate_outdated(
                 }
                 evaluate_run(run, split=split, data=data, **options, **_previous_options(record, scorer))
         except (ValueError, OSError) as error:  # the other runs are still evaluated
-            log.error("%s: not evaluated: %s", run.path, error)
+            problems[run.path] = f"not evaluated: {error}"
+            log.error("%s: %s", run.path, problems[run.path])
+    return problems
+
+
+def _find_damaged(runs: Sequence[Run]) -> dict[Path, str]:
+    """Why runs that cannot be read are left out, by their paths; logged, unless there is no other run to compare."""
+    damaged: dict[Path, str] = {}
+    for run in runs:
+        try:
+            run.config()
+            run.provenance()
+        except (ValueError, OSError) as error:
+            damaged[run.path] = f"{LEFT_OUT}: {error}"
+    if len(damaged) < len(runs):
+        for path, problem in damaged.items():
+            log.error("%s: %s", path, problem)
+    return damaged
 
 
 def _previous_options(record: Record | None, scorer: str | None) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Groups runs by settings and evaluation protocol, and says what limits their comparison."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from natsort import natsorted
@@ -19,6 +20,10 @@ UNFINISHED = {
     "running": ("is still running", "are still running"),
     "stopped": ("was stopped before its end", "were stopped before their end"),
     "failed": ("failed", "failed"),
+    "unknown": (
+        "has no provenance.json, so it is unknown whether it is finished and which pairs it was trained on",
+        "have no provenance.json, so it is unknown whether they are finished and which pairs they were trained on",
+    ),
     "not evaluated": ("is not evaluated", "are not evaluated"),
 }
 
@@ -31,6 +36,7 @@ class Comparison:
     split: str
     shown: tuple[str, ...] = ()  # the metrics to show, in this order; empty: all
     sort: str | None = None  # a metric or a setting by which the groups are sorted
+    problems: dict[Path, str] = field(default_factory=dict)  # why runs were left out or not evaluated
 
     def arrange(self, columns: Sequence[str] = (), sort: str | None = None) -> "Comparison":
         """The same runs with some of the metrics, in the order of `columns`, sorted by a metric or a setting.
@@ -43,7 +49,7 @@ class Comparison:
         if sort is not None and sort not in {*self.metrics, *self.columns}:
             names = ", ".join([*self.metrics, *self.columns])
             raise ValueError(f"--sort {sort}: neither a metric nor a setting that differs. There are: {names}.")
-        return Comparison(self.entries, self.split, tuple(columns), sort)
+        return replace(self, shown=tuple(columns), sort=sort)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -171,13 +177,19 @@ class Comparison:
             warnings.append(
                 f"The runs were not all evaluated in the same way: {'; '.join(descriptions[:MAX_WARNING_RUNS])}{more}."
             )
-        kinds = [entry.progress.kind for entry in self.entries]
-        kinds += ["not evaluated" for entry in self.entries if entry.is_finished and not entry.evaluation]
+        return [*warnings, *self._warn_of_unfinished()]
+
+    def _warn_of_unfinished(self) -> Iterator[str]:
+        """A sentence for each state that keeps runs out of the means, with their names."""
+        names: dict[str, list[str]] = {}
+        for entry in self.entries:
+            kind = "not evaluated" if entry.is_finished and not entry.evaluation else entry.progress.kind
+            names.setdefault(kind, []).append(entry.run.path.name)
         for kind, (one, many) in UNFINISHED.items():
-            if count := kinds.count(kind):
-                verb = one if count == 1 else many
-                warnings.append(f"{count} of the runs {verb}: left out of means, or shown as provisional.")
-        return warnings
+            if found := names.get(kind):
+                verb = one if len(found) == 1 else many
+                listed = ", ".join(found[:MAX_WARNING_RUNS]) + (", ..." if len(found) > MAX_WARNING_RUNS else "")
+                yield f"{len(found)} of the runs {verb}: left out of means, or shown as provisional ({listed})."
 
     def describe_protocol(self, entry: RunEntry) -> str:
         """The settings of a run's evaluation that are not the same for all runs, and its mismatches."""

@@ -1,7 +1,6 @@
 """Reads run directories into a comparison: metrics, evaluation protocols and the settings that differ."""
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from pix2pix.runs.metrics import read_metrics
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 from pix2pix.runs.state import read_state
 
-log = logging.getLogger(__name__)
-
+LEFT_OUT = "left out of the comparison"
+UNKNOWN_DATA = "(unknown)"  # in the place of their digest, without provenance.json
 MAX_LABEL_SETTINGS = 3  # if more settings differ, runs are labelled by their names
 
 
@@ -45,10 +44,12 @@ def load_comparison(
         trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
 
     Raises:
-        ValueError, OSError: if no run can be read. A damaged run among others is left out, and logged.
+        ValueError, OSError: if no run can be read. A damaged run among others is left out; `problems` says why.
     """
     spec = EvaluationSpec(split, checkpoint, data, trust=trust)
-    entries = _order_by_field(_read_entries(runs, spec))
+    entries, problems = _read_entries(runs, spec)
+    entries = _order_by_field(entries)
+    _assume_unknown_data(entries)
     _drop_common_data(entries)
     differing = Comparison(entries, split).differing_settings()
     names = [parse_folder_name(entry.run.path.name) for entry in entries]
@@ -57,7 +58,7 @@ def load_comparison(
     for position, entry in enumerate(entries):
         entry.distinct_settings = dict(names[position]) if is_sweep else _distinct_settings(entry, position, differing)
     _make_labels_unique(Comparison(entries, split))
-    return Comparison(entries, split)
+    return Comparison(entries, split, problems=problems)
 
 
 def _order_by_field(entries: list[RunEntry]) -> list[RunEntry]:
@@ -75,7 +76,8 @@ def _order_by_field(entries: list[RunEntry]) -> list[RunEntry]:
     return [entries[position] for position in natsorted(range(len(entries)), key=sort_key)]
 
 
-def _read_entries(runs: Sequence[Run], spec: EvaluationSpec) -> list[RunEntry]:
+def _read_entries(runs: Sequence[Run], spec: EvaluationSpec) -> tuple[list[RunEntry], dict[Path, str]]:
+    """The runs that can be read, and why each of the others cannot."""
     entries, errors = list[RunEntry](), dict[Path, Exception]()
     for run in runs:
         try:
@@ -84,17 +86,16 @@ def _read_entries(runs: Sequence[Run], spec: EvaluationSpec) -> list[RunEntry]:
             errors[run.path] = error
     if errors and not entries:
         raise next(iter(errors.values()))
-    for path, error in errors.items():
-        log.error("%s: left out of the comparison: %s", path, error)
-    return entries
+    return entries, {path: f"{LEFT_OUT}: {error}" for path, error in errors.items()}
 
 
 def _read_entry(run: Run, spec: EvaluationSpec) -> RunEntry:
     provenance = run.provenance()
     entry = RunEntry(run, config := run.config(), run.path.name, progress=read_state(run, config, provenance))
     data = entry.config.data
-    digest = hashlib.sha256(provenance.get("data_fingerprint", "").encode()).hexdigest()[:8]
-    entry.data = f"{data.name} {data.direction} {data.height}x{data.width} ({digest})"
+    fingerprint = provenance.get("data_fingerprint")
+    digest = UNKNOWN_DATA if fingerprint is None else f"({hashlib.sha256(fingerprint.encode()).hexdigest()[:8]})"
+    entry.data = f"{data.name} {data.direction} {data.height}x{data.width} {digest}"
     folder, record = spec.find_evaluation(run, entry.config)
     if record is not None:
         entry.metrics = {name: value for name, value in record["metrics"].items() if value is not None}
@@ -142,6 +143,15 @@ def _protocol(record: Record) -> dict[str, str]:
     protocol |= {"data": f"{pairs.get('path') or pairs.get('kind')} ({pairs['pictures'][:8]})" if pairs else "unknown"}
     protocol |= {"scorer": f"{scorer['path']} ({scorer['sha256'][:8]})"} if scorer else {}
     return {name: str(value) for name, value in protocol.items()}
+
+
+def _assume_unknown_data(entries: Sequence[RunEntry]) -> None:
+    """Counts a run whose pairs are not recorded to those with the same settings, if these have one set of pairs."""
+    known = {entry.data for entry in entries if not entry.data.endswith(UNKNOWN_DATA)}
+    for entry in entries:
+        same = {data for data in known if data.rpartition(" ")[0] == entry.data.rpartition(" ")[0]}
+        if entry.data not in known and len(same) == 1:
+            (entry.data,) = same
 
 
 def _drop_common_data(entries: Sequence[RunEntry]) -> None:

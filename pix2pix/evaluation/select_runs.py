@@ -15,7 +15,8 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
 
     A condition is SETTING=VALUE, or SETTING=VALUE,VALUE for one of several values. SETTING is the name of a setting,
     its last part (`lr`), a choice in the name of a sweep's folder, or a component, whose value is its class without
-    regard to case (`generator=unet`).
+    regard to case (`generator=unet`). A damaged run, whose settings are unknown, stays among
+    them: whoever reads it says what is wrong.
 
     Raises:
         ValueError: for a condition of another form, a setting that no run has, a last part of several settings that
@@ -24,7 +25,10 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
     if not conditions:
         return list(runs)
     wanted = [_parse(condition) for condition in conditions]
-    settings = [_named_settings(run) for run in runs]
+    readable = {run.path: named for run in runs if (named := _read_named_settings(run)) is not None}
+    if not readable:
+        return list(runs)
+    settings = list(readable.values())
     known = sorted({name for each in settings for name in each})
     for name, _ in wanted:
         if name not in known:
@@ -32,18 +36,19 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
             remedy = f"Did you mean {near[0]}?" if near else "Name a setting of config.yaml, such as data.size."
             raise ValueError(f"--where {name}: no run has this setting. {remedy}")
         _require_one_meaning(name, settings)
-    selected = [
-        run
-        for run, named in zip(runs, settings, strict=True)
+    selected = {
+        path
+        for path, named in readable.items()
         if all(
             any(_is_equal(text, value) for text in _texts(named, name) for value in values) for name, values in wanted
         )
-    ]
+    }
     if not selected:
         values = {name: sorted({text for each in settings for text in _texts(each, name)}) for name, _ in wanted}
         values_of_runs = "; ".join(f"{name}: {', '.join(each)}" for name, each in values.items())
-        raise ValueError(f"--where {' '.join(conditions)}: none of the {len(runs)} runs. They have {values_of_runs}.")
-    return selected
+        wrong = f"--where {' '.join(conditions)}: none of the {len(readable)} runs."
+        raise ValueError(f"{wrong} They have {values_of_runs}.")
+    return [run for run in runs if run.path in selected or run.path not in readable]
 
 
 def _parse(condition: str) -> tuple[str, list[str]]:
@@ -51,6 +56,14 @@ def _parse(condition: str) -> tuple[str, list[str]]:
     if not (name and equals and value):
         raise ValueError(f"--where {condition}: write SETTING=VALUE, for example --where generator=unet.")
     return name, value.split(",")
+
+
+def _read_named_settings(run: Run) -> dict[str, dict[str, set[str]]] | None:
+    """Every name that a condition may use, as `_named_settings`; None for a run that is damaged."""
+    try:
+        return _named_settings(run)
+    except (ValueError, OSError):
+        return None
 
 
 def _named_settings(run: Run) -> dict[str, dict[str, set[str]]]:

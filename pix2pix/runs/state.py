@@ -18,7 +18,7 @@ from pix2pix.runs.train_log import NAME as TRAIN_LOG
 if TYPE_CHECKING:
     from pix2pix.config.schema import RunConfig
 
-State = Literal["finished", "running", "stopped", "failed"]
+State = Literal["finished", "running", "stopped", "failed", "unknown"]
 LOG_BYTES = 2**16  # of the end of a log, where the error stands
 SESSION_MARK = "--- "  # starts the first line of a session in train.log
 ENDED_WITH_ERROR = "ERROR The training ended with an error."
@@ -29,7 +29,8 @@ class RunState:
     """How far a run has got.
 
     Args:
-        kind: `finished`, `running`, `stopped` (by a signal, a limit or a kill), or `failed` (by an error).
+        kind: `finished`, `running`, `stopped` (by a signal, a limit or a kill), `failed` (by an error), or `unknown`:
+            its provenance.json, which says whether it is finished, is missing.
         epoch: the epoch of the last logged step, counted from 1; 0 before the first one.
         epochs: the epoch with which the training ends; None if it ends by steps or not at all.
         step: the last logged training step; 0 before the first one.
@@ -76,7 +77,8 @@ def read_state(run: Run, config: "RunConfig", provenance: Mapping[str, Any]) -> 
         left = _estimate_seconds_left(rows, end, _read_session(provenance), file)
         return RunState("running", **place, seconds_left=left)
     words = read_error(run.path)
-    return RunState("failed" if words else "stopped", **place, error=words)
+    ended: State = "stopped" if provenance else "unknown"
+    return RunState("failed" if words else ended, **place, error=words)
 
 
 def read_error(run: Path) -> str:

@@ -505,6 +505,43 @@ def test_a_damaged_run_is_left_out_and_the_others_are_compared(both, caplog, cap
         load_comparison([Run(both / "a")], "val")
 
 
+@pytest.mark.parametrize("damaged", ["provenance.json", "config.yaml"])
+def test_a_damaged_run_is_named_on_the_page_and_not_evaluated(both, tmp_path, caplog, damaged):
+    caplog.set_level("INFO")
+    (both / "a" / damaged).write_text("{")
+    for words in ((), ("--where", "seed=0")):
+        caplog.clear()
+        pix2pix("compare", both, "-o", tmp_path / "page.html", *words)
+        first = caplog.records[0].message
+        assert first.startswith(f"{both / 'a'}: left out of the comparison: {both / 'a' / damaged}: ")
+        assert caplog.text.count("left out of the comparison") == 1
+        assert f"evaluating {both / 'a'}" not in caplog.text
+        assert f"{both / 'a'}: left out of the comparison: " in (tmp_path / "page.html").read_text()
+
+
+def test_a_run_that_cannot_be_evaluated_is_named_on_the_page_with_the_reason(both, tmp_path, caplog):
+    for file in (both / "a" / "checkpoints").iterdir():
+        file.write_bytes(b"no checkpoint")
+    pix2pix("compare", both, "-o", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert f"{both / 'a'}: not evaluated: " in page
+    assert "1 of the runs is not evaluated: left out of means, or shown as provisional (a)." in page
+    assert f"{both / 'a'}: not evaluated: " in caplog.text
+
+
+def test_of_a_run_without_provenance_it_is_said_what_is_unknown(both, capsys):
+    (both / "a" / "provenance.json").unlink()
+    pix2pix("compare", both, "--no-evaluate")
+    said = capsys.readouterr().err
+    assert "1 of the runs has no provenance.json, so it is unknown whether it is finished and which pairs" in said
+    assert "different data" not in said
+    assert "stopped" not in said
+    comparison = load_comparison(find_runs([both]), "val")
+    states = [entry.state() for entry in comparison.entries]
+    assert states == ["unknown, epoch 1 of 1, not evaluated", "finished, not evaluated"]
+    assert [len(group.entries) for group in comparison.groups] == [2]
+
+
 @pytest.mark.parametrize("asked", ["same", "other"])
 def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
     run = Run(both / "a")
