@@ -24,6 +24,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.machine import describe_machine
 from benchmarks.many_runs import FIELDS, copy_runs
+from pix2pix.core.errors import exit_with_message
 from tests.chromium import chromium
 
 WEIGHTS, SEEDS, CLICKS = range(10, 150, 10), 3, 15
@@ -107,4 +108,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks.machine import describe_machine
+from pix2pix.core.errors import exit_with_message
 from pix2pix.data.cache.cache import Cache, CacheKind
 from pix2pix.data.cache.preload import ResizedPairs
 from pix2pix.data.datamodule import TrainingPairs
@@ -237,4 +238,5 @@ def show(name: str, result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

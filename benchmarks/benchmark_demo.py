@@ -24,6 +24,7 @@ from pathlib import Path
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.machine import describe_machine
+from pix2pix.core.errors import exit_with_message
 
 CHANGES = 60  # of the drawing in a second
 WARM_UP = 3  # frames that are not counted
@@ -121,4 +122,5 @@ def exchange(page: ClientConnection, frame: int, runs: list[int], width: int, he
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

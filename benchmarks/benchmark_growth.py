@@ -24,7 +24,7 @@ import numpy as np
 from benchmark import compare_steps
 
 from benchmarks.interleaved import format_quartiles
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, read_results
 
 ROOT = Path(__file__).parents[1]
 SIDES = ("reference", "ours", "bf16")
@@ -145,14 +145,10 @@ def main() -> None:
     parser.add_argument("--show", type=Path, metavar="JSON", help="print the tables of a file")
     options = parser.parse_args()
     if options.show:
-        for name, table in json.loads(options.show.read_text(encoding="utf-8"))["results"].items():
+        for name, table in read_results(options.show, "results").items():
             show(name, table["rows"])
         return
-    recorded = (
-        json.loads(options.json.read_text(encoding="utf-8"))["results"]
-        if options.json and options.json.is_file()
-        else {}
-    )
+    recorded = read_results(options.json, "results") if options.json and options.json.is_file() else {}
     with tempfile.TemporaryDirectory() as temporary:
         for _ in fill(options, (options.folder or Path(temporary)).resolve(), recorded):
             if options.json:

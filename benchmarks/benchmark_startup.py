@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, read_results
 
 ROOT = Path(__file__).parents[1]
 PIX2PIX = ["-m", "pix2pix.cli"]
@@ -90,7 +90,7 @@ def main() -> None:
     for name, each in taken.items():
         print(f"| {name} | {statistics.median(each):.2f} | {min(each):.2f} | {max(each):.2f} |")
     if options.json:
-        recorded = json.loads(options.json.read_text(encoding="utf-8"))["results"] if options.json.is_file() else {}
+        recorded = read_results(options.json, "results") if options.json.is_file() else {}
         recorded["cold" if options.cold else "warm"] = {
             "machine": describe_machine(),
             "command": sys.argv,

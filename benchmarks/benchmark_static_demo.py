@@ -26,6 +26,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.benchmark_demo import write_untrained_run
 from benchmarks.machine import describe_machine
+from pix2pix.core.errors import exit_with_message
 from pix2pix.export.web_page import export_web
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--window-size=1300,1000")
@@ -103,4 +104,5 @@ def mouse(chrome: webdriver.Chrome, kind: str, x: float, y: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

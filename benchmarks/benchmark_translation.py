@@ -23,6 +23,7 @@ from benchmarks.interleaved import RATIOS, Contender, format_quartiles, run_in_t
 from benchmarks.machine import describe_machine
 from benchmarks.reference_step import unet
 from benchmarks.translation_contenders import CONTENDERS
+from pix2pix.core.errors import exit_with_message
 from pix2pix.export.import_reference import import_reference
 from pix2pix.models.initialisation import initialise
 
@@ -114,4 +115,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

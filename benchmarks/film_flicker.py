@@ -16,6 +16,7 @@ from natsort import natsorted
 from PIL import Image
 
 from pix2pix import load_translator
+from pix2pix.core.errors import exit_with_message
 from pix2pix.inference.motion import MotionSmoother
 
 FRAMES, STEP, SIDE, FILMS = 24, 3, 256, 3
@@ -63,7 +64,10 @@ def main() -> None:
     """Prints a table: method, change along the motion, L1, sharpness."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    files = natsorted(parser.parse_args().folder.glob("*.jpg"), key=str)
+    folder = parser.parse_args().folder
+    files = natsorted(folder.glob("*.jpg"), key=str)
+    if len(files) < 2:
+        raise ValueError(f"{folder}: has no frames of a film. Give a folder of frames, .jpg.")
     translator, rows = load_translator("facades"), {}
     for first in range(0, 10 * FILMS, 10):
         labels, photos = make_film(files[first : first + 2])
@@ -80,4 +84,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

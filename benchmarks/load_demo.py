@@ -26,6 +26,8 @@ from websockets.exceptions import ConnectionClosed
 sys.path.insert(0, str(Path(__file__).parent))
 from benchmark_demo import demo
 
+from pix2pix.core.errors import exit_with_message
+
 PATIENCE = 120  # seconds after which an answer counts as lost
 
 
@@ -152,4 +154,5 @@ def resident(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

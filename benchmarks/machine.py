@@ -35,8 +35,25 @@ def describe_machine() -> dict[str, str]:
 def write_results(file: Path | None, **numbers: Any) -> None:
     """Leaves the numbers of a measurement in a file, if there is one, with the machine and the command."""
     if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
         content = {"machine": describe_machine(), "command": sys.argv, **numbers}
         file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_results(file: Path, *keys: str) -> Any:
+    """What a measurement left in a file, or the part of it below these keys. Exits with a sentence if there is none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise SystemExit(
+            f"{file}: cannot be read ({reason}). Give a file that this program left with its results."
+        ) from error
+    for key in keys:
+        if not isinstance(found, dict) or key not in found:
+            raise SystemExit(f"{file}: has no {'.'.join(keys)}, so it is not of this program. Give another file.")
+        found = found[key]
+    return found
 
 
 def mebibytes(name: str) -> float | None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from pix2pix import evaluate, train
 from pix2pix.config.metric_names import PairMetric
 from pix2pix.core.atomic_files import atomic_dir
+from pix2pix.core.errors import exit_with_message
 
 SETTINGS = ["data=facades", "data.size=64", "data.batch_size=4", "generator.base_channels=16"]
 SETTINGS += ["discriminator=patch16", "discriminator.base_channels=16", "trainer.accelerator=cpu"]
@@ -84,4 +85,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

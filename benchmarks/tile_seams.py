@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from pix2pix import load_translator
+from pix2pix.core.errors import exit_with_message
 from pix2pix.data.images.decode import read_picture
 from pix2pix.inference.mode import normalize_by_picture
 from pix2pix.inference.tiling import Axis, Statistics
@@ -64,4 +65,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()

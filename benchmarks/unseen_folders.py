@@ -20,6 +20,7 @@ import numpy as np
 from natsort import natsorted
 from PIL import Image
 
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.tables import to_markdown_table
 from pix2pix.core.utf8 import ensure_utf8
 
@@ -244,4 +245,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     ensure_utf8()
-    main()
+    with exit_with_message():
+        main()

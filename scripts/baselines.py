@@ -7,6 +7,7 @@ import argparse
 
 from torch import Tensor
 
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.evaluation_pairs import EvaluationPairs
 from pix2pix.evaluation.metrics import pair_metrics
@@ -51,4 +52,5 @@ def mean_l1(pairs: EvaluationPairs, guess) -> float:
 
 if __name__ == "__main__":
     ensure_utf8()
-    main()
+    with exit_with_message():
+        main()

@@ -78,7 +78,11 @@ def main() -> None:
 
 def measure_commit(root: Path, commit: str) -> dict[str, str]:
     """The figures of a commit of the repository at `root`."""
-    archive = subprocess.run(["git", "-C", root, "archive", commit], capture_output=True, check=True).stdout
+    command = ["git", "-C", root, "archive", commit]
+    answer = subprocess.run(command, capture_output=True, check=False)
+    if answer.returncode:
+        raise SystemExit(f"{commit}: {answer.stderr.decode(errors='replace').strip()}. Give commits of {root}.")
+    archive = answer.stdout
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(folder, filter="data")

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.value_range import normalize
 from pix2pix.training.callbacks.collapse_monitor import OutputVariation
@@ -33,8 +34,12 @@ def main() -> None:
             measure.add(read(output), read(output.with_name(output.name.replace("_output", "_target"))))
         if measure.count:
             print(f"{run.name}: variation {measure.variation():.2f}, correlation {measure.correlation():.2f}")
+        else:
+            remedy = f"pix2pix evaluate {run} --split {options.split}"
+            raise FileNotFoundError(f"{images}: no pictures of an evaluation. Write them: {remedy}")
 
 
 if __name__ == "__main__":
     ensure_utf8()
-    main()
+    with exit_with_message():
+        main()

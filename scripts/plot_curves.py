@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.runs.metrics import read_metrics
 
@@ -45,4 +46,5 @@ def draw(axis: Axes, rows: list[dict[str, str]], name: str) -> None:
 
 if __name__ == "__main__":
     ensure_utf8()
-    main()
+    with exit_with_message():
+        main()

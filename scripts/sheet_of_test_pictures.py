@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture, select_channels
@@ -40,7 +41,9 @@ def translate_pairs(
     """Source, translation and target of these test pairs, (3, H, W) in [-1, 1]."""
     pairs, transform = trained.open_pairs(data).split("test"), trained.build_transform()
     triples = []
-    for index in indices:
+    if not pairs:
+        raise ValueError(f"{data}: has no test pairs.")
+    for index in range(len(pairs))[indices.start : indices.stop : indices.step]:
         source, target, name = transform.transform_for_eval(pairs[index])
         print(f"pair {name}")
         with torch.inference_mode():
@@ -56,4 +59,5 @@ def translate_pairs(
 
 if __name__ == "__main__":
     ensure_utf8()
-    main()
+    with exit_with_message():
+        main()

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from pix2pix.core.errors import exit_with_message
 from pix2pix.core.utf8 import ensure_utf8
 from pix2pix.data.images.decode import pil_to_tensor
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
@@ -30,6 +31,9 @@ def main() -> None:
     evaluated = [[entry for entry in group.entries if entry.evaluation] for group in comparison.groups]
     labels = [label for label, entries in zip(comparison.short_labels, evaluated, strict=True) if entries]
     entries = [entries[0] for entries in evaluated if entries]
+    if not entries:
+        words = f"{' '.join(options.runs)} --split {options.split}"
+        raise ValueError(f"none of the runs is evaluated on {options.split}. Write pix2pix evaluate {words}")
     names = list(entries[0].picture_rows)
     shown = names[:: max(1, len(names) // options.rows)][: options.rows]
     rows = [
@@ -47,4 +51,5 @@ def read(entry: RunEntry, name: str, kind: str) -> torch.Tensor:
 
 if __name__ == "__main__":
     ensure_utf8()
-    main()
+    with exit_with_message():
+        main()

@@ -6,13 +6,15 @@ python -m benchmarks.gpu.tables measured/gpu_good.json paper resize --sheets pic
 """
 
 import argparse
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+
+from benchmarks.machine import read_results
+from pix2pix.core.errors import exit_with_message
 
 METRICS = ("lpips", "kid", "score_class_iou", "score_pixel_accuracy", "l1", "ssim", "lab_l", "lab_a", "lab_b")
 SIDE, TEXT = 128, 84  # pixels of a picture, and of the column of names
@@ -28,10 +30,20 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=8, help="pictures in a row, at most 12")
     parser.add_argument("--output", type=Path, help="the picture to write")
     options = parser.parse_args()
-    runs = json.loads(options.file.read_text(encoding="utf-8"))["items"]["good"]["results"]
+    runs = read_results(options.file, "items", "good", "results")
+    require_kinds(runs, options.kinds)
+    if options.output and not (options.sheets and options.data):
+        parser.error("--output needs --sheets and --data, whose pictures it joins.")
     print(format_table(runs, options.kinds))
     if options.output:
         join_sheets(options.sheets, options.kinds, options.data, options.columns).save(options.output, quality=85)
+
+
+def require_kinds(runs: dict[str, Any], kinds: Sequence[str]) -> None:
+    """Exits with the kinds of run that there are, if one that is asked for is not among them."""
+    known = sorted({name[:-3] for name, run in runs.items() if name[:-1].endswith("_s") and "lpips" in run})
+    if missing := [kind for kind in _titles(kinds) if kind not in known]:
+        raise SystemExit(f"{', '.join(missing)}: there is no such run with results. Choose from {', '.join(known)}.")
 
 
 def format_table(runs: dict[str, Any], kinds: Sequence[str]) -> str:
@@ -81,4 +93,5 @@ def _half(pair: Image.Image, which: int) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_with_message():
+        main()
