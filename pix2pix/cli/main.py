@@ -13,6 +13,7 @@ from pix2pix.cli.demo import demo
 from pix2pix.cli.evaluate import evaluate
 from pix2pix.cli.export import export
 from pix2pix.cli.import_ import import_
+from pix2pix.cli.interruption import InterruptibleGroup
 from pix2pix.cli.models import models
 from pix2pix.cli.new import new
 from pix2pix.cli.push import push
@@ -25,7 +26,7 @@ from pix2pix.core.terminal import StyledFormatter
 from pix2pix.core.utf8 import ensure_utf8
 
 
-class Program(click.Group):
+class Program(InterruptibleGroup):
     """The commands. An empty argument, which would mean the current directory as a path, is refused for all of them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -26,33 +26,11 @@ from pix2pix.inference.geometry import picture_size
 from pix2pix.inference.joined_inputs import list_joined_jobs
 from pix2pix.inference.requests import Request
 from pix2pix.inference.side_by_side import take_input_half, warn_of_pairs
+from pix2pix.inference.translation_report import TranslationReport
 from pix2pix.inference.translator import Translator
 from pix2pix.inference.written_files import claim_files
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class TranslationReport:
-    """The outcome of a translation of files."""
-
-    jobs: list[TranslationJob]
-    seed: int = 0  # of the noise of the first result of each job; that of the next is one higher
-    written: int = 0
-    skipped: int = 0
-    failed: dict[Path, str] = field(default_factory=dict)
-    videos: dict[Path, str] = field(default_factory=dict)  # the measured flicker of each
-    without_place: dict[Path, str] = field(default_factory=dict)  # GeoTIFFs that lose their place on earth, and why
-
-    def summary(self, output: Path) -> str:
-        """A line for each video, and one of what was written."""
-        videos = len(self.videos)
-        counts = [pluralize(self.written, "picture", "pictures")] if self.written or not videos else []
-        counts += [pluralize(videos, "video", "videos")] if videos else []
-        parts = [f"{' and '.join(counts)} in {output}"]
-        parts += [pluralize(self.skipped, "exists already", "exist already")] if self.skipped else []
-        parts += [f"{len(self.failed)} could not be read"] if self.failed else []
-        return "\n".join([*(f"{file}: {measured}" for file, measured in self.videos.items()), ", ".join(parts)])
 
 
 def translate_files(
@@ -83,6 +61,7 @@ def translate_files(
         FileNotFoundError: for an input without pictures; nothing is written then.
         ValueError: for no inputs; when two have the same output file, or one would replace a file of another origin.
         OSError: when a result cannot be written.
+        KeyboardInterrupt: after Ctrl-C, with how many results are written.
     """
     inputs, output = _require_places(inputs, output)
     jobs = _list_jobs(translator.trained, inputs, output, suffix, samples)
@@ -90,9 +69,13 @@ def translate_files(
     claim_files((result for job in pending for result in job.results), output)
     report = TranslationReport(jobs, translator.trained.inference.seed, skipped=len(jobs) - len(pending))
     pictures, videos = [[job for job in pending if job.is_video is kind] for kind in (False, True)]
-    with tqdm(total=len(pending), unit="picture", disable=None) as progress:
-        _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
-        _translate_videos(translator, videos, smooth, report, progress)
+    before = {result for job in pending for result in job.results if result.exists()}
+    try:
+        with tqdm(total=len(pending), unit="picture", disable=None) as progress:
+            _translate_pictures(translator, pictures, samples, report, progress, side_by_side)
+            _translate_videos(translator, videos, smooth, report, progress)
+    except KeyboardInterrupt as end:
+        raise KeyboardInterrupt(report.describe_interrupted(pending, before, output)) from end
     _log_failures(report)
     return report
 

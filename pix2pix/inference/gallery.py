@@ -15,7 +15,8 @@ from pix2pix.core.html_page import render_page
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.picture_files import printable_name
-from pix2pix.inference.files import TranslationJob, TranslationReport
+from pix2pix.inference.file_jobs import TranslationJob
+from pix2pix.inference.translation_report import TranslationReport
 from pix2pix.inference.written_files import claim_files
 
 PREVIEW_SIDE = 320  # pixels; previews are embedded in the page, which links to the files
