@@ -17,6 +17,8 @@ NAME = "train.log"
 MAX_BYTES = 4 * 2**20  # of one session; a file of more becomes train.log.1 when the next session begins
 MAX_WAITING = 1000  # messages before the run is known
 
+log = logging.getLogger(__name__)
+
 
 class TrainLog(logging.Handler):
     """Collects messages until it is known which run they belong to, then appends them to the log of that run.
@@ -32,11 +34,15 @@ class TrainLog(logging.Handler):
         self._bytes_left = MAX_BYTES
 
     def open(self, run: Path) -> None:
-        """Opens the log of a run, and writes the messages that waited for it."""
+        """Opens the log of a run, and writes the messages that waited for it. Warns if it cannot be written."""
         path = run / NAME
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            path.replace(path.with_name(f"{NAME}.1"))
-        self._file = path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        try:
+            if path.is_file() and path.stat().st_size > MAX_BYTES:
+                path.replace(path.with_name(f"{NAME}.1"))
+            self._file = path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:  # the log is for people: a training does not need it
+            log.warning("%s: cannot be written (%s). The messages of this session are not kept.", path, error.strerror)
+            return
         self._write(f"--- {shlex.join(['pix2pix', *sys.argv[1:]])}")
         for line in self._waiting:
             self._write(line)
@@ -69,23 +75,23 @@ class TrainLog(logging.Handler):
 @contextmanager
 def collect_messages() -> Iterator[TrainLog]:
     """Collects the messages and warnings of this process, and the error that ends the block, in a log."""
-    log, shown = TrainLog(), warnings.showwarning
+    train_log, shown = TrainLog(), warnings.showwarning
 
     def show_warning(message: Any, category: type[Warning], filename: str, *place: Any, **more: Any) -> None:
         shown(message, category, filename, *place, **more)
-        log.handle(_make_record(logging.WARNING, f"{category.__name__}: {message}"))
+        train_log.handle(_make_record(logging.WARNING, f"{category.__name__}: {message}"))
 
-    logging.getLogger().addHandler(log)
+    logging.getLogger().addHandler(train_log)
     warnings.showwarning = show_warning
     try:
-        yield log
+        yield train_log
     except Exception as error:
-        log.handle(_make_record(logging.ERROR, "The training ended with an error.", error))
+        train_log.handle(_make_record(logging.ERROR, "The training ended with an error.", error))
         raise
     finally:
         warnings.showwarning = shown
-        logging.getLogger().removeHandler(log)
-        log.close()
+        logging.getLogger().removeHandler(train_log)
+        train_log.close()
 
 
 def _make_record(level: int, message: str, error: BaseException | None = None) -> logging.LogRecord:

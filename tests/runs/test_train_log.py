@@ -81,6 +81,14 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch, capsy
     assert "Logging error" not in capsys.readouterr().err
 
 
+def test_a_log_that_cannot_be_opened_stops_nothing(tmp_path, caplog):
+    (tmp_path / "train.log").mkdir()
+    with collect_messages() as messages:
+        messages.open(tmp_path)
+        log.warning("later")
+    assert f"{tmp_path / 'train.log'}: cannot be written (Is a directory)" in caplog.text
+
+
 def test_loader_processes_write_to_the_same_log(tmp_path):
     with collect_messages() as messages:
         messages.open(tmp_path)
