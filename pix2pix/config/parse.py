@@ -59,7 +59,8 @@ def _describe(key: str, error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{key}: is missing."
     if error["type"] == "value_error" and not isinstance(error["input"], str | int | float):
-        return error["msg"].removeprefix("Value error, ")  # from a validator of this package, which names the setting
+        message = error["msg"].removeprefix("Value error, ")  # of a validator of this package
+        return message if key.partition(".")[0] in message else f"{key}: {message}"
     return f"{key}={format_value(error['input'])}: {_describe_rule(error)}."
 
 

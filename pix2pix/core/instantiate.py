@@ -31,6 +31,8 @@ def is_component(value: Any) -> bool:
 def _require_component(value: Any) -> Any:
     if not is_component(value):
         raise ValueError(f"must be a mapping with {TARGET}, the class to build")
+    if not isinstance(value[TARGET], str):
+        raise ValueError(f"{TARGET}={value[TARGET]} is no class. Give the full dotted path of a class.")
     return value
 
 

@@ -29,3 +29,12 @@ def test_a_file_that_is_no_configuration_says_why(tmp_path, content, why):
     (tmp_path / "config.yaml").write_bytes(content)
     with pytest.raises(UnreadableConfigError, match=why):
         read_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize("part", ["generator", "discriminator", "objective"])
+def test_a_component_without_the_name_of_a_class_is_refused_in_words(tmp_path, part):
+    config = compose_mapping(*TINY)
+    for target in (None, 5, ["pix2pix.models.UNet"]):
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config | {part: config[part] | {"_target_": target}}))
+        with pytest.raises(UnreadableConfigError, match=f"{part}: _target_=.* is no class"):
+            read_config(tmp_path / "config.yaml")

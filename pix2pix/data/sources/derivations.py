@@ -1,7 +1,7 @@
 """Operations that derive an input from a picture: edges, holes, blur, noise and so on."""
 
 from types import ModuleType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ def draw_input(
         return inpaint(picture, random, strength, fill)
     if operation == "noise":
         return noise(picture, random, strength)
+    if operation not in DETERMINISTIC:  # a configuration in a file may name anything
+        raise ValueError(f"data.operation={operation}: there is no such operation. Choose from {get_args(Operation)}.")
     return DETERMINISTIC[operation](picture, strength)
 
 

@@ -10,7 +10,7 @@ from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.images.lab import join_lightness, split_lightness
 from pix2pix.data.images.value_range import normalize
 from pix2pix.data.samplers import Draw
-from pix2pix.data.sources.derivations import blur, edges, grayscale, inpaint, noise, superres
+from pix2pix.data.sources.derivations import blur, derive_input, edges, grayscale, inpaint, noise, superres
 from pix2pix.data.sources.derived import DerivedPairs
 from pix2pix.data.transforms import JitterAndMirror
 from tests.conftest import TINY, copy_few, needs_datasets, pix2pix
@@ -169,3 +169,8 @@ def test_a_run_on_derived_pairs_is_trained_evaluated_and_translates(tmp_path, op
         if operation == "lab":
             with Image.open(tmp_path / "grey.png") as before:
                 assert np.abs(np.asarray(before, float) - np.asarray(translated.convert("L"), float)).mean() < 12
+
+
+def test_an_operation_that_this_version_does_not_have_is_named():
+    with pytest.raises(ValueError, match=r"data\.operation=emboss: there is no such operation"):
+        derive_input(torch.zeros(3, 8, 8, dtype=torch.uint8), "a", "emboss", None)  # pyright: ignore[reportArgumentType]
