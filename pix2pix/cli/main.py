@@ -19,6 +19,7 @@ from pix2pix.cli.new import new
 from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
+from pix2pix.cli.usage import rephrase
 from pix2pix.core.errors import exit_with_message
 from pix2pix.core.garbage import collect_seldom
 from pix2pix.core.spinning import spin_less_beside_trainings
@@ -40,6 +41,13 @@ class Program(InterruptibleGroup):
                         "Give it a value, or leave it out."
                     )
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command; errors about numbers are in plain words."""
+        try:
+            return super().invoke(ctx)
+        except click.BadParameter as error:
+            raise rephrase(error) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands in the order of work, with their whole first sentences."""

@@ -1,0 +1,23 @@
+"""A wrong number of an option is refused in plain words."""
+
+import pytest
+
+from tests.conftest import pix2pix
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["translate", "facades", "x.png", "--tile", "abc"], "'--tile': 'abc' is no whole number."),
+        (["translate", "facades", "x.png", "--tile", "-5"], "'--tile': -5: give a number of at least 1."),
+        (["translate", "facades", "x.png", "--smooth", "1"], "give a number of at least 0 and less than 1."),
+        (["translate", "facades", "x.png", "--smooth", "much"], "'--smooth': 'much' is no number."),
+        (["demo", "facades", "--port", "abc"], "'--port': 'abc' is no whole number."),
+    ],
+)
+def test_a_wrong_number_is_refused_in_plain_words(words, sentence, capsys):
+    with pytest.raises(SystemExit):
+        pix2pix(*words)
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "range" not in said
