@@ -169,7 +169,7 @@ class Run:
             if is_new:
                 self._remove_leftovers()
             raise OSError(
-                f"{self.path}: cannot write the run ({error.strerror or error}). Set output_dir=... to a folder that takes it."
+                f"{self.path}: cannot write the run ({error.strerror or error}). Set output_dir=... to another folder."
             ) from error
 
     def _record_session(self, config: "RunConfig", data_fingerprint: str) -> None:
