@@ -22,6 +22,9 @@ def find_broken_rules(config: RunConfig) -> Iterator[str]:
     """Yields a sentence for each contradiction in a configuration."""
     if not config.name.strip():
         yield "name: is blank, and the folder of the run is called so; give a name with a visible character"
+    for setting in ("output_dir", "run_dir", "init_from"):
+        if (path := getattr(config, setting)) is not None and not path.strip():
+            yield f"{setting}: is empty, as of a shell variable that is not set; give a path, or leave the setting out"
     if ".." in Path(config.name).parts:
         yield f"name={config.name}: leads out of output_dir; give a name without .., or another output_dir"
     yield from find_broken_data_rules(config.data)
