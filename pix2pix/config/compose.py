@@ -38,6 +38,7 @@ CONFIG = "train"  # the primary configuration
 for resolver in RESOLVERS:
     OmegaConf.register_new_resolver(f"{PREFIX}{resolver.__name__}", resolver, replace=True)
 COLLECTIONS = {"callbacks", "logger", "metrics"}  # groups of components by their names
+ONE_CHOICE = {"data", "discriminator", "generator", "objective", "schedule"}  # groups of which a run has one option
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def compose_settings(words: Sequence[str], config_dir: str | Path | None = None)
     do not exist.
     """
     require_no_secrets_in(words)
-    _refuse_hydra_run_dir(words)
+    _refuse_misleading_words(words)
     folders = [f"hydra.searchpath={json.dumps([f'file://{Path(config_dir).resolve()}'])}"] if config_dir else []
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -92,7 +93,7 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
     """Composes the configuration and calls `job` with it; in a sweep, once for each of its jobs."""
     _check_named_runs(words)
     require_no_secrets_in(words)  # before an error message repeats them
-    _refuse_hydra_run_dir(words)
+    _refuse_misleading_words(words)
     words = add_own_configs(words, CONFIGS)
     own = HYDRA_SETTINGS if any(word.startswith(("--config-name", "-cn")) for word in words) else ()
     typed, sys.argv = sys.argv, ["pix2pix train", *own, *quote_words(words)]  # Hydra reads sys.argv
@@ -115,13 +116,23 @@ def run_with_hydra(job: Callable[[DictConfig], Any], words: list[str]) -> None:
         raise failed[0]
 
 
-def _refuse_hydra_run_dir(words: Sequence[str]) -> None:
-    """Raises ValueError for `hydra.run.dir`: Hydra writes no files here, so that folder would stay empty."""
+def _refuse_misleading_words(words: Sequence[str]) -> None:
+    """Raises ValueError for a word that Hydra takes, and that does something else here than it seems to.
+
+    Hydra writes no files here, so `hydra.run.dir` would stay empty. Of a list of generators it would mix the settings.
+    """
     for word in words:
-        key, _, folder = word.partition("=")
+        key, _, value = word.partition("=")
+        key = key.lstrip("+~")
         # Lightning starts the other processes of a training with the folder that it has here anyway.
-        if key.lstrip("+~") == "hydra.run.dir" and folder.strip("\"'") != ".":
-            raise ValueError(f"{word}: a run is written to run_dir. Set run_dir={folder or 'FOLDER'} instead.")
+        if key == "hydra.run.dir" and value.strip("\"'") != ".":
+            raise ValueError(f"{word}: a run is written to run_dir. Set run_dir={value or 'FOLDER'} instead.")
+        if key in ONE_CHOICE and value.startswith("[") and "," in value:
+            options = value.strip("[] ").replace(" ", "")
+            raise ValueError(
+                f"{word}: a run takes one option of {key}. Write {key}=OPTION; to train a run with each, write "
+                f"pix2pix train -m {key}={options}."
+            )
 
 
 def _check_named_runs(words: Sequence[str]) -> None:

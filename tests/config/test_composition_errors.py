@@ -104,3 +104,13 @@ def test_a_folder_alone_is_told_the_setting_of_its_path(tmp_path):
 def test_the_same_is_told_from_python():
     with pytest.raises(ValueError, match=r"the bracket \[ is not closed"):
         compose_settings(["recipe=[ema"])
+
+
+@pytest.mark.parametrize("word", ["generator=[unet,resnet9]", "discriminator=[patch70, pixel]", "+objective=[l1,gan]"])
+def test_a_list_is_refused_where_a_run_takes_one_option(word):
+    """Hydra would mix the settings of all, so that the last one is trained."""
+    key, _, value = word.lstrip("+").partition("=")
+    with pytest.raises(ValueError, match="a run takes one option of") as error:
+        compose_settings([word])
+    assert str(error.value).endswith(f"pix2pix train -m {key}={value[1:-1].replace(' ', '')}.")
+    assert compose_settings([f"{key}=[{value[1:-1].partition(',')[0]}]"])
