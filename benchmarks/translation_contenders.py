@@ -4,7 +4,8 @@ python -m benchmarks.translation_contenders evaluate WORKPLACE
 
 The workplace is a folder that benchmarks/benchmark_translation.py has made: a run, its weights as the reference has
 them, pairs and single pictures. A turn takes the requested number, from the first one on, and writes its
-results into a folder of its own. Reading the weights is no part of it.
+results into a folder of its own. Reading the weights is no part of it. Each side imports what it needs alone, as its
+memory is measured too.
 """
 
 import argparse
@@ -15,20 +16,15 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import reference_test_loop
 from benchmarks.interleaved import ResultPipe, read_step_counts, resource_usage
-from benchmarks.reference_step import unet
-from pix2pix.evaluation import evaluate as evaluation
-from pix2pix.inference.files import translate_files
-from pix2pix.inference.generator import load_generator
-from pix2pix.inference.translator import Translator
-from pix2pix.runs.run import Run
 
 Turn = Callable[[int], None]
 
 
 def reference(place: Path, folder: str) -> Turn:
     """The authors' loop over pairs or single pictures."""
+    from benchmarks import reference_test_loop
+
     network = reference_network(place)
     kind, source = {"pairs": (reference_test_loop.Pairs, "B"), "singles": (reference_test_loop.Singles, "A")}[folder]
     results = place / f"reference_{folder}"
@@ -37,6 +33,8 @@ def reference(place: Path, folder: str) -> Turn:
 
 def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
     """The authors' U-Net with the weights of the workplace."""
+    from benchmarks.reference_step import unet
+
     state = torch.load(place / "latest_net_G.pth", weights_only=True)
     network = unet(base=len(state["model.0.weight"]), dropout=dropout)
     network.load_state_dict(state)
@@ -45,14 +43,21 @@ def reference_network(place: Path, dropout: float = 0.5) -> torch.nn.Module:
 
 def translate(place: Path, *, half: bool = False) -> Turn:
     """`pix2pix translate` without its gallery."""
-    translator = Translator(load_generator(place / "outputs/run", half=half))
+    from pix2pix.inference.files import translate_files
+    from pix2pix.inference.translator import load_translator
+
+    translator = load_translator(place / "outputs/run", half=half)
     results = place / f"translate_{half}"
     return lambda count: print(translate_files(translator, files(place / "singles", count), results).summary(results))
 
 
 def evaluate(place: Path) -> Turn:
     """`pix2pix evaluate` with metrics, pictures and page, of a run that is already loaded."""
-    trained = load_generator(place / "outputs/run")
+    from pix2pix.evaluation import evaluate as evaluation
+    from pix2pix.runs.run import Run
+
+    trained = evaluation.load_generator(place / "outputs/run")
+    trained.pack()
     evaluation.load_generator = lambda *_, **__: trained
 
     def turn(count: int) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pix2pix.core.cpu_cores import count_cores
 
-PIXELS_PER_BATCH = 2**19  # eight pictures of 256x256: a larger batch saves little time and takes memory
+PIXELS_PER_BATCH = 2**18  # four pictures of 256x256: a larger batch saves no time and takes memory
 AHEAD = 2  # batches that are read before the network needs them, and as many that wait to be written
 THREADS = 2  # for reading, and for writing; decoding and encoding release Python's lock
 T = TypeVar("T")

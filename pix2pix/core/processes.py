@@ -1,4 +1,4 @@
-"""Starts Python processes as safely as this one, and ends processes with those that they started, on every system."""
+"""Starts Python processes safely, ends processes with those that they started, and tells the first of a training."""
 
 import os
 import signal
@@ -44,3 +44,10 @@ def import_environment() -> dict[str, str]:
     """
     from_current_folder = bool(sys.path) and Path(sys.path[0] or ".").resolve() == Path.cwd()
     return {} if from_current_folder else {"PYTHONSAFEPATH": "1"}
+
+
+def is_first_process() -> bool:
+    """Whether this process is the only one of its training, or the first of several, which writes and logs for all."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only  # takes seconds, and only trainings need it
+
+    return not rank_zero_only.rank  # pyright: ignore[reportFunctionMemberAccess]

@@ -68,6 +68,7 @@ def evaluate(
     _require_options(split, limit, samples, on_error, data=data, output=output, scorer=scorer)
     run, output = _open_places(run, output)
     trained = load_generator(run.path, **options)
+    trained.pack()
     selection = select_pairs(run, trained, data, split, limit)
     chosen = choose_metrics(trained, scorer, perceptual, metrics, options.get("device", "auto"))
     choices = options | {"data": data, "samples": samples, "limit": limit}

@@ -29,6 +29,7 @@ class SegmentationScore:
 
     def __init__(self, scorer: str | Path, config: RunConfig, device: str = "auto", trust: Trust = ()) -> None:
         self.scorer: TrainedGenerator = load_generator(resolve_scorer(scorer), device=device, trust=trust)
+        self.scorer.pack()
         _require_fit(scorer, self.scorer.config, config)
         self.palette = Palette(config.data.palette)
         self.generated, self.real = (ConfusionMatrix(len(self.palette), self.palette.ignored) for _ in range(2))

@@ -22,10 +22,11 @@ class LabHistograms:
 
     def update(self, output: Tensor, target: Tensor, classes: Tensor | None = None, names: Sequence[str] = ()) -> None:
         """Adds pictures (B, 3, H, W) in [-1, 1]."""
-        for kind, image in (("output", output), ("target", target)):
-            for axis, values in enumerate(rgb_to_lab(image.cpu()).movedim(1, 0)):
-                low, high = float(LOWEST[axis]), float(HIGHEST[axis])
-                self.counts[kind][axis] += torch.histc(values.clamp(low, high), BINS[axis], low, high)
+        for kind, pictures in (("output", output), ("target", target)):
+            for picture in pictures.cpu():  # one by one: double precision takes memory
+                for axis, values in enumerate(rgb_to_lab(picture)):
+                    low, high = float(LOWEST[axis]), float(HIGHEST[axis])
+                    self.counts[kind][axis] += torch.histc(values.clamp(low, high), BINS[axis], low, high)
 
     def compute(self) -> dict[str, float]:
         """The histogram intersections `lab_l`, `lab_a` and `lab_b`, each 0 to 1."""

@@ -4,10 +4,12 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.instantiate import Component, build
@@ -31,13 +33,25 @@ def build_network(
         with torch.device("meta"), _limit_parameters(10 * len(state) + 1000):
             plan: nn.Module = build(component)
         _require_matching_weights(plan, state, file)
-        network = build(component)
+        with _SkipInitialisation():
+            network = build(component)
         network.load_state_dict(dict(state))
     except Exception as error:  # a constructor may raise anything
         if isinstance(error, WeightsMismatchError):
             raise
         raise ValueError(f"{file}: its {key} cannot be built ({type(error).__name__}: {error}).") from error
     return network
+
+
+class _SkipInitialisation(TorchFunctionMode):
+    """Leaves new weights as they are: those of the file replace them, and random ones take a second to draw."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **kwargs or {})
 
 
 class WeightsMismatchError(ValueError):

@@ -245,5 +245,6 @@ def load_translator(
         FileNotFoundError: when the run or file does not exist.
         ValueError: when the file is damaged, is no checkpoint of pix2pix, or names classes that are not trusted.
     """
-    choices = {"tile": tile, "overlap": overlap, "batch_size": batch_size, "scale": scale, "derive": derive}
-    return Translator(load_generator(path, checkpoint=weights or checkpoint, **options), **choices)
+    trained = load_generator(path, checkpoint=weights or checkpoint, **options)
+    trained.pack()
+    return Translator(trained, tile=tile, overlap=overlap, batch_size=batch_size, scale=scale, derive=derive)

@@ -116,11 +116,11 @@ def _downsample(in_channels: int, out_channels: int, norm: Norm, *, bias: bool, 
 def _upsample(upsample: Upsampling, in_channels: int, out_channels: int, norm: Norm, dropout: float) -> nn.Sequential:
     convolution = _double(upsample, in_channels, out_channels, bias=needs_bias(norm))
     noise = [nn.Dropout(dropout)] if dropout else []
-    return nn.Sequential(nn.ReLU(), convolution, *make_norm(norm, out_channels), *noise)
+    return nn.Sequential(nn.ReLU(inplace=True), convolution, *make_norm(norm, out_channels), *noise)
 
 
 def _output_block(upsample: Upsampling, in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.ReLU(), _double(upsample, in_channels, out_channels, bias=True), nn.Tanh())
+    return nn.Sequential(nn.ReLU(inplace=True), _double(upsample, in_channels, out_channels, bias=True), nn.Tanh())
 
 
 def _double(upsample: Upsampling, in_channels: int, out_channels: int, *, bias: bool) -> nn.Module:

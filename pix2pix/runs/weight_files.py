@@ -6,6 +6,7 @@ the configuration before anything is built from it.
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ METADATA = "pix2pix"  # the key of the configuration in the file's metadata
 SUM = "sha256"  # the key of the checksum in it; files of version 0.1.0 have none
 
 
-def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
+def read_weights(file: Path) -> dict[str, Any]:
     """The content of a file of weights: `config`, `global_step` and `state_dict`, checked before it is returned.
+
+    The tensors of a checkpoint are mapped from the file, so those that nobody uses, such as the states of optimizers,
+    take no memory.
 
     Raises:
         ValueError: for a file that is damaged, or holds something else.
     """
-    content = read_safetensors(file) if file.suffix == ".safetensors" else read_checkpoint(file, device)
+    content = read_safetensors(file) if file.suffix == ".safetensors" else _read_checkpoint(file)
     if not isinstance(content, Mapping) or not {"config", "state_dict", "global_step"} <= content.keys():
         raise ValueError(f"{file}: not a checkpoint that `pix2pix train` wrote.")
     if not isinstance(content["global_step"], int):
@@ -38,11 +42,11 @@ def read_weights(file: Path, device: torch.device) -> dict[str, Any]:
     return dict(content) | {"config": config_in_weights(content["config"], file)}
 
 
-def read_checkpoint(file: Path, device: torch.device | str = "cpu") -> Any:
+def _read_checkpoint(file: Path) -> Any:
     """The tensors and plain values of any checkpoint. Raises ValueError if the file is damaged or no checkpoint."""
     require_intact(file)
     try:
-        return torch.load(file, map_location=device, weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
     except Exception as error:  # torch raises whatever the bytes happen to provoke
         raise ValueError(
             f"{file}: cannot be read as a checkpoint ({describe_unreadable(file, error)}). Choose another."

@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -23,7 +22,7 @@ from pix2pix.training.module import Pix2Pix
 
 def load_module(file: Path, trust: Trust = ()) -> Pix2Pix:
     """The module of a checkpoint of `pix2pix train`; see `Pix2Pix.load_from_checkpoint`."""
-    content = read_weights(file, torch.device("cpu"))
+    content = read_weights(file)
     config: RunConfig = content["config"]
     state = content["state_dict"]
     _require_trusted(config, file, trust)

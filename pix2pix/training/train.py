@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trusted_modules
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.instantiate import is_component_of
+from pix2pix.core.processes import is_first_process
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.data.inventory import Inventory, describe_edits, record_inventory
 from pix2pix.data.source_size import measure_source_size
@@ -59,7 +59,7 @@ def train(config: RunConfig) -> None:
 @contextmanager
 def _set_old_run_aside(run: Run, config: RunConfig) -> Iterator[None]:
     """Renames the run that `resume=never` replaces. It gets its name back if the new one cannot start."""
-    aside = run.archive() if config.resume == "never" and _is_first_process() else None
+    aside = run.archive() if config.resume == "never" and is_first_process() else None
     if aside:
         log.info("resume=never: the old run was renamed to %s.", aside)
     try:
@@ -141,13 +141,9 @@ def prepare_process() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _is_first_process() -> bool:
-    return getattr(rank_zero_only, "rank", 0) in {0, None}
-
-
 def _prepare_directory(run: Run, config: RunConfig) -> None:
     """Prepares the files of the run that is resumed. Raises ValueError if the directory holds another run."""
-    if not _is_first_process():
+    if not is_first_process():
         return
     run.archive_damaged_provenance()
     run.require_same(config)
@@ -159,7 +155,7 @@ def _require_same_data(run: Run, config: RunConfig, files: Inventory) -> None:
     if config.allow_changed_data:
         return
     run.require_same_data(files.fingerprint)
-    if _is_first_process() and run.resume_checkpoints() and (why := describe_edits(run.inventory_file, files)):
+    if is_first_process() and run.resume_checkpoints() and (why := describe_edits(run.inventory_file, files)):
         raise other_data_error(run.path, why)
 
 
@@ -173,7 +169,7 @@ def _finish(run: Run, trainer: pl.Trainer) -> None:
 
 def _is_complete(run: Run, config: RunConfig) -> bool:
     """Whether there is nothing left to train."""
-    if config.resume == "never" and not _is_first_process():
+    if config.resume == "never" and not is_first_process():
         return False  # the directory may still hold the old run, which the first process is about to rename
     return run.is_complete_for(config)
 

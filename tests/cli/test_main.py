@@ -20,6 +20,14 @@ def test_help_imports_nothing_heavy():
     assert output.endswith("[]\n")
 
 
+@pytest.mark.parametrize("module", ["pix2pix.inference.files", "pix2pix.evaluation.evaluate", "pix2pix.cli.evaluate"])
+def test_translating_and_evaluating_import_nothing_that_only_trainings_need(module):
+    heavy = ("lightning_fabric", "pytorch_lightning", "torchmetrics", "torch._dynamo", "matplotlib", "sympy")
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from pix2pix.core.free_memory import free_memory
+from pix2pix.core.processes import is_first_process
 from pix2pix.data.cache.disk import DiskCache
 from pix2pix.data.cache.preload import ResizedPairs, prefetch_all
 from pix2pix.data.pair import Pair
 
 log = logging.getLogger(__name__)
-log_once = rank_zero_only(log.info)  # one of several processes logs for all
 
 CacheKind = Literal["auto", "off", "memory", "disk", "device"]
 SHARE_OF_MEMORY = 0.25  # of the free memory: the training needs the rest
@@ -84,13 +83,19 @@ class Cache:
         size = f"the pairs take {needed / 1e6:,.0f} MB"
         # Each process holds a copy of its own in memory, but all map the same file on disk.
         if needed * processes <= SHARE_OF_MEMORY * free:
-            log_once("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
+            _log_once("data.cache=auto: memory; %s, %.0f MB are free.", size, free / 1e6)
             return "memory"
         if needed <= SHARE_OF_DISK * on_disk:
-            log_once("data.cache=auto: disk; %s, %s has room.", size, self.disk.folder)
+            _log_once("data.cache=auto: disk; %s, %s has room.", size, self.disk.folder)
             return "disk"
-        log_once("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
+        _log_once("data.cache=auto: off; %s, too much for memory and for %s.", size, self.disk.folder)
         return "off"
+
+
+def _log_once(message: str, *values: object) -> None:
+    """Logs a message; of several processes, one for all."""
+    if is_first_process():
+        log.info(message, *values)
 
 
 def _copy_contiguous(image: Tensor) -> Tensor:

@@ -7,10 +7,10 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from lightning_fabric.utilities.rank_zero import rank_zero_only
 from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.core.processes import is_first_process
 from pix2pix.data.inventory import stat_file
 from pix2pix.data.pair import Pair, PairSource, Split, read_ahead
 
@@ -74,7 +74,7 @@ def _describe_file(file: Path) -> str:
 
 def prefetch_all(pairs: ResizedPairs) -> Iterator[Pair]:
     """Yields all pairs in order, with a progress bar. Threads on every core read a few pairs ahead."""
-    silent = True if rank_zero_only.rank else None  # pyright: ignore  # None: only where there is no terminal
+    silent = None if is_first_process() else True  # None: only where there is no terminal
     loaded = map_in_threads(pairs.__getitem__, range(len(pairs)))
     with closing(loaded), tqdm(total=len(pairs), unit="pair", disable=silent) as bar:
         bar.set_description(f"caching {pairs.title}")
