@@ -47,7 +47,7 @@ class Translator:
         tile: side of the tiles of large pictures, in pixels; see `pix2pix.inference.tiling`. None never tiles.
         overlap: overlap of neighbouring tiles, in pixels; a quarter of `tile` by default.
         batch_size: how many pictures of equal size run at once. None: as many as take the memory of one picture of
-            724x724, see `pix2pix.core.prefetch`.
+            512x512, see `pix2pix.core.prefetch`.
         scale: `training` resizes pictures as the training did, `own` keeps their size, a number is a factor. None:
             `training`, or `own` for a run of an earlier version that does not record its scale.
         derive: for a run whose inputs are derived from photos (edges, holes ...): derive them from the pictures. False:
