@@ -23,7 +23,7 @@ SHORT = [f"trainer.limit_train_batches={STEPS}", "trainer.limit_val_batches=4", 
 def peak_of(command: list[str], text: str = "") -> float:
     """The largest memory of a program in MiB, which reads `text` from its standard input."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, encoding="utf-8"
     )
     assert process.stdin is not None
     with process.stdin as pipe:

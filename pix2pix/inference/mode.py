@@ -130,7 +130,9 @@ def make_noise(seeds: Sequence[int]) -> Noise:
 
 def normalize_by_picture(norm: Any, x: Tensor) -> Tensor:
     """Normalises each picture of x (B, C, H, W) by its own mean and variance, as the norm in training mode with B=1."""
-    if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
+    # An export takes pictures of any number, and the number of parts below would become fixed.
+    is_traced = torch.compiler.is_compiling()
+    if is_traced or x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
         return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps)
     # In channels_last, instance_norm would copy the features; batch_norm of one picture is the same.
     normalize = partial(F.batch_norm, weight=norm.weight, bias=norm.bias, training=True, eps=norm.eps)

@@ -15,6 +15,7 @@ from pix2pix.datasets.download import mirrors
 from pix2pix.datasets.download.pins import Pins
 from pix2pix.export import download_weights as downloading
 from pix2pix.export.published_weights import MEGABYTES, PUBLISHED, find_downloaded
+from pix2pix.inference.generator import load_generator
 from pix2pix.models import PatchGAN
 from pix2pix.runs.run import Run
 from pix2pix.web.demo.runs import describe_canvas, load_runs
@@ -76,7 +77,7 @@ def test_published_weights_become_a_run_that_every_command_takes(legacy, tmp_pat
 def test_the_run_computes_what_the_file_holds(good, tmp_path):
     with serve(well(good)) as server:
         pix2pix("models", "download", "sat2map", "--mirror", server.url, "--output", "here/my maps")
-    state = load_translator("here/my maps").trained.generator.state_dict()
+    state = load_generator("here/my maps").generator.state_dict()
     assert torch.equal(state["down.0.0.weight"], authors_unet()["model.model.0.weight"])
     run = Run("here/my maps")
     assert run.config().run_dir == "here/my maps"
