@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from PIL import Image
 
+from benchmarks.benchmark import sides_that_run_here
 from benchmarks.interleaved import RATIOS, Contender, format_quartiles, run_in_turns, summarize
 from benchmarks.machine import describe_machine
 from benchmarks.reference_step import unet
 from benchmarks.translation_contenders import CONTENDERS
-from pix2pix.config.hardware import has_fast_bf16
 from pix2pix.core.errors import exit_with_message
 from pix2pix.export.import_reference import import_reference
 from pix2pix.models.initialisation import initialise
@@ -103,12 +103,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         prepare(place, options.dataset, TIMES * options.pictures, options.width)
-        is_half_fast = has_fast_bf16("cpu")
-        if not is_half_fast and not options.sides:
+        if not sides_that_run_here(["translate_half"]):
             print("translate_half is left out: this CPU has no instructions for bfloat16.", flush=True)
         for what in options.what:
-            names = options.sides or CASES.get(what) or list(CONTENDERS)
-            names = [name for name in names if is_half_fast or options.sides or name != "translate_half"]
+            names = options.sides or sides_that_run_here(CASES.get(what) or CONTENDERS)
             if what == "memory":
                 content[what] = memory(place, names, options.pictures, options.threads)
                 print(f"\nlargest memory in MiB, by the number of pictures\n{json.dumps(content[what], indent=1)}")

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.interleaved import Contender
 from benchmarks.machine import write_results
 from pix2pix.core.tables import to_markdown_table
 
@@ -20,24 +21,23 @@ STEPS = 5  # of an epoch, and of the reference
 SHORT = [f"trainer.limit_train_batches={STEPS}", "trainer.limit_val_batches=4", "trainer.max_epochs=2"]
 
 
-def peak_of(command: list[str], text: str = "") -> float:
-    """The largest memory of a program in MiB, which reads `text` from its standard input."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, encoding="utf-8"
-    )
-    assert process.stdin is not None
-    with process.stdin as pipe:
-        pipe.write(text)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_maxrss / 1024
+def peak_of_reference(batch: int) -> float:
+    """The largest memory of the reference in MiB, after some steps on one batch."""
+    reference = Contender("reference", "benchmarks.contenders", ["reference", "--size", 256, "--batch", batch])
+    peak = reference.take_turn(STEPS)["peak_mebibytes"]
+    reference.end()
+    return peak
 
 
 def peak_of_training(data: Path, batch: int, cache: str) -> float:
+    """The largest memory of `pix2pix train` in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["experiment=facades", f"data.root={data}", f"data.batch_size={batch}", f"data.cache={cache}"]
-        return peak_of(["pix2pix", "train", *words, *SHORT, f"output_dir={folder}"])
+        command = [sys.executable, "-m", "pix2pix", "train", *words, *SHORT, f"output_dir={folder}"]
+        _, status, usage = os.wait4(subprocess.Popen(command, stdout=subprocess.DEVNULL).pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+    return usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -48,9 +48,8 @@ def main() -> None:
     options = parser.parse_args()
     results = []
     for batch in options.batches:
-        reference = ["benchmarks.contenders", "reference", "--size", "256", "--batch", str(batch)]
         row = {
-            "reference": peak_of(reference, f"{STEPS}\n"),
+            "reference": peak_of_reference(batch),
             "without_cache": peak_of_training(options.data, batch, "off"),
             "with_cache": peak_of_training(options.data, batch, "memory"),
         }

@@ -3,6 +3,7 @@
 Hydra's grammar reads `1e3` as a number and refuses `~`, `#`, `=`, parentheses and letters beyond ASCII.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -148,6 +149,7 @@ def quote(text: str) -> str:
     return QuotedString(text, Quote.single).with_quotes()
 
 
+@functools.lru_cache(maxsize=1024)  # takes two milliseconds, and a word is looked at more than once
 def _parse(word: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(word)

@@ -15,8 +15,8 @@ def select_runs(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
 
     A condition is SETTING=VALUE, or SETTING=VALUE,VALUE for one of several values. SETTING is the name of a setting,
     its last part (`lr`), a choice in the name of a sweep's folder, or a component, whose value is its class without
-    regard to case (`generator=unet`). A damaged run, whose settings are unknown, stays among
-    them: whoever reads it says what is wrong.
+    regard to case (`generator=unet`). A damaged run, whose settings are unknown, is kept: whoever reads it says what is
+    wrong.
 
     Raises:
         ValueError: for a condition of another form, a setting that no run has, a last part of several settings that
