@@ -101,7 +101,7 @@ class SSIM(Term):
     def forward(self, fake: Tensor, target: Tensor) -> Tensor:
         """From 0, for equal pictures, to 2."""
         with torch.autocast(fake.device.type, enabled=False):  # its convolutions would be rounded
-            return 1 - structural_similarity((fake + 1) / 2, (target + 1) / 2).ssim.mean()
+            return 1 - structural_similarity((fake + 1) / 2, (target + 1) / 2)[0].ssim.mean()
 
 
 class EdgeLoss(Term):

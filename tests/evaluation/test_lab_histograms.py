@@ -47,3 +47,20 @@ def test_curves_are_log_probabilities_that_add_up_to_one():
     for curve in histograms.curves().values():
         assert sum(10**value for value in curve["output"]) == pytest.approx(1, abs=1e-4)
         assert len(curve["centre"]) == len(curve["target"])
+
+
+def test_rounding_does_not_choose_the_bin_of_a_grey():
+    """Greys have an a and b of 0, where two bins meet, but not exactly so once they are computed."""
+    greys = (torch.arange(256) / 127.5 - 1).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
+    warmer = greys + torch.tensor([2e-7, 0, -2e-7]).reshape(1, 3, 1, 1)
+    histograms = LabHistograms()
+    histograms.update(greys, warmer)
+    assert histograms.compute() == pytest.approx({"lab_l": 1, "lab_a": 1, "lab_b": 1})
+    assert max(histograms.curves()["a"]["output"]) == max(histograms.curves()["b"]["output"]) == 0  # all in one bin
+
+
+def test_colours_beyond_the_bins_count_in_the_outermost():
+    histograms = LabHistograms()
+    histograms.update(flat(0, 0, 1), flat(1, 1, 1))
+    assert histograms.counts["target"][0][-1] == 64  # an L of 100, the upper edge
+    assert [int(counts.sum()) for counts in histograms.counts["output"]] == [64, 64, 64]

@@ -10,14 +10,15 @@ WHITE = TO_XYZ.sum(dim=1)
 
 
 def rgb_to_lab(image: Tensor) -> Tensor:
-    """sRGB (..., 3, H, W) in [-1, 1] to CIE Lab: L in 0 to 100, a and b about -110 to 110."""
-    rgb = (image.double().clamp(-1, 1).movedim(-3, -1) + 1) / 2
+    """sRGB (..., 3, H, W) in [-1, 1] to CIE Lab: L in 0 to 100, a and b about -110 to 110. In its precision."""
+    rgb = (image.clamp(-1, 1) + 1) / 2
     # sRGB -> linear light -> CIE XYZ relative to white D65 -> Lab, as CIE 15 and IEC 61966-2-1 define them. torch.where
     # computes both branches, so powers are kept away from 0, where they have no gradient.
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ TO_XYZ.double().to(image.device).T / WHITE.double().to(image.device)
+    to_xyz = (TO_XYZ.double() / WHITE.double()[:, None]).to(linear)
+    xyz = (to_xyz @ linear.flatten(-2)).unflatten(-1, linear.shape[-2:])
     f = torch.where(xyz > (6 / 29) ** 3, xyz.clamp(min=1e-12) ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = f.unbind(dim=-1)
+    x, y, z = f.unbind(dim=-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
 
 
@@ -37,7 +38,7 @@ def split_lightness(picture: Tensor) -> tuple[Tensor, Tensor]:
 
     Lightness 0 to 100 is scaled to 0 to 255, like a black-and-white photo; a and b are shifted by 128.
     """
-    lab = rgb_to_lab(picture.to(torch.float32) / 127.5 - 1)
+    lab = rgb_to_lab((picture.to(torch.float32) / 127.5 - 1).double())
     lightness, colour = lab[..., :1, :, :] * 2.55, lab[..., 1:, :, :] + 128
     return lightness.round().to(torch.uint8), colour.round().clamp(0, 255).to(torch.uint8)
 
