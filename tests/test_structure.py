@@ -70,6 +70,10 @@ def test_only_configuration_and_commands_know_hydra():
     }
 
 
+def test_progress_bars_are_those_whose_lock_no_fork_can_keep():
+    assert {module for module, names in IMPORTS.items() if "tqdm" in names} == {"pix2pix.core.progress_bars"}
+
+
 def test_what_a_file_may_bring_is_built_by_core_trust_alone():
     """`instantiate.build` builds any class. The modules that call it are given settings that the user has typed."""
     build = "pix2pix.core.instantiate.build"

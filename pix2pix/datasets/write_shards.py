@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.core.checksums import file_sha256
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.images.picture_files import drop_suffix, report_unreadable, require_regular_file
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.folder import PairFolder

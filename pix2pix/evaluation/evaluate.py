@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from tqdm import tqdm
-
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.arguments import require_at_least, require_choice, require_path
 from pix2pix.core.atomic_files import atomic_dir
 from pix2pix.core.prefetch import batch_by_size, read_run_write
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.pair import Split
 from pix2pix.data.sources.skip_unreadable import OnError
 from pix2pix.evaluation.bootstrap import mean_intervals

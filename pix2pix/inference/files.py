@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from tqdm import tqdm
 
 from pix2pix.core.allocator import keep_freed_memory
 from pix2pix.core.arguments import require_at_least, require_path
 from pix2pix.core.extras import MissingExtraError
 from pix2pix.core.plurals import pluralize
 from pix2pix.core.prefetch import batch_by_size, read_run_write
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.images.decode import Picture, open_picture
 from pix2pix.data.images.geotiff import Place, read_place
 from pix2pix.data.images.pictures import save_picture

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file
 from pix2pix.core.extras import import_extra
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.images.decode import Picture
 from pix2pix.data.images.picture_files import CONTAINERS, report_unreadable, require_regular_file
 from pix2pix.datasets.prepare.video_frames import to_upright_image

@@ -7,10 +7,9 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pix2pix.core.prefetch import map_in_threads
 from pix2pix.core.processes import is_first_process
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.inventory import stat_file
 from pix2pix.data.pair import Pair, PairSource, Split, read_ahead
 

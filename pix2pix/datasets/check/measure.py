@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageStat
-from tqdm import tqdm
 
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.images.class_numbers import highest_class
 from pix2pix.data.images.decode import Picture, open_picture, pil_to_tensor, to_known_type
 from pix2pix.data.images.deep_formats import PILLOW_DEEP_MODES

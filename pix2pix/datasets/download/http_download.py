@@ -18,10 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from pix2pix.core.addresses import authorization_header, hide_secrets, login_hint
 from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.progress_bars import tqdm
 
 log = logging.getLogger(__name__)
 

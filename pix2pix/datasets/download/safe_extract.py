@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from tqdm import tqdm
+from pix2pix.core.progress_bars import tqdm
 
 MAX_HEADER_BYTES = 2**20  # of one extended header, names and comments: tarfile reads it into memory at once
 CHUNK = 2**20

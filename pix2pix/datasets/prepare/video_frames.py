@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from pix2pix.core.extras import import_extra
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.images.picture_files import CONTAINERS
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.data.images.resize import Size, flip_size

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
-from tqdm import tqdm
 
 from pix2pix.core.atomic_files import atomic_file, write_text_atomic
 from pix2pix.core.prefetch import map_in_threads
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.data.direction import Letter
 from pix2pix.data.images.pictures import save_picture
 from pix2pix.datasets.check.measure import PairStats, measure_pairs

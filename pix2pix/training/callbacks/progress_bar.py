@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import pytorch_lightning as pl
 from pydantic import Field
-from tqdm import tqdm
 
+from pix2pix.core.progress_bars import tqdm
 from pix2pix.training.length import count_steps
 
 WIDE = 100  # columns from which the bar also shows images per second
