@@ -119,7 +119,28 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: holds weights, but no state to resume a training from: {', '.join(sorted(lacking))} are missing. "
             f"To start a new run from its weights: name=... init_from={path}"
         )
+    _require_progress(content, path)
     return content
+
+
+def _require_progress(content: Mapping[str, Any], path: Path) -> None:
+    """Raises ValueError unless the checkpoint says in whole numbers how far the training has got."""
+    try:
+        numbers: tuple[Any, ...] = read_progress(content)
+        problem = "" if all(type(number) is int and number >= 0 for number in numbers) else f"it says {numbers}"
+    except (LookupError, TypeError, AttributeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    if problem:
+        raise unusable_state_error(path, f"how far the training has got cannot be read of it, {problem}")
+
+
+def unusable_state_error(path: Path, reason: str) -> ValueError:
+    """The error for a checkpoint of which weights may be sound, but not the state of the training."""
+    return ValueError(
+        f"{path}: a training cannot go on from it: {reason}. It was damaged, or another program wrote it. Restore a "
+        "copy; or resume from another checkpoint under another name: name=... resume=PATH; or start a new run from its "
+        f"weights: name=... init_from={path}"
+    )
 
 
 def require_file(path: Path) -> None:

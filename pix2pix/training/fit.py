@@ -1,6 +1,7 @@
 """Runs Lightning's fit for a run: from its newest checkpoint, and with what ends a training before its end."""
 
 import logging
+import traceback
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -10,6 +11,7 @@ from pix2pix.config.schema import RunConfig
 from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.runs.checkpoints import find_resumable
+from pix2pix.runs.progress import unusable_state_error
 from pix2pix.runs.run import Run
 from pix2pix.runs.threads import keep_thread_count
 from pix2pix.training.loggers.base import log_settings
@@ -25,6 +27,8 @@ from pix2pix.training.resume import require_compatible
 
 log = logging.getLogger(__name__)
 
+RESTORING = "pytorch_lightning.trainer.connectors.checkpoint_connector"
+RESTORERS = {"pix2pix", "pytorch_lightning", "lightning_fabric", "torch", "packaging"}
 TERMINATED, INTERRUPTED = 143, 130  # the exit codes of programs that SIGTERM and Ctrl-C ended: 128 + 15, 128 + 2
 
 
@@ -74,14 +78,23 @@ def _fit_from_checkpoint(
     except (TrainingInterrupted, SIGTERMException, KeyboardInterrupt) as cause:
         _log_stop("Stopped.", run)
         raise SystemExit(_exit_code(cause)) from cause
-    except (RuntimeError, MemoryError) as error:
-        if trainer.received_sigterm:  # loader workers may get the signal, too, and fail before this process does
+    except Exception as error:
+        is_of_system = isinstance(error, RuntimeError | MemoryError)
+        if is_of_system and trainer.received_sigterm:  # loader workers may get the signal, too, and fail before this process does
             _log_stop("Stopped.", run)
             raise SystemExit(TERMINATED) from error
-        if not is_out_of_memory(error):
-            raise
-        raise ValueError(out_of_memory_message(config, error)) from error
+        if is_of_system and is_out_of_memory(error):
+            raise ValueError(out_of_memory_message(config, error)) from error
+        if checkpoint and _is_of_restoring(error):
+            raise unusable_state_error(checkpoint, f"{type(error).__name__}: {error}") from error
+        raise
     return True
+
+
+def _is_of_restoring(error: Exception) -> bool:
+    """Whether Lightning raised it while it restored a checkpoint, and not from code of the user's own."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return RESTORING in modules and {module.partition(".")[0] for module in modules} <= RESTORERS
 
 
 def _log_stop(reason: str, run: Run) -> None:

@@ -177,7 +177,7 @@ def forge(run: Run, folder, kind: str) -> str:
         ("for translate", [], r"holds weights, but no state to resume a training from: callbacks, .*init_from="),
         ("other mapping", [], r"is not a checkpoint of `pix2pix train`"),
         ("no mapping", [], r"is not a checkpoint of `pix2pix train`"),
-        ("hollow", [], r"is not a checkpoint of `pix2pix train`"),
+        ("hollow", [], r"a training cannot go on from it: how far .* TypeError.* init_from="),
         ("other optimizer", [], r"optimizer\.generator\._target_: torch\.optim\.SGD there, torch\.optim\.Adam here"),
         ("missing", [], r"no such checkpoint\. Give auto, never, or the path"),
     ],
@@ -271,3 +271,29 @@ def test_a_finished_run_without_a_last_checkpoint_is_told_so(run, words):
         (run.checkpoints / name).unlink()
     with pytest.raises(SystemExit, match=r"is finished, and has no last\.ckpt to train it longer from"):
         pix2pix(*words, "trainer.max_epochs=3")
+
+
+RUBBISH = [
+    {"loops": 5},
+    {"loops": {}},
+    {"global_step": "many"},
+    {"global_step": -3},
+    {"callbacks": [1]},
+    {"optimizer_states": 5},
+    {"optimizer_states": [{"state": {}, "param_groups": []}] * 2},
+    {"pytorch-lightning_version": "99.banana"},
+]
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH, ids=str)
+def test_a_state_of_the_training_that_is_rubbish_is_named_with_its_file(run, words, rubbish):
+    """The file is sound, and its weights too: another program wrote it. The run goes on from a copy."""
+    content = run.last_checkpoint.read_bytes()
+    torch.save(torch.load(run.last_checkpoint, weights_only=True) | rubbish, run.last_checkpoint)
+    for file in (run.checkpoints / "SHA256SUMS", run.checkpoints / "previous.ckpt"):
+        file.unlink()
+    with pytest.raises(SystemExit, match=r"^pix2pix: \S*/last\.ckpt: a training cannot go on from it: .*init_from="):
+        pix2pix(*words, "trainer.max_epochs=3")
+    run.last_checkpoint.write_bytes(content)
+    pix2pix(*words, "trainer.max_epochs=3")
+    assert run.is_finished()
