@@ -27,7 +27,7 @@ import torch
 from benchmarks import interleaved
 from benchmarks.authors_step import describe_reference, require_checkout
 from benchmarks.interleaved import RATIOS, format_quartiles, summarize
-from benchmarks.machine import describe_machine, read_results
+from benchmarks.machine import describe_machine, find_results, read_results
 from pix2pix.config.hardware import has_fast_bf16
 
 STEP, OVERHEAD = ("reference", "plain", "fused", "memory", "ours", "bf16"), ("ours", "train")
@@ -109,8 +109,8 @@ def sides_that_run_here(sides: Iterable[str], device: str = "cpu") -> list[str]:
 
 def find_record(files: Iterable[Path]) -> dict[str, Any]:
     """The record of this family of CPUs, else of one with the same vector instructions; exits where there is none."""
-    files = [file for file in files if "cuda" not in file.name and read_results(file, "machine", "instructions")]
-    records = [read_results(file) for file in files]
+    contents = {file: read_results(file) for file in files if "cuda" not in file.name}
+    records = [content for file, content in contents.items() if find_results(content, file, "machine", "instructions")]
     machine = describe_machine()
     here = machine["instructions"]
     alike = [record for record in records if record["machine"]["instructions"] == here]

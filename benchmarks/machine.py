@@ -49,6 +49,11 @@ def read_results(file: Path, *keys: str) -> Any:
         raise SystemExit(
             f"{file}: cannot be read ({reason}). Give a file that this program left with its results."
         ) from error
+    return find_results(found, file, *keys)
+
+
+def find_results(found: Any, file: Path, *keys: str) -> Any:
+    """The part of the results of a file below these keys. Exits with a sentence if there is none."""
     for key in keys:
         if not isinstance(found, dict) or key not in found:
             raise SystemExit(f"{file}: has no {'.'.join(keys)}, so it is not of this program. Give another file.")

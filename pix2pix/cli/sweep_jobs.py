@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pix2pix.config.compose import CONFIG, CONFIGS, resolve
 from pix2pix.config.composition_errors import describe_error
-from pix2pix.core.extras import import_extra
+from pix2pix.core.extras import OPTUNA, RAY, import_extra
 from pix2pix.core.processes import import_environment
 from pix2pix.runs.sweep import SWEEP, Job
 
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 PATH_KEYS = {"name", "output_dir", "run_dir", "sweep_name"}  # settings that only place or name a run
 CHECKED_GRID = "hydra_plugins.pix2pix_grid.CheckedGridSweeper"
-PACKAGES = {  # of launchers and sweepers: the module, the setting that needs it, and the extra that installs it
-    "hydra_plugins.pix2pix_ray.RayLauncher": ("ray", "hydra/launcher=ray", "ray"),
-    "hydra_plugins.pix2pix_search.OptunaSearch": ("optuna", "hydra/sweeper=optuna", "search"),
-}
+PACKAGES = {"hydra_plugins.pix2pix_ray.RayLauncher": RAY, "hydra_plugins.pix2pix_search.OptunaSearch": OPTUNA}
 # Hydra settings of the sweep itself, which are not passed on to jobs: launcher, folders and names.
 SWEEP_KEYS = ("hydra.mode", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.job.config.override_dirname")
 

@@ -1,7 +1,13 @@
 """Imports optional packages, or says how to install them."""
 
 import importlib
+import re
 from types import ModuleType
+
+# What `import_extra` takes, where two places ask for it: the module, what needs it, and the extra that installs it.
+RAY = ("ray", "hydra/launcher=ray", "ray")
+OPTUNA = ("optuna", "hydra/sweeper=optuna", "search")
+ADVICE = re.compile(r"pip install (?:-U )?'?([A-Za-z][\w.-]*)")  # in the message of a library whose package is missing
 
 
 class MissingExtraError(ValueError):
@@ -17,3 +23,11 @@ def import_extra(module: str, feature: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(feature, extra) from error
+
+
+def missing_package_error(feature: str, error: ImportError) -> ValueError:
+    """The error for a component of another library, `feature`, that could not import the package that it needs."""
+    advice = ADVICE.search(str(error))
+    package = advice[1] if advice else (error.name or "").partition(".")[0]
+    remedy = f"pip install {package}." if package else f"{str(error).rstrip('.')}."
+    return ValueError(f"{feature} needs a package that is not installed: {remedy} Or leave it out.")

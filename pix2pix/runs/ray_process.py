@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pix2pix.core.cpu_cores import THREADS_VARIABLE
-from pix2pix.core.extras import import_extra
+from pix2pix.core.extras import RAY, import_extra
 from pix2pix.core.processes import KILL
 from pix2pix.runs.device_slots import DeviceSlots
 from pix2pix.runs.job_process import NewProcess
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before 
 
 def import_ray() -> Any:
     """Ray. Raises MissingExtraError where it is not installed."""
-    return import_extra("ray", "hydra/launcher=ray", "ray")
+    return import_extra(*RAY)
 
 
 class NodeRunner:

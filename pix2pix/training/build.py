@@ -16,6 +16,7 @@ from torch import nn
 from pix2pix.config.metric_names import PairMetric, find_mode
 from pix2pix.config.schedules import build_schedules
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.extras import missing_package_error
 from pix2pix.core.instantiate import TARGET, Component, build, is_component_of, locate
 from pix2pix.core.randomness import seed_weights
 from pix2pix.data.cache.cache import Cache
@@ -145,21 +146,25 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
     """
     torch.backends.cudnn.allow_tf32 = config.execution.tf32
     try:
-        callbacks = sort_callbacks(_build_callback(part, config, run) for part in config.callbacks.values())
+        callbacks = sort_callbacks(
+            _build_part(f"callbacks.{name}", *_locate_callback(part, config, run))
+            for name, part in config.callbacks.items()
+        )
         has_checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
         trainer: pl.Trainer = build(
             # Otherwise Lightning adds a callback of its own, which saves into a logger's folder.
             config.trainer_here() | ({} if has_checkpoints else {"enable_checkpointing": False}),
             callbacks=[SeedCallbacks(config.seed), *callbacks],
-            logger=[build(logger, **logger_arguments(logger, run)) for logger in config.logger.values()],
+            logger=[
+                _build_part(f"logger.{name}", logger, logger_arguments(logger, run))
+                for name, logger in config.logger.items()
+            ],
             plugins=[AtomicCheckpointIO(), find_cluster(config)],
             **({} if config.has_profiler else {"profiler": NoProfiler()}),
             default_root_dir=run.path,
         )
     except MisconfigurationException as error:
         raise ValueError(f"the trainer cannot run here: {error} Choose trainer=cpu, or change trainer.*.") from error
-    except ModuleNotFoundError as error:  # a logger or callback of a package that is not installed
-        raise ValueError(f"{error.msg.rstrip('.')}. Install this package, or choose another logger.") from error
     if trainer.world_size > 1 and not isinstance(trainer.strategy, GANDDPStrategy):
         raise ValueError(
             f"the trainer has {trainer.world_size} devices, but its strategy does not know of two networks. "
@@ -168,10 +173,18 @@ def build_trainer(config: RunConfig, run: Run) -> pl.Trainer:
     return trainer
 
 
-def _build_callback(callback: Component, config: RunConfig, run: Run) -> pl.Callback:
-    """A callback, which writes checkpoints to those of the run; Lightning's would write to a logger's folder."""
+def _build_part(key: str, component: Component, arguments: Mapping[str, Any]) -> Any:
+    """A callback or logger. Raises ValueError if it needs a package that is not installed."""
+    try:
+        return build(component, **arguments)
+    except ModuleNotFoundError as error:
+        raise missing_package_error(key, error) from error
+
+
+def _locate_callback(callback: Component, config: RunConfig, run: Run) -> tuple[Component, Mapping[str, Any]]:
+    """A callback and the folder that it is given for checkpoints; Lightning's would write to a logger's folder."""
     has_no_folder = is_component_of(callback, ModelCheckpoint) and callback.get("dirpath") is None
-    return build(_with_mode(callback, config), **({"dirpath": run.checkpoints} if has_no_folder else {}))
+    return _with_mode(callback, config), {"dirpath": run.checkpoints} if has_no_folder else {}
 
 
 def _with_mode(callback: Component, config: RunConfig) -> Component:

@@ -80,7 +80,9 @@ def _fit_from_checkpoint(
         raise SystemExit(_exit_code(cause)) from cause
     except Exception as error:
         is_of_system = isinstance(error, RuntimeError | MemoryError)
-        if is_of_system and trainer.received_sigterm:  # loader workers may get the signal, too, and fail before this process does
+        if (
+            is_of_system and trainer.received_sigterm
+        ):  # loader workers may get the signal, too, and fail before this process does
             _log_stop("Stopped.", run)
             raise SystemExit(TERMINATED) from error
         if is_of_system and is_out_of_memory(error):

@@ -60,10 +60,27 @@ def test_trackio_receives_them_and_continues_a_run_that_resumes(tmp_path, monkey
     assert trackio.ends == 2
 
 
-@pytest.mark.parametrize("logger", ["trackio", "mlflow"])
-def test_a_logger_whose_package_is_not_installed_is_refused_in_words_and_uses_up_no_name(tmp_path, monkeypatch, logger):
+OTHERS = [
+    ("logger=trackio", "logger=trackio needs a package: pip install trackio"),
+    (
+        "logger=mlflow",
+        "logger.mlflow needs a package that is not installed: pip install no-such-mlflow. Or leave it out.",
+    ),
+    (
+        "+callbacks.rich={_target_: pytorch_lightning.callbacks.RichProgressBar}",
+        "callbacks.rich needs a package that is not installed: pip install rich. Or leave it out.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("word", "message"), OTHERS, ids=["trackio", "mlflow", "rich"])
+def test_a_part_whose_package_is_not_installed_is_refused_in_words_and_uses_up_no_name(
+    tmp_path, monkeypatch, word, message
+):
     monkeypatch.setitem(sys.modules, "trackio", None)
-    monkeypatch.setattr("pytorch_lightning.loggers.mlflow._MLFLOW_AVAILABLE", RequirementCache("no-such-mlflow"))
-    with pytest.raises(SystemExit, match=r"pip install trackio|no-such-mlflow.*Install this package"):
-        pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=a", f"logger={logger}")
+    for place in ("loggers.mlflow._MLFLOW", "callbacks.progress.rich_progress._RICH"):
+        monkeypatch.setattr(f"pytorch_lightning.{place}_AVAILABLE", RequirementCache("no-such-mlflow"))
+    with pytest.raises(SystemExit) as error:
+        pix2pix("train", *TINY, f"output_dir={tmp_path}", "name=a", word)
+    assert str(error.value) == f"pix2pix: {message}"
     assert not (tmp_path / "a").exists()
