@@ -17,7 +17,7 @@ from pix2pix.config.rules import find_broken_rules
 from pix2pix.config.schedules import require_known_end
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import require_no_secrets
-from pix2pix.core.errors import find_line_outside
+from pix2pix.core.errors import find_line_outside, first_line
 from pix2pix.core.instantiate import TARGET, Component, build
 from pix2pix.models.objective import Objective
 
@@ -119,5 +119,5 @@ def _naming(name: str, component: Component, given: str = "") -> Iterator[None]:
             raise
         hint = f" {OF_META}" if isinstance(error, RuntimeError) and "meta" in str(error) else ""
         where = find_line_outside(error, ("pix2pix", "torch", "contextlib"))
-        problem = f"{str(error).rstrip('.')}{where and f' ({where})'}"
+        problem = f"{first_line(error).rstrip('.')}{where and f' ({where})'}"
         raise ValueError(f"{name}: {target}{given}: {problem}.{hint}") from error

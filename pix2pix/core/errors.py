@@ -19,6 +19,11 @@ REMEDIES = {
     errno.ELOOP: "Links lead to each other in a circle there: remove them.",
 }
 
+NEEDS_LESS = (
+    "Smaller pictures, a smaller --tile, --scale or data.size, and --device cpu instead of a GPU need less. What was "
+    "written is kept."
+)
+
 
 def describe_plainly(error: Exception) -> str:
     """The message of an error. The system's own, as `[Errno 30] Read-only file system: 'x'`, begin with the file."""
@@ -26,6 +31,17 @@ def describe_plainly(error: Exception) -> str:
         return str(error)
     remedy = f" {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
     return f"{error.filename}: {error.strerror}.{remedy}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device or the system had no memory left; torch has an error of its own for devices."""
+    kinds = {kind.__name__ for kind in type(error).mro()}
+    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "can't allocate memory" in str(error)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; torch adds lines of its own program in C++. Its name if it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @contextmanager
@@ -43,6 +59,11 @@ def exit_with_message(
             raise
         name = style("pix2pix:", "bold", "red", stream=sys.stderr)
         raise SystemExit(f"{name} {hide_secrets(_strip_worker_traceback(describe(error)))}") from error
+    except (RuntimeError, MemoryError) as error:
+        if os.environ.get("PIX2PIX_TRACEBACK") or not is_out_of_memory(error):
+            raise
+        name = style("pix2pix:", "bold", "red", stream=sys.stderr)
+        raise SystemExit(f"{name} out of memory ({first_line(error)}). {NEEDS_LESS}") from error
 
 
 def _strip_worker_traceback(text: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pix2pix.core import instantiate
+from pix2pix.core.errors import first_line
 from pix2pix.core.instantiate import PARTIAL, TARGET, is_component
 from pix2pix.core.signatures import argument_annotation, constructor_parameters, element_annotation, returned_class
 from pix2pix.core.trusted_modules import OWN_PACKAGE, is_dotted_name, read_trusted_modules
@@ -47,7 +48,9 @@ def build_trusted(component: Any, key: str, kind: type, *, source: str | Path, t
     try:
         return instantiate.build(component)
     except (TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
-        raise ValueError(f"{source}: its {key} cannot be built ({type(error).__name__}: {error}).") from error
+        raise ValueError(
+            f"{source}: its {key} cannot be built ({type(error).__name__}: {first_line(error)})."
+        ) from error
 
 
 def require_trusted(

@@ -93,6 +93,11 @@ class JoinedEncoding:
         """Nothing: joined files have 8 bits."""
 
     def _join(self, pixels: Tensor, change: Callable[[ImageEncoding, Tensor], Tensor]) -> Tensor:
+        if pixels.shape[-3] != sum(self.channels):
+            raise ValueError(
+                f"the input has {pixels.shape[-3]} channels, but data.transform.source_inputs describes "
+                f"{sum(self.channels)}. Let it name the same folders as data.folders."
+            )
         shares = pixels.split(self.channels, dim=-3)
         return torch.cat([change(part, share) for part, share in zip(self.parts, shares, strict=True)], dim=-3)
 

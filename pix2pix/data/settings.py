@@ -13,21 +13,15 @@ from pix2pix.data.direction import Direction, Letter, Side, letter_of, side_of
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
 from pix2pix.data.images.decode import Depth
-from pix2pix.data.images.input_kinds import STORED_CHANNELS, Inputs
+from pix2pix.data.images.input_kinds import Channels, Inputs, require_inputs, require_kinds
 from pix2pix.data.images.palettes import Palette
-from pix2pix.data.images.resize import Preprocess
-from pix2pix.data.images.value_range import Limits
+from pix2pix.data.images.resize import Pixels, Preprocess
+from pix2pix.data.images.value_range import Limits, Range
 from pix2pix.data.sources.image_spec import OWN_FOLDERS, Folders, ImageSpec, make_spec
 from pix2pix.data.sources.skip_unreadable import OnError
 from pix2pix.data.sources.splits import DEFAULT_SHARE, Layout, Share
 
 Positive = Annotated[int, Field(ge=1)]
-
-
-def _require_rising(limits: tuple[float, float]) -> tuple[float, float]:
-    if limits[0] >= limits[1]:
-        raise ValueError("the first value must be below the second")
-    return limits
 
 
 def _require_palette(choice: Any, key: str = "data.palette") -> Any:
@@ -49,20 +43,12 @@ def _require_coding(transform: dict[str, Any]) -> dict[str, Any]:
             LIMITS.validate_python(limits)
         except ValidationError as error:
             raise ValueError(f"data.transform.{image}_range={limits}: give two numbers, [LOW,HIGH]") from error
+    require_inputs(transform.get("source_inputs"))
     return transform
 
 
-def _require_kinds(folders: Any) -> Any:
-    """Refuses what no file can hold, in fewer words than the types of the setting take."""
-    for name, kind in folders.items() if isinstance(folders, dict) else ():
-        if kind not in STORED_CHANNELS and not (type(kind) is int and kind > 0):
-            kinds = " or ".join(STORED_CHANNELS)
-            raise ValueError(f"data.folders: {name}={kind}; give the channels of its pictures, or {kinds}")
-    return folders
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_require_rising)]
-PALETTE_CHOICE, LIMITS = map(TypeAdapter, (PaletteChoice, Range | None))  # made once: each takes half a millisecond
+# Made once: each takes half a millisecond.
+PALETTE_CHOICE, LIMITS = map(TypeAdapter, (PaletteChoice, Range | None))
 
 
 class DataSettings(Settings):
@@ -75,15 +61,15 @@ class DataSettings(Settings):
     root: str
     path: str | None
     direction: Direction
-    size: Positive = 256
-    height: Positive
-    width: Positive
+    size: Pixels = 256
+    height: Pixels
+    width: Pixels
     jitter: bool = True
     mirror: bool = True
     vertical_flip: bool = False
     quarter_turns: bool = False
-    load_height: Positive
-    load_width: Positive
+    load_height: Pixels
+    load_width: Pixels
     preprocess: Preprocess = "resize_and_crop"
     augment: Augment = Augment()
     depth: Depth = 8
@@ -96,24 +82,24 @@ class DataSettings(Settings):
     layout: Layout = "auto"
     val_share: Share | None = DEFAULT_SHARE
     split_seed: Annotated[int, Field(ge=0)] = 0
-    folders: dict[Letter, Annotated[Folders, BeforeValidator(_require_kinds)]] = Field(
+    folders: dict[Letter, Annotated[Folders, BeforeValidator(require_kinds)]] = Field(
         default_factory=lambda: dict(OWN_FOLDERS)
     )
-    source_channels: Positive
-    target_channels: Positive
+    source_channels: Channels
+    target_channels: Channels
     operation: str | None = None
-    batch_size: Positive = 1
+    batch_size: Annotated[int, Field(ge=1, le=2**16)] = 1
     on_error: OnError = "fail"
     skip_limit: Annotated[int, Field(ge=0)] = 10
-    num_workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
+    num_workers: Annotated[int, Field(ge=0, le=2**10)] | Literal["auto"] = "auto"
     cache: CacheKind = "auto"
     cache_dir: str = "~/.cache/pix2pix"
     cache_gigabytes: Annotated[float, Field(gt=0)] = 20
     palette: Annotated[Any, AfterValidator(_require_palette)] = None
     label_map: Letter | None = None
     one_hot: bool = False
-    input_channels: Positive
-    output_channels: Positive
+    input_channels: Channels
+    output_channels: Channels
     source: Component
     transform: Annotated[Component, AfterValidator(_require_coding)]
 

@@ -10,22 +10,19 @@
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from pix2pix.data.augmentation import Augment, Images, View, color_jitter, crop, sample_view
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PaletteChoice
 from pix2pix.data.images.input_kinds import Inputs
-from pix2pix.data.images.resize import Preprocess, Size, center_crop, resize_for_eval, resize_for_training
+from pix2pix.data.images.resize import Pixels, Preprocess, Size, center_crop, resize_for_eval, resize_for_training
 from pix2pix.data.images.value_range import Limits
 from pix2pix.data.pair import InputAlone, Pair
-
-Pixels = Annotated[int, Field(ge=1)]
 
 
 class PairTransform(ABC):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pix2pix.config.schema import RunConfig
 from pix2pix.core import trust as trust_checks
 from pix2pix.core.devices import select_device
+from pix2pix.core.errors import first_line
 from pix2pix.core.prefetch import pictures_per_batch
 from pix2pix.core.trust import Trust
 from pix2pix.data.images.decode import Picture, array_to_picture, to_pixels
@@ -66,7 +67,13 @@ class TrainedGenerator:
         data, multiple = self.config.data, getattr(self.generator, "multiple", 1)
         height, width = (round_up(side, multiple) for side in data.shape)
         shape = (pictures_per_batch(height, width), data.input_channels, height, width)
-        pack_convolutions(self.generator, shape)
+        try:
+            pack_convolutions(self.generator, shape)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"{self.checkpoint}: its generator does not take the pictures of its configuration, {shape} as batch, "
+                f"channels, height and width ({first_line(error)}). Copy the file again."
+            ) from error
 
     def pair_name(self, file: Path) -> str:
         """The name of a source file's pair, which selects the same dropout noise as in an evaluation."""
@@ -125,9 +132,18 @@ class TrainedGenerator:
 
     def encode_source(self, pixels: Tensor) -> Tensor:
         """Converts what `read_source` returns, or a part of it, to the generator's input, (C, H, W) in [-1, 1]."""
-        if self.config.data.has_lab_targets:
-            return normalize(split_lightness(pixels)[0])
-        return self.config.data.source_encoding.encode(pixels[None])[0]
+        data = self.config.data
+        if data.has_lab_targets:
+            encoded = normalize(split_lightness(pixels)[0])
+        else:
+            encoded = data.source_encoding.encode(pixels[None])[0]
+        if len(encoded) != data.input_channels:
+            raise ValueError(
+                f"{self.checkpoint}: its generator takes {data.input_channels} channels (data.input_channels), but its "
+                f"data settings make {len(encoded)} of a picture. A transform of your own adds channels in training "
+                "and evaluate only; for translate, add them in the generator."
+            )
+        return encoded
 
     def to_picture(self, output: Tensor) -> Picture:
         """Converts an output of `generate`, (C, H, W), to a picture with the depth and range of the targets.

@@ -12,6 +12,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from pix2pix.core import trust as trust_checks
+from pix2pix.core.errors import first_line
 from pix2pix.core.instantiate import Component, build
 from pix2pix.core.trust import Trust
 
@@ -39,7 +40,7 @@ def build_network(
     except Exception as error:  # a constructor may raise anything
         if isinstance(error, WeightsMismatchError):
             raise
-        raise ValueError(f"{file}: its {key} cannot be built ({type(error).__name__}: {error}).") from error
+        raise ValueError(f"{file}: its {key} cannot be built ({type(error).__name__}: {first_line(error)}).") from error
     return network
 
 

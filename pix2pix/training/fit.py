@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.errors import is_out_of_memory
 from pix2pix.core.signals import TimeLimitReached, TrainingInterrupted
 from pix2pix.data.datamodule import PairDataModule
 from pix2pix.runs.checkpoints import find_resumable
@@ -19,7 +20,6 @@ from pix2pix.training.messages import (
     announce_data,
     announce_own_weights,
     announce_training,
-    is_out_of_memory,
     out_of_memory_message,
 )
 from pix2pix.training.module import Pix2Pix

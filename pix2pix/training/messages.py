@@ -92,12 +92,6 @@ def _read_samples(pairs: Sequence[Pair]) -> list[Pair]:
     return samples
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the device or the system had no memory left."""
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch's words on the CPU
-
-
 def out_of_memory_message(config: RunConfig, error: Exception) -> str:
     """The message that memory ran out, with the settings that need less."""
     data, reason = config.data, str(error).splitlines()[0] if str(error) else "the system gives no more"

@@ -9,14 +9,16 @@
 | `none` | kept whole | kept whole |
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 Preprocess = Literal["resize_and_crop", "scale_width_and_crop", "crop", "pad", "none"]
 Size = tuple[int, int]  # (height, width)
+Pixels = Annotated[int, Field(ge=1, le=2**16)]  # in pixels; of a network's pictures, which one batch holds whole
 
 
 def flip_size(size: Size) -> tuple[int, int]:

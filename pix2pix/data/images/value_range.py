@@ -1,13 +1,24 @@
 """Pixel types, and their conversion to float32 in [-1, 1] and back without rounding to 8 bits."""
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 Depth = Literal[8, 16, 32, "float"]
 Limits = tuple[float, float]
+
+
+def _require_rising(limits: Limits) -> Limits:
+    if not (limits[0] < limits[1] and all(map(math.isfinite, limits))):
+        raise ValueError("the first value must be below the second, and both must be finite")
+    return limits
+
+
+Range = Annotated[Limits, AfterValidator(_require_rising)]  # of a setting
 
 TYPES: dict[Depth, np.dtype] = {
     8: np.dtype(np.uint8),
@@ -34,7 +45,10 @@ def denormalize(image: Tensor, depth: Depth, limits: Limits | None = None) -> np
     low, high = limits or FULL_RANGE[torch.from_numpy(np.empty(0, TYPES[depth])).dtype]
     values = (image.detach().cpu().double().clamp(-1, 1) + 1) * ((high - low) / 2) + low
     pixels = values.permute(1, 2, 0).numpy()
-    return pixels.astype(TYPES[depth]) if depth == "float" else np.rint(pixels).astype(TYPES[depth])
+    if depth == "float":
+        return pixels.astype(TYPES[depth])
+    most = np.iinfo(TYPES[depth])  # beyond it a type of integers begins again with its smallest value
+    return np.rint(pixels).clip(most.min, most.max).astype(TYPES[depth])
 
 
 def depth_of(dtype: np.dtype) -> Depth:

@@ -13,7 +13,7 @@ from pix2pix.core.randomness import derivation_generator
 from pix2pix.data.images.decode import read_pixels, read_size
 from pix2pix.data.images.lab import split_lightness
 from pix2pix.data.images.picture_files import drop_suffix
-from pix2pix.data.images.resize import Preprocess, resize_for_training
+from pix2pix.data.images.resize import Pixels, Preprocess, resize_for_training
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Pair, PairSource, Split
 from pix2pix.data.sources.derivations import RANDOM, Operation, derive_input, draw_input, import_opencv
@@ -26,8 +26,6 @@ from pix2pix.data.sources.splits import (
     describe_held_out,
     missing_split_message,
 )
-
-Pixels = Annotated[int, Field(ge=1)]
 
 
 class DerivedPairs(PairSource):

@@ -36,3 +36,10 @@ def test_floats_come_back_and_their_tensor_is_left_as_it_was():
     before = image.clone()
     assert np.allclose(denormalize(normalize(image), "float")[..., 0], image[0].numpy(), atol=1e-7)
     assert torch.equal(image, before)
+
+
+def test_a_range_wider_than_its_pixels_ends_at_the_smallest_and_the_largest():
+    """In eight bits 300 would become 44."""
+    ends = torch.tensor([-1.0, 1.0]).reshape(1, 1, 2)
+    assert denormalize(ends, 8, (-50, 300)).flatten().tolist() == [0, 255]
+    assert denormalize(ends, 32, (-5e9, 5e9)).flatten().tolist() == [-(2**31), 2**31 - 1]
