@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST
+from pix2pix.cli.options import CHECKPOINT, DEVICE, METRIC, SPLIT, TRUST, LocalPath
 from pix2pix.core.terminal import is_styled, style
 
 if TYPE_CHECKING:
@@ -17,14 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, shell_complete=complete_path, metavar="RUN_OR_SWEEP...")
 @SPLIT
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="HTML page to write. Default: comparison.html in the sweep."
-)
-@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="CSV file to write, a row per run.")
-@click.option(
-    "--markdown", type=click.Path(path_type=Path), help="Markdown file to write, with mean and spread over seeds."
-)
-@click.option("--latex", type=click.Path(path_type=Path), help="LaTeX file to write, a table for the package booktabs.")
+@click.option("--output", "-o", type=LocalPath(), help="HTML page to write. Default: comparison.html in the sweep.")
+@click.option("--csv", "csv_file", type=LocalPath(), help="CSV file to write, a row per run.")
+@click.option("--markdown", type=LocalPath(), help="Markdown file to write, with mean and spread over seeds.")
+@click.option("--latex", type=LocalPath(), help="LaTeX file to write, a table for the package booktabs.")
 @click.option(
     "--where",
     multiple=True,

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from pix2pix.cli.options import LocalPath
+
 
 @click.command()
-@click.argument("outputs", type=click.Path(path_type=Path), default=Path("outputs"))
+@click.argument("outputs", type=LocalPath(), default=Path("outputs"))
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=6006, show_default=True, help="TCP port; if taken, a free one."
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pix2pix.cli.completion import complete_setting
+from pix2pix.cli.options import LocalPath
 from pix2pix.cli.prepare import prepare
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ ROOT = click.option(
     envvar="PIX2PIX_DATA",
     default="data",
     show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     help="Folder that holds the data sets (data.root of the configuration). [env: PIX2PIX_DATA]",
 )
 
@@ -87,11 +88,9 @@ def download(name: str, root: Path, mirrors: tuple[str, ...]) -> None:
 
 
 @data.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LocalPath())
 @click.option("--data", "name", metavar="NAME", help="Data set of the paper whose numbers of pairs to expect.")
-@click.option(
-    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Picture to write, with pairs to look at."
-)
+@click.option("--sheet", type=LocalPath(dir_okay=False), help="Picture to write, with pairs to look at.")
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON, with every file.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 on warnings, too.")
 @click.option("--workers", type=click.IntRange(min=1), help="Number of reading threads. Default: one per core.")
@@ -131,7 +130,7 @@ def check(
 
 @data.command(context_settings={"ignore_unknown_options": True})
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_setting)
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Picture to write. Default: preview_NAME.png.")
+@click.option("--output", "-o", type=LocalPath(), help="Picture to write. Default: preview_NAME.png.")
 @click.option("--views", type=click.IntRange(min=1), default=20, show_default=True, help="Number of pairs.")
 def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None:
     """Draw augmented training pairs as the networks will see them. Takes the settings of `pix2pix train`.
@@ -154,8 +153,8 @@ def preview(overrides: tuple[str, ...], output: Path | None, views: int) -> None
 
 
 @data.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("folder", type=LocalPath())
+@click.argument("output", type=LocalPath())
 @click.option(
     "--a",
     "of_a",

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import INFERENCE, METRIC, add_options
+from pix2pix.cli.options import INFERENCE, METRIC, LocalPath, add_options
 
 
 def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -37,7 +37,7 @@ def list_metrics(context: click.Context, _: click.Parameter, is_asked: bool) -> 
     help="Folder of pairs, with splits or without: then all its pairs. Default: the data of the training.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Largest number of pairs, evenly spaced. Default: all.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Folder to write to. Default: in RUN/evaluation.")
+@click.option("--output", "-o", type=LocalPath(), help="Folder to write to. Default: in RUN/evaluation.")
 @click.option(
     "--on-error",
     type=click.Choice(["fail", "skip"]),

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import MODEL, add_options
+from pix2pix.cli.options import MODEL, LocalPath, add_options
 
 
 @click.command()
@@ -22,7 +22,7 @@ from pix2pix.cli.options import MODEL, add_options
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     help="File or folder to write. Default: in RUN/exported/, or here for a built-in translator.",
 )
 @click.option(

@@ -5,12 +5,14 @@ from typing import Any
 
 import click
 
+from pix2pix.cli.options import LocalPath
+
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path), metavar="latest_net_G.pth")
+@click.argument("file", type=LocalPath(), metavar="latest_net_G.pth")
 @click.option(
     "--discriminator",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="latest_net_D.pth",
     help="Weights of the discriminator, to train further.",
 )

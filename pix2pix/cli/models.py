@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from pix2pix.cli.options import LocalPath
+
 
 @click.group()
 def models() -> None:
@@ -21,7 +23,7 @@ def models() -> None:
     "--root",
     default="outputs",
     show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     help="Folder of runs to look in for downloaded translators.",
 )
 def list_models(root: Path) -> None:
@@ -60,7 +62,7 @@ def _list_published(root: Path) -> None:
 
 @models.command()
 @click.argument("name")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Run directory to write. Default: outputs/NAME.")
+@click.option("--output", "-o", type=LocalPath(), help="Run directory to write. Default: outputs/NAME.")
 @click.option("--mirror", "mirrors", multiple=True, metavar="URL", help="URL of a folder with NAME.pth. Repeatable.")
 def download(name: str, output: Path | None, mirrors: tuple[str, ...]) -> None:
     """Download published weights and make a run of them, as `pix2pix import` does.

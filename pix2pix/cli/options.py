@@ -2,11 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import click
 
+from pix2pix.core.addresses import describe_address
+
 Option = Callable[[Any], Any]
+
+
+class LocalPath(click.Path):
+    """A path on this machine, as a `Path`. Addresses such as s3://BUCKET are refused."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Fails for an address, of which `Path` would make a folder."""
+        if why := describe_address(str(value)):
+            self.fail(f"{why}.", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 CHECKPOINT = click.option(
     "--checkpoint",

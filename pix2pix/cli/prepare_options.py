@@ -1,12 +1,13 @@
 """The options that the commands of `pix2pix data prepare` share."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from pix2pix.cli.options import LocalPath
+
+FOLDER = LocalPath()
 OPERATIONS = ["grayscale", "edges", "inpaint", "superres", "blur", "noise"]
 FOLDER_OF_PAIRS = click.option("--output", "-o", type=FOLDER, required=True, help="Folder of pairs to write.")
 

@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import MODEL, add_options
+from pix2pix.cli.options import MODEL, LocalPath, add_options
 
 
 @click.command()
 @click.argument("run", shell_complete=complete_path)
 @click.argument("repository", metavar="USER/NAME")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write the folder here and upload nothing.")
+@click.option("--output", "-o", type=LocalPath(), help="Write the folder here and upload nothing.")
 @click.option("--private", is_flag=True, help="Create the repository as a private one.")
 @click.option("--revision", metavar="BRANCH", help="Branch to commit to. Default: main.")
 @click.option(

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pix2pix.cli.completion import complete_path
-from pix2pix.cli.options import INFERENCE, add_options
+from pix2pix.cli.options import INFERENCE, LocalPath, add_options
 
 
 def parse_scale(context: click.Context, parameter: click.Parameter, value: str | None) -> float | str | None:
@@ -48,7 +48,7 @@ def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     default=Path("translated"),
     show_default=True,
     help="Folder for the results, or - for standard output.",

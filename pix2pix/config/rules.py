@@ -13,6 +13,7 @@ from pix2pix.config.metric_names import DIAGNOSES, METRICS, find_mode, higher_is
 from pix2pix.config.schema import RunConfig, TrainerSettings
 from pix2pix.config.step_rules import find_broken_step_rules, has_norm
 from pix2pix.config.trainer_values import find_wrong_trainer_values
+from pix2pix.core.addresses import describe_address
 from pix2pix.core.instantiate import TARGET, Component, is_component, locate_factory
 
 CAPTURABLE = {"torch.optim.Adam", "torch.optim.AdamW"}
@@ -25,6 +26,10 @@ def find_broken_rules(config: RunConfig) -> Iterator[str]:
     for setting in ("output_dir", "run_dir", "init_from"):
         if (path := getattr(config, setting)) is not None and not path.strip():
             yield f"{setting}: is empty, as of a shell variable that is not set; give a path, or leave the setting out"
+    places = {"name": config.name, "output_dir": config.output_dir, "run_dir": config.run_dir}
+    places |= {"data.cache_dir": config.data.cache_dir}
+    # The first one is enough: run_dir follows from output_dir and name.
+    yield from [f"{key}: {why}" for key, path in places.items() if (why := describe_address(path))][:1]
     if ".." in Path(config.name).parts:
         yield f"name={config.name}: leads out of output_dir; give a name without .., or another output_dir"
     yield from find_broken_data_rules(config.data)

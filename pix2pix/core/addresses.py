@@ -18,8 +18,11 @@ LOGINS = "PIX2PIX_LOGINS"
 WHERE = f"~/.netrc (machine HOST login USER password PASSWORD) or {LOGINS}=https://USER:PASSWORD@HOST"
 # `Path` reduces two slashes to one: `http:/user:password@host`. So the expressions need only one.
 USER = re.compile(r"(?<=:/)(/?)(?!\[)([^\s:@/?#]*):([^\s/]*|\S*)@")  # user:password@, also with / and @ in the password
-TOKEN = re.compile(r"(?i)(?<=ttp:/|tps:/)(/?)[^\s:@/?#]+@")  # token@
-QUERY = re.compile(r"(?<=:/)([^\s?#]*)[?#][^\s'\"]*=[^\s'\"]*")  # ?token=..., signatures and the like
+TOKEN = re.compile(r"(?i)(?:(?<=ttp:/)|(?<=tps:/)|(?<=\bhf:/))(/?)[^\s:@/?#]+@")  # token@
+HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{16,}")  # of the Hugging Face Hub, wherever it stands
+# ?token=..., signatures and the like, without a colon or full stop of the sentence behind it
+QUERY = re.compile(r"(?<=:/)([^\s?#]*)[?#][^\s'\"]*=[^\s'\"]*?(?=[:,.;]?(?:[\s'\"]|$))")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # of two letters at least: one may be a drive of Windows
 PORT_AND_PATH = re.compile(r"\d*[/?#]")
 PORTS = {"http": 80, "https": 443}
 
@@ -32,7 +35,7 @@ def hide_secrets(text: str) -> str:
 def _hide_logins(text: str) -> str:
     # `http://host:8080/a@b` looks like a user with a password, but has a port and a path: it stays as it is.
     text = USER.sub(lambda match: match[0] if PORT_AND_PATH.match(match[3]) else f"{match[1]}***@", text)
-    return TOKEN.sub(r"\1***@", text)
+    return HUB_TOKEN.sub("***", TOKEN.sub(r"\1***@", text))
 
 
 def hide_secrets_in(values: Any) -> Any:
@@ -42,6 +45,13 @@ def hide_secrets_in(values: Any) -> Any:
     if isinstance(values, list):
         return [hide_secrets_in(value) for value in values]
     return hide_secrets(values) if isinstance(values, str) else values
+
+
+def describe_address(path: str) -> str:
+    """Why an address is no place for files, as a sentence; empty for a path. `Path` would make a folder `s3:`."""
+    if not ADDRESS.match(path):
+        return ""
+    return f"{hide_secrets(path)} is an address; give a folder or file of this machine, such as of a mounted disk"
 
 
 def require_no_secrets(settings: Iterable[tuple[str, str]]) -> None:

@@ -34,6 +34,7 @@ WITH_SECRETS = [
     f"https://host/shards#access_token={SECRET}",
     f"https://bucket.s3.amazonaws.com/shards?X-Amz-Credential=A&X-Amz-Signature={SECRET}",
     f"s3://bucket/shards?AWSAccessKeyId=A&Signature={SECRET}",
+    f"hf://{SECRET}@datasets/mine",
 ]
 WITHOUT = [
     "http://host/shards",
@@ -46,6 +47,7 @@ WITHOUT = [
     "filecache::https://host/shards",
     "outputs/a=1,b=2",
     "mail@example.org: 12",
+    "hf://USER/NAME@v1.0",
 ]
 
 
@@ -104,6 +106,47 @@ def test_a_secret_that_comes_from_a_file_or_a_variable_is_refused_too(tmp_path, 
     config["data"]["source"]["path"] = WITH_SECRETS[0]
     with pytest.raises(ValueError, match=r"data\.source\.path=http://\*\*\*@host/shards: the address holds"):
         import_module("pix2pix.config.check").parse_and_check(config)
+
+
+@pytest.mark.parametrize("setting", ["output_dir", "run_dir", "name", "data.cache_dir"])
+@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"]], ids=["train", "sweep"])
+def test_a_run_is_written_to_no_address(tmp_path, monkeypatch, setting, words, capsys):
+    """A folder `s3:` would appear in the current one, with the token in its name and in the files of the run."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=rf"{setting}.*s3://bucket/x\?\*\*\*") as error:
+        pix2pix("train", *TINY, "name=run", *words, f"{setting}=s3://bucket/x?token={SECRET}")
+    assert SECRET not in f"{error.value}{''.join(capsys.readouterr())}"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["translate", "RUN", "a.png", "-o", "ADDRESS"],
+        ["evaluate", "RUN", "-o", "ADDRESS"],
+        ["compare", "RUN", "--csv=ADDRESS"],
+        ["export", "RUN", "--output", "ADDRESS"],
+        ["data", "check", "ADDRESS"],
+        ["data", "prepare", "split", "a", "-o", "ADDRESS"],
+        ["import", "ADDRESS"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_so_does_every_other_command(tmp_path, monkeypatch, command, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        pix2pix(*(word.replace("ADDRESS", f"s3://bucket/x?token={SECRET}") for word in command))
+    said = "".join(capsys.readouterr())
+    assert "s3://bucket/x?*** is an address; give a folder or file of this machine" in said
+    assert SECRET not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_stands_behind_an_address_stays():
+    """The tokens of the hub are hidden without an address, too."""
+    assert hide_secrets(f"s3://b/r?token={SECRET}: not a run.") == "s3://b/r?***: not a run."
+    assert hide_secrets("Invalid: got 'hf_abcdefghijklmnopqrstuvwxyzABCDEFGH'.") == "Invalid: got '***'."
+    assert hide_secrets("configs/hf_hub_download.yaml") == "configs/hf_hub_download.yaml"
 
 
 def test_a_link_with_a_query_may_stand_in_a_note():
@@ -169,7 +212,7 @@ def test_logins_that_are_none_are_refused_without_showing_them(logins, monkeypat
 
 def test_whatever_ends_a_command_shows_no_secret(tmp_path):
     with pytest.raises(SystemExit, match=r"http:.*\*\*\*@host") as error:
-        pix2pix("data", "check", WITH_SECRETS[0])
+        pix2pix("translate", WITH_SECRETS[0], "a.png")
     assert SECRET not in str(error.value)
 
 
