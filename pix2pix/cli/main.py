@@ -19,7 +19,7 @@ from pix2pix.cli.new import new
 from pix2pix.cli.push import push
 from pix2pix.cli.train import train
 from pix2pix.cli.translate import translate
-from pix2pix.cli.usage import rephrase
+from pix2pix.cli.usage import explain_dash, rephrase
 from pix2pix.core.errors import exit_with_message
 from pix2pix.core.garbage import collect_seldom
 from pix2pix.core.spinning import spin_less_beside_trainings
@@ -48,6 +48,8 @@ class Program(InterruptibleGroup):
             return super().invoke(ctx)
         except click.BadParameter as error:
             raise rephrase(error) from error
+        except click.NoSuchOption as error:
+            raise explain_dash(error, sys.argv[1:]) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands in the order of work, with their whole first sentences."""

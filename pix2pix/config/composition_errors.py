@@ -37,17 +37,32 @@ SENTENCES = {
     ),
     r"In '(.+)': Could not override '(.+)'\. No match": r"\1.yaml: `override /\2`: there is no such group of options.",
     r"Could not override '(.+)'\.": r"\1: there is no such choice to replace. Write +\1=OPTION to add one.",
+    r"Error merging override (.+?)=(.*\$\{.*)": (
+        r"\1=\2: ${ begins a reference to another setting, as ${seed}, and cannot be read. For these characters "
+        r"themselves write \\${."
+    ),
     r"(.+) appears more than once in the final defaults list": (
         r"\1 is chosen twice. In a file of your own write `- override /\1: OPTION` to choose it anew."
     ),
 }
 
 
+REFERENCES = {  # what OmegaConf says of a reference to another setting, ${NAME}, or to what a resolver makes
+    r"Interpolation key '(.+)' not found": (
+        r"refers to a setting '\1', which is not there. Correct it; for these characters themselves write \\${...}."
+    ),
+    r"KeyError raised while .*Environment variable '(.+)' not found": (
+        r"refers to the environment variable \1, which is not set. Set it, or write ${oc.env:\1,DEFAULT}."
+    ),
+    "Recursive interpolation detected": "refers to itself, by way of other settings. Give one of them a value.",
+    r"Unsupported interpolation type (.+)": r"refers to ${\1:...}, and nothing of that name makes a value. Correct it.",
+    r"(?:\w+ raised while resolving interpolation: )(.+)": r"\1",
+}
+
+
 def describe_error(error: Exception) -> str:
     """A sentence for an error of Hydra or OmegaConf, with the setting and the nearest one that exists."""
     cause: Any = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    if (old := re.search(r"Unsupported interpolation type (\w+)", str(cause))) and old[1] in KNOWN:
-        return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {cause.full_key}. Write it so."
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _describe_missing(error, error.missing_cfg_file)
     typed = [str(getattr(cause, "full_key", "")), *re.findall(r"'([\w./]+)'", str(error))]
@@ -55,6 +70,8 @@ def describe_error(error: Exception) -> str:
         return describe_renamed(*renamed)
     if isinstance(cause, MissingMandatoryValue):
         return f"{cause.full_key}: is not set, and has no default. Set {cause.full_key}=VALUE."
+    if reference := _describe_reference(cause):
+        return reference
     node = getattr(cause, "parent_node", None)
     if isinstance(node, DictConfig) and cause.key is not None and cause.key not in node:
         return _describe_unknown_key(cause.full_key or str(cause.key), node)
@@ -62,6 +79,15 @@ def describe_error(error: Exception) -> str:
     is_of_plugin = isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError)
     told: Any = error.__cause__ if is_of_plugin else error
     return _describe_refusal(told)
+
+
+def _describe_reference(error: Any) -> str:
+    """A sentence for a reference, ${...}, that cannot be resolved; empty for other errors."""
+    key, message = getattr(error, "full_key", ""), str(error)
+    if (old := re.search(r"Unsupported interpolation type (\w+)", message)) and old[1] in KNOWN:
+        return f"${{{old[1]}:...}} is called ${{{PREFIX}{old[1]}:...}}, in {key}. Write it so."
+    found = next(((said, text) for pattern, text in REFERENCES.items() if (said := re.match(pattern, message))), None)
+    return f"{key}: {found[0].expand(found[1])}" if found else ""
 
 
 def _describe_refusal(error: Exception) -> str:

@@ -6,13 +6,13 @@ Hydra's grammar reads `1e3` as a number and refuses `~`, `#`, `=`, parentheses a
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from pix2pix.config.unreadable_settings import explain_unreadable
+from pix2pix.core.home_folder import expand_home
 
 PATHS = {"output_dir", "run_dir", "resume", "init_from", "data.root", "data.path", "data.list", "data.cache_dir"}
 PATHS |= {"data.pairs.path", "data.source.path"}
@@ -79,7 +79,7 @@ def _quote_texts(value: str, setting: str) -> str:
 
 def _quote_text(text: str, is_path: bool, is_nullable: bool) -> str:
     if is_path and (text == "~" or text.startswith("~/")):
-        text = str(Path(text).expanduser())
+        text = str(expand_home(text))
     return text if _is_read_as(text, is_nullable) else quote(text)
 
 
@@ -159,6 +159,6 @@ def _parse(word: str) -> Override | None:
 
 def _exists(path: str) -> bool:
     try:
-        return Path(path).expanduser().exists()
+        return expand_home(path).exists()
     except (OSError, RuntimeError, ValueError):  # a name too long, a user without a home, a zero byte
         return False

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pix2pix.core.home_folder import expand_home
 from pix2pix.data.direction import SIDES, Side, letter_of
 
 LONGEST_NAME = 120  # bytes of a run's name in a sweep
@@ -108,7 +109,7 @@ def absolute_path(path: str | None) -> str | None:
     """A path that means the same from any folder: runs are evaluated from elsewhere than they were trained from."""
     if not path or "://" in path or "::" in path:  # an address means the same everywhere
         return path
-    return str(Path(path).expanduser().resolve())
+    return str(expand_home(path).resolve())
 
 
 def pairs_path(table: str | None, path: str | None) -> str | None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pix2pix.core.home_folder import expand_home
+
 LOGINS = "PIX2PIX_LOGINS"
 WHERE = f"~/.netrc (machine HOST login USER password PASSWORD) or {LOGINS}=https://USER:PASSWORD@HOST"
 # `Path` reduces two slashes to one: `http:/user:password@host`. So the expressions need only one.
@@ -111,7 +113,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _login_from_netrc(host: str) -> tuple[str, str] | None:
     """The login of the host from the file that NETRC names, else ~/.netrc; never its `default` for any host."""
-    file = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    file = expand_home(os.environ.get("NETRC") or "~/.netrc")
     if not file.is_file():
         return None
     login = _read_netrc(file, file.stat().st_mtime_ns).get(host)

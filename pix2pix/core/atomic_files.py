@@ -4,6 +4,7 @@ The temporary name is fixed, so that what a killed process leaves is overwritten
 would not do.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,10 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+LONGEST_NAME = 255  # bytes, on all usual disks
+
 
 def temporary_path(path: Path) -> Path:
     """The hidden name beside `path` under which it is written. A killed process may leave it behind."""
-    return path.with_name(f".{path.name}.part")
+    name = f".{path.name}.part"
+    if len(os.fsencode(name)) > LONGEST_NAME:  # the file itself may have the longest name that a disk takes
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.part"
+    return path.with_name(name)
 
 
 @contextmanager

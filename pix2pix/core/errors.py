@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pix2pix.core.addresses import hide_secrets
 from pix2pix.core.terminal import style
@@ -29,6 +30,8 @@ def describe_plainly(error: Exception) -> str:
     """The message of an error. The system's own, as `[Errno 30] Read-only file system: 'x'`, begin with the file."""
     if not isinstance(error, OSError) or error.errno is None or error.filename is None:
         return str(error)
+    if error.errno == errno.ENOENT and Path(error.filename).is_symlink():
+        return describe_broken_link(Path(error.filename))
     remedy = f" {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
     return f"{error.filename}: {error.strerror}.{remedy}"
 
@@ -42,6 +45,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; torch adds lines of its own program in C++. Its name if it has none."""
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def describe_broken_link(link: Path) -> str:
+    """What is wrong with a link to nothing, and the remedy."""
+    return f"{link}: is a link to {link.readlink()}, which is not there. Restore that file, or remove the link."
 
 
 @contextmanager

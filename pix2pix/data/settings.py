@@ -132,6 +132,11 @@ class DataSettings(Settings):
         """The component that finds the pairs, at another path where one is given."""
         return self.source if path is None else {**self.source, "path": str(path)}
 
+    def tolerant_source_at(self, path: str | Path | None) -> Component:
+        """The same, where a file of odd width is told when it is read, as every other unusable file."""
+        tolerance = {"skip_odd_widths": True} if self.source_class == "pix2pix.data.PairFolder" else {}
+        return {**self.source_at(path), **tolerance}
+
     @property
     def source_letter(self) -> Letter:
         """Which image of the files is the source."""

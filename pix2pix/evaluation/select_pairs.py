@@ -116,7 +116,8 @@ def open_source(
     data = config.data
 
     def open_own() -> PairSource:
-        return trust_checks.build_trusted(data.source_at(path), "data.source", PairSource, source=file, trust=trust)
+        source = data.tolerant_source_at(path)
+        return trust_checks.build_trusted(source, "data.source", PairSource, source=file, trust=trust)
 
     if path is not None and not is_own_data(config, path):
         if not data.has_folder:

@@ -86,7 +86,7 @@ class TrainedGenerator:
             ValueError: for a class that is not trusted, or arguments that do not fit it.
             OSError: when the pairs do not exist.
         """
-        source = self.config.data.source_at(path)
+        source = self.config.data.tolerant_source_at(path)
         return trust_checks.build_trusted(source, "data.source", PairSource, source=self.checkpoint, trust=self.trust)
 
     def build_transform(self) -> PairTransform:

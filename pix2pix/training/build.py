@@ -114,7 +114,7 @@ def _try_metrics(metrics: Mapping[str, PairMetric], config: RunConfig) -> None:
 def build_data(config: RunConfig) -> PairDataModule:
     """The pairs of the run, found and matched. Raises ValueError if a source of the user's own has no usable pairs."""
     data = config.data
-    source: PairSource = build(data.source)
+    source: PairSource = build(data.source if data.on_error == "fail" else data.tolerant_source_at(None))
     if not is_of_this_package(source):
         _try_source(source, config)
     return PairDataModule(

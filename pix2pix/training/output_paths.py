@@ -7,6 +7,7 @@ from typing import Any
 
 from pix2pix.config.identity import flatten
 from pix2pix.config.schema import RunConfig
+from pix2pix.core.home_folder import expand_home
 from pix2pix.core.instantiate import is_component_of
 from pix2pix.runs.run import Run
 from pix2pix.training.loggers.base import RunLogger
@@ -61,7 +62,7 @@ def _find_paths_outside(settings: Mapping[str, Any], run: Run) -> Iterator[tuple
         if path is None or not (len(path.parts) > 1 or path.is_dir()):
             continue  # not a path
         # The nearest folder at or above the path that is a run.
-        place = path.expanduser().resolve()
+        place = expand_home(path).resolve()
         around = next((folder for folder in (place, *place.parents) if Run(folder).provenance_file.is_file()), own)
         if own not in (place, *place.parents) and around != own:
             yield key, around

@@ -21,3 +21,15 @@ def test_a_wrong_number_is_refused_in_plain_words(words, sentence, capsys):
     said = capsys.readouterr().err
     assert sentence in said
     assert "range" not in said
+
+
+def test_a_file_whose_name_begins_with_a_dash_is_told_how_to_be_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-photos").mkdir()
+    for word, sentence in (
+        ("-photos", "-photos: begins with a dash, as options do. Write ./-photos"),
+        ("-q", "No such"),
+    ):
+        with pytest.raises(SystemExit):
+            pix2pix("translate", "facades", word)
+        assert sentence in capsys.readouterr().err

@@ -90,3 +90,12 @@ def test_a_folder_whose_writer_is_killed_is_the_old_one_or_the_new_one(tmp_path)
         assert files(place.parent) == {"page"}
     # Two renames, then two files and a folder are deleted.
     assert codes == [9] * 5 + [0]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, "x" * 251 + ".png"])
+def test_a_file_may_have_the_longest_name_that_a_disk_takes(tmp_path, name):
+    """The temporary one beside it is as short as the disk needs."""
+    write_text_atomic(tmp_path / name, "first")
+    write_text_atomic(tmp_path / name, "second")
+    assert (tmp_path / name).read_text() == "second"
+    assert files(tmp_path) == {name}

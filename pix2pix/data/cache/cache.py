@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from pix2pix.core.free_memory import free_memory
+from pix2pix.core.home_folder import expand_home
 from pix2pix.core.processes import is_first_process
 from pix2pix.data.cache.disk import DiskCache
 from pix2pix.data.cache.preload import ResizedPairs, prefetch_all
@@ -43,7 +44,7 @@ class Cache:
 
     def __init__(self, kind: CacheKind = "off", folder: str | Path = "~/.cache/pix2pix", gigabytes: float = 20) -> None:
         self.kind: CacheKind = kind
-        self.disk = DiskCache(Path(folder).expanduser(), int(gigabytes * 1e9))
+        self.disk = DiskCache(expand_home(folder), int(gigabytes * 1e9))
 
     def store(
         self, sets: Sequence[ResizedPairs], device: torch.device, processes: int = 1

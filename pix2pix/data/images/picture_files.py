@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from pix2pix.core.errors import describe_broken_link
 from pix2pix.core.extras import MissingExtraError
 from pix2pix.core.free_memory import free_memory
 from pix2pix.data.images.memory_file import File
@@ -71,9 +72,7 @@ def report_unreadable(path: File) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         if isinstance(path, Path) and path.is_symlink():
-            raise UnreadablePictureError(
-                f"{path}: is a link to {path.readlink()}, which is not there. Restore that file, or remove the link."
-            ) from error
+            raise UnreadablePictureError(describe_broken_link(path)) from error
         raise
     except (UnsupportedError, MissingExtraError) as error:
         raise UnreadablePictureError(f"{path}: {error}") from error

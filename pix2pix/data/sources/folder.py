@@ -15,7 +15,7 @@ from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import InputAlone, PairSource, Split
 from pix2pix.data.sources import pair_list
 from pix2pix.data.sources.describe_splits import describe_splits
-from pix2pix.data.sources.faults import Report, raise_fault
+from pix2pix.data.sources.faults import Report, raise_all_but_odd_widths, raise_fault
 from pix2pix.data.sources.folder_layout import find_layout
 from pix2pix.data.sources.image_spec import OWN_FOLDERS, Folders, make_specs
 from pix2pix.data.sources.inputs_alone import InputFiles
@@ -96,6 +96,7 @@ class PairFolder(FilePairSource):
         val_share: the share of the training pairs that is held out where there is no validation split. None: as earlier
             versions did, where test pairs stood in for validation pairs, and the other way round.
         split_seed: chooses the pairs that are held out.
+        skip_odd_widths: leave side-by-side files of odd width for their reading, which may skip them.
 
     Raises:
         FileNotFoundError: when there is no such folder, or no picture in it.
@@ -118,12 +119,13 @@ class PairFolder(FilePairSource):
         layout: Layout = "auto",
         val_share: Share | None = DEFAULT_SHARE,
         split_seed: Annotated[int, Field(ge=0)] = 0,
+        skip_odd_widths: bool = False,
     ) -> None:
         self.path = Path(path)
         require_folder(self.path)
         channels = source_channels, target_channels
         super().__init__(direction, channels, (source_depth, target_depth), folders, label_map, palette)
-        self.found = self.find_pairs(self.path, layout)
+        self.found = self.find_pairs(self.path, layout, raise_all_but_odd_widths if skip_odd_widths else raise_fault)
         if "train" not in self.found.splits:
             raise FileNotFoundError(_no_training_message(self.path, self.image_names))
         self.held_out_by = None if val_share is None or "val" in self.found.splits else split_seed

@@ -1,6 +1,6 @@
 """A picture file inside a WebDataset shard."""
 
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from pix2pix.data.images.memory_file import MemoryFile
 
@@ -18,9 +18,7 @@ class ShardMember(MemoryFile):
         key, _, role = member.partition(".")
         super().__init__(content, name=member, stem=unescape_key(key), suffix=PurePosixPath(role).suffix)
         self.shard, self.role = shard, role.removesuffix(self.suffix)
-        if (
-            PurePosixPath(self.stem).name != self.stem or "\\" in self.stem
-        ):  # results are written under this name, in their folder
+        if PurePath(self.stem).name != self.stem:  # results are written under this name, in their folder
             raise ValueError(f"{shard}/{member}: its name points to another folder. Make the shards again.")
 
     def __str__(self) -> str:
@@ -34,9 +32,9 @@ def roles(files: int) -> tuple[str, ...]:
 
 def escape_key(stem: str) -> str:
     """A file's stem as a WebDataset key, which must have no dot."""
-    return stem.replace("%", "%25").replace(".", "%2E")
+    return stem.replace("%", "%25").replace(".", "%2E").replace("\\", "%5C")
 
 
 def unescape_key(key: str) -> str:
     """The stem of a file from its WebDataset key."""
-    return key.replace("%2E", ".").replace("%25", "%")
+    return key.replace("%2E", ".").replace("%5C", "\\").replace("%25", "%")

@@ -10,6 +10,7 @@ from PIL import Image
 from pix2pix.data.sources import side_by_side as side_by_side_files
 from pix2pix.data.sources.folder import PairFolder
 from pix2pix.data.sources.pair_names import pair_name
+from tests.conftest import TINY_FOLDER, pix2pix
 
 
 def picture(path: Path, colour: str, size: tuple[int, int] = (8, 6)) -> None:
@@ -148,6 +149,23 @@ def test_an_odd_width_is_refused_with_file_and_width(tmp_path):
     picture(tmp_path / "train" / "2.png", "red", (15, 6))
     with pytest.raises(ValueError, match=r"2\.png: width 15 is odd.*trainA"):
         PairFolder(str(tmp_path))
+
+
+def test_an_odd_width_is_skipped_where_unusable_files_are(tmp_path, capsys):
+    """It is one of several thousand, and data.on_error=skip is to name it and to go on; evaluate likewise."""
+    for number in range(12):
+        side_by_side(tmp_path / "p" / "train" / f"{number}.png")
+    side_by_side(tmp_path / "p" / "val" / "1.png")
+    picture(tmp_path / "p" / "train" / "13.png", "red", (15, 6))
+    words = ["train", *TINY_FOLDER, f"data.path={tmp_path}/p", f"output_dir={tmp_path}", "name=run"]
+    with pytest.raises(SystemExit, match=r"13\.png: width 15 is odd"):
+        pix2pix(*words)
+    pix2pix(*words, "data.on_error=skip", "trainer.max_epochs=1")
+    assert "13.png: width 15 is odd" in capsys.readouterr().out
+    pix2pix("evaluate", tmp_path / "run", "--split", "train")
+    assert "run  12 pairs: " in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"13\.png: width 15 is odd"):
+        pix2pix("evaluate", tmp_path / "run", "--split", "train", "--on-error", "fail")
 
 
 def test_of_many_files_some_widths_are_looked_at_first_and_the_others_when_they_are_read(tmp_path, monkeypatch):

@@ -56,6 +56,17 @@ def several(folder, tmp_path, monkeypatch) -> Path:
     return tmp_path / "shards"
 
 
+def test_names_with_any_sign_are_the_same_in_shards(tmp_path):
+    """A backslash is a sign like others here; on Windows no file can have it."""
+    names = ["a.b", "a%2Eb", "%5C", "a\\b", "%", "ü", "a\nb", "-a", "~", "a=b,c"]
+    for number, name in enumerate(names):
+        noise(tmp_path / "pairs" / "train" / f"{name}.png", (16, 8), seed=number)
+        noise(tmp_path / "pairs" / "val" / f"{name}.png", (16, 8), seed=number)
+    source = PairFolder(str(tmp_path / "pairs"))
+    write_shards(source, tmp_path / "shards")
+    assert same_pairs(ShardedPairs(str(tmp_path / "shards")).split("train"), source.split("train"))
+
+
 def read_by_webdataset(*shards: Path) -> list[dict]:
     """Their samples as WebDataset's own reader groups them; it leaves closing the files to us."""
     with ExitStack() as stack:
