@@ -4,6 +4,7 @@ They run before validation, so they pass invalid values through for the schema t
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def absolute_path(path: str | None) -> str | None:
     """A path that means the same from any folder: runs are evaluated from elsewhere than they were trained from."""
     if not path or "://" in path or "::" in path:  # an address means the same everywhere
         return path
-    return str(expand_home(path).resolve())
+    return os.path.realpath(expand_home(path))
 
 
 def pairs_path(table: str | None, path: str | None) -> str | None:

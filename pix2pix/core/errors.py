@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
@@ -17,9 +18,13 @@ REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space, or name a folder on another disk.",
     errno.EDQUOT: "The quota of this user is used up: free some space, or name a folder on another disk.",
     errno.ENAMETOOLONG: "The name is too long for this disk: choose a shorter one.",
+    errno.EEXIST: "A file or a broken link is in the way there: remove it, or name another place.",
+    errno.ENOTDIR: "A part of this path is a file, no folder: name another place.",
+    errno.EMFILE: "Too many files are open: raise the limit (`ulimit -n`), or lower data.num_workers.",
     errno.ELOOP: "Links lead to each other in a circle there: remove them.",
 }
 
+SYMLINK_LOOP = re.compile(r"Symlink loop from '(.+)'")  # of Path.resolve
 NEEDS_LESS = (
     "Smaller pictures, a smaller --tile, --scale or data.size, and --device cpu instead of a GPU need less. What was "
     "written is kept."
@@ -68,10 +73,19 @@ def exit_with_message(
         name = style("pix2pix:", "bold", "red", stream=sys.stderr)
         raise SystemExit(f"{name} {hide_secrets(_strip_worker_traceback(describe(error)))}") from error
     except (RuntimeError, MemoryError) as error:
-        if os.environ.get("PIX2PIX_TRACEBACK") or not is_out_of_memory(error):
+        if os.environ.get("PIX2PIX_TRACEBACK") or not (message := _describe_rare(error)):
             raise
         name = style("pix2pix:", "bold", "red", stream=sys.stderr)
-        raise SystemExit(f"{name} out of memory ({first_line(error)}). {NEEDS_LESS}") from error
+        raise SystemExit(f"{name} {message}") from error
+
+
+def _describe_rare(error: Exception) -> str:
+    """The sentence for memory that ran out, and for links in a circle; empty for other errors."""
+    if is_out_of_memory(error):
+        return f"out of memory ({first_line(error)}). {NEEDS_LESS}"
+    if loop := SYMLINK_LOOP.fullmatch(str(error)):
+        return f"{loop[1]}: {REMEDIES[errno.ELOOP]}"
+    return ""
 
 
 def _strip_worker_traceback(text: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pix2pix.config.saved import config_in_weights
-from pix2pix.core.atomic_files import atomic_file
+from pix2pix.core.atomic_files import atomic_file, flush_to_disk
 from pix2pix.core.integrity import describe_unreadable, require_intact
 
 METADATA = "pix2pix"  # the key of the configuration in the file's metadata
@@ -71,8 +71,11 @@ def write_safetensors(path: Path, state: dict[str, Tensor], config: Mapping[str,
     # Safetensors refuses views, and stores what it is given: all on the CPU.
     tensors = {name: value.contiguous().cpu() for name, value in state.items()}
     about = {"config": config, "global_step": step}
-    with atomic_file(path) as part:
-        save_file(tensors, part, metadata={METADATA: json.dumps(about | {SUM: _digest(about, tensors)})})
+    # To memory first: for a disk that refuses, the library raises an error without number and file.
+    content = save(tensors, metadata={METADATA: json.dumps(about | {SUM: _digest(about, tensors)})})
+    with atomic_file(path) as part, part.open("wb") as file:
+        file.write(content)
+        flush_to_disk(file)
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Finds the names of pairs from names of files. Files with the same name of a pair belong together."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from natsort import natsorted
@@ -68,12 +69,20 @@ def match_names(named: Sequence[Mapping[str, str]], folders: Sequence[str]) -> l
     """
     if all(keys.keys() == named[0].keys() for keys in named):
         return [dict(keys) for keys in named]
-    pairs = zip(named, folders, strict=True)
-    folded = [{_fold_key(key, folder): file for key, file in keys.items()} for keys, folder in pairs]
-    if any(len(loose) < len(exact) for loose, exact in zip(folded, named, strict=True)):
-        return [dict(keys) for keys in named]
-    shown = {_fold_key(key, folders[0]): key for key in named[0]}
-    return [{shown.get(key, key): file for key, file in loose.items()} for loose in folded]
+    everywhere = set.intersection(*(set(keys) for keys in named))
+    folded = [_fold_others(keys, everywhere, folder) for keys, folder in zip(named, folders, strict=True)]
+    shown = {loose: key for key, loose in folded[0].items()}
+    return [
+        {shown.get(loose.get(key, key), key): file for key, file in keys.items()}
+        for keys, loose in zip(named, folded, strict=True)
+    ]
+
+
+def _fold_others(keys: Iterable[str], exact: Collection[str], folder: str) -> dict[str, str]:
+    """The folded form of each name that is not among `exact` and whose form no other one of the folder has."""
+    folded = {key: _fold_key(key, folder) for key in keys if key not in exact}
+    counts = Counter(folded.values())
+    return {key: loose for key, loose in folded.items() if counts[loose] == 1}
 
 
 def _fold_key(key: str, folder: str) -> str:

@@ -84,6 +84,19 @@ def test_names_that_differ_in_case_alone_within_a_folder_stay_apart(tmp_path):
     assert sorted(names(source) + names(source, "val")) == ["X0", "X1", "x0", "x1"]
 
 
+@pytest.mark.parametrize("other", [unicodedata.normalize("NFD", "é1"), "É1"])
+def test_two_names_of_a_folder_that_look_alike_leave_the_other_pairs_matched(tmp_path, other):
+    """One picture is there twice, in the two forms; the error names it alone."""
+    fill(tmp_path, "trainA/é{}.png", f"trainB/{unicodedata.normalize('NFD', 'é{}')}.png")
+    picture(tmp_path / "trainA" / f"{other}.png")
+    if other.startswith("É"):
+        with pytest.raises(ValueError, match=r"3 pictures have no partner .* trainA/É1\.png, trainA/é1\.png"):
+            PairFolder(str(tmp_path))
+    else:
+        with pytest.raises(ValueError, match=r"1 picture has no partner .* trainA/é1\.png\. Rename"):
+            PairFolder(str(tmp_path))
+
+
 def test_links_in_a_circle_are_listed_as_pictures_that_cannot_be_read_and_no_folders(tmp_path):
     picture(tmp_path / "whole.png")
     (tmp_path / "circle.png").symlink_to("circle.png")
