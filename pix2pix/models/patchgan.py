@@ -8,6 +8,7 @@ from torch.nn.utils.parametrizations import spectral_norm as normalise_spectrum
 
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.validation import require_positive
+from pix2pix.models.winograd import WinogradConvolution
 
 # Receptive field -> number of convolutions of stride 2. The two last 4x4 convolutions, of stride 1, see 7 pixels; each
 # 4x4 convolution of stride 2 before them makes r into 2r + 2: 16, 34, 70, 142, 286.
@@ -89,8 +90,9 @@ def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) ->
     widths = [base * min(2**level, MAX_WIDTH) for level in range(strided + 1)]
     layers: list[nn.Module] = [nn.Conv2d(in_channels, base, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
     for level in range(1, strided + 1):
-        stride = 2 if level < strided else 1
-        convolution = nn.Conv2d(widths[level - 1], widths[level], 4, stride=stride, padding=1, bias=needs_bias(norm))
+        channels, bias = (widths[level - 1], widths[level]), needs_bias(norm)
+        halves = level < strided
+        convolution = nn.Conv2d(*channels, 4, 2, 1, bias=bias) if halves else WinogradConvolution(*channels, bias=bias)
         layers += [convolution, *make_norm(norm, widths[level]), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
 
