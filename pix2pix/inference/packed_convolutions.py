@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pix2pix.core.allocator import return_freed_memory
+from pix2pix.models.winograd import WinogradConvolution
 
 _ONEDNN: Any = torch.ops.mkldnn  # what torch.compile calls in a network that it has frozen
+_CONVOLUTION = "_reorder_convolution_weight", "_convolution_pointwise"
 _OPERATIONS = {
-    nn.Conv2d: ("_reorder_convolution_weight", "_convolution_pointwise"),
+    nn.Conv2d: _CONVOLUTION,
+    WinogradConvolution: _CONVOLUTION,
     nn.ConvTranspose2d: ("_reorder_convolution_transpose_weight", "_convolution_transpose_pointwise"),
 }
 
@@ -63,7 +66,10 @@ def pack_convolutions(network: nn.Module, shape: tuple[int, int, int, int]) -> N
     for name, seen in _find_input_shapes(network, shape).items():
         parent, _, last = name.rpartition(".")
         place: Any = network.get_submodule(parent)
-        setattr(place, last, PackedConvolution(getattr(place, last), seen))
+        plain = getattr(place, last)
+        if isinstance(plain, WinogradConvolution) and plain.is_faster(seen):
+            continue
+        setattr(place, last, PackedConvolution(plain, seen))
         return_freed_memory()  # the plain weights: a layer at a time, so that the network never takes twice its memory
 
 

@@ -1,5 +1,6 @@
 """The PatchGAN discriminators, named by receptive field in pixels (paper, sections 3.2.2 and 6.1.2)."""
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -92,7 +93,8 @@ def _make_patch_layers(in_channels: int, base: int, strided: int, norm: Norm) ->
     for level in range(1, strided + 1):
         channels, bias = (widths[level - 1], widths[level]), needs_bias(norm)
         halves = level < strided
-        convolution = nn.Conv2d(*channels, 4, 2, 1, bias=bias) if halves else WinogradConvolution(*channels, bias=bias)
+        convolve = partial(nn.Conv2d, stride=2) if halves else WinogradConvolution
+        convolution = convolve(*channels, 4, padding=1, bias=bias)
         layers += [convolution, *make_norm(norm, widths[level]), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
 

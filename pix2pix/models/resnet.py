@@ -10,6 +10,7 @@ from pix2pix.models.input_sizes import halve, require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.upsampling import ResizeConvolution, Upsampling
 from pix2pix.models.validation import require_positive, require_probability
+from pix2pix.models.winograd import WinogradConvolution
 
 MAX_HALVINGS = 8
 
@@ -140,7 +141,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         # always one layer, so that dropout does not change the names in the state dict
         noise = nn.Dropout(dropout) if dropout else nn.Identity()
-        first, second = (nn.Conv2d(channels, channels, 3, bias=needs_bias(norm)) for _ in range(2))
+        first, second = (WinogradConvolution(channels, channels, 3, bias=needs_bias(norm)) for _ in range(2))
         self.layers = nn.Sequential(
             *[nn.ReflectionPad2d(1), first, *make_norm(norm, channels), nn.ReLU(), noise],
             *[nn.ReflectionPad2d(1), second, *make_norm(norm, channels)],

@@ -3,12 +3,14 @@
 from typing import Literal
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from pix2pix.models.winograd import WinogradConvolution
 
 Upsampling = Literal["transposed", "resize"]
 
 
-class ResizeConvolution(nn.Conv2d):
+class ResizeConvolution(WinogradConvolution):
     """Doubles height and width by repeating pixels, then convolves 3x3: (B, in, H, W) to (B, out, 2H, 2W).
 
     A transposed convolution covers neighbouring pixels unevenly and draws checkerboards; this one cannot (Odena et al.,
