@@ -35,6 +35,7 @@ WARM_UP = 3
 KINDS = {  # the first that is part of an operator's name
     "convolutions, backward": ("convolution_backward",),
     "convolutions, forward": ("convolution", "mkldnn", "conv"),
+    "convolutions as matrix products": ("bmm", "aten::mm", "unfold"),  # those of models/winograd.py
     "batch norm": ("batch_norm",),
     "Adam": ("_fused_adam",),
     "activations, dropout": ("relu", "tanh", "dropout", "bernoulli", "threshold"),

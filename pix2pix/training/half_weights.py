@@ -16,7 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-LAYERS = (nn.Conv2d, nn.ConvTranspose2d)
+from pix2pix.models.upsampling import ResizeConvolution
+from pix2pix.models.winograd import WinogradConvolution
+
+LAYERS = (nn.Conv2d, nn.ConvTranspose2d, WinogradConvolution, ResizeConvolution)
 HALF = torch.bfloat16
 
 
