@@ -4,6 +4,7 @@ The temporary name is fixed, so that what a killed process leaves is overwritten
 would not do.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 LONGEST_NAME = 255  # bytes, on all usual disks
 
 
@@ -34,10 +36,22 @@ def atomic_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = temporary_path(path)
     try:
-        yield part
-        part.replace(path)
+        with _naming_refusals(path):
+            yield part
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming_refusals(path: Path) -> Iterator[None]:
+    """Adds the path to the error of a disk that takes no more bytes: for an open file Python names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
@@ -51,7 +65,8 @@ def atomic_dir(path: Path) -> Iterator[Path]:
     _restore(former, path)
     shutil.rmtree(part, ignore_errors=True)
     try:
-        yield part
+        with _naming_refusals(path):
+            yield part
         if path.exists():
             path.replace(former)  # one step, where deleting the old folder takes many
         part.replace(path)

@@ -17,6 +17,7 @@ REMEDIES = {
     errno.EACCES: "This user may not use it: change its permissions, or name another folder.",
     errno.ENOSPC: "The disk is full: free some space, or name a folder on another disk.",
     errno.EDQUOT: "The quota of this user is used up: free some space, or name a folder on another disk.",
+    errno.EFBIG: "No file may be as large: name a folder on another disk, or raise the limit (`ulimit -f`).",
     errno.ENAMETOOLONG: "The name is too long for this disk: choose a shorter one.",
     errno.EEXIST: "A file or a broken link is in the way there: remove it, or name another place.",
     errno.ENOTDIR: "A part of this path is a file, no folder: name another place.",

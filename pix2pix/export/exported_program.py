@@ -1,5 +1,6 @@
 """Exports the generator as a PyTorch exported program (`.pt2`), for Python or C++ without this package."""
 
+import io
 import json
 import warnings
 from pathlib import Path
@@ -35,8 +36,9 @@ def export_program(
     with warnings.catch_warnings(), atomic_file(Path(path)) as part:
         warnings.simplefilter("ignore")  # deprecations within torch
         program = torch.export.export(graph, graph.example(2, 2, 3), dynamic_shapes=dynamic_shapes(graph))
-        with part.open("wb") as file:
-            torch.export.save(program, file, extra_files={METADATA: json.dumps(description)})
+        archive = io.BytesIO()  # torch ends the whole process where a disk refuses
+        torch.export.save(program, archive, extra_files={METADATA: json.dumps(description)})
+        part.write_bytes(archive.getbuffer())
         with part.open("rb") as file:
             module = torch.export.load(file).module(check_guards=False)
         with torch.no_grad():

@@ -1,5 +1,6 @@
 """Files and folders whole or absent."""
 
+import errno
 import subprocess
 import sys
 
@@ -99,3 +100,14 @@ def test_a_file_may_have_the_longest_name_that_a_disk_takes(tmp_path, name):
     write_text_atomic(tmp_path / name, "second")
     assert (tmp_path / name).read_text() == "second"
     assert files(tmp_path) == {name}
+
+
+@pytest.mark.parametrize("write", [atomic_file, atomic_dir])
+def test_a_full_disk_is_told_with_the_file(tmp_path, write):
+    """For an open file Python's error names none."""
+    with pytest.raises(OSError, match="No space left") as error, write(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert error.value.filename == str(tmp_path / "a")
+    with pytest.raises(ConnectionError) as error, write(tmp_path / "a"):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    assert error.value.filename is None

@@ -19,7 +19,7 @@ from pix2pix.export.parity import measure_difference
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.mode import InferenceMode, make_noise
 from pix2pix.models import LocalEnhancer, UNet, initialise
-from tests.conftest import TINY, make_config, pix2pix
+from tests.conftest import TINY, command, make_config, pix2pix
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -147,6 +147,16 @@ def test_an_exported_program_runs_without_this_package(noisy_run, tmp_path, caps
     image = pil_to_tensor(picture(64, 96), "RGB")[None]
     noise = [torch.rand(1, layer["channels"], 96 // layer["stride"], 64 // layer["stride"]) for layer in about["noise"]]
     assert program.module(check_guards=False)(image, noise).shape == image.shape
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "exported-program", "onnx"])
+def test_a_disk_that_refuses_the_file_is_told_with_its_name(tiny_run, tmp_path, kind):
+    """A limit on the size of files stands in for a full disk; torch ended the whole process."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))"
+    result = command("export", tiny_run.path, "--format", kind, "-o", tmp_path / "a.bin", first=limit)
+    assert result.returncode == 1
+    assert "a.bin: File too large. No file may be as large" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_safetensors_alone_make_the_same_translator(deep_run, tmp_path):
