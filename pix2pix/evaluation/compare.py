@@ -17,7 +17,7 @@ from pix2pix.evaluation.load_comparison import LEFT_OUT, load_comparison
 from pix2pix.evaluation.own_metrics import parse_names
 from pix2pix.evaluation.record import Record
 from pix2pix.evaluation.select_runs import select_runs
-from pix2pix.runs.find import find_runs
+from pix2pix.runs.find import find_folders_without_config, find_runs
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,10 @@ def compare(
     """
     _require_options(split, pictures, options.get("data"), page)
     where, columns = ([each] if isinstance(each, str) else each for each in (where, columns))
-    found = select_runs(find_runs(_list_paths(runs)), where)
+    paths = _list_paths(runs)
+    found = select_runs(find_runs(paths), where)
+    for folder in find_folders_without_config(paths):
+        log.warning("%s: left out of the comparison: it has no config.yaml. Restore a copy of that file.", folder)
     problems = evaluate_outdated(found, split, **options) if evaluate else {}
     which = {name: options[name] for name in options.keys() & {"checkpoint", "data", "trust"}}
     comparison = load_comparison(found, split, **which).arrange(columns, sort)

@@ -1,5 +1,6 @@
 """Selects the pairs of an evaluation, and says in words where they come from."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from pix2pix.evaluation.folders import is_own_data
 from pix2pix.evaluation.record import hide_password
 from pix2pix.inference.generator import TrainedGenerator
 from pix2pix.runs.run import Run
+
+log = logging.getLogger(__name__)
 
 FOLDER_CLASS = "pix2pix.data.PairFolder"
 NAMES_SHOWN = 5  # of pairs that cannot be read
@@ -80,6 +83,8 @@ def select_pairs(
     split = split or "val"
     origin = _describe_origin(source, split, trained.config)
     pairs = source.split(split)
+    for doubt in source.find_doubts(split) if isinstance(source, EvaluationFolder) else ():
+        log.warning("%s: %s", path, doubt)
     total = len(pairs)
     if limit and limit < total:
         pairs = SelectedPairs(pairs, list(evenly_spaced(total, limit)))

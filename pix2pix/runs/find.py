@@ -10,6 +10,7 @@ from pix2pix.core.arguments import require_path
 from pix2pix.runs.run import Run
 
 CONFIG = "config.yaml"  # a directory with this file is a run
+PROVENANCE = "provenance.json"
 BESIDE_RUNS = {"comparison.html", "logs", "multirun.yaml", "search.journal", "slurm_jobs.json"}  # in a sweep's folder
 RUN_SUBFOLDERS = {"checkpoints", "samples", "evaluation", "exported", "tensorboard", "wandb"}
 
@@ -37,6 +38,12 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
         raise FileNotFoundError(f"{', '.join(map(str, given_paths))}: no runs here. Give runs, or folders of runs.")
     # Paths may overlap, and a run may be given twice; the first mention keeps its place.
     return list({run.path.resolve(): run for run in runs}.values())
+
+
+def find_folders_without_config(paths: Iterable[str | Path]) -> list[Path]:
+    """The folders at and below the paths with what a training writes, but without its configuration: damaged runs."""
+    folders = (each for path in paths for each in walk_folders(Path(path)))
+    return [folder for folder, files in folders if CONFIG not in files and PROVENANCE in files]
 
 
 def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:

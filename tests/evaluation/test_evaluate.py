@@ -74,6 +74,19 @@ def test_drawn_pairs_have_no_folder(run):
         pix2pix("evaluate", run.path, "--data", "elsewhere")
 
 
+def test_a_folder_of_single_pictures_is_said_to_be_cut_in_halves(run, tmp_path, caplog):
+    """Each is a whole picture, and its halves would be an input and its target."""
+    for number in range(4):
+        (tmp_path / "singles").mkdir(exist_ok=True)
+        Image.linear_gradient("L").convert("RGB").save(tmp_path / "singles" / f"{number}.png")
+        Image.new("RGB", (64, 32), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    pix2pix("evaluate", run.path, "--data", tmp_path / "singles")
+    assert "singles: square files are cut into two halves, A on the left and B on the right. If they" in caplog.text
+    caplog.clear()
+    pix2pix("evaluate", run.path, "--data", tmp_path)
+    assert "halves" not in caplog.text
+
+
 @needs_datasets
 def test_data_that_moved_can_be_named(tmp_path):
     for split in ("train", "val"):

@@ -505,6 +505,13 @@ def test_a_damaged_run_is_left_out_and_the_others_are_compared(both, caplog, cap
         load_comparison([Run(both / "a")], "val")
 
 
+def test_a_run_without_its_configuration_is_named(both, caplog):
+    """Its folder is no run any more, and would be missing in the table without a word."""
+    (both / "a" / "config.yaml").unlink()
+    pix2pix("compare", both, "--no-evaluate")
+    assert f"{both / 'a'}: left out of the comparison: it has no config.yaml" in caplog.text
+
+
 @pytest.mark.parametrize("damaged", ["provenance.json", "config.yaml"])
 def test_a_damaged_run_is_named_on_the_page_and_not_evaluated(both, tmp_path, caplog, damaged):
     caplog.set_level("INFO")

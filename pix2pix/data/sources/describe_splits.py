@@ -13,9 +13,9 @@ from pix2pix.data.sources.splits import FolderLayout, SplitFiles
 PAIRS_MEASURED = 8  # of two folders, to tell the size of their files
 NO_BORDER = "the files show no border in the middle: they look like single pictures"
 SINGLES_REMEDY = (
-    "If they are single pictures, put A and B into two folders, trainA/ and trainB/ (other names: data.folders); "
-    "data.layout=side_by_side confirms that they are pairs."
+    "If they are single pictures, put A and B into two folders, trainA/ and trainB/ (other names: data.folders)"
 )
+CONFIRM = "; data.layout=side_by_side confirms that they are pairs"
 
 
 def describe_splits(found: FolderLayout, splits: Mapping[Split, SplitFiles], held_out_by: int | None) -> list[str]:
@@ -84,16 +84,20 @@ def _describe_test(splits: Mapping[Split, SplitFiles]) -> str:
     return "test: the same" if test is splits["val"] else f"test: {len(test.files)} of {test.place}"
 
 
-def find_doubts(train: SplitFiles) -> Iterator[str]:
-    """What speaks against side-by-side files: two kinds of width, squares, or a middle without a border."""
+def find_doubts(train: SplitFiles, confirm: str = CONFIRM) -> Iterator[str]:
+    """What speaks against side-by-side files: two kinds of width, squares, or a middle without a border.
+
+    `confirm` ends the remedy: how it is said that they are pairs.
+    """
     if not train.is_side_by_side:
         return
     ratios = Counter[float]()
     for (height, width), count in train.sizes.items():
         ratios[round(width / height, 2)] += count
     if len(ratios) == 2 and abs(max(ratios) / min(ratios) - 2) < 0.05:
-        yield f"{ratios[min(ratios)]} of the files are half as wide as the others: single pictures? {SINGLES_REMEDY}"
+        doubt = f"{ratios[min(ratios)]} of the files are half as wide as the others: single pictures?"
+        yield f"{doubt} {SINGLES_REMEDY}{confirm}."
     elif look_single([train.files[number][0] for number in range(len(train.files))]):
-        yield f"{NO_BORDER}. {SINGLES_REMEDY}"
+        yield f"{NO_BORDER}. {SINGLES_REMEDY}{confirm}."
     elif ratios and set(ratios) == {1.0}:
-        yield f"square files are cut into two halves, A on the left and B on the right. {SINGLES_REMEDY}"
+        yield f"square files are cut into two halves, A on the left and B on the right. {SINGLES_REMEDY}{confirm}."

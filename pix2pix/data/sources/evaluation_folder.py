@@ -8,6 +8,8 @@ from pix2pix.data.images.decode import Depth
 from pix2pix.data.inventory import Inventory
 from pix2pix.data.pair import Split
 from pix2pix.data.settings import DataSettings
+from pix2pix.data.sources.describe_splits import find_doubts
+from pix2pix.data.sources.faults import raise_all_but_odd_widths
 from pix2pix.data.sources.folder import FilePairSource, take_files_inventory
 from pix2pix.data.sources.pair_files import PairFiles
 from pix2pix.data.sources.pair_paths import PairPaths
@@ -26,7 +28,7 @@ class EvaluationFolder(FilePairSource):
 
     Raises:
         FileNotFoundError: if there is no such folder, or no pair in it.
-        ValueError: if names do not match, or a side-by-side file has an odd width.
+        ValueError: if names do not match.
     """
 
     def __init__(self, path: str | Path, data: DataSettings) -> None:
@@ -38,13 +40,15 @@ class EvaluationFolder(FilePairSource):
             raise FileNotFoundError(f"no folder {str(self.path)!r}: the pairs are looked for there.")
         layout = self._find_layout()
         self.has_splits, self.input_files = layout.has_splits, layout.inputs
+        self._files = layout.splits
+        self._is_confirmed = data.layout == "side_by_side"
         self.found: dict[Split, PairPaths] = {split: files.files for split, files in layout.splits.items()}
         if not self.has_splits:
             self.found = dict.fromkeys(get_args(Split), self.found["train"])
 
     def _find_layout(self) -> FolderLayout:
         try:
-            return self.find_pairs(self.path)
+            return self.find_pairs(self.path, report=raise_all_but_odd_widths)  # those are told when they are read
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"no pairs in {str(self.path)!r}: expected pictures with A and B side by side, or the folders "
@@ -60,6 +64,11 @@ class EvaluationFolder(FilePairSource):
     def split(self, split: Split) -> PairFiles:
         """The pairs of a split, in natural order of their names. Raises ValueError if there is no such split."""
         return self.open_pairs(self.files(split))
+
+    def find_doubts(self, split: Split) -> list[str]:
+        """What speaks against files of a split that are cut into halves, a sentence each."""
+        files = self._files[split if self.has_splits else "train"]
+        return [] if self._is_confirmed else list(find_doubts(files, confirm=""))
 
     def pair_name(self, split: Split, index: int) -> str:
         """The name of a pair, without reading it."""
