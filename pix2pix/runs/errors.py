@@ -21,6 +21,13 @@ def unusable_config_error(file: Path, reason: str, checkpoints: Sequence[Path]) 
     )
 
 
+def no_run_error(folder: Path, checkpoints: Sequence[Path]) -> ValueError:
+    """The error for a folder of other files, or of a run that has lost its configuration but not its checkpoints."""
+    if checkpoints:
+        return unusable_config_error(folder / "config.yaml", "is missing, and the run has checkpoints", checkpoints)
+    return ValueError(f"{folder}: holds files but no run. Choose another name=..., or move them elsewhere.")
+
+
 def damaged_checkpoints_error(run: Path, checkpoints: Iterable[Path]) -> ValueError:
     """The error for a run of whose checkpoints none can be resumed from."""
     return ValueError(

@@ -16,7 +16,7 @@ from pix2pix.core.atomic_files import temporary_path, write_text_atomic
 from pix2pix.core.tables import make_table
 from pix2pix.runs.changes import Changes, compare_configs, log_changes, refusal_message
 from pix2pix.runs.directory_lock import lock_directory, rename_aside
-from pix2pix.runs.errors import other_data_error, unusable_config_error
+from pix2pix.runs.errors import no_run_error, other_data_error, unusable_config_error
 from pix2pix.runs.metrics import rows_by_step
 from pix2pix.runs.provenance import FOLDER, describe_session, read_provenance
 
@@ -100,7 +100,7 @@ class Run:
         """Raises ValueError with the differences if the directory holds another run, or other files."""
         if not self.config_file.exists():
             if self.path.exists() and not self._is_unstarted():
-                raise ValueError(f"{self.path}: holds files but no run. Choose another name=..., or clear it.")
+                raise no_run_error(self.path, self.resume_checkpoints())
             return
         changed = self.changes(config)
         if changed.decisive and (self.has_checkpoints() or self.is_finished()):

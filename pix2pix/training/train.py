@@ -179,6 +179,8 @@ def _prepare_start(run: Run, model: Pix2Pix, config: RunConfig, *, is_first: boo
 
     This runs before anything is written, so a wrong path leaves no run directory behind.
     """
+    for folder in filter(Path.is_dir, sorted(run.checkpoints.glob("*.ckpt"))):
+        raise ValueError(f"{folder}: is a folder, where the training will save a checkpoint. Rename or remove it.")
     # A run's own checkpoints come first: `resume=PATH` and `init_from` only say how a run begins.
     if saved := run.resume_checkpoints():
         _check_own_checkpoint(run, saved, model, config, is_first=is_first)

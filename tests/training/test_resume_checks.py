@@ -273,6 +273,25 @@ def test_a_finished_run_without_a_last_checkpoint_is_told_so(run, words):
         pix2pix(*words, "trainer.max_epochs=3")
 
 
+def test_a_run_that_has_lost_its_configuration_is_told_how_its_checkpoints_go_on(run, words):
+    """Nothing may advise to clear its folder."""
+    run.config_file.unlink()
+    with pytest.raises(SystemExit, match=r"config\.yaml: is missing, and the run has checkpoints\. Restore") as error:
+        pix2pix(*words, "trainer.max_epochs=3")
+    assert f"name=... resume={run.last_checkpoint}" in str(error.value)
+    assert "clear" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_a_folder_in_the_place_of_a_checkpoint_is_told_before_the_training(run, words, name, capsys):
+    """Its last epoch could not be saved."""
+    run.checkpoint(name).unlink()
+    (run.checkpoints / f"{name}.ckpt").mkdir()
+    with pytest.raises(SystemExit, match=rf"{name}\.ckpt: is a folder, where the training will save a checkpoint"):
+        pix2pix(*words, "trainer.max_epochs=3")
+    assert "epoch 3" not in capsys.readouterr().out
+
+
 RUBBISH = [
     {"loops": 5},
     {"loops": {}},
