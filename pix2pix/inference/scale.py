@@ -19,6 +19,7 @@ from pix2pix.runs.run import Run
 
 Scale = Literal["training", "own"] | float
 LARGEST = 1.3  # side of a picture, in sides of the training pictures, that is translated without a warning
+LARGEST_SIDE = 2**20  # pixels of a picture that is enlarged
 SMALLEST = 0.25  # the same, downwards: a smaller picture is probably a small copy of a whole one, such as a thumbnail
 
 
@@ -150,5 +151,10 @@ def _is_tiny(size: Size, other: Size) -> bool:
 
 
 def _scale_size(size: Size, factors: tuple[float, float]) -> Size:
-    height, width = (max(1, round(side * factor)) for side, factor in zip(size, factors, strict=True))
-    return height, width
+    height, width = (side * factor for side, factor in zip(size, factors, strict=True))
+    if max(height, width) > max(LARGEST_SIDE, *size):
+        raise ValueError(
+            f"a picture of {size[1]}x{size[0]} pixels would be translated at {width:.3g}x{height:.3g}: set a smaller "
+            "scale (--scale own keeps its size)."
+        )
+    return max(1, round(height)), max(1, round(width))

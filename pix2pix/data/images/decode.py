@@ -117,6 +117,8 @@ def open_picture(path: File) -> Picture:
                     _refuse_orientation(image)
                     return read_exactly(path, image.format)
                 image.load()
+                if image.mode in {"P", "PA"} and image.palette is None:
+                    raise UnsupportedError("its pixels are numbers of colours, and the file lacks its palette.")
                 ImageOps.exif_transpose(image, in_place=True)  # otherwise it copies even an upright picture
                 return image
         except UnidentifiedImageError:
@@ -182,9 +184,13 @@ def to_known_type(picture: Picture, name: str) -> np.ndarray:
     if kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
     if kind == "f" and bits <= 64:
+        with np.errstate(over="ignore"):  # numbers beyond float32 become infinite
+            array = array.astype(np.float32)
         if not np.isfinite(array).all():
-            raise ValueError(f"{name}: some pixels are infinite or not a number. Replace them before training.")
-        return array.astype(np.float32)
+            raise ValueError(
+                f"{name}: some pixels are infinite, beyond 3e38 or not a number. Replace them before training."
+            )
+        return array
     if kind == "u" and bits <= 16:
         return array.astype(array.dtype.newbyteorder("="), copy=False)
     if kind not in "ui" or array.min() < INT32.min or array.max() > INT32.max:

@@ -129,7 +129,8 @@ def test_a_still_gif_is_a_picture(tmp_path):
 @pytest.mark.parametrize(
     ("name", "array", "sentence"),
     [
-        ("nan.npy", np.full((4, 4), np.nan), r"some pixels are infinite or not a number"),
+        ("nan.npy", np.full((4, 4), np.nan), r"some pixels are infinite, beyond 3e38 or not a number"),
+        ("large.npy", np.full((4, 4), 1e300), r"some pixels are infinite, beyond 3e38 or not a number"),
         ("complex.npy", np.ones((4, 4), complex), r"complex128 pixels cannot be read"),
         ("line.npy", np.ones(4), r"an array of shape \(4,\)"),
         ("huge.npy", np.full((4, 4), 2**40), r"int64 pixels cannot be read"),
@@ -241,3 +242,13 @@ def test_the_size_is_known_without_reading_the_pixels(tmp_path):
     file = write(tmp_path / "a.png", BYTES)
     file.write_bytes(file.read_bytes()[:60])
     assert read_size(file) == (6, 8)
+
+
+def test_a_picture_that_lacks_its_palette_is_refused_by_name(tmp_path):
+    Image.fromarray(BYTES[..., 0]).convert("P").save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    start = content.index(b"PLTE") - 4
+    end = start + 12 + struct.unpack(">I", content[start : start + 4])[0]
+    (tmp_path / "a.png").write_bytes(content[:start] + content[end:])
+    with pytest.raises(ValueError, match=r"a\.png: its pixels are numbers of colours, and the file lacks its palette"):
+        read_pixels(tmp_path / "a.png", 3)
