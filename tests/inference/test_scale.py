@@ -107,13 +107,12 @@ def test_another_scale_is_refused(tiny_run, tmp_path, capsys, scale):
 
 
 @pytest.mark.parametrize("scale", ["1e6", "1e18", "1e308"])
-def test_a_scale_beyond_all_memory_is_refused_with_the_size_that_it_gives(tiny_run, tmp_path, scale, capsys):
+def test_a_scale_beyond_all_memory_is_refused_with_the_size_that_it_gives(tiny_run, tmp_path, scale, caplog):
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
     with pytest.raises(SystemExit, match=r"^1$"):
         pix2pix("translate", tiny_run.path, tmp_path / "a.png", "-o", tmp_path / "out", "--scale", scale)
-    said = capsys.readouterr().out
-    assert "a.png: a picture of 64x48 pixels would be translated at " in said
-    assert f"x{48 * float(scale):.3g}: set a smaller scale" in said
+    assert "a.png: a picture of 64x48 pixels would be translated at " in caplog.text
+    assert f"x{48 * float(scale):.3g}: set a smaller scale" in caplog.text
 
 
 def test_a_factor_of_zero_is_refused(tiny_run):
