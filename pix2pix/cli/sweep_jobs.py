@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from pix2pix.config.compose import CONFIG, CONFIGS, resolve
 from pix2pix.config.composition_errors import describe_error
+from pix2pix.core.addresses import describe_address
 from pix2pix.core.extras import OPTUNA, RAY, import_extra
 from pix2pix.core.processes import import_environment
 from pix2pix.runs.sweep import SWEEP, Job
@@ -36,6 +37,8 @@ def make_job(config: DictConfig, overrides: list[str]) -> Job:
     from pix2pix.config.schema import TrainerSettings  # imports torch
 
     folder, name = Path(config.hydra.sweep.dir), str(config.hydra.sweep.subdir)
+    if why := describe_address(str(config.hydra.sweep.dir)):
+        raise ValueError(f"hydra.sweep.dir, which follows from output_dir: {why}.")
     return Job(
         folder,
         name,

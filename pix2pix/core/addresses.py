@@ -24,7 +24,8 @@ TOKEN = re.compile(r"(?i)(?:(?<=ttp:/)|(?<=tps:/)|(?<=\bhf:/))(/?)[^\s:@/?#]+@")
 HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{16,}")  # of the Hugging Face Hub, wherever it stands
 # ?token=..., signatures and the like, without a colon or full stop of the sentence behind it
 QUERY = re.compile(r"(?<=:/)([^\s?#]*)[?#][^\s'\"]*=[^\s'\"]*?(?=[:,.;]?(?:[\s'\"]|$))")
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # of two letters at least: one may be a drive of Windows
+SECRET_QUERY = re.compile(r"(?i):/\S*[?&#][^\s=&]*(token|key|secret|sig|passw|credential)[^\s=&]*=")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of two letters at least: one may be a drive of Windows
 PORT_AND_PATH = re.compile(r"\d*[/?#]")
 PORTS = {"http": 80, "https": 443}
 
@@ -60,11 +61,12 @@ def require_no_secrets(settings: Iterable[tuple[str, str]]) -> None:
     """Raises ValueError for a setting with a password in an address. The message does not show it.
 
     Args:
-        settings: names and values. Query strings (`?token=...`) are checked in settings of `data` only.
+        settings: names and values. In settings of `data` any query string is refused, in others one with a name like
+            `token`: a note may hold the link of a search.
     """
     for name, value in settings:
         has_query = name.lstrip("+").startswith(("data.", "--"))
-        if (hide_secrets if has_query else _hide_logins)(value) != value:
+        if (hide_secrets if has_query else _hide_logins)(value) != value or SECRET_QUERY.search(value):
             raise ValueError(
                 f"{name}={hide_secrets(value)}: the address holds a password, a token or a signature, which would "
                 f"appear in files and messages. Leave it out: it is taken from {WHERE}; for s3:// and the like, from "

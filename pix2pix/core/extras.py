@@ -7,7 +7,8 @@ from types import ModuleType
 # What `import_extra` takes, where two places ask for it: the module, what needs it, and the extra that installs it.
 RAY = ("ray", "hydra/launcher=ray", "ray")
 OPTUNA = ("optuna", "hydra/sweeper=optuna", "search")
-ADVICE = re.compile(r"pip install (?:-U )?'?([A-Za-z][\w.-]*)")  # in the message of a library whose package is missing
+# The package that the message of a library names where it is missing.
+ADVICE = re.compile(r"(?:pip install (?:-U )?|^Install )'?([A-Za-z][\w.-]*)")
 
 
 class MissingExtraError(ValueError):

@@ -177,7 +177,7 @@ def _build_part(key: str, component: Component, arguments: Mapping[str, Any]) ->
     """A callback or logger. Raises ValueError if it needs a package that is not installed."""
     try:
         return build(component, **arguments)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise missing_package_error(key, error) from error
 
 
