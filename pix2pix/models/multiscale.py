@@ -28,11 +28,11 @@ class MultiscalePatchGAN(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1)] = 6,
+        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 6,
         *,
         scales: Annotated[int, Field(ge=1, le=8)] = 3,
         receptive_field: int = 70,
-        base_channels: Annotated[int, Field(ge=1)] = 64,
+        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
         norm: Norm = "instance",
         spectral_norm: bool = False,
     ) -> None:

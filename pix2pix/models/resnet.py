@@ -38,10 +38,10 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1)] = 3,
-        out_channels: Annotated[int, Field(ge=1)] = 3,
+        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
+        out_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
         *,
-        base_channels: Annotated[int, Field(ge=1)] = 64,
+        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
         blocks: Annotated[int, Field(ge=1)] = 9,
         downsamplings: Annotated[int, Field(ge=1, le=MAX_HALVINGS)] = 2,
         norm: Norm = "batch",
@@ -98,8 +98,8 @@ class LocalEnhancer(ResNet):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1)] = 3,
-        out_channels: Annotated[int, Field(ge=1)] = 3,
+        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
+        out_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
         *,
         base_channels: Annotated[int, Field(ge=2, multiple_of=2)] = 64,
         blocks: Annotated[int, Field(ge=1)] = 9,

@@ -48,10 +48,10 @@ class UNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1)] = 3,
-        out_channels: Annotated[int, Field(ge=1)] = 3,
+        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
+        out_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
         *,
-        base_channels: Annotated[int, Field(ge=1)] = 64,
+        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
         depth: int = 8,
         norm: Norm = "batch",
         dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,

@@ -104,6 +104,14 @@ class OwnDice(Dice):
         (["data=maps", "data.depth=12"], "data.depth=12: Input should be 8, 16, 32 or 'float'."),
         (["data=maps", "data.depth=32"], "data.source_depth=32: signed integers need data.source_range=[LOW,HIGH]"),
         (["data=maps", "data.source_range=[5,2]"], "the first value must be below the second"),
+        (
+            ["data.size=1000000000000000000000"],
+            "data.height=1000000000000000000000: Input should be less than or equal",
+        ),
+        (
+            ["generator.base_channels=1000000000000000000000"],
+            "generator.base_channels=1000000000000000000000: input should",
+        ),
         (["data=maps", "data.source_channels=1", "data.augment.hue=0.1"], "has no saturation or hue to change"),
         (
             ["data=facades", "data.palette=1"],
