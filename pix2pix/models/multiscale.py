@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pix2pix.models.input_sizes import halve
 from pix2pix.models.norms import Norm
 from pix2pix.models.patchgan import PatchGAN
-from pix2pix.models.validation import require_positive
+from pix2pix.models.validation import Channels, require_positive
 
 
 class MultiscalePatchGAN(nn.Module):
@@ -28,11 +28,11 @@ class MultiscalePatchGAN(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 6,
+        in_channels: Channels = 6,
         *,
         scales: Annotated[int, Field(ge=1, le=8)] = 3,
         receptive_field: int = 70,
-        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
+        base_channels: Channels = 64,
         norm: Norm = "instance",
         spectral_norm: bool = False,
     ) -> None:

@@ -1,14 +1,12 @@
 """The PatchGAN discriminators, named by receptive field in pixels (paper, sections 3.2.2 and 6.1.2)."""
 
 from functools import partial
-from typing import Annotated
 
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalise_spectrum
 
 from pix2pix.models.norms import Norm, make_norm, needs_bias
-from pix2pix.models.validation import require_positive
+from pix2pix.models.validation import Channels, require_positive
 from pix2pix.models.winograd import WinogradConvolution
 
 # Receptive field -> number of convolutions of stride 2. The two last 4x4 convolutions, of stride 1, see 7 pixels; each
@@ -37,10 +35,10 @@ class PatchGAN(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 6,
+        in_channels: Channels = 6,
         *,
         receptive_field: int = 70,
-        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
+        base_channels: Channels = 64,
         norm: Norm = "batch",
         spectral_norm: bool = False,
     ) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pix2pix.models.input_sizes import halve, require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.upsampling import ResizeConvolution, Upsampling
-from pix2pix.models.validation import require_positive, require_probability
+from pix2pix.models.validation import Channels, require_positive, require_probability
 from pix2pix.models.winograd import WinogradConvolution
 
 MAX_HALVINGS = 8
@@ -38,10 +38,10 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
-        out_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         *,
-        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
+        base_channels: Channels = 64,
         blocks: Annotated[int, Field(ge=1)] = 9,
         downsamplings: Annotated[int, Field(ge=1, le=MAX_HALVINGS)] = 2,
         norm: Norm = "batch",
@@ -98,10 +98,10 @@ class LocalEnhancer(ResNet):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
-        out_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         *,
-        base_channels: Annotated[int, Field(ge=2, multiple_of=2)] = 64,
+        base_channels: Annotated[Channels, Field(multiple_of=2)] = 64,
         blocks: Annotated[int, Field(ge=1)] = 9,
         downsamplings: Annotated[int, Field(ge=1, le=MAX_HALVINGS)] = 4,
         local_blocks: Annotated[int, Field(ge=1)] = 3,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pix2pix.models.input_sizes import pad_to_multiple, require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.upsampling import ResizeConvolution, Upsampling
-from pix2pix.models.validation import require_positive, require_probability
+from pix2pix.models.validation import Channels, require_positive, require_probability
 
 MAX_WIDTH = 8  # times base_channels
 DROPOUT_BLOCKS = 3
@@ -48,10 +48,10 @@ class UNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
-        out_channels: Annotated[int, Field(ge=1, le=2**16)] = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         *,
-        base_channels: Annotated[int, Field(ge=1, le=2**16)] = 64,
+        base_channels: Channels = 64,
         depth: int = 8,
         norm: Norm = "batch",
         dropout: Annotated[float, Field(ge=0, le=1)] = 0.5,
