@@ -71,13 +71,15 @@ def exit_with_message(
     except (ValueError, OSError, *kinds) as error:
         if os.environ.get("PIX2PIX_TRACEBACK"):
             raise
-        name = style("pix2pix:", "bold", "red", stream=sys.stderr)
-        raise SystemExit(f"{name} {hide_secrets(_strip_worker_traceback(describe(error)))}") from error
+        raise _exit_saying(hide_secrets(_strip_worker_traceback(describe(error)))) from error
     except (RuntimeError, MemoryError) as error:
         if os.environ.get("PIX2PIX_TRACEBACK") or not (message := _describe_rare(error)):
             raise
-        name = style("pix2pix:", "bold", "red", stream=sys.stderr)
-        raise SystemExit(f"{name} {message}") from error
+        raise _exit_saying(message) from error
+
+
+def _exit_saying(message: str) -> SystemExit:
+    return SystemExit(f"{style('pix2pix:', 'bold', 'red', stream=sys.stderr)} {message}")
 
 
 def _describe_rare(error: Exception) -> str:

@@ -1,8 +1,10 @@
 """The base of all typed settings: a part of the configuration that constructs nothing itself."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+Channels = Annotated[int, Field(ge=1, le=2**16)]  # of a picture or of a network's features
 
 
 class Settings(BaseModel):

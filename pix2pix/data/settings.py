@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from pix2pix.core.instantiate import TARGET, Component
-from pix2pix.core.settings import Settings
+from pix2pix.core.settings import Channels, Settings
 from pix2pix.data.augmentation import Augment
 from pix2pix.data.cache.cache import CacheKind
 from pix2pix.data.direction import Direction, Letter, Side, letter_of, side_of
 from pix2pix.data.encoding import Encoding, make_encoding
 from pix2pix.data.images.class_colours import PALETTES, PaletteChoice
 from pix2pix.data.images.decode import Depth
-from pix2pix.data.images.input_kinds import Channels, Inputs, require_inputs, require_kinds
+from pix2pix.data.images.input_kinds import Inputs, require_inputs, require_kinds
 from pix2pix.data.images.palettes import Palette
 from pix2pix.data.images.resize import Pixels, Preprocess
 from pix2pix.data.images.value_range import Limits, Range

@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from pix2pix.core.settings import Channels
 from pix2pix.models.input_sizes import halve
 from pix2pix.models.norms import Norm
 from pix2pix.models.patchgan import PatchGAN
-from pix2pix.models.validation import Channels, require_positive
+from pix2pix.models.validation import require_positive
 
 
 class MultiscalePatchGAN(nn.Module):

@@ -5,8 +5,9 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalise_spectrum
 
+from pix2pix.core.settings import Channels
 from pix2pix.models.norms import Norm, make_norm, needs_bias
-from pix2pix.models.validation import Channels, require_positive
+from pix2pix.models.validation import require_positive
 from pix2pix.models.winograd import WinogradConvolution
 
 # Receptive field -> number of convolutions of stride 2. The two last 4x4 convolutions, of stride 1, see 7 pixels; each

@@ -6,10 +6,11 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from pix2pix.core.settings import Channels
 from pix2pix.models.input_sizes import halve, require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.upsampling import ResizeConvolution, Upsampling
-from pix2pix.models.validation import Channels, require_positive, require_probability
+from pix2pix.models.validation import require_positive, require_probability
 from pix2pix.models.winograd import WinogradConvolution
 
 MAX_HALVINGS = 8

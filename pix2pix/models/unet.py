@@ -6,10 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from pix2pix.core.settings import Channels
 from pix2pix.models.input_sizes import pad_to_multiple, require_multiple
 from pix2pix.models.norms import Norm, make_norm, needs_bias
 from pix2pix.models.upsampling import ResizeConvolution, Upsampling
-from pix2pix.models.validation import Channels, require_positive, require_probability
+from pix2pix.models.validation import require_positive, require_probability
 
 MAX_WIDTH = 8  # times base_channels
 DROPOUT_BLOCKS = 3

@@ -1,11 +1,5 @@
 """Checks the ranges of constructor arguments, for networks that are built without a configuration."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-Channels = Annotated[int, Field(ge=1, le=2**16)]
-
 
 def require_positive(**arguments: int) -> None:
     """Raises ValueError, naming the argument, unless each is at least 1."""

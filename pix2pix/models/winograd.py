@@ -47,10 +47,9 @@ class WinogradConvolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - torch calls it input
         """Maps (B, in, H, W) to (B, out, H', W'), as nn.Conv2d does."""
-        is_plain = x.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32
-        if not is_plain or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
-            return super().forward(x)
-        if not self.is_faster(x.shape):
+        is_float = x.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        is_run = x.device.type == "cpu" and not torch.compiler.is_compiling()  # not exported or compiled
+        if not (is_float and is_run and self.is_faster(x.shape)):
             return super().forward(x)
         if any(self.padding):
             mode = "constant" if self.padding_mode == "zeros" else self.padding_mode

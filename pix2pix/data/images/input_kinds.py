@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-Channels = Annotated[int, Field(ge=1, le=2**16)]
+from pix2pix.core.settings import Channels
+
 InputKind = Channels | Literal["classes", "boundaries"]
 """The channels of a picture; `classes`: a label map, one channel per class; `boundaries`: instance ids, one channel."""
 
