@@ -73,8 +73,8 @@ def _quote_texts(value: str, setting: str) -> str:
         return f"{called[1]}({_quote_texts(called[2], setting)})"
     # `a,b` is a sweep over two paths, unless a path of this name exists.
     whole = is_path and _exists(value)
-    texts = [value] if whole else split_choices(value)
-    return ",".join(_quote_text(text.strip(), is_path, setting in NULLABLE) for text in texts)
+    texts = [value] if whole else [text.strip() for text in split_choices(value)]
+    return ",".join(_quote_text(text, is_path, setting in NULLABLE) for text in texts)
 
 
 def _quote_text(text: str, is_path: bool, is_nullable: bool) -> str:

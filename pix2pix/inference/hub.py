@@ -13,6 +13,7 @@ SCHEME = "hf://"
 ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+/[\w.-]+?)(?:@(\S+))?/?")  # a Path keeps one slash of two
 CACHED = re.compile(r"models--(.+?)--(.+)")  # the folder of a repository in the cache of huggingface_hub
 WEIGHTS = "model.safetensors"  # the file that is read: weights and configuration
+TOKEN = re.compile(r"hf_\w{8,}")  # an access token of the hub
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -26,6 +27,8 @@ def parse_address(address: str | Path) -> tuple[str, str | None]:
     match = ADDRESS.fullmatch(str(address))
     if match is None:
         raise ValueError(f"{address}: no address of the hub. Write hf://USER/NAME or hf://USER/NAME@REVISION.")
+    if TOKEN.fullmatch(match[2] or ""):  # otherwise it would be sent in addresses, which many programs log
+        raise ValueError(f"{SCHEME}{match[1]}@***: behind @ stands an access token, not a revision; {LOG_IN}.")
     return match[1], match[2]
 
 

@@ -38,6 +38,8 @@ from pix2pix.training.moving_average import MovingAverage
 from pix2pix.training.optimization import Optimization
 from pix2pix.training.output_paths import logger_arguments
 
+MOST_NOISE = 512  # height and width at which metrics are tried
+
 
 def construct_generator(config: RunConfig) -> nn.Module:
     """The generator, with whatever weights it is constructed with."""
@@ -105,7 +107,7 @@ def _try_metrics(metrics: Mapping[str, PairMetric], config: RunConfig) -> None:
     """Measures noise: a metric that fails would otherwise end the training at its first validation."""
     data = config.data
     random = torch.Generator().manual_seed(0)
-    shape = (2, data.output_picture_channels, *data.shape)
+    shape = (2, data.output_picture_channels, *(min(side, MOST_NOISE) for side in data.shape))
     for metric in metrics.values():
         output, target = (torch.rand(shape, generator=random) * 2 - 1 for _ in range(2))
         metric.measure(output, target)

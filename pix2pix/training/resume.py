@@ -1,16 +1,17 @@
 """Checks whether a training can resume from a checkpoint."""
 
+import contextlib
 import logging
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from pix2pix.config.saved import config_in_weights
 from pix2pix.config.schedules import build_schedules
-from pix2pix.config.schema import RunConfig
+from pix2pix.config.schema import NETWORKS, RunConfig
 from pix2pix.core.instantiate import TARGET
 from pix2pix.core.integrity import require_intact
 from pix2pix.models.schedules import Unit
@@ -20,6 +21,7 @@ from pix2pix.runs.progress import (
     read_training_checkpoint,
     require_file,
     too_short_error,
+    unusable_state_error,
 )
 from pix2pix.runs.run import Run
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 PREFIXES = ("generator.", "discriminator.", "average.")
 SHOWN = 3  # differences that a message names
+# What torch's optimizers keep of each weight, in the shape of the weights. Other optimizers may keep other shapes.
+ELEMENTWISE = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg"}
 
 
 def keep_recorded_splits(run: Run, config: RunConfig) -> RunConfig:
@@ -82,6 +86,8 @@ def _check_compatible(path: Path, model: nn.Module, config: RunConfig, is_elsewh
             + f"{more}\nUse its settings; or start a new run from those of its weights that fit: "
             f"name=... init_from={path}"
         )
+    with contextlib.suppress(LookupError, TypeError, AttributeError):  # the optimizer that loads rubbish says so
+        _require_fitting_states(content["optimizer_states"], model, path)
     # A run whose own checkpoint is at the end is finished, which is no error. From another run's, nothing would train.
     if progress.is_past(config.limits) or (progress.is_at(config.limits) and is_elsewhere):
         raise too_short_error(path, progress, config)
@@ -104,6 +110,17 @@ def _differing_optimizers(there: RunConfig, here: RunConfig) -> Iterator[str]:
         a, b = there.trained_optimizers.get(network, {}).get(TARGET, "nothing"), optimizer[TARGET]
         if a != b:
             yield f"optimizer.{network}.{TARGET}: {a} there, {b} here"
+
+
+def _require_fitting_states(states: Any, model: nn.Module, path: Path) -> None:
+    """Raises ValueError if an optimizer's state has other shapes than its weights, which torch does not look at."""
+    for network, state in zip(NETWORKS, states, strict=False):
+        for index, weights in enumerate(getattr(model, network).parameters()):
+            kept = state["state"].get(index, {})
+            for name in sorted(ELEMENTWISE & kept.keys()):
+                if isinstance(kept[name], Tensor) and kept[name].shape != weights.shape:
+                    shapes = f"{tuple(kept[name].shape)}, and the weights have {tuple(weights.shape)}"
+                    raise unusable_state_error(path, f"{name} of the {network}'s optimizer has the shape {shapes}")
 
 
 def warn_about_schedule(run: Run, so_far: TrainingProgress, there: RunConfig, here: RunConfig) -> None:

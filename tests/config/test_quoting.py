@@ -67,9 +67,10 @@ def test_each_choice_and_each_part_is_quoted_by_itself(word, quoted):
     assert quote_word(word) == quoted
 
 
-def test_a_path_that_exists_is_one_path(tmp_path):
-    (tmp_path / "a, b").mkdir()
-    path = f"{tmp_path}/a, b"
+@pytest.mark.parametrize("name", ["a, b", "a "])
+def test_a_path_that_exists_is_one_path(tmp_path, name):
+    (tmp_path / name).mkdir()
+    path = f"{tmp_path}/{name}"
     assert compose_command_line(["data=folder", f"data.path={path}"])["data"]["path"] == path
 
 

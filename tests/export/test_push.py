@@ -212,6 +212,12 @@ def test_a_name_that_the_hub_would_refuse_is_refused_before_a_folder_is_written(
     assert not (tmp_path / "card").exists()
 
 
+def test_a_token_in_the_place_of_a_revision_is_neither_sent_nor_shown():
+    with pytest.raises(ValueError, match=r"hf://ada/houses@\*\*\*: behind @ stands an access token") as error:
+        load_generator("hf://ada/houses@hf_abcdefghijklmnop")
+    assert "abcdef" not in str(error.value)
+
+
 def test_a_revision_is_a_model_of_its_own(hub, evaluated, tmp_path):
     pix2pix("push", evaluated.path, NAME)
     commit = next(name for name in hub.repositories[NAME] if name != "main")

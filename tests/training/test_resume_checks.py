@@ -160,6 +160,10 @@ def forge(run: Run, folder, kind: str) -> str:
         torch.save(content | {"callbacks": pathlib.Path("x")}, file)
     elif kind == "hollow":
         torch.save(content | {"loops": 3}, file)
+    elif kind == "cut optimizer":
+        kept = content["optimizer_states"][1]["state"][0]
+        kept["exp_avg_sq"] = kept["exp_avg_sq"][:2]
+        torch.save(content, file)
     elif kind == "other optimizer":
         content["config"]["optimizer"]["generator"]["_target_"] = "torch.optim.SGD"
         torch.save(content, file)
@@ -179,6 +183,7 @@ def forge(run: Run, folder, kind: str) -> str:
         ("no mapping", [], r"is not a checkpoint of `pix2pix train`"),
         ("hollow", [], r"a training cannot go on from it: how far .* TypeError.* init_from="),
         ("other optimizer", [], r"optimizer\.generator\._target_: torch\.optim\.SGD there, torch\.optim\.Adam here"),
+        ("cut optimizer", [], r"go on from it: exp_avg_sq of the discriminator's optimizer .*\(2, .* init_from="),
         ("missing", [], r"no such checkpoint\. Give auto, never, or the path"),
     ],
 )
