@@ -1,15 +1,19 @@
 """Pretrained networks from files, for machines without a network.
 
-FOLDER holds `alexnet.safetensors` and `vgg16.safetensors`: the weights of the convolutions under torchvision's names
-(`0.weight`, `0.bias`, `3.weight`, ...).
+python -m benchmarks.gpu.pretrained NETWORKS evaluate outputs/facades --perceptual    # or any other command of pix2pix
+
+NETWORKS is a folder with `alexnet.safetensors` and `vgg16.safetensors`, as `convert_networks.py` writes them: the
+weights of the convolutions under torchvision's names (`0.weight`, `0.bias`, `3.weight`, ...).
 """
 
+import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pix2pix.cli.main import main as pix2pix
 from pix2pix.evaluation import choose_metrics
 from pix2pix.evaluation.perceptual import PerceptualMetrics
 
@@ -19,6 +23,14 @@ VGG16 = [*[(64, 3, 1, 1)] * 2, "pool", *[(128, 3, 1, 1)] * 2, "pool", *[(256, 3,
 VGG16 += [*[(512, 3, 1, 1)] * 3, "pool", *[(512, 3, 1, 1)] * 3]
 LAYERS = {"alexnet": (ALEXNET, nn.MaxPool2d(3, 2)), "vgg16": (VGG16, nn.MaxPool2d(2, 2))}
 MEAN, DEVIATION = (torch.tensor(values).view(-1, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+
+
+def main() -> None:
+    """Runs a command of pix2pix with the networks of a folder."""
+    if len(sys.argv) < 3 or not Path(sys.argv[1], "alexnet.safetensors").is_file():
+        raise SystemExit(__doc__)
+    use_files(Path(sys.argv.pop(1)))
+    pix2pix()
 
 
 def use_files(folder: Path) -> None:
@@ -61,3 +73,7 @@ class AlexNetFeatures(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.features((pictures / 255 - MEAN) / DEVIATION).mean(dim=(2, 3))
+
+
+if __name__ == "__main__":
+    main()
