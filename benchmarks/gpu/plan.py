@@ -72,7 +72,8 @@ def second_stage(options: Options, better: list[str]) -> Iterator[Planned]:
     for seed in SEEDS:
         yield Planned(f"better_s{seed}", [*small, together, f"seed={seed}"])
     for pairs in PAIRS:
-        few = [f"data.root={few_pairs(options, pairs)}", "seed=1"]
+        folder = few_pairs(Path(options.data) / "facades", Path(options.work) / f"pairs_{pairs}", pairs)
+        few = [f"data.root={folder.parent}", "seed=1"]
         yield Planned(f"better_{pairs}_s1", [*small, together, *few])
         yield Planned(f"{PAPER}_{pairs}_s1", [*small, *few])
     for seed in JUDGED_SEEDS:
@@ -97,15 +98,20 @@ def _sized(options: Options, size: int, steps: int, *, batch: int = 4) -> list[s
     return [*fastest_settings(options), *networks, *length, *quiet, *data]
 
 
-def few_pairs(options: Options, pairs: int) -> Path:
-    """A folder with so many evenly spaced training pairs, and all others of the data set."""
-    root, whole = Path(options.work) / f"pairs_{pairs}", Path(options.data).resolve() / "facades"
-    for split in ("train", "val", "test"):
-        (root / "facades" / split).mkdir(parents=True)
-        files = sorted((whole / split).iterdir())
-        for file in files[:: len(files) // pairs] if split == "train" else files:
-            (root / "facades" / split / file.name).symlink_to(file)
-    return root
+def few_pairs(whole: Path, folder: Path, pairs: int) -> Path:
+    """A data set with so many evenly spaced training pairs, and all others of `whole`: links, in `folder`.
+
+    Raises ValueError for more pairs than there are.
+    """
+    if pairs > (there := len(list((whole / "train").iterdir()))):
+        raise ValueError(f"{pairs} pairs: {whole}/train has {there}; take as many or fewer.")
+    for split in sorted(path.name for path in whole.iterdir() if path.is_dir()):
+        (folder / whole.name / split).mkdir(parents=True, exist_ok=True)
+        files = sorted((whole / split).resolve().iterdir())
+        for file in files[:: len(files) // pairs][:pairs] if split == "train" else files:
+            if not (link := folder / whole.name / split / file.name).is_symlink():
+                link.symlink_to(file)
+    return folder / whole.name
 
 
 def choose_better(done: Results, candidates: Sequence[str] = PARTS) -> list[str]:
