@@ -16,7 +16,7 @@ from pix2pix.cli.options import LocalPath
 def dashboard(outputs: Path, port: int, browser: bool) -> None:
     """Monitor all runs of a folder on a local page.
 
-    The page holds TensorBoard, comparisons, evaluations and the newest sample pictures.
+    The page is a table of the runs: state, newest sample and best value. It opens comparisons, demos and TensorBoard.
 
     \b
     pix2pix dashboard outputs/
