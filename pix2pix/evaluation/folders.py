@@ -69,15 +69,20 @@ def _own_folder(folder: Path, record: Record) -> Path:
     split, _, options = folder.name.partition(",")
     if not options.startswith("checkpoint=") and record.get("checkpoint") == f"{FORMER_DEFAULT}.ckpt":
         return folder.with_name(",".join(filter(None, [split, f"checkpoint={FORMER_DEFAULT}", options])))
-    return folder.with_name(folder.name.replace(f",checkpoint={DEFAULT_CHECKPOINT}", ""))
+    return folder.with_name(_leave_out_checkpoint(folder.name, DEFAULT_CHECKPOINT))
 
 
 def _former_folder(folder: Path) -> Path:
     """The folder in which an earlier version wrote the evaluation that this version writes to `folder`."""
     split, _, options = folder.name.partition(",")
     if options.startswith("checkpoint="):
-        return folder.with_name(folder.name.replace(f",checkpoint={FORMER_DEFAULT}", ""))
+        return folder.with_name(_leave_out_checkpoint(folder.name, FORMER_DEFAULT))
     return folder.with_name(",".join(filter(None, [split, f"checkpoint={DEFAULT_CHECKPOINT}", options])))
+
+
+def _leave_out_checkpoint(name: str, checkpoint: str) -> str:
+    """The name of a folder without this choice of a checkpoint; `last-v1` is another checkpoint than `last`."""
+    return ",".join(part for part in name.split(",") if part != f"checkpoint={checkpoint}")
 
 
 def _checkpoint_name(run: Run, checkpoint: str) -> str:

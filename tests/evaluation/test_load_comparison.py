@@ -468,6 +468,18 @@ def test_evaluations_of_an_earlier_version_are_those_of_the_checkpoint_that_they
     assert (of_best.is_final, of_best.evaluation) == (True, "val,checkpoint=best")
 
 
+@pytest.mark.parametrize("name", ["last", "best", "last-v1", "best_of_all"])
+def test_a_copy_of_a_checkpoint_is_not_taken_for_the_one_that_its_name_begins_with(both, tmp_path, name, caplog):
+    """The folder of its evaluation begins like that of the last or best one, which earlier versions named otherwise."""
+    run = Run(both / "a")
+    folder = tmp_path if name in {"last", "best"} else run.checkpoints
+    copy = str(shutil.copyfile(run.last_checkpoint, folder / f"{name}.ckpt"))
+    first, second = (evaluate(run, checkpoint=copy).folder for _ in range(2))
+    assert (first, [*run.evaluation.iterdir()]) == (second, [first])
+    assert load_comparison([run], "val", checkpoint=copy).entries[0].evaluation == first.name
+    assert "earlier version" not in caplog.text
+
+
 def test_a_metrics_file_that_is_damaged_is_as_none(both):
     evaluate(Run(both / "b"))
     whole = read_record(evaluate(Run(both / "a")).folder)
