@@ -9,9 +9,14 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError:  # Windows cannot lock folders
+    fcntl: Any = None
 
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 LONGEST_NAME = 255  # bytes, on all usual disks
@@ -56,30 +61,77 @@ def _naming_refusals(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """Yields a temporary folder for the block to create, which replaces the folder `path` when the block succeeds.
+    """Yields an empty temporary folder, which replaces the folder `path` when the block succeeds.
 
     A kill leaves the old folder or the new one, complete. Between two renames `path` is missing for a moment; after a
-    kill in that moment, the next write first brings the old folder back.
+    kill in that moment, the next write first brings the old folder back. A link stays, and its folder is replaced.
+
+    Raises ValueError for `.` and the like, and OSError if another process is writing the folder.
     """
+    if path.name in {"", ".."}:
+        raise ValueError(f"{path}: the folder in which a command runs cannot be replaced. Name another, as {path}/new.")
+    path = path.resolve() if path.is_symlink() else path
     part, former = temporary_path(path), temporary_path(path.with_name(f"{path.name}.former"))
-    _restore(former, path)
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        with _naming_refusals(path):
-            yield part
-        if path.exists():
-            path.replace(former)  # one step, where deleting the old folder takes many
-        part.replace(path)
-    finally:
+    with _hold_empty_folder(part, path):
         _restore(former, path)
-        shutil.rmtree(part, ignore_errors=True)
+        try:
+            with _naming_refusals(path):
+                yield part
+            if path.exists():
+                path.replace(former)  # one step, where deleting the old folder takes many
+            part.replace(path)
+        finally:
+            _restore(former, path)
+            _remove(part)
+
+
+@contextmanager
+def _hold_empty_folder(part: Path, path: Path) -> Iterator[None]:
+    """Makes the temporary folder of `path`, or empties what a killed process left, and locks it within the block."""
+    while (descriptor := _open_locked(part, path)) is None:
+        continue
+    try:
+        for left in part.iterdir():
+            _remove(left)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_locked(part: Path, path: Path) -> int | None:
+    """The descriptor that holds the lock on the folder; None if another process has renamed it meanwhile."""
+    if part.is_symlink() or part.is_file():  # a link in a foreign run must not choose what is overwritten
+        part.unlink()
+    part.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(part, os.O_RDONLY) if fcntl else os.open(os.devnull, os.O_RDONLY)
+    try:
+        if fcntl:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OSError(f"{path}: another process is writing it. Wait until that has ended.") from error
+    except OSError:  # a file system without locks
+        return descriptor
+    if not fcntl or (part.is_dir() and os.path.samestat(os.fstat(descriptor), part.stat())):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _restore(former: Path, path: Path) -> None:
     """Brings the old folder back if nothing has replaced it, and deletes it otherwise."""
-    if former.exists() and not path.exists():
+    if former.is_dir() and not former.is_symlink() and not path.exists():
         former.replace(path)
-    shutil.rmtree(former, ignore_errors=True)
+    _remove(former)
+
+
+def _remove(path: Path) -> None:
+    """Deletes a file, a link or a folder, as far as the system allows it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    elif os.path.lexists(path):
+        with suppress(OSError):
+            path.unlink()
 
 
 def write_text_atomic(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,6 @@ from pathlib import Path
 from pix2pix.core.atomic_files import atomic_dir
 
 with atomic_dir(Path(sys.argv[1])) as part:
-    part.mkdir()
     (part / "new_1").touch()
     (part / "new_2").touch()
     changes = iter(range(int(sys.argv[2])))
@@ -49,7 +49,6 @@ def test_a_folder_takes_the_place_of_the_one_before_with_nothing_of_it(tmp_path)
         folder.mkdir()
         (folder / name).touch()
     with atomic_dir(place) as part:
-        part.mkdir()
         (part / "new").touch()
         assert (place / "old").exists()
     assert [file.name for file in place.iterdir()] == ["new"]
@@ -61,8 +60,7 @@ def test_a_folder_that_breaks_off_leaves_the_one_before(tmp_path):
     (tmp_path / "page" / "old").touch()
 
     def build() -> None:
-        with atomic_dir(tmp_path / "page") as part:
-            part.mkdir()
+        with atomic_dir(tmp_path / "page"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -111,3 +109,52 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, write):
     with pytest.raises(ConnectionError) as error, write(tmp_path / "a"):
         raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
     assert error.value.filename is None
+
+
+def write_folder(place, name):
+    with atomic_dir(place) as part:
+        (part / name).touch()
+
+
+def test_a_folder_is_written_by_one_process_at_a_time(tmp_path):
+    """The second one would delete what the first has written, and each would put a part of it in place."""
+    place = tmp_path / "page"
+    with atomic_dir(place) as part:
+        (part / "first").touch()
+        with pytest.raises(OSError, match=r"page: another process is writing it\. Wait"):
+            write_folder(place, "second")
+    assert files(place) == {"first"}
+    write_folder(place, "second")
+    assert files(place) == {"second"}
+    assert files(tmp_path) == {"page"}
+
+
+def test_a_link_to_a_folder_stays_one(tmp_path):
+    """Such as one to a larger disk."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    for name in ("first", "second"):
+        write_folder(tmp_path / "link", name)
+        assert files(tmp_path / "disk") == {name}
+    assert (tmp_path / "link").is_symlink()
+    assert files(tmp_path) == {"link", "disk"}
+
+
+@pytest.mark.parametrize("name", [".page.part", ".page.former.part"])
+def test_nothing_is_written_through_a_link_that_has_a_temporary_name(tmp_path, name):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "kept").touch()
+    (tmp_path / name).symlink_to("other")
+    for _ in range(2):
+        write_folder(tmp_path / "page", "new")
+    assert (files(tmp_path / "page"), files(tmp_path / "other")) == ({"new"}, {"kept"})
+    assert files(tmp_path) == {"page", "other"}
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/.."])
+def test_the_folder_of_the_command_is_not_replaced(tmp_path, monkeypatch, name):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="Name another, as "):
+        write_folder(Path(name), "new")
+    assert files(tmp_path) == {"a"}

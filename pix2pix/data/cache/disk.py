@@ -159,7 +159,6 @@ def _build(cache: Path, pairs: ResizedPairs) -> None:
     """Writes a cache under another name and renames it, so that a killed process leaves no half cache."""
     try:
         with atomic_dir(cache) as part:
-            part.mkdir()
             with (part / "pixels.bin").open("wb") as file:
                 header = _write_pixels(file, prefetch_all(pairs))
                 flush_to_disk(file)
