@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -20,10 +21,13 @@ class HasPid(Protocol):
 def signal_tree(process: HasPid, number: int) -> None:
     """Sends a signal to a process that was started in a session of its own, and to the processes that it started.
 
+    Nothing happens to one that has ended.
+
     Windows has no such signals: there they all end at once, and a training resumes from its last checkpoint.
     """
     if hasattr(os, "killpg"):
-        os.killpg(process.pid, number)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
         return
     try:
         parent = psutil.Process(process.pid)

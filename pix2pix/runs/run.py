@@ -151,10 +151,10 @@ class Run:
 
     def _start_session(self, config: "RunConfig", data_fingerprint: str, stack: ExitStack) -> bool:
         """Locks the directory and records the session; False if there is nothing to train."""
-        # A run that was made here and cannot be written is removed again, so that its name stays free.
-        is_new = not self.path.exists()
+        is_new = not self.path.exists()  # removed again if it cannot be written, so that its name stays free
         try:
             stack.enter_context(lock_directory(self.path))
+            is_new = is_new and not any(self.path.iterdir())  # another process may have trained it meanwhile
             self.checkpoints.mkdir(exist_ok=True)
             if self.config_file.exists():
                 self.require_same(config)

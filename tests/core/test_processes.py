@@ -25,8 +25,7 @@ def test_the_whole_tree_ends(system, monkeypatch):
         signal_tree(process, signal.SIGTERM)
         process.wait(60)
         assert psutil.wait_procs(children, 60)[1] == []
-        if system == "without":
-            signal_tree(process, signal.SIGTERM)  # what has ended is no error
+        signal_tree(process, signal.SIGTERM)  # what has ended is no error
 
 
 def test_processes_import_from_the_current_folder_where_their_parent_does(monkeypatch, tmp_path):

@@ -1,10 +1,13 @@
 """The run directory: how it begins, and what is said of files in it that are damaged."""
 
+import errno
 import fcntl
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -131,6 +134,29 @@ def test_who_waited_for_a_run_that_was_set_aside_begins_it_anew_under_its_lock(t
     assert results == ["begun"]
     assert run.config_file.is_file()
     assert list((tmp_path / "run.before-1").iterdir()) == []
+
+
+def test_a_full_disk_takes_nothing_of_a_run_that_another_process_made_meanwhile(tiny_run, tmp_path, monkeypatch):
+    """Both began when there was no directory; the other one had the lock first, and filled the disk."""
+    run, config = Run(tmp_path / "run"), tiny_run.config()
+
+    @contextmanager
+    def lock_late(path):
+        shutil.copytree(tiny_run.path, path)
+        provenance = tiny_run.provenance() | {"finished": False}
+        (path / "provenance.json").write_text(json.dumps(provenance))
+        yield
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pix2pix.runs.run.lock_directory", lock_late)
+    monkeypatch.setattr("pix2pix.runs.run.describe_session", refuse)
+    session = run.open_session(config, tiny_run.provenance()["data_fingerprint"])
+    with pytest.raises(OSError, match=r"cannot write the run \(No space left"), session:
+        pass
+    assert run.config() == config
+    assert run.resume_checkpoints()
 
 
 def test_nothing_is_set_aside_where_there_is_no_run(tmp_path):
