@@ -37,6 +37,8 @@ def export(run: str | Path | Sequence[str | Path], kind: str, output: str | Path
     path = Path(output) if output is not None else _default_path(Path(run), SUFFIXES[kind])
     if kind != "web" and path.is_dir():  # before a minute of work
         raise ValueError(f"--output {path}: is a folder. Name a file, such as {path / f'generator{SUFFIXES[kind]}'}.")
+    if path.exists() and Path(run).exists() and path.samefile(run):
+        raise ValueError(f"{path}: is the RUN itself, which would be replaced. Name another file with --output.")
     if output is None and Path(run).is_dir():
         Run(run).require_inside(path.parent)
     for option in ("onnxruntime", "address"):

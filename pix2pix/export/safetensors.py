@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pix2pix.config.identity import hide_local_paths
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.runs.weight_files import write_safetensors
+
+HALF_MAX = torch.finfo(torch.float16).max
 
 
 def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False, **options: Any) -> None:
@@ -26,6 +29,10 @@ def export_safetensors(run: str | Path, path: str | Path, *, half: bool = False,
 
 
 def generator_weights(trained: TrainedGenerator, half: bool) -> dict[str, Tensor]:
-    """The weights of the generator, in float16 if `half`."""
+    """The weights of the generator, in float16 if `half`. Raises ValueError for a weight that float16 cannot hold."""
     state = trained.generator.state_dict()
-    return {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
+    weights = {name: value.half() if half and value.is_floating_point() else value for name, value in state.items()}
+    for name, value in weights.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise ValueError(f"generator.{name} has values beyond {HALF_MAX:g}, the largest of 16 bits. Omit --half.")
+    return weights

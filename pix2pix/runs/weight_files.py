@@ -68,8 +68,13 @@ def _is_complete_tensor(value: Any) -> bool:
 
 def write_safetensors(path: Path, state: dict[str, Tensor], config: Mapping[str, Any], step: int) -> None:
     """Writes a generator's state dict atomically, with a checksum of it and of the configuration."""
-    # Safetensors refuses views, and stores what it is given: all on the CPU.
-    tensors = {name: value.contiguous().cpu() for name, value in state.items()}
+    # Safetensors refuses views and weights of two names, and stores what it is given: all on the CPU.
+    tensors: dict[str, Tensor] = {}
+    stored: set[int] = set()
+    for name, value in state.items():
+        tensor = value.contiguous().cpu()
+        tensors[name] = tensor.clone() if tensor.untyped_storage().data_ptr() in stored else tensor
+        stored.add(tensor.untyped_storage().data_ptr())
     about = {"config": config, "global_step": step}
     # To memory first: for a disk that refuses, the library raises an error without number and file.
     content = save(tensors, metadata={METADATA: json.dumps(about | {SUM: _digest(about, tensors)})})

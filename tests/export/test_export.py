@@ -169,6 +169,30 @@ def test_safetensors_alone_make_the_same_translator(deep_run, tmp_path):
     assert str(deep_run) not in json.dumps(again.trained.config.to_mapping())
 
 
+def test_a_file_of_weights_is_not_exported_over_itself(tiny_run, tmp_path):
+    """Halves of its weights would take the place of the only ones."""
+    file = tmp_path / "alone.safetensors"
+    pix2pix("export", tiny_run.path, "--format", "safetensors", "-o", file)
+    before = file.read_bytes()
+    for words in ([], ["-o", tmp_path / "." / "alone.safetensors"]):
+        with pytest.raises(SystemExit, match="is the RUN itself, which would be replaced"):
+            pix2pix("export", file, "--format", "safetensors", "--half", *words)
+    assert file.read_bytes() == before
+
+
+def test_weights_beyond_16_bits_are_not_stored_in_16_bits(tiny_run, tmp_path):
+    """The file would hold infinite ones, and no command would read it."""
+    content = torch.load(tiny_run.last_checkpoint, weights_only=True)
+    name = next(key for key in content["state_dict"] if key.startswith("generator.") and key.endswith("running_var"))
+    content["state_dict"][name][0] = 1e5
+    torch.save(content, tmp_path / "a.ckpt")
+    words = ["export", tmp_path / "a.ckpt", "--format", "safetensors", "-o", tmp_path / "b.safetensors"]
+    with pytest.raises(SystemExit, match=rf"{name} has values beyond 65504"):
+        pix2pix(*words, "--half")
+    assert not (tmp_path / "b.safetensors").exists()
+    pix2pix(*words)
+
+
 def test_foreign_safetensors_are_refused(tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match="holds no configuration"):

@@ -54,6 +54,15 @@ def test_files_without_a_checksum_load(exported, tmp_path):
     assert package.load_translator(change(exported, tmp_path, about)).trained.step == about["global_step"]
 
 
+def test_weights_that_have_two_names_are_written_under_both(tmp_path):
+    """A network of the user may use a layer in two places."""
+    shared = torch.arange(6.0)
+    state = {"a": shared, "b": shared, "c": shared[2:4]}
+    write_safetensors(tmp_path / "a.safetensors", state, {}, 3)
+    read = read_safetensors(tmp_path / "a.safetensors")["state_dict"]
+    assert all(torch.equal(read[f"generator.{name}"], value) for name, value in state.items())
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool])
 def test_what_is_written_is_read(tmp_path, kind):
     state = {"a": torch.arange(6).reshape(2, 3).to(kind), "b": torch.ones((), dtype=kind), "c": torch.zeros(0).to(kind)}
