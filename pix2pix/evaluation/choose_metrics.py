@@ -80,5 +80,5 @@ def choose_metrics(
     if scorer is not None:
         metrics.append(SegmentationScore(scorer, trained.config, device, trained.trust))
     if perceptual and not makes_label_maps:
-        metrics.append(PerceptualMetrics())
+        metrics.append(PerceptualMetrics(channels=trained.config.data.output_picture_channels))
     return ChosenMetrics(metrics, build_own_metrics(trained, own), perceptual)

@@ -59,7 +59,7 @@ def compare(
     for folder in find_folders_without_config(paths):
         log.warning("%s: left out of the comparison: it has no config.yaml. Restore a copy of that file.", folder)
     problems = evaluate_outdated(found, split, **options) if evaluate else {}
-    which = {name: options[name] for name in options.keys() & {"checkpoint", "data", "trust"}}
+    which = {name: options[name] for name in options.keys() & {"checkpoint", "data", "scorer", "trust"}}
     comparison = load_comparison(found, split, **which).arrange(columns, sort)
     for path in comparison.problems.keys() - problems.keys():
         log.error("%s: %s", path, comparison.problems[path])

@@ -13,6 +13,7 @@ from pix2pix.core.trust import Trust
 from pix2pix.data.pair import Split
 from pix2pix.evaluation.comparison import Comparison
 from pix2pix.evaluation.evaluation_spec import EvaluationSpec
+from pix2pix.evaluation.fcn_score import resolve_scorer
 from pix2pix.evaluation.own_metrics import read_own_metrics
 from pix2pix.evaluation.record import Record
 from pix2pix.evaluation.run_groups import RunEntry
@@ -31,6 +32,7 @@ def load_comparison(
     *,
     checkpoint: str = DEFAULT_CHECKPOINT,
     data: str | Path | None = None,
+    scorer: str | Path | None = None,
     trust: Trust = (),
 ) -> Comparison:
     """Reads runs and their evaluations.
@@ -41,12 +43,13 @@ def load_comparison(
         split: the split of the evaluations. Without an evaluation on `val`, the last validation of a run is used.
         checkpoint: the evaluated checkpoint of each run.
         data: a folder of pairs on which all runs were evaluated; None: each run's own.
+        scorer: the run that is to have scored them; None for any.
         trust: modules outside pix2pix whose classes the configurations may build; see `pix2pix.core.trust`.
 
     Raises:
         ValueError, OSError: if no run can be read. A damaged run among others is left out; `problems` says why.
     """
-    spec = EvaluationSpec(split, checkpoint, data, trust=trust)
+    spec = EvaluationSpec(split, checkpoint, data, resolve_scorer(scorer) if scorer else None, trust)
     entries, problems = _read_entries(runs, spec)
     entries = _order_by_field(entries)
     _assume_unknown_data(entries)

@@ -150,4 +150,9 @@ def _picture_means(group: Group, metric: str) -> dict[str, float]:
 
 
 def _seed_values(group: Group, metric: str) -> dict[int, float]:
-    return {entry.seed: entry.metrics[metric] for entry in group.shown_entries if metric in entry.metrics}
+    """The mean of the finite numbers of each seed; a group may have several runs of one."""
+    values: dict[int, list[float]] = {}
+    for entry in group.shown_entries:
+        if math.isfinite(value := entry.metrics.get(metric, math.nan)):
+            values.setdefault(entry.seed, []).append(value)
+    return {seed: statistics.fmean(each) for seed, each in values.items()}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pix2pix.evaluation.bootstrap import Interval
-from pix2pix.models.perceptual import LPIPS_WEIGHTS, describe_missing, load_lpips
+from pix2pix.models.perceptual import CHANNELS, LPIPS_WEIGHTS, describe_missing, load_lpips, to_rgb
 
 WEIGHTS = {
     "lpips": LPIPS_WEIGHTS["alex"],
@@ -29,10 +29,11 @@ class PerceptualMetrics:
 
     Args:
         features: maps uint8 pictures (B, 3, H, W) to features (B, F), replaces the Inception network.
+        channels: of the pictures. The networks take grey and RGB ones; others are not measured.
     """
 
-    def __init__(self, features: torch.nn.Module | None = None) -> None:
-        self.features = features
+    def __init__(self, features: torch.nn.Module | None = None, channels: int = CHANNELS) -> None:
+        self.features, self.channels = features, channels
         self.missing: dict[str, str] = {}
         self.pictures = 0
         self.spread: dict[str, float] = {}  # of KID, over its subsets
@@ -43,11 +44,11 @@ class PerceptualMetrics:
         }
 
     def update(self, output: Tensor, target: Tensor, classes: Tensor | None = None, names: Sequence[str] = ()) -> None:
-        """Adds pictures (B, 3, H, W) in [-1, 1]."""
+        """Adds pictures (B, C, H, W) in [-1, 1]."""
         self.pictures += len(output)
         for metric in self.metrics.values():
             for image, is_real in ((target, True), (output, False)):
-                metric.update(((image.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8), real=is_real)
+                metric.update(((to_rgb(image).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8), real=is_real)
 
     def pair_metrics(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
         """`lpips`, if it is available, which has a value for each picture."""
@@ -77,6 +78,9 @@ class PerceptualMetrics:
         return dict.fromkeys(self.metrics, self.pictures)
 
     def _try_make(self, name: str, make: Callable[[], Any]) -> Any:
+        if self.channels not in {1, CHANNELS}:
+            self.missing[name] = f"compares grey and RGB pictures; those of this run have {self.channels} channels"
+            return None
         try:
             return make()
         except Exception as error:  # downloads raise many kinds of errors
@@ -103,4 +107,4 @@ def _lpips() -> torch.nn.Module:
 @torch.no_grad()
 def _measure_lpips(net: torch.nn.Module, output: Tensor, target: Tensor) -> Tensor:
     """LPIPS of each picture, (B,)."""
-    return net(output.clamp(-1, 1), target.clamp(-1, 1), normalize=False).flatten()
+    return net(to_rgb(output).clamp(-1, 1), to_rgb(target).clamp(-1, 1), normalize=False).flatten()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -572,6 +573,18 @@ def test_a_score_is_of_the_scorer_that_is_asked_for(both, tmp_path, asked):
     assert mismatches == ([] if asked == "same" else ["not evaluated with this scorer"])
 
 
+def test_scores_of_another_scorer_are_told_where_nothing_is_evaluated(both, capsys):
+    for run in find_runs([both]):
+        file = evaluate(run).folder / "metrics.json"
+        record = json.loads(file.read_text()) | {"scorer": {"path": "x", "sha256": "y"}}
+        file.write_text(json.dumps(record))
+    pix2pix("compare", both, "--no-evaluate")
+    assert "not evaluated with this scorer" not in capsys.readouterr().err
+    pix2pix("compare", both, "--no-evaluate", "--scorer", both / "a")
+    assert "not evaluated with this scorer" in capsys.readouterr().err
+    assert not any(entry.is_final for entry in compare(both, evaluate=False, scorer=both / "a").entries)
+
+
 def test_runs_are_selected_by_settings_and_the_table_is_arranged(sweep, capsys):
     pix2pix("compare", sweep, "--where", "discriminator=pixel", "--metrics", "ssim,l1", "--no-evaluate")
     lines = capsys.readouterr().out.splitlines()
@@ -631,6 +644,23 @@ def test_paired_tests_are_of_the_same_pictures_and_seeds(sweep, capsys):
     assert (test.pictures, test.seeds) == (len(differences), 2)
     assert test.p_pictures == flip_signs(differences)
     assert test.interval[0] <= test.difference <= test.interval[1]
+
+
+def test_a_seed_counts_once_and_only_with_finite_numbers(sweep):
+    """Two runs of one seed are one difference; that of infinite numbers would be nothing, and its p-value 0."""
+    comparison = compare(sweep, evaluate=False)
+    group, best = comparison.groups
+    for number, entry in enumerate([*group.entries, *best.entries]):
+        entry.metrics["l1"] = [0.5, 0.7, 0.1, 0.2][number]
+    (test,) = compare_with_best(comparison, "l1")
+    assert (test.seeds, test.p_seeds) == (2, 0.5)
+    group.entries[1].metrics["l1"] = math.inf
+    (test,) = compare_with_best(comparison, "l1")
+    assert (test.seeds, test.p_seeds) == (1, None)
+    group.entries[1].metrics["l1"] = 0.7
+    group.entries[1].config = best.entries[1].config = group.entries[0].config
+    (test,) = compare_with_best(comparison, "l1")
+    assert (test.difference, test.seeds, test.p_seeds) == (pytest.approx(0.45), 1, None)
 
 
 def test_sign_flips_by_hand():

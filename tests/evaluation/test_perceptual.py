@@ -34,6 +34,26 @@ def test_sets_of_equal_pictures_have_no_distance_and_shifted_ones_have():
     assert shifted.compute()["fid"] == pytest.approx(12 * 51**2, rel=0.05)
 
 
+def test_grey_pictures_are_measured_as_colour_and_others_not_at_all(monkeypatch):
+    """The networks take three channels."""
+    seen = []
+    monkeypatch.setattr(
+        "pix2pix.evaluation.perceptual._lpips", lambda: lambda a, b, normalize: seen.extend([a, b]) or a
+    )
+    grey, colour = PerceptualMetrics(Means(), channels=1), PerceptualMetrics(Means())
+    for number in range(2):
+        one = pictures(0)[number : number + 1, :1]
+        grey.update(one, one + 0.4, one)
+        colour.update(one.expand(-1, 3, -1, -1), (one + 0.4).expand(-1, 3, -1, -1), one)
+    assert grey.compute()["fid"] == colour.compute()["fid"] > 0
+    grey.pair_metrics()["lpips"](one, one)
+    assert [image.shape[1] for image in seen] == [3, 3]
+    many = PerceptualMetrics(Means(), channels=5)
+    assert many.missing.keys() == {"lpips", "fid", "kid"}
+    assert "compares grey and RGB pictures; those of this run have 5 channels" in many.missing["fid"]
+    assert (many.pair_metrics(), many.compute()) == ({}, {})
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is not None, reason="the extra is installed here")
 def test_without_the_extra_the_rest_is_measured_and_the_reason_said(run, capsys):
     pix2pix("evaluate", run.path, "--perceptual", "--split", "test")
