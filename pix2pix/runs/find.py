@@ -49,9 +49,20 @@ def find_folders_without_config(paths: Iterable[str | Path]) -> list[Path]:
 def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
     """The folders at and below a path with the names of their files, without the subfolders of runs.
 
-    Those hold thousands of pictures, and `config.yaml` files of other programs.
+    Those hold thousands of pictures, and `config.yaml` files of other programs. Of links only those to runs elsewhere
+    are followed, each run once.
     """
-    for folder, below, files in os.walk(path):
+    linked: set[Path] = set()
+    for folder, below, files in os.walk(path, followlinks=True):
         if CONFIG in files:
             below[:] = [name for name in below if name not in RUN_SUBFOLDERS]
+        links = {name: Path(folder, name) for name in below if Path(folder, name).is_symlink()}
+        runs = {name: link.resolve() for name, link in links.items() if os.path.isfile(link / CONFIG)}  # noqa: PTH113
+        known = {path.resolve(), *linked}
+        below[:] = [
+            name
+            for name in below
+            if name not in links or (name in runs and known.isdisjoint({runs[name], *runs[name].parents}))
+        ]
+        linked.update(runs.values())
         yield Path(folder), files

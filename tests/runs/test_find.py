@@ -29,6 +29,19 @@ def test_a_run_counts_once_at_its_first_mention(sweep):
     assert names([sweep / "seed=2", sweep, sweep / "seed=1"]) == ["seed=2", "seed=1", "seed=10"]
 
 
+def test_links_to_runs_on_other_disks_are_followed_and_no_others(sweep, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    for name in ("far", "pictures"):
+        (disk / name / "below").mkdir(parents=True)
+        (disk / name / "below" / "config.yaml").touch()
+    (disk / "far" / "config.yaml").touch()
+    (disk / "far" / "round").symlink_to(disk / "far")
+    links = {"a": disk / "far", "b": disk / "pictures", "newest": sweep / "seed=2", "up": sweep, "lost": disk / "gone"}
+    for name, place in links.items():
+        (sweep / name).symlink_to(place)
+    assert names([sweep]) == ["a", "below", "seed=1", "seed=2", "seed=10"]
+
+
 @pytest.mark.parametrize("paths", [["logs"], ["logs", "comparison.html"], ["seed=1", "notes.txt"]])
 def test_a_path_without_runs_is_named(sweep, paths):
     (sweep / "notes.txt").touch()
