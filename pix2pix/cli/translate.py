@@ -35,6 +35,14 @@ def _parse_named_inputs(inputs: tuple[str, ...], named: tuple[str, ...]) -> dict
     return by_name
 
 
+def _require_stream_options(options: dict[str, Any]) -> None:
+    """Raises click.UsageError for options that only folders of files have."""
+    flags = {"named": "input"} | {name: name.replace("_", "-") for name in ("skip_existing", "side_by_side")}
+    if given := [name for name, value in options.items() if value and name != "suffix"]:
+        flag = flags.get(given[0], given[0])
+        raise click.UsageError(f"- (standard input or output) takes one picture, without --{flag}. Name files instead.")
+
+
 @click.command()
 @click.argument("run", shell_complete=complete_path)
 @click.argument("inputs", nargs=-1, shell_complete=complete_path, metavar="INPUT...")
@@ -121,8 +129,10 @@ def translate(run: str, inputs: tuple[str, ...], named: tuple[str, ...], output:
     page = options.pop("page")
     by_name = _parse_named_inputs(inputs, named)
     require_output_folder(output, inputs)
+    if is_stream := "-" in (*inputs, *by_name.values(), str(output)):
+        _require_stream_options(file_options | {"page": page, "named": by_name})
     translator = load_translator(run, **options)
-    if "-" in (*inputs, str(output)):
+    if is_stream:
         translate_stream(translator, inputs, output, file_options["suffix"])
         return
     report = translate_files(translator, by_name or inputs, output, **file_options)

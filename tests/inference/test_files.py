@@ -209,6 +209,23 @@ def test_a_stream_goes_alone(tiny_run, tmp_path):
     assert "takes exactly one picture" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["-", "--samples", "2"], ["-", "--page"], ["-", "--skip-existing"], ["a.png", "-o", "-", "--side-by-side"]),
+        *(["-", "--smooth", "0.5"], ["--input", "mask=-", "--input", "photo=a.png"]),
+    ],
+    ids=lambda words: words[-2].strip("-") if "=" in words[-1] else words[1],
+)
+def test_a_stream_takes_no_option_of_folders_in_silence(words, tmp_path, monkeypatch, capsys):
+    """`--samples 2` would write one picture, and `--side-by-side` translate both halves of it as one."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        pix2pix("translate", "facades", *words)
+    assert "(standard input or output) takes one picture, without --" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
 def pairs_in(root: Path, a: str, b: str) -> None:
     for number, split in enumerate(("train", "train", "val")):
         picture(root / a.format(split), seed=number)
