@@ -25,13 +25,13 @@ BROWSER_FORMATS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}  #
 
 
 def write_page(report: TranslationReport, output: Path, run: Path) -> Path:
-    """Writes `index.html` into `output`, with all inputs that have translations, and the failures.
+    """Writes `index.html` into `output`, with the failures, and all other inputs that have translations.
 
     Raises ValueError if there is a page that no translation wrote.
     """
     file = output / "index.html"
     claim_files([file], output)
-    done = [job for job in report.jobs if job.is_done]
+    done = [job for job in report.jobs if job.is_done and job.file not in report.failed]
     rows = list(map_in_threads(lambda job: _row(job, output, report.seed), done))
     failed = [
         printable_name(reason if str(file) in reason else f"{file}: {reason}") for file, reason in report.failed.items()
@@ -54,8 +54,16 @@ def _row(job: TranslationJob, output: Path, seed: int) -> dict[str, Any]:
         }
         for number, result in enumerate(job.results)
     ]
-    source = None if job.is_video else _preview(job.file)
+    source = None if job.is_video else _preview_input(job.file)
     return {"name": name, "source": source, "results": results, "video": job.is_video}
+
+
+def _preview_input(file: Path) -> str | None:
+    """The preview of an input; None for one that cannot be read any more, such as of an earlier translation."""
+    try:
+        return _preview(file)
+    except (ValueError, OSError):
+        return None
 
 
 def _preview(file: Path) -> str:

@@ -37,6 +37,13 @@ class Request(NamedTuple):
         return output
 
 
+def take_only_list(pictures: list[Any], *others: Any) -> list[Any]:
+    """The list. Raises ValueError where others are given beside it."""
+    if others:
+        raise ValueError("a list of pictures and more: give one list; of several inputs, a list of tuples.")
+    return pictures
+
+
 def make_requests(inputs: Sequence[Input | tuple[Input, ...]], name: str | Sequence[str]) -> list[Request]:
     """A request for each input, with one name for all or one name for each."""
     names = [name] * len(inputs) if isinstance(name, str) else list(name)
@@ -57,7 +64,10 @@ def _require_picture(picture: Any, name: str) -> None:
     elif isinstance(picture, np.ndarray):
         if picture.ndim not in (2, 3) or 0 in picture.shape:
             raise ValueError(f"{name}: an array of shape {picture.shape}. Give (H, W) or (H, W, C), none of them 0.")
-    elif not isinstance(picture, Image.Image):
+    elif isinstance(picture, Image.Image):
+        if 0 in picture.size:
+            raise ValueError(f"{name}: a picture of {picture.width}x{picture.height} pixels has none to translate.")
+    else:
         raise ValueError(
             f"{name}: {type(picture).__name__} is no picture. Give a path, a Pillow picture, or an array (H, W) or "
             "(H, W, C)."

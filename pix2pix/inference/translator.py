@@ -19,7 +19,7 @@ from pix2pix.data.images.palettes import to_displayable
 from pix2pix.data.images.resize import Size, reflect_pad
 from pix2pix.inference.generator import TrainedGenerator, load_generator
 from pix2pix.inference.geometry import Canvas, picture_size
-from pix2pix.inference.requests import Input, Request, make_requests, open_input
+from pix2pix.inference.requests import Input, Request, make_requests, open_input, take_only_list
 from pix2pix.inference.scale import Scale, find_training_scale
 from pix2pix.inference.tiling import Tiling
 from pix2pix.models.input_sizes import pad_to_multiple, pad_to_size, round_up
@@ -111,7 +111,7 @@ class Translator:
         require_at_least(0, seed=seed)
         require_at_least(1, samples=samples)
         is_single = not isinstance(pictures[0], list)
-        requests = make_requests([pictures] if is_single else pictures[0], name)
+        requests = make_requests([pictures] if is_single else take_only_list(*pictures), name)
         translator = self._with_options(scale, derive)
         first = self.trained.inference.seed if seed is None else seed
         by_seed = [translator._translate_all(requests, number) for number in range(first, first + (samples or 1))]

@@ -190,6 +190,22 @@ def test_the_page_shows_inputs_outputs_and_failures(tiny_run, tmp_path, capsys):
     assert "http" not in page.replace("http%3A//www.w3.org/2000/svg", "")  # the name of SVG
 
 
+def test_the_page_is_written_when_an_input_cannot_be_read_any_more(tiny_run, tmp_path):
+    """Its former translation is not shown as one of what is there now."""
+    words = ["translate", tiny_run.path, tmp_path / "in", "-o", tmp_path / "out", "--page"]
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    pix2pix(*words)
+    (tmp_path / "in" / "a.png").write_bytes(b"no picture")
+    pix2pix(*words, "--skip-existing")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert [page.count(text) for text in ('href="a.png"', "input of", 'class="fault"')] == [1, 1, 0]
+    with pytest.raises(SystemExit):
+        pix2pix(*words)
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert [page.count(text) for text in ('href="a.png"', "input of", 'class="fault"')] == [0, 1, 1]
+
+
 def test_standard_input_and_output(tiny_run, tmp_path):
     file = picture(tmp_path / "a.png", (40, 30))
     ended = command_bytes("translate", tiny_run.path, "-", "-o", "-", "--format", "jpg", given=file.read_bytes())

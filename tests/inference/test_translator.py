@@ -182,6 +182,16 @@ def test_an_array_gives_an_array_a_picture_a_picture_and_a_list_a_list(tiny_run,
     assert translator([]) == []
 
 
+def test_no_picture_is_left_out_in_silence_and_empty_ones_are_refused(tiny_run):
+    translator = package.load_translator(tiny_run.path)
+    one = Image.new("RGB", (16, 16))
+    with pytest.raises(ValueError, match="a list of pictures and more: give one list"):
+        translator([one], [one])
+    for size in ((0, 0), (10, 0)):
+        with pytest.raises(ValueError, match=rf"picture 1: a picture of {size[0]}x0 pixels has none"):
+            translator(Image.new("RGB", size))
+
+
 def test_pictures_of_a_batch_know_nothing_of_each_other(tiny_run):
     given = [*pixels(0, 1, 2), *pixels(3, 4, size=(50, 70))]
     names = ["a", "b", "c", "d", "e"]
