@@ -43,7 +43,7 @@ def collect_pictures(comparison: Comparison, count: int) -> PagePictures:
     representatives = _select_representatives(comparison)
     for data in dict.fromkeys((entry.data, entry.protocol.get("data")) for entry in representatives.values()):
         entries = {n: e for n, e in representatives.items() if (e.data, e.protocol.get("data")) == data}
-        names = list(dict.fromkeys(name for entry in entries.values() for name in entry.picture_rows))
+        names = list(dict.fromkeys(name for e in entries.values() for name in e.picture_rows if _is_below(name)))
         rows += [_list_files(name, entries) for name in names[:: max(1, len(names) // max(1, count))][:count]]
     files = {file for row in rows for file in (row["input"], row["target"], *row["outputs"].values()) if file}
     is_lossless = sum(map(_count_pixels, files)) <= MAX_LOSSLESS_PIXELS
@@ -58,6 +58,11 @@ def _select_representatives(comparison: Comparison) -> dict[int, RunEntry]:
     """The first evaluated run of each group, by the number of the group; each is a column of pictures."""
     evaluated = [[entry for entry in group.entries if entry.evaluation] for group in comparison.groups]
     return {number: entries[0] for number, entries in enumerate(evaluated) if entries}
+
+
+def _is_below(name: str) -> bool:
+    """Whether the name of a picture leads to a file in its folder; that of a foreign run might lead anywhere."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _list_files(name: str, entries: dict[int, RunEntry]) -> dict[str, Any]:

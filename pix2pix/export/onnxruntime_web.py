@@ -8,6 +8,7 @@ import os
 import shutil
 import tarfile
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from pix2pix.core.atomic_files import atomic_file
@@ -71,7 +72,7 @@ def _download(folder: Path) -> None:
     try:
         with urllib.request.urlopen(ADDRESS, timeout=30) as answer:
             package = answer.read(2 * MEGABYTES * 10**6)  # a longer answer is not the package
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise OSError(
             f"{ADDRESS}: cannot be downloaded ({error}). Without a network, unpack `npm pack "
             f"onnxruntime-web@{VERSION}` and give its folder with --onnxruntime."

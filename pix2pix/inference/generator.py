@@ -1,6 +1,7 @@
 """Loads a trained generator from a run directory or a file of weights."""
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from pix2pix.inference.rebuild import build_network
 from pix2pix.models.input_sizes import round_up
 from pix2pix.runs.run import DEFAULT_CHECKPOINT, Run
 from pix2pix.runs.weight_files import read_weights
+
+log = logging.getLogger(__name__)
 
 AVERAGE = "average.module."  # prefix of the moving average's weights
 
@@ -187,6 +190,8 @@ def load_generator(
         ValueError: when the file is damaged, is no checkpoint of pix2pix, or names classes that are not trusted.
     """
     file, target = resolve_checkpoint(path, checkpoint), select_device(device)
+    if checkpoint not in {DEFAULT_CHECKPOINT, "ema"} and not Path(path).is_dir():
+        log.warning("%s: is one file, and no run to choose a checkpoint of: %s has no effect.", path, checkpoint)
     content = read_weights(file)
     if checkpoint == "ema" and not select_prefix(AVERAGE, content["state_dict"]):
         raise ValueError(f"{file}: holds no moving average. Train with ema_decay=0.999, or choose last or best.")

@@ -41,6 +41,17 @@ def test_results_are_without_loss_and_inputs_and_targets_are_of_the_same_pair(co
                 assert (decode(row[kind]) == read(images / f"{row['name']}_{kind}.png")).all()
 
 
+def test_the_table_of_a_foreign_run_brings_no_other_files_into_the_page(comparison, tmp_path, monkeypatch):
+    for kind in ("input", "target", "output"):
+        Image.new("RGB", (8, 8), "red").save(tmp_path / f"secret_{kind}.png")
+    entry = comparison.groups[0].entries[0]
+    up = "../" * len(entry.evaluation_folder.parts)
+    names = [str(tmp_path / "secret"), f"{up}{tmp_path}/secret", *entry.picture_rows]
+    monkeypatch.setattr(entry, "picture_rows", {name: {"l1": 0.0} for name in names})
+    rows = page_pictures.collect_pictures(comparison, 9).rows
+    assert [row["name"] for row in rows] == names[2:]
+
+
 def test_samples_of_the_trainings_are_those_of_the_sheets(comparison):
     (row, *_) = page_pictures.collect_pictures(comparison, 2).samples
     for number, group in enumerate(comparison.groups):

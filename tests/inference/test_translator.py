@@ -224,6 +224,14 @@ def test_half_precision_casts_the_weights_once_to_what_autocast_would_cast_them_
     assert torch.equal(once.generate(source, ["a", "b"]), every_time.generate(source, ["a", "b"]))
 
 
+def test_a_choice_of_a_checkpoint_that_one_file_does_not_have_is_told(tiny_run, caplog):
+    load_generator(tiny_run.path, checkpoint="best")
+    load_generator(tiny_run.last_checkpoint)
+    assert "has no effect" not in caplog.text
+    load_generator(tiny_run.last_checkpoint, checkpoint="best")
+    assert "last.ckpt: is one file, and no run to choose a checkpoint of: best has no effect" in caplog.text
+
+
 def test_weights_are_chosen_by_name(tiny_run, tmp_path):
     assert package.load_translator(tiny_run.path, weights="last").trained.checkpoint.name == "last.ckpt"
     with pytest.raises(ValueError, match="holds no moving average"):

@@ -3,12 +3,14 @@
 import base64
 import functools
 import hashlib
+import http.client
 import http.server
 import io
 import json
 import shutil
 import tarfile
 import urllib.request
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -152,13 +154,11 @@ def test_what_is_downloaded_is_checked_and_kept(monkeypatch, tmp_path):
     digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
     monkeypatch.setattr(onnxruntime_web, "SHA512", digest)
     onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "page")
-
-    def unreachable(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    monkeypatch.setattr(urllib.request, "urlopen", Mock(side_effect=OSError("no network")))
     onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "other")  # from the cache
     assert {file.name for file in (tmp_path / "other").iterdir()} == set(onnxruntime_web.FILES.values())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
-    with pytest.raises(OSError, match="--onnxruntime"):
-        onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "third")
+    for error in (OSError("no network"), http.client.BadStatusLine("of a login page")):
+        monkeypatch.setattr(urllib.request, "urlopen", Mock(side_effect=error))
+        with pytest.raises(OSError, match="--onnxruntime"):
+            onnxruntime_web.copy_onnxruntime_web(None, tmp_path / "third")
