@@ -42,8 +42,8 @@ def use_files(folder: Path) -> None:
     lpip._TORCHVISION_AVAILABLE = True  # pyright: ignore[reportPrivateImportUsage]
 
     class FromFiles(PerceptualMetrics):
-        def __init__(self) -> None:
-            super().__init__(AlexNetFeatures(folder))
+        def __init__(self, channels: int = 3) -> None:
+            super().__init__(AlexNetFeatures(folder), channels)
 
     choose_metrics.PerceptualMetrics = FromFiles
 

@@ -1,6 +1,7 @@
 """Pretrained networks from files: converted from the package that carries them, and used by any command."""
 
 import io
+import json
 import pickle
 import sys
 import tarfile
@@ -9,10 +10,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchmetrics.functional.image import lpips
+from torchmetrics.image import lpip
 
 from benchmarks.gpu import pretrained
 from benchmarks.gpu.convert_networks import convert
 from benchmarks.gpu.pretrained import load_features
+from pix2pix.evaluation import choose_metrics
+from pix2pix.runs.run import Run
+from tests.conftest import TINY, pix2pix
 
 
 @pytest.fixture
@@ -53,3 +59,28 @@ def test_other_files_are_refused(write_archive, content, message):
     archive, net = write_archive(content), "alexnet" if content else "resnet"
     with pytest.raises(ValueError, match=message):
         convert(archive, net)
+
+
+@pytest.fixture
+def networks(tmp_path, monkeypatch):
+    """Files of random weights; what `use_files` sets is as before after the test."""
+    torch.manual_seed(0)
+    monkeypatch.setattr(pretrained, "load_file", lambda file: {})
+    monkeypatch.setattr(torch.nn.Sequential, "load_state_dict", lambda self, state: None)
+    (tmp_path / "alexnet.safetensors").touch()
+    for module, name in ((choose_metrics, "PerceptualMetrics"), (lpip, "_TORCHVISION_AVAILABLE")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(lpips, "_get_tv_model_features", lpips._get_tv_model_features)
+    return tmp_path
+
+
+def test_a_command_measures_with_networks_from_files(networks, monkeypatch):
+    pix2pix("train", *TINY, "data.size=64", "trainer.max_steps=1", f"output_dir={networks}", "name=larger")
+    run = Run(networks / "larger")
+    monkeypatch.setattr(sys, "argv", ["pretrained", str(networks), "evaluate", str(run.path), "--perceptual"])
+    with pytest.raises(SystemExit) as end:
+        pretrained.main()
+    assert not end.value.code
+    metrics = json.loads((run.evaluation / "val" / "metrics.json").read_text(encoding="utf-8"))["metrics"]
+    assert metrics["lpips"] > 0
+    assert metrics["kid"] is not None
