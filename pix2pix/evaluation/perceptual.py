@@ -58,6 +58,7 @@ class PerceptualMetrics:
         """`fid` and `kid`, those that are available."""
         results: dict[str, float] = {}
         if self.pictures < MIN_PICTURES:
+            self.missing |= dict.fromkeys(self.metrics, f"is of a set of at least {MIN_PICTURES} pictures")
             return results
         if "fid" in self.metrics:
             results["fid"] = float(self.metrics["fid"].compute())

@@ -40,7 +40,7 @@ def export(run: str | Path | Sequence[str | Path], kind: str, output: str | Path
     if path.exists() and Path(run).exists() and path.samefile(run):
         raise ValueError(f"{path}: is the RUN itself, which would be replaced. Name another file with --output.")
     if output is None and Path(run).is_dir():
-        Run(run).require_inside(path.parent)
+        Run(run).require_inside(path)
     for option in ("onnxruntime", "address"):
         if kind != "web" and option in given:
             raise ValueError(f"--{option} applies to --format web alone, not to {kind}. Omit it.")

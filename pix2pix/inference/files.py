@@ -104,7 +104,7 @@ def _list_jobs(
 ) -> list[TranslationJob]:
     require_at_least(1, samples=samples)
     suffix = (trained.config.data.output_suffix if suffix is None else suffix).lstrip(".")
-    if f".{suffix}" not in {".npy", *Image.registered_extensions()}:
+    if suffix != "npy" and Image.registered_extensions().get(f".{suffix}") not in Image.SAVE:
         raise ValueError(f"suffix={suffix!r}: no file format of pictures. Choose png, jpg, webp, tif or npy.")
     if isinstance(inputs, Mapping):
         names = trained.config.data.source_image_spec.folders

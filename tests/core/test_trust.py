@@ -20,6 +20,7 @@ from pix2pix.core.trust import UntrustedError, require_trusted
 from pix2pix.core.trusted_modules import read_trusted_modules, trusted_modules_file
 from pix2pix.data.pair import PairSource
 from pix2pix.data.transforms import PairTransform
+from pix2pix.export.export import SUFFIXES
 from pix2pix.models.objective import Objective
 from pix2pix.training.callbacks.checkpoint import Checkpoints
 from pix2pix.web.demo.runs import load_runs
@@ -372,6 +373,17 @@ def test_an_evaluation_writes_nowhere_but_into_the_run(run, tmp_path):
     with pytest.raises(SystemExit, match="leads out of the run"):
         pix2pix("evaluate", run.path)
     assert (tmp_path / "elsewhere" / "val" / "precious").exists()
+
+
+@pytest.mark.parametrize("kind", ["web", "safetensors"])
+def test_an_export_writes_nowhere_but_into_the_run(run, tmp_path, kind):
+    name = f"{run.path.name}{SUFFIXES[kind]}"
+    (tmp_path / "elsewhere").mkdir()
+    (run.path / "exported").mkdir()
+    (run.path / "exported" / name).symlink_to(tmp_path / "elsewhere" / ("" if kind == "web" else "a"))
+    with pytest.raises(SystemExit, match="leads out of the run"):
+        pix2pix("export", run.path, "--format", kind)
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 def test_every_kind_that_is_built_of_a_file_is_judged_by_its_kind():

@@ -54,6 +54,13 @@ def test_grey_pictures_are_measured_as_colour_and_others_not_at_all(monkeypatch)
     assert (many.pair_metrics(), many.compute()) == ({}, {})
 
 
+def test_one_picture_is_no_set_and_the_reason_said():
+    metrics = PerceptualMetrics(Means())
+    metrics.update(pictures(0)[:1], pictures(0)[:1])
+    assert metrics.compute() == {}
+    assert metrics.missing["fid"] == metrics.missing["kid"] == "is of a set of at least 2 pictures"
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is not None, reason="the extra is installed here")
 def test_without_the_extra_the_rest_is_measured_and_the_reason_said(run, capsys):
     pix2pix("evaluate", run.path, "--perceptual", "--split", "test")

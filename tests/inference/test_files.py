@@ -206,6 +206,16 @@ def test_the_page_is_written_when_an_input_cannot_be_read_any_more(tiny_run, tmp
     assert [page.count(text) for text in ('href="a.png"', "input of", 'class="fault"')] == [0, 1, 1]
 
 
+@pytest.mark.parametrize("suffix", ["psd", "exe", ""])
+def test_a_format_that_nothing_writes_is_refused_before_anything_is_written(tiny_run, tmp_path, suffix):
+    """Pillow knows the suffixes of some formats that it only reads."""
+    with pytest.raises(ValueError, match=f"suffix='{suffix}': no file format of pictures"):
+        module.translate_files(
+            load_translator(tiny_run.path), picture(tmp_path / "a.png"), tmp_path / "out", suffix=suffix
+        )
+    assert not (tmp_path / "out").exists()
+
+
 def test_standard_input_and_output(tiny_run, tmp_path):
     file = picture(tmp_path / "a.png", (40, 30))
     ended = command_bytes("translate", tiny_run.path, "-", "-o", "-", "--format", "jpg", given=file.read_bytes())
