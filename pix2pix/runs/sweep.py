@@ -147,9 +147,12 @@ class Sweep:
         result = self.results.get(job.run.path)
         if result and result[0] in {"queued", "running"}:
             return result
+        is_as_before = self.finished_before.get(job.run.path) == _sessions(job.run) if job.run.is_finished() else False
+        if result and result[0] in {"stopped", "failed"} and is_as_before:  # before it could train the run longer
+            return result
         if job.run.is_finished():
             best = "  ".join(f"{name} {value:.4g}" for name, value in job.run.provenance().get("best", {}).items())
-            return "skipped" if self.finished_before.get(job.run.path) == _sessions(job.run) else "finished", best
+            return "skipped" if is_as_before else "finished", best
         if result and result[0] in {"pruned", "stopped", "failed"}:
             return result
         # A log that was not written since the sweep began is of an earlier one; file systems round its time.

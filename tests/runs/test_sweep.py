@@ -131,6 +131,20 @@ def test_a_run_that_a_sweep_trains_longer_is_not_called_skipped(run):
     assert sweep.outcome(job)[0] == "finished"
 
 
+@pytest.mark.parametrize("state", ["failed", "stopped"])
+def test_a_finished_run_whose_longer_training_did_not_begin_is_not_called_skipped(run, state):
+    """Its data are gone, say: the job fails before the run has a new session."""
+    sweep, job = Sweep(), Job(run.path.parent, run.path.name, [])
+    sweep.add(job)
+    sweep.record_result(job, state, "why")
+    assert sweep.outcome(job) == (state, "why")
+    assert sweep.has_failures()
+    content = run.provenance()
+    content["sessions"] *= 2
+    run.provenance_file.write_text(json.dumps(content))
+    assert sweep.outcome(job)[0] == "finished"
+
+
 def test_a_sweep_for_fewer_epochs_than_a_run_has_starts_none(tmp_path, tiny_run):
     words = ["train", "-m", *TINY, f"output_dir={tmp_path}", "name=s", "seed=0,1"]
     run = Run(shutil.copytree(tiny_run.path, tmp_path / "s_sweep" / "seed=0"))
