@@ -30,6 +30,11 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(name)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder is being written under its temporary name, or was left there by a killed process."""
+    return path.name.startswith(".") and path.suffix == ".part"
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a temporary file, which replaces `path` when the block succeeds and is removed when it fails.

@@ -14,7 +14,7 @@ from torch import Tensor
 from pix2pix.config.identity import hide_local_paths
 from pix2pix.config.schema import RunConfig
 from pix2pix.core.addresses import hide_secrets_in
-from pix2pix.core.atomic_files import write_text_atomic
+from pix2pix.core.atomic_files import is_temporary, write_text_atomic
 from pix2pix.core.checksums import file_sha256
 from pix2pix.data.images.pictures import make_contact_sheet, save_picture
 from pix2pix.evaluation.record import FILE, Record, read_record
@@ -124,7 +124,7 @@ def _require_own(folder: Path) -> None:
 
 def _find_records(run: Run, trained: TrainedGenerator) -> dict[Path, Record]:
     """The evaluations of exactly these weights under these test-time choices, by folder; test before val."""
-    folders = [file.parent for file in sorted(run.evaluation.glob(f"*/{FILE}"))]
+    folders = [file.parent for file in sorted(run.evaluation.glob(f"*/{FILE}")) if not is_temporary(file.parent)]
     records = {folder: record for folder in folders if (record := read_record(folder)) is not None}
     digest = file_sha256(trained.checkpoint)
     current = {folder: record for folder, record in records.items() if _is_current(record, trained, digest)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from natsort import natsorted
 
 from pix2pix.core.arguments import require_path
+from pix2pix.core.atomic_files import is_temporary
 from pix2pix.runs.run import Run
 
 CONFIG = "config.yaml"  # a directory with this file is a run
@@ -62,7 +63,8 @@ def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
         below[:] = [
             name
             for name in below
-            if name not in links or (name in runs and known.isdisjoint({runs[name], *runs[name].parents}))
+            if not is_temporary(Path(name))
+            and (name not in links or (name in runs and known.isdisjoint({runs[name], *runs[name].parents})))
         ]
         linked.update(runs.values())
         yield Path(folder), files

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from natsort import natsorted
 
+from pix2pix.core.atomic_files import is_temporary
 from pix2pix.data.images.picture_files import printable_name
 from pix2pix.evaluation.load_comparison import parse_folder_name
 from pix2pix.evaluation.result_settings import result_settings
@@ -110,7 +111,7 @@ def make_card(run: Run, outputs: Path) -> RunCard:
     sheets = _try_read(lambda: _list_sheets(run, problems), run.path / "samples", problems) or []
     card.sheets = [(epoch, name / path.relative_to(run.path)) for epoch, path in sheets]
     pages = _try_read(lambda: natsorted(run.evaluation.glob("*/index.html"), key=str), run.evaluation, problems) or []
-    card.evaluations = [name / page.relative_to(run.path) for page in pages]
+    card.evaluations = [name / page.relative_to(run.path) for page in pages if not is_temporary(page.parent)]
     card.problems = tuple(problems)
     return card
 

@@ -13,13 +13,14 @@ from safetensors import safe_open
 
 from pix2pix import load_translator
 from pix2pix.core.trust import UntrustedError
-from pix2pix.export.push import hide_private_settings
+from pix2pix.export.push import _find_records, hide_private_settings
 from pix2pix.inference.describe import find_licence
 from pix2pix.inference.generator import load_generator
 from pix2pix.inference.hub import find_model_name, parse_address
 from pix2pix.runs.run import Run
 from pix2pix.runs.weight_files import read_safetensors, write_safetensors
 from pix2pix.web.demo.runs import load_runs
+from pix2pix.web.run_cards import make_card
 from tests.conftest import command, pix2pix
 from tests.export.hub import TOKEN, Hub
 from tests.export.published import authors_unet, save_bytes
@@ -61,6 +62,14 @@ def evaluated(tiny_run, tmp_path_factory) -> Run:
 
 def header(card: str) -> dict:
     return yaml.safe_load(card.split("---\n")[1])
+
+
+def test_what_a_kill_has_left_of_an_evaluation_is_none(evaluated, tmp_path):
+    run = Run(shutil.copytree(evaluated.path, tmp_path / "tiny"))
+    for name in (".val.part", ".val.former.part"):
+        shutil.copytree(run.evaluation / "val", run.evaluation / name)
+    assert [folder.name for folder in _find_records(run, load_generator(run.path))] == ["val"]
+    assert [page.parent.name for page in make_card(run, tmp_path).evaluations] == ["val"]
 
 
 def test_a_pushed_run_comes_back_the_same(hub, evaluated, capsys):

@@ -42,6 +42,13 @@ def test_links_to_runs_on_other_disks_are_followed_and_no_others(sweep, tmp_path
     assert names([sweep]) == ["a", "below", "seed=1", "seed=2", "seed=10"]
 
 
+def test_what_a_kill_has_left_of_an_import_is_no_run(sweep):
+    (sweep / "seed=1").rename(sweep / ".seed=1.part")
+    (sweep / ".seed").mkdir()
+    (sweep / ".seed" / "config.yaml").touch()
+    assert names([sweep]) == [".seed", "seed=2", "seed=10"]
+
+
 @pytest.mark.parametrize("paths", [["logs"], ["logs", "comparison.html"], ["seed=1", "notes.txt"]])
 def test_a_path_without_runs_is_named(sweep, paths):
     (sweep / "notes.txt").touch()
