@@ -45,6 +45,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
         raise IsADirectoryError(f"{path}: is a folder. Name a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = temporary_path(path)
+    if part.is_symlink():  # a link in a foreign folder must not choose what is overwritten
+        part.unlink()
     try:
         with _naming_refusals(path):
             yield part

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix.core.atomic_files import atomic_dir, atomic_file, write_text_atomic
+from pix2pix.core.atomic_files import atomic_dir, atomic_file, temporary_path, write_text_atomic
 
 KILLED_WRITE = """
 import os, sys
@@ -149,6 +149,15 @@ def test_nothing_is_written_through_a_link_that_has_a_temporary_name(tmp_path, n
         write_folder(tmp_path / "page", "new")
     assert (files(tmp_path / "page"), files(tmp_path / "other")) == ({"new"}, {"kept"})
     assert files(tmp_path) == {"page", "other"}
+
+
+def test_a_file_is_not_written_through_a_link_that_has_its_temporary_name(tmp_path):
+    (tmp_path / "other").write_text("kept")
+    temporary_path(tmp_path / "file").symlink_to(tmp_path / "other")
+    write_text_atomic(tmp_path / "file", "new")
+    assert (tmp_path / "other").read_text() == "kept"
+    assert (tmp_path / "file").read_text() == "new"
+    assert not (tmp_path / "file").is_symlink()
 
 
 @pytest.mark.parametrize("name", [".", "..", "a/.."])
