@@ -78,6 +78,7 @@ def atomic_dir(path: Path) -> Iterator[Path]:
     if path.name in {"", ".."}:
         raise ValueError(f"{path}: the folder in which a command runs cannot be replaced. Name another, as {path}/new.")
     path = path.resolve() if path.is_symlink() else path
+    is_parent_new = not path.parent.exists()
     part, former = temporary_path(path), temporary_path(path.with_name(f"{path.name}.former"))
     with _hold_empty_folder(part, path):
         _restore(former, path)
@@ -90,6 +91,9 @@ def atomic_dir(path: Path) -> Iterator[Path]:
         finally:
             _restore(former, path)
             _remove(part)
+            if is_parent_new:  # a block that fails leaves nothing
+                with suppress(OSError):  # not empty
+                    path.parent.rmdir()
 
 
 @contextmanager
