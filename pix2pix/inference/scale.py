@@ -94,7 +94,7 @@ class TrainingScale:
             return ""
         if isinstance(files, tuple) and _is_tiny(own, files) and size == self._training_size(own) != own:
             return (
-                f"{own[1]}x{own[0]} pixels are less than a quarter of the side of the training's files "
+                f"{own[1]}x{own[0]} pixels are a quarter of the side of the training's files or less "
                 f"({files[1]}x{files[0]}), so it is taken for a whole picture and translated at {size[1]}x{size[0]} "
                 "pixels. If it is a small part of one, set the scale to a factor (--scale 0.5)."
             )
@@ -147,7 +147,7 @@ def _side_ratio(size: Size, other: Size) -> float:
 
 
 def _is_tiny(size: Size, other: Size) -> bool:
-    return _side_ratio(size, other) < SMALLEST
+    return _side_ratio(size, other) <= SMALLEST
 
 
 def _scale_size(size: Size, factors: tuple[float, float]) -> Size:
