@@ -72,7 +72,7 @@ class TrainingScale:
         """The size to which the training would resize a picture; its own size if that is not known."""
         if not self.is_known or self.source_size is None:
             return size
-        if self.source_size == "mixed" or _is_tiny(size, self.source_size):
+        if self.source_size == "mixed" or _is_small_copy(size, self.source_size):
             return self._resize_for_training(size)
         new = self._resize_for_training(self.source_size)
         return _scale_size(size, (new[0] / self.source_size[0], new[1] / self.source_size[1]))
@@ -92,7 +92,7 @@ class TrainingScale:
         trained, files = self.trained_size, self.source_size
         if trained is None:
             return ""
-        if isinstance(files, tuple) and _is_tiny(own, files) and size == self._training_size(own) != own:
+        if isinstance(files, tuple) and _is_small_copy(own, files) and size == self._training_size(own) != own:
             return (
                 f"{own[1]}x{own[0]} pixels are a quarter of the side of the training's files or less "
                 f"({files[1]}x{files[0]}), so it is taken for a whole picture and translated at {size[1]}x{size[0]} "
@@ -101,7 +101,7 @@ class TrainingScale:
         ratio, is_reduced = _side_ratio(size, trained), math.prod(size) < math.prod(own)
         if ratio > LARGEST:
             reason = "If its objects are larger than in the training, rather than more of them, the result is worse"
-        elif _is_tiny(size, trained) and is_reduced:
+        elif ratio < SMALLEST and is_reduced:
             reason = "So few pixels show next to nothing"
         else:
             return ""
@@ -146,8 +146,8 @@ def _side_ratio(size: Size, other: Size) -> float:
     return math.sqrt(math.prod(size) / math.prod(other))
 
 
-def _is_tiny(size: Size, other: Size) -> bool:
-    return _side_ratio(size, other) <= SMALLEST
+def _is_small_copy(size: Size, files: Size) -> bool:
+    return _side_ratio(size, files) <= SMALLEST
 
 
 def _scale_size(size: Size, factors: tuple[float, float]) -> Size:
