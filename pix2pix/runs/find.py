@@ -53,18 +53,22 @@ def walk_folders(path: Path) -> Iterator[tuple[Path, list[str]]]:
     Those hold thousands of pictures, and `config.yaml` files of other programs. Of links only those to runs elsewhere
     are followed, each run once.
     """
-    linked: set[Path] = set()
+    seen = {path.resolve()}
     for folder, below, files in os.walk(path, followlinks=True):
         if CONFIG in files:
             below[:] = [name for name in below if name not in RUN_SUBFOLDERS]
-        links = {name: Path(folder, name) for name in below if Path(folder, name).is_symlink()}
-        runs = {name: link.resolve() for name, link in links.items() if os.path.isfile(link / CONFIG)}  # noqa: PTH113
-        known = {path.resolve(), *linked}
-        below[:] = [
-            name
-            for name in below
-            if not is_temporary(Path(name))
-            and (name not in links or (name in runs and known.isdisjoint({runs[name], *runs[name].parents})))
-        ]
-        linked.update(runs.values())
+        below[:] = [name for name in below if not is_temporary(Path(name)) and _is_walked(Path(folder, name), seen)]
         yield Path(folder), files
+
+
+def _is_walked(folder: Path, seen: set[Path]) -> bool:
+    """Whether a folder is no link, or one to a run that `seen` does not hold, alone or in a folder; adds that run."""
+    if not folder.is_symlink():
+        return True
+    if not os.path.isfile(folder / CONFIG):  # noqa: PTH113 - Path.is_file raises for folders that may not be read
+        return False
+    run = folder.resolve()
+    if not seen.isdisjoint({run, *run.parents}):
+        return False
+    seen.add(run)
+    return True
